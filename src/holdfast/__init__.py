@@ -1,0 +1,1 @@
+"""Holdfast: one booking engine that never books twice."""

@@ -1,0 +1,41 @@
+"""Who is doing something."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+STAFF_ROLES = frozenset({"staff", "manager", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, for which tenant, with which roles.
+
+    `kind`: `guest` (signed in), `staff`, `anonymous` or `system` (ticks, commands, replay).
+    `tenant_ids`: the tenants whose rows the actor's transactions can reach; `None` means all of
+    them and is for `system` and platform administrators alone.
+    `venue_ids`: the only venues the actor may touch; `None` means every venue of the tenants.
+    """
+
+    kind: Literal["guest", "staff", "anonymous", "system"]
+    id: str
+    tenant_ids: tuple[UUID, ...] | None = ()
+    roles: frozenset[str] = frozenset()
+    venue_ids: frozenset[UUID] | None = None
+
+    def __str__(self) -> str:
+        return self.kind if self.kind in ("system", "anonymous") else f"{self.kind}:{self.id}"
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the actor sees what only people who work there see."""
+        return self.kind == "system" or bool(self.roles & STAFF_ROLES)
+
+    def has_role(self, *roles: str) -> bool:
+        """Whether the actor holds one of the roles; `system` holds all."""
+        return self.kind == "system" or not self.roles.isdisjoint(roles)
+
+
+SYSTEM = Actor(kind="system", id="system", tenant_ids=None)

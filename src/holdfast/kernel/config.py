@@ -1,0 +1,154 @@
+"""Settings: environment variables HOLDFAST_*, all of them, each with its unit and default."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "HOLDFAST_"
+
+
+class SettingsError(Exception):
+    """Holdfast can't start with these settings; `problems`: one sentence for each thing to put right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(" ".join(problems))
+
+
+def _is_postgresql(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("must be an address such as postgresql://user:password@host:5432/holdfast") from None
+    if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
+        raise ValueError("must be an address such as postgresql://user:password@host:5432/holdfast")
+    return url
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+class Settings(BaseSettings):
+    """How this process runs. `HOLDFAST_PORT=9000` sets `port`; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    database_url: Annotated[str, AfterValidator(_is_postgresql)] | None = Field(default=None, repr=False)
+    """PostgreSQL 15 or later: `postgresql://user:password@host:5432/holdfast`.
+    Default: none, which means the embedded server in `data_dir`."""
+
+    data_dir: Path = Path("data")
+    """Directory of the embedded server and of the development issuer's key. Default: `./data`."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address the API listens on; `0.0.0.0` for all. Default: `127.0.0.1`, this machine alone."""
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    """TCP port of the API; 0 takes any that is free. Default: 8000."""
+
+    pool_max: int = Field(default=10, ge=1, le=1000)
+    """Connections to the database per process at most. Default: 10."""
+
+    unsafe_database: bool = False
+    """Run on a database that may lose acknowledged bookings (fsync or full_page_writes off).
+    For tests alone. Default: false."""
+
+    oidc_issuer: str | None = None
+    """Whose tokens count, exactly as in their `iss`: an https address. Default: none, which means the
+    development issuer, whose key lies in `data_dir`."""
+
+    oidc_audience: str | None = None
+    """The `aud` that tokens for this service carry; needed with `oidc_issuer`. Default: none."""
+
+    oidc_algorithms: Literal["EdDSA", "ES", "RS", "PS"] = "RS"
+    """The one family of the issuer's signatures. Default: `RS`."""
+
+    oidc_jwks_url: str | None = None
+    """Where the issuer's keys are. Default: none, which means where its discovery document says."""
+
+    oidc_tenant_claim: str = Field(default="tenant", min_length=1)
+    """The claim with the tenant's slug; a dotted path goes inside. Default: `tenant`."""
+
+    oidc_roles_claim: str = Field(default="roles", min_length=1)
+    """The claim with the roles; a dotted path such as `realm_access.roles`. Default: `roles`."""
+
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
+    ] = "INFO"
+    """Log lines of this level and above are written, as JSON on stderr. Default: `INFO`."""
+
+    debug: bool = False
+    """A command that fails shows the traceback as well. Default: false."""
+
+    @model_validator(mode="after")
+    def _audience_is_named(self) -> Settings:
+        if self.oidc_issuer and not self.oidc_audience:
+            raise ValueError(f"{PREFIX}OIDC_ISSUER needs {PREFIX}OIDC_AUDIENCE: the `aud` of its tokens")
+        return self
+
+    def environ(self) -> dict[str, str]:
+        """These settings as environment variables, for a process to be started with the same."""
+        values = self.model_dump(exclude_none=True)
+        return {_variable(name): str(value) for name, value in values.items()}
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of the environment; `given` (what the command line says) goes before, unless None.
+
+    Raises `SettingsError`, also for a HOLDFAST_ variable that does not exist.
+    """
+    chosen = {name: value for name, value in given.items() if value is not None}
+    problems = _unknown_variables()
+    try:
+        settings = Settings(**chosen)
+    except ValidationError as error:
+        problems += [_sentence(each, chosen) for each in error.errors()]
+        raise SettingsError(problems) from None
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _unknown_variables() -> list[str]:
+    ours = sorted(name.upper() for name in os.environ if name.upper().startswith(PREFIX))
+    given = [name.removeprefix(PREFIX).lower() for name in ours]
+    return [
+        _unknown(name, list(Settings.model_fields)) for name in given if name not in Settings.model_fields
+    ]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    hint = (
+        f"did you mean {_variable(close[0])}?" if close else f"there are {', '.join(map(_variable, known))}."
+    )
+    return f"{_variable(name)} is not a setting: {hint}"
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _sentence(error: Any, chosen: dict[str, Any]) -> str:
+    problem = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
+    if not error["loc"]:
+        return f"{problem}."
+    field = str(error["loc"][0]).removeprefix(PREFIX.lower())
+    name = "--" + field.replace("_", "-") if field in chosen else _variable(field)
+    # An address may hold a password.
+    shown = name if field == "database_url" else f"{name}={error['input']}"
+    return f"{shown}: {problem}."

@@ -1,0 +1,266 @@
+"""The database: `run` gives a verb its transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.telemetry import RETRIES, TRANSACTION_SECONDS
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+APP_ROLE = "holdfast_app"
+ATTEMPTS_MAX = 5
+REQUEST_DEADLINE_S = 1.8
+RETRY_PAUSE_S = 0.01
+ROLLBACK_TIMEOUT_S = 0.5
+
+# Deadlock, serialisation failure, lock not to be had in time: nothing was done, and a second try can succeed.
+RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+# The database is gone, going or not there yet.
+UNREACHABLE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits the server keeps on every transaction, so that a forgotten one can't hold others up (ms)."""
+
+    statement_ms: int = 5_000
+    lock_ms: int = 1_000
+    idle_in_transaction_ms: int = 10_000
+
+
+class Tx:
+    """One open transaction: what a verb may use.
+
+    `now` is the instant this transaction decides by: the database's clock, read after the locks were
+    taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
+    """
+
+    __slots__ = ("_conn", "actor", "locked", "now", "round_trips")
+
+    def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
+        self._conn = conn
+        self.actor = actor
+        self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
+        self.locked: frozenset[int] | None = None
+        self.round_trips = 0
+
+    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        self.round_trips += 1
+        return await self._conn.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: Any) -> asyncpg.Record | None:
+        self.round_trips += 1
+        return await self._conn.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: Any) -> Any:
+        self.round_trips += 1
+        return await self._conn.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: Any) -> str:
+        self.round_trips += 1
+        return await self._conn.execute(sql, *args)
+
+
+class Database:
+    """A pool of connections and the one way to use them: `run`."""
+
+    def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float) -> None:
+        self.pool = pool
+        self.acquire_timeout_s = acquire_timeout_s
+        self.round_trips = 0
+        self.transactions = 0
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, pool_max: int = 10, acquire_timeout_s: float = 1.0, bounds: Bounds | None = None
+    ) -> Database:
+        """Opens a pool of up to `pool_max` connections to `url`; connections are made as they are needed."""
+        limits = bounds or Bounds()
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=0,
+            max_size=pool_max,
+            max_inactive_connection_lifetime=300,
+            statement_cache_size=500,
+            timeout=acquire_timeout_s,
+            # Nothing here sets session state, so there is nothing to reset: saves a round trip a transaction.
+            reset=_nothing,
+            server_settings={
+                "role": APP_ROLE,
+                "application_name": "holdfast",
+                "timezone": "UTC",
+                "jit": "off",
+                "statement_timeout": str(limits.statement_ms),
+                "lock_timeout": str(limits.lock_ms),
+                "idle_in_transaction_session_timeout": str(limits.idle_in_transaction_ms),
+            },
+        )
+        return cls(pool, acquire_timeout_s=acquire_timeout_s)
+
+    async def close(self) -> None:
+        """Closes the pool, at the latest after 5 s."""
+        try:
+            await asyncio.wait_for(self.pool.close(), 5)
+        except TimeoutError:
+            self.pool.terminate()
+
+    async def run(
+        self,
+        actor: Actor,
+        verb: Callable[Concatenate[Tx, P], Awaitable[T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """The verb's value, after its transaction was committed. See `Call` for the knobs."""
+        return await Call(self, actor).run(verb, *args, **kwargs)
+
+    def call(self, actor: Actor, **knobs: Any) -> Call:
+        """`run` with other than the usual tenants, locks, clock or deadline."""
+        return Call(self, actor, **knobs)
+
+
+@dataclass(slots=True)
+class Call:
+    """How one verb is run.
+
+    tenants: whose rows it may see; the actor's when None.
+    locks: advisory lock keys (64 bit) to wait for, in this order, before the verb starts.
+    try_locks: keys to take only if they are free at once; `tx.locked` says which were.
+    now: a virtual instant instead of the database's clock.
+    own_clock: the verb's first statement sets `tx.now` itself, which saves a round trip.
+    deadline_s: all attempts together end after this; then Overloaded. None: no limit but the server's.
+
+    READ COMMITTED; run again up to ATTEMPTS_MAX times on 40001, 40P01 and 55P03. Raises Overloaded when
+    no connection or lock is to be had in time or the database is gone. A commit whose answer was
+    lost is reported so too: whoever asks again with the same idempotency key learns the outcome.
+    """
+
+    db: Database
+    actor: Actor
+    tenants: Iterable[UUID] | None = None
+    locks: Sequence[int] = ()
+    try_locks: Sequence[int] = ()
+    now: datetime | None = None
+    own_clock: bool = False
+    deadline_s: float | None = REQUEST_DEADLINE_S
+
+    async def run(
+        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        started = time.perf_counter()
+        name = verb.__name__
+        try:
+            async with asyncio.timeout(self.deadline_s):
+                return await self._attempts(name, verb, *args, **kwargs)
+        except TimeoutError:
+            raise Overloaded("The database did not answer in time. Try again with the same key.") from None
+        except (*UNREACHABLE, asyncpg.QueryCanceledError, asyncpg.IdleInTransactionSessionTimeoutError) as e:
+            log.warning("database_unreachable", verb=name, error=type(e).__name__)
+            raise Overloaded("The database can't be reached. Try again with the same key.") from e
+        finally:
+            TRANSACTION_SECONDS.labels(name).observe(time.perf_counter() - started)
+
+    async def _attempts(
+        self, name: str, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        for attempt in range(1, ATTEMPTS_MAX + 1):
+            try:
+                return await self._once(verb, *args, **kwargs)
+            except RETRIABLE as e:
+                RETRIES.labels(name, type(e).__name__).inc()
+                log.info("transaction_retried", verb=name, attempt=attempt, error=type(e).__name__)
+                await asyncio.sleep(RETRY_PAUSE_S * attempt * random.uniform(0.5, 1.5))
+        raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
+
+    async def _once(
+        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        conn = await self.db.pool.acquire(timeout=self.db.acquire_timeout_s)
+        tx = Tx(conn, self.actor, self.now)
+        try:
+            await tx.execute(self._begin())
+            if not self.own_clock:
+                await self._read_clock(tx)
+            value = await verb(tx, *args, **kwargs)
+            await tx.execute("COMMIT")
+        except BaseException as e:
+            await _abandon(conn, e)
+            raise
+        finally:
+            self.db.round_trips += tx.round_trips
+            self.db.transactions += 1
+            await self.db.pool.release(conn)
+        return value
+
+    def _begin(self) -> str:
+        """One round trip for all of it. The values are UUIDs and integers made here, so quoting is safe."""
+        tenants = self.actor.tenant_ids if self.tenants is None else tuple(self.tenants)
+        listed = "*" if tenants is None else ",".join(str(UUID(int=t.int)) for t in tenants)
+        sql = f"BEGIN; SELECT set_config('holdfast.tenants', '{listed}', true)"
+        for key in self.locks:
+            sql += f"; SELECT pg_advisory_xact_lock({key:d})"
+        if self.try_locks:
+            keys = ",".join(f"{key:d}" for key in self.try_locks)
+            sql += f"; SELECT set_config('holdfast.locked', try_locks('{{{keys}}}')::text, true)"
+        return sql
+
+    async def _read_clock(self, tx: Tx) -> None:
+        row = await tx.fetchrow("SELECT clock_timestamp(), current_setting('holdfast.locked', true)")
+        assert row is not None
+        tx.now = self.now or row[0]
+        tx.locked = parse_locked(row[1])
+
+
+def parse_locked(setting: str | None) -> frozenset[int] | None:
+    """The keys in `holdfast.locked`: '{1,2}' as PostgreSQL writes an array; None when it was not set."""
+    if not setting:
+        return None
+    return frozenset(map(int, filter(None, setting.strip("{}").split(","))))
+
+
+def lock_key(id_: UUID) -> int:
+    """The advisory lock key for an id: its last 64 bits, which in a UUIDv7 are random."""
+    return int.from_bytes(id_.bytes[8:], "big", signed=True)
+
+
+async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:
+    """Rolls back; a connection that may be in the middle of something is thrown away instead."""
+    if conn.is_closed():
+        return
+    if isinstance(error, Exception) and not isinstance(error, TimeoutError):
+        try:
+            await conn.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
+        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            pass
+        else:
+            return
+    conn.terminate()
+
+
+async def _nothing(_conn: Any) -> None:
+    return None

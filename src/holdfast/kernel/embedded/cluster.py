@@ -1,0 +1,111 @@
+"""The cluster's files: where they lie, how they are made, what they say about a running server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from holdfast.kernel.embedded.account import Account
+from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Server
+from holdfast.kernel.embedded.programs import Programs
+from holdfast.kernel.embedded.reach import allow_traverse
+
+log = structlog.get_logger(__name__)
+
+BUILTIN_LOCALE_MAJOR_MIN = 17
+LOG_KEPT_BYTES = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where things are below the data directory (an absolute path without symbolic links)."""
+
+    data_dir: Path
+
+    @property
+    def cluster(self) -> Path:
+        """PostgreSQL's own directory, open to its user alone."""
+        return self.data_dir / "postgres"
+
+    @property
+    def log(self) -> Path:
+        """What the server says; the file of the previous 16 MiB is kept beside as `.1`."""
+        return self.data_dir / "postgres.log"
+
+    @property
+    def gate(self) -> Path:
+        """Locked by whoever starts or stops the server at the moment."""
+        return self.data_dir / "postgres.gate"
+
+    @property
+    def users(self) -> Path:
+        """Locked, shared, by every process that uses the server."""
+        return self.data_dir / "postgres.users"
+
+
+def make_cluster(layout: Layout, programs: Programs, account: Account) -> None:
+    """A cluster of the programs' version that the account owns; an existing one stays as it is.
+
+    initdb works in a directory of its own, renamed when it is complete: a crash leaves no half cluster.
+    """
+    cluster = layout.cluster
+    if account.drop:
+        allow_traverse(cluster, account)
+    if not (cluster / "PG_VERSION").exists():
+        _init(layout, programs, account)
+    _give(cluster, account)
+    major = (cluster / "PG_VERSION").read_text().strip()
+    if major != str(programs.major):
+        raise EmbeddedPostgresError(
+            f"{cluster} was made by PostgreSQL {major}, but this is {programs.major}: dump it with "
+            f"version {major} and load it into a new --data-dir"
+        )
+
+
+def _init(layout: Layout, programs: Programs, account: Account) -> None:
+    log.info("making a new PostgreSQL cluster", directory=str(layout.cluster), major=programs.major)
+    fresh = layout.data_dir / "postgres.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    _give(fresh, account)
+    account.run([programs.initdb, "-D", fresh, "-U", SUPERUSER, *_init_options(programs.major)])
+    # Replaces an empty directory, never one with something in it.
+    fresh.rename(layout.cluster)
+
+
+def _init_options(major: int) -> list[str]:
+    # Sorted by code point everywhere; since 17 without asking the operating system's C library.
+    builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    locale = builtin if major >= BUILTIN_LOCALE_MAJOR_MIN else ["--locale=C.UTF-8"]
+    return ["--encoding=UTF8", "--data-checksums", "--auth-local=trust", "--auth-host=reject", *locale]
+
+
+def _give(directory: Path, account: Account) -> None:
+    # A copy made as root (a restored backup) belongs to root, whom PostgreSQL refuses to serve.
+    if not account.drop or directory.stat().st_uid == account.uid:
+        return
+    for path in (*directory.rglob("*"), directory):
+        os.chown(path, account.uid, account.gid, follow_symlinks=False)
+
+
+def trim_log(layout: Layout) -> None:
+    """Puts a log past 16 MiB aside, so that two files of about that size are all there is."""
+    if layout.log.exists() and layout.log.stat().st_size > LOG_KEPT_BYTES:
+        layout.log.replace(layout.log.with_suffix(".log.1"))
+
+
+def read_pid_file(layout: Layout) -> Server | None:
+    """The server that `postmaster.pid` speaks of, alive or not; `None` while there is none."""
+    try:
+        lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    if len(lines) < 5 or not lines[0].strip().isdigit() or not lines[4].strip():
+        return None  # Still being written.
+    return Server(
+        data_dir=layout.data_dir, socket_dir=Path(lines[4].strip()), port=int(lines[3]), pid=int(lines[0])
+    )

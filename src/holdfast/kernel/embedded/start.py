@@ -1,0 +1,183 @@
+"""Start PostgreSQL on a data directory, use it together with others, stop it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from holdfast.kernel.embedded.account import Account, account_for
+from holdfast.kernel.embedded.cluster import Layout, make_cluster, read_pid_file, trim_log
+from holdfast.kernel.embedded.lock import Use, gate
+from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server
+from holdfast.kernel.embedded.programs import Programs, programs_for
+from holdfast.kernel.embedded.socket_dir import socket_dir_for
+from holdfast.kernel.embedded.stop import stop_server
+from holdfast.kernel.embedded.watch import (
+    READY_TIMEOUT_S,
+    adopt_child,
+    answers,
+    is_process,
+    is_server,
+    wait_ready,
+)
+
+OLD_BACKENDS_TIMEOUT_S = 30.0
+OLD_BACKENDS_PAUSE_S_MAX = 2.0
+
+SETTINGS: dict[str, str] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "port": "5432",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "wal_compression": "on",
+    "max_wal_size": "2GB",
+    "jit": "off",
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # DETAIL lines repeat the values of rows, and with them guests' personal data.
+    "log_error_verbosity": "terse",
+}
+"""What a server is started with; `EmbeddedPostgres(settings=...)` overrides and adds. fsync stays on."""
+
+
+class EmbeddedPostgres:
+    """The PostgreSQL server of one data directory. The methods block: from async code, use a thread.
+
+    `data_dir`: gets `postgres/` (the cluster) and `postgres.log`. `settings`: server parameters over
+    `SETTINGS`; they count for the process that starts the server, not for one that finds it running.
+    `bin_dir`: programs other than the wheel's, PostgreSQL 15 or later.
+    """
+
+    def __init__(
+        self, data_dir: Path, settings: Mapping[str, str] | None = None, *, bin_dir: Path | None = None
+    ) -> None:
+        self.layout = Layout(Path(data_dir).resolve())
+        self.settings = SETTINGS | dict(settings or {})
+        self.bin_dir = bin_dir
+        self._use: Use | None = None
+
+    def running(self) -> Server | None:
+        """The server that takes connections now, whoever started it."""
+        account_for(self.layout.cluster)
+        server = read_pid_file(self.layout)
+        if server and is_server(server.pid, self.layout.cluster) and answers(server.socket):
+            return server
+        return None
+
+    def start(self) -> Server:
+        """The server, started or found running; from now on this process uses it.
+
+        Raises EmbeddedPostgresError with the reason, the end of the server's log included.
+        """
+        account = account_for(self.layout.cluster)
+        self.layout.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
+            server = self._found() or self._start(account)
+            self._use = self._use or Use(self.layout.users)
+        return server
+
+    def stop(self) -> None:
+        """Stops the server, whoever uses it: in order, or after 20 s the way that needs recovery."""
+        self._leave(even_if_used=True)
+
+    def release(self) -> None:
+        """Ends this process's use of the server, and stops it if no other process uses it."""
+        self._leave(even_if_used=False)
+
+    def _leave(self, *, even_if_used: bool) -> None:
+        if not self.layout.data_dir.exists():
+            return
+        with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
+            use, self._use = self._use, None
+            last = use.end() if use else False
+            if last or even_if_used:
+                stop_server(self.layout)
+
+    def _found(self) -> Server | None:
+        """The server if its process lives, once it takes connections."""
+        server = read_pid_file(self.layout)
+        if server is None:
+            return None
+        if is_server(server.pid, self.layout.cluster):
+            return wait_ready(self.layout, server.pid)
+        if is_process(server.pid):
+            # Another process has the dead server's number now; PostgreSQL would take it for the server.
+            (self.layout.cluster / "postmaster.pid").unlink(missing_ok=True)
+        return None
+
+    def _start(self, account: Account) -> Server:
+        programs = programs_for(account, self.bin_dir)
+        make_cluster(self.layout, programs, account)
+        deadline = time.monotonic() + OLD_BACKENDS_TIMEOUT_S
+        pause_s = 0.1
+        while True:
+            try:
+                return self._launch(programs, account)
+            except _OldBackends:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, OLD_BACKENDS_PAUSE_S_MAX)
+
+    def _launch(self, programs: Programs, account: Account) -> Server:
+        trim_log(self.layout)
+        socket_dir = socket_dir_for(self.layout.cluster, account)
+        settings = self.settings | {"unix_socket_directories": str(socket_dir)}
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+        command = [str(programs.postgres), "-D", str(self.layout.cluster), *options]
+        with open(os.open(self.layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "ab") as out:
+            said_before = out.seek(0, os.SEEK_END)
+            # A session of its own: Ctrl-C in the terminal is for us, we stop the server in order.
+            child = subprocess.Popen(
+                command, stdout=out, stderr=out, text=True, start_new_session=True, **account.popen()
+            )
+        adopt_child(child)
+        server = self._ready(child)
+        if server is None:
+            with suppress(OSError):
+                socket_dir.rmdir()
+            raise _failure(self.layout, said_before)
+        return server
+
+    def _ready(self, child: subprocess.Popen[str]) -> Server | None:
+        try:
+            return wait_ready(self.layout, child.pid)
+        except (KeyboardInterrupt, SystemExit):
+            child.send_signal(signal.SIGINT)
+            raise
+
+
+@contextmanager
+def embedded(
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, bin_dir: Path | None = None
+) -> Iterator[Server]:
+    """The server of this data directory, for the block.
+
+    1. A running one is adopted, also one whose starter was killed; else one is started.
+    2. Afterwards the last process that used it stops it; the others leave it alone.
+    """
+    postgres = EmbeddedPostgres(data_dir, settings, bin_dir=bin_dir)
+    server = postgres.start()
+    try:
+        yield server
+    finally:
+        postgres.release()
+
+
+class _OldBackends(EmbeddedPostgresError):
+    """Children of a killed server still hold its shared memory: they have not noticed yet."""
+
+
+def _failure(layout: Layout, said_before: int) -> EmbeddedPostgresError:
+    with layout.log.open("rb") as said:
+        said.seek(said_before)
+        text = said.read(8192).decode(errors="replace").strip()
+    kind = _OldBackends if "pre-existing shared memory block" in text else EmbeddedPostgresError
+    return kind(f"PostgreSQL did not start on {layout.cluster}: {text or 'it said nothing'}")

@@ -1,0 +1,156 @@
+"""What all routes share: who calls, the database, and how answers and refusals are written."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, TypeVar
+
+import orjson
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.validation import invalid_request
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+PROBLEM_TYPE = "urn:holdfast:problem:"
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 500
+RETRY_AFTER_S = 1
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# Codes of refusals to statuses of HTTP; what is not listed and ends in _NOT_AVAILABLE is 409.
+STATUS = {
+    "INVALID_REQUEST": 400,
+    "OUTSIDE_OPENING_HOURS": 400,
+    "OFF_SLOT_STEP": 400,
+    "TOO_SOON": 400,
+    "TOO_FAR_AHEAD": 400,
+    "PARTY_TOO_LARGE": 400,
+    "PARTY_TOO_SMALL": 400,
+    "PACING_EXCEEDED": 400,
+    "NONEXISTENT_LOCAL_TIME": 400,
+    "INVALID_TRANSITION": 400,
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "NOT_FOUND": 404,
+    "METHOD_NOT_ALLOWED": 405,
+    "VERSION_CONFLICT": 409,
+    "IDEMPOTENCY_CONFLICT": 409,
+    "PAYLOAD_TOO_LARGE": 413,
+    "TOO_MANY_HOLDS": 429,
+    "INTERNAL": 500,
+    "OVERLOADED": 503,
+}
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, and a value of another type is not bent to fit."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+def status_of(code: str) -> int:
+    """The HTTP status of a refusal."""
+    return 409 if code.endswith("_NOT_AVAILABLE") else STATUS.get(code, 500)
+
+
+def answer(value: Any, *, status: int = 200, version: int | None = None) -> Response:
+    """JSON, with the version as ETag. `value`: bytes are taken as JSON already made."""
+    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    response = Response(body, status_code=status, media_type=JSON)
+    if version is not None:
+        response.headers["etag"] = f'"{version}"'
+    return response
+
+
+def problem(error: HoldfastError, *, instance: str) -> Response:
+    """The refusal as application/problem+json (RFC 9457)."""
+    status = status_of(error.code)
+    kind = "NOT_AVAILABLE" if error.code.endswith("_NOT_AVAILABLE") else error.code
+    content = {
+        "type": PROBLEM_TYPE + kind.lower().replace("_", "-"),
+        "title": kind.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": error.detail,
+        "code": error.code,
+        "instance": instance,
+        **error.fields,
+    }
+    response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)
+    if status in (429, 503):
+        response.headers["retry-after"] = str(RETRY_AFTER_S)
+    if status == 401:
+        response.headers["www-authenticate"] = "Bearer"
+    return response
+
+
+def _dumps(content: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(content, default=str)
+    except TypeError:
+        # A refused value, repeated: a lone surrogate, which JSON can say but UTF-8 can't.
+        return json.dumps(content, default=str).encode("ascii")
+
+
+async def _db(request: Request) -> Database:
+    return request.app.state.db
+
+
+async def _actor(request: Request) -> Actor:
+    return request.state.actor
+
+
+async def _expected_version(request: Request) -> int | None:
+    return if_match(request)
+
+
+Db = Annotated[Database, Depends(_db)]
+Caller = Annotated[Actor, Depends(_actor)]
+IfMatch = Annotated[int | None, Depends(_expected_version)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+
+
+async def read_body(request: Request, model: type[Model]) -> Model:
+    """The body as the model has it, for a handler that takes the request alone. Raises InvalidRequest."""
+    for name, value in request.scope["headers"]:
+        if name == b"content-type" and b"json" in value:
+            break
+    else:
+        raise InvalidRequest.of("body", None, "send JSON, with the header Content-Type: application/json")
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        raise invalid_request(error) from None
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """`openapi_extra` for such a handler: what it reads by `read_body`."""
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
+
+
+def if_match(request: Request) -> int | None:
+    """The version in `If-Match` (RFC 9110, 13.1.1), None when there is none. Raises InvalidRequest."""
+    header = request.headers.get("if-match")
+    if header is None:
+        return None
+    version = header.strip().removeprefix("W/").strip('"')
+    if not version.isascii() or not version.isdigit() or len(version) > 9:
+        raise InvalidRequest.of("If-Match", header[:40], 'give the version as the ETag had it, such as "3"')
+    return int(version)
+
+
+def required_version(expected_version: int | None, header: int | None) -> int:
+    """The version a change was asked for; one of body and header must say it. Raises InvalidRequest."""
+    version = header if expected_version is None else expected_version
+    if version is None:
+        raise InvalidRequest.of(
+            "expected_version", None, "is required (or If-Match): the version of the object you saw"
+        )
+    return version

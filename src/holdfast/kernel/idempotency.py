@@ -1,0 +1,192 @@
+"""One answer per idempotency key (draft-ietf-httpapi-idempotency-key-header)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Tx
+from holdfast.kernel.errors import HoldfastError, IdempotencyConflict
+
+DONE = "DONE"
+# Refusals that the same request may not get another time: nothing to keep.
+NOT_KEPT = frozenset(
+    {"OVERLOADED", "TOO_MANY_HOLDS", "RATE_LIMITED", "VERSION_CONFLICT", "IDEMPOTENCY_CONFLICT"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A first answer as it was given: `code` is DONE or the refusal's; `body` its JSON."""
+
+    code: str
+    body: str
+    request_hash: bytes = b""
+
+    def for_request(self, request_hash: bytes) -> Reply:
+        """This reply, if it answered that very request. Raises IdempotencyConflict."""
+        if self.request_hash != request_hash:
+            raise IdempotencyConflict
+        return self
+
+
+class StoredRefusal(HoldfastError):
+    """A refusal given before, given again."""
+
+    def __init__(self, reply: Reply) -> None:
+        stored = orjson.loads(reply.body)
+        self.code = reply.code
+        super().__init__(stored["detail"], **stored["fields"])
+
+
+def request_hash(actor: Actor, request: bytes) -> bytes:
+    """SHA-256 over who asks for what: somebody else's key gives nobody an answer that isn't theirs."""
+    return hashlib.sha256(str(actor).encode() + b"\0" + request).digest()
+
+
+def is_kept(error: HoldfastError) -> bool:
+    """Whether a refusal is final for this request. What is merely taken may be free next time."""
+    return error.code not in NOT_KEPT and not error.code.endswith("_NOT_AVAILABLE")
+
+
+def refusal_body(error: HoldfastError) -> str:
+    """The refusal as it is stored."""
+    return orjson.dumps({"detail": error.detail, "fields": error.fields}, default=str).decode()
+
+
+def keep_from(parameter: str) -> str:
+    """The INSERT that keeps replies given as one JSON array in the named parameter."""
+    return f"""
+    INSERT INTO idempotency (tenant_id, operation, key, request_hash, code, body, subject_id,
+                             created_at, expires_at)
+    SELECT tenant_id, operation, key, decode(request_hash, 'hex'), code, body, subject_id,
+           created_at, expires_at
+      FROM json_to_recordset({parameter}::text::json) AS i (
+           tenant_id uuid, operation text, key text, request_hash text, code text, body text,
+           subject_id uuid, created_at timestamptz, expires_at timestamptz)"""
+
+
+KEEP = keep_from("$1")
+
+
+def row(
+    *,
+    tenant_id: UUID,
+    operation: str,
+    key: str,
+    reply: Reply,
+    subject_id: UUID | None,
+    created_at: datetime,
+    expires_at: datetime,
+) -> dict[str, Any]:
+    """One element of the array that `keep_from` writes."""
+    return {
+        "tenant_id": tenant_id,
+        "operation": operation,
+        "key": key,
+        "request_hash": reply.request_hash.hex(),
+        "code": reply.code,
+        "body": reply.body,
+        "subject_id": subject_id,
+        "created_at": created_at,
+        "expires_at": expires_at,
+    }
+
+
+FORGET = """
+    DELETE FROM idempotency
+     WHERE operation = $3 AND (tenant_id, key) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
+"""
+
+
+async def forget(tx: Tx, keys: Sequence[tuple[UUID, str]], *, operation: str) -> None:
+    """Removes the replies kept under these (tenant, key) pairs."""
+    await tx.execute(FORGET, [tenant for tenant, _ in keys], [key for _, key in keys], operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A change that was asked for under an idempotency key."""
+
+    tenant_id: UUID
+    operation: str
+    key: str
+    request_hash: bytes
+    ttl_hours: int = 24
+
+
+async def once(tx: Tx, keyed: Keyed | None, change: Callable[[], Awaitable[str]]) -> Reply:
+    """What `change` answers, or what it answered the first time it was asked under that key.
+
+    A final refusal is kept too and comes back as a Reply with its code, so that the transaction commits
+    it; other refusals are raised. Raises IdempotencyConflict.
+    """
+    if keyed is None:
+        return Reply(DONE, await change())
+    kept = await find(tx, keyed)
+    if kept is not None:
+        return kept.for_request(keyed.request_hash)
+    await tx.execute("SAVEPOINT change")
+    try:
+        reply = Reply(DONE, await change(), keyed.request_hash)
+    except HoldfastError as error:
+        if not is_kept(error):
+            raise
+        await tx.execute("ROLLBACK TO SAVEPOINT change")
+        reply = Reply(error.code, refusal_body(error), keyed.request_hash)
+    await _keep(tx, keyed, reply)
+    return reply
+
+
+async def _keep(tx: Tx, keyed: Keyed, reply: Reply) -> None:
+    kept = row(
+        tenant_id=keyed.tenant_id,
+        operation=keyed.operation,
+        key=keyed.key,
+        reply=reply,
+        subject_id=None,
+        created_at=tx.now,
+        expires_at=tx.now + timedelta(hours=keyed.ttl_hours),
+    )
+    try:
+        await tx.execute(KEEP, orjson.dumps([kept]).decode())
+    except asyncpg.UniqueViolationError as error:
+        # Used at this very moment for something else, at another venue.
+        raise IdempotencyConflict from error
+
+
+FIND = """
+    SELECT code, body, request_hash, expires_at
+      FROM idempotency
+     WHERE tenant_id = $1 AND operation = $2 AND key = $3
+"""
+
+
+async def find(tx: Tx, keyed: Keyed) -> Reply | None:
+    """The reply kept under the key, or None; one past its time is removed."""
+    found = await tx.fetchrow(FIND, keyed.tenant_id, keyed.operation, keyed.key)
+    if found is None:
+        return None
+    if found["expires_at"] <= tx.now:
+        await forget(tx, [(keyed.tenant_id, keyed.key)], operation=keyed.operation)
+        return None
+    return Reply(found["code"], found["body"], found["request_hash"])
+
+
+PURGE = """
+    DELETE FROM idempotency
+     WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE expires_at <= $1 LIMIT $2))
+"""
+
+
+async def purge(tx: Tx, *, limit: int) -> int:
+    """Removes up to `limit` replies that are past their time; answers how many."""
+    return int((await tx.execute(PURGE, tx.now, limit)).split()[-1])

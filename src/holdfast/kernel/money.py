@@ -1,0 +1,67 @@
+"""Money: whole minor units (cents) inside, decimal strings beside a currency outside."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from holdfast.kernel.errors import InvalidRequest
+
+AMOUNT_MINOR_MAX = 10**15
+"""No amount is larger than this many minor units; it fits a bigint with room for sums."""
+
+_CODES = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
+    CAD CDF CHF CLF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
+    GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW
+    KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD
+    NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD
+    SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYI UYU UYW
+    UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+"""
+_CODES_BY_DECIMALS = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+CURRENCIES = frozenset(_CODES.split())
+"""Codes of ISO 4217 that people pay in (no metals, funds or test codes)."""
+
+_MINOR_UNITS = {code: decimals for decimals, codes in _CODES_BY_DECIMALS.items() for code in codes.split()}
+
+
+def minor_units(currency: str) -> int:
+    """How many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD.
+
+    Raises `InvalidRequest` for what is not a currency.
+    """
+    if currency not in CURRENCIES:
+        raise InvalidRequest.of("currency", currency, "must be a code of ISO 4217 such as 'EUR' or 'SEK'")
+    return _MINOR_UNITS.get(currency, 2)
+
+
+def format_money(minor: int, currency: str) -> str:
+    """The decimal string of an amount with all the decimals of its currency: 1250 EUR is `12.50`."""
+    decimals = minor_units(currency)
+    return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
+
+
+def parse_money(text: str, currency: str, *, field: str = "amount") -> int:
+    """The minor units of a decimal string: `12.5` EUR is 1250.
+
+    Raises `InvalidRequest` on `field` when it is no plain number, has more decimals than the currency,
+    or is larger than `AMOUNT_MINOR_MAX` minor units.
+    """
+    decimals = minor_units(currency)
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount.adjusted() > 18:
+        raise InvalidRequest.of(field, text[:40], "must be a decimal string such as '12.50'")
+    minor = amount.scaleb(decimals)
+    if minor != minor.to_integral_value():
+        raise InvalidRequest.of(field, text[:40], f"{currency} has {decimals} decimals at most")
+    if abs(minor) > AMOUNT_MINOR_MAX:
+        raise InvalidRequest.of(field, text[:40], f"must be at most {AMOUNT_MINOR_MAX} minor units")
+    return int(minor)

@@ -1,0 +1,45 @@
+"""Turns: who wants the same thing in this process waits here, and not on a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from holdfast.kernel.errors import Overloaded
+
+WAIT_S = 1.5
+WAITING_MAX = 500
+
+
+class Turns:
+    """One at a time for each id."""
+
+    def __init__(self) -> None:
+        self._locks: dict[UUID, asyncio.Lock] = {}
+        self._wanting: dict[UUID, int] = {}
+
+    @asynccontextmanager
+    async def of(self, id_: UUID) -> AsyncIterator[None]:
+        """The id's turn. Raises Overloaded after WAIT_S, or when WAITING_MAX are waiting already."""
+        if self._wanting.get(id_, 0) >= WAITING_MAX:
+            raise Overloaded("Too many changes are waiting there. Try again with the same key.")
+        lock = self._locks.setdefault(id_, asyncio.Lock())
+        self._wanting[id_] = self._wanting.get(id_, 0) + 1
+        try:
+            await self._acquire(lock)
+            try:
+                yield
+            finally:
+                lock.release()
+        finally:
+            self._wanting[id_] -= 1
+            if not self._wanting[id_]:
+                del self._wanting[id_], self._locks[id_]
+
+    async def _acquire(self, lock: asyncio.Lock) -> None:
+        try:
+            await asyncio.wait_for(lock.acquire(), WAIT_S)
+        except TimeoutError:
+            raise Overloaded("Others are changing the same place. Try again with the same key.") from None

@@ -1,0 +1,92 @@
+"""What a data model refused, as the errors of an `InvalidRequest`."""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from holdfast.kernel.errors import InvalidRequest
+
+ERRORS_MAX = 50
+"""No more errors than this are listed in one answer."""
+VALUE_CHARS_MAX = 100
+"""Longer values are cut."""
+
+_short = reprlib.Repr()
+_short.maxlevel = 2
+_short.maxstring = _short.maxother = VALUE_CHARS_MAX
+
+_PLAINER = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field here: remove it, or check its spelling",
+}
+
+
+class Problem(NamedTuple):
+    """One thing to put right; `where` is the path from the model that finds it: ("resources", 0, "slug")."""
+
+    where: tuple[str | int, ...]
+    value: Any
+    problem: str
+
+
+class HasErrors(Protocol):
+    """A `ValidationError` of Pydantic, or anything with errors of that shape."""
+
+    def errors(self) -> Sequence[Any]: ...
+
+
+def invalid_request(exc: HasErrors, *, skip: int = 0) -> InvalidRequest:
+    """The refusal for what a model objected to; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
+
+    `field` is a dotted path (`resources.0.seats_min`), empty when the whole is wrong. `skip` leaves out
+    that many leading parts of it (1 where they begin with `body`, `query` or `path`).
+    """
+    found = exc.errors()
+    errors = [_entry(each, skip=skip) for each in found[:ERRORS_MAX]]
+    first = errors[0]
+    detail = f"{first['field']}: {first['problem']}" if first["field"] else first["problem"]
+    if len(found) > 1:
+        detail += f" (and {len(found) - 1} more)"
+    return InvalidRequest(detail, errors=errors)
+
+
+def refuse(model: str, problems: Iterable[Problem]) -> None:
+    """From inside a validator of a model: refuses with all the problems, each at its own place."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("not_allowed", "{problem}", {"problem": each.problem}),
+            loc=each.where,
+            input=each.value,
+        )
+        for each in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data(model, details)
+
+
+def _entry(error: Mapping[str, Any], *, skip: int) -> dict[str, Any]:
+    kind = error["type"]
+    return {
+        "field": ".".join(map(str, error["loc"][skip:])),
+        # A missing field has no value: what stands there is the object around it.
+        "value": None if kind == "missing" else _shown(error.get("input")),
+        "problem": _PLAINER.get(kind) or error["msg"].removeprefix("Value error, "),
+    }
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**53:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= VALUE_CHARS_MAX else value[:VALUE_CHARS_MAX] + "…"
+    return _short.repr(value)

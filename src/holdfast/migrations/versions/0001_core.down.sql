@@ -1,0 +1,6 @@
+-- The role and the extension stay: they may serve other databases and schemas.
+
+DROP TABLE event, idempotency, booking_history, claim_archive, claim, booking, resource_join, resource, venue, tenant;
+DROP FUNCTION visible_tenants();
+DROP FUNCTION try_locks(bigint[]);
+REVOKE USAGE ON SCHEMA public FROM holdfast_app;

@@ -1,0 +1,45 @@
+"""schema.sql and the migrations make the same database."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.kernel.embedded import Server, create_database, embedded
+from holdfast.kernel.embedded.programs import wheel_bin_dir
+from holdfast.main.connect import connection_to
+from holdfast.main.migrate import migrate
+
+SCHEMA = Path(__file__).parents[2] / "schema.sql"
+SMALL = {"shared_buffers": "16MB", "max_connections": "20", "fsync": "off"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with embedded(tmp_path_factory.mktemp("schema") / "data", SMALL) as running:
+        yield running
+
+
+def dump(url: str) -> list[str]:
+    """What pg_dump says of everything but Alembic's own table, without the key that is new in each dump."""
+    command = [wheel_bin_dir() / "pg_dump", "--schema-only", "--exclude-table=alembic_version", url]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return [line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+
+async def test_schema_sql_and_the_migrations_make_the_same_database(server: Server) -> None:
+    designed, migrated = server.url("designed"), server.url("migrated")
+    for name in ("designed", "migrated"):
+        await create_database(server, name)
+    async with connection_to(designed) as connection:
+        await connection.execute(SCHEMA.read_text())
+    await migrate(migrated)
+
+    want, have = dump(designed), dump(migrated)
+    assert any("claim_never_overlaps" in line for line in want)
+    difference = list(difflib.unified_diff(want, have, "schema.sql", "migrations", lineterm="", n=1))
+    assert not difference, "\n".join(difference)
