@@ -1,0 +1,217 @@
+"""The development issuer: tokens without any other service. And the choice of who is trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from base64 import urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt.algorithms import OKPAlgorithm
+
+from holdfast.identity.claims import ROLES, SUBJECT_CHARS_MAX, TENANT_SLUG, IssuerRules
+from holdfast.identity.oidc import OidcIssuer
+from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
+from holdfast.kernel.errors import InvalidRequest
+
+KEY_FILE = "dev-issuer.json"
+TTL_S_MAX = 365 * 86_400
+DEV_RULES = IssuerRules(
+    issuer="holdfast-dev",
+    audience="holdfast",
+    algorithms=frozenset({"EdDSA"}),
+    types=frozenset({"at+jwt"}),
+    required=frozenset({"roles", "iat", "nbf", "jti"}),
+    unknown_roles="refuse",
+)
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def trusted_issuers(
+    *,
+    data_dir: Path,
+    oidc_issuer: str | None = None,
+    oidc_audience: str | None = None,
+    oidc_algorithms: str = "RS",
+    oidc_jwks_url: str | None = None,
+    oidc_tenant_claim: str = "tenant",
+    oidc_roles_claim: str = "roles",
+) -> list[TrustedIssuer]:
+    """Whose tokens count: the configured OIDC issuer alone, or else the development issuer.
+
+    `oidc_algorithms`: the one family of the issuer's signatures: `EdDSA`, `ES`, `RS` or `PS`.
+    Raises `InvalidRequest` for settings that can't be right.
+    """
+    if not oidc_issuer:
+        return [DevIssuer.load(data_dir)]
+    return [
+        OidcIssuer(
+            oidc_issuer,
+            oidc_audience or "",
+            family=oidc_algorithms,
+            jwks_url=oidc_jwks_url,
+            tenant_claim=oidc_tenant_claim,
+            roles_claim=oidc_roles_claim,
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class DevIssuer:
+    """Mints and vouches for tokens with a key of its own; for laptops, demos and tests."""
+
+    private: Ed25519PrivateKey = field(repr=False)
+    kid: str
+
+    @classmethod
+    def load(cls, data_dir: Path) -> DevIssuer:
+        """The issuer of that directory, made on first use in `dev-issuer.json` (mode 0600).
+
+        Processes that start at once get the same one. Raises `ValueError` for a file that holds
+        no Ed25519 private key.
+        """
+        path = data_dir / KEY_FILE
+        if not path.exists():
+            _make_key_file(path)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+        return cls._read(path)
+
+    @classmethod
+    def _read(cls, path: Path) -> DevIssuer:
+        try:
+            jwk = json.loads(path.read_bytes())
+            private = OKPAlgorithm.from_jwk(jwk)
+        except (ValueError, TypeError, AttributeError, jwt.PyJWTError):
+            private = None
+        if not isinstance(private, Ed25519PrivateKey):
+            raise ValueError(
+                f"{path} holds no Ed25519 private key (JWK). Delete it to have a new one made;"
+                " tokens minted so far then stop working."
+            )
+        return cls(private=private, kid=_thumbprint(private))
+
+    @property
+    def rules(self) -> IssuerRules:
+        """What its tokens look like."""
+        return DEV_RULES
+
+    def key(self, kid: str) -> VerifyingKey | None:
+        """The public key, if `kid` means it."""
+        if kid != self.kid:
+            return None
+        return VerifyingKey(public=self.private.public_key(), algorithms=DEV_RULES.algorithms)
+
+    async def refresh(self, now: float) -> bool:
+        """False: its key never changes while the process runs."""
+        return False
+
+    def mint(
+        self,
+        tenant: str | None,
+        roles: Sequence[str],
+        subject: str | None,
+        venues: Sequence[str] | None = None,
+        ttl_s: int = 3600,
+        now: datetime | None = None,
+    ) -> str:
+        """A signed token for `subject` (by default a person nobody was before), valid for `ttl_s` seconds.
+
+        `tenant`: slug, needed by every role but platform_admin. `venues`: the only venues (ids) it
+        opens; `None` opens all of the tenant's, an empty list none. Raises `InvalidRequest`.
+        """
+        subject = subject if subject is not None else f"dev-{uuid4().hex[:12]}"
+        _check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)
+        issued_at = int((now or datetime.now(UTC)).timestamp())
+        claims = {
+            "iss": DEV_RULES.issuer,
+            "aud": DEV_RULES.audience,
+            "sub": subject,
+            "roles": list(dict.fromkeys(roles)),
+            "iat": issued_at,
+            "nbf": issued_at,
+            "exp": issued_at + ttl_s,
+            "jti": uuid4().hex,
+        }
+        claims |= {} if tenant is None else {"tenant": tenant}
+        claims |= {} if venues is None else {"venues": _venue_ids(venues)}
+        token = jwt.encode(
+            claims, self.private, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": self.kid}
+        )
+        if len(token) > TOKEN_CHARS_MAX:
+            raise InvalidRequest.of(
+                "venues", len(venues or ()), "too many for one token; leave out to allow all"
+            )
+        return token
+
+
+def parse_ttl(text: str) -> int:
+    """Seconds meant by `90s`, `30m`, `1h` or `2d`; from one second to 365 days. Raises `InvalidRequest`."""
+    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip())
+    if not found:
+        raise InvalidRequest.of(
+            "ttl", text, "must be a whole number and s, m, h or d, such as 90s, 30m, 1h or 2d"
+        )
+    ttl_s = int(found[1]) * _UNIT_S[found[2]]
+    if not 1 <= ttl_s <= TTL_S_MAX:
+        raise InvalidRequest.of("ttl", text, "must be from 1s to 365d")
+    return ttl_s
+
+
+def _make_key_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".dev-issuer-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_new_jwk())
+            file.flush()
+            os.fsync(file.fileno())
+        # A link appears whole, and only if there is none yet: whoever comes second takes the first's key.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(draft)
+
+
+def _new_jwk() -> bytes:
+    private = Ed25519PrivateKey.generate()
+    jwk = OKPAlgorithm.to_jwk(private, as_dict=True)
+    return json.dumps(jwk | {"alg": "EdDSA", "use": "sig", "kid": _thumbprint(private)}, indent=1).encode()
+
+
+def _thumbprint(private: Ed25519PrivateKey) -> str:
+    """RFC 7638."""
+    public = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    canonical = json.dumps({name: public[name] for name in ("crv", "kty", "x")}, separators=(",", ":"))
+    return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+
+
+def _check_wanted(*, tenant: str | None, roles: Sequence[str], subject: str, ttl_s: int) -> None:
+    unknown = sorted(set(roles) - ROLES)
+    if unknown or not roles:
+        raise InvalidRequest.of("role", unknown, f"must be one or more of {', '.join(sorted(ROLES))}")
+    if tenant is None and "platform_admin" not in roles:
+        raise InvalidRequest.of("tenant", None, "is needed for every role but platform_admin")
+    if tenant is not None and not TENANT_SLUG.fullmatch(tenant):
+        raise InvalidRequest.of("tenant", tenant, "must be a slug: lower-case letters, digits, - and _")
+    if not 0 < len(subject) <= SUBJECT_CHARS_MAX or not subject.isprintable():
+        raise InvalidRequest.of("subject", subject, f"must be 1 to {SUBJECT_CHARS_MAX} printable characters")
+    if not 1 <= ttl_s <= TTL_S_MAX:
+        raise InvalidRequest.of("ttl_s", ttl_s, f"must be from 1 to {TTL_S_MAX} seconds")
+
+
+def _venue_ids(venues: Sequence[str]) -> list[str]:
+    try:
+        return [str(UUID(venue)) for venue in venues]
+    except ValueError:
+        raise InvalidRequest.of("venues", list(venues), "must be venue ids (UUID)") from None

@@ -1,0 +1,180 @@
+"""An OpenID Connect issuer, trusted for its published keys (OpenID Connect Discovery 1.0, RFC 7517)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from ipaddress import ip_address
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import jwt
+
+from holdfast.identity.claims import IssuerRules
+from holdfast.identity.fetch import Unreachable, fetch_json
+from holdfast.identity.token import VerifyingKey
+from holdfast.kernel.errors import InvalidRequest
+
+Family = Literal["EdDSA", "ES", "RS", "PS"]
+FAMILIES: dict[str, frozenset[str]] = {
+    "EdDSA": frozenset({"EdDSA"}),
+    "ES": frozenset({"ES256", "ES384", "ES512"}),
+    "RS": frozenset({"RS256", "RS384", "RS512"}),
+    "PS": frozenset({"PS256", "PS384", "PS512"}),
+}
+# Most issuers still write plain `JWT` into access tokens; RFC 9068 asks for `at+jwt`.
+TYPES = frozenset({"at+jwt", "jwt"})
+REFRESH_TIMEOUT_S = 3.0
+REFRESH_INTERVAL_S = 30.0
+KEYS_MAX = 100
+RSA_BITS_MIN = 2048
+
+log = logging.getLogger(__name__)
+
+
+class OidcIssuer:
+    """A trusted issuer whose keys come from its JWKS.
+
+    `url` is the issuer exactly as its tokens write it in `iss`; https, or http on loopback.
+    `jwks_url` spares the discovery. Keys once fetched stay in use while the issuer can't be
+    reached. Raises `InvalidRequest` for settings that can't be right.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        audience: str,
+        *,
+        family: str = "RS",
+        jwks_url: str | None = None,
+        tenant_claim: str = "tenant",
+        roles_claim: str = "roles",
+        types: frozenset[str] = TYPES,
+    ) -> None:
+        _check_settings(url=url, audience=audience, family=family, jwks_url=jwks_url)
+        self.rules = IssuerRules(
+            issuer=url,
+            audience=audience,
+            algorithms=FAMILIES[family],
+            types=types,
+            tenant_claim=tenant_claim,
+            roles_claim=roles_claim,
+        )
+        self._jwks_url = jwks_url
+        self._keys: dict[str, VerifyingKey] = {}
+        self._jwks: Any = None
+        self._asked_at: float | None = None
+        self._asking: asyncio.Task[bool] | None = None
+
+    def key(self, kid: str) -> VerifyingKey | None:
+        """The key of that id, if known now."""
+        return self._keys.get(kid)
+
+    async def refresh(self, now: float) -> bool:
+        """Fetch the keys, at most once in 30 s and for 3 s; whether they have changed.
+
+        Callers that come meanwhile wait for the same answer. `now`: seconds since 1970. A failure
+        is logged, and leaves the keys as they are.
+        """
+        if self._asking is None or self._asking.done():
+            # The distance, not the difference: a clock set back must not silence this for hours.
+            if self._asked_at is not None and abs(now - self._asked_at) < REFRESH_INTERVAL_S:
+                return False
+            self._asked_at = now
+            self._asking = asyncio.create_task(self._ask())
+        # One caller that goes away must not take the answer from the others.
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> bool:
+        try:
+            jwks = await asyncio.wait_for(asyncio.to_thread(self._fetch), REFRESH_TIMEOUT_S)
+        except (Unreachable, TimeoutError) as error:
+            log.warning("The keys of issuer %s can't be fetched: %s", self.rules.issuer, error or "too slow")
+            return False
+        keys = read_keys(jwks, self.rules.algorithms)
+        if not keys:
+            log.warning("The issuer %s publishes no usable key", self.rules.issuer)
+            return False
+        changed = jwks != self._jwks
+        self._keys, self._jwks = keys, jwks
+        return changed
+
+    def _fetch(self) -> Any:
+        """The JWKS document; runs in a thread."""
+        url = self._jwks_url or self._discover()
+        return fetch_json(url, timeout_s=REFRESH_TIMEOUT_S)
+
+    def _discover(self) -> str:
+        base = self.rules.issuer.rstrip("/")
+        found = fetch_json(f"{base}/.well-known/openid-configuration", timeout_s=REFRESH_TIMEOUT_S)
+        if not isinstance(found, dict) or found.get("issuer") != self.rules.issuer:
+            raise Unreachable("its configuration names another issuer")
+        url = found.get("jwks_uri")
+        if not isinstance(url, str) or not is_safe_url(url):
+            raise Unreachable("its jwks_uri is not an https address")
+        return url
+
+
+def read_keys(jwks: Any, family: frozenset[str]) -> dict[str, VerifyingKey]:
+    """The public signing keys of a JWKS that fit the family, by key id; of equal ids the first."""
+    listed = jwks.get("keys") if isinstance(jwks, dict) else None
+    keys: dict[str, VerifyingKey] = {}
+    for jwk in listed[:KEYS_MAX] if isinstance(listed, list) else []:
+        if isinstance(jwk, dict) and isinstance(jwk.get("kid"), str) and jwk["kid"] not in keys:
+            key = _read_key(jwk, family)
+            if key is not None:
+                keys[jwk["kid"]] = key
+    return keys
+
+
+def _read_key(jwk: dict[str, Any], family: frozenset[str]) -> VerifyingKey | None:
+    algorithms = _algorithms(jwk) & family
+    # A published private or symmetric key proves nothing.
+    if not algorithms or "d" in jwk or "k" in jwk or jwk.get("use", "sig") != "sig":
+        return None
+    try:
+        public = jwt.PyJWK(jwk, algorithm=min(algorithms)).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    if jwk["kty"] == "RSA" and public.key_size < RSA_BITS_MIN:
+        return None
+    return VerifyingKey(public=public, algorithms=algorithms)
+
+
+def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
+    """What the key can do by its type and curve, narrowed to its own `alg`."""
+    match jwk.get("kty"), jwk.get("crv"):
+        case "OKP", "Ed25519":
+            fit = FAMILIES["EdDSA"]
+        case "EC", ("P-256" | "P-384" | "P-521") as curve:
+            fit = frozenset({{"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}[curve]})
+        case "RSA", _:
+            fit = FAMILIES["RS"] | FAMILIES["PS"]
+        case _:
+            fit = frozenset[str]()
+    return fit & {jwk["alg"]} if isinstance(jwk.get("alg"), str) else fit
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether nobody in between can change what is fetched there: https, or http on this machine."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme == "https":
+            return bool(parts.hostname)
+        return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    except ValueError:
+        return False
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or ip_address(host).is_loopback
+
+
+def _check_settings(*, url: str, audience: str, family: str, jwks_url: str | None) -> None:
+    for field, value in (("oidc_issuer", url), ("oidc_jwks_url", jwks_url)):
+        if value is not None and not is_safe_url(value):
+            raise InvalidRequest.of(field, value, "must be an https address, or http on loopback")
+    if not audience:
+        raise InvalidRequest.of("oidc_audience", audience, "must name the audience of this service's tokens")
+    if family not in FAMILIES:
+        raise InvalidRequest.of("oidc_algorithms", family, f"must be one of {', '.join(FAMILIES)}")
