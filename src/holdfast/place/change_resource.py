@@ -1,0 +1,102 @@
+"""A change of one resource."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from holdfast.kernel.db import Tx
+from holdfast.kernel.errors import InvalidRequest, NotFound
+from holdfast.kernel.validation import invalid_request
+from holdfast.place.change_venue import changed
+from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument
+from holdfast.place.kept import Kept
+from holdfast.place.reach import check_version, own_venue
+from holdfast.place.rewrite import rewrite
+
+
+async def change_resource(
+    tx: Tx, venue_id: UUID, resource_id: UUID, changes: Mapping[str, Any], *, expected_version: int
+) -> Kept:
+    """The venue with these fields of one of its resources changed; `adjacent` names all its neighbours
+    from now on. Run it with the venue's lock.
+
+    Raises `NotFound`, `VersionConflict` with the resource's version, and `InvalidRequest`.
+    """
+    kept = await own_venue(tx, venue_id)
+    before = own_resource(kept, resource_id, expected_version=expected_version)
+    after = with_adjacent(kept, _changed(before, changes))
+    if after.slug != before.slug:
+        refuse_taken(kept, after.slug)
+    others = [each for each in kept.document.resources if each is not before]
+    renamed = [_neighbours_of(each, before.slug, after, changes) for each in others]
+    ids = {each.slug: kept.ids[each.slug] for each in others} | {after.slug: resource_id}
+    return await rewrite(tx, kept, with_resources(kept, [*renamed, after]), ids=ids)
+
+
+def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None = None) -> ResourceDocument:
+    """The resource of the venue, if it is at the version expected. Raises `NotFound`, `VersionConflict`."""
+    resource = kept.by_id.get(resource_id)
+    if resource is None:
+        raise NotFound(f"There is no resource {resource_id}, or it is not yours.")
+    if expected_version is not None:
+        check_version(kept.keys[resource.slug].version, expected_version)
+    return resource
+
+
+def refuse_taken(kept: Kept, slug: str) -> None:
+    """Nothing, if no resource of the venue has that slug. Raises `InvalidRequest`."""
+    if slug in kept.keys:
+        raise InvalidRequest.of("slug", slug, "is taken: choose one that no other resource of the venue has")
+
+
+def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
+    """The resource with neighbours named by slug, where the request may have named them by id.
+
+    Raises `InvalidRequest` for one that is not a resource of this venue.
+    """
+    slugs = {str(id_): each.slug for id_, each in kept.by_id.items()}
+    allowed = {*kept.keys, resource.slug}
+    adjacent: list[Adjacent] = []
+    for at, each in enumerate(resource.adjacent):
+        slug = slugs.get(each.slug, each.slug)
+        if slug not in allowed:
+            problem = "must be the slug or id of a resource of the same venue"
+            raise InvalidRequest.of(f"adjacent.{at}", each.slug, problem)
+        adjacent.append(Adjacent(slug=slug, seats_lost=each.seats_lost))
+    return resource.model_copy(update={"adjacent": tuple(adjacent)})
+
+
+def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDocument:
+    """The venue's document with other resources, checked as a whole; the last is the one in question.
+
+    Raises `InvalidRequest`, naming fields of that resource as the request has them.
+    """
+    return changed(kept.document, {"resources": tuple(resources)}, skip=2)
+
+
+def _changed(resource: ResourceDocument, changes: Mapping[str, Any]) -> ResourceDocument:
+    try:
+        return ResourceDocument.model_validate({**dict(resource), **changes})
+    except ValidationError as exc:
+        raise invalid_request(exc) from exc
+
+
+def _neighbours_of(
+    other: ResourceDocument, slug: str, after: ResourceDocument, changes: Mapping[str, Any]
+) -> ResourceDocument:
+    """The other resource as it must be said now: under the new slug, or no more, since the changed
+    resource names its neighbours itself."""
+    if all(each.slug != slug for each in other.adjacent):
+        return other
+    kept = [each for each in other.adjacent if each.slug != slug]
+    if "adjacent" not in changes:
+        kept += [
+            Adjacent(slug=after.slug, seats_lost=each.seats_lost)
+            for each in other.adjacent
+            if each.slug == slug
+        ]
+    return other.model_copy(update={"adjacent": tuple(kept)})

@@ -1,0 +1,227 @@
+"""A whole venue as one YAML or JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
+
+from holdfast.kernel.money import CURRENCIES, minor_units
+from holdfast.kernel.validation import Problem, invalid_request, refuse
+from holdfast.place.opening import DAY_MINUTES, Hours, Rule, Slot
+from holdfast.place.policy import Policy
+
+RESOURCES_MAX = 5000
+ATTRIBUTES_BYTES_MAX = 4096
+
+ResourceKind = Literal["lane", "table", "room", "section", "facility", "seat"]
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["osteria-nord"])]
+"""1 to 63 lower-case letters, digits, - and _; the first is a letter or digit."""
+
+
+def _known_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("must be an IANA time zone such as 'Europe/Stockholm'")
+    return name
+
+
+@lru_cache(maxsize=1)
+def _zones() -> frozenset[str]:
+    return frozenset(each for each in available_timezones() if "/" in each or each == "UTC")
+
+
+def _known_currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise ValueError("must be a currency of ISO 4217 in capital letters such as 'EUR' or 'SEK'")
+    return code
+
+
+def _small(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    size = len(json.dumps(attributes, ensure_ascii=False, separators=(",", ":")).encode())
+    if size > ATTRIBUTES_BYTES_MAX:
+        raise ValueError(f"must be at most {ATTRIBUTES_BYTES_MAX} bytes of JSON, not {size}")
+    return attributes
+
+
+def _neighbour(value: Any) -> Any:
+    return {"slug": value} if isinstance(value, str) else value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+"""A time zone of the IANA database: `Europe/Stockholm`."""
+Currency = Annotated[str, AfterValidator(_known_currency)]
+"""Three capital letters of ISO 4217: `SEK`."""
+Seats = Annotated[int, Field(strict=True, ge=1, le=100_000)]
+BufferMinutes = Annotated[int, Field(strict=True, ge=0, le=DAY_MINUTES)]
+Coordinate = Annotated[float, Field(strict=True, ge=-1e6, le=1e6, allow_inf_nan=False)]
+Extent = Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class Position(Rule):
+    """Where a resource stands on the floor plan, in the plan's own units (about a centimetre)."""
+
+    x: Coordinate
+    """Left edge, to the right."""
+    y: Coordinate
+    """Upper edge, downwards."""
+    w: Extent = 60
+    """Width."""
+    h: Extent = 60
+    """Height."""
+    rotation: Annotated[float, Field(strict=True, ge=-360, le=360, allow_inf_nan=False)] = 0
+    """Degrees clockwise about the middle."""
+    shape: Literal["rect", "square", "round", "oval"] = "rect"
+    """How it is drawn."""
+
+
+class Adjacent(Rule):
+    """A neighbour that a resource combines with."""
+
+    slug: Slug
+    """The neighbour."""
+    seats_lost: StrictInt = Field(default=0, ge=0, le=100_000)
+    """Seats that are gone when the two are combined (where the tables meet). When both neighbours say
+    it, the larger number counts."""
+
+
+class ResourceDocument(Rule):
+    """One thing that is reserved: a table, lane, room, section, facility or seat."""
+
+    slug: Slug
+    """Its name in addresses and documents; once in a venue."""
+    name: str = Field(default_factory=lambda data: data.get("slug", ""), min_length=1, max_length=100)
+    """For people to read; left out: the slug."""
+    kind: ResourceKind = "table"
+    """What it is."""
+    zone: str | None = Field(default=None, min_length=1, max_length=100)
+    """The part of the venue it is in: `window`, `upstairs`."""
+    seats_min: Seats = 1
+    """The smallest party it takes alone, guests."""
+    seats_max: Seats = 4
+    """The largest party it takes alone, guests."""
+    units: StrictInt = Field(default=1, ge=1, le=1000)
+    """1: one booking at a time; N: so many at the same time."""
+    buffer_before_minutes: BufferMinutes | None = None
+    """Minutes before a booking in which it is taken too; null: the policy's."""
+    buffer_after_minutes: BufferMinutes | None = None
+    """Minutes after a booking in which it is taken too; null: the policy's."""
+    attributes: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)
+    """Anything else worth knowing, at most 4096 bytes of JSON."""
+    position: Position | None = None
+    """Where it stands on the floor plan."""
+    sort_order: StrictInt = Field(default=0, ge=-1_000_000, le=1_000_000)
+    """Lists show smaller numbers first, then by slug."""
+    active: StrictBool = True
+    """False: it is kept, but not bookable."""
+    hours: Hours | None = None
+    """Hours of its own, in place of all of the venue's; null: the venue's."""
+    adjacent: tuple[Annotated[Adjacent, BeforeValidator(_neighbour)], ...] = Field(default=(), max_length=100)
+    """Neighbours it combines with: slugs, or objects of slug and seats_lost. One of the two may say it."""
+
+    @model_validator(mode="after")
+    def _seats_in_order(self) -> ResourceDocument:
+        if self.seats_min > self.seats_max:
+            problem = f"must be at most seats_max ({self.seats_max})"
+            refuse("ResourceDocument", [Problem(("seats_min",), self.seats_min, problem)])
+        return self
+
+
+class VenueDocument(Rule):
+    """A whole venue. All but slug, name, timezone and resources has a default."""
+
+    slug: Slug
+    """Its name in addresses; once in a tenant."""
+    name: str = Field(min_length=1, max_length=200)
+    """For people to read."""
+    kind: str = Field(default="restaurant", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
+    """What it is: restaurant, bowling, hotel, nightclub, ..."""
+    timezone: Zone
+    """The IANA time zone in which all its wall times are meant."""
+    currency: Currency = "EUR"
+    """The currency of all its prices, ISO 4217."""
+    policy: Policy = Policy()
+    """Its rules."""
+    hours: Hours = Hours()
+    """When it is open; left out: always."""
+    slots: tuple[Slot, ...] = Field(default=(), max_length=200)
+    """Named windows; without any, each opening day is one slot `day`."""
+    resources: tuple[ResourceDocument, ...] = Field(max_length=RESOURCES_MAX)
+    """What can be reserved there, at most 5000."""
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> VenueDocument:
+        refuse(
+            "VenueDocument",
+            [
+                *_repeated("slots", "id", [each.id for each in self.slots]),
+                *_repeated("resources", "slug", [each.slug for each in self.resources]),
+                *self._lost_neighbours(),
+                *self._fractions_of_minor_units(),
+            ],
+        )
+        return self
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The time zone of the venue."""
+        return ZoneInfo(self.timezone)
+
+    def edges(self) -> dict[tuple[str, str], int]:
+        """Which resources are joined: each pair of slugs once, in order -> seats lost."""
+        found: dict[tuple[str, str], int] = {}
+        for resource in self.resources:
+            for other in resource.adjacent:
+                low, high = sorted((resource.slug, other.slug))
+                found[low, high] = max(found.get((low, high), 0), other.seats_lost)
+        return found
+
+    def _lost_neighbours(self) -> Iterator[Problem]:
+        slugs = {each.slug for each in self.resources}
+        for index, resource in enumerate(self.resources):
+            for at, other in enumerate(resource.adjacent):
+                where = ("resources", index, "adjacent", at)
+                if other.slug == resource.slug:
+                    yield Problem(where, other.slug, "a resource is not adjacent to itself: name another one")
+                elif other.slug not in slugs:
+                    yield Problem(where, other.slug, "must be the slug of a resource of this document")
+
+    def _fractions_of_minor_units(self) -> Iterator[Problem]:
+        decimals = minor_units(self.currency)
+        for index, rule in enumerate(self.policy.price_rules):
+            if rule.amount != round(rule.amount, decimals):
+                where = ("policy", "price_rules", index, "amount")
+                yield Problem(where, str(rule.amount), f"{self.currency} has {decimals} decimals at most")
+
+
+def parse_document(data: Any) -> VenueDocument:
+    """The venue that a document describes.
+
+    Raises `InvalidRequest` with one entry of `errors` for each thing to put right.
+    """
+    try:
+        return VenueDocument.model_validate(data)
+    except ValidationError as exc:
+        raise invalid_request(exc) from exc
+
+
+def _repeated(field: str, key: str, values: Iterable[str]) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for index, value in enumerate(values):
+        if value in first:
+            problem = f"must differ from all others, but {field}.{first[value]}.{key} is the same"
+            yield Problem((field, index, key), value, problem)
+        first.setdefault(value, index)

@@ -1,0 +1,216 @@
+"""When a venue is open: wall time in, instants out.
+
+The only place where local time becomes an instant or the other way round. A wall time that two
+instants share (clocks went back) means the first; one that no instant has (clocks went forward) is
+refused when a guest asks for it, and moved to the first instant after the gap when a rule says it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span, merged
+from holdfast.place.opening import Hours
+from holdfast.place.venue import Venue
+
+DAYS_CACHED_MAX = 8192
+"""So many opening days are kept worked out, over all venues of the process."""
+
+_DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
+
+
+class NonexistentLocalTime(HoldfastError):
+    """Clocks skip this local time: ask for one before or after the gap.
+
+    Fields: `local_time`, `timezone`, `next_valid` (the first instant after the gap, RFC 3339).
+    """
+
+    code = "NONEXISTENT_LOCAL_TIME"
+
+
+class WallSpan(NamedTuple):
+    """`[start, end)` in wall time: naive, in the zone of the venue."""
+
+    start: datetime
+    end: datetime
+
+
+class Opening(NamedTuple):
+    """One opening of a day: as the rule says it, and as it is."""
+
+    wall: WallSpan
+    span: Span
+
+
+def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The instant (UTC) of a naive wall time; the first if there are two.
+
+    Raises `NonexistentLocalTime` if there is none.
+    """
+    if _in_gap(wall, tz):
+        valid = _end_of_gap(wall, tz).astimezone(tz).isoformat()
+        raise NonexistentLocalTime(
+            f"The local time {wall.isoformat()} does not exist in {tz.key}, where clocks skip it: "
+            f"the next one that does is {valid}.",
+            local_time=wall.isoformat(),
+            timezone=tz.key,
+            next_valid=valid,
+        )
+    return wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+
+
+def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The instant (UTC) of a rule's wall time: as `to_utc`, but a gap gives the first instant after it."""
+    return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
+
+
+def to_wall(instant: datetime, tz: ZoneInfo) -> datetime:
+    """What a clock on the wall shows at that instant: naive."""
+    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
+
+
+def day_span(day: date, tz: ZoneInfo) -> Span:
+    """From local midnight to local midnight: mostly 24 hours, sometimes 23 or 25."""
+    return Span(instant_of(_midnight(day), tz), instant_of(_midnight(day) + _DAY, tz))
+
+
+def effective_hours(venue_hours: Hours, resource_hours: Hours | None, day: date) -> tuple[WallSpan, ...]:
+    """The openings of a day in order, in wall time; what crosses midnight belongs to the day it opens.
+
+    A resource's own hours replace the venue's; a date's exception replaces the weekly rules.
+    """
+    hours = venue_hours if resource_hours is None else resource_hours
+    midnight = _midnight(day)
+    return tuple(
+        WallSpan(*(midnight + timedelta(minutes=each) for each in rule.minutes))
+        for rule in sorted(hours.spans_on(day), key=lambda rule: rule.minutes)
+    )
+
+
+def open_spans(venue: Venue, resource_hours: Hours | None, day: date) -> tuple[Span, ...]:
+    """The openings of an opening day as instants, in order; none overlaps another."""
+    return tuple(each.span for each in openings(_hours(venue, resource_hours), venue.tz, day))
+
+
+def is_open(venue: Venue, resource_hours: Hours | None, start: datetime, end: datetime) -> bool:
+    """Whether `[start, end)` lies wholly in open time; openings that touch count as one.
+
+    Of a stay longer than 24 hours only the two ends need to: guests of a hotel sleep through the night.
+    """
+    hours = _hours(venue, resource_hours)
+    if hours.always_open:
+        return True
+    if end - start > _DAY:
+        return _covers(hours, venue.tz, start, start) and _covers(hours, venue.tz, end, end, ends=True)
+    return _covers(hours, venue.tz, start, end)
+
+
+def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool:
+    """Whether a start is on the venue's slot step.
+
+    Steps are wall-clock minutes from the opening that the start lies in; outside of all openings, and
+    where it is always open, from local midnight.
+    """
+    wall = to_wall(start, venue.tz)
+    step = timedelta(minutes=venue.policy.slot_step_minutes)
+    around = _openings_around(_hours(venue, resource_hours), venue.tz, wall.date())
+    opened = [each.wall.start for each in around if each.span.holds(start)] or [_midnight(wall.date())]
+    return any(not (wall - each) % step for each in opened)
+
+
+def opening_day(venue: Venue, resource_hours: Hours | None, instant: datetime) -> date:
+    """The day whose opening the instant lies in (01:00 on Sunday may be Saturday's); else its local date."""
+    day = to_wall(instant, venue.tz).date()
+    around = _openings_around(_hours(venue, resource_hours), venue.tz, day)
+    return next((each.wall.start.date() for each in around if each.span.holds(instant)), day)
+
+
+def starts_of_day(
+    venue: Venue, resource_hours: Hours | None, day: date, *, duration_minutes: int
+) -> list[datetime]:
+    """All starts (UTC, in order) of an opening day on the slot step from which a booking of that length
+    is in open time. An hour that the clocks repeat has its starts twice."""
+    length = timedelta(minutes=duration_minutes)
+    steps = _steps(_hours(venue, resource_hours), venue.tz, day, venue.policy.slot_step_minutes)
+    return [start for start in steps if is_open(venue, resource_hours, start, start + length)]
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX)
+def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
+    """The openings of a day in order; one that lies wholly in a gap of the clocks is left out."""
+    found = [
+        Opening(wall, Span(instant_of(wall.start, tz), instant_of(wall.end, tz)))
+        for wall in effective_hours(hours, None, day)
+    ]
+    return tuple(each for each in found if each.span.start < each.span.end)
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX)
+def _openings_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
+    # The day before may still be open; a booking of 24 hours may need the day after, and the one
+    # after that when the clocks change.
+    days = (day + timedelta(days=offset) for offset in (-1, 0, 1, 2))
+    return tuple(opening for each in days for opening in openings(hours, tz, each))
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX)
+def _open_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Span, ...]:
+    return merged(each.span for each in _openings_around(hours, tz, day))
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX // 8)
+def _steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[datetime, ...]:
+    """Every instant of the day's openings that is a whole number of steps of wall time after opening."""
+    step = timedelta(minutes=step_minutes)
+    found: set[datetime] = set()
+    for opening in openings(hours, tz, day):
+        wall = opening.wall.start
+        while wall < opening.wall.end:
+            both = (wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
+            found.update(each for each in both if opening.span.holds(each) and to_wall(each, tz) == wall)
+            wall += step
+    return tuple(sorted(found))
+
+
+def _covers(hours: Hours, tz: ZoneInfo, start: datetime, end: datetime, *, ends: bool = False) -> bool:
+    day = start.astimezone(tz).date()
+    for opens, closes in _open_around(hours, tz, day):
+        if opens <= start and end <= closes:
+            return ends or start < closes
+    return False
+
+
+def _hours(venue: Venue, resource_hours: Hours | None) -> Hours:
+    return venue.hours if resource_hours is None else resource_hours
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
+def _in_gap(wall: datetime, tz: ZoneInfo) -> bool:
+    # PEP 495: in a gap fold=0 is the offset before it, the smaller one; in a fold it is the larger.
+    early = wall.replace(tzinfo=tz, fold=0).utcoffset()
+    late = wall.replace(tzinfo=tz, fold=1).utcoffset()
+    return early != late and early is not None and late is not None and early < late
+
+
+def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
+    """The instant (UTC) at which the clocks go forward over that wall time."""
+    wall = wall.replace(microsecond=0)
+    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    new_offset = after.astimezone(tz).utcoffset()
+    # Halving: at most 17 rounds, since no gap is longer than a day.
+    while after - before > _SECOND:
+        middle = before + timedelta(seconds=(after - before) // _SECOND // 2)
+        if middle.astimezone(tz).utcoffset() == new_offset:
+            after = middle
+        else:
+            before = middle
+    return after

@@ -1,0 +1,84 @@
+"""The text of a document, YAML or JSON, as plain values."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from holdfast.kernel.errors import InvalidRequest
+
+TEXT_BYTES_MAX = 2 * 1024 * 1024
+DEPTH_MAX = 32
+"""No document nests deeper; deeper text only serves to exhaust a parser."""
+
+
+class _Refused(ValueError):
+    """Well-formed, but nothing a document may hold."""
+
+
+class _Loader(yaml.CSafeLoader):
+    """Plain values as in YAML 1.2: 10:00 stays a text (not 600), and so do dates, yes and no."""
+
+
+_Loader.yaml_implicit_resolvers = {}  # its own ones, none of the base class
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9]{0,17})", "-+0123456789"),
+    ("float", r"[-+]?(?:0|[1-9][0-9]{0,17})\.[0-9]+", "-+0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+
+
+def load_text(text: str) -> dict[str, Any]:
+    """The object that a YAML or JSON text describes.
+
+    Raises `InvalidRequest` for text that is neither, is no object, is larger than `TEXT_BYTES_MAX`,
+    nests deeper than `DEPTH_MAX`, or has YAML aliases: a few of them expand to gigabytes.
+    """
+    try:
+        if len(text.encode()) > TEXT_BYTES_MAX:
+            raise _Refused(f"must be at most {TEXT_BYTES_MAX} bytes")
+        data = _from_json(text) if text.lstrip()[:1] == "{" else _from_yaml(text)
+        if not isinstance(data, dict):
+            raise _Refused("must be one object with the fields of a venue")
+    except (ValueError, RecursionError, yaml.YAMLError) as exc:
+        problem = str(exc) if isinstance(exc, _Refused) else f"is no YAML or JSON: {_first_lines(exc)}"
+        raise InvalidRequest.of("document", text[:40], problem) from exc
+    return data
+
+
+def _from_json(text: str) -> Any:
+    return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_repeats)
+
+
+def _from_yaml(text: str) -> Any:
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _Refused("must not use YAML aliases (*name): write the values out")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise _Refused(f"must nest at most {DEPTH_MAX} levels deep")
+    return yaml.load(text, Loader=_Loader)
+
+
+def _no_constant(name: str) -> Any:
+    raise _Refused(f"must not hold {name}: JSON has no such number")
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused(f"must not give the field {twice[:40]!r} twice in one object")
+    return found
+
+
+def _first_lines(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:200] or type(exc).__name__

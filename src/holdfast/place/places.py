@@ -1,0 +1,75 @@
+"""Venues at hand: snapshots kept in the process, checked before they decide anything."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Collection
+from uuid import UUID
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.errors import NotFound
+from holdfast.place import store
+from holdfast.place.venue import Venue
+
+VENUES_KEPT_MAX = 10_000
+FRESH_S = 2.0
+TENANTS_KEPT_MAX = 10_000
+
+
+class Places:
+    """Snapshots of venues by id, and tenants by slug.
+
+    A snapshot may be up to FRESH_S old for those who only read. Whoever decides on a booking compares
+    its `rules_version` inside the transaction and calls `reload` when it is behind.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._venues: OrderedDict[UUID, tuple[float, Venue]] = OrderedDict()
+        self._tenants: OrderedDict[str, UUID] = OrderedDict()
+
+    async def venue(self, venue_id: UUID) -> Venue:
+        """The venue, of whatever tenant. Raises NotFound."""
+        kept = self._venues.get(venue_id)
+        if kept is not None and time.monotonic() - kept[0] < FRESH_S:
+            return kept[1]
+        found = await self._db.run(SYSTEM, self.reload, [venue_id])
+        if venue_id not in found:
+            raise NotFound(f"There is no venue {venue_id}.")
+        return found[venue_id]
+
+    def at_hand(self, venue_id: UUID) -> Venue | None:
+        """The snapshot kept, however old: for those who check its rules_version."""
+        kept = self._venues.get(venue_id)
+        return None if kept is None else kept[1]
+
+    async def reload(self, tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
+        """The venues as the transaction sees them, kept from now on. Unknown ones are left out."""
+        found = await store.load_venues(tx, venue_ids)
+        for venue in found.values():
+            self._keep(venue)
+        return found
+
+    def forget(self, venue_id: UUID) -> None:
+        """To be called after a change of the venue was committed in this process."""
+        self._venues.pop(venue_id, None)
+
+    async def tenant_id(self, slug: str) -> UUID | None:
+        """The id of a tenant, None when there is none. Slugs never change, so it is kept for good."""
+        if slug in self._tenants:
+            return self._tenants[slug]
+        tenant = await self._db.run(SYSTEM, store.find_tenant, slug)
+        if tenant is None:
+            return None
+        self._tenants[slug] = tenant.id
+        if len(self._tenants) > TENANTS_KEPT_MAX:
+            self._tenants.popitem(last=False)
+        return tenant.id
+
+    def _keep(self, venue: Venue) -> None:
+        self._venues[venue.id] = (time.monotonic(), venue)
+        self._venues.move_to_end(venue.id)
+        if len(self._venues) > VENUES_KEPT_MAX:
+            self._venues.popitem(last=False)

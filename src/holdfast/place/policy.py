@@ -1,0 +1,123 @@
+"""The rules of a venue, one validated document with a default for everything."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+
+from holdfast.kernel.validation import Problem, refuse
+from holdfast.place.opening import DAY_MINUTES, Rule
+from holdfast.place.price_rule import PriceRule
+
+DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
+"""No venue lets a booking be longer than this."""
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
+        return value
+    raise ValueError("must be a number from 0 to 100 such as 12.5")
+
+
+Percent = Annotated[
+    Decimal, BeforeValidator(_number), Field(ge=0, le=100, decimal_places=4, allow_inf_nan=False)
+]
+"""0 to 100, as a number or a decimal string."""
+
+
+class PartyDuration(Rule):
+    """How long a party of up to some size stays unless it asks for something else."""
+
+    party_size_max: StrictInt = Field(ge=1, le=100_000)
+    """Guests, at most."""
+    minutes: StrictInt = Field(ge=1, le=DURATION_MINUTES_LIMIT)
+    """Default duration in minutes."""
+
+
+class Policy(Rule):
+    """The rules of a venue. Every field has its unit in the name and a default."""
+
+    lifecycle: Literal["instant", "deposit", "approval", "assigned"] = "instant"
+    """How a booking becomes confirmed: at once, when paid, when approved, or when a place is assigned."""
+    slot_step_minutes: StrictInt = Field(default=15, ge=1, le=DAY_MINUTES)
+    """Bookings start on multiples of this many wall-clock minutes after opening."""
+    default_duration_minutes: StrictInt = Field(default=90, ge=1, le=DURATION_MINUTES_LIMIT)
+    """Length of a booking that names no end and whose party fits no entry of `durations`, minutes."""
+    durations: tuple[PartyDuration, ...] = Field(default=(), max_length=50)
+    """Default length per party size, smallest parties first; the first entry that fits wins."""
+    duration_minutes_max: StrictInt = Field(default=60 * DAY_MINUTES, ge=1, le=DURATION_MINUTES_LIMIT)
+    """The longest booking, minutes."""
+    buffer_before_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
+    """Minutes before a booking in which its resources are taken too; a resource may say otherwise."""
+    buffer_after_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
+    """Minutes after a booking in which its resources are taken too; a resource may say otherwise."""
+    min_notice_minutes: StrictInt = Field(default=0, ge=0, le=366 * DAY_MINUTES)
+    """A booking is made at least this many minutes before it starts."""
+    max_advance_days: StrictInt = Field(default=365, ge=1, le=3660)
+    """A booking is made at most this many days before it starts."""
+    hold_ttl_seconds: StrictInt = Field(default=300, ge=1, le=7 * 86400)
+    """Seconds after which a hold that nobody confirmed is given up."""
+    payment_deadline_minutes: StrictInt = Field(default=30, ge=1, le=30 * DAY_MINUTES)
+    """Minutes in which a booking that waits for payment is paid, or is given up."""
+    approval_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 90)
+    """Hours in which a booking that waits for approval is decided, or is given up."""
+    no_show_grace_minutes: StrictInt = Field(default=15, ge=0, le=7 * DAY_MINUTES)
+    """Minutes after its start when a booking that nobody checked in is a no-show."""
+    auto_complete: StrictBool = True
+    """Whether a checked-in booking is completed by itself at its end."""
+    cancellation_cutoff_minutes: StrictInt = Field(default=0, ge=0, le=366 * DAY_MINUTES)
+    """Guests cancel free of charge until this many minutes before the start."""
+    cancellation_fee_percent: Percent = Decimal(0)
+    """Part of the total price that a later cancellation costs, percent."""
+    deposit_percent: Percent = Decimal(0)
+    """Part of the total price that is paid in advance, percent."""
+    waitlist_enabled: StrictBool = True
+    """Whether guests may queue for a time that is taken."""
+    offer_ttl_seconds: StrictInt = Field(default=900, ge=1, le=7 * 86400)
+    """Seconds in which an offer from the waitlist is accepted, or goes to the next."""
+    pacing_covers_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
+    """Guests who may start within one window of 15 minutes; null: any number."""
+    combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)
+    """Resources that may be combined for one party; 1: none are."""
+    tax_percent: Percent = Decimal(0)
+    """Tax that is added to prices, percent."""
+    price_rules: tuple[PriceRule, ...] = Field(default=(), max_length=100)
+    """Prices; the first rule that matches a booking wins, and without one it is free of charge."""
+    holds_per_guest_max: StrictInt = Field(default=3, ge=1, le=1000)
+    """Holds one guest may have at a time."""
+    holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)
+    """Holds that may come from one network address at a time."""
+    idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)
+    """Hours in which a repeated request gets the stored answer."""
+
+    def duration_minutes(self, party_size: int) -> int:
+        """Default length of a booking for a party of that many guests, minutes."""
+        for each in self.durations:
+            if party_size <= each.party_size_max:
+                return each.minutes
+        return self.default_duration_minutes
+
+    @model_validator(mode="after")
+    def _durations_fit(self) -> Policy:
+        refuse("Policy", [*self._unreachable(), *self._too_long()])
+        return self
+
+    def _unreachable(self) -> list[Problem]:
+        sizes = [each.party_size_max for each in self.durations]
+        return [
+            Problem(
+                ("durations", index, "party_size_max"),
+                sizes[index],
+                f"must be above that of the entry before ({sizes[index - 1]}): the first that fits wins",
+            )
+            for index in range(1, len(sizes))
+            if sizes[index] <= sizes[index - 1]
+        ]
+
+    def _too_long(self) -> list[Problem]:
+        allowed = f"must be at most duration_minutes_max ({self.duration_minutes_max})"
+        named = [(("default_duration_minutes",), self.default_duration_minutes)]
+        named += [(("durations", i, "minutes"), each.minutes) for i, each in enumerate(self.durations)]
+        return [Problem(where, value, allowed) for where, value in named if value > self.duration_minutes_max]

@@ -1,0 +1,11 @@
+"""HTTP in and out of places: tenants, venues, their rules and resources."""
+
+from fastapi import APIRouter
+
+from holdfast.place.routes import document, resources, rules, tenants, venues
+
+router = APIRouter(tags=["Venues"])
+for part in (tenants, document, venues, rules, resources):
+    router.include_router(part.router)
+
+__all__ = ["router"]

@@ -1,0 +1,44 @@
+"""What the routes of places share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import Depends, Query, Request
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Database, lock_key
+from holdfast.kernel.errors import NotFound
+from holdfast.place import store
+from holdfast.place.kept import Kept
+from holdfast.place.places import Places
+
+TENANT_SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
+
+
+async def _places(request: Request) -> Places:
+    return request.app.state.places
+
+
+PlacesKept = Annotated[Places, Depends(_places)]
+TenantQuery = Annotated[str | None, Query(pattern=TENANT_SLUG, description="Slug of a tenant.")]
+
+
+async def public_venue(db: Database, places: Places, actor: Actor, venue_id: UUID) -> Kept:
+    """The venue, of whatever tenant: what it is and when it is open is public. Raises NotFound."""
+    # Whose it is never changes, so an old snapshot will do for that; the rest is read now.
+    tenant_id = (places.at_hand(venue_id) or await places.venue(venue_id)).tenant_id
+    kept = await db.call(actor, tenants=[tenant_id]).run(store.read_venue, venue_id)
+    if kept is None:
+        raise NotFound(f"There is no venue {venue_id}.")
+    return kept
+
+
+async def changed_venue(
+    db: Database, places: Places, actor: Actor, venue_id: UUID, verb: Any, *args: Any, **kwargs: Any
+) -> Kept:
+    """The venue after the verb changed something in it, under the venue's lock."""
+    kept: Kept = await db.call(actor, locks=[lock_key(venue_id)]).run(verb, venue_id, *args, **kwargs)
+    places.forget(venue_id)
+    return kept

@@ -1,0 +1,147 @@
+"""Hours, policy and slots of a venue over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import Field
+
+from holdfast.identity.roles import require
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.http import Caller, Db, IfMatch, answer, required_version
+from holdfast.place.asked import HoursChange, PolicyChange, SlotsChange, changes_of
+from holdfast.place.change_venue import change_venue
+from holdfast.place.hours import openings
+from holdfast.place.kept import Kept
+from holdfast.place.opening import CalendarDate, Hours
+from holdfast.place.policy import Policy
+from holdfast.place.routes.at_hand import PlacesKept, changed_venue, public_venue
+from holdfast.place.shown import DayPage, SlotPage
+
+router = APIRouter()
+
+DAYS_MAX = 366
+Day = Annotated[CalendarDate, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
+
+
+@router.get("/venues/{venue_id}/hours", response_model=Hours, summary="Read the hours of a venue")
+async def get_hours(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+    """The rules by which it opens; without weekly rules it always does."""
+    return _hours(await public_venue(db, places, actor, venue_id))
+
+
+@router.put("/venues/{venue_id}/hours", response_model=Hours, summary="Replace the hours of a venue")
+async def put_hours(
+    venue_id: UUID, body: HoursChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+) -> Response:
+    """For managers: weekly rules and exceptions. Bookings made already stay."""
+    require(actor, "manager")
+    version = required_version(body.expected_version, if_match)
+    hours = Hours(**changes_of(body))
+    kept = await changed_venue(
+        db, places, actor, venue_id, change_venue, {"hours": hours}, expected_version=version
+    )
+    return _hours(kept)
+
+
+@router.get("/venues/{venue_id}/hours/effective", response_model=DayPage, summary="When a venue is open")
+async def get_effective_hours(
+    venue_id: UUID,
+    db: Db,
+    actor: Caller,
+    places: PlacesKept,
+    first: Annotated[Day, Query(alias="from", description="The first day.")],
+    last: Annotated[Day | None, Query(alias="to", description="The last day; left out: only `from`.")] = None,
+    resource_id: Annotated[
+        UUID | None, Query(description="A resource, which may have its own hours.")
+    ] = None,
+) -> Response:
+    """The openings of each day from `from` to `to`, both included: at most 366 days. What opens before
+    midnight and closes after it belongs to the day it opens."""
+    last = last or first
+    if not 0 <= (last - first).days < DAYS_MAX:
+        problem = f"must be `from` ({first}) or up to {DAYS_MAX - 1} days later"
+        raise InvalidRequest.of("to", str(last), problem)
+    kept = await public_venue(db, places, actor, venue_id)
+    hours = _hours_of(kept, resource_id)
+    days = [_day(kept, hours, first + timedelta(days=each)) for each in range((last - first).days + 1)]
+    return answer({"items": days, "next": None})
+
+
+@router.get("/venues/{venue_id}/policy", response_model=Policy, summary="Read the policy of a venue")
+async def get_policy(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+    """All its rules for bookings, defaults written out."""
+    return _policy(await public_venue(db, places, actor, venue_id))
+
+
+@router.put("/venues/{venue_id}/policy", response_model=Policy, summary="Replace the policy of a venue")
+async def put_policy(
+    venue_id: UUID, body: PolicyChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+) -> Response:
+    """For managers: all of it; what is left out gets its default."""
+    require(actor, "manager")
+    version = required_version(body.expected_version, if_match)
+    policy = Policy(**changes_of(body))
+    kept = await changed_venue(
+        db, places, actor, venue_id, change_venue, {"policy": policy}, expected_version=version
+    )
+    return _policy(kept)
+
+
+@router.get("/venues/{venue_id}/slots", response_model=SlotPage, summary="Read the slots of a venue")
+async def get_slots(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+    """Its named windows; none: each opening day is one slot `day`."""
+    return _slots(await public_venue(db, places, actor, venue_id))
+
+
+@router.put("/venues/{venue_id}/slots", response_model=SlotPage, summary="Replace the slots of a venue")
+async def put_slots(
+    venue_id: UUID, body: SlotsChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+) -> Response:
+    """For managers: all slots at once."""
+    require(actor, "manager")
+    version = required_version(body.expected_version, if_match)
+    kept = await changed_venue(
+        db, places, actor, venue_id, change_venue, {"slots": body.items}, expected_version=version
+    )
+    return _slots(kept)
+
+
+def _hours(kept: Kept) -> Response:
+    return answer(kept.document.hours.model_dump(mode="json"), version=kept.version)
+
+
+def _policy(kept: Kept) -> Response:
+    return answer(kept.document.policy.model_dump(mode="json"), version=kept.version)
+
+
+def _slots(kept: Kept) -> Response:
+    items = [each.model_dump(mode="json") for each in kept.document.slots]
+    return answer({"items": items, "next": None}, version=kept.version)
+
+
+def _hours_of(kept: Kept, resource_id: UUID | None) -> Hours:
+    if resource_id is None:
+        return kept.document.hours
+    if resource_id not in kept.by_id:
+        raise InvalidRequest.of("resource_id", str(resource_id), "must be a resource of this venue")
+    own = kept.by_id[resource_id].hours
+    return kept.document.hours if own is None else own
+
+
+def _day(kept: Kept, hours: Hours, day: date) -> dict[str, Any]:
+    return {
+        "date": day,
+        "openings": [
+            {
+                "local_start": wall.start,
+                "local_end": wall.end,
+                "start": span.start,
+                "end": span.end,
+            }
+            for wall, span in openings(hours, kept.document.tz, day)
+        ],
+    }

@@ -1,0 +1,81 @@
+"""Venues over HTTP."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from holdfast.identity.roles import require
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import InvalidRequest, NotFound
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, IfMatch, Limit, answer, required_version
+from holdfast.place import store
+from holdfast.place.asked import VenueChange, changes_of
+from holdfast.place.change_venue import change_venue
+from holdfast.place.places import Places
+from holdfast.place.routes.at_hand import PlacesKept, TenantQuery, changed_venue, public_venue
+from holdfast.place.shown import VenuePage, VenueShown, listed_shown, venue_shown
+
+router = APIRouter()
+
+
+@router.get("/venues", response_model=VenuePage, summary="List venues")
+async def get_venues(
+    db: Db,
+    actor: Caller,
+    places: PlacesKept,
+    tenant: TenantQuery = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """The venues of a tenant: of `tenant`, which is needed without a token, or of the token's own, and
+    then only those the token is limited to."""
+    tenant_ids = await _tenants_asked(actor, places, tenant)
+    found = await db.call(actor, tenants=tenant_ids).run(
+        store.list_venues,
+        tenant_ids=tenant_ids,
+        venue_ids=actor.venue_ids,
+        after=_after(cursor),
+        limit=limit + 1,
+    )
+    items = [listed_shown(each) for each in found[:limit]]
+    return answer({"items": items, "next": str(found[limit - 1].id) if len(found) > limit else None})
+
+
+@router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
+async def get_venue(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+    """For anyone: a venue with its rules and resources."""
+    kept = await public_venue(db, places, actor, venue_id)
+    return answer(venue_shown(kept), version=kept.version)
+
+
+@router.patch("/venues/{venue_id}", response_model=VenueShown, summary="Change a venue")
+async def patch_venue(
+    venue_id: UUID, body: VenueChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+) -> Response:
+    """For managers: name, kind, time zone and currency. Bookings keep the instants they have."""
+    require(actor, "manager")
+    version = required_version(body.expected_version, if_match)
+    kept = await changed_venue(
+        db, places, actor, venue_id, change_venue, changes_of(body), expected_version=version
+    )
+    return answer(venue_shown(kept), version=kept.version)
+
+
+async def _tenants_asked(actor: Actor, places: Places, slug: str | None) -> list[UUID] | None:
+    if slug is not None:
+        tenant_id = await places.tenant_id(slug)
+        if tenant_id is None:
+            raise NotFound(f"There is no tenant {slug}.")
+        return [tenant_id]
+    if actor.kind == "anonymous":
+        raise InvalidRequest.of("tenant", None, "is required without a token: the slug of a tenant")
+    return None if actor.tenant_ids is None else list(actor.tenant_ids)
+
+
+def _after(cursor: str | None) -> UUID | None:
+    try:
+        return None if cursor is None else UUID(cursor)
+    except ValueError:
+        raise InvalidRequest.of("cursor", cursor, "must be `next` of a page before") from None

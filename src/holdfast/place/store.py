@@ -1,0 +1,178 @@
+"""What is read of tenants, venues and resources. Each venue comes whole, from one statement, so that
+no reader sees half of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.kernel.db import Tx
+from holdfast.place.document import ResourceDocument, VenueDocument
+from holdfast.place.kept import Kept, ResourceKey
+from holdfast.place.tenant import Tenant
+from holdfast.place.venue import Venue
+
+FIND_TENANT = "SELECT id, slug, name, version, created_at FROM tenant WHERE slug = $1"
+
+
+async def find_tenant(tx: Tx, slug: str) -> Tenant | None:
+    """The tenant of that slug, if tx may see it."""
+    row = await tx.fetchrow(FIND_TENANT, slug)
+    return None if row is None else tenant_of(row)
+
+
+GET_TENANT = "SELECT id, slug, name, version, created_at FROM tenant WHERE id = $1"
+
+
+async def get_tenant(tx: Tx, tenant_id: UUID) -> Tenant | None:
+    """The tenant of that id, if tx may see it."""
+    row = await tx.fetchrow(GET_TENANT, tenant_id)
+    return None if row is None else tenant_of(row)
+
+
+READ_VENUES = """
+    SELECT v.tenant_id, t.slug AS tenant_slug, v.id, v.slug, v.name, v.kind, v.timezone, v.currency,
+           v.policy, v.hours, v.slots, v.version, v.rules_version, v.created_at, v.updated_at,
+           (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                       'id', r.id, 'version', r.version, 'slug', r.slug, 'name', r.name, 'kind', r.kind,
+                       'zone', r.zone, 'seats_min', r.seats_min, 'seats_max', r.seats_max, 'units', r.units,
+                       'buffer_before_minutes', r.buffer_before_minutes,
+                       'buffer_after_minutes', r.buffer_after_minutes, 'attributes', r.attributes,
+                       'position', r.position, 'hours', r.hours, 'sort_order', r.sort_order,
+                       'active', r.active)), '[]')
+              FROM resource r
+             WHERE r.tenant_id = v.tenant_id AND r.venue_id = v.id AND r.removed_at IS NULL) AS resources,
+           (SELECT coalesce(jsonb_agg(jsonb_build_array(j.a_id, j.b_id, j.seats_lost)), '[]')
+              FROM resource_join j
+             WHERE j.tenant_id = v.tenant_id AND j.venue_id = v.id) AS joins
+      FROM venue v
+      JOIN tenant t ON t.id = v.tenant_id
+     WHERE v.id = ANY ($1::uuid[])
+"""
+
+
+async def read_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Kept]:
+    """The venues with all in them; those unknown, or not for tx to see, are left out."""
+    rows = await tx.fetch(READ_VENUES, list(venue_ids))
+    return {kept.id: kept for kept in map(_kept, rows)}
+
+
+async def read_venue(tx: Tx, venue_id: UUID) -> Kept | None:
+    """The venue with all in it, None if it is unknown or not for tx to see."""
+    return (await read_venues(tx, [venue_id])).get(venue_id)
+
+
+async def load_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
+    """The venues as bookings are decided on; those unknown, or not for tx to see, are left out."""
+    return {id_: kept.snapshot() for id_, kept in (await read_venues(tx, venue_ids)).items()}
+
+
+FIND_VENUE = "SELECT id FROM venue WHERE tenant_id = $1 AND slug = $2"
+
+
+async def find_venue(tx: Tx, *, tenant_id: UUID, slug: str) -> UUID | None:
+    """The id of the tenant's venue of that slug."""
+    found = await tx.fetchval(FIND_VENUE, tenant_id, slug)
+    return None if found is None else plain_id(found)
+
+
+FIND_RESOURCE = "SELECT tenant_id, venue_id FROM resource WHERE id = $1 AND removed_at IS NULL"
+
+
+async def find_resource(tx: Tx, resource_id: UUID) -> tuple[UUID, UUID] | None:
+    """(tenant, venue) of a resource that was not removed."""
+    row = await tx.fetchrow(FIND_RESOURCE, resource_id)
+    return None if row is None else (plain_id(row["tenant_id"]), plain_id(row["venue_id"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A venue as lists show it."""
+
+    id: UUID
+    tenant: str
+    slug: str
+    name: str
+    kind: str
+    timezone: str
+    currency: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+LIST_VENUES = """
+    SELECT v.id, t.slug AS tenant, v.slug, v.name, v.kind, v.timezone, v.currency,
+           v.version, v.created_at, v.updated_at
+      FROM venue v
+      JOIN tenant t ON t.id = v.tenant_id
+     WHERE ($1::uuid[] IS NULL OR v.tenant_id = ANY ($1))
+       AND ($2::uuid[] IS NULL OR v.id = ANY ($2))
+       AND ($3::uuid IS NULL OR v.id > $3)
+     ORDER BY v.id
+     LIMIT $4
+"""
+
+
+async def list_venues(
+    tx: Tx,
+    *,
+    tenant_ids: Collection[UUID] | None,
+    venue_ids: Collection[UUID] | None,
+    after: UUID | None,
+    limit: int,
+) -> list[Listed]:
+    """Up to `limit` venues behind `after`, the oldest first; None means all that tx may see."""
+    tenants = None if tenant_ids is None else list(tenant_ids)
+    venues = None if venue_ids is None else list(venue_ids)
+    rows = await tx.fetch(LIST_VENUES, tenants, venues, after, limit)
+    return [Listed(**{**row, "id": plain_id(row["id"])}) for row in rows]
+
+
+def tenant_of(row: Any) -> Tenant:
+    """The tenant of a row with all columns of its table."""
+    return Tenant(**{**row, "id": plain_id(row["id"])})
+
+
+def plain_id(id_: UUID) -> UUID:
+    """The same id as the standard library has it: asyncpg's own kind can't be written as JSON by orjson."""
+    return UUID(int=id_.int)
+
+
+def _kept(row: Any) -> Kept:
+    resources: list[dict[str, Any]] = orjson.loads(row["resources"])
+    adjacent = _adjacent(orjson.loads(row["joins"]), {each["id"]: each["slug"] for each in resources})
+    keys = {each["slug"]: ResourceKey(UUID(each.pop("id")), each.pop("version")) for each in resources}
+    for each in resources:
+        each["adjacent"] = adjacent.get(each["slug"], ())
+    documents = [ResourceDocument.model_validate(each) for each in resources]
+    documents.sort(key=lambda each: (each.sort_order, each.slug))
+    own = {name: row[name] for name in ("slug", "name", "kind", "timezone", "currency")}
+    rules = {name: orjson.loads(row[name]) for name in ("policy", "hours", "slots")}
+    return Kept(
+        id=plain_id(row["id"]),
+        tenant_id=plain_id(row["tenant_id"]),
+        tenant_slug=row["tenant_slug"],
+        document=VenueDocument.model_validate(own | rules | {"resources": tuple(documents)}),
+        keys=keys,
+        version=row["version"],
+        rules_version=row["rules_version"],
+        created_at=row["created_at"],
+        updated_at=row["updated_at"],
+    )
+
+
+def _adjacent(joins: list[Any], slugs: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """The joins as documents say them: each once, at the neighbour whose slug comes first."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for a_id, b_id, seats_lost in joins:
+        low, high = sorted((slugs[a_id], slugs[b_id]))
+        found.setdefault(low, []).append({"slug": high, "seats_lost": seats_lost})
+    for each in found.values():
+        each.sort(key=lambda neighbour: neighbour["slug"])
+    return found
