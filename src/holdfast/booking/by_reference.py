@@ -1,0 +1,43 @@
+"""Bookings by their reference, kept for a moment."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from uuid import UUID
+
+from holdfast.booking import access, store
+from holdfast.booking.model import Booking
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Database
+
+KEPT_S = 1.0
+KEPT_MAX = 10_000
+
+
+class ByReference:
+    """A look-up by reference that spares the database when the same one is asked for again and again.
+
+    A change made in this process is seen at once, one made in another after at most KEPT_S.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._kept: OrderedDict[tuple[str, tuple[UUID, ...] | None], tuple[float, Booking]] = OrderedDict()
+
+    async def find(self, reference: str, actor: Actor) -> Booking:
+        """The booking, of the tenants that the actor reaches. Raises NotFound."""
+        at = (reference, actor.tenant_ids)
+        kept = self._kept.get(at)
+        if kept is None or time.monotonic() - kept[0] >= KEPT_S:
+            kept = (time.monotonic(), await self._db.run(actor, store.find_reference, reference))
+            self._kept[at] = kept
+            if len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+        access.require_visible(kept[1], actor)
+        return kept[1]
+
+    def forget(self, booking: Booking) -> None:
+        """To be called after a change of the booking was committed in this process."""
+        for at in ((booking.reference, (booking.tenant_id,)), (booking.reference, None)):
+            self._kept.pop(at, None)

@@ -1,0 +1,191 @@
+"""Changing a booking: time, duration, party, resources, guest data. All is checked anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.booking import claiming, model, rules, states, store
+from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.decide import Prepared
+from holdfast.booking.model import Booking, Step
+from holdfast.booking.move import find_version
+from holdfast.booking.states import InvalidTransition
+from holdfast.booking.wanted import Preferences, Wanted, When, timed
+from holdfast.kernel.db import Tx
+from holdfast.kernel.idempotency import Keyed, Reply, once
+from holdfast.kernel.span import Span
+from holdfast.place import hours
+from holdfast.place.venue import Resource, Venue
+from holdfast.port.pricing import Pricing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be different; None leaves it as it is.
+
+    `details`: columns that nothing is decided by (guest data, requests, notes, source, metadata).
+    """
+
+    booking_id: UUID
+    expected_version: int
+    when: When | None = None
+    party_size: int | None = None
+    resource_ids: tuple[UUID, ...] | None = None
+    preferences: Preferences | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+async def change(
+    tx: Tx, asked: Change, *, venue: Venue, pricing: Pricing, keyed: Keyed | None = None
+) -> Reply:
+    """The booking's JSON as changed. Refused, it keeps the claims and all else it had.
+
+    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition, what
+    the venue's rules refuse, NotAvailable.
+    """
+
+    async def apply() -> str:
+        booking = await find_version(tx, asked.booking_id, asked.expected_version)
+        if booking.status in states.TERMINAL:
+            raise InvalidTransition(
+                f"A booking that is {booking.status} can't be changed any more: make a new one.",
+                **{"from": booking.status, "to": booking.status, "allowed": []},
+            )
+        after = await _changed(tx, booking, asked, venue, pricing)
+        return orjson.dumps(model.as_json(after, venue, tx.actor)).decode()
+
+    return await once(tx, keyed, apply)
+
+
+async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing: Pricing) -> Booking:
+    after = replace(before, version=before.version + 1, updated_at=tx.now, **asked.details)
+    if _moves(asked):
+        after = await _moved(tx, before, after, asked, venue, pricing)
+    changed = sorted(
+        name
+        for name in model.COLUMNS
+        if getattr(before, name) != getattr(after, name) and name not in ("version", "updated_at")
+    )
+    step = Step(
+        booking=after,
+        from_status=before.status,
+        action="update",
+        actor=str(tx.actor),
+        metadata={"changed": changed},
+    )
+    await store.save(tx, [step])
+    return after
+
+
+def _moves(asked: Change) -> bool:
+    """Whether time, party or resources change, so that the rules and the ledger have a say."""
+    return any(
+        value is not None for value in (asked.when, asked.party_size, asked.resource_ids, asked.preferences)
+    )
+
+
+async def _moved(
+    tx: Tx, before: Booking, after: Booking, asked: Change, venue: Venue, pricing: Pricing
+) -> Booking:
+    prepared = _prepare(tx, before, asked, venue)
+    await _check(tx, before, prepared)
+    if not before.occupies:
+        return _with(after, prepared, prepared.sets[0], now=tx.now, pricing=pricing)
+    resources, units, occupancy = await claiming.place_for(tx, prepared)
+    after = _with(after, prepared, resources, now=tx.now, pricing=pricing)
+    await claiming.occupy(tx, after, resources, units, occupancy)
+    return after
+
+
+def _prepare(tx: Tx, before: Booking, asked: Change, venue: Venue) -> Prepared:
+    party_size = asked.party_size or before.party_size
+    span, slot_id = before.span, before.slot_id
+    if asked.when is not None:
+        span, slot_id = timed(_filled(asked.when, before), venue, party_size=party_size)
+    resource_ids, preferences = asked.resource_ids, asked.preferences
+    if resource_ids is None:
+        # Without a word on where, the party stays where it is.
+        resource_ids = before.resource_ids if preferences is None else ()
+    demand = Demand(party_size, resource_ids, preferences or Preferences())
+    wanted = Wanted(
+        id=before.id,
+        tenant_id=before.tenant_id,
+        venue_id=before.venue_id,
+        actor=tx.actor,
+        when=When(),
+        party_size=party_size,
+        resource_ids=resource_ids,
+        preferences=preferences or Preferences(),
+    )
+    return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
+
+
+def _filled(when: When, before: Booking) -> When:
+    """A new start alone moves the booking at its length; a new end or length alone keeps its start."""
+    if when.start is None and when.wall is None and when.slot_id is None:
+        when = replace(when, start=before.start_at)
+    if when.end is None and when.duration_minutes is None and when.slot_id is None:
+        minutes = int(before.span.duration.total_seconds() // 60)
+        when = replace(when, duration_minutes=minutes)
+    return when
+
+
+async def _check(tx: Tx, before: Booking, prepared: Prepared) -> None:
+    """The rules, as far as the change touches what they are about."""
+    venue, span, wanted = prepared.venue, prepared.span, prepared.wanted
+    if span != before.span or set(wanted.resource_ids) != set(before.resource_ids):
+        named = prepared.sets[0] if wanted.resource_ids else ()
+        rules.check_time(
+            venue, named, span, now=tx.now, walk_in=span.start == before.start_at, slot_id=prepared.slot_id
+        )
+    moved_in = span.start != before.start_at or wanted.party_size > before.party_size
+    if moved_in and venue.policy.pacing_covers_max is not None:
+        window = rules.pacing_window(span.start)
+        covers = await store.covers(tx, before, window=window, statuses=sorted(states.OCCUPYING))
+        rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
+
+
+def _with(
+    after: Booking,
+    prepared: Prepared,
+    resources: tuple[Resource, ...],
+    *,
+    now: datetime,
+    pricing: Pricing,
+) -> Booking:
+    """The booking at its new time and place, priced anew, its clocks set by the new time."""
+    venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
+    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
+    expires = _expires(after, span)
+    return replace(
+        after,
+        start_at=span.start,
+        end_at=span.end,
+        local_start=hours.to_wall(span.start, venue.tz),
+        local_end=hours.to_wall(span.end, venue.tz),
+        slot_id=prepared.slot_id,
+        party_size=party_size,
+        resource_ids=tuple(resource.id for resource in resources),
+        base_minor=price.base_minor,
+        tax_minor=price.tax_minor,
+        discount_minor=price.discount_minor,
+        total_minor=price.total_minor,
+        currency=price.currency,
+        price_source=price.source,
+        expires_at=expires,
+        due_at=states.due_at(
+            after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires
+        ),
+    )
+
+
+def _expires(after: Booking, span: Span) -> datetime | None:
+    """An undecided request ends at its start at the latest, wherever that moves."""
+    if after.status is states.Status.PENDING_APPROVAL and after.expires_at is not None:
+        return min(after.expires_at, span.start)
+    return after.expires_at

@@ -1,0 +1,151 @@
+"""Which resources a booking gets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
+
+from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
+from holdfast.booking.rules import check_party
+from holdfast.booking.wanted import ANYTHING, Preferences
+from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Resource, Venue, capacity, combinations
+
+CHOICES_KEPT_MAX = 4096
+RESOURCES_PER_BOOKING_MAX = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What is asked of a venue's resources, without the time: the named ones, or whatever fits."""
+
+    party_size: int
+    resource_ids: tuple[UUID, ...] = ()
+    preferences: Preferences = ANYTHING
+
+
+def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
+    """The sets of resources that would do, best first: the named ones, or by fewest resources, then
+    fewest seats wasted.
+
+    Raises InvalidRequest (unknown, inactive or repeated resource), PartyTooLarge, PartyTooSmall.
+    """
+    if demand.resource_ids:
+        named = named_resources(venue, demand.resource_ids)
+        check_party(venue, named, demand.party_size)
+        return (named,)
+    return _fitting_sets(_Snapshot(venue), demand)
+
+
+class _Snapshot:
+    """A venue that is equal to itself at the same rules_version: a key for caches."""
+
+    __slots__ = ("_key", "venue")
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+        self._key = (venue.id, venue.rules_version)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Snapshot) and self._key == other._key
+
+
+@lru_cache(maxsize=CHOICES_KEPT_MAX)
+def _fitting_sets(snapshot: _Snapshot, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
+    venue = snapshot.venue
+    allowed = [each for each in venue.resources.values() if each.active and demand.preferences.accepts(each)]
+    if not allowed:
+        raise InvalidRequest.of(
+            "preferences", None, "no resource of this venue is of that kind, zone and attributes"
+        )
+    ids = [each.id for each in allowed]
+    found = tuple(
+        tuple(venue.resources[id_] for id_ in members)
+        for members in combinations(venue, ids, demand.party_size)
+    )
+    if not found:
+        raise _no_fit(venue, allowed, demand.party_size)
+    return found
+
+
+def _no_fit(venue: Venue, allowed: Sequence[Resource], party_size: int) -> PartyTooLarge | PartyTooSmall:
+    smallest = min(each.seats_min for each in allowed)
+    if party_size < smallest:
+        return PartyTooSmall(
+            f"The smallest party that {venue.name} seats there is {smallest}; this one is {party_size}.",
+            seats_min=smallest,
+        )
+    most = max(each.seats_max for each in allowed)
+    for size in range(party_size, most, -1):
+        if any(combinations(venue, [each.id for each in allowed], size)):
+            most = size
+            break
+    return PartyTooLarge(
+        f"{venue.name} seats at most {most} together there; the party is {party_size}.", seats_max=most
+    )
+
+
+def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:
+    """The venue's resources with those ids, in that order. Raises InvalidRequest."""
+    if len(set(resource_ids)) != len(resource_ids):
+        raise InvalidRequest.of("resource_ids", [str(id_) for id_ in resource_ids], "each resource once")
+    for id_ in resource_ids:
+        resource = venue.resources.get(id_)
+        if resource is None:
+            raise InvalidRequest.of("resource_ids", str(id_), f"is not a resource of {venue.name}")
+        if not resource.active:
+            raise InvalidRequest.of("resource_ids", str(id_), f"{resource.name} is not in use at the moment")
+    return tuple(venue.resources[id_] for id_ in resource_ids)
+
+
+def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
+    """Every resource of the sets once, in the order they first come in."""
+    return list({resource.id: resource for resources in sets for resource in resources}.values())
+
+
+def free_units(
+    resources: Sequence[Resource], span: Span, occupancy: Occupancy, *, but: UUID | None = None
+) -> tuple[int, ...] | None:
+    """A free unit of each resource for all of the span, or None if one of them has none."""
+    units = [occupancy.free_unit(resource, span, but=but) for resource in resources]
+    found = tuple(unit for unit in units if unit is not None)
+    return found if len(found) == len(units) else None
+
+
+def first_free(
+    sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
+) -> tuple[tuple[Resource, ...], tuple[int, ...]] | None:
+    """The best set that is free, with its units; None when none is."""
+    return next(free_sets(sets, span, occupancy, but=but), None)
+
+
+def free_sets(
+    sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
+) -> Iterator[tuple[tuple[Resource, ...], tuple[int, ...]]]:
+    """Every set that is free, best first, with its units."""
+    for resources in sets:
+        units = free_units(resources, span, occupancy, but=but)
+        if units is not None:
+            yield resources, units
+
+
+def claims_of(
+    resources: Sequence[Resource], units: Sequence[int], span: Span, *, tenant_id: UUID, owner_id: UUID
+) -> list[Claim]:
+    """The claims, buffers included, by which a booking occupies those units."""
+    return [
+        Claim(tenant_id, resource.id, unit, claimed_span(resource, span), owner_id)
+        for resource, unit in zip(resources, units, strict=True)
+    ]
+
+
+def seats_wasted(venue: Venue, resources: Sequence[Resource], party_size: int) -> int:
+    """Seats that stay empty when the party sits there."""
+    return max(capacity(venue, [resource.id for resource in resources]).seats_max - party_size, 0)

@@ -1,0 +1,185 @@
+"""Creating bookings: the verb, for a whole set at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import UUID
+
+import orjson
+
+from holdfast.booking import create_store, model
+from holdfast.booking.decide import Created, Known, Prepared, Refused, decide, prepare
+from holdfast.booking.due import evict_expired_holds
+from holdfast.booking.model import Booking, Step
+from holdfast.booking.wanted import Wanted
+from holdfast.claim.model import Claim
+from holdfast.kernel import idempotency
+from holdfast.kernel.db import Tx, lock_key
+from holdfast.kernel.errors import HoldfastError, NotFound
+from holdfast.kernel.idempotency import DONE, Reply
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import Pricing
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """A booking that now exists, and its JSON as its maker sees it."""
+
+    booking: Booking
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The stored first answer to the same request."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Somebody else holds the venue's lock: to be tried again, waiting for it."""
+
+
+Outcome = Booked | Refused | Again | Busy
+
+
+@dataclass(slots=True)
+class _Set:
+    """What comes of a set while it is decided on."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    replies: list[dict[str, object]] = field(default_factory=list)
+    kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
+
+
+async def create(tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: Pricing) -> list[Outcome]:
+    """An outcome for each booking wanted, in order; one that is refused never harms another.
+
+    1. Work out from the venues' snapshots when and what each means.
+    2. Read, in one statement, all that decides: stored replies, rules versions, claims, arrivals, holds.
+       The venues' locks were taken before, in a statement of their own, since a statement's snapshot
+       is older than a lock it waited for.
+    3. Decide in order of arrival; what was decided counts for the next.
+    4. Write it all in one statement. The constraints have the last word: what they raise ends the set.
+    """
+    venues = await _venues(tx, wanted, places)
+    prepared = _prepare(tx, wanted, venues)
+    read = await create_store.read(tx, wanted, _ready(prepared))
+    stale = [id_ for id_, venue in venues.items() if read.rules_versions.get(id_) != venue.rules_version]
+    if stale:
+        venues |= await places.reload(tx, stale)
+        prepared = _prepare(tx, wanted, venues)
+        read = await create_store.read(tx, wanted, _ready(prepared))
+    if read.expired_keys:
+        await idempotency.forget(tx, read.expired_keys, operation="create")
+    done = _decide(tx, wanted, prepared, read, pricing)
+    await evict_expired_holds(tx, done.claims, read.known.occupancy)
+    await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
+    return [done.outcomes[index] for index in range(len(wanted))]
+
+
+async def _venues(tx: Tx, wanted: Sequence[Wanted], places: Places) -> dict[UUID, Venue]:
+    at_hand = {each.venue_id: places.at_hand(each.venue_id) for each in wanted}
+    missing = [id_ for id_, venue in at_hand.items() if venue is None]
+    loaded = await places.reload(tx, missing) if missing else {}
+    return {id_: venue for id_, venue in at_hand.items() if venue is not None} | loaded
+
+
+def _prepare(tx: Tx, wanted: Sequence[Wanted], venues: dict[UUID, Venue]) -> list[Prepared | Refused]:
+    return [_prepare_one(tx, each, venues.get(each.venue_id)) for each in wanted]
+
+
+def _prepare_one(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refused:
+    try:
+        if venue is None:
+            raise NotFound(f"There is no venue {wanted.venue_id}.")
+        return prepare(wanted, venue, now=tx.now)
+    except HoldfastError as error:
+        return Refused(error)
+
+
+def _ready(prepared: Sequence[Prepared | Refused]) -> list[Prepared]:
+    return [each for each in prepared if isinstance(each, Prepared)]
+
+
+def _decide(
+    tx: Tx,
+    wanted: Sequence[Wanted],
+    prepared: Sequence[Prepared | Refused],
+    read: create_store.Read,
+    pricing: Pricing,
+) -> _Set:
+    done = _Set()
+    for index, (each, ready) in enumerate(zip(wanted, prepared, strict=True)):
+        if tx.locked is not None and lock_key(each.venue_id) not in tx.locked:
+            done.outcomes[index] = Busy()
+        else:
+            done.outcomes[index] = _stored(each, read, done) or _new(each, ready, read.known, pricing, done)
+    return done
+
+
+def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:
+    """The answer that this key has already, from the database or from earlier in the set."""
+    if wanted.key is None:
+        return None
+    at = (wanted.tenant_id, wanted.key)
+    reply = read.replies.get(at) or done.kept.get(at)
+    try:
+        return None if reply is None else Again(reply.for_request(wanted.request_hash))
+    except HoldfastError as error:
+        return Refused(error)
+
+
+def _new(wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Pricing, done: _Set) -> Outcome:
+    result = ready if isinstance(ready, Refused) else decide(ready, known, pricing)
+    if isinstance(result, Refused):
+        if idempotency.is_kept(result.error):
+            _keep(wanted, Reply(result.error.code, idempotency.refusal_body(result.error)), known, done)
+        return result
+    assert isinstance(ready, Prepared)
+    return _booked(wanted, ready, result, known, done)
+
+
+def _booked(wanted: Wanted, ready: Prepared, created: Created, known: Known, done: _Set) -> Booked:
+    booking = created.booking
+    body = orjson.dumps(model.as_json(booking, ready.venue, wanted.actor)).decode()
+    done.steps.append(Step(booking=booking, from_status=None, action="create", actor=str(wanted.actor)))
+    done.claims.extend(created.claims)
+    _keep(wanted, Reply(DONE, body), known, done, venue=ready.venue, subject_id=booking.id)
+    return Booked(booking, body)
+
+
+IDEMPOTENCY_TTL_HOURS = 24
+
+
+def _keep(
+    wanted: Wanted,
+    reply: Reply,
+    known: Known,
+    done: _Set,
+    *,
+    venue: Venue | None = None,
+    subject_id: UUID | None = None,
+) -> None:
+    if wanted.key is None:
+        return
+    hours = IDEMPOTENCY_TTL_HOURS if venue is None else venue.policy.idempotency_ttl_hours
+    reply = replace(reply, request_hash=wanted.request_hash)
+    done.kept[wanted.tenant_id, wanted.key] = reply
+    done.replies.append(
+        idempotency.row(
+            tenant_id=wanted.tenant_id,
+            operation="create",
+            key=wanted.key,
+            reply=reply,
+            subject_id=subject_id,
+            created_at=known.now,
+            expires_at=known.now + timedelta(hours=hours),
+        )
+    )

@@ -1,0 +1,163 @@
+"""The two statements that create a set of bookings: one reads all that decides, one writes all that was decided.
+
+They are made of the nouns' own pieces, so that each noun still owns its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.booking import rules, store
+from holdfast.booking.decide import Known, Prepared, hold_quotas
+from holdfast.booking.model import Step
+from holdfast.booking.states import OCCUPYING
+from holdfast.booking.wanted import Wanted
+from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.store import columns, take_from
+from holdfast.kernel import events, idempotency
+from holdfast.kernel.db import Tx, parse_locked
+from holdfast.kernel.idempotency import Reply
+from holdfast.kernel.span import Span
+
+# LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes.
+READ = """
+    SELECT clock_timestamp() AS now,
+           current_setting('holdfast.locked', true) AS locked,
+           (SELECT json_agg(json_build_array(v.id, v.rules_version))
+              FROM venue v WHERE v.id = ANY ($1::uuid[])) AS versions,
+           (SELECT json_agg(json_build_array(i.tenant_id, i.key, i.code, i.body,
+                                             encode(i.request_hash, 'hex'), i.expires_at))
+              FROM unnest($2::uuid[], $3::text[]) AS k (tenant_id, key)
+              JOIN idempotency i ON i.tenant_id = k.tenant_id AND i.operation = 'create'
+                                AND i.key = k.key) AS replies,
+           (SELECT json_agg(json_build_array(c.tenant_id, c.resource_id, c.unit, lower(c.during),
+                                             upper(c.during), c.owner_id, c.owner_kind, c.expires_at))
+              FROM unnest($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[])
+                   AS p (tenant_id, resource_id, start_at, end_at),
+                   LATERAL (SELECT * FROM claim
+                             WHERE claim.tenant_id = p.tenant_id AND claim.resource_id = p.resource_id
+                               AND claim.during && tstzrange(p.start_at, p.end_at) OFFSET 0) AS c
+           ) AS claims,
+           (SELECT json_agg(json_build_array(w.venue_id, w.start_at, b.covers))
+              FROM unnest($8::uuid[], $9::uuid[], $10::timestamptz[]) AS w (tenant_id, venue_id, start_at),
+                   LATERAL (SELECT sum(party_size) AS covers FROM booking
+                             WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
+                               AND booking.start_at >= w.start_at
+                               AND booking.start_at < w.start_at + interval '15 minutes'
+                               AND booking.status = ANY ($13::text[])
+                               AND (expires_at IS NULL OR expires_at > coalesce($14, clock_timestamp()))) AS b
+             WHERE b.covers IS NOT NULL) AS covers,
+           (SELECT json_agg(json_build_array(h.tenant_id, h.who, b.open))
+              FROM unnest($11::uuid[], $12::text[]) AS h (tenant_id, who),
+                   LATERAL (SELECT count(*) AS open FROM booking
+                             WHERE booking.tenant_id = h.tenant_id AND status = 'HELD'
+                               AND expires_at > coalesce($14, clock_timestamp())
+                               AND CASE WHEN h.who LIKE 'guest:%' THEN guest_id = substr(h.who, 7)
+                                        ELSE hold_ip = substr(h.who, 4)::inet END) AS b) AS holds
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is known once the locks are held."""
+
+    known: Known
+    rules_versions: dict[UUID, int]
+    replies: dict[tuple[UUID, str], Reply]
+    expired_keys: list[tuple[UUID, str]]
+
+
+async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
+    """Reads it all in one round trip; sets `tx.now` unless it is set, and `tx.locked`."""
+    keyed = list(dict.fromkeys((each.tenant_id, each.key) for each in wanted if each.key is not None))
+    paced = {
+        (each.venue.tenant_id, each.venue.id, rules.pacing_window(each.span.start))
+        for each in prepared
+        if each.venue.policy.pacing_covers_max is not None
+    }
+    held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
+    row = await tx.fetchrow(
+        READ,
+        list({each.venue_id for each in wanted}),
+        [tenant for tenant, _ in keyed],
+        [key for _, key in keyed],
+        *columns(probe for each in prepared for probe in each.probes()),
+        *_transposed(paced, 3),
+        *_transposed(held, 2),
+        list(OCCUPYING),
+        tx.now,
+    )
+    assert row is not None
+    tx.now = tx.now or row["now"]
+    tx.locked = tx.locked or parse_locked(row["locked"])
+    return _read(row, tx.now)
+
+
+def _transposed(rows: set[Any], width: int) -> list[list[Any]]:
+    return [[row[column] for row in rows] for column in range(width)]
+
+
+def _read(row: Any, now: datetime) -> Read:
+    replies: dict[tuple[UUID, str], Reply] = {}
+    expired: list[tuple[UUID, str]] = []
+    for tenant, key, code, body, hash_, expires_at in orjson.loads(row["replies"] or "[]"):
+        if datetime.fromisoformat(expires_at) <= now:
+            expired.append((UUID(tenant), key))
+        else:
+            replies[UUID(tenant), key] = Reply(code, body, bytes.fromhex(hash_))
+    known = Known(
+        now=now,
+        occupancy=Occupancy.of(map(_claim, orjson.loads(row["claims"] or "[]")), now=now),
+        covers={
+            (UUID(venue), datetime.fromisoformat(start)): covers
+            for venue, start, covers in orjson.loads(row["covers"] or "[]")
+        },
+        holds={(UUID(tenant), who): n for tenant, who, n in orjson.loads(row["holds"] or "[]")},
+    )
+    versions = {UUID(venue): version for venue, version in orjson.loads(row["versions"] or "[]")}
+    return Read(known, versions, replies, expired)
+
+
+def _claim(values: list[Any]) -> Claim:
+    tenant, resource, unit, start, end, owner, kind, expires = values
+    return Claim(
+        tenant_id=UUID(tenant),
+        resource_id=UUID(resource),
+        unit=unit,
+        span=Span(datetime.fromisoformat(start), datetime.fromisoformat(end)),
+        owner_id=UUID(owner),
+        owner_kind=kind,
+        expires_at=None if expires is None else datetime.fromisoformat(expires),
+    )
+
+
+WRITE = f"""
+    WITH replies AS ({idempotency.keep_from("$1")}
+    ), bookings AS ({store.insert_from("$2")}
+    ), claims AS ({take_from("$3")}
+    ), history AS ({store.history_from("$4")}
+    ), events AS ({events.emit_from("$5")}
+    )
+    SELECT
+"""
+
+
+async def write(
+    tx: Tx, *, steps: Sequence[Step], claims: Sequence[Claim], replies: Sequence[dict[str, Any]]
+) -> None:
+    """Writes what was decided, all of it or, raising what a constraint says, nothing."""
+    if not steps and not replies:
+        return
+    await tx.execute(
+        WRITE,
+        orjson.dumps(replies).decode(),
+        store.dump([step.booking for step in steps]),
+        orjson.dumps([claim.row() for claim in claims]).decode(),
+        store.dump_history(steps),
+        store.dump_events(steps),
+    )

@@ -1,0 +1,255 @@
+"""Deciding on bookings: who gets what, in order of arrival. Pure: no database, no HTTP, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.booking import rules, states
+from holdfast.booking.choose import Demand, candidate_sets, claims_of, distinct, first_free
+from holdfast.booking.errors import NotAvailable, TooManyHolds
+from holdfast.booking.model import Booking
+from holdfast.booking.states import Status
+from holdfast.booking.wanted import Wanted, reference, timed
+from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.claim.store import Probe
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span
+from holdfast.place import hours
+from holdfast.place.venue import Resource, Venue
+from holdfast.port.pricing import Pricing
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Something wanted, worked out as far as the venue's rules alone go."""
+
+    wanted: Wanted
+    venue: Venue
+    span: Span
+    slot_id: str | None
+    sets: tuple[tuple[Resource, ...], ...]
+
+    def probes(self) -> Iterator[Probe]:
+        """What must be known of the ledger to decide."""
+        for resource in distinct(self.sets):
+            yield self.venue.tenant_id, resource.id, claimed_span(resource, self.span)
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """It is booked."""
+
+    booking: Booking
+    claims: list[Claim]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It is not. `prepared`: what was asked, as far as it was understood."""
+
+    error: HoldfastError
+    prepared: Prepared | None = None
+
+
+@dataclass(slots=True)
+class Known:
+    """What the transaction read: claims by resource, guests by arrival window, open holds by whom."""
+
+    now: datetime
+    occupancy: Occupancy
+    covers: dict[tuple[UUID, datetime], int] = field(default_factory=dict)
+    holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
+
+
+def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
+    """The span and the resources that would do. Raises what the venue's rules refuse, but for notice."""
+    span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=_walk_in_start(wanted, now))
+    if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
+        span = _until_closing(venue, span)
+    demand = Demand(wanted.party_size, wanted.resource_ids, wanted.preferences)
+    return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
+
+
+def _walk_in_start(wanted: Wanted, now: datetime) -> datetime | None:
+    return now.replace(second=0, microsecond=0) if wanted.walk_in else None
+
+
+def _until_closing(venue: Venue, span: Span) -> Span:
+    """A party at the door is seated until closing, when the usual time would run past it."""
+    day = hours.opening_day(venue, None, span.start)
+    closing = [each.end for each in hours.open_spans(venue, None, day) if each.holds(span.start)]
+    return Span(span.start, min([span.end, *closing]))
+
+
+def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused:
+    """Created or Refused; a booking that is created counts for those decided on after it."""
+    try:
+        created = _decide(prepared, known, pricing)
+    except HoldfastError as error:
+        return Refused(error, prepared)
+    _remember(created, prepared, known)
+    return created
+
+
+def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
+    wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
+    named = prepared.sets[0] if wanted.resource_ids else ()
+    rules.check_time(venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id)
+    _check_holds(wanted, venue, known)
+    window = rules.pacing_window(span.start)
+    covers = known.covers.get((venue.id, window), 0)
+    if not wanted.walk_in:
+        rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
+    sets = prepared.sets if named else _open_sets(prepared)
+    found = first_free(sets, span, known.occupancy)
+    if found is None:
+        raise taken(prepared, known.occupancy)
+    resources, units = found
+    booking = _booking(prepared, resources, now=known.now, pricing=pricing)
+    claims = claims_of(resources, units, span, tenant_id=venue.tenant_id, owner_id=booking.id)
+    return Created(booking, [replace(claim, expires_at=booking.expires_at) for claim in claims])
+
+
+def _open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
+    """The sets of which every resource is open then; some have hours of their own."""
+    venue, span = prepared.venue, prepared.span
+    if all(resource.hours is None for resource in venue.resources.values()):
+        return prepared.sets
+    return [
+        resources
+        for resources in prepared.sets
+        if all(hours.is_open(venue, each.hours, span.start, span.end) for each in resources)
+    ]
+
+
+def _check_holds(wanted: Wanted, venue: Venue, known: Known) -> None:
+    if not wanted.hold:
+        return
+    for who, most in hold_quotas(wanted, venue):
+        if known.holds.get(who, 0) >= most:
+            raise TooManyHolds(
+                f"There are already {most} open holds for you here: confirm or cancel one, "
+                f"or wait up to {venue.policy.hold_ttl_seconds} seconds for one to end.",
+                holds_max=most,
+            )
+
+
+def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
+    """Whom the hold counts against, and how many each may have open: the guest, the address.
+
+    Staff hold for others all evening: no quota.
+    """
+    if wanted.actor.is_staff:
+        return
+    if wanted.guest.id is not None:
+        yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
+    if wanted.ip is not None:
+        yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max
+
+
+def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
+    """The refusal that names what stands in the way; suggestions are added once the locks are gone."""
+    conflicts = conflicts_of(prepared, occupancy, but=but)
+    kind = prepared.sets[0][0].kind
+    if prepared.wanted.resource_ids:
+        names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
+        detail = f"{names or 'That'} is taken at that time: take one of the suggested slots."
+    else:
+        detail = f"No {kind} for {prepared.wanted.party_size} is free at that time: take one of the suggested slots."
+    return NotAvailable(
+        kind,
+        detail,
+        wanted=prepared,
+        conflicts=conflicts,
+        suggested_slots=[],
+        can_join_waitlist=prepared.venue.policy.waitlist_enabled,
+    )
+
+
+CONFLICTS_MAX = 20
+
+
+def conflicts_of(
+    prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
+) -> list[dict[str, object]]:
+    """Which resource is taken when, up to CONFLICTS_MAX; staff also see by what."""
+    venue, staff = prepared.venue, prepared.wanted.actor.is_staff
+    found: list[dict[str, object]] = []
+    for resource in distinct(prepared.sets):
+        standing = occupancy.standing(resource, prepared.span, but=but)
+        if len({claim.unit for claim in standing}) < resource.units:
+            continue
+        found.extend(_conflict(resource, claim, venue, staff=staff) for claim in standing)
+        if len(found) >= CONFLICTS_MAX:
+            break
+    return found[:CONFLICTS_MAX]
+
+
+def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) -> dict[str, object]:
+    return {
+        "resource_id": str(resource.id),
+        "resource_name": resource.name,
+        "start": claim.span.start.astimezone(venue.tz).isoformat(),
+        "end": claim.span.end.astimezone(venue.tz).isoformat(),
+        **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
+    }
+
+
+def _booking(
+    prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
+) -> Booking:
+    wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
+    status = states.initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
+    expires = states.expires_at(status, policy=venue.policy, now=now, start=span.start)
+    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=wanted.party_size)
+    local_start, local_end = hours.to_wall(span.start, venue.tz), hours.to_wall(span.end, venue.tz)
+    return Booking(
+        tenant_id=venue.tenant_id,
+        id=wanted.id,
+        venue_id=venue.id,
+        reference=reference(wanted.code, local_start.date()),
+        status=status,
+        version=1,
+        start_at=span.start,
+        end_at=span.end,
+        local_start=local_start,
+        local_end=local_end,
+        timezone=venue.timezone,
+        slot_id=prepared.slot_id,
+        party_size=wanted.party_size,
+        resource_ids=tuple(resource.id for resource in resources),
+        guest_id=wanted.guest.id,
+        guest_name=wanted.guest.name,
+        guest_email=wanted.guest.email,
+        guest_phone=wanted.guest.phone,
+        base_minor=price.base_minor,
+        tax_minor=price.tax_minor,
+        discount_minor=price.discount_minor,
+        total_minor=price.total_minor,
+        currency=price.currency,
+        price_source=price.source,
+        idempotency_key=wanted.key,
+        special_requests=wanted.special_requests,
+        internal_notes=wanted.internal_notes,
+        source=wanted.source,
+        metadata=wanted.metadata,
+        hold_ip=wanted.ip if status is Status.HELD else None,
+        expires_at=expires,
+        due_at=states.due_at(status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
+        created_at=now,
+        updated_at=now,
+        checked_in_at=now if status is Status.CHECKED_IN else None,
+    )
+
+
+def _remember(created: Created, prepared: Prepared, known: Known) -> None:
+    for claim in created.claims:
+        known.occupancy.add(claim)
+    window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
+    known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
+    if prepared.wanted.hold:
+        for who, _ in hold_quotas(prepared.wanted, prepared.venue):
+            known.holds[who] = known.holds.get(who, 0) + 1

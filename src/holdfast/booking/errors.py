@@ -1,0 +1,71 @@
+"""What can stand in a booking's way. Each message says what would be right."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from holdfast.kernel.errors import HoldfastError
+
+if TYPE_CHECKING:
+    from holdfast.booking.decide import Prepared
+
+
+class OutsideOpeningHours(HoldfastError):
+    """The venue is not open for all of that time. Field `opening_hours`: the open spans of the day."""
+
+    code = "OUTSIDE_OPENING_HOURS"
+
+
+class OffSlotStep(HoldfastError):
+    """Bookings start on the venue's slot step. Fields `slot_step_minutes`, `nearest`."""
+
+    code = "OFF_SLOT_STEP"
+
+
+class TooSoon(HoldfastError):
+    """The venue needs more notice. Fields `min_notice_minutes`, `earliest_start`."""
+
+    code = "TOO_SOON"
+
+
+class TooFarAhead(HoldfastError):
+    """The venue does not take bookings that far ahead. Fields `max_advance_days`, `latest_start`."""
+
+    code = "TOO_FAR_AHEAD"
+
+
+class PartyTooLarge(HoldfastError):
+    """These resources don't seat the party. Field `seats_max`."""
+
+    code = "PARTY_TOO_LARGE"
+
+
+class PartyTooSmall(HoldfastError):
+    """These resources are for larger parties. Field `seats_min`."""
+
+    code = "PARTY_TOO_SMALL"
+
+
+class PacingExceeded(HoldfastError):
+    """Too many guests would arrive in that quarter of an hour. Fields `pacing_covers_max`, `covers_booked`."""
+
+    code = "PACING_EXCEEDED"
+
+
+class TooManyHolds(HoldfastError):
+    """This guest or address already has as many open holds as the venue allows. Field `holds_max`."""
+
+    code = "TOO_MANY_HOLDS"
+
+
+class NotAvailable(HoldfastError):
+    """It is taken.
+
+    `kind`: of the resource asked for; it makes the code, such as TABLE_NOT_AVAILABLE. `wanted`: what
+    to suggest something instead of. Fields `conflicts`, `suggested_slots`, `can_join_waitlist`.
+    """
+
+    def __init__(self, kind: str, detail: str, *, wanted: Prepared | None = None, **fields: object) -> None:
+        self.code = f"{kind.upper()}_NOT_AVAILABLE"
+        self.wanted = wanted
+        super().__init__(detail, **fields)

@@ -1,0 +1,259 @@
+"""A booking as a value, its JSON, and its events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from holdfast.booking import states
+from holdfast.booking.states import Status
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.events import Event
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.place.policy import Policy
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """One party's reservation: the row of table `booking`, whose comments say what the fields mean."""
+
+    tenant_id: UUID
+    id: UUID
+    venue_id: UUID
+    reference: str
+    status: Status
+    version: int
+    start_at: datetime
+    end_at: datetime
+    local_start: datetime
+    local_end: datetime
+    timezone: str
+    slot_id: str | None
+    party_size: int
+    resource_ids: tuple[UUID, ...]
+    guest_id: str | None
+    guest_name: str | None
+    guest_email: str | None
+    guest_phone: str | None
+    base_minor: int
+    tax_minor: int
+    discount_minor: int
+    total_minor: int
+    currency: str
+    price_source: str
+    payment_intent_id: str | None = None
+    payment_status: str | None = None
+    inventory_reservation_id: str | None = None
+    idempotency_key: str | None = None
+    special_requests: str | None = None
+    internal_notes: str | None = None
+    source: str = "api"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    hold_ip: str | None = None
+    cancellation_reason: str | None = None
+    cancelled_by: str | None = None
+    expires_at: datetime | None = None
+    due_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    confirmed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    checked_in_at: datetime | None = None
+    completed_at: datetime | None = None
+    shared_facility_owner_tenant_id: UUID | None = None
+
+    @property
+    def occupies(self) -> bool:
+        return self.status in states.OCCUPYING
+
+    @property
+    def span(self) -> Span:
+        return Span(self.start_at, self.end_at)
+
+    @property
+    def price(self) -> Price:
+        return Price(self.base_minor, self.tax_minor, self.discount_minor, self.currency, self.price_source)
+
+
+COLUMNS = tuple(f.name for f in fields(Booking))
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the audit trail, beside the booking it led to."""
+
+    booking: Booking
+    from_status: Status | None
+    action: str
+    actor: str
+    reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def history(self) -> dict[str, Any]:
+        """The row for table `booking_history`."""
+        return {
+            "tenant_id": self.booking.tenant_id,
+            "booking_id": self.booking.id,
+            "version": self.booking.version,
+            "from_status": self.from_status,
+            "to_status": self.booking.status,
+            "actor": self.actor,
+            "action": self.action,
+            "reason": self.reason,
+            "metadata": self.metadata,
+            "created_at": self.booking.updated_at,
+        }
+
+    def event(self) -> Event:
+        """The event that tells of it: ids and facts, nothing personal."""
+        booking = self.booking
+        return Event(
+            id=new_id(),
+            tenant_id=booking.tenant_id,
+            event_type=EVENT_TYPES.get(self.action, "booking.status_changed"),
+            venue_id=booking.venue_id,
+            subject_id=booking.id,
+            payload=self._payload(),
+            actor=self.actor,
+            created_at=booking.updated_at,
+        )
+
+    def _payload(self) -> dict[str, Any]:
+        booking = self.booking
+        return {
+            "booking_id": booking.id,
+            "booking_reference": booking.reference,
+            "from_status": self.from_status,
+            "status": booking.status,
+            "version": booking.version,
+            "venue_id": booking.venue_id,
+            "resource_ids": booking.resource_ids,
+            "slot_id": booking.slot_id,
+            "start": booking.start_at,
+            "end": booking.end_at,
+            "party_size": booking.party_size,
+            "total_minor": booking.total_minor,
+            "currency": booking.currency,
+            "expires_at": booking.expires_at,
+            "source": booking.source,
+        }
+
+
+# The action in the history, and the type of event that goes out for it.
+EVENT_TYPES = {
+    "create": "booking.created",
+    "update": "booking.updated",
+    "cancel": "booking.cancelled",
+    "confirm": "booking.confirmed",
+    "check_in": "booking.checked_in",
+    "complete": "booking.completed",
+    "expire": "booking.expired",
+    "no_show": "booking.no_show",
+}
+
+ACTIONS = {
+    Status.CONFIRMED: "confirm",
+    Status.CHECKED_IN: "check_in",
+    Status.COMPLETED: "complete",
+    Status.CANCELLED: "cancel",
+    Status.NO_SHOW: "no_show",
+    Status.EXPIRED: "expire",
+}
+
+DEFAULT_POLICY = Policy()
+
+_STAMPS = {
+    Status.CONFIRMED: "confirmed_at",
+    Status.CHECKED_IN: "checked_in_at",
+    Status.COMPLETED: "completed_at",
+    Status.CANCELLED: "cancelled_at",
+}
+
+
+def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
+    """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
+    status = states.step(booking.status, to)
+    expires = states.expires_at(status, policy=policy, now=now, start=booking.start_at)
+    due = states.due_at(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
+    if stamp := _STAMPS.get(status):
+        changes[stamp] = now
+    if status is not Status.HELD:
+        changes["hold_ip"] = None
+    return replace(
+        booking,
+        status=status,
+        version=booking.version + 1,
+        expires_at=expires,
+        due_at=due,
+        updated_at=now,
+        **changes,
+    )
+
+
+def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Booking:
+    """The booking at its end: one legal step to a status that is final. Raises InvalidTransition."""
+    assert to in states.TERMINAL
+    return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # no rule of a venue applies there
+
+
+def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
+    """The booking as the API shows it (spec 2.4). Staff also see the internal notes."""
+    zone = ZoneInfo(booking.timezone)
+    local_start, local_end = booking.local_start, booking.local_end
+    return {
+        "id": str(booking.id),
+        "booking_reference": booking.reference,
+        "idempotency_key": booking.idempotency_key,
+        "tenant": venue.tenant_slug,
+        "venue_id": str(booking.venue_id),
+        "venue_name": venue.name,
+        "venue_kind": venue.kind,
+        "resource_ids": [str(id_) for id_ in booking.resource_ids],
+        "slot_id": booking.slot_id,
+        "start": booking.start_at.astimezone(zone).isoformat(),
+        "end": booking.end_at.astimezone(zone).isoformat(),
+        "booking_date": local_start.date().isoformat(),
+        "booking_time": local_start.strftime("%H:%M"),
+        "end_time": local_end.strftime("%H:%M"),
+        "duration_minutes": int((booking.end_at - booking.start_at).total_seconds() // 60),
+        "party_size": booking.party_size,
+        "guest_id": booking.guest_id,
+        "guest_name": booking.guest_name,
+        "guest_email": booking.guest_email,
+        "guest_phone": booking.guest_phone,
+        "status": booking.status.value,
+        "version": booking.version,
+        **booking.price.as_json(),
+        "payment_intent_id": booking.payment_intent_id,
+        "payment_status": booking.payment_status,
+        "inventory_reservation_id": booking.inventory_reservation_id,
+        "special_requests": booking.special_requests,
+        **({"internal_notes": booking.internal_notes} if viewer.is_staff else {}),
+        "source": booking.source,
+        "metadata": booking.metadata,
+        "cancellation_reason": booking.cancellation_reason,
+        "cancelled_by": booking.cancelled_by,
+        "created_at": _instant(booking.created_at),
+        "updated_at": _instant(booking.updated_at),
+        "confirmed_at": _instant(booking.confirmed_at),
+        "cancelled_at": _instant(booking.cancelled_at),
+        "checked_in_at": _instant(booking.checked_in_at),
+        "completed_at": _instant(booking.completed_at),
+        "expires_at": _instant(booking.expires_at),
+        "shared_facility_owner_tenant_id": _text(booking.shared_facility_owner_tenant_id),
+        "read_only": False,
+    }
+
+
+def _instant(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,260 @@
+"""What clients send about bookings, and what that means."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_validator
+
+from holdfast.booking import wanted
+from holdfast.booking.states import Status
+from holdfast.booking.wanted import ANYTHING, Guest, When
+from holdfast.kernel.body import Body
+from holdfast.place.opening import WallTime
+
+METADATA_BYTES_MAX = 4096
+YEAR_MIN, YEAR_MAX = 2000, 2200
+RESOURCES_MAX = 50
+PARTY_MAX = 100_000
+MINUTES_MAX = 366 * 24 * 60
+
+
+def _in_years(value: datetime) -> datetime:
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+    return value.astimezone(UTC)
+
+
+def _date_in_years(value: date) -> date:
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+    return value
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("must not contain the character NUL")
+    return value
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    encoded = orjson.dumps(value)
+    if len(encoded) > METADATA_BYTES_MAX:
+        raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON; this is {len(encoded)}")
+    if b"\\u0000" in encoded:
+        raise ValueError("must not contain the character NUL")
+    return value
+
+
+def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("must name each resource once")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_years)]
+Day = Annotated[date, AfterValidator(_date_in_years)]
+Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
+ResourceIds = Annotated[
+    tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
+]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+def text(limit: int) -> Any:
+    """A text of 1 to `limit` characters that the database can hold."""
+    return Annotated[str, Field(min_length=1, max_length=limit), AfterValidator(_storable)]
+
+
+Key = text(255)
+
+
+class PreferencesBody(Body):
+    """Which resources will do when none is named; what is left out is all the same to the guest."""
+
+    kinds: tuple[text(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
+    zones: tuple[text(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
+    attributes: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=50)
+
+    def value(self) -> wanted.Preferences:
+        return wanted.Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
+
+
+class TimeBody(Body):
+    """When: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; then `end` or
+    `duration_minutes`, or neither."""
+
+    start: Instant | None = None
+    """Instant of the start, RFC 3339 with an offset."""
+    booking_date: Day | None = None
+    """Date of the start on the venue's calendar."""
+    booking_time: WallTime | None = None
+    """Time of the start on the venue's clock, HH:MM."""
+    date: Day | None = None
+    """Date of the slot's opening day."""
+    slot_id: text(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Slot of the venue."""
+    end: Instant | None = None
+    """Instant of the end, RFC 3339 with an offset."""
+    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
+    """Length in minutes, in place of `end`."""
+
+    @model_validator(mode="after")
+    def _one_way_of_saying_it(self) -> TimeBody:
+        if (self.booking_date is None) != (self.booking_time is None):
+            raise ValueError("give booking_date and booking_time together")
+        if (self.date is None) != (self.slot_id is None):
+            raise ValueError("give date and slot_id together")
+        ways = (self.start, self.booking_date, self.date)
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("give only one of start, booking_date with booking_time, and date with slot_id")
+        if self.end is not None and self.duration_minutes is not None:
+            raise ValueError("give end or duration_minutes, not both")
+        if self.date is not None and (self.end is not None or self.duration_minutes is not None):
+            raise ValueError("a slot has its own length: leave end and duration_minutes out")
+        return self
+
+    @property
+    def names_a_start(self) -> bool:
+        return any(way is not None for way in (self.start, self.booking_date, self.date))
+
+    def when(self) -> When:
+        """The time as it was asked for."""
+        wall = None
+        if self.booking_date is not None and self.booking_time is not None:
+            wall = datetime.combine(self.booking_date, time.fromisoformat(self.booking_time))
+        return When(
+            start=self.start,
+            wall=wall,
+            day=self.date,
+            slot_id=self.slot_id,
+            end=self.end,
+            duration_minutes=self.duration_minutes,
+        )
+
+
+class DetailsBody(TimeBody):
+    """What create and update both take."""
+
+    resource_ids: ResourceIds | None = None
+    """The resources wanted, all of them or none. Left out: the best fit is taken."""
+    preferences: PreferencesBody | None = None
+    guest_id: text(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    special_requests: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    internal_notes: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Staff only."""
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """In place of the header Idempotency-Key."""
+
+    @model_validator(mode="after")
+    def _named_or_preferred(self) -> DetailsBody:
+        if self.resource_ids is not None and self.preferences is not None:
+            raise ValueError("give resource_ids or preferences, not both")
+        return self
+
+    def guest(self) -> Guest:
+        return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
+
+
+class CreateBooking(DetailsBody):
+    """A booking that is wanted."""
+
+    venue_id: UUID
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    """Guests."""
+    hold: bool = False
+    """Keep it for a short while (`expires_at`) instead of booking it."""
+    source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    """Where the booking came from."""
+    metadata: Metadata = Field(default_factory=dict)
+    seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    """The version of the availability that the client looked at."""
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> CreateBooking:
+        if not self.names_a_start:
+            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
+        return self
+
+    def preferred(self) -> wanted.Preferences:
+        return ANYTHING if self.preferences is None else self.preferences.value()
+
+
+class WalkIn(DetailsBody):
+    """A party at the door, to be seated now."""
+
+    venue_id: UUID
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _starts_now(self) -> WalkIn:
+        if self.names_a_start:
+            raise ValueError("a walk-in starts now: leave the start out, or make a booking")
+        return self
+
+    def preferred(self) -> wanted.Preferences:
+        return ANYTHING if self.preferences is None else self.preferences.value()
+
+
+class UpdateBooking(DetailsBody):
+    """What is to be different; fields that are left out stay as they are, null empties a text."""
+
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    source: text(50) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    metadata: Metadata | None = None
+
+    @property
+    def when_changed(self) -> When | None:
+        """The time asked for, None when it is to stay."""
+        if self.names_a_start or self.end is not None or self.duration_minutes is not None:
+            return self.when()
+        return None
+
+
+class CancelBooking(Body):
+    """A cancellation."""
+
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """In place of the header Idempotency-Key."""
+
+
+class MoveBooking(Body):
+    """A step to another status."""
+
+    to: Status
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    metadata: Metadata = Field(default_factory=dict)
+
+
+class CheckAvailability(Body):
+    """A span and a party: is there room?"""
+
+    venue_id: UUID
+    start: Instant
+    end: Instant | None = None
+    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    resource_ids: ResourceIds | None = None
+    preferences: PreferencesBody | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> CheckAvailability:
+        if self.end is not None and self.duration_minutes is not None:
+            raise ValueError("give end or duration_minutes, not both")
+        if self.resource_ids is not None and self.preferences is not None:
+            raise ValueError("give resource_ids or preferences, not both")
+        return self

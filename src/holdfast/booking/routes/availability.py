@@ -1,0 +1,119 @@
+"""The availability check, the day view and the month view. Public."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import date
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from holdfast.booking import availability
+from holdfast.booking.availability import Start
+from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.decide import Prepared
+from holdfast.booking.requests import (
+    MINUTES_MAX,
+    PARTY_MAX,
+    YEAR_MAX,
+    YEAR_MIN,
+    CheckAvailability,
+)
+from holdfast.booking.routes.parts import venue_for
+from holdfast.booking.shown import CHECK, DAY, MONTH
+from holdfast.booking.suggest import slot_json
+from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.http import answer
+from holdfast.kernel.ids import new_id
+from holdfast.place.venue import Venue
+
+router = APIRouter()
+
+PartySize = Annotated[int, Query(ge=1, le=PARTY_MAX, description="Guests.")]
+Minutes = Annotated[
+    int | None, Query(ge=1, le=MINUTES_MAX, description="Length; the venue's default if left out.")
+]
+Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
+
+
+@router.post("/bookings/availability/check", openapi_extra=takes(CheckAvailability), responses={200: CHECK})
+async def post_check(request: Request) -> Response:
+    """Is that span free for the party? On which resources, at what price; else what is in the way and what
+    is free instead."""
+    asked = parse(await request.body(), CheckAvailability)
+    venue = await venue_for(request, asked.venue_id)
+    found = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+        availability.check, _prepared(request, asked, venue), pricing=request.app.state.pricing
+    )
+    return answer(found)
+
+
+def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:
+    when = When(start=asked.start, end=asked.end, duration_minutes=asked.duration_minutes)
+    preferences = ANYTHING if asked.preferences is None else asked.preferences.value()
+    wanted = Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=request.state.actor,
+        when=when,
+        party_size=asked.party_size,
+        resource_ids=asked.resource_ids or (),
+        preferences=preferences,
+    )
+    span, slot_id = timed(when, venue, party_size=asked.party_size)
+    demand = Demand(asked.party_size, wanted.resource_ids, preferences)
+    return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
+
+
+@router.get("/venues/{venue_id}/availability/day", responses={200: DAY})
+async def get_day(
+    request: Request,
+    venue_id: UUID,
+    date: date,
+    party_size: PartySize,
+    duration_minutes: Minutes = None,
+) -> Response:
+    """All starts of an opening day that are free for the party."""
+    _check_year("date", date)
+    venue = await venue_for(request, venue_id)
+    starts = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+        availability.day_view, venue, day=date, party_size=party_size, duration_minutes=duration_minutes
+    )
+    return answer({"date": date.isoformat(), "starts": [_start_json(each, venue) for each in starts]})
+
+
+def _start_json(start: Start, venue: Venue) -> dict[str, Any]:
+    return slot_json(start.found, venue) | {"slot_id": start.slot_id}
+
+
+@router.get("/venues/{venue_id}/availability/month", responses={200: MONTH})
+async def get_month(
+    request: Request,
+    venue_id: UUID,
+    month: Month,
+    party_size: PartySize = 2,
+    duration_minutes: Minutes = None,
+) -> Response:
+    """The days of a month on which the party finds any free start."""
+    first = date(int(month[:4]) or 1, int(month[5:]), 1)
+    _check_year("month", first)
+    venue = await venue_for(request, venue_id)
+    days = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+        availability.month_view,
+        venue,
+        first=first,
+        days=monthrange(first.year, first.month)[1],
+        party_size=party_size,
+        duration_minutes=duration_minutes,
+    )
+    return answer({"month": month, "days": [day.isoformat() for day in days]})
+
+
+def _check_year(field: str, day: date) -> None:
+    if not YEAR_MIN <= day.year <= YEAR_MAX:
+        raise InvalidRequest.of(field, day.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")

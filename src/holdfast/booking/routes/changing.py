@@ -1,0 +1,133 @@
+"""PUT /bookings/{id}, POST .../cancel, POST .../status."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.booking.change import Change, change
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.model import Booking
+from holdfast.booking.move import Move, move
+from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
+from holdfast.booking.routes.parts import (
+    find_booking,
+    keyed,
+    locked_call,
+    show_reply,
+    with_suggestions,
+)
+from holdfast.booking.shown import BOOKING
+from holdfast.booking.states import Status
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.errors import Forbidden, InvalidRequest
+from holdfast.kernel.http import if_match, required_version
+from holdfast.kernel.idempotency import Keyed, Reply
+from holdfast.place.venue import Venue
+
+router = APIRouter()
+
+# What is emptied by null; the others can be changed, but not be nothing.
+DETAILS = ("guest_id", "guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes")
+
+
+@router.put("/bookings/{booking_id}", openapi_extra=takes(UpdateBooking), responses={200: BOOKING})
+async def put_booking(request: Request, booking_id: UUID) -> Response:
+    """Change time, duration, party, resources or guest data. What is left out stays; all is checked anew."""
+    raw = await request.body()
+    asked = parse(raw, UpdateBooking)
+    version = required_version(asked.expected_version, if_match(request))
+    booking, venue = await find_booking(request, booking_id)
+    wanted = Change(
+        booking_id=booking_id,
+        expected_version=version,
+        when=asked.when_changed,
+        party_size=asked.party_size,
+        resource_ids=asked.resource_ids,
+        preferences=None if asked.preferences is None else asked.preferences.value(),
+        details=_details(request.state.actor, booking, asked),
+    )
+    key = keyed(
+        request,
+        raw,
+        venue=venue,
+        operation="update",
+        field=asked.idempotency_key,
+        about=f"{booking_id} {version}",
+    )
+    reply = await _change(request, wanted, venue=venue, key=key)
+    request.app.state.by_reference.forget(booking)
+    return show_reply(reply)
+
+
+async def _change(request: Request, wanted: Change, *, venue: Venue, key: Keyed | None) -> Reply:
+    async with request.app.state.turns.of(venue.id):
+        try:
+            return await locked_call(request, venue).run(
+                change, wanted, venue=venue, pricing=request.app.state.pricing, keyed=key
+            )
+        except NotAvailable as error:
+            refused = error
+    raise await with_suggestions(request, refused)
+
+
+def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, Any]:
+    details = {name: getattr(asked, name) for name in DETAILS if name in asked.model_fields_set}
+    if "internal_notes" in details and not actor.is_staff:
+        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    if "guest_id" in details and not actor.is_staff and details["guest_id"] != booking.guest_id:
+        raise Forbidden("Only staff can give a booking to another guest.", needed_roles=["staff"])
+    for name in ("source", "metadata", "party_size"):
+        if name in asked.model_fields_set:
+            if getattr(asked, name) is None:
+                raise InvalidRequest.of(name, None, "can be changed, not be removed: leave it out to keep it")
+            if name != "party_size":
+                details[name] = getattr(asked, name)
+    return details
+
+
+@router.post("/bookings/{booking_id}/cancel", openapi_extra=takes(CancelBooking), responses={200: BOOKING})
+async def post_cancel(request: Request, booking_id: UUID) -> Response:
+    """Cancel; what it occupied is free at once."""
+    raw = await request.body()
+    asked = parse(raw, CancelBooking)
+    version = required_version(asked.expected_version, if_match(request))
+    booking, venue = await find_booking(request, booking_id)
+    step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=asked.reason)
+    key = keyed(
+        request,
+        raw,
+        venue=venue,
+        operation="cancel",
+        field=asked.idempotency_key,
+        about=f"{booking_id} {version}",
+    )
+    return show_reply(await _move(request, step, booking=booking, venue=venue, key=key))
+
+
+@router.post("/bookings/{booking_id}/status", openapi_extra=takes(MoveBooking), responses={200: BOOKING})
+async def post_status(request: Request, booking_id: UUID) -> Response:
+    """Take one step of the state machine: confirm, check in, complete, turn a hold into a booking, ..."""
+    asked = parse(await request.body(), MoveBooking)
+    version = required_version(asked.expected_version, if_match(request))
+    booking, venue = await find_booking(request, booking_id)
+    step = Move(
+        booking_id=booking_id,
+        to=asked.to,
+        expected_version=version,
+        reason=asked.reason,
+        metadata=asked.metadata,
+    )
+    return show_reply(await _move(request, step, booking=booking, venue=venue))
+
+
+async def _move(
+    request: Request, step: Move, *, booking: Booking, venue: Venue, key: Keyed | None = None
+) -> Reply:
+    async with request.app.state.turns.of(venue.id):
+        reply = await locked_call(request, venue).run(move, step, venue=venue, keyed=key)
+    request.app.state.by_reference.forget(booking)
+    return reply

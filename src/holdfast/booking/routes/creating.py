@@ -1,0 +1,109 @@
+"""POST /bookings and /walk-ins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.booking.create import Again, Booked
+from holdfast.booking.decide import Refused
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.requests import CreateBooking, WalkIn
+from holdfast.booking.routes.parts import (
+    hash_of,
+    idempotency_key,
+    require_staff,
+    show_reply,
+    venue_for,
+    with_suggestions,
+)
+from holdfast.booking.shown import BOOKING
+from holdfast.booking.wanted import Guest, Wanted, When
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.errors import Forbidden
+from holdfast.kernel.http import answer
+from holdfast.kernel.ids import new_id
+from holdfast.place.venue import Venue
+
+router = APIRouter()
+
+
+@router.post("/bookings", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201)
+async def post_booking(request: Request) -> Response:
+    """Book, or hold, one or several resources for one span: all of them or none."""
+    raw = await request.body()
+    asked = parse(raw, CreateBooking)
+    venue = await venue_for(request, asked.venue_id)
+    wanted = _wanted(request, asked, venue, raw)
+    wanted = replace(
+        wanted,
+        when=asked.when(),
+        hold=asked.hold,
+        source=asked.source,
+        ip=request.state.client_ip if asked.hold else None,
+    )
+    return await _submit(request, wanted)
+
+
+@router.post("/walk-ins", openapi_extra=takes(WalkIn), responses={201: BOOKING}, status_code=201)
+async def post_walk_in(request: Request) -> Response:
+    """Seat a party now, for the usual time or until closing. Staff only."""
+    raw = await request.body()
+    asked = parse(raw, WalkIn)
+    venue = await venue_for(request, asked.venue_id)
+    require_staff(request.state.actor, venue)
+    wanted = _wanted(request, asked, venue, raw)
+    wanted = replace(wanted, when=asked.when(), walk_in=True, source="walk_in")
+    return await _submit(request, wanted)
+
+
+def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes) -> Wanted:
+    actor: Actor = request.state.actor
+    if asked.internal_notes is not None and not actor.is_staff:
+        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    key = idempotency_key(request, asked.idempotency_key)
+    return Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=actor,
+        when=When(),
+        party_size=asked.party_size,
+        resource_ids=asked.resource_ids or (),
+        preferences=asked.preferred(),
+        guest=guest_of(actor, asked.guest()),
+        special_requests=asked.special_requests,
+        internal_notes=asked.internal_notes,
+        metadata=asked.metadata,
+        key=key,
+        request_hash=b"" if key is None else hash_of(actor, raw, about=request.url.path),
+    )
+
+
+def guest_of(actor: Actor, guest: Guest) -> Guest:
+    """For whom it is: a guest books for themselves, staff for anybody, and whoever is not signed in for
+    nobody known. Raises Forbidden."""
+    if actor.kind == "guest":
+        if guest.id not in (None, actor.id):
+            raise Forbidden("Guests book for themselves: leave guest_id out.")
+        return replace(guest, id=actor.id)
+    if actor.kind == "anonymous" and guest.id is not None:
+        raise Forbidden("To book as a known guest, sign in as that guest; or leave guest_id out.")
+    return guest
+
+
+async def _submit(request: Request, wanted: Wanted) -> Response:
+    outcome = await request.app.state.writer.submit(wanted)
+    match outcome:
+        case Booked(booking, body):
+            return answer(body.encode(), status=201, version=booking.version)
+        case Again(reply):
+            return show_reply(reply, status=201)
+        case Refused(NotAvailable() as error):
+            raise await with_suggestions(request, error)
+        case Refused(error):
+            raise error
+        case _:
+            raise AssertionError(outcome)

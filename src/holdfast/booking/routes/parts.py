@@ -1,0 +1,118 @@
+"""What the booking routes have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import orjson
+from fastapi import Request, Response
+
+from holdfast.booking import access, store
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.model import Booking, as_json
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Database, lock_key
+from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound
+from holdfast.kernel.http import answer
+from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+
+KEY_CHARS_MAX = 255
+
+
+def places_of(request: Request) -> Places:
+    return request.app.state.places
+
+
+async def venue_for(request: Request, venue_id: UUID) -> Venue:
+    """The venue, if the caller may book there: anybody anonymous, or who belongs to its tenant. Raises NotFound."""
+    actor: Actor = request.state.actor
+    venue = await places_of(request).venue(venue_id)
+    if actor.kind != "anonymous" and actor.tenant_ids is not None and venue.tenant_id not in actor.tenant_ids:
+        raise NotFound(f"There is no venue {venue_id}.")
+    return venue
+
+
+def require_staff(actor: Actor, venue: Venue) -> None:
+    """Passes for those who work at the venue. Raises Unauthenticated, Forbidden, NotFound."""
+    if not access.works_at(actor, venue.tenant_id, venue.id):
+        if actor.is_staff:
+            raise NotFound(f"There is no venue {venue.id}.")
+        raise Forbidden("This is for the staff of the venue.", needed_roles=["staff"])
+
+
+def idempotency_key(request: Request, field: str | None) -> str | None:
+    """The key from the header (bare or quoted) or from the body. Raises InvalidRequest."""
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return field
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
+        raise InvalidRequest.of(
+            "Idempotency-Key", header[:40], f"must be 1 to {KEY_CHARS_MAX} printable characters"
+        )
+    if field is not None and field != key:
+        raise InvalidRequest.of(
+            "idempotency_key", field[:40], "differs from the header Idempotency-Key: give one of them"
+        )
+    return key
+
+
+def hash_of(actor: Actor, raw: bytes, *, about: str = "") -> bytes:
+    """The hash of a JSON request, the same whatever its spacing and order; the key is no part of it."""
+    content = orjson.loads(raw or b"{}")
+    content.pop("idempotency_key", None)
+    return request_hash(actor, about.encode() + orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+
+def keyed(
+    request: Request, raw: bytes, *, venue: Venue, operation: str, field: str | None, about: str
+) -> Keyed | None:
+    """The key under which a change was asked for, if any. `about`: what else is part of the request."""
+    key = idempotency_key(request, field)
+    if key is None:
+        return None
+    return Keyed(
+        tenant_id=venue.tenant_id,
+        operation=operation,
+        key=key,
+        request_hash=hash_of(request.state.actor, raw, about=about),
+        ttl_hours=venue.policy.idempotency_ttl_hours,
+    )
+
+
+def show(booking: Booking, venue: Venue, actor: Actor, *, status: int = 200) -> Response:
+    """The booking as the caller sees it, its version as ETag."""
+    return answer(as_json(booking, venue, actor), status=status, version=booking.version)
+
+
+def show_reply(reply: Reply, *, status: int = 200) -> Response:
+    """A reply as it was given, the first time or again. Raises StoredRefusal."""
+    if reply.code != DONE:
+        raise StoredRefusal(reply)
+    return answer(reply.body.encode(), status=status, version=orjson.loads(reply.body)["version"])
+
+
+async def with_suggestions(request: Request, error: NotAvailable) -> NotAvailable:
+    """The refusal with what is free instead; worked out after the locks are gone."""
+    if error.wanted is not None:
+        error.fields["suggested_slots"] = await request.app.state.suggestions.near(error.wanted)
+    return error
+
+
+async def find_booking(request: Request, booking_id: UUID) -> tuple[Booking, Venue]:
+    """A booking that the caller may see, and its venue. Raises NotFound."""
+    db: Database = request.app.state.db
+    booking = await db.run(request.state.actor, store.find, booking_id)
+    access.require_visible(booking, request.state.actor)
+    return booking, await places_of(request).venue(booking.venue_id)
+
+
+def locked_call(request: Request, venue: Venue) -> Any:
+    """A call under the venue's lock, with the rows of its tenant."""
+    db: Database = request.app.state.db
+    return db.call(request.state.actor, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])

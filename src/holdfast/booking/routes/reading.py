@@ -1,0 +1,150 @@
+"""GET of bookings, their history, and lists of them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import AwareDatetime
+
+from holdfast.booking import access, lists, store
+from holdfast.booking.lists import Filter, Page, Place
+from holdfast.booking.model import as_json
+from holdfast.booking.requests import YEAR_MAX, YEAR_MIN
+from holdfast.booking.routes.parts import find_booking, places_of, require_staff, show, venue_for
+from holdfast.booking.shown import BOOKING, BOOKINGS, HISTORY
+from holdfast.booking.states import Status
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+
+router = APIRouter()
+
+HISTORY_FIELDS = ("from_status", "to_status", "actor", "action", "reason", "created_at")
+Reference = Annotated[str, Path(pattern=r"^BR-[0-9]{8}-[0-9A-Z]{6}$", description="BR-YYYYMMDD-XXXXXX")]
+From = Annotated[AwareDatetime | None, Query(alias="from", description="Ends after this instant.")]
+To = Annotated[AwareDatetime | None, Query(description="Starts before this instant.")]
+GuestId = Annotated[str, Path(min_length=1, max_length=128)]
+
+
+@router.get("/bookings/reference/{reference}", responses={200: BOOKING})
+async def get_by_reference(request: Request, reference: Reference) -> Response:
+    """The booking with that reference."""
+    booking = await request.app.state.by_reference.find(reference, request.state.actor)
+    access.require_visible(booking, request.state.actor)
+    return show(booking, await places_of(request).venue(booking.venue_id), request.state.actor)
+
+
+@router.get("/bookings/guest/{guest_id}", responses={200: BOOKINGS})
+async def get_of_guest(
+    request: Request,
+    guest_id: GuestId,
+    from_: From = None,
+    to: To = None,
+    status: Status | None = None,
+    resource_id: UUID | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """The guest's bookings, by start. Guests see their own; staff those at their venues."""
+    actor: Actor = request.state.actor
+    if actor.kind == "anonymous":
+        raise Unauthenticated
+    if not actor.is_staff and actor.id != guest_id:
+        raise NotFound(f"There is no guest {guest_id}.")
+    page = await request.app.state.db.run(
+        actor,
+        lists.of_guest,
+        guest_id,
+        narrow=_filter(from_, to, status, resource_id),
+        after=Place.of(cursor),
+        limit=limit,
+    )
+    return await _show(request, page)
+
+
+@router.get("/bookings/venue/{venue_id}", responses={200: BOOKINGS})
+async def get_of_venue(
+    request: Request,
+    venue_id: UUID,
+    from_: From = None,
+    to: To = None,
+    status: Status | None = None,
+    resource_id: UUID | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """The venue's bookings, by start. Staff only."""
+    actor: Actor = request.state.actor
+    if actor.kind == "anonymous":
+        raise Unauthenticated
+    venue = await venue_for(request, venue_id)
+    require_staff(actor, venue)
+    page = await request.app.state.db.call(actor, tenants=[venue.tenant_id]).run(
+        lists.of_venue,
+        venue,
+        narrow=_filter(from_, to, status, resource_id),
+        after=Place.of(cursor),
+        limit=limit,
+    )
+    return await _show(request, page)
+
+
+@router.get("/bookings/{booking_id}", responses={200: BOOKING})
+async def get_booking(request: Request, booking_id: UUID) -> Response:
+    """One booking."""
+    booking, venue = await find_booking(request, booking_id)
+    return show(booking, venue, request.state.actor)
+
+
+@router.get("/bookings/{booking_id}/history", responses={200: HISTORY})
+async def get_history(
+    request: Request, booking_id: UUID, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Response:
+    """The audit trail of a booking, oldest first."""
+    booking, _ = await find_booking(request, booking_id)
+    after = _version_after(cursor)
+    rows = await request.app.state.db.run(
+        request.state.actor, store.history, booking, after=after, limit=limit + 1
+    )
+    items: list[dict[str, Any]] = [
+        {name: row[name] for name in HISTORY_FIELDS} | {"metadata": orjson.loads(row["metadata"])}
+        for row in rows[:limit]
+    ]
+    following = _version_cursor(rows[limit - 1]["version"]) if len(rows) > limit else None
+    return answer({"items": items, "next": following})
+
+
+def _version_cursor(version: int) -> str:
+    return base64.urlsafe_b64encode(str(version).encode()).decode().rstrip("=")
+
+
+def _version_after(cursor: str | None) -> int:
+    if cursor is None:
+        return 0
+    try:
+        return int(
+            base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
+        )
+    except ValueError as error:
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before") from error
+
+
+def _filter(from_: Any, to: Any, status: Status | None, resource_id: UUID | None) -> Filter:
+    for name, value in (("from", from_), ("to", to)):
+        if value is not None and not YEAR_MIN <= value.year <= YEAR_MAX:
+            raise InvalidRequest.of(
+                name, value.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}"
+            )
+    if from_ is not None and to is not None and to <= from_:
+        raise InvalidRequest.of("to", to.isoformat(), "must be after `from`")
+    return Filter(start=from_, end=to, status=status, resource_id=resource_id)
+
+
+async def _show(request: Request, page: Page) -> Response:
+    actor, places = request.state.actor, places_of(request)
+    items = [as_json(each, await places.venue(each.venue_id), actor) for each in page.items]
+    return answer({"items": items, "next": None if page.next is None else page.next.cursor()})

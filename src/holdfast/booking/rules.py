@@ -1,0 +1,130 @@
+"""The venue's rules about when and for whom it can be booked. Pure; each refusal says what would be right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from holdfast.booking.errors import (
+    OffSlotStep,
+    OutsideOpeningHours,
+    PacingExceeded,
+    PartyTooLarge,
+    PartyTooSmall,
+    TooFarAhead,
+    TooSoon,
+)
+from holdfast.kernel.span import Span
+from holdfast.place import hours
+from holdfast.place.venue import Resource, Venue, capacity
+
+PACING_WINDOW = timedelta(minutes=15)
+
+
+def check_time(
+    venue: Venue,
+    resources: Sequence[Resource],
+    span: Span,
+    *,
+    now: datetime,
+    walk_in: bool = False,
+    slot_id: str | None = None,
+) -> None:
+    """Whether the venue takes a booking of that span at all.
+
+    The start of a named slot is right wherever it lies on the step; a walk-in needs neither step nor notice.
+    Raises TooSoon, TooFarAhead, OutsideOpeningHours, OffSlotStep.
+    """
+    if not walk_in:
+        _check_notice(venue, span, now=now)
+    for resource in resources:
+        if not hours.is_open(venue, resource.hours, span.start, span.end):
+            raise _outside(venue, resource, span)
+    if not resources and not hours.is_open(venue, None, span.start, span.end):
+        raise _outside(venue, None, span)
+    if not walk_in and slot_id is None:
+        _check_step(venue, resources, span)
+
+
+def _check_notice(venue: Venue, span: Span, *, now: datetime) -> None:
+    policy = venue.policy
+    earliest = now + timedelta(minutes=policy.min_notice_minutes)
+    if span.start < earliest:
+        raise TooSoon(
+            f"This starts at {_local(span.start, venue)}, which is too soon: the earliest start is now "
+            f"{_local(earliest, venue)} ({policy.min_notice_minutes} minutes' notice).",
+            min_notice_minutes=policy.min_notice_minutes,
+            earliest_start=_local(earliest, venue),
+        )
+    latest = now + timedelta(days=policy.max_advance_days)
+    if span.start > latest:
+        raise TooFarAhead(
+            f"This starts at {_local(span.start, venue)}: bookings open {policy.max_advance_days} days "
+            f"ahead, so the latest start is now {_local(latest, venue)}.",
+            max_advance_days=policy.max_advance_days,
+            latest_start=_local(latest, venue),
+        )
+
+
+def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpeningHours:
+    own = None if resource is None else resource.hours
+    day = hours.opening_day(venue, own, span.start)
+    opened = hours.open_spans(venue, own, day)
+    what = resource.name if resource is not None and own is not None else venue.name
+    listed = [{"open": _local(each.start, venue), "close": _local(each.end, venue)} for each in opened]
+    said = ", ".join(f"{each['open']} to {each['close']}" for each in listed) or "closed"
+    return OutsideOpeningHours(
+        f"{what} is not open for all of {_local(span.start, venue)} to {_local(span.end, venue)}. "
+        f"Open on {day}: {said}.",
+        opening_hours=listed,
+    )
+
+
+def _check_step(venue: Venue, resources: Sequence[Resource], span: Span) -> None:
+    own = resources[0].hours if resources else None
+    if hours.aligned(venue, own, span.start):
+        return
+    day = hours.opening_day(venue, own, span.start)
+    minutes = int(span.duration.total_seconds() // 60)
+    starts = hours.starts_of_day(venue, own, day, duration_minutes=minutes)
+    nearest = sorted(starts, key=lambda start: (abs(start - span.start), start))[:2]
+    said = " or ".join(_local(start, venue) for start in sorted(nearest))
+    raise OffSlotStep(
+        f"Bookings start every {venue.policy.slot_step_minutes} minutes"
+        + (f": try {said}." if said else "; no start of that day leaves enough time."),
+        slot_step_minutes=venue.policy.slot_step_minutes,
+        nearest=[_local(start, venue) for start in sorted(nearest)],
+    )
+
+
+def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
+    """Whether the resources together seat the party. Raises PartyTooLarge, PartyTooSmall."""
+    least, most = capacity(venue, [resource.id for resource in resources])
+    names = " + ".join(resource.name for resource in resources)
+    if party_size > most:
+        raise PartyTooLarge(f"{names} seats {most}; the party is {party_size}.", seats_max=most)
+    if party_size < least:
+        raise PartyTooSmall(
+            f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
+        )
+
+
+def check_pacing(venue: Venue, span: Span, *, party_size: int, covers: int) -> None:
+    """Whether so many more guests may arrive in that quarter of an hour. Raises PacingExceeded."""
+    most = venue.policy.pacing_covers_max
+    if most is not None and covers + party_size > most:
+        raise PacingExceeded(
+            f"{covers} guests already arrive in the quarter of an hour from "
+            f"{_local(pacing_window(span.start), venue)}; with {party_size} more it would be over {most}.",
+            pacing_covers_max=most,
+            covers_booked=covers,
+        )
+
+
+def pacing_window(start: datetime) -> datetime:
+    """The start of the quarter of an hour (on the clock) that an arrival counts into."""
+    return start - timedelta(minutes=start.minute % 15, seconds=start.second, microseconds=start.microsecond)
+
+
+def _local(instant: datetime, venue: Venue) -> str:
+    return instant.astimezone(venue.tz).isoformat(timespec="minutes")

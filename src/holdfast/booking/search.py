@@ -1,0 +1,137 @@
+"""What is free when: the one search behind suggestions, the availability check and the day and month views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking import rules
+from holdfast.booking.choose import distinct
+from holdfast.booking.states import OCCUPYING
+from holdfast.claim import store as claims
+from holdfast.claim.model import Occupancy, claimed_span
+from holdfast.kernel.db import Tx
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span
+from holdfast.place import hours
+from holdfast.place.venue import Resource, Venue
+
+PACING_WINDOW = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A span that is free, and the sets of resources it is free on, best first."""
+
+    span: Span
+    sets: tuple[tuple[Resource, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is known of a stretch of time at a venue: who occupies what, and how many arrive when."""
+
+    venue: Venue
+    now: datetime
+    occupancy: Occupancy
+    covers: dict[datetime, int]
+
+    def free(
+        self, sets: Sequence[tuple[Resource, ...]], span: Span, *, party_size: int, slot_id: str | None = None
+    ) -> Found | None:
+        """The sets that could be booked for that span by the rules and the ledger; None when none could."""
+        named = sets[0] if len(sets) == 1 else ()
+        try:
+            rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id)
+            window = rules.pacing_window(span.start)
+            rules.check_pacing(self.venue, span, party_size=party_size, covers=self.covers.get(window, 0))
+        except HoldfastError:
+            return None
+        free = {
+            resource.id
+            for resource in distinct(sets)
+            if hours.is_open(self.venue, resource.hours, span.start, span.end)
+            and self.occupancy.free_unit(resource, span) is not None
+        }
+        open_sets = tuple(each for each in sets if all(resource.id in free for resource in each))
+        return Found(span, open_sets) if open_sets else None
+
+
+COVERS = """
+    SELECT start_at, sum(party_size) AS covers
+      FROM booking
+     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
+       AND status = ANY ($5::text[]) AND (expires_at IS NULL OR expires_at > $6)
+     GROUP BY start_at
+"""
+
+
+async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
+    """Reads what there is to know to search these sets for starts within the span and stays that end in it."""
+    resources = distinct(sets)
+    found = await claims.overlapping(
+        tx, ((venue.tenant_id, each.id, claimed_span(each, span)) for each in resources)
+    )
+    covers: dict[datetime, int] = {}
+    if venue.policy.pacing_covers_max is not None:
+        first, last = rules.pacing_window(span.start), span.end + PACING_WINDOW
+        rows = await tx.fetch(COVERS, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now)
+        for row in rows:
+            window = rules.pacing_window(row["start_at"])
+            covers[window] = covers.get(window, 0) + row["covers"]
+    return Outlook(venue, tx.now, Occupancy.of(found, now=tx.now), covers)
+
+
+def equivalent(
+    venue: Venue, resource_ids: Sequence[UUID], party_size: int
+) -> tuple[tuple[Resource, ...], ...]:
+    """Sets of the same kind and the same number of resources that seat the party, best first.
+
+    For several lanes: other lanes, side by side where the venue says which are.
+    """
+    kinds = {venue.resources[id_].kind for id_ in resource_ids}
+    alike = [
+        each
+        for each in venue.resources.values()
+        if each.active and each.kind in kinds and each.id not in resource_ids
+    ]
+    if len(resource_ids) == 1:
+        seats = [each for each in alike if each.seats_min <= party_size <= each.seats_max]
+        return tuple((each,) for each in sorted(seats, key=lambda each: (each.seats_max, each.order)))
+    everyone = sorted(
+        (each for each in venue.resources.values() if each.active and each.kind in kinds),
+        key=lambda each: each.order,
+    )
+    size = len(resource_ids)
+    rows = [tuple(everyone[first : first + size]) for first in range(len(everyone) - size + 1)]
+    return tuple(
+        row
+        for row in rows
+        if {each.id for each in row} != set(resource_ids) and _seats(venue, row, party_size)
+    )
+
+
+def _seats(venue: Venue, resources: Sequence[Resource], party_size: int) -> bool:
+    try:
+        rules.check_party(venue, resources, party_size)
+    except HoldfastError:
+        return False
+    return True
+
+
+def starts_around(
+    venue: Venue, sets: Sequence[tuple[Resource, ...]], span: Span, within: timedelta
+) -> list[datetime]:
+    """Starts on the slot step for a stay of that length, up to `within` away, nearest first."""
+    own = sets[0][0].hours if sets else None
+    first_day = hours.opening_day(venue, own, span.start - within)
+    last_day = hours.opening_day(venue, own, span.start + within)
+    minutes = max(int(span.duration.total_seconds() // 60), 1)
+    days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
+    starts = {
+        start for day in days for start in hours.starts_of_day(venue, own, day, duration_minutes=minutes)
+    }
+    near = [start for start in starts if abs(start - span.start) <= within]
+    return sorted(near, key=lambda start: (abs(start - span.start), start))

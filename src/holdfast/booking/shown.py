@@ -1,0 +1,170 @@
+"""The answers about bookings, as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, JsonValue
+
+from holdfast.booking.states import Status
+
+
+class BookingShown(BaseModel):
+    """A booking. Instants of the visit carry the venue's offset; `booking_date`, `booking_time` and
+    `end_time` are its wall time. Staff also see `internal_notes`."""
+
+    id: UUID
+    booking_reference: str
+    idempotency_key: str | None
+    tenant: str
+    venue_id: UUID
+    venue_name: str
+    venue_kind: str
+    resource_ids: list[UUID]
+    slot_id: str | None
+    start: datetime
+    end: datetime
+    booking_date: date
+    booking_time: str
+    end_time: str
+    duration_minutes: int
+    party_size: int
+    guest_id: str | None
+    guest_name: str | None
+    guest_email: str | None
+    guest_phone: str | None
+    status: Status
+    version: int
+    base_price: str
+    tax_amount: str
+    discount_amount: str
+    total_price: str
+    currency: str
+    price_source: str
+    payment_intent_id: str | None
+    payment_status: str | None
+    inventory_reservation_id: str | None
+    special_requests: str | None
+    internal_notes: str | None = None
+    source: str
+    metadata: dict[str, JsonValue]
+    cancellation_reason: str | None
+    cancelled_by: str | None
+    created_at: datetime
+    updated_at: datetime
+    confirmed_at: datetime | None
+    cancelled_at: datetime | None
+    checked_in_at: datetime | None
+    completed_at: datetime | None
+    expires_at: datetime | None
+    shared_facility_owner_tenant_id: UUID | None
+    read_only: bool
+
+
+class BookingList(BaseModel):
+    """A page of bookings; `next` is the cursor of the next one."""
+
+    items: list[BookingShown]
+    next: str | None
+
+
+class HistoryEntry(BaseModel):
+    """One step of a booking: who did what, when and why."""
+
+    from_status: Status | None
+    to_status: Status
+    actor: str
+    action: str
+    reason: str | None
+    metadata: dict[str, JsonValue]
+    created_at: datetime
+
+
+class HistoryList(BaseModel):
+    """A page of the audit trail, oldest first."""
+
+    items: list[HistoryEntry]
+    next: str | None
+
+
+class SlotShown(BaseModel):
+    """A span that is free, and on what."""
+
+    start: datetime
+    end: datetime
+    resource_ids: list[UUID]
+
+
+class Option(BaseModel):
+    """A set of resources that would do."""
+
+    resource_ids: list[UUID]
+    seats_wasted: int
+
+
+class Conflict(BaseModel):
+    """What is in the way; staff also see whose it is."""
+
+    resource_id: UUID
+    resource_name: str
+    start: datetime
+    end: datetime
+    owner_kind: str | None = None
+    owner_id: UUID | None = None
+
+
+class Quote(BaseModel):
+    """What it would cost; amounts are decimal strings."""
+
+    base_price: str
+    tax_amount: str
+    discount_amount: str
+    total_price: str
+    currency: str
+    price_source: str
+
+
+class Checked(BaseModel):
+    """Whether a span is free for a party."""
+
+    available: bool
+    options: list[Option]
+    price: Quote
+    conflicts: list[Conflict]
+    suggested_slots: list[SlotShown]
+    can_join_waitlist: bool
+
+
+class StartShown(SlotShown):
+    """A start that is free; `slot_id` where the venue sells named slots."""
+
+    slot_id: str | None
+
+
+class DayShown(BaseModel):
+    """The free starts of an opening day, in order."""
+
+    date: date
+    starts: list[StartShown]
+
+
+class MonthShown(BaseModel):
+    """The days of a month that have a free start."""
+
+    month: str
+    days: list[date]
+
+
+Response = dict[str, Any]
+BOOKING: Response = {
+    "model": BookingShown,
+    "description": "The booking.",
+    "headers": {"ETag": {"schema": {"type": "string"}, "description": "Its version, for If-Match."}},
+}
+BOOKINGS: Response = {"model": BookingList, "description": "A page of bookings."}
+HISTORY: Response = {"model": HistoryList, "description": "A page of the audit trail."}
+CHECK: Response = {"model": Checked, "description": "Whether there is room, and what else."}
+DAY: Response = {"model": DayShown, "description": "The free starts."}
+MONTH: Response = {"model": MonthShown, "description": "The days with room."}

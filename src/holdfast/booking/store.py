@@ -1,0 +1,179 @@
+"""The statements on table `booking` and its history. Only this noun writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from holdfast.booking.model import COLUMNS, Booking, Step
+from holdfast.booking.states import Status
+from holdfast.kernel import events
+from holdfast.kernel.db import Tx
+from holdfast.kernel.errors import NotFound, VersionConflict
+
+# What each column is in the JSON that carries bookings to the database.
+TYPES = {
+    "tenant_id": "uuid", "id": "uuid", "venue_id": "uuid", "reference": "text", "status": "text",
+    "version": "integer", "start_at": "timestamptz", "end_at": "timestamptz", "local_start": "timestamp",
+    "local_end": "timestamp", "timezone": "text", "slot_id": "text", "party_size": "integer",
+    "resource_ids": "uuid[]", "guest_id": "text", "guest_name": "text", "guest_email": "text",
+    "guest_phone": "text", "base_minor": "bigint", "tax_minor": "bigint", "discount_minor": "bigint",
+    "total_minor": "bigint", "currency": "text", "price_source": "text", "payment_intent_id": "text",
+    "payment_status": "text", "inventory_reservation_id": "text", "idempotency_key": "text",
+    "special_requests": "text", "internal_notes": "text", "source": "text", "metadata": "jsonb",
+    "hold_ip": "inet", "cancellation_reason": "text", "cancelled_by": "text", "expires_at": "timestamptz",
+    "due_at": "timestamptz", "created_at": "timestamptz", "updated_at": "timestamptz",
+    "confirmed_at": "timestamptz", "cancelled_at": "timestamptz", "checked_in_at": "timestamptz",
+    "completed_at": "timestamptz", "shared_facility_owner_tenant_id": "uuid",
+}  # fmt: skip
+assert tuple(TYPES) == COLUMNS, "TYPES and Booking must name the same columns in the same order"
+
+_NAMES = ", ".join(COLUMNS)
+_RECORD = ", ".join(f"{name} {type_}" for name, type_ in TYPES.items())
+# hold_ip is read as the text it was given as: inet would come back as an address object.
+READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
+_FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
+_CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
+
+
+def insert_from(parameter: str) -> str:
+    """The INSERT that writes bookings given as one JSON array in the named parameter."""
+    return f"""
+    INSERT INTO booking ({_NAMES})
+    SELECT {_NAMES} FROM json_to_recordset({parameter}::text::json) AS b ({_RECORD})"""
+
+
+def history_from(parameter: str) -> str:
+    """The INSERT that writes history rows given as one JSON array in the named parameter."""
+    return f"""
+    INSERT INTO booking_history (tenant_id, booking_id, version, from_status, to_status, actor, action,
+                                 reason, metadata, created_at)
+    SELECT tenant_id, booking_id, version, from_status, to_status, actor, action, reason, metadata, created_at
+      FROM json_to_recordset({parameter}::text::json) AS h (
+           tenant_id uuid, booking_id uuid, version integer, from_status text, to_status text, actor text,
+           action text, reason text, metadata jsonb, created_at timestamptz)"""
+
+
+# Zero rows updated for a booking means that somebody changed it since it was read.
+SAVE = f"""
+    WITH saved AS (
+        UPDATE booking SET {_CHANGES}
+          FROM json_to_recordset($1::text::json) AS new ({_RECORD})
+         WHERE booking.tenant_id = new.tenant_id AND booking.id = new.id
+           AND booking.version = new.version - 1
+     RETURNING booking.id
+    ), history AS ({history_from("$2")}
+    ), events AS ({events.emit_from("$3")}
+    )
+    SELECT count(*) FROM saved
+"""
+
+
+async def save(tx: Tx, steps: Sequence[Step]) -> None:
+    """Writes the bookings one version on, with their history and events. Raises VersionConflict."""
+    if not steps:
+        return
+    bookings = [step.booking for step in steps]
+    saved = await tx.fetchval(SAVE, dump(bookings), dump_history(steps), dump_events(steps))
+    if saved != len(steps):
+        raise VersionConflict
+
+
+def dump(bookings: Sequence[Booking]) -> str:
+    """Bookings as the statements take them."""
+    return orjson.dumps(bookings).decode()
+
+
+def dump_history(steps: Sequence[Step]) -> str:
+    """History rows as the statements take them."""
+    return orjson.dumps([step.history() for step in steps]).decode()
+
+
+def dump_events(steps: Sequence[Step]) -> str:
+    """Events as the statements take them."""
+    return orjson.dumps([step.event() for step in steps]).decode()
+
+
+FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"
+FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
+FIND_REFERENCE = f"SELECT {READ_COLUMNS} FROM booking WHERE reference = $1 LIMIT 2"
+
+
+async def find(tx: Tx, booking_id: UUID, *, for_update: bool = False) -> Booking:
+    """The booking, locked against other changes if asked. Raises NotFound."""
+    row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, booking_id)
+    if row is None:
+        raise NotFound(f"There is no booking {booking_id}.")
+    return from_row(row)
+
+
+async def find_reference(tx: Tx, reference: str) -> Booking:
+    """The booking with that reference in the tenants tx may see. Raises NotFound."""
+    rows = await tx.fetch(FIND_REFERENCE, reference)
+    if len(rows) != 1:  # none, or, for someone who sees many tenants, no telling which
+        raise NotFound(f"There is no booking {reference}.")
+    return from_row(rows[0])
+
+
+HISTORY = """
+    SELECT from_status, to_status, actor, action, reason, metadata, created_at, version
+      FROM booking_history
+     WHERE tenant_id = $1 AND booking_id = $2 AND version > $3
+     ORDER BY version
+     LIMIT $4
+"""
+
+
+async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[asyncpg.Record]:
+    """Its audit trail, oldest first."""
+    return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
+
+
+DUE = f"""
+    SELECT {READ_COLUMNS} FROM booking
+     WHERE due_at <= $1 AND status = ANY ($2::text[])
+     ORDER BY due_at
+     LIMIT $3
+       FOR UPDATE SKIP LOCKED
+"""
+
+
+async def due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Booking]:
+    """Bookings that a tick must move on now, the longest overdue first; those others work on are left out."""
+    return [from_row(row) for row in await tx.fetch(DUE, tx.now, list(statuses), limit)]
+
+
+OF_IDS = f"SELECT {READ_COLUMNS} FROM booking WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"
+
+
+async def of_ids(tx: Tx, ids: Sequence[UUID]) -> list[Booking]:
+    """These bookings, locked."""
+    return [from_row(row) for row in await tx.fetch(OF_IDS, list(ids))]
+
+
+COVERS = """
+    SELECT coalesce(sum(party_size), 0) FROM booking
+     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $3 + interval '15 minutes'
+       AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5) AND id <> $6
+"""
+
+
+async def covers(tx: Tx, booking: Booking, *, window: datetime, statuses: Sequence[Status]) -> int:
+    """Guests of other bookings that arrive in the quarter of an hour from `window`."""
+    return await tx.fetchval(
+        COVERS, booking.tenant_id, booking.venue_id, window, list(statuses), tx.now, booking.id
+    )
+
+
+def from_row(row: Any) -> Booking:
+    """A booking from a row with READ_COLUMNS."""
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    values["resource_ids"] = tuple(values["resource_ids"])
+    values["metadata"] = orjson.loads(values["metadata"])
+    return Booking(**values)

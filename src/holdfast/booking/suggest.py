@@ -1,0 +1,98 @@
+"""What to offer instead of a time that is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from holdfast.booking import search
+from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.decide import Prepared
+from holdfast.booking.search import Found, Outlook
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Resource, Venue
+
+SUGGESTIONS_MAX = 3
+WITHIN = timedelta(hours=2)
+Sets = tuple[tuple[Resource, ...], ...]
+
+
+async def suggest(tx: Tx, wanted: Prepared) -> list[dict[str, Any]]:
+    """Up to SUGGESTIONS_MAX slots {start, end, resource_ids} nearest to what was wanted, soonest first.
+
+    1. The same resources at another time within two hours, on the slot step.
+    2. Where that gives too few: equivalent resources, at the same time first.
+
+    Each is really free as of this transaction, by the rules and by the ledger. Nothing is kept for anybody.
+    """
+    venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
+    around = Span(span.start - WITHIN, span.end + WITHIN)
+    same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
+    found = _nearest(await search.look(tx, venue, same, around), same, wanted)
+    if len(found) < SUGGESTIONS_MAX and wanted.wanted.resource_ids:
+        others = search.equivalent(venue, wanted.wanted.resource_ids, party_size)
+        more = _nearest(await search.look(tx, venue, others, around), others, wanted) if others else []
+        found += more[: SUGGESTIONS_MAX - len(found)]
+    found.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
+    return [slot_json(each, venue) for each in found]
+
+
+def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
+    span, length = wanted.span, wanted.span.duration
+    found: list[Found] = []
+    starts = search.starts_around(outlook.venue, sets, span, WITHIN)
+    for start in [span.start, *(each for each in starts if each != span.start)]:
+        slot_id = wanted.slot_id if start == span.start else None
+        free = outlook.free(
+            sets, Span(start, start + length), party_size=wanted.wanted.party_size, slot_id=slot_id
+        )
+        if free is not None:
+            found.append(free)
+        if len(found) == SUGGESTIONS_MAX:
+            break
+    return found
+
+
+def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
+    """A free slot as the API shows it, in the venue's offset."""
+    return {
+        "start": found.span.start.astimezone(venue.tz).isoformat(),
+        "end": found.span.end.astimezone(venue.tz).isoformat(),
+        "resource_ids": [str(resource.id) for resource in found.sets[0]],
+    }
+
+
+class Suggestions:
+    """Suggestions worked out once for all who were refused the same thing at the same moment."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._running: dict[object, asyncio.Task[list[dict[str, Any]]]] = {}
+
+    async def near(self, wanted: Prepared) -> list[dict[str, Any]]:
+        """See `suggest`; nothing when the database is too busy to say: the refusal stands without."""
+        venue, asked = wanted.venue, wanted.wanted
+        key = (
+            venue.id,
+            venue.rules_version,
+            wanted.span,
+            asked.party_size,
+            asked.resource_ids,
+            asked.preferences,
+        )
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._suggest(wanted))
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+    async def _suggest(self, wanted: Prepared) -> list[dict[str, Any]]:
+        try:
+            return await self._db.call(SYSTEM, tenants=[wanted.venue.tenant_id]).run(suggest, wanted)
+        except Overloaded:
+            return []

@@ -1,0 +1,136 @@
+"""What somebody wants booked, and when that is."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.span import Span
+from holdfast.place import hours, slot
+from holdfast.place.venue import Resource, Venue
+
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
+REFERENCE_CHARS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which resources will do, when none is named. Empty means any."""
+
+    kinds: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+    def accepts(self, resource: Resource) -> bool:
+        return (
+            (not self.kinds or resource.kind in self.kinds)
+            and (not self.zones or resource.zone in self.zones)
+            and all(resource.attributes.get(key) == value for key, value in self.attributes)
+        )
+
+
+ANYTHING = Preferences()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """A time as it was asked for: `start`, or `wall` (venue wall time), or `day` with `slot_id`;
+    then `end`, or `duration_minutes`, or neither for the venue's default."""
+
+    start: datetime | None = None
+    wall: datetime | None = None
+    day: date | None = None
+    slot_id: str | None = None
+    end: datetime | None = None
+    duration_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """Who comes. Personal data."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One booking that somebody wants; its id and reference are drawn beforehand, so that deciding is pure.
+
+    `key`, `request_hash`: the idempotency key, if any, and what it was given for.
+    `walk_in`: the party is at the door: seated at once, with no notice and off the slot step.
+    `ip`: the address a hold is counted against.
+    """
+
+    id: UUID
+    tenant_id: UUID
+    venue_id: UUID
+    actor: Actor
+    when: When
+    party_size: int
+    resource_ids: tuple[UUID, ...] = ()
+    preferences: Preferences = ANYTHING
+    guest: Guest = field(default_factory=Guest)
+    hold: bool = False
+    walk_in: bool = False
+    special_requests: str | None = None
+    internal_notes: str | None = None
+    source: str = "api"
+    metadata: dict[str, Any] = field(default_factory=dict)
+    ip: str | None = None
+    key: str | None = None
+    request_hash: bytes = b""
+    code: str = field(default_factory=lambda: reference_code())  # defined below
+
+
+def reference_code() -> str:
+    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant."""
+    number, base = secrets.randbelow(len(REFERENCE_ALPHABET) ** REFERENCE_CHARS), len(REFERENCE_ALPHABET)
+    return "".join(REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS))
+
+
+def reference(code: str, local_day: date) -> str:
+    """BR-YYYYMMDD-XXXXXX, with the day of the visit."""
+    return f"BR-{local_day:%Y%m%d}-{code}"
+
+
+def timed(
+    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
+) -> tuple[Span, str | None]:
+    """The span that is meant, and the slot's id if it is one.
+
+    `now` is the start of a walk-in that names none. Raises InvalidRequest, NonexistentLocalTime.
+    """
+    if when.slot_id is not None:
+        assert when.day is not None
+        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
+    start = when.start or now
+    if when.wall is not None:
+        start = hours.to_utc(when.wall, venue.tz)
+    if start is None:
+        raise InvalidRequest.of(
+            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
+        )
+    end = when.end
+    if end is None:
+        end = start + timedelta(minutes=when.duration_minutes or venue.policy.duration_minutes(party_size))
+    return _checked(Span(start, end), venue), None
+
+
+def _checked(span: Span, venue: Venue) -> Span:
+    if span.end <= span.start:
+        raise InvalidRequest.of(
+            "end", span.end.isoformat(), f"must be after the start, {span.start.isoformat()}"
+        )
+    longest = venue.policy.duration_minutes_max
+    if span.duration > timedelta(minutes=longest):
+        minutes = int(span.duration.total_seconds() // 60)
+        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
+    return span

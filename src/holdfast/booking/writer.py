@@ -1,0 +1,203 @@
+"""The writer: bookings wanted in this process are created in sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from holdfast.booking.create import Busy, Outcome, create
+from holdfast.booking.decide import Refused
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.wanted import Wanted, reference_code
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import REQUEST_DEADLINE_S, Database, lock_key
+from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.place.places import Places
+from holdfast.port.pricing import Pricing
+
+SET_MAX = 64
+WAITING_MAX = 2_000
+BUSY_VENUES_MAX = 4
+TRIES_ALONE_MAX = 3
+
+Waiting = tuple[Wanted, "asyncio.Future[Outcome]"]
+
+log = structlog.get_logger()
+
+
+class Writer:
+    """Takes everything that has gathered while the set before was written, up to SET_MAX, and creates it.
+
+    1. A set takes its venues' locks only where they are free at once. What wants a busy venue waits for
+       it in a set of its own, with other such sets, up to BUSY_VENUES_MAX at a time.
+    2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
+       request never fails another.
+    3. More than WAITING_MAX waiting: Overloaded at once. Longer than REQUEST_DEADLINE_S: Overloaded.
+    """
+
+    def __init__(self, db: Database, places: Places, pricing: Pricing) -> None:
+        self._db = db
+        self._places = places
+        self._pricing = pricing
+        self._waiting: deque[Waiting] = deque()
+        self._wake = asyncio.Event()
+        self._busy: dict[UUID, list[Waiting]] = {}
+        self._busy_slots = asyncio.Semaphore(BUSY_VENUES_MAX)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.sets = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many bookings wait to be taken into a set."""
+        return len(self._waiting) + sum(map(len, self._busy.values()))
+
+    async def start(self) -> None:
+        """Starts taking what is submitted."""
+        self._spawn(self._run())
+
+    async def stop(self) -> None:
+        """Stops; what still waits is answered with Overloaded."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        left = [*self._waiting, *(each for group in self._busy.values() for each in group)]
+        for _, future in left:
+            _fail(future, Overloaded("The service is stopping. Try again with the same key."))
+
+    async def submit(self, wanted: Wanted) -> Outcome:
+        """What comes of it: Booked, Refused or Again. Raises Overloaded."""
+        if self.waiting >= WAITING_MAX:
+            raise Overloaded("Too many bookings are waiting to be written. Try again with the same key.")
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting.append((wanted, future))
+        self._wake.set()
+        try:
+            async with asyncio.timeout(REQUEST_DEADLINE_S):
+                return await future
+        except TimeoutError:
+            raise Overloaded("The booking was not written in time. Try again with the same key.") from None
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while taken := self._take():
+                await self._write(taken, try_locks=True)
+
+    def _take(self) -> list[Waiting]:
+        """The next set. Who gave up waiting is left out."""
+        taken: list[Waiting] = []
+        while self._waiting and len(taken) < SET_MAX:
+            waiting = self._waiting.popleft()
+            if not waiting[1].done():
+                taken.append(waiting)
+        return taken
+
+    async def _write(self, taken: list[Waiting], *, try_locks: bool) -> None:
+        outcomes = await self._try(taken, try_locks=try_locks)
+        if outcomes is None:
+            await self._one_by_one(taken)
+            return
+        for waiting, outcome in zip(taken, outcomes, strict=False):
+            if isinstance(outcome, Busy):
+                self._wait_for_venue(waiting)
+            else:
+                _answer(waiting[1], outcome)
+
+    async def _try(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome] | None:
+        """The outcomes of the set; None when it must be run again one by one."""
+        wanted = [each for each, _ in taken]
+        self.sets += 1
+        try:
+            return await self._create(wanted, try_locks=try_locks)
+        except Overloaded as error:
+            for _, future in taken:
+                _fail(future, error)
+            return []
+        except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
+            log.info("set_run_again", size=len(taken), error=type(error).__name__)
+        except Exception:
+            log.exception("set_failed", size=len(taken))
+        return None
+
+    async def _create(self, wanted: Sequence[Wanted], *, try_locks: bool) -> list[Outcome]:
+        keys = sorted({lock_key(each.venue_id) for each in wanted})
+        call = self._db.call(
+            SYSTEM,
+            tenants={each.tenant_id for each in wanted},
+            own_clock=not any(each.walk_in for each in wanted),
+            **({"try_locks": keys} if try_locks else {"locks": keys}),
+        )
+        return await call.run(create, wanted, places=self._places, pricing=self._pricing)
+
+    def _wait_for_venue(self, waiting: Waiting) -> None:
+        venue_id = waiting[0].venue_id
+        if venue_id in self._busy:
+            self._busy[venue_id].append(waiting)
+        else:
+            self._busy[venue_id] = [waiting]
+            self._spawn(self._write_busy(venue_id))
+
+    async def _write_busy(self, venue_id: UUID) -> None:
+        """One set for a venue that was busy: it waits for the lock, and takes what gathers until it runs."""
+        async with self._busy_slots:
+            taken = [each for each in self._busy.pop(venue_id) if not each[1].done()]
+            for first in range(0, len(taken), SET_MAX):
+                await self._write(taken[first : first + SET_MAX], try_locks=False)
+
+    async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
+        for wanted, future in taken:
+            if future.done():
+                continue
+            try:
+                _answer(future, await self._alone(wanted))
+            except Exception as error:
+                if not isinstance(error, HoldfastError):
+                    log.exception("booking_failed", booking_id=str(wanted.id))
+                _fail(future, error)
+
+    async def _alone(self, wanted: Wanted) -> Outcome:
+        for _ in range(TRIES_ALONE_MAX):
+            try:
+                return (await self._create([wanted], try_locks=False))[0]
+            except asyncpg.ExclusionViolationError:
+                # The ledger knows better than what was read: somebody got there without the lock.
+                return Refused(await self._lost(wanted))
+            except asyncpg.UniqueViolationError:
+                # The reference is taken (one in millions), or the key was used at this moment elsewhere:
+                # next time the first is another, and the second is found.
+                wanted = replace(wanted, code=reference_code())
+        raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
+
+    async def _lost(self, wanted: Wanted) -> NotAvailable:
+        venue = await self._places.venue(wanted.venue_id)
+        ids = wanted.resource_ids or tuple(venue.resources)
+        return NotAvailable(
+            venue.resources[ids[0]].kind,
+            "That was taken a moment ago: take another time.",
+            conflicts=[],
+            suggested_slots=[],
+            can_join_waitlist=venue.policy.waitlist_enabled,
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _answer(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
+    if not future.done():
+        future.set_result(outcome)
+
+
+def _fail(future: asyncio.Future[Outcome], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

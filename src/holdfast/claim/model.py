@@ -1,0 +1,94 @@
+"""A claim, and who occupies what as far as a decision needs to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One unit of one resource, occupied during a span (buffers included) by its owner.
+
+    `expires_at`: of a hold; from then on it stands in nobody's way.
+    """
+
+    tenant_id: UUID
+    resource_id: UUID
+    unit: int
+    span: Span
+    owner_id: UUID
+    owner_kind: str = "booking"
+    expires_at: datetime | None = None
+
+    def stands(self, now: datetime) -> bool:
+        """Whether it still occupies at that instant of deciding."""
+        return self.expires_at is None or self.expires_at > now
+
+    def row(self) -> dict[str, object]:
+        """One element of the array that `store.take_from` writes."""
+        return {
+            "tenant_id": self.tenant_id,
+            "resource_id": self.resource_id,
+            "unit": self.unit,
+            "during": f"[{self.span.start.isoformat()},{self.span.end.isoformat()})",
+            "owner_kind": self.owner_kind,
+            "owner_id": self.owner_id,
+            "expires_at": self.expires_at,
+        }
+
+
+def claimed_span(resource: Resource, span: Span) -> Span:
+    """What a booking of that span claims of the resource: the span with the resource's buffers."""
+    before, after = resource.buffer_before_minutes, resource.buffer_after_minutes
+    if not before and not after:
+        return span
+    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
+
+
+@dataclass(slots=True)
+class Occupancy:
+    """The claims that concern a decision, by resource; a decision adds its own as it goes along."""
+
+    now: datetime
+    by_resource: dict[UUID, list[Claim]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, claims: Iterable[Claim], *, now: datetime) -> Occupancy:
+        occupancy = cls(now)
+        for claim in claims:
+            occupancy.add(claim)
+        return occupancy
+
+    def add(self, claim: Claim) -> None:
+        self.by_resource.setdefault(claim.resource_id, []).append(claim)
+
+    def standing(self, resource: Resource, span: Span, *, but: UUID | None = None) -> list[Claim]:
+        """Claims in the way of a booking of that span, those of owner `but` left out."""
+        wanted = claimed_span(resource, span)
+        return [
+            claim
+            for claim in self.by_resource.get(resource.id, ())
+            if claim.owner_id != but and claim.span.overlaps(wanted) and claim.stands(self.now)
+        ]
+
+    def free_unit(self, resource: Resource, span: Span, *, but: UUID | None = None) -> int | None:
+        """The lowest unit that is free for all of the span; None when none is."""
+        taken = {claim.unit for claim in self.standing(resource, span, but=but)}
+        if len(taken) >= resource.units:
+            return None
+        return next((unit for unit in range(1, resource.units + 1) if unit not in taken), None)
+
+    def expired_in_the_way(self, claims: Iterable[Claim]) -> set[UUID]:
+        """Owners of holds past their time whose claims are still in the table where these are to go."""
+        return {
+            old.owner_id
+            for new in claims
+            for old in self.by_resource.get(new.resource_id, ())
+            if old.unit == new.unit and old.span.overlaps(new.span) and not old.stands(self.now)
+        }

@@ -1,0 +1,121 @@
+"""The ledger's statements. Nothing else writes table `claim`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.claim.model import Claim
+from holdfast.kernel.db import Tx
+from holdfast.kernel.span import Span
+
+
+def take_from(parameter: str) -> str:
+    """The INSERT that takes claims given as one JSON array in the named parameter.
+
+    The constraint claim_never_overlaps has the last word: it raises ExclusionViolationError (23P01).
+    """
+    return f"""
+    INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at)
+    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at
+      FROM json_to_recordset({parameter}::text::json) AS c (
+           tenant_id uuid, resource_id uuid, unit integer, during tstzrange,
+           owner_kind text, owner_id uuid, expires_at timestamptz)"""
+
+
+TAKE = take_from("$1")
+
+
+async def take(tx: Tx, claims: Sequence[Claim]) -> None:
+    """Takes all the claims or, raising ExclusionViolationError, none."""
+    if claims:
+        await tx.execute(TAKE, orjson.dumps([claim.row() for claim in claims]).decode())
+
+
+FREE = """
+    DELETE FROM claim
+     WHERE (tenant_id, owner_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+"""
+
+
+async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> None:
+    """Frees all that the owners, given as (tenant, owner), occupy. Safe to run again."""
+    pairs = list(owners)
+    if pairs:
+        await tx.execute(FREE, [tenant for tenant, _ in pairs], [owner for _, owner in pairs])
+
+
+KEEP_UNTIL = """
+    UPDATE claim SET expires_at = $3
+     WHERE tenant_id = $1 AND owner_id = $2 AND expires_at IS DISTINCT FROM $3
+"""
+
+
+async def keep_until(tx: Tx, *, tenant_id: UUID, owner_id: UUID, expires_at: datetime | None) -> None:
+    """Makes the owner's claims stand until then; None: for good."""
+    await tx.execute(KEEP_UNTIL, tenant_id, owner_id, expires_at)
+
+
+# One index probe of claim_never_overlaps for each resource and span asked about.
+OVERLAPPING = """
+    SELECT DISTINCT c.tenant_id, c.resource_id, c.unit, c.owner_kind, c.owner_id, c.expires_at,
+           lower(c.during) AS start_at, upper(c.during) AS end_at
+      FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
+           AS probe (tenant_id, resource_id, start_at, end_at)
+      JOIN claim c ON c.tenant_id = probe.tenant_id AND c.resource_id = probe.resource_id
+                  AND c.during && tstzrange(probe.start_at, probe.end_at)
+"""
+
+
+Probe = tuple[UUID, UUID, Span]
+"""Tenant, resource, and the span asked about (buffers included)."""
+
+
+async def overlapping(tx: Tx, probes: Iterable[Probe]) -> list[Claim]:
+    """The claims that share time with the probes, expired ones too."""
+    rows = await tx.fetch(OVERLAPPING, *columns(probes))
+    return [from_row(row) for row in rows]
+
+
+def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datetime], list[datetime]]:
+    """The probes as the four arrays that the statements take; each probe once."""
+    asked = list(dict.fromkeys(probes))
+    return (
+        [tenant for tenant, _, _ in asked],
+        [resource for _, resource, _ in asked],
+        [span.start for _, _, span in asked],
+        [span.end for _, _, span in asked],
+    )
+
+
+def from_row(row: Any) -> Claim:
+    """A claim from a row with the columns of OVERLAPPING."""
+    return Claim(
+        tenant_id=row["tenant_id"],
+        resource_id=row["resource_id"],
+        unit=row["unit"],
+        span=Span(row["start_at"], row["end_at"]),
+        owner_id=row["owner_id"],
+        owner_kind=row["owner_kind"],
+        expires_at=row["expires_at"],
+    )
+
+
+ARCHIVE = """
+    WITH over AS (
+        DELETE FROM claim WHERE ctid = ANY (ARRAY(
+            SELECT ctid FROM claim WHERE upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+        RETURNING tenant_id, resource_id, unit, during, owner_kind, owner_id
+    )
+    INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)
+    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id, $3 FROM over
+"""
+
+
+async def archive(tx: Tx, *, before: datetime, limit: int) -> int:
+    """Moves up to `limit` claims that ended before then out of the ledger; answers how many."""
+    return int((await tx.execute(ARCHIVE, before, limit, tx.now)).split()[-1])
