@@ -1,0 +1,76 @@
+"""How full the hotels were, night by night, in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from holdfast.replay.plan import Plan
+from holdfast.replay.stay import Stay
+
+
+@dataclass(frozen=True, slots=True)
+class Occupancy:
+    """One hotel's rooms by night, from the night of `first_on`, one entry a night.
+
+    `taken`: rooms slept in by guests whose booking was accepted. `missed`: rooms that guests slept in
+    according to the file whose booking the replay refused. Nights given up by an early check-out count
+    in neither; nor do bookings that were cancelled or not shown up for.
+    """
+
+    hotel: str
+    rooms: int
+    first_on: date
+    taken: tuple[int, ...]
+    missed: tuple[int, ...]
+
+    @property
+    def peak(self) -> tuple[date, int]:
+        """The fullest night, the first of them when there are several, and the rooms taken in it."""
+        most = max(self.taken, default=0)
+        index = self.taken.index(most) if self.taken else 0
+        return self.first_on + timedelta(days=index), most
+
+    @property
+    def open_nights(self) -> range:
+        """Indexes of the nights from the hotel's first with a guest, taken or missed, to its last."""
+        by_night = zip(self.taken, self.missed, strict=True)
+        full = [index for index, rooms in enumerate(by_night) if any(rooms)]
+        return range(full[0], full[-1] + 1) if full else range(0)
+
+    @property
+    def mean_share(self) -> float:
+        """Room nights taken as a share of all rooms over `open_nights`, 0.0 to 1.0."""
+        room_nights = self.rooms * len(self.open_nights)
+        return sum(self.taken) / room_nights if room_nights else 0.0
+
+
+def occupancy(plan: Plan, accepted: Set[int]) -> tuple[Occupancy, ...]:
+    """Occupancy of each hotel over the same nights: from the first in which anybody slept anywhere to the
+    last. `accepted`: lines of the stays that got a room. Empty when nobody stayed at all."""
+    slept = [stay for stay in plan.stays if stay.outcome == "completed" and stay.left_on > stay.arrival_on]
+    if not slept:
+        return ()
+    first_on = min(stay.arrival_on for stay in slept)
+    nights = (max(stay.left_on for stay in slept) - first_on).days
+    return tuple(
+        Occupancy(
+            hotel=hotel.name,
+            rooms=hotel.rooms,
+            first_on=first_on,
+            taken=_by_night([s for s in slept if s.hotel == name and s.line in accepted], first_on, nights),
+            missed=_by_night(
+                [s for s in slept if s.hotel == name and s.line not in accepted], first_on, nights
+            ),
+        )
+        for name, hotel in plan.hotels.items()
+    )
+
+
+def _by_night(stays: list[Stay], first_on: date, nights: int) -> tuple[int, ...]:
+    rooms = [0] * nights
+    for stay in stays:
+        for night in range((stay.arrival_on - first_on).days, (stay.left_on - first_on).days):
+            rooms[night] += 1
+    return tuple(rooms)

@@ -1,0 +1,116 @@
+"""The occupancy of a replay as pictures: in the terminal, and as an SVG file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import plotext
+from rich.console import Group
+from rich.text import Text
+
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.replay.occupancy import Occupancy
+from holdfast.replay.svg import occupancy_svg
+
+COLUMNS_MIN: Final = 40
+COLUMNS_MAX: Final = 160
+ROWS_PER_HOTEL: Final = 14
+
+_TAKEN: Final = (47, 127, 121)
+_MISSED: Final = (228, 87, 46)
+_CAPACITY: Final = (185, 138, 31)
+
+
+def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
+    """Something for `rich` to print: a plot for each hotel, rooms over the nights, with a line at its
+    capacity. `columns`: width in characters, brought into `COLUMNS_MIN` to `COLUMNS_MAX`."""
+    width = max(COLUMNS_MIN, min(columns, COLUMNS_MAX))
+    plots = [_plot(hotel, width) for hotel in hotels if hotel.taken]
+    if not plots:
+        return Group(Text("Nobody stayed: there is nothing to draw."))
+    return Group(*plots, _legend())
+
+
+def write_occupancy(path: Path, hotels: Sequence[Occupancy], *, title: str, caption: str) -> None:
+    """The picture `occupancy_svg` as a UTF-8 file; an older one is replaced. Raises InvalidRequest when
+    it can't be written there."""
+    try:
+        path.write_text(occupancy_svg(hotels, title=title, caption=caption), encoding="utf-8")
+    except OSError as error:
+        raise InvalidRequest.of(
+            "picture", str(path), f"it can't be written ({error.strerror or error}): name a file that can"
+        ) from error
+
+
+def _legend() -> Text:
+    entries = (
+        ("█", _TAKEN, "rooms slept in"),
+        ("█", _MISSED, "refused here, though the guests really came"),
+        ("─", _CAPACITY, "all rooms of the hotel"),
+    )
+    return Text("   ").join(
+        Text.assemble((mark, f"rgb({','.join(map(str, color))})"), f" {words}")
+        for mark, color, words in entries
+    )
+
+
+def _plot(hotel: Occupancy, width: int) -> Text:
+    # plotext draws on one figure of the process: it is emptied before and after. Its limit to the size of
+    # the terminal is lifted, since rich decides on the width and output may go to a file.
+    figure: Any = plotext.figure
+    figure.clear()
+    figure.theme("colorless")
+    plotext.terminal.limit(False, False)
+    try:
+        _draw(figure, hotel, width)
+        return Text.from_ansi(figure.build().string(), no_wrap=True)
+    finally:
+        plotext.terminal.limit(True, True)
+        figure.clear()
+
+
+def _draw(figure: Any, hotel: Occupancy, width: int) -> None:
+    peak_on, peak = hotel.peak
+    both = [taken + missed for taken, missed in zip(hotel.taken, hotel.missed, strict=True)]
+    figure.plot_size(width, ROWS_PER_HOTEL)
+    figure.title(
+        f"{hotel.hotel}: {peak:,} of {hotel.rooms:,} rooms on {peak_on.day} {peak_on:%b %Y}, "
+        f"mean {hotel.mean_share * 100:.0f} %"
+    )
+    _fill(figure, both, color=_MISSED, width=width)
+    _fill(figure, hotel.taken, color=_TAKEN, width=width)
+    ceiling = plotext.marker("─", _CAPACITY)
+    figure.draw(figure.signal([0, len(both)], [hotel.rooms, hotel.rooms], marker=ceiling).lines())
+    half = hotel.rooms // 2
+    figure.ruler("y").lim(0, max(hotel.rooms, 1) * 1.08)
+    figure.ruler("y").ticks([0, half, hotel.rooms], ["0", f"{half:,}", f"{hotel.rooms:,}"])
+    figure.ruler("x").lim(0, len(both))
+    figure.ruler("x").ticks(*_month_ticks(hotel, width))
+
+
+def _fill(figure: Any, rooms: Sequence[int], *, color: tuple[int, int, int], width: int) -> None:
+    """Columns from 0 up, two a character; each shows the fullest of its nights, none where all are 0."""
+    columns = 2 * width
+    nights = len(rooms)
+    starts = [column * nights // columns for column in range(columns + 1)]
+    heights = [max(rooms[a : max(b, a + 1)]) for a, b in pairwise(starts)]
+    drawn = [(column * nights / columns, height) for column, height in enumerate(heights) if height]
+    if drawn:
+        xs, ys = zip(*drawn, strict=True)
+        figure.draw(figure.signal(list(xs), list(ys), marker=plotext.marker("hd", color)).fillx())
+
+
+def _month_ticks(hotel: Occupancy, width: int) -> tuple[list[int], list[str]]:
+    days = [hotel.first_on + timedelta(days=index) for index in range(len(hotel.taken))]
+    firsts = [(index, day) for index, day in enumerate(days) if day.day == 1 or index == 0]
+    every = -(-len(firsts) * 9 // width) or 1
+    shown = firsts[::every]
+    return [index for index, _ in shown], [_month(day) for _, day in shown]
+
+
+def _month(day: date) -> str:
+    return f"{day:%b %y}"

@@ -1,0 +1,175 @@
+"""What a booking history becomes: hotels with rooms, and everything that happened, in order of time.
+
+**Rooms.** A hotel has, of each room type, as many rooms as the most stays that really took place
+(completed ones) had booked a room of that type for one same night: by the type that was *reserved*
+and by *booked* nights `[arrival, departure)`. So an allotment that knew the future could give each
+guest who came the type they booked. A type in which nobody stayed has 0 rooms.
+
+**Times of day.** The file has dates; on each date, in the venue's wall time, things happen in this order:
+
+1. 11:00 check-outs (a stay ends at 11:00 on its departure day)
+2. 12:00 bookings are made
+3. 14:00 cancellations, after the bookings: hundreds were cancelled on the day they were made
+4. 15:00 check-ins (a stay starts at 15:00 on its arrival day), so one booked that day is there in time
+5. 18:00 check-outs of those who arrived the same day
+6. 23:00 no-shows, when the evening is over
+
+Within one instant the order is the file's. Nothing ends after the booked departure at 11:00, and nobody
+fails to show before the arrival's evening, whatever the file says.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from itertools import accumulate
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
+
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.span import Span
+from holdfast.place.hours import to_utc
+from holdfast.replay.stay import Stay
+
+ActionKind = Literal["check_out", "create", "cancel", "check_in", "no_show"]
+
+ZONE: Final = ZoneInfo("Europe/Lisbon")
+"""Both hotels of the data set are in Portugal; the file itself names no zone."""
+
+HOTELS_MAX: Final = 100
+SLUG_CHARS_MAX: Final = 40
+
+_CHECK_OUT: Final = time(11)
+_BOOKING: Final = time(12)
+_CANCEL: Final = time(14)
+_CHECK_IN: Final = time(15)
+_SAME_DAY_CHECK_OUT: Final = time(18)
+_NO_SHOW: Final = time(23)
+
+
+@dataclass(frozen=True, slots=True)
+class Hotel:
+    """A hotel as it has to be set up. `room_types`: rooms of each booked type, 0 and up, by name."""
+
+    slug: str
+    name: str
+    room_types: dict[str, int]
+
+    @property
+    def rooms(self) -> int:
+        """All rooms of all types."""
+        return sum(self.room_types.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something done at the instant `at` (UTC) to the booking of `stay`."""
+
+    at: datetime
+    kind: ActionKind
+    stay: Stay
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything a replay needs.
+
+    `hotels` by their name in the file. `actions` in order of time: per stay one `create` and then either
+    `cancel`, `no_show`, or `check_in` and `check_out`; actions of one instant and kind stand together, so
+    they can be done as a set. `lead_days_max`, `nights_max` and `party_max` are what the policy and the
+    rooms of the venues must allow. `oddities` counts the things that had to be interpreted.
+    """
+
+    hotels: dict[str, Hotel]
+    stays: tuple[Stay, ...]
+    actions: tuple[Action, ...]
+    lead_days_max: int
+    nights_max: int
+    party_max: int
+    oddities: dict[str, int]
+
+
+def plan_replay(stays: Iterable[Stay], *, zone: ZoneInfo = ZONE) -> Plan:
+    """Hotels, rooms and actions of these stays. Raises InvalidRequest past `HOTELS_MAX` hotels."""
+    kept = tuple(stays)
+    return Plan(
+        hotels=_hotels(kept),
+        stays=kept,
+        actions=_in_order(kept, zone),
+        lead_days_max=max(((stay.arrival_on - stay.booked_on).days for stay in kept), default=0),
+        nights_max=max((stay.nights for stay in kept), default=0),
+        party_max=max((stay.party_size for stay in kept), default=0),
+        oddities=dict(Counter(oddity for stay in kept for oddity in stay.oddities).most_common()),
+    )
+
+
+def stay_span(stay: Stay, *, zone: ZoneInfo = ZONE) -> Span:
+    """What the booking asks for: arrival day 15:00 to departure day 11:00 there."""
+    start = datetime.combine(stay.arrival_on, _CHECK_IN)
+    end = datetime.combine(stay.departure_on, _CHECK_OUT)
+    return Span(to_utc(start, zone), to_utc(end, zone))
+
+
+def _in_order(stays: Sequence[Stay], zone: ZoneInfo) -> tuple[Action, ...]:
+    known: dict[datetime, datetime] = {}
+
+    def instant(wall: datetime) -> datetime:
+        if wall not in known:
+            known[wall] = to_utc(wall, zone)
+        return known[wall]
+
+    actions = [Action(instant(wall), kind, stay) for stay in stays for wall, kind in _happenings(stay)]
+    # No two kinds share a time of day but by the cap at the departure; there the kind keeps sets together.
+    return tuple(sorted(actions, key=lambda action: (action.at, action.kind, action.stay.line)))
+
+
+def _happenings(stay: Stay) -> Iterator[tuple[datetime, ActionKind]]:
+    departure = datetime.combine(stay.departure_on, _CHECK_OUT)
+    yield datetime.combine(stay.booked_on, _BOOKING), "create"
+    if stay.outcome == "cancelled":
+        yield min(datetime.combine(stay.ended_on, _CANCEL), departure), "cancel"
+    elif stay.outcome == "no_show":
+        evening = datetime.combine(max(stay.ended_on, stay.arrival_on), _NO_SHOW)
+        yield min(evening, departure), "no_show"
+    else:
+        same_day = stay.ended_on == stay.arrival_on
+        left = datetime.combine(stay.left_on, _SAME_DAY_CHECK_OUT if same_day else _CHECK_OUT)
+        yield datetime.combine(stay.arrival_on, _CHECK_IN), "check_in"
+        yield left, "check_out"
+
+
+def _hotels(stays: Sequence[Stay]) -> dict[str, Hotel]:
+    by_type: dict[str, dict[str, list[Stay]]] = {}
+    for stay in stays:
+        by_type.setdefault(stay.hotel, {}).setdefault(stay.room_type, []).append(stay)
+    if len(by_type) > HOTELS_MAX:
+        raise InvalidRequest.of("file", len(by_type), f"it names more than {HOTELS_MAX} hotels")
+    slugs = _slugs(sorted(by_type))
+    return {
+        name: Hotel(slugs[name], name, {room_type: _peak(types[room_type]) for room_type in sorted(types)})
+        for name, types in sorted(by_type.items())
+    }
+
+
+def _peak(stays: Sequence[Stay]) -> int:
+    change: Counter[date] = Counter()
+    for stay in stays:
+        if stay.outcome == "completed":
+            change[stay.arrival_on] += 1
+            change[stay.departure_on] -= 1
+    return max(accumulate(change[day] for day in sorted(change)), default=0)
+
+
+def _slugs(names: Sequence[str]) -> dict[str, str]:
+    slugs: dict[str, str] = {}
+    for name in names:
+        ascii_name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+        slug = re.sub(r"[^a-z0-9]+", "-", ascii_name)[:SLUG_CHARS_MAX].strip("-") or "hotel"
+        taken = set(slugs.values())
+        numbered = (f"{slug}-{number}" for number in range(2, len(names) + 2))
+        slugs[name] = slug if slug not in taken else next(s for s in numbered if s not in taken)
+    return slugs
