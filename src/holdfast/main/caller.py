@@ -1,0 +1,51 @@
+"""From the Authorization header to the actor."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import Protocol
+from uuid import UUID
+
+from holdfast.identity.claims import Claims
+from holdfast.identity.roles import actor_of, anonymous
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import Unauthenticated
+
+ANONYMOUS = anonymous()
+ACTORS_KEPT_MAX = 8192
+
+# The verifier gives the same claims for the same token, so that its bearer is worked out once.
+_actor_of = lru_cache(ACTORS_KEPT_MAX)(actor_of)
+
+
+class Verifier(Protocol):
+    """Who vouches for tokens: `identity.token.TokenVerifier`."""
+
+    async def authenticate(self, token: str, now: float) -> Claims: ...
+
+
+class Tenants(Protocol):
+    """Who knows tenants by slug: `place.places.Places`."""
+
+    async def tenant_id(self, slug: str) -> UUID | None: ...
+
+
+async def caller(header: bytes | None, *, verifier: Verifier, tenants: Tenants) -> Actor:
+    """Who the bearer of the token is; anonymous without a header.
+
+    Raises `Unauthenticated` for a header that is no bearer token, a token that is not valid, or one of
+    a tenant that is not here; `Overloaded` when the tenant can't be looked up.
+    """
+    if header is None:
+        return ANONYMOUS
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("The Authorization header must read: Bearer <token>.")
+    claims = await verifier.authenticate(token.strip(), time.time())
+    if claims.tenant is None:
+        return _actor_of(claims, None)
+    tenant_id = await tenants.tenant_id(claims.tenant)
+    if tenant_id is None:
+        raise Unauthenticated("The token's tenant does not exist here.")
+    return _actor_of(claims, tenant_id)

@@ -1,0 +1,73 @@
+"""A process that the supervisor keeps alive."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import structlog
+
+PAUSE_S_MIN = 0.2
+PAUSE_S_MAX = 5.0
+STEADY_S = 10.0
+"""A child that lived this long was well: the next pause is short again."""
+
+log = structlog.get_logger(__name__)
+
+
+class Child:
+    """`holdfast <command>`, started again whenever it ends.
+
+    It has a session of its own, so that Ctrl-C reaches the supervisor alone, which stops things in
+    order; and a pipe as its standard input, whose end tells it that the supervisor is gone.
+    """
+
+    def __init__(
+        self, command: str, *options: str, environ: Mapping[str, str], pass_fds: Sequence[int] = ()
+    ) -> None:
+        self.command = command
+        self.ends = 0
+        """How often it has ended by itself."""
+        self._words = [sys.executable, "-m", "holdfast.main.cli", command, "--child", *options]
+        self._environ = dict(environ)
+        self._pass_fds = pass_fds
+        self._process: Process | None = None
+
+    async def keep(self) -> None:
+        """Starts it, and starts it again after 0.2 s, 0.4 s ... 5 s; until cancelled."""
+        pause_s = PAUSE_S_MIN
+        while True:
+            started = time.monotonic()
+            code = await self._run()
+            self.ends += 1
+            if time.monotonic() - started > STEADY_S:
+                pause_s = PAUSE_S_MIN
+            log.error("child_ended", child=self.command, code=code, restart_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_S_MAX)
+
+    async def _run(self) -> int:
+        self._process = await asyncio.create_subprocess_exec(
+            *self._words, stdin=PIPE, env=self._environ, pass_fds=self._pass_fds, start_new_session=True
+        )
+        log.debug("child_started", child=self.command, pid=self._process.pid)
+        return await self._process.wait()
+
+    async def stop(self, *, timeout_s: float) -> None:
+        """It has ended: after SIGTERM, or after that many seconds by SIGKILL. Call it when `keep` is over."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), timeout_s)
+        except TimeoutError:
+            log.error("child_killed", child=self.command, waited_s=timeout_s)
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -1,0 +1,164 @@
+"""The command line, as a table of contents: what a command does stands in the file that it imports.
+
+Imports are inside the commands, so that `--help` is there at once.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from holdfast.main.outcome import run, told
+
+if TYPE_CHECKING:
+    from holdfast.kernel.config import Settings
+
+app = typer.Typer(
+    name="holdfast",
+    help="One booking engine for tables, lanes, rooms and sections that never books twice.",
+    epilog="Settings are HOLDFAST_* variables; HOLDFAST_DATABASE_URL names a database of your own.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Directory of the embedded database and the development key. [default: ./data]"),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one. [default: 8000]")
+]
+IsChild = Annotated[bool, typer.Option("--child", hidden=True, help="End when standard input does.")]
+ListenerFd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that is inherited.")]
+
+
+def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers the function below under that name; what it raises becomes a sentence and an exit code."""
+
+    def register(body: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(body)
+        def shielded(*args: Any, **kwargs: Any) -> None:
+            with told():
+                body(*args, **kwargs)
+
+        return app.command(name)(shielded)
+
+    return register
+
+
+def start(**given: Any) -> Settings:
+    """The settings, with logging on. Raises SettingsError."""
+    from holdfast.kernel.config import load_settings
+    from holdfast.main.logs import start_logging
+
+    settings = load_settings(**given)
+    start_logging(settings.log_level)
+    return settings
+
+
+# --- running it -------------------------------------------------------------------------------
+
+
+@command("up")
+def up_(
+    port: Port = None,
+    host: Host = None,
+    data_dir: DataDir = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Load the demo venues and print tokens.")] = False,
+) -> None:
+    """Run database, API and worker, all of it, in the foreground."""
+    settings = start(port=port, host=host, data_dir=data_dir)
+    from holdfast.main.up import up
+
+    run(up(settings, demo=demo))
+
+
+@command("serve")
+def serve_(
+    port: Port = None,
+    host: Host = None,
+    data_dir: DataDir = None,
+    child: IsChild = False,
+    listener_fd: ListenerFd = None,
+) -> None:
+    """Run the API alone."""
+    _end_with_parent_if(child)
+    settings = start(port=port, host=host, data_dir=data_dir)
+    import uvloop
+
+    from holdfast.main.serve import serve
+
+    run(serve(settings, listener_fd=listener_fd), loop_factory=uvloop.new_event_loop)
+
+
+@command("work")
+def work_(data_dir: DataDir = None, child: IsChild = False) -> None:
+    """Run the worker alone: expiry of holds and all that happens by itself."""
+    _end_with_parent_if(child)
+    settings = start(data_dir=data_dir)
+    from holdfast.main.work import work
+
+    run(work(settings))
+
+
+def _end_with_parent_if(child: bool) -> None:
+    if child:
+        from holdfast.main.parent import end_with_parent
+
+        end_with_parent()
+
+
+# --- the database -----------------------------------------------------------------------------
+
+
+@command("migrate")
+def migrate_(
+    data_dir: DataDir = None,
+    down_to: Annotated[
+        str | None,
+        typer.Option(help="Go back to this revision instead ('base': all); what came later is LOST."),
+    ] = None,
+) -> None:
+    """Bring the database to the newest schema."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.migrate_command import migrate_command
+
+    typer.echo(run(migrate_command(settings, down_to=down_to)))
+
+
+@command("demo")
+def demo_(data_dir: DataDir = None) -> None:
+    """Load the demo venues."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.load_demo import load_demo
+
+    run(load_demo(settings))
+
+
+# --- people and scripts -----------------------------------------------------------------------
+
+
+@command("token")
+def token_(
+    role: Annotated[list[str], typer.Option(help="What the bearer may do; give it again for more.")],
+    tenant: Annotated[str | None, typer.Option(help="Slug. Only platform_admin does without.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Who it is. [default: somebody new]")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 1h, 2d.")] = "1h",
+    data_dir: DataDir = None,
+) -> None:
+    """Print a token of the development issuer, and nothing else."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.tokens import mint
+
+    typer.echo(mint(settings, tenant=tenant, roles=role, subject=subject, ttl=ttl))
+
+
+if __name__ == "__main__":
+    app()

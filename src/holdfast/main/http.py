@@ -1,0 +1,117 @@
+"""The HTTP side as a whole: `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import iter_route_contexts
+
+from holdfast.booking.by_reference import ByReference
+from holdfast.booking.suggest import Suggestions
+from holdfast.booking.writer import Writer
+from holdfast.identity.issuer import trusted_issuers
+from holdfast.identity.token import TokenVerifier, TrustedIssuer
+from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
+from holdfast.kernel.turns import Turns
+from holdfast.main import health, metrics
+from holdfast.main.docs import serve_docs
+from holdfast.main.middleware import Surround
+from holdfast.main.openapi import TITLE, document
+from holdfast.main.refusals import answer_refusals
+from holdfast.main.shortcut import add_shortcuts
+from holdfast.place.places import Places
+from holdfast.port.pricing import LocalPricing
+
+API = "/api/v1"
+
+
+def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> FastAPI:
+    """The application, to be served by any ASGI server; it connects when it is started.
+
+    `routers`: what is mounted under /api/v1 instead of the product's own. Its `state` has `db`,
+    `places`, `verifier` and `writer` while it runs.
+    """
+    app = FastAPI(
+        title=TITLE,
+        version=version("holdfast"),
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        # The framework's own logs would quote texts of exceptions, which can hold personal data.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+        lifespan=_lifespan(settings),
+    )
+    app.state.tally = metrics.Tally()
+    for router in _routers() if routers is None else routers:
+        app.include_router(router, prefix=API)
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    serve_docs(app)
+    answer_refusals(app)
+    app.add_middleware(Surround, templates=_templates(app))
+    add_shortcuts(app)
+    app.openapi = document(app)
+    return app
+
+
+def _routers() -> list[APIRouter]:
+    from holdfast.booking import routes as booking
+    from holdfast.place import routes as place
+
+    return [booking.router, place.router]
+
+
+def _lifespan(settings: Settings) -> Any:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as running:
+            await _start(app.state, settings, running)
+            yield
+
+    return lifespan
+
+
+async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> None:
+    """Fills the state of the application; `running` puts it away again, the last first."""
+    url = settings.database_url
+    if url is None:
+        raise ValueError("create_app needs settings with a database_url")
+    state.verifier = TokenVerifier(_issuers(settings))
+    state.db = await Database.connect(url, pool_max=settings.pool_max)
+    running.push_async_callback(state.db.close)
+    state.probe = health.Probe(url)
+    running.callback(state.probe.close)
+    state.places = Places(state.db)
+    state.pricing = LocalPricing()
+    state.turns = Turns()
+    state.suggestions = Suggestions(state.db)
+    state.by_reference = ByReference(state.db)
+    state.writer = Writer(state.db, state.places, state.pricing)
+    await state.writer.start()
+    running.push_async_callback(state.writer.stop)
+    metrics.watch(state)
+
+
+def _issuers(settings: Settings) -> list[TrustedIssuer]:
+    return trusted_issuers(
+        data_dir=settings.data_dir,
+        oidc_issuer=settings.oidc_issuer,
+        oidc_audience=settings.oidc_audience,
+        oidc_algorithms=settings.oidc_algorithms,
+        oidc_jwks_url=settings.oidc_jwks_url,
+        oidc_tenant_claim=settings.oidc_tenant_claim,
+        oidc_roles_claim=settings.oidc_roles_claim,
+    )
+
+
+def _templates(app: FastAPI) -> dict[Any, str]:
+    """Paths of all routes (`/api/v1/bookings/{booking_id}`), by what a matched scope has as `endpoint`."""
+    return {
+        route.endpoint or getattr(route.original_route, "app", None): str(route.path_format)
+        for route in iter_route_contexts(app.routes)
+    }

@@ -1,0 +1,172 @@
+"""What surrounds every route. In this order, for each request:
+
+1. It gets an id and its trace, which log lines and the answer carry.
+2. A body that is too long is refused.
+3. The bearer token becomes an actor; a bad one is refused.
+4. The route answers; a failure nobody foresaw becomes a 500 without details.
+5. The answer gets the headers that all answers have; it is counted, timed and logged.
+
+`request.state` then has `actor`, `request_id`, `traceparent` (None without) and `client_ip`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import HoldfastError, Unauthenticated
+from holdfast.kernel.http import problem
+from holdfast.main.body_limit import limited
+from holdfast.main.caller import ANONYMOUS, caller
+from holdfast.main.failure import InternalError, stack_of
+from holdfast.main.metrics import Tally
+from holdfast.main.request_log import log as request_log
+from holdfast.main.trace import request_id, trace_id, traceparent
+
+NO_TOKEN_NEEDED = frozenset({"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+ASSETS = "/docs/"
+STATUS_NONE = 499
+"""What is logged where the client left before there was an answer."""
+
+UNMATCHED = "unmatched"
+"""The route of a request that fits none."""
+
+_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+_NO_STORE = (b"cache-control", b"no-store")
+
+log = structlog.get_logger()
+
+
+class Surround:
+    """The middleware. `templates`: the paths of routes, by what a matched scope has as `endpoint`.
+
+    Expects `verifier`, `places` and `tally` on the state of the application.
+    """
+
+    def __init__(self, app: ASGIApp, *, templates: Mapping[Any, str]) -> None:
+        self._app = app
+        self._templates = templates
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request = _introduce(scope, headers)
+        bound = bind_contextvars(**_log_context(request))
+        answer = _Answer(send, request["request_id"], storable=scope["path"].startswith(ASSETS))
+        tally: Tally = scope["app"].state.tally
+        tally.in_flight += 1
+        try:
+            await self._answer(scope, receive, answer, headers)
+        finally:
+            tally.in_flight -= 1
+            self._record(scope, tally, status=answer.status, seconds=time.perf_counter() - started)
+            reset_contextvars(**bound)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, answer: _Answer, headers: Mapping[bytes, bytes]
+    ) -> None:
+        try:
+            receive = limited(receive, headers)
+            if b"authorization" in headers:
+                scope["state"]["actor"] = await _actor(scope, headers)
+            await self._app(scope, receive, answer)
+        except HoldfastError as refusal:
+            await _refuse(scope, receive, answer, refusal)
+        except Exception as error:
+            log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
+            failure = InternalError(request_id=scope["state"]["request_id"])
+            await _refuse(scope, receive, answer, failure)
+
+    def _record(self, scope: Scope, tally: Tally, *, status: int, seconds: float) -> None:
+        method, route = scope["method"], self._templates.get(scope.get("endpoint"), UNMATCHED)
+        tally.count(method=method, route=route, status=status, seconds=seconds)
+        actor: Actor = scope["state"]["actor"]
+        write = request_log.debug if scope["path"] in NO_TOKEN_NEEDED else request_log.info
+        write(
+            "request",
+            **_log_context(scope["state"]),
+            method=method,
+            route=route,
+            status=status,
+            ms=round(seconds * 1000, 3),
+            actor=actor.kind,
+            tenant_id=str(actor.tenant_ids[0]) if actor.tenant_ids else None,
+        )
+
+
+class _Answer:
+    """`send`, which adds the headers that all answers have."""
+
+    __slots__ = ("_own", "_send", "_storable", "status")
+
+    def __init__(self, send: Send, request_id: str, *, storable: bool) -> None:
+        self._send = send
+        self._own = (b"x-request-id", request_id.encode("ascii"))
+        self._storable = storable
+        self.status = STATUS_NONE
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message.get("headers", ()), self._own, *_HEADERS]
+            if not self._storable and not any(name == b"cache-control" for name, _ in headers):
+                headers.append(_NO_STORE)
+            message["headers"] = headers
+        await self._send(message)
+
+
+def _introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """What is known of the request before anyone looked at its token, as its state."""
+    client = scope.get("client")
+    state = scope.setdefault("state", {})
+    state["request_id"] = request_id(headers.get(b"x-request-id"))
+    state["traceparent"] = traceparent(headers.get(b"traceparent"))
+    state["client_ip"] = client[0] if client else None
+    state["actor"] = ANONYMOUS
+    return state
+
+
+def _log_context(request: Mapping[str, Any]) -> dict[str, str]:
+    context = {"request_id": request["request_id"]}
+    if request["traceparent"] is not None:
+        context["trace_id"] = trace_id(request["traceparent"])
+    return context
+
+
+async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
+    if scope["path"] in NO_TOKEN_NEEDED or scope["path"].startswith(ASSETS):
+        return ANONYMOUS
+    if len(headers) != len(scope["headers"]):
+        _refuse_several(scope)
+    state = scope["app"].state
+    return await caller(headers[b"authorization"], verifier=state.verifier, tenants=state.places)
+
+
+def _refuse_several(scope: Scope) -> None:
+    # A proxy before us may have looked at the other one.
+    if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+        raise Unauthenticated("There must be one Authorization header, not several.")
+
+
+async def _refuse(scope: Scope, receive: Receive, answer: _Answer, refusal: HoldfastError) -> None:
+    if answer.status != STATUS_NONE:
+        return  # The answer had begun. The server closes the connection, so that nobody takes it for whole.
+    response = problem(refusal, instance=instance_of(scope["state"]["request_id"]))
+    if refusal.code == "PAYLOAD_TOO_LARGE":
+        # The rest of the body is not read, so the connection is of no more use.
+        response.headers["connection"] = "close"
+    await response(scope, receive, answer)
+
+
+def instance_of(request_id: str) -> str:
+    """The `instance` of a problem: which request it was."""
+    return f"urn:holdfast:request:{request_id}"

@@ -1,0 +1,115 @@
+"""Bring a database to the newest schema, or back: Alembic, with migrations that are plain SQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import structlog
+
+from holdfast.main.connect import connection_to
+from holdfast.main.outcome import Failed
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+"""In the package, so that an installed wheel has them too."""
+LOCK_KEY = 0x686F6C6466617374
+TURN_WAIT_S = 300
+"""How long one migration waits for another process's to end."""
+TABLE_LOCK_WAIT_S = 5
+"""A migration that waits for a table longer than this gives up: everybody else queues up behind it."""
+
+SETTINGS = {
+    "application_name": "holdfast migrate",
+    "lock_timeout": f"{TURN_WAIT_S}s",
+    # Row-level security binds the owner too: a migration that moves data has to see all of it.
+    "holdfast.tenants": "*",
+}
+
+log = structlog.get_logger(__name__)
+
+
+def newest() -> str:
+    """The revision that this code is written for: the highest number among the migrations."""
+    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("*.py"))
+
+
+async def revision_of(connection: Any) -> str | None:
+    """The revision of the database; None for an empty one."""
+    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+        return None
+    return await connection.fetchval("SELECT version_num FROM alembic_version")
+
+
+async def migrate(url: str) -> bool:
+    """Whether there was anything to do: afterwards the database has the newest schema.
+
+    1. Whoever comes while another process migrates waits for it, up to TURN_WAIT_S.
+    2. Each migration is one transaction. One that can't lock a table within TABLE_LOCK_WAIT_S fails.
+    3. The connecting user owns what is made, and may take on the application's role.
+
+    A database that is newer than this code stays as it is: that happens while a new version is rolled out.
+    """
+    async with _turn(url) as connection:
+        found = await revision_of(connection)
+        if found is not None and found >= newest():
+            return False
+        await _run(connection, lambda alembic, config: alembic.upgrade(config, "head"))
+        log.info("migrated", from_revision=found, to_revision=newest())
+    return True
+
+
+async def migrate_back(url: str, *, to: str) -> None:
+    """Undoes the migrations after the revision `to` ("base": all), with the data they made room for."""
+    async with _turn(url) as connection:
+        await _run(connection, lambda alembic, config: alembic.downgrade(config, to))
+        log.info("migrated back", to_revision=to)
+
+
+def run_file(bind: Any, path: Path) -> None:
+    """Runs a file of SQL statements, inside the transaction of the migration that calls this."""
+    sql = path.read_text()
+    bind.connection.dbapi_connection.run_async(lambda connection: connection.execute(sql))
+
+
+@asynccontextmanager
+async def _turn(url: str) -> AsyncIterator[asyncpg.Connection]:
+    async with connection_to(url, server_settings=SETTINGS) as connection:
+        try:
+            await connection.execute(f"SELECT pg_advisory_lock({LOCK_KEY})")
+        except asyncpg.LockNotAvailableError:
+            raise Failed(f"Another process has been migrating for {TURN_WAIT_S} s: look after it.") from None
+        await connection.execute(f"SET lock_timeout = '{TABLE_LOCK_WAIT_S}s'")
+        try:
+            yield connection
+        except asyncpg.LockNotAvailableError:
+            raise Failed(
+                f"A table was in use for longer than {TABLE_LOCK_WAIT_S} s, so that the migration gave up "
+                "and changed nothing: run it again at a quieter moment."
+            ) from None
+
+
+async def _run(connection: asyncpg.Connection, command: Callable[[Any, Any], None]) -> None:
+    # Loading these takes half a second, and mostly there is nothing to migrate.
+    import alembic.command
+    from alembic.config import Config
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import StaticPool
+
+    async def ours() -> asyncpg.Connection:
+        return connection
+
+    def inside(bind: Any) -> None:
+        config = Config(attributes={"connection": bind})
+        config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+        command(alembic.command, config)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=ours, poolclass=StaticPool)
+    try:
+        async with engine.connect() as bind:
+            await bind.run_sync(inside)
+    except DBAPIError as error:
+        raise (error.driver_exception or error) from None

@@ -1,0 +1,147 @@
+"""The OpenAPI document: what FastAPI derives from the routes, with our errors in place of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S
+
+TITLE = "Holdfast"
+DESCRIPTION = """One booking engine for tables, lanes, rooms and sections that never books twice.
+
+Instants are RFC 3339 with an offset, money is a decimal string beside its currency, ids are UUIDs.
+Lists have `items` and `next`, the cursor of the next page. Unknown fields are refused. A change says which
+version it saw, as `expected_version` or in `If-Match`. What can't be done is answered with a problem
+(RFC 9457), whose `code` is for programs and whose `detail` says what would be right."""
+
+TAGS = [
+    {"name": "Venues", "description": "Places with their opening hours, rules and resources."},
+    {"name": "Bookings", "description": "Reservations: asking, holding, confirming, changing, cancelling."},
+    {"name": "Operations", "description": "For whoever runs the service: health and metrics."},
+]
+BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "An access token of the configured issuer. Without one, only what is public is answered.",
+}
+# Asked with or without a token: what is public needs none.
+SECURITY = [{}, {"bearer": []}]
+
+REFUSALS = {
+    "400": "Malformed, out of range, or against a rule of the venue.",
+    "401": "The token is not valid, or one is needed.",
+    "403": "The token's roles do not allow this.",
+    "404": "There is no such thing, or it is not yours to see.",
+    "409": "It is taken, was changed meanwhile, or the idempotency key was used for something else.",
+    "429": "Too many at once.",
+    "503": "It can't be taken right now; nothing was changed.",
+}
+TOO_LONG = "The body is longer than 256 KiB."
+
+PROBLEM = {
+    "type": "object",
+    "title": "Problem",
+    "description": "Why it was not done (RFC 9457). Some codes bring fields that say what would be right.",
+    "required": ["type", "title", "status", "detail", "code", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "description": "The same for all problems of a kind."},
+        "title": {"type": "string", "description": "The kind, in words."},
+        "status": {"type": "integer", "minimum": 400, "maximum": 599},
+        "detail": {"type": "string", "description": "What was wrong, and what would be right."},
+        "code": {"type": "string", "examples": ["INVALID_REQUEST", "TABLE_NOT_AVAILABLE"]},
+        "instance": {"type": "string", "format": "uri", "description": "Which request it was."},
+        "errors": {
+            "type": "array",
+            "description": "With INVALID_REQUEST: one entry for each thing to put right.",
+            "items": {
+                "type": "object",
+                "required": ["field", "value", "problem"],
+                "properties": {
+                    "field": {"type": "string", "description": "Dotted path, such as `resources.0.slug`."},
+                    "value": {"description": "What was sent."},
+                    "problem": {"type": "string"},
+                },
+            },
+        },
+    },
+    "additionalProperties": True,
+}
+_RETRY_AFTER = {
+    "Retry-After": {"schema": {"type": "integer"}, "description": f"Seconds; {RETRY_AFTER_S} or more."}
+}
+_FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+
+
+def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    """What makes the document of the application, once."""
+
+    def make() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _document(app)
+        return app.openapi_schema
+
+    return make
+
+
+def _document(app: FastAPI) -> dict[str, Any]:
+    made = get_openapi(
+        title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
+    )
+    parts = made.setdefault("components", {})
+    schemas = parts.setdefault("schemas", {})
+    for path, operation in _operations(made):
+        _hoist_body(operation, schemas)
+        _put_refusals(operation, of_api=path.startswith("/api/"))
+    for name in _FRAMEWORK_SCHEMAS:
+        schemas.pop(name, None)
+    schemas["Problem"] = PROBLEM
+    parts["securitySchemes"] = {"bearer": BEARER}
+    made["security"] = SECURITY
+    return made
+
+
+def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in made.get("paths", {}).items():
+        for part in item.values():
+            if isinstance(part, dict) and "responses" in part:
+                yield path, part
+
+
+def _hoist_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Moves a model that `kernel.http.body_of` wrote into the operation, and its parts, to all the others."""
+    for content in operation.get("requestBody", {}).get("content", {}).values():
+        schema = content.get("schema", {})
+        if "$ref" in schema or "title" not in schema:
+            continue
+        schemas.update(schema.get("$defs", {}))
+        schemas[schema["title"]] = {name: value for name, value in schema.items() if name != "$defs"}
+        content["schema"] = {"$ref": f"#/components/schemas/{schema['title']}"}
+
+
+def _put_refusals(operation: dict[str, Any], *, of_api: bool) -> None:
+    responses = operation["responses"]
+    if _is_frameworks(responses.get("422", {})):
+        del responses["422"]
+    refusals = dict(REFUSALS) if of_api else {}
+    if "requestBody" in operation:
+        refusals["413"] = TOO_LONG
+    for status, description in refusals.items():
+        responses.setdefault(status, problem_response(status, description))
+
+
+def _is_frameworks(response: dict[str, Any]) -> bool:
+    return "HTTPValidationError" in str(response.get("content"))
+
+
+def problem_response(status: str, description: str) -> dict[str, Any]:
+    """A response of the document that is a problem."""
+    response: dict[str, Any] = {
+        "description": description,
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    return response | ({"headers": _RETRY_AFTER} if status in ("429", "503") else {})

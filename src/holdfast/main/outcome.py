@@ -1,0 +1,67 @@
+"""How a command ends: exit code 0 done, 1 failed, 2 wrong usage; one sentence on stderr, no traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+
+T = TypeVar("T")
+
+FAILED = 1
+WRONG_USAGE = 2
+INTERRUPTED = 130
+
+
+class Failed(Exception):
+    """The thing can't be done; the message says why, and what to do."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Whatever goes wrong inside becomes sentences on stderr and an exit code.
+
+    With HOLDFAST_DEBUG set, the traceback comes as well.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if os.environ.get("HOLDFAST_DEBUG", "").lower() in ("1", "true", "yes", "on"):
+            import traceback
+
+            traceback.print_exc()
+        for sentence in sentences(error):
+            print(sentence, file=sys.stderr)
+        sys.exit(code_of(error))
+
+
+def sentences(error: Exception) -> list[str]:
+    """What to tell of it, each in one line."""
+    if problems := getattr(error, "problems", None):
+        return list(problems)
+    meant_to_be_read = (
+        isinstance(error, HoldfastError | Failed) or type(error).__name__ == "EmbeddedPostgresError"
+    )
+    text = " ".join(str(error).split()) or "no more is known"
+    return [text if meant_to_be_read else f"{type(error).__name__}: {text} (HOLDFAST_DEBUG=1 shows where)"]
+
+
+def code_of(error: Exception) -> int:
+    """2 when the caller has to ask differently, or else 1."""
+    return WRONG_USAGE if isinstance(error, InvalidRequest) or hasattr(error, "problems") else FAILED
+
+
+def run(work: Coroutine[Any, Any, T], *, loop_factory: Callable[[], AbstractEventLoop] | None = None) -> T:
+    """The value of the coroutine. SIGINT and SIGTERM cancel it, so that it cleans up behind itself."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        return runner.run(work)

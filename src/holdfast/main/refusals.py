@@ -1,0 +1,85 @@
+"""Every refusal and every malformed request becomes a problem (RFC 9457), here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.http import problem
+from holdfast.kernel.validation import invalid_request
+from holdfast.main.body_limit import PayloadTooLarge
+from holdfast.main.failure import InternalError
+from holdfast.main.middleware import instance_of
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+class MethodNotAllowed(HoldfastError):
+    """This path does not know that method; the header Allow lists those it does."""
+
+    code = "METHOD_NOT_ALLOWED"
+
+
+_BY_STATUS: dict[int, type[HoldfastError]] = {
+    401: Unauthenticated,
+    403: Forbidden,
+    405: MethodNotAllowed,
+    413: PayloadTooLarge,
+}
+
+
+def answer_refusals(app: FastAPI) -> None:
+    """Has the application answer them all as problems."""
+    handlers: dict[type[Exception], Handler] = {
+        HoldfastError: _refused,
+        RequestValidationError: _malformed,
+        HTTPException: _by_framework,
+    }
+    app.exception_handlers.update(handlers)
+
+
+async def _refused(request: Request, refusal: HoldfastError) -> Response:
+    return problem(refusal, instance=instance_of(request.state.request_id))
+
+
+async def _malformed(request: Request, error: RequestValidationError) -> Response:
+    return await _refused(request, _body_problem(error) or invalid_request(error, skip=1))
+
+
+def _body_problem(error: RequestValidationError) -> InvalidRequest | None:
+    """Where the body as a whole is wrong, it is said in plainer words."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return InvalidRequest.of(
+            "body", None, f"is not JSON: {first['ctx']['error']} (at {first['loc'][-1]})"
+        )
+    if first["loc"] == ("body",) and isinstance(error.body, bytes):
+        return InvalidRequest.of("body", None, "send JSON, with the header Content-Type: application/json")
+    if first["loc"] == ("body",) and first["type"] == "missing":
+        return InvalidRequest.of("body", None, "is required: a JSON object")
+    return None
+
+
+async def _by_framework(request: Request, error: HTTPException) -> Response:
+    # Reading the body raised it: the framework makes a 400 of whatever that was.
+    if isinstance(error.__cause__, HoldfastError):
+        return await _refused(request, error.__cause__)
+    response = await _refused(request, _refusal_of(error, request))
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:
+    if error.status_code == 404:
+        return NotFound("There is nothing at this path; see /docs for what there is.")
+    if error.status_code in _BY_STATUS:
+        return _BY_STATUS[error.status_code]()
+    if error.status_code < 500:
+        return InvalidRequest.of("body", None, "can't be read: send JSON in UTF-8")
+    return InternalError(request_id=request.state.request_id)

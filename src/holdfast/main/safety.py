@@ -1,0 +1,142 @@
+"""Is this database fit to keep bookings?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from holdfast.kernel.db import APP_ROLE
+from holdfast.main.migrate import newest, revision_of
+from holdfast.main.outcome import Failed
+
+SERVER_VERSION_MIN = 150000
+UNSAFE = "or set HOLDFAST_UNSAFE_DATABASE=1 if losing bookings does not matter"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the server says of itself, and of the role that the application takes on.
+
+    `server_version`: as in `server_version_num` (150004). `revision`: of the schema; None: there is none.
+    """
+
+    server_version: int
+    fsync: bool = True
+    full_page_writes: bool = True
+    synchronous_commit: bool = True
+    data_checksums: bool = True
+    revision: str | None = None
+    role_exists: bool = True
+    role_can_be_taken: bool = True
+    role_is_superuser: bool = False
+    role_bypasses_rls: bool = False
+    role_owns_tables: bool = False
+
+
+async def check_database(connection: Any, *, unsafe: bool) -> None:
+    """Nothing, if bookings can be kept here; what is merely doubtful is logged as a warning.
+
+    `unsafe`: permits what may lose bookings in a crash, but never what may show them to strangers.
+    Raises `Failed` with a sentence for each thing that is wrong.
+    """
+    facts = await read_facts(connection)
+    for warning in warnings(facts):
+        log.warning("unsafe_database_setting", problem=warning)
+    losses = may_lose_bookings(facts)
+    for loss in losses if unsafe else ():
+        log.warning("unsafe_database_permitted", problem=loss)
+    refusals = unfit(facts) + ([] if unsafe else losses)
+    if refusals:
+        raise Failed(" ".join(refusals))
+
+
+def unfit(facts: Facts) -> list[str]:
+    """Why Holdfast can't run here at all."""
+    rules = [
+        (
+            facts.server_version < SERVER_VERSION_MIN,
+            f"The database is PostgreSQL {facts.server_version // 10000}: upgrade it to 15 or later.",
+        ),
+        (
+            facts.revision is None or facts.revision < newest(),
+            f"The schema of the database is at revision {facts.revision or 'none'}, but {newest()} is "
+            "needed: run holdfast migrate.",
+        ),
+        (
+            facts.revision is not None and not facts.role_exists,
+            f"The role {APP_ROLE} is missing: run CREATE ROLE {APP_ROLE} NOLOGIN NOSUPERUSER NOBYPASSRLS and "
+            "the GRANTs of schema.sql as the owner.",
+        ),
+        (
+            facts.role_exists and not facts.role_can_be_taken,
+            f"The user of HOLDFAST_DATABASE_URL may not take on the role {APP_ROLE}: "
+            f"run GRANT {APP_ROLE} TO that user.",
+        ),
+        (
+            facts.role_is_superuser,
+            f"The role {APP_ROLE} is a superuser, so that one tenant could see another: "
+            f"run ALTER ROLE {APP_ROLE} NOSUPERUSER.",
+        ),
+        (
+            facts.role_bypasses_rls,
+            f"The role {APP_ROLE} bypasses row-level security, so that one tenant could see another: "
+            f"run ALTER ROLE {APP_ROLE} NOBYPASSRLS.",
+        ),
+        (
+            # A superuser owns everything anyhow.
+            facts.role_owns_tables and not facts.role_is_superuser,
+            f"The role {APP_ROLE} owns tables, so that it could switch row-level security off: "
+            "run ALTER TABLE ... OWNER TO the user who migrates, and revoke that user's role from it.",
+        ),
+    ]
+    return [sentence for holds, sentence in rules if holds]
+
+
+def may_lose_bookings(facts: Facts) -> list[str]:
+    """What would lose acknowledged bookings, or the whole database, in a crash of the machine."""
+    off = [name for name in ("fsync", "full_page_writes") if not getattr(facts, name)]
+    return [f"The database runs with {name} off: set it on, {UNSAFE}." for name in off]
+
+
+def warnings(facts: Facts) -> list[str]:
+    """What is not good but may be meant."""
+    rules = [
+        (
+            not facts.synchronous_commit,
+            "synchronous_commit is off: a crash loses the last bookings that were acknowledged; set it on",
+        ),
+        (
+            not facts.data_checksums,
+            "the database has no data checksums: a failing disk goes unnoticed; stop it, run pg_checksums -e",
+        ),
+    ]
+    return [sentence for holds, sentence in rules if holds]
+
+
+FACTS = """
+    SELECT current_setting('server_version_num')::int AS server_version,
+           current_setting('fsync') = 'on' AS fsync,
+           current_setting('full_page_writes') = 'on' AS full_page_writes,
+           current_setting('synchronous_commit') <> 'off' AS synchronous_commit,
+           current_setting('data_checksums') = 'on' AS data_checksums,
+           app.oid IS NOT NULL AS role_exists,
+           coalesce(pg_has_role(current_user, app.oid,
+                                CASE WHEN current_setting('server_version_num')::int < 160000
+                                     THEN 'MEMBER' ELSE 'SET' END), false) AS role_can_be_taken,
+           coalesce(app.rolsuper, false) AS role_is_superuser,
+           coalesce(app.rolbypassrls, false) AS role_bypasses_rls,
+           EXISTS (SELECT FROM pg_class
+                    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+                      AND pg_has_role(app.oid, relowner, 'MEMBER')) AS role_owns_tables
+      FROM (SELECT) AS one LEFT JOIN pg_roles AS app ON app.rolname = $1
+"""
+
+
+async def read_facts(connection: Any) -> Facts:
+    """The facts, as the user sees them whom the application connects as."""
+    row = await connection.fetchrow(FACTS, APP_ROLE)
+    return Facts(**row, revision=await revision_of(connection))

@@ -1,0 +1,128 @@
+"""`holdfast up`: database, API and worker under one supervisor, in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+
+from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
+from holdfast.main.child import Child
+from holdfast.main.database import check, embedded_server, prepare
+from holdfast.main.keep_server import keep_server
+from holdfast.main.listen import base_url, listen
+from holdfast.main.load_demo import load_demo_into
+from holdfast.main.migrate import migrate
+from holdfast.main.ready import wait_until_ready
+from holdfast.main.tokens import Persona, check_issuer, personas
+from holdfast.main.welcome import print_welcome
+
+STOP_API_S = 8.4
+"""With the worker's and the database's share, all has stopped within 10 s."""
+STOP_WORKER_S = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+async def up(settings: Settings, *, demo: bool) -> None:
+    """Runs everything until SIGTERM, SIGINT or SIGHUP.
+
+    1. Takes the port. 2. Starts or adopts the embedded server (or uses `database_url`), makes and
+    migrates the database, loads the demo. 3. Starts the API and the worker, waits for /readyz and
+    prints where to look. 4. Starts again whatever of them ends, the server too. 5. On a signal stops
+    the API, then the worker, then the server.
+
+    A supervisor that is killed takes its children with it, and leaves the server to the next one.
+    Raises `Failed` when it doesn't get as far as step 4.
+    """
+    with _until_signalled():
+        check_issuer(settings)
+        with await listen(settings.host, settings.port) as listener:
+            async with _database(settings) as (url, keeper):
+                shown = await _load_demo(settings, url) if demo else []
+                async with _children(settings, url, listener) as (api, keepers):
+                    if keeper is not None:
+                        keepers.append(keeper)
+                    await wait_until_ready(listener, api)
+                    print_welcome(settings, base_url=base_url(listener), personas=shown)
+                    await asyncio.gather(*keepers)
+
+
+@contextmanager
+def _until_signalled() -> Iterator[None]:
+    """Ends the block at the first signal. Later ones change nothing: it is stopping already."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    received: list[signal.Signals] = []
+
+    def stop(number: signal.Signals) -> None:
+        received.append(number)
+        if len(received) == 1:
+            log.info("stopping", signal=number.name)
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop, number)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not received:
+            raise
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[tuple[str, asyncio.Task[None] | None]]:
+    """The URL of the database, and the task that starts its server again, if that is ours to do."""
+    if settings.database_url:
+        await migrate(settings.database_url)
+        await check(settings.database_url, settings)
+        yield settings.database_url, None
+        return
+    async with embedded_server(settings) as (postgres, server):
+        url = await prepare(server, settings)
+        keeper = asyncio.create_task(keep_server(postgres, server), name="database")
+        try:
+            yield url, keeper
+        finally:
+            await _cancelled(keeper)
+
+
+@asynccontextmanager
+async def _children(
+    settings: Settings, url: str, listener: socket.socket
+) -> AsyncIterator[tuple[Child, list[asyncio.Task[None]]]]:
+    """API and worker, running for the block; the tasks keep them so."""
+    environ = os.environ | settings.model_copy(update={"database_url": url}).environ()
+    fd = listener.fileno()
+    api = Child("serve", "--listener-fd", str(fd), environ=environ, pass_fds=[fd])
+    worker = Child("work", environ=environ)
+    keepers = [asyncio.create_task(child.keep(), name=child.command) for child in (api, worker)]
+    try:
+        yield api, keepers
+    finally:
+        # Nobody takes connections any more: from here on they are refused instead of left waiting.
+        listener.close()
+        await _cancelled(*keepers)
+        await api.stop(timeout_s=STOP_API_S)
+        await worker.stop(timeout_s=STOP_WORKER_S)
+
+
+async def _cancelled(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _load_demo(settings: Settings, url: str) -> list[Persona]:
+    database = await Database.connect(url)
+    try:
+        venue_id = await load_demo_into(database)
+    finally:
+        await database.close()
+    return personas(settings, venue_id=venue_id)

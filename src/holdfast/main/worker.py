@@ -1,0 +1,84 @@
+"""Runs ticks until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import structlog
+from prometheus_client import Counter
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import HoldfastError
+from holdfast.main.tick import Tick
+
+ROUNDS_MAX = 50
+"""Full batches in a row before a tick pauses for its period."""
+DEADLINE_S = 10.0
+BACK_OFF_S_MIN = 0.5
+BACK_OFF_S_MAX = 30.0
+JITTER = 0.2
+FINISH_TIMEOUT_S = 3.0
+"""How long a tick may go on after it was told to stop; then its transaction is rolled back."""
+
+ROWS = Counter("holdfast_tick_rows_total", "Rows that ticks have handled.", ["tick"])
+RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.", ["tick", "outcome"])
+
+log = structlog.get_logger(__name__)
+
+
+async def run_ticks(db: Database, ticks: Sequence[Tick], stopping: asyncio.Event) -> None:
+    """Runs every tick in its rhythm until `stopping` is set; returns within FINISH_TIMEOUT_S of that."""
+    running = [asyncio.create_task(_keep(db, tick, stopping), name=tick.name) for tick in ticks]
+    try:
+        await stopping.wait()
+        if running:
+            await asyncio.wait(running, timeout=FINISH_TIMEOUT_S)
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+async def _keep(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
+    failures = 0
+    while not stopping.is_set():
+        try:
+            await _rounds(db, tick, stopping)
+            failures = 0
+        except Exception as error:
+            failures += 1
+            _tell(tick, error, failures)
+        await _sleep(stopping, pause_s(tick.period_s, failures))
+
+
+async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
+    """Batch after batch while they are full."""
+    for _ in range(ROUNDS_MAX):
+        handled = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.verb, tick.batch)
+        ROWS.labels(tick.name).inc(handled)
+        RUNS.labels(tick.name, "done").inc()
+        if handled < tick.batch or stopping.is_set():
+            break
+
+
+def pause_s(period_s: float, failures: int) -> float:
+    """Seconds to wait after a run: the period, or after failures in a row 0.5 s, 1 s, 2 s ... 30 s."""
+    back_off_s = min(BACK_OFF_S_MAX, BACK_OFF_S_MIN * 2 ** min(failures - 1, 16))
+    return (back_off_s if failures else period_s) * random.uniform(1 - JITTER, 1 + JITTER)
+
+
+def _tell(tick: Tick, error: Exception, failures: int) -> None:
+    RUNS.labels(tick.name, "failed").inc()
+    # A refusal explains itself; for anything else one needs to know where it came from.
+    trace = None if isinstance(error, HoldfastError) else error
+    log.error("tick_failed", tick=tick.name, error=str(error), failures=failures, exc_info=trace)
+
+
+async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stopping.wait(), seconds)
+    except TimeoutError:
+        return

@@ -1,0 +1,184 @@
+"""What all tests share: one PostgreSQL for the session, one migrated database, the application, the cast.
+
+Alice owns Nord (tenant `nord`), Bob works there, Gina is a guest of it; Charlie manages another tenant
+and must see nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.ids import new_id
+from holdfast.main.http import create_app
+from holdfast.main.migrate import migrate
+from tests.services import pytest_terminal_summary as pytest_terminal_summary
+
+# Nothing here survives the tests, and they restart the server when they mean to test durability.
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    path = Path(tempfile.mkdtemp(prefix="holdfast-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(data_dir: Path) -> Iterator[Server]:
+    postgres = EmbeddedPostgres(data_dir, FAST)
+    yield postgres.start()
+    postgres.stop()
+
+
+@pytest.fixture(scope="session")
+async def database_url(server: Server) -> str:
+    await create_database(server)
+    await migrate(server.url())
+    return server.url()
+
+
+@pytest.fixture(scope="session")
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = await Database.connect(database_url, pool_max=20)
+    yield database
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+async def app(database_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
+    application = create_app(Settings(database_url=database_url, data_dir=data_dir, pool_max=20))
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture(scope="session")
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test/api/v1") as http:
+        yield http
+
+
+@dataclass
+class House:
+    """A tenant with one venue, and headers for those who come to it."""
+
+    tenant: str
+    venue: dict[str, Any]
+    client: httpx.AsyncClient
+    mint: Callable[..., str]
+    resources: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def venue_id(self) -> str:
+        return self.venue["id"]
+
+    def ids(self, *slugs: str) -> list[str]:
+        return [self.resources[slug] for slug in slugs]
+
+    def headers(self, *roles: str, subject: str, **claims: Any) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.mint(self.tenant, roles, subject, **claims)}"}
+
+    @property
+    def alice(self) -> dict[str, str]:
+        return self.headers("manager", subject="alice")
+
+    @property
+    def bob(self) -> dict[str, str]:
+        return self.headers("staff", subject="bob")
+
+    @property
+    def gina(self) -> dict[str, str]:
+        return self.headers("guest", subject="gina")
+
+    async def book(self, headers: dict[str, str] | None = None, **wanted: Any) -> httpx.Response:
+        body = {"venue_id": self.venue_id, "party_size": 2, **wanted}
+        return await self.client.post("/bookings", json=body, headers=self.bob if headers is None else headers)
+
+    async def booked(self, headers: dict[str, str] | None = None, **wanted: Any) -> dict[str, Any]:
+        response = await self.book(headers, **wanted)
+        assert response.status_code == 201, response.text
+        return response.json()
+
+    async def change_policy(self, **policy: Any) -> None:
+        """The venue with these rules beside the others of its document."""
+        document = {**self.document, "policy": {**self.document.get("policy", {}), **policy}}
+        await self.replace(document)
+
+    async def replace(self, document: dict[str, Any]) -> None:
+        response = await self.client.post("/venues/import", json=document, headers=self.alice)
+        assert response.status_code in (200, 201), response.text
+        self.document = document
+        self.venue = response.json()
+        self.resources = {each["slug"]: each["id"] for each in self.venue["resources"]}
+
+    document: dict[str, Any] = field(default_factory=dict)
+
+
+def venue_document(**changes: Any) -> dict[str, Any]:
+    """Three tables in a row, a lane, and a section of ten units; open from 10 to 23 every day."""
+    return {
+        "slug": "osteria",
+        "name": "Osteria Nord",
+        "timezone": "Europe/Stockholm",
+        "currency": "SEK",
+        "policy": {"slot_step_minutes": 15, "default_duration_minutes": 90},
+        "hours": {
+            "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "10:00", "close": "23:00"}]
+        },
+        "resources": [
+            {"slug": "t1", "name": "T1", "kind": "table", "zone": "window", "seats_max": 2, "adjacent": ["t2"]},
+            {"slug": "t2", "name": "T2", "kind": "table", "zone": "window", "seats_max": 4, "adjacent": ["t3"]},
+            {"slug": "t3", "name": "T3", "kind": "table", "zone": "hall", "seats_max": 4},
+            {"slug": "l1", "name": "L1", "kind": "lane", "seats_max": 8},
+            {"slug": "s1", "name": "S1", "kind": "section", "seats_max": 6, "units": 10},
+        ],
+    } | changes
+
+
+@pytest.fixture(scope="session")
+def issuer(data_dir: Path) -> DevIssuer:
+    return DevIssuer.load(data_dir)
+
+
+@pytest.fixture
+def open_house(client: httpx.AsyncClient, issuer: DevIssuer) -> Callable[..., Any]:
+    """Makes a tenant of its own with one venue: tests don't meet each other's bookings."""
+
+    async def open_(**changes: Any) -> House:
+        slug = f"nord-{new_id().hex[-10:]}"
+        admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
+        made = await client.post("/tenants", json={"slug": slug, "name": "Nord"}, headers=admin)
+        assert made.status_code == 201, made.text
+        house = House(slug, {}, client, issuer.mint)
+        await house.replace(venue_document(**changes))
+        return house
+
+    return open_
+
+
+@pytest.fixture
+async def house(open_house: Callable[..., Any]) -> House:
+    return await open_house()
+
+
+@pytest.fixture
+async def charlie(open_house: Callable[..., Any]) -> dict[str, str]:
+    """Headers of the manager of another tenant."""
+    other = await open_house()
+    return other.headers("manager", subject="charlie")
+
+

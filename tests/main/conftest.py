@@ -1,0 +1,41 @@
+"""A PostgreSQL server for the tests of this folder, and an environment without settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
+
+import pytest
+
+from holdfast.kernel.embedded import Server, create_database, embedded
+
+UNSAFE = {"shared_buffers": "16MB", "max_connections": "40", "fsync": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs the tests may have HOLDFAST_ variables set."""
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with embedded(tmp_path_factory.mktemp("main") / "data", UNSAFE) as running:
+        yield running
+
+
+@pytest.fixture
+def new_database(server: Server) -> Callable[[], Awaitable[str]]:
+    """Makes an empty database and answers its URL."""
+
+    async def make() -> str:
+        name = f"main_{next(_numbers)}"
+        assert await create_database(server, name)
+        return server.url(name)
+
+    return make
+
+
+_numbers = count(1)
