@@ -211,6 +211,36 @@ CREATE TABLE claim (
         AND lower_inc(during) AND NOT upper_inc(during))
 );
 
+-- The claims that share time with what is asked, given as parallel arrays; of visible tenants only.
+--
+-- Row-level security lets an index search by an operator only if that operator can't leak what it
+-- compares, and && on ranges is not marked so: for the application's role every claim of a resource would be
+-- read and then filtered. This function runs as holdfast_ledger, whose policy on claim passes every row,
+-- and does the filtering by tenant itself: one probe of claim_never_overlaps per resource and span.
+CREATE FUNCTION claims_overlapping(
+    tenant_ids uuid[], resource_ids uuid[], start_ats timestamptz[], end_ats timestamptz[]
+) RETURNS TABLE (
+    tenant_id uuid, resource_id uuid, unit integer, start_at timestamptz, end_at timestamptz,
+    owner_kind text, owner_id uuid, expires_at timestamptz
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    visible uuid[] := visible_tenants();
+BEGIN
+    -- OFFSET 0 keeps it one probe each, whatever the planner believes of the table's size.
+    RETURN QUERY
+    SELECT DISTINCT c.*
+      FROM unnest(tenant_ids, resource_ids, start_ats, end_ats)
+           AS asked (tenant_id, resource_id, start_at, end_at),
+           LATERAL (SELECT claim.tenant_id, claim.resource_id, claim.unit, lower(claim.during),
+                           upper(claim.during), claim.owner_kind, claim.owner_id, claim.expires_at
+                      FROM claim
+                     WHERE claim.tenant_id = asked.tenant_id AND claim.resource_id = asked.resource_id
+                       AND claim.during && tstzrange(asked.start_at, asked.end_at)
+                    OFFSET 0) AS c
+     WHERE asked.tenant_id = ANY (visible);
+END
+$$;
+
 -- Claims that are over, moved here by a nightly tick so that the ledger's cost does not grow with history.
 CREATE TABLE claim_archive (
     tenant_id   uuid        NOT NULL,
@@ -289,6 +319,24 @@ DO $$ BEGIN
         CREATE ROLE holdfast_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
     END IF;
 END $$;
+
+-- Nobody logs in as this one: it only reads the ledger inside claims_overlapping.
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'holdfast_ledger') THEN
+        CREATE ROLE holdfast_ledger NOLOGIN NOSUPERUSER NOBYPASSRLS;
+    END IF;
+    -- To give it the function, the owner must be a member; a superuser is, of everything.
+    IF NOT pg_has_role(current_user, 'holdfast_ledger', 'MEMBER') THEN
+        EXECUTE format('GRANT holdfast_ledger TO %I', current_user);
+    END IF;
+END $$;
+
+GRANT USAGE, CREATE ON SCHEMA public TO holdfast_ledger;
+ALTER FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) OWNER TO holdfast_ledger;
+REVOKE CREATE ON SCHEMA public FROM holdfast_ledger;
+GRANT SELECT ON claim TO holdfast_ledger;
+CREATE POLICY ledger_reads ON claim FOR SELECT TO holdfast_ledger USING (true);
+GRANT SELECT ON tenant TO holdfast_ledger;  -- visible_tenants(), under the policy of tenant
 
 ALTER TABLE tenant          ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant          FORCE  ROW LEVEL SECURITY;

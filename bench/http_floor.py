@@ -31,8 +31,9 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
+from holdfast.kernel.body import read_body
 from holdfast.kernel.config import Settings
-from holdfast.kernel.http import Body, answer, read_body
+from holdfast.kernel.http import Body, answer
 from holdfast.kernel.telemetry import configure_logging
 from holdfast.main.http import create_app
 

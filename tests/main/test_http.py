@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -20,10 +22,11 @@ from prometheus_client import REGISTRY
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.body import Body, read_body, takes
 from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import Body, Caller, answer, body_of, read_body
+from holdfast.kernel.http import Caller, answer, body_of
 from holdfast.main import middleware, request_log
 from holdfast.main.http import create_app
 from holdfast.place.create_tenant import create_tenant
@@ -56,6 +59,11 @@ async def get_guarded(request: Request) -> Response:
 @router.post("/quick", openapi_extra=body_of(Wish))
 async def post_quick(request: Request) -> Response:
     return answer({"name": (await read_body(request, Wish)).guest.name})
+
+
+@router.post("/noted", openapi_extra=takes(Wish))
+async def post_noted(request: Request) -> Response:
+    return answer({})
 
 
 @router.get("/me/{part}")
@@ -337,10 +345,10 @@ async def test_the_document_has_our_errors(client: httpx.AsyncClient) -> None:
 
 async def test_the_document_has_bodies_that_a_handler_reads_itself(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
-    operation = document["paths"]["/api/v1/quick"]["post"]
-    assert operation["requestBody"]["content"]["application/json"]["schema"] == {
-        "$ref": "#/components/schemas/Wish"
-    }
+    for path in ("/api/v1/quick", "/api/v1/noted"):
+        operation = document["paths"][path]["post"]
+        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert body == {"$ref": "#/components/schemas/Wish"}
     schemas = document["components"]["schemas"]
     assert schemas["Wish"]["properties"]["guest"] == {"$ref": "#/components/schemas/Guest"}
     assert schemas["Guest"]["required"] == ["name"]
@@ -363,3 +371,18 @@ async def test_it_does_not_start_without_a_database_url() -> None:
     with pytest.raises(ValueError, match="database_url"):
         async with app.router.lifespan_context(app):
             pass
+
+
+async def test_the_documents_references_all_lead_somewhere() -> None:
+    document = create_app(Settings()).openapi()
+    named = set(re.findall(r'"\$ref": ?"#/components/schemas/([^"]+)"', json.dumps(document)))
+    assert named
+    assert named <= set(document["components"]["schemas"])
+    tags = {each["name"] for each in document["tags"]}
+    operations = [each for item in document["paths"].values() for each in item.values()]
+    assert {"/api/v1/bookings", "/api/v1/venues"} <= set(document["paths"])
+    assert {tag for each in operations for tag in each["tags"]} <= tags
+
+
+async def test_making_a_booking_goes_the_short_way() -> None:
+    assert ("POST", "/api/v1/bookings") in create_app(Settings()).router.routes[0].handlers

@@ -104,9 +104,10 @@ async def test_an_ordinary_owner_can_migrate_and_then_take_on_the_role(server: S
     for statement in (
         "CREATE ROLE alice LOGIN CREATEROLE",
         "CREATE DATABASE alices OWNER alice",
-        # The role is the cluster's: another test may have made it already.
+        # What alice gets who makes the roles herself; another test may have made them already.
         "DO $$ BEGIN CREATE ROLE holdfast_app NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
-        "GRANT holdfast_app TO alice WITH ADMIN OPTION, SET FALSE",
+        "DO $$ BEGIN CREATE ROLE holdfast_ledger NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$",
+        "GRANT holdfast_app, holdfast_ledger TO alice WITH ADMIN OPTION, SET FALSE, INHERIT FALSE",
     ):
         async with connection_to(admin) as connection:
             await connection.execute(statement)

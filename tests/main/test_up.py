@@ -73,6 +73,11 @@ class Up:
     def children(self) -> dict[str, int]:
         return children_of(self.process.pid)
 
+    def both_children(self) -> dict[str, int] | None:
+        """The children, when none of them is just being started again."""
+        found = self.children()
+        return found if set(found) == {"serve", "work"} else None
+
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
@@ -104,19 +109,21 @@ def status(url: str) -> int | None:
 
 
 def test_it_comes_up_comes_back_and_goes_away(data_dir: Path, started: list[Up]) -> None:
-    started.append(Up(data_dir, "--port", "0"))
+    started.append(Up(data_dir, "--port", "0", "--demo"))
     url = started[0].url()
     port = url.rpartition(":")[2]
     assert status(url) == 200
+    for example in until(lambda: _examples(started[0].out.read_text())):
+        assert _pasted(example) == "200", example
 
     # The API is killed. Nobody is refused meanwhile: connections wait in the supervisor's socket.
-    api = started[0].children()["serve"]
+    api = until(started[0].both_children)["serve"]
     os.kill(api, signal.SIGKILL)
     assert status(url) == 200
     assert until(lambda: started[0].children().get("serve")) != api
 
     # The worker is killed.
-    worker = started[0].children()["work"]
+    worker = until(started[0].both_children)["work"]
     os.kill(worker, signal.SIGKILL)
     assert until(lambda: started[0].children().get("work", worker) != worker)
 
@@ -129,8 +136,7 @@ def test_it_comes_up_comes_back_and_goes_away(data_dir: Path, started: list[Up])
     until(lambda: status(url) == 200)
 
     # The supervisor is killed: its children end by themselves, the database waits for the next one.
-    children = started[0].children()
-    assert set(children) == {"serve", "work"}
+    children = until(started[0].both_children)
     started[0].process.kill()
     started[0].process.wait()
     until(lambda: not any(map(alive, children.values())))
@@ -139,7 +145,7 @@ def test_it_comes_up_comes_back_and_goes_away(data_dir: Path, started: list[Up])
     started.append(Up(data_dir, "--port", port))
     assert started[1].url() == url
     assert postgres.running() == server
-    children = started[1].children()
+    children = until(started[1].both_children)
 
     told = time.monotonic()
     started[1].process.terminate()
@@ -149,7 +155,7 @@ def test_it_comes_up_comes_back_and_goes_away(data_dir: Path, started: list[Up])
     assert not any(map(alive, children.values()))
     assert status(url) is None
 
-    logged = [json.loads(line)["event"] for line in started[1].err.read_text().splitlines()]
+    logged = [json.loads(line)["event"] for line in started[1].err.read_text().splitlines() if line[0] == "{"]
     assert logged[-3:] == ["stopping", "api_stopped", "worker_stopped"]
 
 
@@ -162,3 +168,14 @@ def test_a_port_in_use_is_said_in_one_sentence(data_dir: Path, started: list[Up]
     said = started[0].err.read_text()
     assert said == f"Port {port} on 127.0.0.1 is in use: stop what uses it, or give another --port.\n"
     assert not (data_dir / "postgres").exists()
+
+
+def _examples(said: str) -> list[str] | None:
+    examples = re.findall(r"^export TOKEN=\S+\ncurl .*(?=\n)", said, re.MULTILINE)
+    return examples if len(examples) == 4 else None
+
+
+def _pasted(example: str) -> str:
+    """The status that the example gets when it is run by a shell."""
+    script = f"{example} --silent --output /dev/null --write-out '%{{http_code}}'"
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False).stdout

@@ -36,7 +36,7 @@ async def test_what_is_no_slug_is_refused(ask: Ask, cast: Cast, slug: str) -> No
 
 async def test_others_add_none(ask: Ask, cast: Cast) -> None:
     body = {"slug": cast.nord.slug + "-x", "name": "X"}
-    people = (cast.alice, cast.bob, cast.gustav, cast.nobody)
+    people = (cast.alice, cast.bob, cast.gina, cast.nobody)
     assert [(await ask(who, "POST", "/tenants", json=body)).status_code for who in people] == [
         403,
         403,
@@ -46,7 +46,7 @@ async def test_others_add_none(ask: Ask, cast: Cast) -> None:
 
 
 async def test_members_read_their_tenant_and_no_other(ask: Ask, cast: Cast) -> None:
-    people = (cast.alice, cast.bob, cast.gustav, cast.platform, cast.charlie, cast.nobody)
+    people = (cast.alice, cast.bob, cast.gina, cast.platform, cast.charlie, cast.nobody)
     found = [(await ask(who, "GET", f"/tenants/{cast.nord.slug}")).status_code for who in people]
     assert found == [200, 200, 200, 200, 404, 401]
     assert (await ask(cast.platform, "GET", "/tenants/nowhere")).status_code == 404

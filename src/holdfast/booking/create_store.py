@@ -32,16 +32,13 @@ READ = """
               FROM venue v WHERE v.id = ANY ($1::uuid[])) AS versions,
            (SELECT json_agg(json_build_array(i.tenant_id, i.key, i.code, i.body,
                                              encode(i.request_hash, 'hex'), i.expires_at))
-              FROM unnest($2::uuid[], $3::text[]) AS k (tenant_id, key)
-              JOIN idempotency i ON i.tenant_id = k.tenant_id AND i.operation = 'create'
-                                AND i.key = k.key) AS replies,
-           (SELECT json_agg(json_build_array(c.tenant_id, c.resource_id, c.unit, lower(c.during),
-                                             upper(c.during), c.owner_id, c.owner_kind, c.expires_at))
-              FROM unnest($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[])
-                   AS p (tenant_id, resource_id, start_at, end_at),
-                   LATERAL (SELECT * FROM claim
-                             WHERE claim.tenant_id = p.tenant_id AND claim.resource_id = p.resource_id
-                               AND claim.during && tstzrange(p.start_at, p.end_at) OFFSET 0) AS c
+              FROM unnest($2::uuid[], $3::text[]) AS k (tenant_id, key),
+                   LATERAL (SELECT * FROM idempotency
+                             WHERE idempotency.tenant_id = k.tenant_id AND operation = 'create'
+                               AND idempotency.key = k.key OFFSET 0) AS i) AS replies,
+           (SELECT json_agg(json_build_array(c.tenant_id, c.resource_id, c.unit, c.start_at, c.end_at,
+                                             c.owner_id, c.owner_kind, c.expires_at))
+              FROM claims_overlapping($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[]) AS c
            ) AS claims,
            (SELECT json_agg(json_build_array(w.venue_id, w.start_at, b.covers))
               FROM unnest($8::uuid[], $9::uuid[], $10::timestamptz[]) AS w (tenant_id, venue_id, start_at),
@@ -49,16 +46,21 @@ READ = """
                              WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
                                AND booking.start_at >= w.start_at
                                AND booking.start_at < w.start_at + interval '15 minutes'
-                               AND booking.status = ANY ($13::text[])
-                               AND (expires_at IS NULL OR expires_at > coalesce($14, clock_timestamp()))) AS b
+                               AND booking.status = ANY ($15::text[])
+                               AND (expires_at IS NULL OR expires_at > coalesce($16, clock_timestamp()))) AS b
              WHERE b.covers IS NOT NULL) AS covers,
-           (SELECT json_agg(json_build_array(h.tenant_id, h.who, b.open))
-              FROM unnest($11::uuid[], $12::text[]) AS h (tenant_id, who),
+           (SELECT json_agg(json_build_array(h.tenant_id, 'guest:' || h.guest_id, b.open))
+              FROM unnest($11::uuid[], $12::text[]) AS h (tenant_id, guest_id),
                    LATERAL (SELECT count(*) AS open FROM booking
-                             WHERE booking.tenant_id = h.tenant_id AND status = 'HELD'
-                               AND expires_at > coalesce($14, clock_timestamp())
-                               AND CASE WHEN h.who LIKE 'guest:%' THEN guest_id = substr(h.who, 7)
-                                        ELSE hold_ip = substr(h.who, 4)::inet END) AS b) AS holds
+                             WHERE booking.tenant_id = h.tenant_id AND booking.guest_id = h.guest_id
+                               AND status = 'HELD' AND expires_at > coalesce($16, clock_timestamp())) AS b
+           ) AS guest_holds,
+           (SELECT json_agg(json_build_array(h.tenant_id, 'ip:' || host(h.ip), b.open))
+              FROM unnest($13::uuid[], $14::inet[]) AS h (tenant_id, ip),
+                   LATERAL (SELECT count(*) AS open FROM booking
+                             WHERE booking.tenant_id = h.tenant_id AND booking.hold_ip = h.ip
+                               AND status = 'HELD' AND expires_at > coalesce($16, clock_timestamp())) AS b
+           ) AS ip_holds
 """
 
 
@@ -88,7 +90,8 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
         [key for _, key in keyed],
         *columns(probe for each in prepared for probe in each.probes()),
         *_transposed(paced, 3),
-        *_transposed(held, 2),
+        *_transposed({(tenant, who[6:]) for tenant, who in held if who.startswith("guest:")}, 2),
+        *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
         list(OCCUPYING),
         tx.now,
     )
@@ -117,7 +120,11 @@ def _read(row: Any, now: datetime) -> Read:
             (UUID(venue), datetime.fromisoformat(start)): covers
             for venue, start, covers in orjson.loads(row["covers"] or "[]")
         },
-        holds={(UUID(tenant), who): n for tenant, who, n in orjson.loads(row["holds"] or "[]")},
+        holds={
+            (UUID(tenant), who): open_holds
+            for column in ("guest_holds", "ip_holds")
+            for tenant, who, open_holds in orjson.loads(row[column] or "[]")
+        },
     )
     versions = {UUID(venue): version for venue, version in orjson.loads(row["versions"] or "[]")}
     return Read(known, versions, replies, expired)

@@ -145,7 +145,7 @@ def due_at(
     """When a tick must look at the booking next; None when it can be left alone."""
     if status in EXPIRING:
         return expires
-    if status in (Status.RESERVED, Status.CONFIRMED):
+    if status in (Status.RESERVED, Status.CONFIRMED) and policy.auto_no_show:
         return start + timedelta(minutes=policy.no_show_grace_minutes)
     if status is Status.CHECKED_IN and policy.auto_complete:
         return end

@@ -15,6 +15,7 @@ from holdfast.booking.states import Status
 from holdfast.kernel import events
 from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import NotFound, VersionConflict
+from holdfast.place.store import plain_id
 
 # What each column is in the JSON that carries bookings to the database.
 TYPES = {
@@ -38,6 +39,7 @@ _RECORD = ", ".join(f"{name} {type_}" for name, type_ in TYPES.items())
 # hold_ip is read as the text it was given as: inet would come back as an address object.
 READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
+_IDS = tuple(name for name, type_ in TYPES.items() if type_ == "uuid")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
 
 
@@ -173,7 +175,9 @@ async def covers(tx: Tx, booking: Booking, *, window: datetime, statuses: Sequen
 def from_row(row: Any) -> Booking:
     """A booking from a row with READ_COLUMNS."""
     values = dict(row)
+    for name in _IDS:
+        values[name] = values[name] and plain_id(values[name])
     values["status"] = Status(values["status"])
-    values["resource_ids"] = tuple(values["resource_ids"])
+    values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
     return Booking(**values)

@@ -60,17 +60,10 @@ async def keep_until(tx: Tx, *, tenant_id: UUID, owner_id: UUID, expires_at: dat
     await tx.execute(KEEP_UNTIL, tenant_id, owner_id, expires_at)
 
 
-# One index probe of claim_never_overlaps for each resource and span asked about.
 OVERLAPPING = """
-    SELECT DISTINCT c.tenant_id, c.resource_id, c.unit, c.owner_kind, c.owner_id, c.expires_at,
-           lower(c.during) AS start_at, upper(c.during) AS end_at
-      FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
-           AS probe (tenant_id, resource_id, start_at, end_at)
-      JOIN claim c ON c.tenant_id = probe.tenant_id AND c.resource_id = probe.resource_id
-                  AND c.during && tstzrange(probe.start_at, probe.end_at)
+    SELECT tenant_id, resource_id, unit, start_at, end_at, owner_kind, owner_id, expires_at
+      FROM claims_overlapping($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
 """
-
-
 Probe = tuple[UUID, UUID, Span]
 """Tenant, resource, and the span asked about (buffers included)."""
 

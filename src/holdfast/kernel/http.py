@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.kernel.validation import invalid_request
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -20,8 +19,6 @@ PROBLEM_TYPE = "urn:holdfast:problem:"
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 RETRY_AFTER_S = 1
-
-Model = TypeVar("Model", bound=BaseModel)
 
 # Codes of refusals to statuses of HTTP; what is not listed and ends in _NOT_AVAILABLE is 409.
 STATUS = {
@@ -116,21 +113,8 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most."
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
 
 
-async def read_body(request: Request, model: type[Model]) -> Model:
-    """The body as the model has it, for a handler that takes the request alone. Raises InvalidRequest."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-type" and b"json" in value:
-            break
-    else:
-        raise InvalidRequest.of("body", None, "send JSON, with the header Content-Type: application/json")
-    try:
-        return model.model_validate_json(await request.body())
-    except ValidationError as error:
-        raise invalid_request(error) from None
-
-
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """`openapi_extra` for such a handler: what it reads by `read_body`."""
+    """`openapi_extra` for a handler that takes the request alone and reads its body itself."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 

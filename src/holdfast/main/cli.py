@@ -139,7 +139,7 @@ def demo_(data_dir: DataDir = None) -> None:
     settings = start(data_dir=data_dir)
     from holdfast.main.load_demo import load_demo
 
-    run(load_demo(settings))
+    typer.echo("\n".join(run(load_demo(settings))))
 
 
 # --- people and scripts -----------------------------------------------------------------------

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -11,23 +14,38 @@ import asyncpg
 from holdfast.main.outcome import Failed
 
 CONNECT_TIMEOUT_S = 10
+STARTING_TIMEOUT_S = 30
+RETRY_S = 0.2
 
 
 @asynccontextmanager
 async def connection_to(
     url: str, *, server_settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the user of the URL, for the block. Raises `Failed` when there is none to be had."""
+    """A connection as the user of the URL, for the block. Waits for a server that is just starting.
+
+    Raises `Failed` when there is none to be had.
+    """
     try:
-        connection = await asyncpg.connect(
-            url, timeout=CONNECT_TIMEOUT_S, server_settings=dict(server_settings or {})
-        )
+        connection = await _connect(url, server_settings=dict(server_settings or {}))
     except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _unreachable(url, error) from error
     try:
         yield connection
     finally:
         await connection.close()
+
+
+async def _connect(url: str, **options: Any) -> asyncpg.Connection:
+    deadline = time.monotonic() + STARTING_TIMEOUT_S
+    while True:
+        try:
+            return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, **options)
+        except asyncpg.CannotConnectNowError:
+            # It is starting, or recovering from a crash: that passes.
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RETRY_S)
 
 
 def _unreachable(url: str, error: Exception) -> Failed:

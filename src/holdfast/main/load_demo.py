@@ -3,46 +3,38 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import structlog
 
-from holdfast.kernel.actor import SYSTEM
+from holdfast.demo.load import TENANT, Loaded, load
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.main.database import open_database
-from holdfast.main.outcome import Failed
-from holdfast.main.tokens import DEMO_TENANT
+from holdfast.main.tokens import Persona, personas
 
 log = structlog.get_logger(__name__)
 
 
-async def load_demo(settings: Settings) -> None:
-    """The demo's tenants and venues are in the database of these settings."""
+async def load_demo(settings: Settings) -> list[str]:
+    """One line for each demo venue, which is now in the database of these settings."""
     async with open_database(settings) as database:
-        await load_demo_into(database)
+        loaded = await _load(database)
+    return [f"{each.id}  {each.name}{'' if each.is_new else ' (was there)'}" for each in loaded]
 
 
-async def load_demo_into(database: Database) -> str:
-    """The same for an open one; the id of the venue that examples speak of."""
-    from holdfast.demo.load import load
+async def load_cast(settings: Settings, url: str) -> list[Persona]:
+    """The demo's personas, after its venues were loaded into the database of that URL."""
+    database = await Database.connect(url)
+    try:
+        loaded = await _load(database)
+    finally:
+        await database.close()
+    return personas(settings, tenant=TENANT, venue_id=str(loaded[0].id))
 
+
+async def _load(database: Database) -> Sequence[Loaded]:
     started = time.monotonic()
-    await load(database)
-    log.info("demo_loaded", seconds=round(time.monotonic() - started, 2))
-    return await database.run(SYSTEM, _first_venue, DEMO_TENANT)
-
-
-FIRST_VENUE = """
-    SELECT venue.id
-      FROM venue JOIN tenant ON tenant.id = venue.tenant_id
-     WHERE tenant.slug = $1
-     ORDER BY venue.slug
-     LIMIT 1
-"""
-
-
-async def _first_venue(tx: Tx, tenant: str) -> str:
-    found = await tx.fetchval(FIRST_VENUE, tenant)
-    if found is None:
-        raise Failed(f"The demo has no venue of the tenant {tenant}.")
-    return str(found)
+    loaded = await load(database)
+    log.info("demo_loaded", venues=len(loaded), seconds=round(time.monotonic() - started, 2))
+    return loaded

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from holdfast.kernel.body import body_schemas
 from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S
 
 TITLE = "Holdfast"
@@ -94,6 +95,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     )
     parts = made.setdefault("components", {})
     schemas = parts.setdefault("schemas", {})
+    schemas.update(body_schemas())
     for path, operation in _operations(made):
         _hoist_body(operation, schemas)
         _put_refusals(operation, of_api=path.startswith("/api/"))

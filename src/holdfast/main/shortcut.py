@@ -3,8 +3,8 @@
 FastAPI tries a path against every route before it, twice, and then works out dependencies; that takes
 longer than booking a table. A handler that takes nothing but the request, at a path without parameters,
 needs neither: its method and path are looked up first. Its route stays where it is, for the OpenAPI
-document and for the answer to other methods. Measured by bench/http_floor.py: 16 instead of 45 us in a
-router with one route, and less still with more.
+document and for the answer to other methods. Measured by bench/http_floor.py, after 20 other routes: about
+11,000 requests a second instead of 4,600.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.kernel.config import Settings
 from holdfast.main.outcome import Failed
 
-DEMO_TENANT = "nordlek"
 DEMO_TTL_S = 24 * 3600
 
 
@@ -29,7 +28,7 @@ def mint(
     return _issuer(settings).mint(tenant, roles, subject, ttl_s=parse_ttl(ttl))
 
 
-def personas(settings: Settings, *, venue_id: str) -> list[Persona]:
+def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]:
     """The demo's cast, with tokens that are valid for a day; none when another issuer is trusted."""
     if settings.oidc_issuer:
         return []
@@ -37,11 +36,11 @@ def personas(settings: Settings, *, venue_id: str) -> list[Persona]:
         "guest": "/api/v1/venues",
         "staff": f"/api/v1/bookings/venue/{venue_id}",
         "manager": f"/api/v1/venues/{venue_id}/policy",
-        "platform_admin": f"/api/v1/tenants/{DEMO_TENANT}",
+        "platform_admin": f"/api/v1/tenants/{tenant}",
     }
     issuer = _issuer(settings)
     return [
-        Persona(role, issuer.mint(DEMO_TENANT, [role], f"demo-{role}", ttl_s=DEMO_TTL_S), path)
+        Persona(role, issuer.mint(tenant, [role], f"demo-{role}", ttl_s=DEMO_TTL_S), path)
         for role, path in paths.items()
     ]
 

@@ -65,6 +65,8 @@ class Policy(Rule):
     """Hours in which a booking that waits for approval is decided, or is given up."""
     no_show_grace_minutes: StrictInt = Field(default=15, ge=0, le=7 * DAY_MINUTES)
     """Minutes after its start when a booking that nobody checked in is a no-show."""
+    auto_no_show: StrictBool = True
+    """Whether it becomes one by itself then; false: staff alone say who stayed away."""
     auto_complete: StrictBool = True
     """Whether a checked-in booking is completed by itself at its end."""
     cancellation_cutoff_minutes: StrictInt = Field(default=0, ge=0, le=366 * DAY_MINUTES)

@@ -27,9 +27,13 @@ def places_of(request: Request) -> Places:
 
 
 async def venue_for(request: Request, venue_id: UUID) -> Venue:
-    """The venue, if the caller may book there: anybody anonymous, or who belongs to its tenant. Raises NotFound."""
+    """The venue, if the caller may book there: anybody anonymous, or who belongs to its tenant.
+
+    It may be an older snapshot: whoever decides by it checks that. Raises NotFound.
+    """
     actor: Actor = request.state.actor
-    venue = await places_of(request).venue(venue_id)
+    places = places_of(request)
+    venue = places.at_hand(venue_id) or await places.venue(venue_id)
     if actor.kind != "anonymous" and actor.tenant_ids is not None and venue.tenant_id not in actor.tenant_ids:
         raise NotFound(f"There is no venue {venue_id}.")
     return venue

@@ -174,6 +174,30 @@ CREATE TABLE claim (
         AND lower_inc(during) AND NOT upper_inc(during))
 );
 
+CREATE FUNCTION claims_overlapping(
+    tenant_ids uuid[], resource_ids uuid[], start_ats timestamptz[], end_ats timestamptz[]
+) RETURNS TABLE (
+    tenant_id uuid, resource_id uuid, unit integer, start_at timestamptz, end_at timestamptz,
+    owner_kind text, owner_id uuid, expires_at timestamptz
+) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    visible uuid[] := visible_tenants();
+BEGIN
+    -- OFFSET 0 keeps it one probe each, whatever the planner believes of the table's size.
+    RETURN QUERY
+    SELECT DISTINCT c.*
+      FROM unnest(tenant_ids, resource_ids, start_ats, end_ats)
+           AS asked (tenant_id, resource_id, start_at, end_at),
+           LATERAL (SELECT claim.tenant_id, claim.resource_id, claim.unit, lower(claim.during),
+                           upper(claim.during), claim.owner_kind, claim.owner_id, claim.expires_at
+                      FROM claim
+                     WHERE claim.tenant_id = asked.tenant_id AND claim.resource_id = asked.resource_id
+                       AND claim.during && tstzrange(asked.start_at, asked.end_at)
+                    OFFSET 0) AS c
+     WHERE asked.tenant_id = ANY (visible);
+END
+$$;
+
 CREATE TABLE claim_archive (
     tenant_id   uuid        NOT NULL,
     resource_id uuid        NOT NULL,
@@ -237,6 +261,24 @@ DO $$ BEGIN
     END IF;
 END $$;
 
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'holdfast_ledger') THEN
+        CREATE ROLE holdfast_ledger NOLOGIN NOSUPERUSER NOBYPASSRLS;
+    END IF;
+    -- To give it the function, the owner must be a member; a superuser is, of everything.
+    IF NOT pg_has_role(current_user, 'holdfast_ledger', CASE WHEN current_setting('server_version_num')::int < 160000
+                                                             THEN 'MEMBER' ELSE 'SET' END) THEN
+        EXECUTE format('GRANT holdfast_ledger TO %I', current_user);
+    END IF;
+END $$;
+
+GRANT USAGE, CREATE ON SCHEMA public TO holdfast_ledger;
+ALTER FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) OWNER TO holdfast_ledger;
+REVOKE CREATE ON SCHEMA public FROM holdfast_ledger;
+GRANT SELECT ON claim TO holdfast_ledger;
+CREATE POLICY ledger_reads ON claim FOR SELECT TO holdfast_ledger USING (true);
+GRANT SELECT ON tenant TO holdfast_ledger;
+
 ALTER TABLE tenant          ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant          FORCE  ROW LEVEL SECURITY;
 ALTER TABLE venue           ENABLE ROW LEVEL SECURITY;
@@ -286,10 +328,13 @@ GRANT SELECT, INSERT                 ON event           TO holdfast_app;
 -- Whoever runs the application need not own anything to see which revision this is.
 GRANT SELECT ON alembic_version TO holdfast_app;
 
--- Since version 16 whoever creates a role may grant it, to himself too, but has to do so.
+-- Since version 16 whoever creates a role may grant it, to himself too, but has to do so. Who did not create
+-- it needs somebody to do it for him; the check at the start tells him.
 DO $$ BEGIN
     IF NOT pg_has_role(current_user, 'holdfast_app', CASE WHEN current_setting('server_version_num')::int < 160000
                                                           THEN 'MEMBER' ELSE 'SET' END) THEN
         GRANT holdfast_app TO CURRENT_USER;
     END IF;
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE NOTICE 'an administrator has to GRANT holdfast_app TO %', current_user;
 END $$;

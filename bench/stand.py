@@ -1,0 +1,150 @@
+"""The stand: a database, venues to book at, and the API in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Bounds, Database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.main.migrate import migrate
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import parse_document
+from holdfast.place.import_venue import import_venue
+from holdfast.place.places import Places
+
+READY_S_MAX = 20.0
+TENANTS, VENUES_EACH, RESOURCES_EACH = 5, 20, 10
+
+
+@dataclass(slots=True)
+class VenueAtHand:
+    """A venue to book at."""
+
+    id: UUID
+    tenant_id: UUID
+    tenant: str
+    resource_ids: list[UUID]
+    token: str
+
+
+@dataclass(slots=True)
+class Stand:
+    """Everything a benchmark needs. `seed`: of all that is random in it."""
+
+    server: Server
+    data_dir: Path
+    seed: int
+    venues: list[VenueAtHand] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def api(self) -> AsyncIterator[int]:
+        """The port of the API, which runs in a process of its own for the block."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        environment = os.environ | {
+            "HOLDFAST_DATABASE_URL": self.server.url(),
+            "HOLDFAST_DATA_DIR": str(self.data_dir),
+            "HOLDFAST_PORT": str(port),
+        }
+        with (self.data_dir / f"api-{port}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "holdfast.main.cli", "serve"], env=environment, stderr=log, stdout=log
+            )
+            try:
+                await _ready(port, process)
+                yield port
+            finally:
+                process.terminate()
+                await asyncio.to_thread(process.wait, 15)
+
+
+async def _ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    give_up_at = time.monotonic() + READY_S_MAX
+    while time.monotonic() < give_up_at and process.poll() is None:
+        try:
+            await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/readyz", timeout=2)
+        except (urllib.error.URLError, OSError):
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the API did not become ready")
+
+
+@asynccontextmanager
+async def stand(*, seed: int, durable: bool = True) -> AsyncIterator[Stand]:
+    """A new database with venues; thrown away afterwards. Durable: fsync and all, as in production."""
+    data_dir = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
+    postgres = EmbeddedPostgres(data_dir, {"shared_buffers": "1GB", "max_wal_size": "8GB"})
+    try:
+        server = await asyncio.to_thread(postgres.start)
+        await create_database(server)
+        await migrate(server.url())
+        made = Stand(server, data_dir, seed)
+        await _make_venues(made)
+        yield made
+    finally:
+        await asyncio.to_thread(postgres.stop)
+        shutil.rmtree(data_dir, ignore_errors=True)
+
+
+async def _make_venues(stand: Stand) -> None:
+    issuer = DevIssuer.load(stand.data_dir)
+    db = await Database.connect(stand.server.url(), bounds=Bounds(statement_ms=60_000))
+    places = Places(db)
+    try:
+        for number in range(TENANTS):
+            slug = f"bench-{number}"
+            tenant = await db.run(SYSTEM, create_tenant, slug, slug)
+            token = issuer.mint(slug, ["staff"], "bench", ttl_s=24 * 3600)
+            for venue in range(VENUES_EACH):
+                document = parse_document(_document(venue))
+                kept = (await db.run(SYSTEM, import_venue, document, tenant=slug)).kept
+                ids = sorted((await places.venue(kept.id)).resources)
+                stand.venues.append(VenueAtHand(kept.id, tenant.id, slug, ids, token))
+    finally:
+        await db.close()
+
+
+def _document(number: int) -> dict[str, object]:
+    days = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+    return {
+        "slug": f"venue-{number}",
+        "name": f"Venue {number}",
+        "timezone": "Europe/Stockholm",
+        "currency": "SEK",
+        "policy": {
+            "slot_step_minutes": 15,
+            "default_duration_minutes": 60,
+            "buffer_after_minutes": 15,
+            "tax_percent": 12,
+            "price_rules": [{"per": "guest", "amount": "95.00", "days": ["FR", "SA"]}, {"per": "hour", "amount": "120"}],
+        },
+        "hours": {"weekly": [{"days": days, "open": "10:00", "close": "23:00"}]},
+        "resources": [
+            {"slug": f"t{n}", "name": f"T{n}", "kind": "table", "seats_max": 4, "zone": "hall"}
+            for n in range(RESOURCES_EACH)
+        ],
+    }
+
+
+def generator(stand: Stand, *, salt: object) -> random.Random:
+    """Random numbers of their own for one part of a benchmark, the same for the same seed."""
+    return random.Random(f"{stand.seed}-{salt}")

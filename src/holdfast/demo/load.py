@@ -1,0 +1,61 @@
+"""The demo: a chain with four venues, for trying things out."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import NamedTuple
+from uuid import UUID
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database, Tx
+from holdfast.place import store
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import VenueDocument, parse_document
+from holdfast.place.import_venue import import_venue
+from holdfast.place.load_text import load_text
+from holdfast.place.tenant import Tenant
+
+TENANT = "nordlek"
+TENANT_NAME = "Nordlek"
+NAMES = ("petanque", "restaurant", "hotel", "nightclub")
+LOAD_DEADLINE_S = 30.0
+LOAD_LOCK = 0x64656D6F
+"""Two that load at once take turns; any number will do that is no venue's lock (those have 64 bits)."""
+
+
+class Loaded(NamedTuple):
+    """A demo venue, and whether it was added just now."""
+
+    id: UUID
+    slug: str
+    name: str
+    is_new: bool
+
+
+def documents() -> list[VenueDocument]:
+    """The documents of the demo venues."""
+    where = files("holdfast.demo") / "venues"
+    return [parse_document(load_text((where / f"{name}.yaml").read_text("utf-8"))) for name in NAMES]
+
+
+async def load(db: Database) -> list[Loaded]:
+    """The demo venues of the tenant `nordlek`, added where they are not there yet.
+
+    What is there already is left as it is: somebody may have changed it, or booked.
+    """
+    call = db.call(SYSTEM, locks=[LOAD_LOCK], deadline_s=LOAD_DEADLINE_S)
+    await call.run(_tenant)
+    return [await call.run(_venue, document) for document in documents()]
+
+
+async def _tenant(tx: Tx) -> Tenant:
+    return await store.find_tenant(tx, TENANT) or await create_tenant(tx, TENANT, TENANT_NAME)
+
+
+async def _venue(tx: Tx, document: VenueDocument) -> Loaded:
+    tenant = await _tenant(tx)
+    found = await store.find_venue(tx, tenant_id=tenant.id, slug=document.slug)
+    if found is not None:
+        return Loaded(found, document.slug, document.name, is_new=False)
+    kept, is_new = await import_venue(tx, document, tenant=TENANT)
+    return Loaded(kept.id, document.slug, document.name, is_new)

@@ -1,0 +1,105 @@
+"""Sets up the hotels of a replay: of each a tenant, a venue, and its rooms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import VenueDocument, parse_document
+from holdfast.place.import_venue import import_venue
+from holdfast.place.opening import DAY_MINUTES
+from holdfast.place.policy import DURATION_MINUTES_LIMIT
+from holdfast.place.tenant import Tenant
+from holdfast.place.venue import Venue
+from holdfast.replay.plan import ZONE, Hotel, Plan
+
+ADVANCE_DAYS_LIMIT: Final = 3_660
+STEP_MINUTES: Final = 60
+ROOM_TYPE: Final = "room_type"
+"""The attribute of a room that bookings ask for."""
+_TYPE_CHARS_MAX: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHotel:
+    """A hotel of the file as it is in the database."""
+
+    hotel: Hotel
+    tenant: Tenant
+    venue: Venue
+
+
+async def open_hotels(db: Database, plan: Plan, *, run_id: str, at: datetime) -> dict[str, OpenHotel]:
+    """The hotels of the plan by their name in the file, set up at the instant `at`.
+
+    `run_id`: up to 20 lower-case letters and digits that no replay into this database had before; the
+    tenants' slugs end on it. Raises InvalidRequest when there is one already, or a hotel is too large.
+    """
+    return {
+        name: await _open(db, hotel, hotel_document(hotel, plan), run_id=run_id, at=at)
+        for name, hotel in plan.hotels.items()
+    }
+
+
+async def _open(
+    db: Database, hotel: Hotel, document: VenueDocument, *, run_id: str, at: datetime
+) -> OpenHotel:
+    call = db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
+    tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
+    imported = await call.run(import_venue, document, tenant=tenant.slug)
+    return OpenHotel(hotel, tenant, imported.kept.snapshot())
+
+
+def hotel_document(hotel: Hotel, plan: Plan) -> VenueDocument:
+    """The venue: always open, one resource a room, of each type the lowest number first.
+
+    Nothing happens there by itself: the file says who came and who left, and its dates are long past,
+    so that a worker on the same database would take everybody for a no-show at once.
+    """
+    policy = {
+        "slot_step_minutes": STEP_MINUTES,
+        # A day more than the file needs: bookings are made at noon and start at three.
+        "max_advance_days": min(plan.lead_days_max + 1, ADVANCE_DAYS_LIMIT),
+        # An hour more, for the night in which the clocks go back.
+        "duration_minutes_max": min(plan.nights_max * DAY_MINUTES + 60, DURATION_MINUTES_LIMIT),
+        "default_duration_minutes": DAY_MINUTES,
+        "combination_resources_max": 1,
+        "auto_no_show": False,
+        "auto_complete": False,
+        "waitlist_enabled": False,
+    }
+    return parse_document(
+        {
+            "slug": hotel.slug,
+            "name": hotel.name,
+            "kind": "hotel",
+            "timezone": ZONE.key,
+            "currency": "EUR",
+            "policy": policy,
+            "resources": _rooms(hotel, party_max=plan.party_max),
+        }
+    )
+
+
+def _rooms(hotel: Hotel, *, party_max: int) -> list[dict[str, Any]]:
+    """All rooms take the largest party: the file says nothing of beds, and accepted them all."""
+    named = [
+        (room_type, f"{room_type[:_TYPE_CHARS_MAX]} {number}")
+        for room_type, count in hotel.room_types.items()
+        for number in range(1, count + 1)
+    ]
+    return [
+        {
+            "slug": f"room-{place}",
+            "name": name,
+            "kind": "room",
+            "seats_max": max(party_max, 1),
+            "attributes": {ROOM_TYPE: room_type},
+            "sort_order": place,
+        }
+        for place, (room_type, name) in enumerate(named, start=1)
+    ]

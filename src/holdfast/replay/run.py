@@ -1,0 +1,171 @@
+"""Puts a booking history through the engine: everything that happened, at its own instant."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from holdfast.booking.create import Booked, create
+from holdfast.booking.decide import Refused
+from holdfast.booking.move import Move, move
+from holdfast.booking.states import Status
+from holdfast.booking.wanted import Preferences, Wanted, When
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Call, Database, Tx, lock_key
+from holdfast.kernel.ids import new_id
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import LocalPricing
+from holdfast.replay.open_hotels import ROOM_TYPE, OpenHotel, open_hotels
+from holdfast.replay.plan import ActionKind, Plan, stay_span
+from holdfast.replay.stay import Stay
+
+SET_MAX: Final = 64
+"""Bookings made, or moved, in one transaction at most."""
+DEADLINE_S: Final = 30.0
+SOURCE: Final = "replay"
+
+_STATUS: Final[dict[ActionKind, Status]] = {
+    "cancel": Status.CANCELLED,
+    "check_in": Status.CHECKED_IN,
+    "check_out": Status.COMPLETED,
+    "no_show": Status.NO_SHOW,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What the engine made of a history.
+
+    `booking_ids`: of what was accepted, by line. `refused`: the code by line, in the order in which they
+    were refused; what happened to those later in the file did not happen here. `seconds`: from the first
+    booking to the last check-out. `operations`: bookings asked for and steps taken.
+    """
+
+    hotels: dict[str, OpenHotel]
+    booking_ids: dict[int, UUID] = field(default_factory=dict)
+    refused: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    operations: int = 0
+
+
+async def replay(
+    db: Database, plan: Plan, *, run_id: str, watch: Callable[[int], None] = lambda done: None
+) -> Replayed:
+    """The outcome of each stay of the plan, now in the database in tenants of their own.
+
+    1. The hotels are set up at the instant of the first action.
+    2. Actions of one instant and kind are done together, those of different hotels at the same time:
+       bookings in sets, as the API makes them, steps one after the other in one transaction.
+    3. The clock goes to the next instant only when all is committed.
+
+    `watch` is called with the number of actions of the plan that were done or skipped since the last
+    call. `run_id`: see `open_hotels`. Safe beside a worker and an API on the same database. Raises
+    whatever a step is refused with: that is a fault of the engine, or somebody's hand in these bookings.
+    """
+    if not plan.actions:
+        return Replayed({})
+    hotels = await open_hotels(db, plan, run_id=run_id, at=plan.actions[0].at)
+    replaying = _Replaying(db, hotels)
+    started = time.perf_counter()
+    for (at, kind), actions in groupby(plan.actions, key=lambda action: (action.at, action.kind)):
+        together = list(actions)
+        await replaying.do(at, kind, [action.stay for action in together])
+        watch(len(together))
+    return Replayed(
+        hotels,
+        replaying.booking_ids,
+        replaying.refused,
+        seconds=time.perf_counter() - started,
+        operations=replaying.operations,
+    )
+
+
+class _Replaying:
+    """A replay under way."""
+
+    def __init__(self, db: Database, hotels: dict[str, OpenHotel]) -> None:
+        self._db = db
+        self._places = Places(db)
+        self._pricing = LocalPricing()
+        self._hotels = hotels
+        self._versions: dict[int, int] = {}
+        self.booking_ids: dict[int, UUID] = {}
+        self.refused: dict[int, str] = {}
+        self.operations = 0
+
+    async def do(self, at: datetime, kind: ActionKind, stays: Sequence[Stay]) -> None:
+        """All of one instant and kind, in order within each hotel."""
+        by_hotel: dict[str, list[Stay]] = {}
+        for stay in stays:
+            if stay.line not in self.refused:
+                by_hotel.setdefault(stay.hotel, []).append(stay)
+        async with asyncio.TaskGroup() as group:
+            for name, own in by_hotel.items():
+                group.create_task(self._do(at, kind, own, self._hotels[name]))
+
+    async def _do(self, at: datetime, kind: ActionKind, stays: list[Stay], hotel: OpenHotel) -> None:
+        for first in range(0, len(stays), SET_MAX):
+            some = stays[first : first + SET_MAX]
+            if kind == "create":
+                await self._create(at, some, hotel)
+            else:
+                await self._move(at, _STATUS[kind], some, hotel)
+            self.operations += len(some)
+
+    async def _create(self, at: datetime, stays: Sequence[Stay], hotel: OpenHotel) -> None:
+        wanted = [_wanted(stay, hotel.venue) for stay in stays]
+        call = self._call(at, hotel)
+        outcomes = await call.run(create, wanted, places=self._places, pricing=self._pricing)
+        for stay, outcome in zip(stays, outcomes, strict=True):
+            if isinstance(outcome, Refused):
+                self.refused[stay.line] = outcome.error.code
+            else:
+                assert isinstance(outcome, Booked), "without a key or locks left out there is nothing else"
+                self.booking_ids[stay.line] = outcome.booking.id
+                self._versions[stay.line] = outcome.booking.version
+
+    async def _move(self, at: datetime, to: Status, stays: Sequence[Stay], hotel: OpenHotel) -> None:
+        asked = [
+            Move(booking_id=self.booking_ids[stay.line], to=to, expected_version=self._versions[stay.line])
+            for stay in stays
+        ]
+        await self._call(at, hotel).run(_move_all, asked, venue=hotel.venue)
+        for stay in stays:
+            self._versions[stay.line] += 1
+
+    def _call(self, at: datetime, hotel: OpenHotel) -> Call:
+        return self._db.call(
+            SYSTEM,
+            tenants=[hotel.tenant.id],
+            locks=[lock_key(hotel.venue.id)],
+            now=at,
+            own_clock=True,
+            deadline_s=DEADLINE_S,
+        )
+
+
+async def _move_all(tx: Tx, asked: Iterable[Move], *, venue: Venue) -> None:
+    for each in asked:
+        await move(tx, each, venue=venue)
+
+
+def _wanted(stay: Stay, venue: Venue) -> Wanted:
+    start, end = stay_span(stay)
+    return Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=SYSTEM,
+        when=When(start=start, end=end),
+        party_size=stay.party_size,
+        preferences=Preferences(attributes=((ROOM_TYPE, stay.room_type),)),
+        source=SOURCE,
+        metadata={"line": stay.line},
+    )

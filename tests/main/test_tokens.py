@@ -1,0 +1,63 @@
+"""Tokens to try things with, and what `up` prints of them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from holdfast.identity.issuer import DevIssuer
+from holdfast.identity.token import TokenVerifier
+from holdfast.kernel.config import Settings, load_settings
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.main.outcome import Failed
+from holdfast.main.tokens import check_issuer, mint, personas
+from holdfast.main.welcome import welcome
+
+VENUE = "019aa000-0000-7000-8000-000000000001"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings(data_dir=tmp_path)
+
+
+def test_personas_have_valid_tokens_of_their_role(settings: Settings) -> None:
+    verifier = TokenVerifier([DevIssuer.load(settings.data_dir)])
+    cast = personas(settings, tenant="nordlek", venue_id=VENUE)
+    assert [each.role for each in cast] == ["guest", "staff", "manager", "platform_admin"]
+    for each in cast:
+        claims = verifier.verify(each.token, time.time())
+        assert (claims.tenant, claims.roles) == ("nordlek", {each.role})
+
+
+def test_what_is_printed_can_be_pasted_into_a_shell(settings: Settings) -> None:
+    cast = personas(settings, tenant="nordlek", venue_id=VENUE)
+    lines = welcome(settings, base_url="http://127.0.0.1:8000", personas=cast)
+    assert "  API docs  http://127.0.0.1:8000/docs" in lines
+    staff = lines.index("As staff:")
+    assert lines[staff + 1] == f"export TOKEN={cast[1].token}"
+    url = f"http://127.0.0.1:8000/api/v1/bookings/venue/{VENUE}"
+    assert lines[staff + 2] == f'curl -H "Authorization: Bearer $TOKEN" {url}'
+
+
+def test_where_another_issuer_is_trusted_none_are_minted(tmp_path: Path) -> None:
+    issuer = {"oidc_issuer": "https://id.example.org", "oidc_audience": "holdfast"}
+    settings = load_settings(data_dir=tmp_path, **issuer)
+    assert personas(settings, tenant="nordlek", venue_id=VENUE) == []
+    with pytest.raises(Failed, match=r"tokens come from https://id\.example\.org alone"):
+        mint(settings, tenant="nordlek", roles=["staff"], subject=None, ttl="1h")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_issuer_that_can_not_be_right_is_found_at_the_start(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, oidc_issuer="http://id.example.org", oidc_audience="holdfast")
+    with pytest.raises(InvalidRequest, match="oidc_issuer: must be an https address"):
+        check_issuer(settings)
+
+
+def test_a_key_file_that_is_broken_is_named(settings: Settings) -> None:
+    (settings.data_dir / "dev-issuer.json").write_text("{}")
+    with pytest.raises(Failed, match=r"dev-issuer\.json holds no Ed25519 private key"):
+        check_issuer(settings)
