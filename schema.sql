@@ -103,6 +103,9 @@ CREATE TABLE resource (
 -- One slug per venue among the resources that are still there; also serves "resources of a venue".
 CREATE UNIQUE INDEX resource_slug_is_unique ON resource (tenant_id, venue_id, slug) WHERE removed_at IS NULL;
 
+-- A resource by its id alone: /resources/{id}.
+CREATE UNIQUE INDEX resource_id_is_unique ON resource (id);
+
 -- Which resources combine: edges of a graph, each stored once.
 CREATE TABLE resource_join (
     tenant_id  uuid    NOT NULL,

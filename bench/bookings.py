@@ -13,7 +13,7 @@ from bench import load
 from bench.stand import Stand, generator
 from holdfast.kernel.ids import new_id
 
-DAYS_AHEAD = 300
+DAYS_AHEAD = 350
 STARTS_PER_DAY = 44  # 10:00 to 20:45 in steps of 15 minutes
 CLIENTS = (1, 16, 64)
 

@@ -30,7 +30,7 @@ from holdfast.place.import_venue import import_venue
 from holdfast.place.places import Places
 
 READY_S_MAX = 20.0
-TENANTS, VENUES_EACH, RESOURCES_EACH = 5, 20, 10
+TENANTS, VENUES_EACH, RESOURCES_EACH = 5, 20, 30
 
 
 @dataclass(slots=True)

@@ -1,29 +1,21 @@
-"""A PostgreSQL server for the tests of this folder, and an environment without settings."""
+"""Empty databases for the tests of this folder, and an environment without settings for those who ask for it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 import pytest
 
-from holdfast.kernel.embedded import Server, create_database, embedded
-
-UNSAFE = {"shared_buffers": "16MB", "max_connections": "40", "fsync": "off", "full_page_writes": "off"}
+from holdfast.kernel.embedded import Server, create_database
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have HOLDFAST_ variables set."""
     for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
         monkeypatch.delenv(name)
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with embedded(tmp_path_factory.mktemp("main") / "data", UNSAFE) as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ import pytest
 
 from holdfast.kernel.config import Settings, SettingsError, load_settings
 
+pytestmark = pytest.mark.usefixtures("no_settings")
+
 
 def problems_of(**given: object) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as refused:

@@ -27,7 +27,8 @@ def works_at(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
 
 def _is_own(booking: Booking, actor: Actor) -> bool:
     return (
-        actor.kind == "guest"
+        not actor.is_staff
+        and actor.kind != "anonymous"
         and booking.guest_id == actor.id
         and actor.tenant_ids is not None
         and booking.tenant_id in actor.tenant_ids

@@ -12,6 +12,7 @@ from holdfast.booking.choose import Demand, candidate_sets, seats_wasted
 from holdfast.booking.decide import Prepared, conflicts_of
 from holdfast.booking.search import Found, Outlook
 from holdfast.booking.suggest import suggest
+from holdfast.booking.wanted import check_length
 from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
@@ -115,6 +116,7 @@ def _asked(
         return [(each.span, each.id) for each in slot.slots_on(venue, day)]
     minutes = duration_minutes or venue.policy.duration_minutes(party_size)
     length = timedelta(minutes=minutes)
+    check_length(length, venue)
     starts = hours.starts_of_day(venue, None, day, duration_minutes=minutes)
     return [(Span(start, start + length), None) for start in starts]
 

@@ -24,20 +24,29 @@ class ByReference:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._kept: OrderedDict[tuple[str, tuple[UUID, ...] | None], tuple[float, Booking]] = OrderedDict()
+        self._forgotten = 0
 
     async def find(self, reference: str, actor: Actor) -> Booking:
         """The booking, of the tenants that the actor reaches. Raises NotFound."""
         at = (reference, actor.tenant_ids)
         kept = self._kept.get(at)
         if kept is None or time.monotonic() - kept[0] >= KEPT_S:
-            kept = (time.monotonic(), await self._db.run(actor, store.find_reference, reference))
-            self._kept[at] = kept
-            if len(self._kept) > KEPT_MAX:
-                self._kept.popitem(last=False)
+            kept = await self._find(at, actor)
         access.require_visible(kept[1], actor)
         return kept[1]
 
+    async def _find(self, at: tuple[str, tuple[UUID, ...] | None], actor: Actor) -> tuple[float, Booking]:
+        started, forgotten = time.monotonic(), self._forgotten
+        found = (started, await self._db.run(actor, store.find_reference, at[0]))
+        # What was read while something changed may be what it was before.
+        if forgotten == self._forgotten:
+            self._kept[at] = found
+            if len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+        return found
+
     def forget(self, booking: Booking) -> None:
         """To be called after a change of the booking was committed in this process."""
+        self._forgotten += 1
         for at in ((booking.reference, (booking.tenant_id,)), (booking.reference, None)):
             self._kept.pop(at, None)

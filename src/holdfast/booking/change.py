@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from holdfast.booking import claiming, model, rules, states, store
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.decide import Prepared
@@ -17,9 +15,11 @@ from holdfast.booking.move import find_version
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
 from holdfast.place import hours
+from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
 
@@ -41,23 +41,30 @@ class Change:
 
 
 async def change(
-    tx: Tx, asked: Change, *, venue: Venue, pricing: Pricing, keyed: Keyed | None = None
+    tx: Tx,
+    asked: Change,
+    *,
+    venue: Venue,
+    places: Places | None = None,
+    pricing: Pricing,
+    keyed: Keyed | None = None,
 ) -> Reply:
     """The booking's JSON as changed. Refused, it keeps the claims and all else it had.
 
-    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition, what
-    the venue's rules refuse, NotAvailable.
+    Runs under the lock of `venue`, the booking's; `places` looks whether that snapshot still holds.
+    Raises NotFound, VersionConflict, InvalidTransition, what the venue's rules refuse, NotAvailable.
     """
 
     async def apply() -> str:
+        current = venue if places is None else await places.current(tx, venue)
         booking = await find_version(tx, asked.booking_id, asked.expected_version)
         if booking.status in states.TERMINAL:
             raise InvalidTransition(
                 f"A booking that is {booking.status} can't be changed any more: make a new one.",
                 **{"from": booking.status, "to": booking.status, "allowed": []},
             )
-        after = await _changed(tx, booking, asked, venue, pricing)
-        return orjson.dumps(model.as_json(after, venue, tx.actor)).decode()
+        after = await _changed(tx, booking, asked, current, pricing)
+        return encode_text(model.as_json(after, current, tx.actor))
 
     return await once(tx, keyed, apply)
 

@@ -13,7 +13,7 @@ from holdfast.booking.wanted import ANYTHING, Preferences
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.venue import Resource, Venue, capacity, combinations
+from holdfast.place.venue import Resource, Venue, capacities, capacity, combinations
 
 CHOICES_KEPT_MAX = 4096
 RESOURCES_PER_BOOKING_MAX = 50
@@ -76,20 +76,16 @@ def _fitting_sets(snapshot: _Snapshot, demand: Demand) -> tuple[tuple[Resource, 
 
 
 def _no_fit(venue: Venue, allowed: Sequence[Resource], party_size: int) -> PartyTooLarge | PartyTooSmall:
-    smallest = min(each.seats_min for each in allowed)
-    if party_size < smallest:
-        return PartyTooSmall(
-            f"The smallest party that {venue.name} seats there is {smallest}; this one is {party_size}.",
-            seats_min=smallest,
-        )
-    most = max(each.seats_max for each in allowed)
-    for size in range(party_size, most, -1):
-        if any(combinations(venue, [each.id for each in allowed], size)):
-            most = size
-            break
-    return PartyTooLarge(
-        f"{venue.name} seats at most {most} together there; the party is {party_size}.", seats_max=most
-    )
+    """Which sizes nearest to the party's would do."""
+    found = list(capacities(venue, [each.id for each in allowed]))
+    smaller = max((each.seats_max for each in found if each.seats_max < party_size), default=None)
+    larger = min((each.seats_min for each in found if each.seats_min > party_size), default=None)
+    sizes = [f"up to {smaller}"] if smaller is not None else []
+    sizes += [f"{larger} or more"] if larger is not None else []
+    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; this one is {party_size}."
+    if smaller is None:
+        return PartyTooSmall(said, seats_min=larger)
+    return PartyTooLarge(said, seats_max=smaller)
 
 
 def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:

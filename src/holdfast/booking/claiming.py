@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from holdfast.booking.choose import claims_of, first_free
-from holdfast.booking.decide import Prepared, taken
+from holdfast.booking.decide import Prepared, open_sets, taken
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
@@ -31,7 +31,7 @@ async def place_for(tx: Tx, prepared: Prepared) -> tuple[tuple[Resource, ...], t
     own_id = prepared.wanted.id
     found = await claims.overlapping(tx, prepared.probes())
     occupancy = Occupancy.of(found, now=tx.now)
-    best = first_free(prepared.sets, prepared.span, occupancy, but=own_id)
+    best = first_free(open_sets(prepared), prepared.span, occupancy, but=own_id)
     if best is None:
         raise taken(prepared, occupancy, but=own_id)
     return *best, occupancy

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-import orjson
-
 from holdfast.booking import create_store, model
 from holdfast.booking.decide import Created, Known, Prepared, Refused, decide, prepare
 from holdfast.booking.due import evict_expired_holds
@@ -17,6 +15,7 @@ from holdfast.booking.wanted import Wanted
 from holdfast.claim.model import Claim
 from holdfast.kernel import idempotency
 from holdfast.kernel.db import Tx, lock_key
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.place.places import Places
@@ -148,7 +147,7 @@ def _new(wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Prici
 
 def _booked(wanted: Wanted, ready: Prepared, created: Created, known: Known, done: _Set) -> Booked:
     booking = created.booking
-    body = orjson.dumps(model.as_json(booking, ready.venue, wanted.actor)).decode()
+    body = encode_text(model.as_json(booking, ready.venue, wanted.actor))
     done.steps.append(Step(booking=booking, from_status=None, action="create", actor=str(wanted.actor)))
     done.claims.extend(created.claims)
     _keep(wanted, Reply(DONE, body), known, done, venue=ready.venue, subject_id=booking.id)

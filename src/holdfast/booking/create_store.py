@@ -21,6 +21,7 @@ from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
 from holdfast.kernel import events, idempotency
 from holdfast.kernel.db import Tx, parse_locked
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
 
@@ -162,9 +163,9 @@ async def write(
         return
     await tx.execute(
         WRITE,
-        orjson.dumps(replies).decode(),
+        encode_text(replies),
         store.dump([step.booking for step in steps]),
-        orjson.dumps([claim.row() for claim in claims]).decode(),
+        encode_text([claim.row() for claim in claims]),
         store.dump_history(steps),
         store.dump_events(steps),
     )

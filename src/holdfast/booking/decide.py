@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking import rules, states
@@ -16,7 +16,7 @@ from holdfast.booking.wanted import Wanted, reference, timed
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.claim.store import Probe
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.span import Span
+from holdfast.kernel.span import Span, merged
 from holdfast.place import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
@@ -79,9 +79,12 @@ def _walk_in_start(wanted: Wanted, now: datetime) -> datetime | None:
 
 def _until_closing(venue: Venue, span: Span) -> Span:
     """A party at the door is seated until closing, when the usual time would run past it."""
+    if hours.is_open(venue, None, span.start, span.end):
+        return span
     day = hours.opening_day(venue, None, span.start)
-    closing = [each.end for each in hours.open_spans(venue, None, day) if each.holds(span.start)]
-    return Span(span.start, min([span.end, *closing]))
+    around = (hours.open_spans(venue, None, day + timedelta(days=n)) for n in (0, 1))
+    opened = merged(each for spans in around for each in spans)  # one that touches the next goes on
+    return Span(span.start, min([span.end, *(each.end for each in opened if each.holds(span.start))]))
 
 
 def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused:
@@ -103,8 +106,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
     covers = known.covers.get((venue.id, window), 0)
     if not wanted.walk_in:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
-    sets = prepared.sets if named else _open_sets(prepared)
-    found = first_free(sets, span, known.occupancy)
+    found = first_free(open_sets(prepared), span, known.occupancy)
     if found is None:
         raise taken(prepared, known.occupancy)
     resources, units = found
@@ -113,10 +115,10 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
     return Created(booking, [replace(claim, expires_at=booking.expires_at) for claim in claims])
 
 
-def _open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
+def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
     """The sets of which every resource is open then; some have hours of their own."""
     venue, span = prepared.venue, prepared.span
-    if all(resource.hours is None for resource in venue.resources.values()):
+    if prepared.wanted.resource_ids or all(resource.hours is None for resource in venue.resources.values()):
         return prepared.sets
     return [
         resources
@@ -210,7 +212,7 @@ def _booking(
         tenant_id=venue.tenant_id,
         id=wanted.id,
         venue_id=venue.id,
-        reference=reference(wanted.code, local_start.date()),
+        reference=reference(wanted.id, local_start.date()),
         status=status,
         version=1,
         start_at=span.start,

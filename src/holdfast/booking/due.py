@@ -14,6 +14,7 @@ from holdfast.booking.model import ACTIONS, Booking, Step, ended
 from holdfast.booking.states import EXPIRING, Status
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Tx
 
 EXPIRY_REASONS = {
@@ -61,7 +62,7 @@ async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str |
             booking=ended(booking, to, now=tx.now),
             from_status=booking.status,
             action=ACTIONS[to],
-            actor=str(tx.actor),
+            actor=str(SYSTEM),  # whoever is in the transaction: time did it
             reason=reason or EXPIRY_REASONS.get(booking.status),
         )
         for booking in bookings

@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from holdfast.booking import access, claiming, model, states, store
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.decide import Prepared
@@ -16,9 +14,11 @@ from holdfast.booking.model import ACTIONS, Booking, Step, moved
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Forbidden, VersionConflict
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.money import format_money
+from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 # Nobody sets these by hand: they are the assignment pipeline's.
@@ -43,17 +43,21 @@ class Move:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-async def move(tx: Tx, asked: Move, *, venue: Venue, keyed: Keyed | None = None) -> Reply:
+async def move(
+    tx: Tx, asked: Move, *, venue: Venue, places: Places | None = None, keyed: Keyed | None = None
+) -> Reply:
     """The booking's JSON after the step, written with its history, its event and its claims.
 
-    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition,
-    Forbidden, NotAvailable (when a place must be found anew).
+    Runs under the lock of `venue`, the booking's; `places` looks whether that snapshot still holds.
+    Raises NotFound, VersionConflict, InvalidTransition, Forbidden, NotAvailable (when a place must be
+    found anew).
     """
 
     async def change() -> str:
+        current = venue if places is None else await places.current(tx, venue)
         booking = await find_version(tx, asked.booking_id, asked.expected_version)
-        after = await _moved(tx, booking, asked, venue)
-        return orjson.dumps(model.as_json(after, venue, tx.actor)).decode()
+        after = await _moved(tx, booking, asked, current)
+        return encode_text(model.as_json(after, current, tx.actor))
 
     return await once(tx, keyed, change)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, JsonValue, model_validator
 
 from holdfast.booking import wanted
 from holdfast.booking.states import Status
@@ -41,7 +42,13 @@ def _storable(value: str) -> str:
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
-    encoded = orjson.dumps(value)
+    if not value:
+        return value
+    try:
+        encoded = orjson.dumps(value)
+        json.dumps(value, allow_nan=False)  # orjson would make null of what is no number
+    except (TypeError, ValueError):
+        raise ValueError("must hold finite numbers, and integers of at most 64 bits") from None
     if len(encoded) > METADATA_BYTES_MAX:
         raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON; this is {len(encoded)}")
     if b"\\u0000" in encoded:
@@ -77,7 +84,7 @@ class PreferencesBody(Body):
 
     kinds: tuple[text(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
     zones: tuple[text(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
-    attributes: dict[str, str | int | float | bool] = Field(default_factory=dict, max_length=50)
+    attributes: dict[str, str | int | FiniteFloat | bool] = Field(default_factory=dict, max_length=50)
 
     def value(self) -> wanted.Preferences:
         return wanted.Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))

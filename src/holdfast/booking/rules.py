@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from holdfast.booking.errors import (
     OffSlotStep,
@@ -15,10 +16,13 @@ from holdfast.booking.errors import (
     TooSoon,
 )
 from holdfast.kernel.span import Span
-from holdfast.place import hours
+from holdfast.place import hours, slot
+from holdfast.place.opening import Hours
 from holdfast.place.venue import Resource, Venue, capacity
 
 PACING_WINDOW = timedelta(minutes=15)
+WITHIN = timedelta(days=7)
+"""How far from the first or last instant that is allowed a start is looked for, to name it."""
 
 
 def check_time(
@@ -32,38 +36,83 @@ def check_time(
 ) -> None:
     """Whether the venue takes a booking of that span at all.
 
-    The start of a named slot is right wherever it lies on the step; a walk-in needs neither step nor notice.
+    The span of a slot is right wherever it starts; a walk-in needs neither step nor notice.
     Raises TooSoon, TooFarAhead, OutsideOpeningHours, OffSlotStep.
     """
     if not walk_in:
-        _check_notice(venue, span, now=now)
+        _check_notice(venue, resources, span, now=now)
     for resource in resources:
         if not hours.is_open(venue, resource.hours, span.start, span.end):
             raise _outside(venue, resource, span)
     if not resources and not hours.is_open(venue, None, span.start, span.end):
         raise _outside(venue, None, span)
     if not walk_in and slot_id is None:
-        _check_step(venue, resources, span)
+        _check_step(venue, resources, span, now=now)
 
 
-def _check_notice(venue: Venue, span: Span, *, now: datetime) -> None:
+def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
     policy = venue.policy
-    earliest = now + timedelta(minutes=policy.min_notice_minutes)
+    earliest, latest = _bounds(venue, now)
     if span.start < earliest:
+        earliest = _start_by(venue, resources, span, Span(earliest, earliest + WITHIN), last=False)
         raise TooSoon(
             f"This starts at {_local(span.start, venue)}, which is too soon: the earliest start is now "
             f"{_local(earliest, venue)} ({policy.min_notice_minutes} minutes' notice).",
             min_notice_minutes=policy.min_notice_minutes,
             earliest_start=_local(earliest, venue),
         )
-    latest = now + timedelta(days=policy.max_advance_days)
     if span.start > latest:
+        latest = _start_by(venue, resources, span, Span(latest - WITHIN, latest), last=True)
         raise TooFarAhead(
             f"This starts at {_local(span.start, venue)}: bookings open {policy.max_advance_days} days "
             f"ahead, so the latest start is now {_local(latest, venue)}.",
             max_advance_days=policy.max_advance_days,
             latest_start=_local(latest, venue),
         )
+
+
+def _bounds(venue: Venue, now: datetime) -> Span:
+    """The first and the last instant at which a booking that is made now can start."""
+    policy = venue.policy
+    return Span(
+        now + timedelta(minutes=policy.min_notice_minutes), now + timedelta(days=policy.max_advance_days)
+    )
+
+
+def _start_by(
+    venue: Venue, resources: Sequence[Resource], span: Span, within: Span, *, last: bool
+) -> datetime:
+    """The first, or the last, start in there that the venue's hours and step allow for a stay like `span`.
+
+    Without one: the bound itself, as a whole minute that is still allowed.
+    """
+    bound = within.end if last else within.start
+    day = hours.opening_day(venue, _own(resources), bound)
+    order = -1 if last else 1
+    for offset in range(-1, WITHIN.days + 1):
+        starts = _starts(venue, resources, day + offset * order * timedelta(days=1), span.duration)
+        for start in starts[::order]:
+            if within.start <= start <= within.end:
+                return start
+    minute = bound.replace(second=0, microsecond=0)
+    return minute if last or minute == bound else minute + timedelta(minutes=1)
+
+
+def _starts(
+    venue: Venue, resources: Sequence[Resource], day: date, duration: timedelta
+) -> Sequence[datetime]:
+    """All starts of an opening day on the step, of stays so long that all the resources are open for them."""
+    minutes = math.ceil(duration.total_seconds() / 60)
+    return [
+        start
+        for start in hours.starts_of_day(venue, _own(resources), day, duration_minutes=minutes)
+        if all(hours.is_open(venue, each.hours, start, start + duration) for each in resources)
+    ]
+
+
+def _own(resources: Sequence[Resource]) -> Hours | None:
+    """The hours whose openings the step counts from: the first resource's, None for the venue's."""
+    return resources[0].hours if resources else None
 
 
 def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpeningHours:
@@ -80,13 +129,15 @@ def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpen
     )
 
 
-def _check_step(venue: Venue, resources: Sequence[Resource], span: Span) -> None:
-    own = resources[0].hours if resources else None
+def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
+    own = _own(resources)
     if hours.aligned(venue, own, span.start):
         return
     day = hours.opening_day(venue, own, span.start)
-    minutes = int(span.duration.total_seconds() // 60)
-    starts = hours.starts_of_day(venue, own, day, duration_minutes=minutes)
+    if any(each.span == span for each in slot.slots_on(venue, day)):
+        return
+    earliest, latest = _bounds(venue, now)
+    starts = [start for start in _starts(venue, resources, day, span.duration) if earliest <= start <= latest]
     nearest = sorted(starts, key=lambda start: (abs(start - span.start), start))[:2]
     said = " or ".join(_local(start, venue) for start in sorted(nearest))
     raise OffSlotStep(

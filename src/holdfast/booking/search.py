@@ -55,8 +55,15 @@ class Outlook:
             if hours.is_open(self.venue, resource.hours, span.start, span.end)
             and self.occupancy.free_unit(resource, span) is not None
         }
-        open_sets = tuple(each for each in sets if all(resource.id in free for resource in each))
-        return Found(span, open_sets) if open_sets else None
+        found = tuple(each for each in sets if all(resource.id in free for resource in each))
+        if slot_id is None:
+            found = tuple(each for each in found if self._starts_right(each, span))
+        return Found(span, found) if found else None
+
+    def _starts_right(self, resources: Sequence[Resource], span: Span) -> bool:
+        """Whether it can also be booked by these names: with hours of their own, the step differs."""
+        own = resources[0].hours
+        return own is None or hours.aligned(self.venue, own, span.start)
 
 
 COVERS = """

@@ -14,6 +14,7 @@ from holdfast.booking.model import COLUMNS, Booking, Step
 from holdfast.booking.states import Status
 from holdfast.kernel import events
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place.store import plain_id
 
@@ -88,17 +89,17 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
 
 def dump(bookings: Sequence[Booking]) -> str:
     """Bookings as the statements take them."""
-    return orjson.dumps(bookings).decode()
+    return encode_text(bookings)
 
 
 def dump_history(steps: Sequence[Step]) -> str:
     """History rows as the statements take them."""
-    return orjson.dumps([step.history() for step in steps]).decode()
+    return encode_text([step.history() for step in steps])
 
 
 def dump_events(steps: Sequence[Step]) -> str:
     """Events as the statements take them."""
-    return orjson.dumps([step.event() for step in steps]).decode()
+    return encode_text([step.event() for step in steps])
 
 
 FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"

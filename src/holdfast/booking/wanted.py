@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from holdfast.place.venue import Resource, Venue
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
 REFERENCE_CHARS = 6
+RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ class Guest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One booking that somebody wants; its id and reference are drawn beforehand, so that deciding is pure.
+    """One booking that somebody wants; its id is drawn beforehand, so that deciding is pure. The end of
+    its reference comes from the id.
 
     `key`, `request_hash`: the idempotency key, if any, and what it was given for.
     `walk_in`: the party is at the door: seated at once, with no notice and off the slot step.
@@ -87,18 +88,20 @@ class Wanted:
     ip: str | None = None
     key: str | None = None
     request_hash: bytes = b""
-    code: str = field(default_factory=lambda: reference_code())  # defined below
 
 
-def reference_code() -> str:
-    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant."""
-    number, base = secrets.randbelow(len(REFERENCE_ALPHABET) ** REFERENCE_CHARS), len(REFERENCE_ALPHABET)
-    return "".join(REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS))
+def reference_code(id_: UUID) -> str:
+    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant.
+
+    Drawn from the random bits of a UUIDv7, so that no second source of randomness is asked.
+    """
+    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
+    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
 
 
-def reference(code: str, local_day: date) -> str:
+def reference(id_: UUID, local_day: date) -> str:
     """BR-YYYYMMDD-XXXXXX, with the day of the visit."""
-    return f"BR-{local_day:%Y%m%d}-{code}"
+    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
 
 
 def timed(
@@ -129,8 +132,13 @@ def _checked(span: Span, venue: Venue) -> Span:
         raise InvalidRequest.of(
             "end", span.end.isoformat(), f"must be after the start, {span.start.isoformat()}"
         )
-    longest = venue.policy.duration_minutes_max
-    if span.duration > timedelta(minutes=longest):
-        minutes = int(span.duration.total_seconds() // 60)
-        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
+    check_length(span.duration, venue)
     return span
+
+
+def check_length(length: timedelta, venue: Venue) -> None:
+    """Whether the venue takes bookings that long. Raises InvalidRequest."""
+    longest = venue.policy.duration_minutes_max
+    if length > timedelta(minutes=longest):
+        minutes = int(length.total_seconds() // 60)
+        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")

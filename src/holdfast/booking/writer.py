@@ -15,10 +15,12 @@ import structlog
 from holdfast.booking.create import Busy, Outcome, create
 from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.wanted import Wanted, reference_code
+from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import REQUEST_DEADLINE_S, Database, lock_key
 from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.failure import stack_of
+from holdfast.kernel.ids import new_id
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 
@@ -26,6 +28,7 @@ SET_MAX = 64
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
+TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 Waiting = tuple[Wanted, "asyncio.Future[Outcome]"]
 
@@ -75,14 +78,15 @@ class Writer:
         """What comes of it: Booked, Refused or Again. Raises Overloaded."""
         if self.waiting >= WAITING_MAX:
             raise Overloaded("Too many bookings are waiting to be written. Try again with the same key.")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((wanted, future))
         self._wake.set()
+        too_late = loop.call_later(REQUEST_DEADLINE_S, _fail, future, Overloaded(TOO_LATE))
         try:
-            async with asyncio.timeout(REQUEST_DEADLINE_S):
-                return await future
-        except TimeoutError:
-            raise Overloaded("The booking was not written in time. Try again with the same key.") from None
+            return await future
+        finally:
+            too_late.cancel()
 
     async def _run(self) -> None:
         while True:
@@ -123,8 +127,8 @@ class Writer:
             return []
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
             log.info("set_run_again", size=len(taken), error=type(error).__name__)
-        except Exception:
-            log.exception("set_failed", size=len(taken))
+        except Exception as error:
+            log.error("set_failed", size=len(taken), stack=stack_of(error))
         return None
 
     async def _create(self, wanted: Sequence[Wanted], *, try_locks: bool) -> list[Outcome]:
@@ -160,7 +164,7 @@ class Writer:
                 _answer(future, await self._alone(wanted))
             except Exception as error:
                 if not isinstance(error, HoldfastError):
-                    log.exception("booking_failed", booking_id=str(wanted.id))
+                    log.error("booking_failed", booking_id=str(wanted.id), stack=stack_of(error))
                 _fail(future, error)
 
     async def _alone(self, wanted: Wanted) -> Outcome:
@@ -173,7 +177,7 @@ class Writer:
             except asyncpg.UniqueViolationError:
                 # The reference is taken (one in millions), or the key was used at this moment elsewhere:
                 # next time the first is another, and the second is found.
-                wanted = replace(wanted, code=reference_code())
+                wanted = replace(wanted, id=new_id())
         raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
 
     async def _lost(self, wanted: Wanted) -> NotAvailable:

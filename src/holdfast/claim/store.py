@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import orjson
-
 from holdfast.claim.model import Claim
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.span import Span
 
 
@@ -33,7 +32,7 @@ TAKE = take_from("$1")
 async def take(tx: Tx, claims: Sequence[Claim]) -> None:
     """Takes all the claims or, raising ExclusionViolationError, none."""
     if claims:
-        await tx.execute(TAKE, orjson.dumps([claim.row() for claim in claims]).decode())
+        await tx.execute(TAKE, encode_text([claim.row() for claim in claims]))
 
 
 FREE = """
@@ -101,7 +100,8 @@ def from_row(row: Any) -> Claim:
 ARCHIVE = """
     WITH over AS (
         DELETE FROM claim WHERE ctid = ANY (ARRAY(
-            SELECT ctid FROM claim WHERE upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+            SELECT ctid FROM claim
+             WHERE owner_kind = 'block' AND upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         RETURNING tenant_id, resource_id, unit, during, owner_kind, owner_id
     )
     INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)

@@ -133,6 +133,7 @@ class Database:
         self,
         actor: Actor,
         verb: Callable[Concatenate[Tx, P], Awaitable[T]],
+        /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
@@ -170,7 +171,7 @@ class Call:
     deadline_s: float | None = REQUEST_DEADLINE_S
 
     async def run(
-        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         started = time.perf_counter()
         name = verb.__name__
@@ -186,7 +187,12 @@ class Call:
             TRANSACTION_SECONDS.labels(name).observe(time.perf_counter() - started)
 
     async def _attempts(
-        self, name: str, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self,
+        name: str,
+        verb: Callable[Concatenate[Tx, P], Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
@@ -198,7 +204,7 @@ class Call:
         raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
 
     async def _once(
-        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         conn = await self.db.pool.acquire(timeout=self.db.acquire_timeout_s)
         tx = Tx(conn, self.actor, self.now)

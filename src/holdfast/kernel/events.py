@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 
 SOURCE = "booking-reservation-service"
 VERSION = "1.0"
@@ -63,7 +64,7 @@ EMIT = emit_from("$1")
 async def emit(tx: Tx, events: list[Event]) -> None:
     """Writes the events into the transaction; they exist if and only if it commits."""
     if events:
-        await tx.execute(EMIT, orjson.dumps(events).decode())
+        await tx.execute(EMIT, encode_text(events))
 
 
 READ = """

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
+from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 
 JSON = "application/json"
@@ -58,7 +59,7 @@ def status_of(code: str) -> int:
 
 def answer(value: Any, *, status: int = 200, version: int | None = None) -> Response:
     """JSON, with the version as ETag. `value`: bytes are taken as JSON already made."""
-    body = value if isinstance(value, bytes) else orjson.dumps(value)
+    body = value if isinstance(value, bytes) else encode(value)
     response = Response(body, status_code=status, media_type=JSON)
     if version is not None:
         response.headers["etag"] = f'"{version}"'

@@ -14,6 +14,7 @@ import orjson
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Tx
+from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict
 
 DONE = "DONE"
@@ -157,7 +158,7 @@ async def _keep(tx: Tx, keyed: Keyed, reply: Reply) -> None:
         expires_at=tx.now + timedelta(hours=keyed.ttl_hours),
     )
     try:
-        await tx.execute(KEEP, orjson.dumps([kept]).decode())
+        await tx.execute(KEEP, encode_text([kept]))
     except asyncpg.UniqueViolationError as error:
         # Used at this very moment for something else, at another venue.
         raise IdempotencyConflict from error

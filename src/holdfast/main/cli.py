@@ -142,6 +142,39 @@ def demo_(data_dir: DataDir = None) -> None:
     typer.echo("\n".join(run(load_demo(settings))))
 
 
+@command("audit")
+def audit_(
+    data_dir: DataDir = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Check that everything that must hold does hold; the exit code is 1 when something doesn't."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.audit_command import audit_command
+
+    run(audit_command(settings, as_json=as_json))
+
+
+@command("replay")
+def replay_(
+    file: Annotated[Path, typer.Argument(help="A CSV file of hotel bookings, plain or gzip.")],
+    data_dir: DataDir = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="The picture of occupancy. [default: occupancy.svg in the data dir]")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+) -> None:
+    """Put a real booking history through the engine, on a virtual clock, and report."""
+    settings = start(data_dir=data_dir)
+    import uvloop
+
+    from holdfast.main.replay import replay_command
+
+    work = replay_command(settings, file, picture=picture, as_json=as_json)
+    run(work, loop_factory=uvloop.new_event_loop)
+
+
 # --- people and scripts -----------------------------------------------------------------------
 
 
@@ -158,6 +191,15 @@ def token_(
     from holdfast.main.tokens import mint
 
     typer.echo(mint(settings, tenant=tenant, roles=role, subject=subject, ttl=ttl))
+
+
+@command("openapi")
+def openapi_() -> None:
+    """Print the OpenAPI document of the API."""
+    settings = start()
+    from holdfast.main.openapi_command import openapi_document
+
+    typer.echo(openapi_document(settings))
 
 
 if __name__ == "__main__":

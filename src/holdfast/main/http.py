@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
+from starlette.types import ASGIApp
 
 from holdfast.booking.by_reference import ByReference
 from holdfast.booking.suggest import Suggestions
@@ -23,20 +24,28 @@ from holdfast.main.docs import serve_docs
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document
 from holdfast.main.refusals import answer_refusals
-from holdfast.main.shortcut import add_shortcuts
+from holdfast.main.shortcut import Shortcuts, shortcuts
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
 
 API = "/api/v1"
 
 
-def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> FastAPI:
+class Application(FastAPI):
+    """FastAPI, inside what surrounds every request and behind the short way to the routes asked most."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        behind = Shortcuts(super().build_middleware_stack(), shortcuts(self))
+        return Surround(behind, templates=_templates(self))
+
+
+def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> Application:
     """The application, to be served by any ASGI server; it connects when it is started.
 
     `routers`: what is mounted under /api/v1 instead of the product's own. Its `state` has `db`,
     `places`, `verifier` and `writer` while it runs.
     """
-    app = FastAPI(
+    app = Application(
         title=TITLE,
         version=version("holdfast"),
         docs_url=None,
@@ -53,8 +62,6 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
     app.include_router(metrics.router)
     serve_docs(app)
     answer_refusals(app)
-    app.add_middleware(Surround, templates=_templates(app))
-    add_shortcuts(app)
     app.openapi = document(app)
     return app
 

@@ -16,15 +16,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
+from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
 from holdfast.main.body_limit import limited
 from holdfast.main.caller import ANONYMOUS, caller
-from holdfast.main.failure import InternalError, stack_of
 from holdfast.main.metrics import Tally
 from holdfast.main.request_log import log as request_log
 from holdfast.main.trace import request_id, trace_id, traceparent
@@ -81,6 +82,8 @@ class Surround:
             await self._app(scope, receive, answer)
         except HoldfastError as refusal:
             await _refuse(scope, receive, answer, refusal)
+        except ClientDisconnect:
+            return  # Nobody is there to be answered.
         except Exception as error:
             log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
             failure = InternalError(request_id=scope["state"]["request_id"])
@@ -160,13 +163,8 @@ def _refuse_several(scope: Scope) -> None:
 async def _refuse(scope: Scope, receive: Receive, answer: _Answer, refusal: HoldfastError) -> None:
     if answer.status != STATUS_NONE:
         return  # The answer had begun. The server closes the connection, so that nobody takes it for whole.
-    response = problem(refusal, instance=instance_of(scope["state"]["request_id"]))
+    response = problem(refusal, instance=scope["path"])
     if refusal.code == "PAYLOAD_TOO_LARGE":
         # The rest of the body is not read, so the connection is of no more use.
         response.headers["connection"] = "close"
     await response(scope, receive, answer)
-
-
-def instance_of(request_id: str) -> str:
-    """The `instance` of a problem: which request it was."""
-    return f"urn:holdfast:request:{request_id}"

@@ -55,7 +55,7 @@ PROBLEM = {
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "detail": {"type": "string", "description": "What was wrong, and what would be right."},
         "code": {"type": "string", "examples": ["INVALID_REQUEST", "TABLE_NOT_AVAILABLE"]},
-        "instance": {"type": "string", "format": "uri", "description": "Which request it was."},
+        "instance": {"type": "string", "format": "uri-reference", "description": "The path that was asked."},
         "errors": {
             "type": "array",
             "description": "With INVALID_REQUEST: one entry for each thing to put right.",

@@ -10,11 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.failure import InternalError
 from holdfast.kernel.http import problem
 from holdfast.kernel.validation import invalid_request
 from holdfast.main.body_limit import PayloadTooLarge
-from holdfast.main.failure import InternalError
-from holdfast.main.middleware import instance_of
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
@@ -39,12 +38,18 @@ def answer_refusals(app: FastAPI) -> None:
         HoldfastError: _refused,
         RequestValidationError: _malformed,
         HTTPException: _by_framework,
+        Exception: _failed,
     }
     app.exception_handlers.update(handlers)
 
 
 async def _refused(request: Request, refusal: HoldfastError) -> Response:
-    return problem(refusal, instance=instance_of(request.state.request_id))
+    return problem(refusal, instance=request.url.path)
+
+
+async def _failed(request: Request, _error: Exception) -> Response:
+    # What surrounds all routes logs it: the framework raises it again once this was sent.
+    return await _refused(request, InternalError(request_id=request.state.request_id))
 
 
 async def _malformed(request: Request, error: RequestValidationError) -> Response:

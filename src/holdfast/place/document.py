@@ -129,7 +129,9 @@ class ResourceDocument(Rule):
     """False: it is kept, but not bookable."""
     hours: Hours | None = None
     """Hours of its own, in place of all of the venue's; null: the venue's."""
-    adjacent: tuple[Annotated[Adjacent, BeforeValidator(_neighbour)], ...] = Field(default=(), max_length=100)
+    adjacent: tuple[
+        Annotated[Adjacent, BeforeValidator(_neighbour, json_schema_input_type=Adjacent | Slug)], ...
+    ] = Field(default=(), max_length=100)
     """Neighbours it combines with: slugs, or objects of slug and seats_lost. One of the two may say it."""
 
     @model_validator(mode="after")

@@ -52,6 +52,12 @@ class Places:
             self._keep(venue)
         return found
 
+    async def current(self, tx: Tx, venue: Venue) -> Venue:
+        """The venue as the transaction sees it: the snapshot given, unless its rules changed since."""
+        if await store.rules_version(tx, venue) == venue.rules_version:
+            return venue
+        return (await self.reload(tx, [venue.id]))[venue.id]
+
     def forget(self, venue_id: UUID) -> None:
         """To be called after a change of the venue was committed in this process."""
         self._venues.pop(venue_id, None)

@@ -72,6 +72,14 @@ async def load_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
     return {id_: kept.snapshot() for id_, kept in (await read_venues(tx, venue_ids)).items()}
 
 
+RULES_VERSION = "SELECT rules_version FROM venue WHERE tenant_id = $1 AND id = $2"
+
+
+async def rules_version(tx: Tx, venue: Venue) -> int | None:
+    """The version that the venue's rules are at by now."""
+    return await tx.fetchval(RULES_VERSION, venue.tenant_id, venue.id)
+
+
 FIND_VENUE = "SELECT id FROM venue WHERE tenant_id = $1 AND slug = $2"
 
 

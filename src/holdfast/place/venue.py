@@ -109,6 +109,19 @@ def combinations(
     At most `combination_resources_max` of the policy in a set, and at most `SETS_EXAMINED_MAX` sets
     of two or more examined: of a very large plan not every set is found.
     """
+    for level in _levels(venue, resource_ids_allowed):
+        yield from _fitting(venue, level, party_size)
+
+
+def capacities(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[Capacity]:
+    """How many guests each set takes that `combinations` would look at."""
+    for level in _levels(venue, resource_ids_allowed):
+        for members in level:
+            yield capacity(venue, members)
+
+
+def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list[tuple[UUID, ...]]]:
+    """The connected sets of active resources: first of one, then of two, ..."""
     allowed = {each for each in resource_ids_allowed if venue.resources[each].active}
     level = [(each,) for each in sorted(allowed, key=lambda each: venue.resources[each].order)]
     left = SETS_EXAMINED_MAX
@@ -116,7 +129,7 @@ def combinations(
         if size > 1:
             level = _grown(venue, level, allowed, sets_max=left)
             left -= len(level)
-        yield from _fitting(venue, level, party_size)
+        yield level
 
 
 def _grown(

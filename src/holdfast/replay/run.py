@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -39,50 +39,55 @@ _STATUS: Final[dict[ActionKind, Status]] = {
 }
 
 
+Watch = Callable[[int], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Replayed:
     """What the engine made of a history.
 
     `booking_ids`: of what was accepted, by line. `refused`: the code by line, in the order in which they
-    were refused; what happened to those later in the file did not happen here. `seconds`: from the first
-    booking to the last check-out. `operations`: bookings asked for and steps taken.
+    were refused; what happened to those later in the file did not happen here. `seconds`: all actions
+    together, without the hotels' setting up and without `watch`. `operations`: bookings asked for, and
+    steps taken.
     """
 
-    hotels: dict[str, OpenHotel]
+    hotels: dict[str, OpenHotel] = field(default_factory=dict)
     booking_ids: dict[int, UUID] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
     operations: int = 0
 
 
-async def replay(
-    db: Database, plan: Plan, *, run_id: str, watch: Callable[[int], None] = lambda done: None
-) -> Replayed:
+async def replay(db: Database, plan: Plan, *, run_id: str, watch: Watch) -> Replayed:
     """The outcome of each stay of the plan, now in the database in tenants of their own.
 
     1. The hotels are set up at the instant of the first action.
     2. Actions of one instant and kind are done together, those of different hotels at the same time:
        bookings in sets, as the API makes them, steps one after the other in one transaction.
-    3. The clock goes to the next instant only when all is committed.
+    3. The clock goes to the next instant only when all is committed, and `watch` has returned: it is
+       told how many actions of the plan have been done or, of refused stays, skipped since the last time.
 
-    `watch` is called with the number of actions of the plan that were done or skipped since the last
-    call. `run_id`: see `open_hotels`. Safe beside a worker and an API on the same database. Raises
-    whatever a step is refused with: that is a fault of the engine, or somebody's hand in these bookings.
+    `run_id`: see `open_hotels`. Safe beside a worker and an API on the same database. Raises whatever a
+    step is refused with: that is a fault of the engine, or somebody's hand in these bookings.
     """
     if not plan.actions:
-        return Replayed({})
+        return Replayed()
     hotels = await open_hotels(db, plan, run_id=run_id, at=plan.actions[0].at)
     replaying = _Replaying(db, hotels)
-    started = time.perf_counter()
+    seconds = 0.0
     for (at, kind), actions in groupby(plan.actions, key=lambda action: (action.at, action.kind)):
-        together = list(actions)
-        await replaying.do(at, kind, [action.stay for action in together])
-        watch(len(together))
+        stays = [action.stay for action in actions]
+        started = time.perf_counter()
+        await replaying.do(at, kind, stays)
+        seconds += time.perf_counter() - started
+        await watch(len(stays))
+    in_order = [action.stay.line for action in plan.actions if action.kind == "create"]
     return Replayed(
         hotels,
-        replaying.booking_ids,
-        replaying.refused,
-        seconds=time.perf_counter() - started,
+        booking_ids=replaying.booking_ids,
+        refused={line: replaying.refused[line] for line in in_order if line in replaying.refused},
+        seconds=seconds,
         operations=replaying.operations,
     )
 
@@ -101,7 +106,7 @@ class _Replaying:
         self.operations = 0
 
     async def do(self, at: datetime, kind: ActionKind, stays: Sequence[Stay]) -> None:
-        """All of one instant and kind, in order within each hotel."""
+        """All of one instant and kind, in order within each hotel, but what became of refused stays."""
         by_hotel: dict[str, list[Stay]] = {}
         for stay in stays:
             if stay.line not in self.refused:
@@ -136,7 +141,7 @@ class _Replaying:
             Move(booking_id=self.booking_ids[stay.line], to=to, expected_version=self._versions[stay.line])
             for stay in stays
         ]
-        await self._call(at, hotel).run(_move_all, asked, venue=hotel.venue)
+        await self._call(at, hotel).run(move_set, asked, venue=hotel.venue)
         for stay in stays:
             self._versions[stay.line] += 1
 
@@ -151,7 +156,8 @@ class _Replaying:
         )
 
 
-async def _move_all(tx: Tx, asked: Iterable[Move], *, venue: Venue) -> None:
+async def move_set(tx: Tx, asked: Iterable[Move], *, venue: Venue) -> None:
+    """All these steps, or raising what one of them is refused with, none."""
     for each in asked:
         await move(tx, each, venue=venue)
 

@@ -20,7 +20,7 @@ from holdfast.booking.requests import (
     YEAR_MIN,
     CheckAvailability,
 )
-from holdfast.booking.routes.parts import venue_for
+from holdfast.booking.routes.parts import places_of, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
 from holdfast.booking.suggest import slot_json
 from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
@@ -45,11 +45,17 @@ async def post_check(request: Request) -> Response:
     """Is that span free for the party? On which resources, at what price; else what is in the way and what
     is free instead."""
     asked = parse(await request.body(), CheckAvailability)
-    venue = await venue_for(request, asked.venue_id)
+    venue = await _venue(request, asked.venue_id)
     found = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
         availability.check, _prepared(request, asked, venue), pricing=request.app.state.pricing
     )
     return answer(found)
+
+
+async def _venue(request: Request, venue_id: UUID) -> Venue:
+    """The venue as it is by now, or was a moment ago: nothing here would notice that it is older."""
+    venue = await venue_for(request, venue_id)
+    return await places_of(request).venue(venue.id)
 
 
 def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:
@@ -80,7 +86,7 @@ async def get_day(
 ) -> Response:
     """All starts of an opening day that are free for the party."""
     _check_year("date", date)
-    venue = await venue_for(request, venue_id)
+    venue = await _venue(request, venue_id)
     starts = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
         availability.day_view, venue, day=date, party_size=party_size, duration_minutes=duration_minutes
     )
@@ -102,7 +108,7 @@ async def get_month(
     """The days of a month on which the party finds any free start."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     _check_year("month", first)
-    venue = await venue_for(request, venue_id)
+    venue = await _venue(request, venue_id)
     days = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
         availability.month_view,
         venue,

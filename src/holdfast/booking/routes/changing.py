@@ -16,6 +16,7 @@ from holdfast.booking.routes.parts import (
     find_booking,
     keyed,
     locked_call,
+    places_of,
     show_reply,
     with_suggestions,
 )
@@ -67,7 +68,12 @@ async def _change(request: Request, wanted: Change, *, venue: Venue, key: Keyed 
     async with request.app.state.turns.of(venue.id):
         try:
             return await locked_call(request, venue).run(
-                change, wanted, venue=venue, pricing=request.app.state.pricing, keyed=key
+                change,
+                wanted,
+                venue=venue,
+                places=places_of(request),
+                pricing=request.app.state.pricing,
+                keyed=key,
             )
         except NotAvailable as error:
             refused = error
@@ -128,6 +134,13 @@ async def _move(
     request: Request, step: Move, *, booking: Booking, venue: Venue, key: Keyed | None = None
 ) -> Reply:
     async with request.app.state.turns.of(venue.id):
-        reply = await locked_call(request, venue).run(move, step, venue=venue, keyed=key)
-    request.app.state.by_reference.forget(booking)
-    return reply
+        try:
+            reply = await locked_call(request, venue).run(
+                move, step, venue=venue, places=places_of(request), keyed=key
+            )
+        except NotAvailable as error:
+            refused = error
+        else:
+            request.app.state.by_reference.forget(booking)
+            return reply
+    raise await with_suggestions(request, refused)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_address
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -19,7 +21,7 @@ from holdfast.booking.routes.parts import (
     with_suggestions,
 )
 from holdfast.booking.shown import BOOKING
-from holdfast.booking.wanted import Guest, Wanted, When
+from holdfast.booking.wanted import Guest, Wanted
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden
@@ -36,9 +38,11 @@ async def post_booking(request: Request) -> Response:
     raw = await request.body()
     asked = parse(raw, CreateBooking)
     venue = await venue_for(request, asked.venue_id)
-    wanted = _wanted(request, asked, venue, raw)
-    wanted = replace(
-        wanted,
+    wanted = _wanted(
+        request,
+        asked,
+        venue,
+        raw,
         when=asked.when(),
         hold=asked.hold,
         source=asked.source,
@@ -54,12 +58,12 @@ async def post_walk_in(request: Request) -> Response:
     asked = parse(raw, WalkIn)
     venue = await venue_for(request, asked.venue_id)
     require_staff(request.state.actor, venue)
-    wanted = _wanted(request, asked, venue, raw)
-    wanted = replace(wanted, when=asked.when(), walk_in=True, source="walk_in")
+    wanted = _wanted(request, asked, venue, raw, when=asked.when(), walk_in=True, source="walk_in")
     return await _submit(request, wanted)
 
 
-def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes) -> Wanted:
+def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes, **own: Any) -> Wanted:
+    """What both bodies say; `own`: what only one of them does."""
     actor: Actor = request.state.actor
     if asked.internal_notes is not None and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
@@ -69,7 +73,6 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=actor,
-        when=When(),
         party_size=asked.party_size,
         resource_ids=asked.resource_ids or (),
         preferences=asked.preferred(),
@@ -78,20 +81,31 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
         internal_notes=asked.internal_notes,
         metadata=asked.metadata,
         key=key,
-        request_hash=b"" if key is None else hash_of(actor, raw, about=request.url.path),
+        request_hash=b"" if key is None else hash_of(actor, raw, about=request.scope["path"]),
+        **own,
     )
+
+
+def address_of(request: Request) -> str | None:
+    """The caller's address as the database can hold it; None for a caller without one."""
+    try:
+        return str(ip_address((request.state.client_ip or "").partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def guest_of(actor: Actor, guest: Guest) -> Guest:
     """For whom it is: a guest books for themselves, staff for anybody, and whoever is not signed in for
     nobody known. Raises Forbidden."""
-    if actor.kind == "guest":
-        if guest.id not in (None, actor.id):
-            raise Forbidden("Guests book for themselves: leave guest_id out.")
-        return replace(guest, id=actor.id)
-    if actor.kind == "anonymous" and guest.id is not None:
-        raise Forbidden("To book as a known guest, sign in as that guest; or leave guest_id out.")
-    return guest
+    if actor.is_staff:
+        return guest
+    if actor.kind == "anonymous":
+        if guest.id is not None:
+            raise Forbidden("To book as a known guest, sign in as that guest; or leave guest_id out.")
+        return guest
+    if guest.id not in (None, actor.id):
+        raise Forbidden("Guests book for themselves: leave guest_id out.")
+    return replace(guest, id=actor.id)
 
 
 async def _submit(request: Request, wanted: Wanted) -> Response:

@@ -11,6 +11,7 @@ from fastapi import Request, Response
 from holdfast.booking import access, store
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking, as_json
+from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database, lock_key
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound
@@ -34,7 +35,7 @@ async def venue_for(request: Request, venue_id: UUID) -> Venue:
     actor: Actor = request.state.actor
     places = places_of(request)
     venue = places.at_hand(venue_id) or await places.venue(venue_id)
-    if actor.kind != "anonymous" and actor.tenant_ids is not None and venue.tenant_id not in actor.tenant_ids:
+    if actor.kind != "anonymous" and not can_touch_venue(actor, venue.tenant_id, venue.id):
         raise NotFound(f"There is no venue {venue_id}.")
     return venue
 

@@ -27,7 +27,8 @@ HISTORY_FIELDS = ("from_status", "to_status", "actor", "action", "reason", "crea
 Reference = Annotated[str, Path(pattern=r"^BR-[0-9]{8}-[0-9A-Z]{6}$", description="BR-YYYYMMDD-XXXXXX")]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="Ends after this instant.")]
 To = Annotated[AwareDatetime | None, Query(description="Starts before this instant.")]
-GuestId = Annotated[str, Path(min_length=1, max_length=128)]
+GuestId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\u0000]+$")]
+VERSION_MAX = 2**31 - 1
 
 
 @router.get("/bookings/reference/{reference}", responses={200: BOOKING})
@@ -126,11 +127,13 @@ def _version_after(cursor: str | None) -> int:
     if cursor is None:
         return 0
     try:
-        return int(
-            base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4)).decode("ascii")
-        )
-    except ValueError as error:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before") from error
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        version = base64.urlsafe_b64decode(padded).decode("ascii")
+    except ValueError:
+        version = ""
+    if not version.isdigit() or int(version) > VERSION_MAX:
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before")
+    return int(version)
 
 
 def _filter(from_: Any, to: Any, status: Status | None, resource_id: UUID | None) -> Filter:

@@ -77,6 +77,8 @@ CREATE TABLE resource (
 
 CREATE UNIQUE INDEX resource_slug_is_unique ON resource (tenant_id, venue_id, slug) WHERE removed_at IS NULL;
 
+CREATE UNIQUE INDEX resource_id_is_unique ON resource (id);
+
 CREATE TABLE resource_join (
     tenant_id  uuid    NOT NULL,
     venue_id   uuid    NOT NULL,

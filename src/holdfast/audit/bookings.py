@@ -1,0 +1,138 @@
+"""Bookings themselves: each is something that the rest of the system can believe."""
+
+from __future__ import annotations
+
+from holdfast.audit.check import Check
+from holdfast.booking.states import EXPIRING, TRANSITIONS
+from holdfast.booking.wanted import REFERENCE_ALPHABET, REFERENCE_CHARS
+from holdfast.kernel.money import CURRENCIES
+
+POSSIBLE = """
+    SELECT tenant_id, id AS booking_id, status, version, start_at, end_at, party_size
+      FROM booking
+     WHERE status <> ALL ($1::text[]) OR version < 1 OR start_at >= end_at OR party_size < 1
+"""
+
+VENUE = """
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.venue_id, venue.tenant_id AS venue_tenant_id
+      FROM booking
+      LEFT JOIN tenant ON tenant.id = booking.tenant_id
+      LEFT JOIN venue ON venue.id = booking.venue_id
+     WHERE tenant.id IS NULL OR venue.tenant_id IS DISTINCT FROM booking.tenant_id
+"""
+
+RESOURCES = """
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.venue_id, named.resource_id,
+           resource.venue_id AS resource_venue_id, resource.tenant_id AS resource_tenant_id
+      FROM booking
+     CROSS JOIN unnest(booking.resource_ids) AS named (resource_id)
+      LEFT JOIN resource ON resource.id = named.resource_id
+     WHERE resource.venue_id IS DISTINCT FROM booking.venue_id
+        OR resource.tenant_id IS DISTINCT FROM booking.tenant_id
+        OR cardinality(array_positions(booking.resource_ids, named.resource_id)) > 1
+"""
+
+PRICE = """
+    SELECT tenant_id, id AS booking_id, base_minor, tax_minor, discount_minor, total_minor, currency
+      FROM booking
+     WHERE total_minor <> base_minor + tax_minor - discount_minor
+        OR least(base_minor, tax_minor, discount_minor, total_minor) < 0
+        OR currency <> ALL ($1::text[])
+"""
+
+# The grace may have changed since; a policy allows a week at most.
+DUE = """
+    SELECT tenant_id, id AS booking_id, status, start_at, end_at, expires_at, due_at
+      FROM booking
+     WHERE NOT coalesce(CASE
+           WHEN status = ANY ($1::text[]) THEN due_at = expires_at
+           WHEN expires_at IS NOT NULL THEN false
+           WHEN status IN ('RESERVED', 'CONFIRMED')
+               THEN due_at IS NULL OR due_at BETWEEN start_at AND start_at + interval '7 days'
+           WHEN status = 'CHECKED_IN' THEN due_at IS NULL OR due_at = end_at
+           ELSE due_at IS NULL
+           END, false)
+"""
+
+WALL_TIME = """
+    SELECT tenant_id, id AS booking_id, start_at, local_start, end_at, local_end, timezone
+      FROM booking
+     WHERE local_start <> start_at AT TIME ZONE timezone OR local_end <> end_at AT TIME ZONE timezone
+"""
+
+STAMPS = """
+    SELECT tenant_id, id AS booking_id, status, confirmed_at, checked_in_at, completed_at, cancelled_at,
+           cancelled_by
+      FROM booking
+     WHERE status = 'CONFIRMED' AND confirmed_at IS NULL
+        OR status = 'CHECKED_IN' AND checked_in_at IS NULL
+        OR (status = 'COMPLETED') <> (completed_at IS NOT NULL)
+        OR (status = 'CANCELLED') <> (cancelled_at IS NOT NULL)
+        OR (status = 'CANCELLED') <> (cancelled_by IS NOT NULL)
+"""
+
+ADDRESSES = """
+    SELECT tenant_id, id AS booking_id, status
+      FROM booking
+     WHERE hold_ip IS NOT NULL AND status <> 'HELD'
+"""
+
+REFERENCE = (
+    rf"^BR-[0-9]{{4}}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])-[{REFERENCE_ALPHABET}]{{{REFERENCE_CHARS}}}$"
+)
+WELL_FORMED = """
+    SELECT tenant_id, id AS booking_id, reference
+      FROM booking
+     WHERE reference !~ $1::text
+"""
+
+UNIQUE = """
+    SELECT tenant_id, reference, array_agg(id) AS booking_ids
+      FROM booking
+     GROUP BY tenant_id, reference
+    HAVING count(*) > 1
+"""
+
+BOOKINGS = (
+    Check(
+        "bookings_are_possible",
+        "Every booking has a known status, a version, some time and some guests.",
+        POSSIBLE,
+        (sorted(TRANSITIONS),),
+    ),
+    Check("bookings_are_at_a_venue_of_their_tenant", "A booking's venue belongs to its tenant.", VENUE),
+    Check(
+        "bookings_are_on_resources_of_their_venue",
+        "A booking's resources belong to its venue and tenant, and each is named once.",
+        RESOURCES,
+    ),
+    Check(
+        "prices_add_up",
+        "Total is base plus tax less discount, none is negative, and the currency exists.",
+        PRICE,
+        (sorted(CURRENCIES),),
+    ),
+    Check(
+        "bookings_are_due_when_their_status_says",
+        "What expires has an expiry, nothing else has; ticks look at each booking when its status calls for it.",
+        DUE,
+        (sorted(EXPIRING),),
+    ),
+    Check(
+        "wall_times_agree_with_instants",
+        "The wall time of a booking is its instant in its time zone.",
+        WALL_TIME,
+    ),
+    Check(
+        "stamps_fit_the_status",
+        "Confirmed, checked in, completed and cancelled bookings say since when, and the last also by whom.",
+        STAMPS,
+    ),
+    Check(
+        "addresses_are_kept_of_holds_alone",
+        "The network address of whoever holds is forgotten when it is a hold no more.",
+        ADDRESSES,
+    ),
+    Check("references_are_well_formed", "References read BR-YYYYMMDD-XXXXXX.", WELL_FORMED, (REFERENCE,)),
+    Check("references_are_unique", "No two bookings of a tenant have the same reference.", UNIQUE),
+)

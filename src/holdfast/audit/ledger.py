@@ -1,0 +1,167 @@
+"""The ledger: what is occupied, and by whom.
+
+Nothing here asks what time it is, save where it says so: what holds does so at every instant, and a database
+that was filled under a virtual clock can be audited too. Hence a hold past its time counts until it
+is swept: its claims go with its status, in one transaction. Claims of blocks are only checked for what holds
+for every claim.
+"""
+
+from __future__ import annotations
+
+from holdfast.audit.check import Check
+from holdfast.booking.states import OCCUPYING
+
+OCCUPYING_STATUSES = sorted(OCCUPYING)
+BUFFER_MAX = "interval '1 day'"  # A policy allows no longer one.
+
+# One row for each heap of claims that lie over one another. The running maximum sees a short claim inside a
+# long one, even with others between them; counting the starts of heaps needs no join of claims with claims.
+OVERLAPS = """
+    WITH sorted AS (
+        SELECT tenant_id, resource_id, unit, during, owner_id,
+               lower(during) < max(upper(during)) OVER (
+                   PARTITION BY tenant_id, resource_id, unit ORDER BY lower(during), upper(during)
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS is_over_another
+          FROM claim
+         WHERE NOT isempty(during)
+    ), heaped AS (
+        SELECT *, count(*) FILTER (WHERE is_over_another IS NOT TRUE) OVER (
+                   PARTITION BY tenant_id, resource_id, unit ORDER BY lower(during), upper(during)
+                   ROWS UNBOUNDED PRECEDING) AS heap
+          FROM sorted
+    )
+    SELECT tenant_id, resource_id, unit, min(lower(during)) AS start_at, max(upper(during)) AS end_at,
+           count(*) AS claims, (array_agg(owner_id))[1:10] AS owner_ids
+      FROM heaped
+     GROUP BY tenant_id, resource_id, unit, heap
+    HAVING count(*) > 1
+"""
+
+SPANS = """
+    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id
+      FROM claim
+     WHERE isempty(during) OR lower_inf(during) OR upper_inf(during)
+        OR NOT lower_inc(during) OR upper_inc(during)
+"""
+
+# A resource may be made smaller, or removed, as soon as nobody holds that part any more: then what is past,
+# or expired, may still speak of it. One that was never changed gives no such excuse.
+UNITS = """
+    SELECT claim.tenant_id, claim.resource_id, claim.unit, claim.during, claim.owner_kind, claim.owner_id,
+           resource.units, resource.removed_at
+      FROM claim
+      LEFT JOIN resource ON resource.tenant_id = claim.tenant_id AND resource.id = claim.resource_id
+     WHERE resource.id IS NULL
+        OR claim.unit < 1
+        OR (claim.unit > resource.units OR resource.removed_at IS NOT NULL)
+           AND (resource.version = 1
+                OR upper(claim.during) > now() AND (claim.expires_at IS NULL OR claim.expires_at > now()))
+"""
+
+OWNERLESS = """
+    SELECT claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during
+      FROM claim
+      LEFT JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+     WHERE claim.owner_kind = 'booking' AND booking.id IS NULL
+"""
+
+ENDED = """
+    SELECT claim.tenant_id, claim.owner_id AS booking_id, booking.status, claim.resource_id, claim.unit,
+           claim.during
+      FROM claim
+      JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+     WHERE claim.owner_kind = 'booking' AND booking.status <> ALL ($1::text[])
+"""
+
+# `place` keeps a resource that is named twice from being counted twice: another check tells of that.
+MISSING = """
+    WITH held AS (
+        SELECT tenant_id, owner_id, resource_id, during, false AS archived
+          FROM claim WHERE owner_kind = 'booking'
+         UNION ALL
+        SELECT tenant_id, owner_id, resource_id, during, true
+          FROM claim_archive WHERE owner_kind = 'booking'
+    ), wanted AS (
+        SELECT booking.tenant_id, booking.id, booking.status, booking.start_at, booking.end_at,
+               named.resource_id, named.place
+          FROM booking, unnest(booking.resource_ids) WITH ORDINALITY AS named (resource_id, place)
+         WHERE booking.status = ANY ($1::text[])
+    ), counted AS (
+        SELECT wanted.tenant_id, wanted.id AS booking_id, wanted.status, wanted.resource_id,
+               wanted.start_at, wanted.end_at,
+               count(*) FILTER (WHERE NOT held.archived) AS claims,
+               count(*) FILTER (WHERE NOT held.archived AND lower(held.during) <= wanted.start_at
+                                  AND upper(held.during) >= wanted.end_at) AS claims_of_all_of_it,
+               count(*) FILTER (WHERE held.archived AND lower(held.during) <= wanted.start_at
+                                  AND upper(held.during) >= wanted.end_at) AS archived_claims_of_all_of_it
+          FROM wanted
+          LEFT JOIN held ON held.tenant_id = wanted.tenant_id AND held.owner_id = wanted.id
+                        AND held.resource_id = wanted.resource_id
+         GROUP BY wanted.tenant_id, wanted.id, wanted.status, wanted.resource_id, wanted.place,
+                  wanted.start_at, wanted.end_at
+    )
+    SELECT * FROM counted
+     WHERE NOT (claims = 1 AND claims_of_all_of_it = 1 OR claims = 0 AND archived_claims_of_all_of_it > 0)
+"""
+
+FOREIGN = f"""
+    SELECT claim.tenant_id, claim.owner_id AS booking_id, claim.resource_id, claim.unit, claim.during,
+           booking.start_at, booking.end_at, booking.resource_ids
+      FROM claim
+      JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+     WHERE claim.owner_kind = 'booking' AND booking.status = ANY ($1::text[])
+       AND (claim.resource_id <> ALL (booking.resource_ids)
+            OR lower(claim.during) < booking.start_at - {BUFFER_MAX}
+            OR upper(claim.during) > booking.end_at + {BUFFER_MAX})
+"""
+
+EXPIRY = """
+    SELECT claim.tenant_id, claim.owner_id AS booking_id, booking.status, claim.resource_id,
+           claim.expires_at AS claim_expires_at, booking.expires_at AS booking_expires_at
+      FROM claim
+      JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+     WHERE claim.owner_kind = 'booking' AND booking.status = ANY ($1::text[])
+       AND claim.expires_at IS DISTINCT FROM booking.expires_at
+"""
+
+ARCHIVED_EARLY = """
+    SELECT tenant_id, owner_kind, owner_id, resource_id, unit, during, archived_at
+      FROM claim_archive
+     WHERE isempty(during) OR upper_inf(during) OR upper(during) > archived_at
+"""
+
+LEDGER = (
+    Check("claims_never_overlap", "No unit of a resource is occupied twice at any time.", OVERLAPS),
+    Check("claims_are_bounded_spans", "Every claim is a bounded, half-open span of time.", SPANS),
+    Check("claims_are_on_units_that_exist", "Every claim is on a unit that its resource has.", UNITS),
+    Check("claims_have_an_owner", "Every claim of a booking has that booking.", OWNERLESS),
+    Check(
+        "bookings_that_ended_hold_nothing",
+        "No booking claims anything in a status that doesn't occupy.",
+        ENDED,
+        (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "bookings_hold_what_was_booked",
+        "Every booking that occupies has exactly one claim on each of its resources, for all of its time.",
+        MISSING,
+        (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "bookings_hold_nothing_else",
+        "No booking claims another resource than its own, or other time than its own and a buffer.",
+        FOREIGN,
+        (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "claims_expire_with_their_booking",
+        "A claim stands for exactly as long as the booking it belongs to.",
+        EXPIRY,
+        (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "archived_claims_were_over",
+        "No claim left the ledger before its time was over.",
+        ARCHIVED_EARLY,
+    ),
+)

@@ -1,0 +1,111 @@
+"""What was promised: each acknowledged booking is there, and each idempotency key has one result."""
+
+from __future__ import annotations
+
+import json
+
+from holdfast.audit.check import Check
+from holdfast.audit.trail import TYPES
+from holdfast.kernel.idempotency import DONE
+from holdfast.kernel.money import CURRENCIES, minor_units
+
+DECIMALS = json.dumps({currency: minor_units(currency) for currency in sorted(CURRENCIES)})
+
+# Ids in bodies are compared as text: what isn't one must not end the statement.
+LOST = """
+    SELECT DISTINCT known.tenant_id, known.booking_id, known.known_from
+      FROM (SELECT tenant_id, booking_id::text AS booking_id, 'history' AS known_from
+              FROM booking_history
+             UNION ALL
+            SELECT tenant_id, subject_id::text, 'event'
+              FROM event WHERE event_type = ANY ($1::text[])
+             UNION ALL
+            SELECT tenant_id, coalesce(body::jsonb ->> 'id', 'none'), 'reply to ' || operation || ' ' || key
+              FROM idempotency WHERE code = $2::text) AS known
+      LEFT JOIN booking ON booking.tenant_id = known.tenant_id AND booking.id::text = known.booking_id
+     WHERE booking.id IS NULL
+"""
+
+UNKEPT = """
+    WITH reply AS MATERIALIZED (
+        SELECT tenant_id, operation, key, body::jsonb AS body FROM idempotency WHERE code = $1::text
+    )
+    SELECT reply.tenant_id, reply.operation, reply.key, booking.id AS booking_id,
+           reply.body ->> 'version' AS version, reply.body ->> 'status' AS status
+      FROM reply
+      JOIN booking ON booking.tenant_id = reply.tenant_id AND booking.id::text = reply.body ->> 'id'
+      LEFT JOIN booking_history AS step ON step.tenant_id = booking.tenant_id
+                                       AND step.booking_id = booking.id
+                                       AND step.version::text = reply.body ->> 'version'
+     WHERE step.to_status IS DISTINCT FROM reply.body ->> 'status'
+"""
+
+# A booking may have changed since: its first event still has the price that was answered.
+CREATED = """
+    WITH reply AS MATERIALIZED (
+        SELECT tenant_id, key, subject_id, body::jsonb AS body
+          FROM idempotency WHERE operation = 'create' AND code = $1::text
+    )
+    SELECT reply.tenant_id, reply.key, reply.subject_id, reply.body ->> 'id' AS body_id,
+           reply.body ->> 'booking_reference' AS body_reference, booking.reference,
+           reply.body ->> 'total_price' AS body_total_price, event.payload ->> 'total_minor' AS total_minor
+      FROM reply
+      JOIN booking ON booking.tenant_id = reply.tenant_id AND booking.id::text = reply.body ->> 'id'
+      LEFT JOIN event ON event.tenant_id = booking.tenant_id AND event.subject_id = booking.id
+                     AND event.event_type = 'booking.created'
+     WHERE reply.subject_id IS DISTINCT FROM booking.id
+        OR booking.idempotency_key IS DISTINCT FROM reply.key
+        OR reply.body ->> 'booking_reference' IS DISTINCT FROM booking.reference
+        OR reply.body ->> 'venue_id' IS DISTINCT FROM booking.venue_id::text
+        OR reply.body ->> 'version' IS DISTINCT FROM '1'
+        OR event.id IS NOT NULL
+           AND ((reply.body ->> 'total_price')::numeric
+                    * power(10::numeric, ($2::text::jsonb ->> (reply.body ->> 'currency'))::integer)
+                    IS DISTINCT FROM (event.payload ->> 'total_minor')::numeric
+                OR reply.body ->> 'currency' IS DISTINCT FROM event.payload ->> 'currency')
+"""
+
+SEVERAL_REPLIES = """
+    SELECT tenant_id, operation, key, count(*) AS replies
+      FROM idempotency
+     GROUP BY tenant_id, operation, key
+    HAVING count(*) > 1
+"""
+
+# While a reply is kept, a key that comes again gets it; afterwards it may be used for another booking.
+SEVERAL_BOOKINGS = """
+    SELECT reply.tenant_id, reply.key, reply.code, reply.subject_id AS answered_booking_id,
+           booking.id AS booking_id, booking.created_at
+      FROM idempotency AS reply
+      JOIN booking ON booking.tenant_id = reply.tenant_id AND booking.idempotency_key = reply.key
+     WHERE reply.operation = 'create'
+       AND booking.created_at >= reply.created_at AND booking.created_at < reply.expires_at
+       AND booking.id::text IS DISTINCT FROM reply.body::jsonb ->> 'id'
+"""
+
+REPLIES = (
+    Check(
+        "acknowledged_bookings_exist",
+        "Every booking that a history, an event or a kept reply tells of is there.",
+        LOST,
+        (TYPES, DONE),
+    ),
+    Check(
+        "acknowledged_changes_are_kept",
+        "The version and status in every kept reply are in the history of the booking.",
+        UNKEPT,
+        (DONE,),
+    ),
+    Check(
+        "replies_tell_of_their_booking",
+        "The kept reply to a creation has the booking's id, reference, venue, key and first price.",
+        CREATED,
+        (DONE, DECIMALS),
+    ),
+    Check("keys_have_one_reply", "No idempotency key of an operation has two kept replies.", SEVERAL_REPLIES),
+    Check(
+        "keys_have_one_booking",
+        "While the reply to an idempotency key is kept, the key makes no other booking.",
+        SEVERAL_BOOKINGS,
+    ),
+)

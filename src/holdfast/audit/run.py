@@ -1,0 +1,143 @@
+"""Auditing a database: every check, on one snapshot."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from holdfast.audit.check import Check
+from holdfast.audit.checks import CHECKS
+from holdfast.kernel.db import UNREACHABLE, Database
+from holdfast.kernel.errors import Overloaded
+
+SHOWN_MAX = 100
+"""Violations of one check that a report lists; it counts them all."""
+STATEMENT_TIMEOUT_S = 3600
+WORK_MEM_MB = 64
+"""Memory for each sort or hash of the one connection that audits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one check found: `count` rows that violate it, the first SHOWN_MAX of them as JSON values."""
+
+    check: Check
+    count: int
+    violations: tuple[dict[str, Any], ...]
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        return self.count == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What all checks found, in the order of CHECKS."""
+
+    results: tuple[Result, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(each.ok for each in self.results)
+
+    @property
+    def failed(self) -> tuple[Result, ...]:
+        return tuple(each for each in self.results if not each.ok)
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"ok", "checks": [{"name", "ok", "violations", "count"}]}`."""
+        checks = [
+            {
+                "name": each.check.name,
+                "ok": each.ok,
+                "violations": list(each.violations),
+                "count": each.count,
+            }
+            for each in self.results
+        ]
+        return {"ok": self.ok, "checks": checks}
+
+
+def _nothing(_name: str) -> None:
+    return None
+
+
+async def audit(
+    db: Database, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = _nothing
+) -> Report:
+    """What the checks find in all tenants' rows, as they were at one instant.
+
+    All run in one read-only transaction with one snapshot (REPEATABLE READ), so that the report is true
+    of a database that is written to meanwhile; they lock nothing and hold no one up. `starts` is told the
+    name of each check before it runs. Raises `Overloaded` when the database is gone or has no
+    connection left.
+    """
+    with _reachable():
+        async with (
+            db.pool.acquire(timeout=db.acquire_timeout_s) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            await _prepare(connection)
+            results: list[Result] = []
+            for check in checks:
+                starts(check.name)
+                results.append(await _result(connection, check))
+    return Report(tuple(results))
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except (TimeoutError, *UNREACHABLE) as error:
+        raise Overloaded(f"The database can't be audited now: {type(error).__name__}.") from error
+
+
+# Whoever may see all rows anyhow does so without the policies: they hide the rows of a tenant that does not
+# exist, and compare every row with every tenant. Others see the rows of all tenants there are.
+PREPARE = f"""
+    SELECT set_config('holdfast.tenants', '*', true),
+           set_config('statement_timeout', '{STATEMENT_TIMEOUT_S}s', true),
+           set_config('idle_in_transaction_session_timeout', '60s', true),
+           set_config('work_mem', '{WORK_MEM_MB}MB', true),
+           (SELECT set_config('role', 'none', true) FROM pg_roles
+             WHERE rolname = session_user AND (rolsuper OR rolbypassrls))
+"""
+
+
+async def _prepare(connection: PoolConnectionProxy) -> None:
+    await connection.execute(PREPARE)
+
+
+async def _result(connection: PoolConnectionProxy, check: Check) -> Result:
+    started = time.perf_counter()
+    count, violations = await _violations(connection, check)
+    return Result(check, count, violations, time.perf_counter() - started)
+
+
+async def _violations(
+    connection: PoolConnectionProxy, check: Check
+) -> tuple[int, tuple[dict[str, Any], ...]]:
+    try:
+        async with connection.transaction():
+            rows = await connection.fetch(counted(check.sql), *check.args)
+    except (asyncpg.DataError, asyncpg.InvalidParameterValueError) as error:
+        # A row that can't even be read as what it should be, such as a reply that is no JSON.
+        return 1, ({"error": str(error)},)
+    return (rows[0]["found"] if rows else 0), tuple(orjson.loads(row["violation"]) for row in rows)
+
+
+def counted(sql: str) -> str:
+    """The statement that answers the first SHOWN_MAX rows of another one as JSON, each with the count of all."""
+    return f"""
+    SELECT count(*) OVER () AS found, to_json(violating)::text AS violation
+      FROM ({sql}) AS violating
+     LIMIT {SHOWN_MAX}"""

@@ -1,0 +1,80 @@
+"""`holdfast audit`: what it shows, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import orjson
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.audit.checks import CHECKS
+from holdfast.audit.run import Report, Result, audit
+from holdfast.kernel.config import Settings
+from holdfast.main.database import open_database
+from holdfast.main.outcome import Failed
+
+EXAMPLES_MAX = 3
+"""Violations of a check that are shown to people; `--json` has more of them."""
+
+
+async def audit_command(settings: Settings, *, as_json: bool) -> None:
+    """The report is on standard output: a table, or with `as_json` one line. Raises `Failed` when
+    something does not hold."""
+    async with open_database(settings) as database:
+        with _progress() as starts:
+            report = await audit(database, starts=starts)
+    if as_json:
+        print(orjson.dumps(report.as_json()).decode(), flush=True)
+    else:
+        show(report, Console())
+    if not report.ok:
+        names = ", ".join(each.check.name for each in report.failed)
+        raise Failed(f"{len(report.failed)} of {len(report.results)} checks found violations: {names}.")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """What to tell the name of each check that starts; there is a bar when standard error is a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=len(CHECKS))
+        started = 0
+
+        def starts(name: str) -> None:
+            nonlocal started
+            progress.update(task, completed=started, description=name)
+            started += 1
+
+        yield starts
+
+
+def show(report: Report, console: Console) -> None:
+    """Prints the report as people read it."""
+    console.print(_table(report))
+    for each in report.failed:
+        console.print(_examples(each), soft_wrap=True)
+
+
+def _table(report: Report) -> Table:
+    table = Table("", "check", "what holds", box=None, pad_edge=False)
+    table.add_column("violations", justify="right")
+    table.add_column("seconds", justify="right")
+    for each in report.results:
+        mark = Text("ok", "green") if each.ok else Text("FAILED", "bold red")
+        table.add_row(mark, each.check.name, each.check.means, f"{each.count:,}", f"{each.seconds:.2f}")
+    return table
+
+
+def _examples(result: Result) -> Text:
+    lines = [orjson.dumps(each).decode() for each in result.violations[:EXAMPLES_MAX]]
+    if result.count > len(lines):
+        lines.append(f"and {result.count - len(lines):,} more (--json lists up to {len(result.violations)})")
+    return Text("\n".join(["", f"{result.check.name}:", *(f"  {line}" for line in lines)]))

@@ -1,0 +1,135 @@
+"""`holdfast replay`: a booking history through the engine, and the report."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from holdfast.audit.run import Report as AuditReport
+from holdfast.audit.run import audit
+from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.ids import new_id
+from holdfast.main.audit_command import show
+from holdfast.main.database import open_database
+from holdfast.main.outcome import Failed
+from holdfast.replay.file import read_stays
+from holdfast.replay.occupancy import occupancy
+from holdfast.replay.picture import write_occupancy
+from holdfast.replay.plan import Plan, plan_replay
+from holdfast.replay.report import Report, figures
+from holdfast.replay.run import Replayed, Watch, replay
+from holdfast.replay.stay import BadRow, Stay
+from holdfast.replay.table import tables
+
+PICTURE = "occupancy.svg"
+RUN_ID_CHARS = 8
+
+
+async def replay_command(settings: Settings, file: Path, *, picture: Path | None, as_json: bool) -> None:
+    """The history of the file is in the database, in tenants of its own, and the report on standard output.
+
+    1. The file is read, and what can't be replayed of it set aside; nothing is started for a wrong one.
+    2. The engine does everything that happened. Halfway, with the ledger full, and at the end all is audited.
+    3. The picture is written, by default as PICTURE in the data directory; then the report: tables and the
+       picture, or with `as_json` one line.
+
+    Raises `InvalidRequest` for a file or a picture's path that won't do, `Failed` when the audit found
+    something.
+    """
+    picture = _picture(settings, picture)
+    rows = list(read_stays(file))
+    plan = plan_replay(row for row in rows if isinstance(row, Stay))
+    async with open_database(settings) as database:
+        replayed, audits = await _replay(database, plan)
+    report = Report(
+        plan=plan,
+        bad_rows=[row for row in rows if isinstance(row, BadRow)],
+        replayed=replayed,
+        hotels=occupancy(plan, replayed.booking_ids.keys()),
+        audit_ok=all(each.ok for each in audits),
+        picture=str(picture),
+    )
+    _draw(report, picture, file)
+    _tell(report, as_json=as_json)
+    for failed in (each for each in audits if not each.ok):
+        show(failed, Console(stderr=True))
+    if not report.audit_ok:
+        raise Failed("The audit found violations: holdfast audit lists them.")
+
+
+def _picture(settings: Settings, asked: Path | None) -> Path:
+    """Where the picture goes; that it can't is said now, and not after minutes of work."""
+    if asked is None:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        asked = settings.data_dir / PICTURE
+    path = asked.resolve()
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InvalidRequest.of(
+            "picture", str(asked), "must be a file that can be written, in a directory there is"
+        )
+    return path
+
+
+async def _replay(database: Database, plan: Plan) -> tuple[Replayed, list[AuditReport]]:
+    audits: list[AuditReport] = []
+    done, half = 0, len(plan.actions) // 2
+    with _progress(len(plan.actions)) as advance:
+
+        async def watch(actions: int) -> None:
+            nonlocal done
+            if done < half <= done + actions:
+                audits.append(await audit(database))
+            done += actions
+            await advance(actions)
+
+        replayed = await replay(database, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch)
+        audits.append(await audit(database))
+    return replayed, audits
+
+
+@contextmanager
+def _progress(actions: int) -> Iterator[Watch]:
+    """What to tell the number of actions done; there is a bar when standard error is a terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("replaying"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=actions)
+
+        async def advance(done: int) -> None:
+            progress.advance(task, done)
+
+        yield advance
+
+
+def _draw(report: Report, picture: Path, file: Path) -> None:
+    accepted, bookings = len(report.replayed.booking_ids), len(report.plan.stays)
+    caption = (
+        f"{bookings:,} bookings of {file.name} replayed: {accepted:,} accepted, "
+        f"{bookings - accepted:,} refused, {len(report.refused_but_stayed):,} of them of guests who really came"
+    )
+    write_occupancy(picture, report.hotels, title="Occupancy, night by night", caption=caption)
+
+
+def _tell(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        print(orjson.dumps(figures(report)).decode(), flush=True)
+        return
+    console = Console()
+    console.print(tables(report, columns=console.width))

@@ -1,0 +1,138 @@
+"""Bookings of every kind, made as people make them. `special_requests` names each for the tests."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from holdfast.booking import due
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.ids import new_id
+from tests.conftest import House, venue_document
+
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+ALL_DAY = [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]
+
+
+def at(hour: int, *, days: int = 0) -> str:
+    return (TOMORROW + timedelta(days=days, hours=hour)).isoformat()
+
+
+async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> None:
+    """Fills the database: first what has ended or is long past, then what lives."""
+    paid = [{"per": "guest", "amount": "10.50"}]
+    policy = {"slot_step_minutes": 15, "price_rules": paid, "tax_percent": "12", "buffer_after_minutes": 15}
+    house = await _open(client, issuer, policy=policy)
+    stays = await _open(client, issuer, policy={**policy, "auto_complete": False})
+    await _past(house, stays, db)
+    await _living(house)
+    await _changed(house)
+    await _keyed(house)
+    await _undecided(await _open(client, issuer, policy={**policy, "lifecycle": "approval"}))
+    await _unpaid(await _open(client, issuer, policy={**policy, "lifecycle": "deposit"}))
+
+
+async def _open(client: httpx.AsyncClient, issuer: DevIssuer, *, policy: dict[str, Any]) -> House:
+    slug = f"nord-{new_id().hex[-10:]}"
+    admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
+    await client.post("/tenants", json={"slug": slug, "name": "Nord"}, headers=admin)
+    house = House(slug, {}, client, issuer.mint)
+    await house.replace(venue_document(policy=policy, hours={"weekly": ALL_DAY}))
+    return house
+
+
+async def _past(house: House, stays: House, db: Database) -> None:
+    """Time goes by: what nobody confirmed expires, who didn't come is a no-show, visits end."""
+    await house.booked(start=at(10), hold=True, special_requests="expired")
+    await house.booked(start=at(12), special_requests="no_show")
+    for home, name in ((house, "completed"), (stays, "archived")):
+        booking = await home.booked(start=at(14), special_requests=name)
+        await step(home, booking, "CHECKED_IN")
+    call = db.call(SYSTEM, now=TOMORROW + timedelta(days=30), deadline_s=None)
+    assert await call.run(due.expire, 100) == 1
+    assert await call.run(due.no_show, 100) == 1
+    assert await call.run(due.complete, 100) == 1
+    await call.run(_archive)
+
+
+ARCHIVE = """
+    WITH over AS (DELETE FROM claim WHERE upper(during) < $1 RETURNING *)
+    INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)
+    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id, $1 FROM over
+"""
+
+
+async def _archive(tx: Tx) -> None:
+    """The claims that are over leave the ledger, those of a visit that nobody ended too."""
+    assert await tx.execute(ARCHIVE, tx.now) == "INSERT 0 1"
+
+
+async def _living(house: House) -> None:
+    await house.booked(start=at(10), resource_ids=house.ids("t1"), special_requests="later")
+    await house.booked(start=at(18), resource_ids=house.ids("t1"), special_requests="last")
+    await house.booked(start=at(10), resource_ids=house.ids("l1"), special_requests="lane")
+    await house.booked(start=at(10), resource_ids=house.ids("s1"), special_requests="section")
+    await house.booked(start=at(10), resource_ids=house.ids("s1"), special_requests="neighbour")
+    together = {"party_size": 6, "resource_ids": house.ids("t2", "t3")}
+    await house.booked(start=at(10), **together, special_requests="together")
+    held = await house.booked(house.gina, start=at(14), hold=True, special_requests="held")
+    assert held["status"] == "HELD"
+    converted = await house.booked(house.gina, start=at(16), hold=True, special_requests="converted")
+    await step(house, converted, "RESERVED", headers=house.gina)
+    confirmed = await house.booked(start=at(20), special_requests="confirmed")
+    await step(house, confirmed, "CONFIRMED")
+    body = {"venue_id": house.venue_id, "party_size": 2, "special_requests": "seated"}
+    seated = await house.client.post("/walk-ins", json=body, headers=house.bob)
+    assert seated.status_code == 201, seated.text
+
+
+async def _changed(house: House) -> None:
+    """Versions 1, 2 and 3: made, moved, and guest data changed under a key."""
+    booking = await house.booked(start=at(10, days=2), special_requests="changed")
+    path = f"/bookings/{booking['id']}"
+    for version, change in (
+        (1, {"start": at(12, days=2), "party_size": 1}),
+        (2, {"guest_name": "Gina", "idempotency_key": "key of update"}),
+    ):
+        body = {**change, "expected_version": version}
+        changed = await house.client.put(path, json=body, headers=house.bob)
+        assert changed.status_code == 200, changed.text
+
+
+async def _keyed(house: House) -> None:
+    """Made, asked for again, cancelled, asked for again; and one that is refused for good."""
+    wanted = {"start": at(10, days=3), "special_requests": "plain", "idempotency_key": "key of plain"}
+    plain = [await house.booked(**wanted) for _ in range(2)]
+    assert plain[0] == plain[1]
+    booking = await house.booked(
+        start=at(14, days=3), special_requests="cancelled", idempotency_key="key of create"
+    )
+    body = {"expected_version": 1, "reason": "rain", "idempotency_key": "key of cancel"}
+    for _ in range(2):
+        done = await house.client.post(f"/bookings/{booking['id']}/cancel", json=body, headers=house.bob)
+        assert done.status_code == 200, done.text
+    wanted = {"start": at(10), "party_size": 500, "idempotency_key": "key of refusal"}
+    assert (await house.book(**wanted)).status_code == 400
+
+
+async def _undecided(house: House) -> None:
+    await house.booked(start=at(10), special_requests="undecided")
+    approved = await house.booked(start=at(12), special_requests="approved")
+    await step(house, approved, "CONFIRMED")
+
+
+async def _unpaid(house: House) -> None:
+    await house.booked(start=at(10), special_requests="unpaid")
+
+
+async def step(
+    house: House, booking: dict[str, Any], to: str, *, headers: dict[str, str] | None = None
+) -> None:
+    body = {"to": to, "expected_version": booking["version"]}
+    path = f"/bookings/{booking['id']}/status"
+    moved = await house.client.post(path, json=body, headers=house.bob if headers is None else headers)
+    assert moved.status_code == 200, moved.text

@@ -1,0 +1,69 @@
+"""A database of its own with every kind of booking in it, and copies of it to do harm to."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.http import create_app
+from holdfast.main.migrate import migrate
+from tests.audit.bookings import fill
+
+Copy = Callable[[], Awaitable[str]]
+_numbers = count(1)
+
+
+async def make_app(url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
+    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=10))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture(scope="session")
+async def filled(server: Server, data_dir: Path, issuer: DevIssuer) -> str:
+    """The name of a database with bookings of every kind, to which nobody is connected."""
+    assert await create_database(server, "audit_filled")
+    url = server.url("audit_filled")
+    await migrate(url)
+    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=10))
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+            await fill(client, app.state.db, issuer)
+    return "audit_filled"
+
+
+@pytest.fixture(scope="session")
+def copy(server: Server, filled: str) -> Copy:
+    """Makes a copy of the filled database and answers its URL."""
+
+    async def make() -> str:
+        name = f"audit_{next(_numbers)}"
+        connection = await asyncpg.connect(server.url("postgres"))
+        try:
+            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {filled}")
+        finally:
+            await connection.close()
+        return server.url(name)
+
+    return make
+
+
+@pytest.fixture
+async def harmed(copy: Copy) -> AsyncIterator[tuple[Database, asyncpg.Connection]]:
+    """A copy as the application sees it, and a superuser's connection to it."""
+    url = await copy()
+    database, superuser = await Database.connect(url), await asyncpg.connect(url)
+    yield database, superuser
+    await superuser.close()
+    await database.close()
