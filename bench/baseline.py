@@ -19,7 +19,7 @@ FUNCTION = Path(__file__).with_name("baseline.sql")
 SCRIPT = """
 \\set k random(1, {resources})
 \\set day random(2, {days})
-\\set step random(0, 43)
+\\set step random(0, 42)
 SELECT bench_book(r.tenant_id, r.venue_id, r.id,
                   '{first}'::timestamptz + make_interval(days => :day, mins => 15 * :step),
                   gen_random_uuid(), gen_random_uuid()::text)
@@ -54,7 +54,7 @@ async def measure(stand: Stand, *, clients: int, seconds: int) -> dict[str, Any]
         SCRIPT.format(
             resources=sum(len(venue.resource_ids) for venue in stand.venues),
             days=DAYS_AHEAD,
-            first=(first + timedelta(hours=9)).isoformat(),
+            first=(first + timedelta(hours=10, minutes=15)).isoformat(),
         )
     )
     process = await asyncio.create_subprocess_exec(

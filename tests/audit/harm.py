@@ -352,6 +352,28 @@ BOOKINGS = (
     ),
     Harm(
         "bookings_are_due_when_their_status_says",
+        "a visit that never ends",
+        booking("due_at = NULL", "seated"),
+    ),
+    Harm(
+        "bookings_are_due_when_their_status_says",
+        "another grace than the venue ever had",
+        booking("due_at = due_at + interval '1 minute'", "plain"),
+    ),
+    Harm(
+        "bookings_are_due_when_their_status_says",
+        "somebody looks at it before its time, under rules that were changed",
+        booking("due_at = start_at - interval '1 second'", "confirmed"),
+        then="UPDATE venue SET version = 2",
+    ),
+    Harm(
+        "bookings_are_due_when_their_status_says",
+        "a visit that ends too early, under rules that were changed",
+        booking("due_at = start_at", "seated"),
+        then="UPDATE venue SET version = 2",
+    ),
+    Harm(
+        "bookings_are_due_when_their_status_says",
         "one that ended is due",
         booking("due_at = now()", "cancelled"),
         without=drop("booking", "booking_that_ended_is_not_due"),

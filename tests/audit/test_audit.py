@@ -119,6 +119,19 @@ async def test_what_is_past_may_lie_on_a_unit_that_is_gone(harmed: Harmed) -> No
     assert "claims_are_on_units_that_exist" not in failed(await audit(db))
 
 
+async def test_under_rules_that_were_changed_a_booking_may_be_due_as_before(harmed: Harmed) -> None:
+    db, superuser = harmed
+    await superuser.execute(
+        """
+        UPDATE booking SET due_at = due_at + interval '1 day' WHERE special_requests = 'plain';
+        UPDATE booking SET due_at = NULL WHERE special_requests IN ('lane', 'seated')
+        """
+    )
+    assert failed(await audit(db)) == ["bookings_are_due_when_their_status_says"]
+    await superuser.execute("UPDATE venue SET version = 2")
+    assert (await audit(db)).ok
+
+
 async def test_a_user_who_owns_nothing_finds_the_same(copy: Copy) -> None:
     """Under row-level security, as where the application's user is not a superuser."""
     url = await copy()

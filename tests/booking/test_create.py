@@ -14,7 +14,16 @@ from tests.conftest import House
 
 from .asking import DAY, at, claims, instant, read, refused
 
-FIELDS = ["id", "booking_reference", "idempotency_key", "tenant", "venue_id", "venue_name", "venue_kind", "resource_ids", "slot_id", "start", "end", "booking_date", "booking_time", "end_time", "duration_minutes", "party_size", "guest_id", "guest_name", "guest_email", "guest_phone", "status", "version", "base_price", "tax_amount", "discount_amount", "total_price", "currency", "price_source", "payment_intent_id", "payment_status", "inventory_reservation_id", "special_requests", "internal_notes", "source", "metadata", "cancellation_reason", "cancelled_by", "created_at", "updated_at", "confirmed_at", "cancelled_at", "checked_in_at", "completed_at", "expires_at", "shared_facility_owner_tenant_id", "read_only"]
+FIELDS = [
+    "id", "booking_reference", "idempotency_key", "tenant", "venue_id", "venue_name", "venue_kind",
+    "resource_ids", "slot_id", "start", "end", "booking_date", "booking_time", "end_time",
+    "duration_minutes", "party_size", "guest_id", "guest_name", "guest_email", "guest_phone", "status",
+    "version", "base_price", "tax_amount", "discount_amount", "total_price", "currency", "price_source",
+    "payment_intent_id", "payment_status", "inventory_reservation_id", "special_requests", "internal_notes",
+    "source", "metadata", "cancellation_reason", "cancelled_by", "created_at", "updated_at", "confirmed_at",
+    "cancelled_at", "checked_in_at", "completed_at", "expires_at", "shared_facility_owner_tenant_id",
+    "read_only",
+]  # fmt: skip
 
 
 async def test_a_booking_has_all_its_fields(house: House, owner: asyncpg.Connection) -> None:

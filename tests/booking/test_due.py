@@ -13,6 +13,7 @@ from holdfast.booking import due
 from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.ids import new_id
 from tests.conftest import House
 
 from .asking import at, cancel, claims, history, instant, move, read, refused, tenant_id, tick
@@ -201,13 +202,21 @@ async def test_a_hold_past_its_time_counts_in_no_quota_and_no_pacing(house: Hous
     await house.booked(house.gina, **wanted)
 
 
-async def test_claims_that_are_over_leave_the_ledger(house: House, owner: asyncpg.Connection, db: Database) -> None:
-    tenant = await tenant_id(owner, house)
-    booking = await house.booked(start=at("18:00"), end=at("19:00"), resource_ids=house.ids("t1"))
-    await house.booked(start=at("18:00", days=1), resource_ids=house.ids("t1"))
+async def test_blocks_that_are_over_leave_the_ledger(house: House, owner: asyncpg.Connection, db: Database) -> None:
+    tenant, block = await tenant_id(owner, house), new_id()
+    for day in (0, 1):
+        await owner.execute(
+            "INSERT INTO claim VALUES ($1, $2, 1, tstzrange($3, $4), 'block', $5)",
+            tenant,
+            house.resources["t1"],
+            instant("18:00", days=day),
+            instant("19:00", days=day),
+            block,
+        )
     call = db.call(SYSTEM, tenants=[tenant], now=instant("12:00", days=3))
     assert await call.run(store.archive, before=instant("19:00"), limit=10) == 0
     assert await call.run(store.archive, before=instant("19:00") + SECOND, limit=10) == 1
     assert await call.run(store.archive, before=instant("19:00") + SECOND, limit=10) == 0
     kept = await owner.fetch("SELECT owner_id, lower(during) FROM claim_archive WHERE tenant_id = $1", tenant)
-    assert [(str(row[0]), row[1]) for row in kept] == [(booking["id"], instant("18:00"))]
+    assert [(str(row[0]), row[1]) for row in kept] == [(str(block), instant("18:00"))]
+    assert len(await claims(owner, {"id": block})) == 1

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import asyncpg
 import pytest
 
+from holdfast.booking import due
+from holdfast.kernel.db import Database
 from tests.conftest import House
 
 from .asking import at, cancel, claims, history, instant, move, read, refused, tenant_id, tick
@@ -81,9 +81,7 @@ async def test_the_pipelines_statuses_are_not_set_by_hand(house: House) -> None:
     assert (await read(house, pending))["version"] == 1
 
 
-async def test_a_converted_hold_is_no_longer_swept(house: House, owner: asyncpg.Connection, db: Any) -> None:
-    from holdfast.booking import due
-
+async def test_a_converted_hold_is_no_longer_swept(house: House, owner: asyncpg.Connection, db: Database) -> None:
     held = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"), hold=True)
     booked = (await move(house, held, "RESERVED")).json()
     assert booked["expires_at"] is None

@@ -83,8 +83,11 @@ def test_the_database_knows_the_same_statuses() -> None:
 
 @pytest.mark.parametrize(
     ("status", "minutes"),
-    [("HELD", 2), ("PENDING", 30), ("PENDING_APPROVAL", 240), ("RESERVED", None), ("CONFIRMED", None), ("CHECKED_IN", None)],
-)
+    [
+        ("HELD", 2), ("PENDING", 30), ("PENDING_APPROVAL", 240), ("RESERVED", None), ("CONFIRMED", None),
+        ("CHECKED_IN", None), ("MANUAL_REVIEW", None), ("CANCELLED", None),
+    ],
+)  # fmt: skip
 def test_when_it_expires(status: str, minutes: int | None) -> None:
     policy = Policy(hold_ttl_seconds=120, payment_deadline_minutes=30, approval_ttl_hours=4)
     expires = states.expires_at(Status(status), policy=policy, now=NOW, start=NOW + timedelta(days=1))

@@ -40,15 +40,24 @@ PRICE = """
         OR currency <> ALL ($1::text[])
 """
 
-# The grace may have changed since; a policy allows a week at most.
+# A venue that was never changed has the policy that the booking was made under. Of another only the bounds are
+# known: a grace of a week at most, and no tick at all where staff say who stayed away, or who has left.
 DUE = """
-    SELECT tenant_id, id AS booking_id, status, start_at, end_at, expires_at, due_at
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.status, booking.start_at, booking.end_at,
+           booking.expires_at, booking.due_at
       FROM booking
+      LEFT JOIN venue ON venue.tenant_id = booking.tenant_id AND venue.id = booking.venue_id
      WHERE NOT coalesce(CASE
            WHEN status = ANY ($1::text[]) THEN due_at = expires_at
            WHEN expires_at IS NOT NULL THEN false
+           WHEN status IN ('RESERVED', 'CONFIRMED') AND venue.version = 1
+               THEN due_at IS NOT DISTINCT FROM CASE WHEN coalesce((policy ->> 'auto_no_show')::boolean, true)
+                    THEN start_at + make_interval(mins => (policy ->> 'no_show_grace_minutes')::integer) END
            WHEN status IN ('RESERVED', 'CONFIRMED')
                THEN due_at IS NULL OR due_at BETWEEN start_at AND start_at + interval '7 days'
+           WHEN status = 'CHECKED_IN' AND venue.version = 1
+               THEN due_at IS NOT DISTINCT FROM CASE WHEN coalesce((policy ->> 'auto_complete')::boolean, true)
+                    THEN end_at END
            WHEN status = 'CHECKED_IN' THEN due_at IS NULL OR due_at = end_at
            ELSE due_at IS NULL
            END, false)

@@ -103,11 +103,14 @@ def _reachable() -> Iterator[None]:
 
 # Whoever may see all rows anyhow does so without the policies: they hide the rows of a tenant that does not
 # exist, and compare every row with every tenant. Others see the rows of all tenants there are.
+# Whole tables are joined with one another, which a nested loop is never good for; the planner takes one
+# all the same where it believes a table to be small, as after a load. (15,000 bookings: 32 s, or 0.6 s.)
 PREPARE = f"""
     SELECT set_config('holdfast.tenants', '*', true),
            set_config('statement_timeout', '{STATEMENT_TIMEOUT_S}s', true),
            set_config('idle_in_transaction_session_timeout', '60s', true),
            set_config('work_mem', '{WORK_MEM_MB}MB', true),
+           set_config('enable_nestloop', 'off', true),
            (SELECT set_config('role', 'none', true) FROM pg_roles
              WHERE rolname = session_user AND (rolsuper OR rolbypassrls))
 """

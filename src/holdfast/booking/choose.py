@@ -8,6 +8,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
+from holdfast.booking.model import Booking
 from holdfast.booking.rules import check_party
 from holdfast.booking.wanted import ANYTHING, Preferences
 from holdfast.claim.model import Claim, Occupancy, claimed_span
@@ -132,12 +133,13 @@ def free_sets(
             yield resources, units
 
 
-def claims_of(
-    resources: Sequence[Resource], units: Sequence[int], span: Span, *, tenant_id: UUID, owner_id: UUID
-) -> list[Claim]:
-    """The claims, buffers included, by which a booking occupies those units."""
+def claims_of(booking: Booking, resources: Sequence[Resource], units: Sequence[int]) -> list[Claim]:
+    """The claims, buffers included, by which the booking occupies those units until it expires."""
+    owner, span, expires_at = booking.id, booking.span, booking.expires_at
     return [
-        Claim(tenant_id, resource.id, unit, claimed_span(resource, span), owner_id)
+        Claim(
+            booking.tenant_id, resource.id, unit, claimed_span(resource, span), owner, expires_at=expires_at
+        )
         for resource, unit in zip(resources, units, strict=True)
     ]
 

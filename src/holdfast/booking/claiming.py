@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from holdfast.booking.choose import claims_of, first_free
 from holdfast.booking.decide import Prepared, open_sets, taken
@@ -41,9 +40,7 @@ async def occupy(
     tx: Tx, booking: Booking, resources: Sequence[Resource], units: Sequence[int], occupancy: Occupancy
 ) -> None:
     """Puts these claims in the place of the booking's old ones, if it had any."""
-    span = booking.span
-    wanted = claims_of(resources, units, span, tenant_id=booking.tenant_id, owner_id=booking.id)
-    wanted = [replace(claim, expires_at=booking.expires_at) for claim in wanted]
+    wanted = claims_of(booking, resources, units)
     await claims.free(tx, [(booking.tenant_id, booking.id)])
     await evict_expired_holds(tx, wanted, occupancy)
     await claims.take(tx, wanted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -111,8 +111,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
         raise taken(prepared, known.occupancy)
     resources, units = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
-    claims = claims_of(resources, units, span, tenant_id=venue.tenant_id, owner_id=booking.id)
-    return Created(booking, [replace(claim, expires_at=booking.expires_at) for claim in claims])
+    return Created(booking, claims_of(booking, resources, units))
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:

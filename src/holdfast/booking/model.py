@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -203,57 +203,51 @@ def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Boo
 
 
 def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
-    """The booking as the API shows it (spec 2.4). Staff also see the internal notes."""
+    """The booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
     zone = ZoneInfo(booking.timezone)
-    local_start, local_end = booking.local_start, booking.local_end
-    return {
-        "id": str(booking.id),
+    start, end = booking.local_start, booking.local_end
+    shown = {
+        "id": booking.id,
         "booking_reference": booking.reference,
         "idempotency_key": booking.idempotency_key,
         "tenant": venue.tenant_slug,
-        "venue_id": str(booking.venue_id),
+        "venue_id": booking.venue_id,
         "venue_name": venue.name,
         "venue_kind": venue.kind,
-        "resource_ids": [str(id_) for id_ in booking.resource_ids],
+        "resource_ids": booking.resource_ids,
         "slot_id": booking.slot_id,
-        "start": booking.start_at.astimezone(zone).isoformat(),
-        "end": booking.end_at.astimezone(zone).isoformat(),
-        "booking_date": local_start.date().isoformat(),
-        "booking_time": local_start.strftime("%H:%M"),
-        "end_time": local_end.strftime("%H:%M"),
-        "duration_minutes": int((booking.end_at - booking.start_at).total_seconds() // 60),
+        "start": booking.start_at.astimezone(zone),
+        "end": booking.end_at.astimezone(zone),
+        "booking_date": start.date(),
+        "booking_time": f"{start.hour:02}:{start.minute:02}",
+        "end_time": f"{end.hour:02}:{end.minute:02}",
+        "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
         "party_size": booking.party_size,
         "guest_id": booking.guest_id,
         "guest_name": booking.guest_name,
         "guest_email": booking.guest_email,
         "guest_phone": booking.guest_phone,
-        "status": booking.status.value,
+        "status": booking.status,
         "version": booking.version,
         **booking.price.as_json(),
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,
         "special_requests": booking.special_requests,
-        **({"internal_notes": booking.internal_notes} if viewer.is_staff else {}),
         "source": booking.source,
         "metadata": booking.metadata,
         "cancellation_reason": booking.cancellation_reason,
         "cancelled_by": booking.cancelled_by,
-        "created_at": _instant(booking.created_at),
-        "updated_at": _instant(booking.updated_at),
-        "confirmed_at": _instant(booking.confirmed_at),
-        "cancelled_at": _instant(booking.cancelled_at),
-        "checked_in_at": _instant(booking.checked_in_at),
-        "completed_at": _instant(booking.completed_at),
-        "expires_at": _instant(booking.expires_at),
-        "shared_facility_owner_tenant_id": _text(booking.shared_facility_owner_tenant_id),
+        "created_at": booking.created_at,
+        "updated_at": booking.updated_at,
+        "confirmed_at": booking.confirmed_at,
+        "cancelled_at": booking.cancelled_at,
+        "checked_in_at": booking.checked_in_at,
+        "completed_at": booking.completed_at,
+        "expires_at": booking.expires_at,
+        "shared_facility_owner_tenant_id": booking.shared_facility_owner_tenant_id,
         "read_only": False,
     }
-
-
-def _instant(value: datetime | None) -> str | None:
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _text(value: UUID | None) -> str | None:
-    return None if value is None else str(value)
+    if viewer.is_staff:
+        shown["internal_notes"] = booking.internal_notes
+    return shown

@@ -128,9 +128,8 @@ def load_settings(**given: Any) -> Settings:
 def _unknown_variables() -> list[str]:
     ours = sorted(name.upper() for name in os.environ if name.upper().startswith(PREFIX))
     given = [name.removeprefix(PREFIX).lower() for name in ours]
-    return [
-        _unknown(name, list(Settings.model_fields)) for name in given if name not in NOT_SETTINGS.union(Settings.model_fields)
-    ]
+    known = NOT_SETTINGS.union(Settings.model_fields)
+    return [_unknown(name, list(Settings.model_fields)) for name in given if name not in known]
 
 
 def _unknown(name: str, known: list[str]) -> str:

@@ -17,7 +17,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.telemetry import RETRIES, TRANSACTION_SECONDS
+from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,8 +92,6 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float) -> None:
         self.pool = pool
         self.acquire_timeout_s = acquire_timeout_s
-        self.round_trips = 0
-        self.transactions = 0
 
     @classmethod
     async def connect(
@@ -218,8 +216,7 @@ class Call:
             await _abandon(conn, e)
             raise
         finally:
-            self.db.round_trips += tx.round_trips
-            self.db.transactions += 1
+            ROUND_TRIPS.inc(tx.round_trips)
             await self.db.pool.release(conn)
         return value
 

@@ -9,16 +9,16 @@ import orjson
 
 
 def encode(value: Any) -> bytes:
-    """The value as JSON: dataclasses, datetimes (RFC 3339), UUIDs and enums included.
+    """The value as JSON: dataclasses, datetimes (RFC 3339, UTC with a Z), UUIDs and enums included.
 
     Raises TypeError for what has no JSON.
     """
-    return orjson.dumps(value, default=_other)
+    return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z)
 
 
 def encode_text(value: Any) -> str:
     """The same as text, for statements that take JSON."""
-    return orjson.dumps(value, default=_other).decode()
+    return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z).decode()
 
 
 def _other(value: Any) -> Any:

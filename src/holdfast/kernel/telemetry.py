@@ -20,6 +20,7 @@ TRANSACTION_SECONDS = Histogram(
 RETRIES = Counter(
     "holdfast_transaction_retries_total", "Transactions run again, by reason.", ["verb", "reason"]
 )
+ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Statements sent to the database and waited for.")
 
 
 def configure_logging(*, level: str = "INFO") -> None:

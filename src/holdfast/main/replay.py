@@ -33,6 +33,7 @@ from holdfast.replay.picture import write_occupancy
 from holdfast.replay.plan import Plan, plan_replay
 from holdfast.replay.report import Report, figures
 from holdfast.replay.run import Replayed, Watch, replay
+from holdfast.replay.scattered import scattered
 from holdfast.replay.stay import BadRow, Stay
 from holdfast.replay.table import tables
 
@@ -61,6 +62,7 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
         bad_rows=[row for row in rows if isinstance(row, BadRow)],
         replayed=replayed,
         hotels=occupancy(plan, replayed.booking_ids.keys()),
+        scattered=scattered(plan, replayed.booking_ids.keys()),
         audit_ok=all(each.ok for each in audits),
         picture=str(picture),
     )
@@ -73,15 +75,13 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
 
 
 def _picture(settings: Settings, asked: Path | None) -> Path:
-    """Where the picture goes; that it can't is said now, and not after minutes of work."""
+    """Where the picture goes; that it can't is said now, and not after a minute of work."""
     if asked is None:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        asked = settings.data_dir / PICTURE
+        return (settings.data_dir / PICTURE).resolve()
     path = asked.resolve()
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InvalidRequest.of(
-            "picture", str(asked), "must be a file that can be written, in a directory there is"
-        )
+        problem = "must be a file that can be written, in a directory that there is"
+        raise InvalidRequest.of("picture", str(asked), problem)
     return path
 
 
@@ -124,6 +124,7 @@ def _draw(report: Report, picture: Path, file: Path) -> None:
         f"{bookings:,} bookings of {file.name} replayed: {accepted:,} accepted, "
         f"{bookings - accepted:,} refused, {len(report.refused_but_stayed):,} of them of guests who really came"
     )
+    picture.parent.mkdir(parents=True, exist_ok=True)  # the data directory, when the database is elsewhere
     write_occupancy(picture, report.hotels, title="Occupancy, night by night", caption=caption)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 from typing import Any, cast
@@ -34,12 +35,21 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
     async with find_database(settings) as url:
         app = create_app(cast(Any, settings.model_copy(update={"database_url": url})))
         _ignore_signals_that_come_again()
+        _collect_less()
         log.info("api_starts", url=base_url(listener))
         try:
             await _server(app).serve([listener])
         except SystemExit:
             raise Failed("The API did not start; the log above says why.") from None
     log.info("api_stopped")
+
+
+def _collect_less() -> None:
+    # Requests leave hardly any cycles, and what was loaded at the start stays: looking through all of it for
+    # garbage every few hundred objects is time that bookings can use.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _server(app: Any) -> uvicorn.Server:

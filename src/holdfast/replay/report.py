@@ -22,13 +22,14 @@ class Report:
     """Everything there is to say of a replay.
 
     `hotels`: their occupancy, in the order of the plan; empty when nobody stayed. `audit_ok`: whether
-    all held, while it ran and at its end. `picture`: the path of the file.
+    all held, while it ran and at its end. `scattered`: see there. `picture`: the path of the file.
     """
 
     plan: Plan
     bad_rows: Sequence[BadRow]
     replayed: Replayed
     hotels: Sequence[Occupancy]
+    scattered: frozenset[int]
     audit_ok: bool
     picture: str
 
@@ -59,7 +60,9 @@ def figures(report: Report) -> dict[str, Any]:
         "refused": len(refused),
         "refused_by_code": dict(Counter(refused.values()).most_common()),
         **outcomes(report.accepted),
+        "refused_scattered": len(report.scattered),
         "refused_but_stayed": len(missed),
+        "refused_but_stayed_scattered": len(report.scattered.intersection(missed)),
         "refused_but_stayed_lines": missed,
         "bad_rows": len(report.bad_rows),
         "bad_rows_by_problem": bad_by_problem(report.bad_rows),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -13,11 +13,11 @@ from uuid import UUID
 
 from holdfast.booking.create import Booked, create
 from holdfast.booking.decide import Refused
-from holdfast.booking.move import Move, move
+from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences, Wanted, When
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Call, Database, Tx, lock_key
+from holdfast.kernel.db import Call, Database, lock_key
 from holdfast.kernel.ids import new_id
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
@@ -28,6 +28,8 @@ from holdfast.replay.stay import Stay
 
 SET_MAX: Final = 64
 """Bookings made, or moved, in one transaction at most."""
+HOTELS_AT_ONCE_MAX: Final = 4
+"""Connections used at a time."""
 DEADLINE_S: Final = 30.0
 SOURCE: Final = "replay"
 
@@ -63,8 +65,8 @@ async def replay(db: Database, plan: Plan, *, run_id: str, watch: Watch) -> Repl
     """The outcome of each stay of the plan, now in the database in tenants of their own.
 
     1. The hotels are set up at the instant of the first action.
-    2. Actions of one instant and kind are done together, those of different hotels at the same time:
-       bookings in sets, as the API makes them, steps one after the other in one transaction.
+    2. Actions of one instant and kind are done together, in sets of up to SET_MAX as the API's writer
+       makes them, those of up to HOTELS_AT_ONCE_MAX hotels at the same time.
     3. The clock goes to the next instant only when all is committed, and `watch` has returned: it is
        told how many actions of the plan have been done or, of refused stays, skipped since the last time.
 
@@ -100,6 +102,7 @@ class _Replaying:
         self._places = Places(db)
         self._pricing = LocalPricing()
         self._hotels = hotels
+        self._at_once = asyncio.Semaphore(HOTELS_AT_ONCE_MAX)
         self._versions: dict[int, int] = {}
         self.booking_ids: dict[int, UUID] = {}
         self.refused: dict[int, str] = {}
@@ -111,18 +114,23 @@ class _Replaying:
         for stay in stays:
             if stay.line not in self.refused:
                 by_hotel.setdefault(stay.hotel, []).append(stay)
-        async with asyncio.TaskGroup() as group:
-            for name, own in by_hotel.items():
-                group.create_task(self._do(at, kind, own, self._hotels[name]))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, own in by_hotel.items():
+                    group.create_task(self._do(at, kind, own, self._hotels[name]))
+        except ExceptionGroup as failures:
+            # What went wrong first says it all; the others were cancelled for it.
+            raise failures.exceptions[0] from failures
 
     async def _do(self, at: datetime, kind: ActionKind, stays: list[Stay], hotel: OpenHotel) -> None:
-        for first in range(0, len(stays), SET_MAX):
-            some = stays[first : first + SET_MAX]
-            if kind == "create":
-                await self._create(at, some, hotel)
-            else:
-                await self._move(at, _STATUS[kind], some, hotel)
-            self.operations += len(some)
+        async with self._at_once:
+            for first in range(0, len(stays), SET_MAX):
+                some = stays[first : first + SET_MAX]
+                if kind == "create":
+                    await self._create(at, some, hotel)
+                else:
+                    await self._move(at, _STATUS[kind], some, hotel)
+                self.operations += len(some)
 
     async def _create(self, at: datetime, stays: Sequence[Stay], hotel: OpenHotel) -> None:
         wanted = [_wanted(stay, hotel.venue) for stay in stays]
@@ -132,7 +140,7 @@ class _Replaying:
             if isinstance(outcome, Refused):
                 self.refused[stay.line] = outcome.error.code
             else:
-                assert isinstance(outcome, Booked), "without a key or locks left out there is nothing else"
+                assert isinstance(outcome, Booked), "without keys, and with all locks, there is nothing else"
                 self.booking_ids[stay.line] = outcome.booking.id
                 self._versions[stay.line] = outcome.booking.version
 
@@ -141,9 +149,9 @@ class _Replaying:
             Move(booking_id=self.booking_ids[stay.line], to=to, expected_version=self._versions[stay.line])
             for stay in stays
         ]
-        await self._call(at, hotel).run(move_set, asked, venue=hotel.venue)
-        for stay in stays:
-            self._versions[stay.line] += 1
+        moved = await self._call(at, hotel).run(move_set, asked, venue=hotel.venue)
+        for stay, booking in zip(stays, moved, strict=True):
+            self._versions[stay.line] = booking.version
 
     def _call(self, at: datetime, hotel: OpenHotel) -> Call:
         return self._db.call(
@@ -154,12 +162,6 @@ class _Replaying:
             own_clock=True,
             deadline_s=DEADLINE_S,
         )
-
-
-async def move_set(tx: Tx, asked: Iterable[Move], *, venue: Venue) -> None:
-    """All these steps, or raising what one of them is refused with, none."""
-    for each in asked:
-        await move(tx, each, venue=venue)
 
 
 def _wanted(stay: Stay, venue: Venue) -> Wanted:

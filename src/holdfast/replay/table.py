@@ -11,7 +11,6 @@ from rich.text import Text
 
 from holdfast.replay.picture import occupancy_text
 from holdfast.replay.report import Report, figures
-from holdfast.replay.stay import Stay
 
 STAYS_SHOWN_MAX: Final = 30
 
@@ -24,7 +23,7 @@ def tables(report: Report, *, columns: int) -> Group:
         Text(),
         _hotels(found),
         *_counted("Refused", "code", found["refused_by_code"]),
-        *_missed(report.refused_but_stayed),
+        *_missed(report),
         *_bad_rows(found),
         *_counted("Interpreted", "what the file says", found["oddities"]),
         Text(),
@@ -32,28 +31,26 @@ def tables(report: Report, *, columns: int) -> Group:
     )
 
 
+COUNTS: Final = {
+    "rooms": "rooms",
+    "bookings": "asked for",
+    "accepted": "accepted",
+    "completed": "stayed",
+    "cancelled": "cancelled",
+    "no_show": "no-show",
+    "refused": "refused",
+}
+"""Figures of a hotel and what stands above them. Occupancy stands in the picture."""
+
+
 def _hotels(found: dict[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("hotel")
-    names = {
-        "rooms": "rooms",
-        "bookings": "bookings",
-        "accepted": "accepted",
-        "completed": "stayed",
-        "cancelled": "cancelled",
-        "no_show": "no-show",
-        "refused": "refused",
-        "refused_but_stayed": "of them stayed",
-    }
-    for shown in (*names.values(), "fullest night", "mean"):
-        table.add_column(shown, justify="right")
+    table = Table("hotel", box=None, pad_edge=False, show_footer=len(found["hotels"]) > 1)
+    table.columns[0].footer = "all"
+    for name, shown in COUNTS.items():
+        total = sum(hotel[name] for hotel in found["hotels"])
+        table.add_column(shown, footer=f"{total:,}", justify="right")
     for hotel in found["hotels"]:
-        table.add_row(
-            hotel["name"],
-            *(f"{hotel[name]:,}" for name in names),
-            f"{hotel['occupancy_peak_rooms']:,}",
-            f"{hotel['occupancy_mean'] * 100:.0f} %",
-        )
+        table.add_row(Text(hotel["name"]), *(f"{hotel[name]:,}" for name in COUNTS))
     return table
 
 
@@ -67,21 +64,25 @@ def _counted(title: str, column: str, counts: dict[str, int]) -> Iterator[Render
         yield table
 
 
-def _missed(stays: list[Stay]) -> Iterator[RenderableType]:
-    """Those refused who really came: for them there was a room, only not the one that was free."""
+def _missed(report: Report) -> Iterator[RenderableType]:
+    """Those refused who really came: there was a place for them in the end."""
+    stays = report.refused_but_stayed
     if not stays:
         return
+    winnable = sum(stay.line in report.scattered for stay in stays)
     yield Text()
     yield Text(
-        f"{len(stays):,} were refused who really came. First fit scattered the free nights over several "
-        "rooms; the room is better chosen late."
+        f"{len(stays):,} were refused who really came. For {winnable:,} of them (*) a room was free on each "
+        "night, though never the same one: choosing rooms later can win these. The others met a night on "
+        "which all rooms were promised, some to guests who cancelled later."
     )
     table = Table(box=None, pad_edge=False)
-    for column in ("line", "hotel", "room type", "booked on", "arrival", "departure", "nights"):
+    for column in ("", "line", "hotel", "type", "booked on", "arrival", "departure", "nights"):
         table.add_column(column, justify="right" if column in ("line", "nights") else "left")
     for stay in stays[:STAYS_SHOWN_MAX]:
+        mark = "*" if stay.line in report.scattered else ""
         days = (str(day) for day in (stay.booked_on, stay.arrival_on, stay.departure_on))
-        table.add_row(str(stay.line), Text(stay.hotel), Text(stay.room_type), *days, str(stay.nights))
+        table.add_row(mark, str(stay.line), Text(stay.hotel), Text(stay.room_type), *days, str(stay.nights))
     yield table
     if len(stays) > STAYS_SHOWN_MAX:
         yield Text(f"and {len(stays) - STAYS_SHOWN_MAX:,} more: --json has all their lines.")

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from holdfast.booking.create import Again, Booked
 from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
+from holdfast.booking.metrics import WANTED, count_created
 from holdfast.booking.requests import CreateBooking, WalkIn
 from holdfast.booking.routes.parts import (
     hash_of,
@@ -112,12 +113,15 @@ async def _submit(request: Request, wanted: Wanted) -> Response:
     outcome = await request.app.state.writer.submit(wanted)
     match outcome:
         case Booked(booking, body):
+            count_created(booking)
             return answer(body.encode(), status=201, version=booking.version)
         case Again(reply):
+            WANTED.labels("again").inc()
             return show_reply(reply, status=201)
-        case Refused(NotAvailable() as error):
-            raise await with_suggestions(request, error)
         case Refused(error):
+            WANTED.labels(error.code).inc()
+            if isinstance(error, NotAvailable):
+                error = await with_suggestions(request, error)
             raise error
         case _:
             raise AssertionError(outcome)

@@ -1,0 +1,148 @@
+"""All benchmarks: `python -m bench [--seconds 6] [--seed 1] [--large 1000000] [name ...]`.
+
+Each prints one JSON object with its figures, and a ratio to the bare database, or to another of its
+kind, measured in the same run on the same machine: machines differ and are shared, ratios stay. Ends with 1
+when a figure is worse than what Holdfast promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import sys
+import urllib.request
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+
+from bench import baseline, bookings, reads, size
+from bench.stand import Stand, stand
+
+ROUNDS = 3
+RATIO_MIN = 0.5
+ONE_CLIENT_P50_MS_MAX = 5.0
+SMALL = 10_000
+
+
+async def bench_bookings(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Bookings a second, and their ratio to the bare database: the median of ROUNDS rounds of both."""
+    await size.fill(made, SMALL)
+    rounds = [await _round(made, asked.seconds) for _ in range(ROUNDS)]
+    rounds.sort(key=lambda each: each["ratio"])
+    found = rounds[ROUNDS // 2]
+    async with made.api() as port:
+        await bookings.warm_up(made, port)
+        few = {
+            f"clients_{n}": bookings.figures(
+                await bookings.measure(made, port, clients=n, seconds=asked.seconds), clients=n
+            )
+            for n in (1, 16)
+        }
+        best_fit = await bookings.measure(made, port, clients=64, seconds=asked.seconds, named=False)
+        before = await _round_trips(port)
+        counted = await bookings.measure(made, port, clients=64, seconds=asked.seconds)
+        trips = (await _round_trips(port) - before) / max(counted.statuses[201], 1)
+        alone = await _trips_alone(made, port)
+    one = few["clients_1"]
+    return {
+        **found,
+        "ratios": [each["ratio"] for each in rounds],
+        **few,
+        "best_fit_64": bookings.figures(best_fit, clients=64),
+        "round_trips_per_booking_64": round(trips, 2),
+        "round_trips_per_booking_1": round(alone, 2),
+        "ok": found["ratio"] >= RATIO_MIN and one["p50_ms"] <= ONE_CLIENT_P50_MS_MAX,
+    }
+
+
+async def _round(made: Stand, seconds: float) -> dict[str, Any]:
+    """The bare database, then Holdfast, one after the other so that neither takes the other's time."""
+    bare = [await baseline.measure(made, clients=n, seconds=int(seconds)) for n in (16, 64)]
+    best = max(bare, key=lambda each: each["transactions_per_s"])
+    async with made.api() as port:
+        await bookings.warm_up(made, port)
+        result = await bookings.measure(made, port, clients=64, seconds=seconds)
+    found = bookings.figures(result, clients=64)
+    ratio = found["bookings_per_s"] / best["transactions_per_s"]
+    return {"clients_64": found, "bare_database": best, "ratio": round(ratio, 3)}
+
+
+async def _round_trips(port: int) -> float:
+    def read() -> str:
+        return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+
+    found = re.search(r"^holdfast_db_round_trips_total ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+async def _trips_alone(made: Stand, port: int) -> float:
+    before = await _round_trips(port)
+    result = await bookings.measure(made, port, clients=1, seconds=1.0)
+    return (await _round_trips(port) - before) / max(result.statuses[201], 1)
+
+
+async def bench_reads(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Availability checks and day views a second; ratio: day views to checks."""
+    await size.fill(made, SMALL)
+    async with made.api() as port:
+        await reads.measure(made, port, reads.checks, seconds=1.0)
+        check = await reads.measure(made, port, reads.checks, seconds=asked.seconds)
+        day = await reads.measure(made, port, reads.days, seconds=asked.seconds)
+    return {
+        "availability_check": check,
+        "day_view": day,
+        "ratio": round(day["reads_per_s"] / check["reads_per_s"], 3),
+    }
+
+
+async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Bookings and reads with SMALL and with `--large` bookings in the tables; ratio: large to small."""
+    found: dict[str, Any] = {}
+    for count in (SMALL, asked.large):
+        await size.fill(made, count)
+        async with made.api() as port:
+            await bookings.warm_up(made, port)
+            many = await bookings.measure(made, port, clients=64, seconds=asked.seconds)
+            one = await bookings.measure(made, port, clients=1, seconds=asked.seconds / 2)
+            found[str(count)] = {
+                "clients_64": bookings.figures(many, clients=64),
+                "clients_1": bookings.figures(one, clients=1),
+                "availability_check": await reads.measure(made, port, reads.checks, seconds=asked.seconds / 2),
+                "day_view": await reads.measure(made, port, reads.days, seconds=asked.seconds / 2),
+            }
+    small, large = (found[str(count)]["clients_64"]["bookings_per_s"] for count in (SMALL, asked.large))
+    return {**found, "ratio": round(large / small, 3)}
+
+
+BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
+    "bookings": bench_bookings,
+    "reads": bench_reads,
+    "size": bench_size,
+}
+
+
+async def main(asked: argparse.Namespace) -> int:
+    """Runs what was asked for; 1 when something promised does not hold."""
+    failed = 0
+    async with stand(seed=asked.seed) as made:
+        await baseline.prepare(made)
+        for name in asked.names or BENCHMARKS:
+            print(f"{name}: {BENCHMARKS[name].__doc__}", flush=True)
+            found = await BENCHMARKS[name](made, asked)
+            failed |= not found.get("ok", True)
+            line = {"benchmark": name, "seed": asked.seed, "load_average": os.getloadavg()[0], **found}
+            print(json.dumps(line), flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []])
+    parser.add_argument("--seconds", type=float, default=6.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--large", type=int, default=1_000_000)
+    sys.exit(uvloop.run(main(parser.parse_args())))

@@ -1,0 +1,141 @@
+"""Suggestions beside a refusal: near, and really free. Each is taken at its word and booked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import House
+
+from .asking import DAY, at, cancel, instant, refused
+
+ALL_WEEK = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+
+
+async def suggested(house: House, **wanted: Any) -> list[dict[str, Any]]:
+    response = await house.book(**wanted)
+    assert response.status_code == 409, response.text
+    return response.json()["suggested_slots"]
+
+
+async def each_is_bookable(house: House, slots: list[dict[str, Any]], **wanted: Any) -> None:
+    """One after the other, since they may overlap."""
+    assert slots
+    for slot in slots:
+        assert set(slot) == {"start", "end", "resource_ids"}
+        booked = await house.booked(**{**wanted, **slot})
+        assert (await cancel(house, booked)).status_code == 200
+
+
+async def test_the_nearest_starts_on_the_same_table_first(house: House) -> None:
+    wanted = {"start": at("18:00"), "resource_ids": house.ids("t1"), "duration_minutes": 60}
+    await house.booked(**wanted)
+    slots = await suggested(house, **wanted)
+    assert slots == [
+        {"start": at("17:00"), "end": at("18:00"), "resource_ids": house.ids("t1")},
+        {"start": at("19:00"), "end": at("20:00"), "resource_ids": house.ids("t1")},
+        {"start": at("16:45"), "end": at("17:45"), "resource_ids": house.ids("t1")},
+    ]
+    await each_is_bookable(house, slots)
+
+
+async def test_equivalent_tables_where_the_same_has_nothing(house: House) -> None:
+    wanted = {"party_size": 4, "resource_ids": house.ids("t2"), "start": at("18:00")}
+    await house.booked(**{**wanted, "start": at("14:00"), "end": at("22:30")})
+    slots = await suggested(house, **wanted)
+    # T1 is too small and the lane no table: T3, at that very time.
+    assert slots[0] == {"start": at("18:00"), "end": at("19:30"), "resource_ids": house.ids("t3")}
+    assert all(slot["resource_ids"] == house.ids("t3") for slot in slots)
+    await each_is_bookable(house, slots, party_size=4)
+
+
+async def test_nothing_is_farther_than_two_hours_or_more_than_three(house: House) -> None:
+    wanted = {"start": at("18:00"), "resource_ids": house.ids("l1"), "duration_minutes": 15}
+    await house.booked(start=at("16:15"), end=at("19:45"), resource_ids=house.ids("l1"))
+    slots = await suggested(house, **wanted)
+    assert [slot["start"] for slot in slots] == [at("19:45"), at("16:00"), at("20:00")]
+    await each_is_bookable(house, slots)
+    await house.booked(start=at("15:00"), end=at("16:15"), resource_ids=house.ids("l1"))
+    await house.booked(start=at("19:45"), end=at("20:15"), resource_ids=house.ids("l1"))
+    refused(await house.book(**wanted), 409, "LANE_NOT_AVAILABLE")
+    assert await suggested(house, **wanted) == []
+
+
+async def test_they_keep_the_rules(house: House) -> None:
+    """Closing time, buffers, pacing and notice bind suggestions as they bind bookings."""
+    await house.change_policy(
+        slot_step_minutes=30, buffer_before_minutes=15, buffer_after_minutes=15, pacing_covers_max=4
+    )
+    t1, t2 = house.ids("t1"), house.ids("t2")
+    await house.booked(start=at("21:00"), end=at("23:00"), resource_ids=t1)
+    await house.booked(start=at("19:00"), end=at("20:00"), party_size=4, resource_ids=t2)
+    slots = await suggested(house, start=at("21:30"), end=at("23:00"), resource_ids=t1)
+    starts = {slot["start"] for slot in slots}
+    assert at("19:00") not in starts, "four guests arrive then already"
+    assert at("22:00") not in starts, "it would end after closing"
+    await each_is_bookable(house, slots)
+
+
+async def test_several_lanes_move_together(house: House) -> None:
+    lanes = [{"slug": f"l{n}", "name": f"L{n}", "kind": "lane", "seats_max": 6, "sort_order": n} for n in range(1, 7)]
+    await house.replace({**house.document, "resources": lanes})
+    wanted = {"start": at("18:00"), "party_size": 12, "resource_ids": house.ids("l1", "l2", "l3")}
+    await house.booked(start=at("16:00"), end=at("20:00"), resource_ids=house.ids("l2"))
+    slots = await suggested(house, **wanted)
+    assert {"start": at("18:00"), "end": at("19:30"), "resource_ids": house.ids("l3", "l4", "l5")} in slots
+    assert all(len(slot["resource_ids"]) == 3 for slot in slots)
+    await each_is_bookable(house, slots, party_size=12)
+
+
+async def test_where_no_table_is_named_any_that_fits_is(house: House) -> None:
+    preferred = {"preferences": {"kinds": ["table"]}, "party_size": 3}
+    for table in ("t2", "t3"):
+        await house.booked(start=at("17:00"), end=at("19:00"), resource_ids=house.ids(table))
+    body = refused(await house.book(start=at("17:30"), **preferred), 409, "TABLE_NOT_AVAILABLE")
+    assert {conflict["resource_name"] for conflict in body["conflicts"]} == {"T2", "T3"}
+    for slot in body["suggested_slots"]:
+        assert abs(instant("17:30") - datetime.fromisoformat(slot["start"])) <= timedelta(hours=2)
+    await each_is_bookable(house, body["suggested_slots"], party_size=3)
+
+
+async def test_a_table_with_hours_of_its_own_is_suggested_when_it_can_be_named(house: House) -> None:
+    """Its step counts from its own opening: what the venue's step allows may not be right for it."""
+    own = {"weekly": [{"days": ALL_WEEK, "open": "11:20", "close": "22:50"}]}
+    resources = [
+        {**each, **({"hours": own} if each["slug"] == "t3" else {})} for each in house.document["resources"]
+    ]
+    policy = {"slot_step_minutes": 30}
+    await house.replace({**house.document, "resources": resources, "policy": policy})
+    await house.booked(start=at("17:00"), end=at("20:00"), resource_ids=house.ids("t2"))
+    wanted = {"start": at("18:00"), "party_size": 4, "resource_ids": house.ids("t2")}
+    await each_is_bookable(house, await suggested(house, **wanted), party_size=4)
+    check = await house.client.post(
+        "/bookings/availability/check",
+        json={"venue_id": house.venue_id, "start": at("18:00"), "party_size": 4, "preferences": {"zones": ["hall"]}},
+        headers=house.bob,
+    )
+    assert check.status_code == 200
+    for option in check.json()["options"]:
+        await house.booked(start=at("18:00"), party_size=4, resource_ids=option["resource_ids"])
+
+
+async def test_for_a_slot_off_the_step_as_well(house: House) -> None:
+    slots = [{"id": "odd", "name": "Odd", "start": "19:07", "minutes": 100}]
+    await house.replace({**house.document, "slots": slots})
+    wanted = {"date": DAY.isoformat(), "slot_id": "odd"}
+    await house.booked(**wanted, resource_ids=house.ids("t2"), party_size=4)
+    found = await suggested(house, **wanted, resource_ids=house.ids("t2"), party_size=4)
+    assert {"start": at("19:07"), "end": at("20:47"), "resource_ids": house.ids("t3")} in found
+    await each_is_bookable(house, found, party_size=4)
+
+
+@pytest.mark.parametrize("party", [1, 2])
+async def test_split_capacity_suggests_where_a_unit_is_left(house: House, party: int) -> None:
+    wanted = {"start": at("18:00"), "party_size": party, "resource_ids": house.ids("s1")}
+    for _ in range(10):
+        await house.booked(**wanted)
+    slots = await suggested(house, **wanted)
+    assert [slot["start"] for slot in slots] == [at("16:30"), at("19:30"), at("16:15")]
+    await each_is_bookable(house, slots, party_size=party)
