@@ -75,7 +75,9 @@ async def _round_trips(port: int) -> float:
     def read() -> str:
         return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
 
-    found = re.search(r"^holdfast_db_round_trips_total ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE)
+    found = re.search(
+        r"^holdfast_db_round_trips_total ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE
+    )
     return float(found[1]) if found else 0.0
 
 
@@ -111,7 +113,9 @@ async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
             found[str(count)] = {
                 "clients_64": bookings.figures(many, clients=64),
                 "clients_1": bookings.figures(one, clients=1),
-                "availability_check": await reads.measure(made, port, reads.checks, seconds=asked.seconds / 2),
+                "availability_check": await reads.measure(
+                    made, port, reads.checks, seconds=asked.seconds / 2
+                ),
                 "day_view": await reads.measure(made, port, reads.days, seconds=asked.seconds / 2),
             }
     small, large = (found[str(count)]["clients_64"]["bookings_per_s"] for count in (SMALL, asked.large))

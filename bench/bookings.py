@@ -41,7 +41,9 @@ def requests(stand: Stand, *, salt: object, named: bool = True) -> Iterator[byte
         yield load.http("POST", "/bookings", token=venue.token, body=orjson.dumps(body), headers=key)
 
 
-async def measure(stand: Stand, port: int, *, clients: int, seconds: float, named: bool = True) -> load.Result:
+async def measure(
+    stand: Stand, port: int, *, clients: int, seconds: float, named: bool = True
+) -> load.Result:
     """What `clients` at once get through in `seconds`."""
     salt = new_id()
     streams = [requests(stand, salt=f"{salt}-{n}", named=named) for n in range(clients)]

@@ -31,9 +31,9 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
-from holdfast.kernel.body import read_body
+from holdfast.kernel.body import Body, parse
 from holdfast.kernel.config import Settings
-from holdfast.kernel.http import Body, answer
+from holdfast.kernel.http import answer
 from holdfast.kernel.telemetry import configure_logging
 from holdfast.main.http import create_app
 
@@ -99,7 +99,7 @@ async def _plain(
 
 
 async def _raw(request: Request) -> Response:
-    await read_body(request, Wanted)
+    parse(await request.body(), Wanted)
     return answer(ANSWER, status=201)
 
 

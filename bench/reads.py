@@ -22,8 +22,15 @@ def checks(stand: Stand, *, salt: object) -> Iterator[bytes]:
     first = datetime.now(UTC).date() + timedelta(days=2)
     while True:
         venue, day = rng.choice(stand.venues), first + timedelta(days=rng.randrange(DAYS_AHEAD))
-        start = datetime(day.year, day.month, day.day, 10 + rng.randrange(10), 15 * rng.randrange(4), tzinfo=UTC)
-        body = {"venue_id": venue.id, "start": start, "duration_minutes": 60, "party_size": rng.randrange(1, 5)}
+        start = datetime(
+            day.year, day.month, day.day, 10 + rng.randrange(10), 15 * rng.randrange(4), tzinfo=UTC
+        )
+        body = {
+            "venue_id": venue.id,
+            "start": start,
+            "duration_minutes": 60,
+            "party_size": rng.randrange(1, 5),
+        }
         yield load.http("POST", "/bookings/availability/check", token=venue.token, body=orjson.dumps(body))
 
 

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -65,20 +64,24 @@ class Stand:
             "HOLDFAST_PORT": str(port),
         }
         with (self.data_dir / f"api-{port}.log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "holdfast.main.cli", "serve"], env=environment, stderr=log, stdout=log
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", "holdfast.main.cli", "serve"),
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
-            try:
-                await _ready(port, process)
-                yield port
-            finally:
-                process.terminate()
-                await asyncio.to_thread(process.wait, 15)
+        try:
+            await _ready(port, process)
+            yield port
+        finally:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), 15)
 
 
-async def _ready(port: int, process: subprocess.Popen[bytes]) -> None:
+async def _ready(port: int, process: asyncio.subprocess.Process) -> None:
     give_up_at = time.monotonic() + READY_S_MAX
-    while time.monotonic() < give_up_at and process.poll() is None:
+    while time.monotonic() < give_up_at and process.returncode is None:
         try:
             await asyncio.to_thread(urllib.request.urlopen, f"http://127.0.0.1:{port}/readyz", timeout=2)
         except (urllib.error.URLError, OSError):
@@ -89,8 +92,8 @@ async def _ready(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @asynccontextmanager
-async def stand(*, seed: int, durable: bool = True) -> AsyncIterator[Stand]:
-    """A new database with venues; thrown away afterwards. Durable: fsync and all, as in production."""
+async def stand(*, seed: int) -> AsyncIterator[Stand]:
+    """A new database with venues, durable as in production (fsync on); thrown away afterwards."""
     data_dir = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     postgres = EmbeddedPostgres(data_dir, {"shared_buffers": "1GB", "max_wal_size": "8GB"})
     try:
@@ -135,7 +138,10 @@ def _document(number: int) -> dict[str, object]:
             "default_duration_minutes": 60,
             "buffer_after_minutes": 15,
             "tax_percent": 12,
-            "price_rules": [{"per": "guest", "amount": "95.00", "days": ["FR", "SA"]}, {"per": "hour", "amount": "120"}],
+            "price_rules": [
+                {"per": "guest", "amount": "95.00", "days": ["FR", "SA"]},
+                {"per": "hour", "amount": "120"},
+            ],
         },
         "hours": {"weekly": [{"days": days, "open": "10:00", "close": "23:00"}]},
         "resources": [

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
 from tests.services import pytest_terminal_summary as pytest_terminal_summary
+from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
 
 # Nothing here survives the tests, and they restart the server when they mean to test durability.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
@@ -154,20 +156,21 @@ def issuer(data_dir: Path) -> DevIssuer:
     return DevIssuer.load(data_dir)
 
 
+async def open_house_at(client: httpx.AsyncClient, issuer: DevIssuer, **changes: Any) -> House:
+    """A tenant of its own with one venue: tests don't meet each other's bookings."""
+    slug = f"nord-{new_id().hex[-10:]}"
+    admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
+    made = await client.post("/tenants", json={"slug": slug, "name": "Nord"}, headers=admin)
+    assert made.status_code == 201, made.text
+    house = House(slug, {}, client, issuer.mint)
+    await house.replace(venue_document(**changes))
+    return house
+
+
 @pytest.fixture
 def open_house(client: httpx.AsyncClient, issuer: DevIssuer) -> Callable[..., Any]:
-    """Makes a tenant of its own with one venue: tests don't meet each other's bookings."""
-
-    async def open_(**changes: Any) -> House:
-        slug = f"nord-{new_id().hex[-10:]}"
-        admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
-        made = await client.post("/tenants", json={"slug": slug, "name": "Nord"}, headers=admin)
-        assert made.status_code == 201, made.text
-        house = House(slug, {}, client, issuer.mint)
-        await house.replace(venue_document(**changes))
-        return house
-
-    return open_
+    """Opens a house; keyword arguments change its document."""
+    return partial(open_house_at, client, issuer)
 
 
 @pytest.fixture

@@ -26,17 +26,18 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     """Fills the database: first what has ended or is long past, then what lives."""
     paid = [{"per": "guest", "amount": "10.50"}]
     policy = {"slot_step_minutes": 15, "price_rules": paid, "tax_percent": "12", "buffer_after_minutes": 15}
-    house = await _open(client, issuer, policy=policy)
-    stays = await _open(client, issuer, policy={**policy, "auto_complete": False})
+    house = await open_house(client, issuer, policy=policy)
+    stays = await open_house(client, issuer, policy={**policy, "auto_complete": False})
     await _past(house, stays, db)
     await _living(house)
     await _changed(house)
     await _keyed(house)
-    await _undecided(await _open(client, issuer, policy={**policy, "lifecycle": "approval"}))
-    await _unpaid(await _open(client, issuer, policy={**policy, "lifecycle": "deposit"}))
+    await _undecided(await open_house(client, issuer, policy={**policy, "lifecycle": "approval"}))
+    await _unpaid(await open_house(client, issuer, policy={**policy, "lifecycle": "deposit"}))
 
 
-async def _open(client: httpx.AsyncClient, issuer: DevIssuer, *, policy: dict[str, Any]) -> House:
+async def open_house(client: httpx.AsyncClient, issuer: DevIssuer, *, policy: dict[str, Any]) -> House:
+    """A tenant with one venue, open day and night."""
     slug = f"nord-{new_id().hex[-10:]}"
     admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
     await client.post("/tenants", json={"slug": slug, "name": "Nord"}, headers=admin)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
 
 import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
@@ -23,10 +23,14 @@ Copy = Callable[[], Awaitable[str]]
 _numbers = count(1)
 
 
-async def make_app(url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
-    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=10))
+@asynccontextmanager
+async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Database]]:
+    """A client of the API on that database, and the API's own connections to it."""
+    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=20))
     async with app.router.lifespan_context(app):
-        yield app
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
+            yield client, app.state.db
 
 
 @pytest.fixture(scope="session")
@@ -35,11 +39,8 @@ async def filled(server: Server, data_dir: Path, issuer: DevIssuer) -> str:
     assert await create_database(server, "audit_filled")
     url = server.url("audit_filled")
     await migrate(url)
-    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=10))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
-            await fill(client, app.state.db, issuer)
+    async with serving(url, data_dir) as (client, db):
+        await fill(client, db, issuer)
     return "audit_filled"
 
 

@@ -139,6 +139,26 @@ LEDGER = (
         without=drop("claim", "claim_is_a_bounded_span"),
         also=("bookings_hold_what_was_booked",),
     ),
+    Harm(
+        "claims_are_bounded_spans",
+        "the start is no part of it",
+        claim("during = tstzrange(lower(during), upper(during), '()')", "plain"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "there is no start",
+        claim("during = tstzrange(NULL, upper(during))", "neighbour"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "there is no time in it",
+        claim("during = 'empty'", "neighbour"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+        also=("bookings_hold_what_was_booked",),
+    ),
     Harm("claims_are_on_units_that_exist", "a unit too many", claim("unit = 11", "section")),
     Harm(
         "claims_are_on_units_that_exist",
@@ -300,6 +320,20 @@ BOOKINGS = (
         UPDATE resource SET venue_id = gen_random_uuid() FROM booking
          WHERE resource.id = resource_ids[1] AND special_requests = 'lane' RETURNING booking.id""",
         without=drop("resource", "resource_venue_exists"),
+    ),
+    Harm(
+        "bookings_are_on_resources_of_their_venue",
+        "the resource is of another tenant",
+        """
+        WITH other AS (INSERT INTO tenant VALUES (gen_random_uuid(), 'other', 'Other', 1, now()) RETURNING id)
+        UPDATE resource SET tenant_id = other.id FROM other, booking
+         WHERE resource.id = resource_ids[1] AND special_requests = 'cancelled' RETURNING booking.id""",
+        without=drop("resource", "resource_venue_exists")
+        + ";"
+        + drop("resource_join", "resource_join_a_exists", "resource_join_b_exists")
+        + ";"
+        + drop("claim", "claim_resource_exists"),
+        also=("claims_are_on_units_that_exist",),
     ),
     Harm(
         "bookings_are_on_resources_of_their_venue",
@@ -605,6 +639,12 @@ REPLIES = (
         "replies_tell_of_their_booking",
         "another booking",
         "UPDATE idempotency SET subject_id = gen_random_uuid() WHERE key = 'key of plain' RETURNING subject_id",
+        also=("keys_have_one_booking",),
+    ),
+    Harm(
+        "acknowledged_bookings_exist",
+        "a reply names nothing",
+        body("""'{"id": "?"}'""", "key of cancel"),
     ),
     *(
         Harm(

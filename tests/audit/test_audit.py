@@ -11,17 +11,18 @@ import httpx
 import orjson
 import pytest
 
+from holdfast.audit.check import Check
 from holdfast.audit.checks import CHECKS
 from holdfast.audit.run import SHOWN_MAX, Report, audit
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.main.http import create_app
-from tests.audit.bookings import ALL_DAY, at
-from tests.audit.conftest import Copy
+from holdfast.main.ticks import TICKS
+from holdfast.main.worker import run_ticks
+from tests.audit.bookings import at, open_house
+from tests.audit.conftest import Copy, serving
 from tests.audit.harm import HARMS, Harm
-from tests.conftest import House, venue_document
+from tests.conftest import House
 
 Harmed = tuple[Database, asyncpg.Connection]
 NAMES = [check.name for check in CHECKS]
@@ -100,7 +101,6 @@ async def test_what_can_not_be_read_is_a_violation_and_the_other_checks_go_on(ha
         "acknowledged_bookings_exist",
         "acknowledged_changes_are_kept",
         "replies_tell_of_their_booking",
-        "keys_have_one_booking",
     }
     assert "Mars/Phobos" in report.failed[0].violations[0]["error"]
     assert len(report.results) == len(CHECKS)
@@ -152,8 +152,6 @@ async def test_a_user_who_owns_nothing_finds_the_same(copy: Copy) -> None:
 
 async def test_it_can_not_write(harmed: Harmed) -> None:
     db, _ = harmed
-    from holdfast.audit.check import Check
-
     writing = Check("writes", "It writes.", "SELECT nextval('event_seq_seq') AS value")
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await audit(db, checks=[writing])
@@ -163,10 +161,10 @@ async def test_it_can_not_write(harmed: Harmed) -> None:
     )
 
 
-async def test_a_database_that_is_gone_is_said_so(copy: Copy) -> None:
-    db = await Database.connect((await copy()).replace("/audit_", "/no_such_audit_"))
+async def test_a_database_that_can_not_be_reached_is_said_so() -> None:
+    db = await Database.connect("postgresql://nobody@127.0.0.1:1/nothing")
     try:
-        with pytest.raises((Overloaded, asyncpg.InvalidCatalogNameError)):
+        with pytest.raises(Overloaded, match="can't be audited now"):
             await audit(db)
     finally:
         await db.close()
@@ -196,37 +194,23 @@ async def test_a_database_that_is_written_to_meanwhile_passes(
     copy: Copy, data_dir: Path, issuer: DevIssuer
 ) -> None:
     """Creations, changes, cancellations, holds and ticks go on; every audit sees one instant."""
-    url = await copy()
-    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=20))
-    async with app.router.lifespan_context(app):
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
-            house = await _house(client, issuer)
-            ended, answers = asyncio.Event(), Answers()
-            guests = [asyncio.create_task(_guest(house, n, ended, answers)) for n in range(12)]
-            try:
-                for number in range(AUDITS_UNDER_LOAD):
-                    await answers.more(20)
-                    report = await audit(app.state.db)
-                    assert report.ok, (
-                        number,
-                        [(each.check.name, each.violations[:3]) for each in report.failed],
-                    )
-            finally:
-                ended.set()
-                await asyncio.gather(*guests)
+    async with serving(await copy(), data_dir) as (client, db):
+        policy = {"slot_step_minutes": 15, "hold_ttl_seconds": 1, "buffer_after_minutes": 15}
+        house = await open_house(client, issuer, policy=policy)
+        ended, answers = asyncio.Event(), Answers()
+        busy = [asyncio.create_task(_guest(house, n, ended, answers)) for n in range(12)]
+        busy.append(asyncio.create_task(run_ticks(db, TICKS, ended)))
+        try:
+            for number in range(AUDITS_UNDER_LOAD):
+                await answers.more(20)
+                report = await audit(db)
+                assert report.ok, (number, [(each.check.name, each.violations[:3]) for each in report.failed])
+        finally:
+            ended.set()
+            await asyncio.gather(*busy)
     assert answers.by_status[201] > 20
     assert answers.by_status[200] > 20
     assert set(answers.by_status) <= {200, 201, 400, 409}, answers.by_status
-
-
-async def _house(client: httpx.AsyncClient, issuer: DevIssuer) -> House:
-    admin = {"authorization": f"Bearer {issuer.mint(None, ['platform_admin'], 'root')}"}
-    await client.post("/tenants", json={"slug": "busy", "name": "Busy"}, headers=admin)
-    house = House("busy", {}, client, issuer.mint)
-    policy = {"slot_step_minutes": 15, "hold_ttl_seconds": 1, "holds_per_guest_max": 1000}
-    await house.replace(venue_document(policy=policy, hours={"weekly": ALL_DAY}))
-    return house
 
 
 async def _guest(house: House, number: int, ended: asyncio.Event, answers: Answers) -> None:

@@ -52,7 +52,9 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return body
 
 
-async def cancel(house: House, booking: dict[str, Any], who: dict[str, str] | None = None, **body: Any) -> httpx.Response:
+async def cancel(
+    house: House, booking: dict[str, Any], who: dict[str, str] | None = None, **body: Any
+) -> httpx.Response:
     body = {"expected_version": booking["version"], **body}
     return await house.client.post(f"/bookings/{booking['id']}/cancel", json=body, headers=who or house.bob)
 
@@ -87,7 +89,9 @@ async def tenant_id(owner: asyncpg.Connection, house: House) -> UUID:
     return UUID(str(await owner.fetchval("SELECT tenant_id FROM venue WHERE id = $1", house.venue_id)))
 
 
-async def claims(owner: asyncpg.Connection, booking: dict[str, Any]) -> list[tuple[str, int, datetime, datetime]]:
+async def claims(
+    owner: asyncpg.Connection, booking: dict[str, Any]
+) -> list[tuple[str, int, datetime, datetime]]:
     """What the booking occupies: resource, unit, from, to."""
     rows = await owner.fetch(
         "SELECT resource_id, unit, lower(during), upper(during) FROM claim WHERE owner_id = $1"

@@ -68,7 +68,12 @@ async def test_what_is_taken_is_said_with_reasons_and_a_way_out(house: House) ->
     found = await check(house, resource_ids=house.ids("t1"))
     assert (found["available"], found["options"], found["can_join_waitlist"]) == (False, [], True)
     assert found["conflicts"] == [
-        {"resource_id": house.resources["t1"], "resource_name": "T1", "start": at("18:00"), "end": at("19:30")}
+        {
+            "resource_id": house.resources["t1"],
+            "resource_name": "T1",
+            "start": at("18:00"),
+            "end": at("19:30"),
+        }
     ]
     for slot in found["suggested_slots"]:
         await cancel(house, await house.booked(**slot))
@@ -116,7 +121,10 @@ async def test_the_day_view_of_a_venue_with_slots_has_its_slots(house: House) ->
     ]
     await house.replace({**house.document, "slots": slots})
     found = await day(house)
-    assert [(each["slot_id"], each["start"]) for each in found] == [("early", at("17:30")), ("odd", at("20:07"))]
+    assert [(each["slot_id"], each["start"]) for each in found] == [
+        ("early", at("17:30")),
+        ("odd", at("20:07")),
+    ]
     for each in found:
         booked = await house.booked(date=DAY.isoformat(), slot_id=each["slot_id"])
         assert (booked["start"], booked["end"]) == (each["start"], each["end"])
@@ -143,8 +151,13 @@ async def test_the_month_view_has_the_days_that_have_any(house: House) -> None:
     only = [each for each in house.document["resources"] if each["slug"] == "l1"]
     first = DAY.replace(day=1)
     closed = [first + timedelta(days=n) for n in (2, 9)]
-    hours = {**house.document["hours"], "exceptions": [{"date": each.isoformat(), "closed": True} for each in closed]}
-    await house.replace({**house.document, "resources": only, "hours": hours, "policy": {"max_advance_days": 365}})
+    hours = {
+        **house.document["hours"],
+        "exceptions": [{"date": each.isoformat(), "closed": True} for each in closed],
+    }
+    await house.replace(
+        {**house.document, "resources": only, "hours": hours, "policy": {"max_advance_days": 365}}
+    )
     await house.booked(start=at("10:00"), end=at("22:00"), resource_ids=house.ids("l1"))
     path = f"/venues/{house.venue_id}/availability/month"
     params = {"month": f"{first:%Y-%m}", "party_size": "2", "duration_minutes": "90"}

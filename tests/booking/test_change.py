@@ -72,8 +72,12 @@ async def test_other_resources_and_a_larger_party(house: House, owner: asyncpg.C
 
 
 async def test_what_is_closed_then_is_not_chosen(house: House) -> None:
-    own = {"weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "12:00", "close": "14:00"}]}
-    resources = [{**each, **({"hours": own} if each["slug"] == "t1" else {})} for each in house.document["resources"]]
+    own = {
+        "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "12:00", "close": "14:00"}]
+    }
+    resources = [
+        {**each, **({"hours": own} if each["slug"] == "t1" else {})} for each in house.document["resources"]
+    ]
     await house.replace({**house.document, "resources": resources})
     booking = await house.booked(start=at("18:00"), resource_ids=house.ids("l1"))
     after = (await change(house, booking, preferences={"zones": ["window"]})).json()
@@ -83,7 +87,12 @@ async def test_what_is_closed_then_is_not_chosen(house: House) -> None:
 async def test_guest_data_alone_asks_no_rule(house: House) -> None:
     booking = await house.booked(start=at("18:00"), guest_name="Gina", resource_ids=house.ids("t1"))
     await house.change_policy(slot_step_minutes=1440, min_notice_minutes=365 * 1440, pacing_covers_max=1)
-    asked = {"guest_name": "Georgina", "guest_email": "g@example.org", "metadata": {"a": 1}, "source": "phone"}
+    asked = {
+        "guest_name": "Georgina",
+        "guest_email": "g@example.org",
+        "metadata": {"a": 1},
+        "source": "phone",
+    }
     after = (await change(house, booking, **asked)).json()
     assert after == {**booking, **asked, "version": 2, "updated_at": after["updated_at"]}
     emptied = (await change(house, after, guest_name=None)).json()
@@ -129,7 +138,9 @@ async def test_a_conflict_of_a_change_helps_as_well(house: House) -> None:
     body = refused(await change(house, booking, start=at("18:00")), 409, "TABLE_NOT_AVAILABLE")
     assert body["conflicts"][0]["start"] == at("18:00")
     best = body["suggested_slots"][0]
-    moved = await change(house, booking, start=best["start"], end=best["end"], resource_ids=best["resource_ids"])
+    moved = await change(
+        house, booking, start=best["start"], end=best["end"], resource_ids=best["resource_ids"]
+    )
     assert moved.status_code == 200, moved.text
 
 
@@ -162,7 +173,9 @@ async def test_two_who_swap_never_double_book(house: House, owner: asyncpg.Conne
     assert stayed == 7
 
 
-async def test_what_does_not_occupy_takes_nothing_when_it_moves(house: House, owner: asyncpg.Connection) -> None:
+async def test_what_does_not_occupy_takes_nothing_when_it_moves(
+    house: House, owner: asyncpg.Connection
+) -> None:
     booking = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
     booking = (await move(house, booking, "CONFIRMED")).json()
     booking = (await move(house, booking, "MANUAL_REVIEW")).json()
@@ -171,7 +184,9 @@ async def test_what_does_not_occupy_takes_nothing_when_it_moves(house: House, ow
     assert await claims(owner, booking) == []
 
 
-async def test_new_rules_count_for_changes_wherever_they_were_made(house: House, owner: asyncpg.Connection) -> None:
+async def test_new_rules_count_for_changes_wherever_they_were_made(
+    house: House, owner: asyncpg.Connection
+) -> None:
     """Another process changed the venue: this one's snapshot of it is old, and must not decide."""
     booking = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
     await owner.execute(

@@ -167,7 +167,8 @@ async def test_a_conflict_says_what_stands_in_the_way(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("slug", "code"), [("t1", "TABLE_NOT_AVAILABLE"), ("l1", "LANE_NOT_AVAILABLE"), ("r1", "ROOM_NOT_AVAILABLE")]
+    ("slug", "code"),
+    [("t1", "TABLE_NOT_AVAILABLE"), ("l1", "LANE_NOT_AVAILABLE"), ("r1", "ROOM_NOT_AVAILABLE")],
 )
 async def test_the_code_names_the_kind_and_the_type_does_not(house: House, slug: str, code: str) -> None:
     room = {"slug": "r1", "name": "R1", "kind": "room", "seats_max": 4}
@@ -205,7 +206,12 @@ async def test_staff_of_one_venue_do_not_book_at_another(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("lifecycle", "status"),
-    [("instant", "RESERVED"), ("deposit", "PENDING"), ("approval", "PENDING_APPROVAL"), ("assigned", "RESERVED")],
+    [
+        ("instant", "RESERVED"),
+        ("deposit", "PENDING"),
+        ("approval", "PENDING_APPROVAL"),
+        ("assigned", "RESERVED"),
+    ],
 )
 async def test_the_lifecycle_says_where_it_starts(house: House, lifecycle: str, status: str) -> None:
     await house.change_policy(lifecycle=lifecycle)

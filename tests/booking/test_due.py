@@ -34,7 +34,13 @@ def expiry(booking: dict[str, Any]) -> datetime:
     ],
 )
 async def test_what_waits_too_long_expires(
-    house: House, owner: asyncpg.Connection, db: Database, lifecycle: str, hold: bool, after: timedelta, reason: str
+    house: House,
+    owner: asyncpg.Connection,
+    db: Database,
+    lifecycle: str,
+    hold: bool,
+    after: timedelta,
+    reason: str,
 ) -> None:
     await house.change_policy(
         lifecycle=lifecycle, hold_ttl_seconds=77, payment_deadline_minutes=11, approval_ttl_hours=5
@@ -49,7 +55,11 @@ async def test_what_waits_too_long_expires(
     assert (ended["status"], ended["version"]) == ("EXPIRED", 2)
     assert await claims(owner, booking) == []
     last = (await history(house, booking))[-1]
-    assert (last["from_status"], last["to_status"], last["action"]) == (booking["status"], "EXPIRED", "expire")
+    assert (last["from_status"], last["to_status"], last["action"]) == (
+        booking["status"],
+        "EXPIRED",
+        "expire",
+    )
     assert (last["reason"], last["actor"]) == (reason, "system")
     # Safe to run again.
     assert await tick(db, tenant, due.expire, now=expiry(booking) + SECOND) == 0
@@ -83,7 +93,10 @@ async def test_who_came_is_no_no_show_and_is_completed_at_the_end(
     assert await tick(db, tenant, due.complete, now=instant("19:00") - SECOND) == 0
     assert await tick(db, tenant, due.complete, now=instant("19:00")) == 1
     done = await read(house, booking)
-    assert (done["status"], done["completed_at"]) == ("COMPLETED", instant("19:00").isoformat().replace("+00:00", "Z"))
+    assert (done["status"], done["completed_at"]) == (
+        "COMPLETED",
+        instant("19:00").isoformat().replace("+00:00", "Z"),
+    )
     assert await tick(db, tenant, due.complete, now=instant("20:00")) == 0
 
 
@@ -97,7 +110,9 @@ async def test_a_policy_leaves_it_to_people(house: House, owner: asyncpg.Connect
         assert await tick(db, tenant, verb, now=instant("18:00", days=9)) == 0
 
 
-async def test_what_was_moved_is_due_at_its_new_time(house: House, owner: asyncpg.Connection, db: Database) -> None:
+async def test_what_was_moved_is_due_at_its_new_time(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
     tenant = await tenant_id(owner, house)
     booking = await house.booked(start=at("18:00"))
     body = {"expected_version": 1, "start": at("20:00")}
@@ -193,7 +208,9 @@ async def test_a_hold_past_its_time_is_no_longer_converted(house: House, owner: 
     assert (body["from"], body["allowed"]) == ("EXPIRED", [])
 
 
-async def test_a_hold_past_its_time_counts_in_no_quota_and_no_pacing(house: House, owner: asyncpg.Connection) -> None:
+async def test_a_hold_past_its_time_counts_in_no_quota_and_no_pacing(
+    house: House, owner: asyncpg.Connection
+) -> None:
     await house.change_policy(holds_per_guest_max=1, pacing_covers_max=3)
     wanted = {"start": at("18:00"), "resource_ids": house.ids("s1"), "hold": True}
     held = await house.booked(house.gina, **wanted)
@@ -202,7 +219,9 @@ async def test_a_hold_past_its_time_counts_in_no_quota_and_no_pacing(house: Hous
     await house.booked(house.gina, **wanted)
 
 
-async def test_blocks_that_are_over_leave_the_ledger(house: House, owner: asyncpg.Connection, db: Database) -> None:
+async def test_blocks_that_are_over_leave_the_ledger(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
     tenant, block = await tenant_id(owner, house), new_id()
     for day in (0, 1):
         await owner.execute(

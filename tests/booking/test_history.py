@@ -16,10 +16,14 @@ async def test_every_step_is_told(house: House) -> None:
     booking = await house.booked(house.gina, start=at("18:00"), hold=True)
     booking = (await move(house, booking, "RESERVED", house.gina)).json()
     booking = (await change(house, booking, start=at("18:15"))).json()
-    booking = (await move(house, booking, "CONFIRMED", house.alice, reason="Regular", metadata={"a": 1})).json()
+    booking = (
+        await move(house, booking, "CONFIRMED", house.alice, reason="Regular", metadata={"a": 1})
+    ).json()
     booking = (await cancel(house, booking, reason="Ill")).json()
     told = await history(house, booking)
-    assert [(row["from_status"], row["to_status"], row["action"], row["actor"], row["reason"]) for row in told] == [
+    assert [
+        (row["from_status"], row["to_status"], row["action"], row["actor"], row["reason"]) for row in told
+    ] == [
         (None, "HELD", "create", "guest:gina", None),
         ("HELD", "RESERVED", "status", "guest:gina", None),
         ("RESERVED", "RESERVED", "update", "staff:bob", None),
@@ -29,7 +33,8 @@ async def test_every_step_is_told(house: House) -> None:
     assert told[3]["metadata"] == {"a": 1}
     assert [row["created_at"] for row in told] == sorted(row["created_at"] for row in told)
     assert all(
-        set(row) == {"from_status", "to_status", "actor", "action", "reason", "metadata", "created_at"} for row in told
+        set(row) == {"from_status", "to_status", "actor", "action", "reason", "metadata", "created_at"}
+        for row in told
     )
 
 
@@ -69,7 +74,9 @@ async def test_who_may_not_see_the_booking_does_not_see_it(house: House) -> None
 
 @pytest.mark.parametrize("table", ["booking_history", "event", "claim_archive"])
 @pytest.mark.parametrize("sql", ["UPDATE {} SET tenant_id = tenant_id", "DELETE FROM {}", "TRUNCATE {}"])
-async def test_the_database_does_not_let_the_application_rewrite_it(db: Database, table: str, sql: str) -> None:
+async def test_the_database_does_not_let_the_application_rewrite_it(
+    db: Database, table: str, sql: str
+) -> None:
     async def rewrite(tx: Tx) -> None:
         await tx.execute(sql.format(table))
 

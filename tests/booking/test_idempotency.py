@@ -36,7 +36,9 @@ async def test_fifty_at_once_make_one_booking_and_fifty_equal_answers(
     assert {answer.headers["etag"] for answer in answers} == {'"1"'}
     assert await bookings(owner, house) == 1
     assert len(await history(house, answers[0].json())) == 1
-    assert await owner.fetchval("SELECT count(*) FROM event WHERE subject_id = $1", answers[0].json()["id"]) == 1
+    assert (
+        await owner.fetchval("SELECT count(*) FROM event WHERE subject_id = $1", answers[0].json()["id"]) == 1
+    )
     assert answers[0].json()["idempotency_key"] == "same"
 
 
@@ -48,7 +50,9 @@ async def test_the_first_answer_comes_back_later_whatever_happened_since(house: 
     assert (again.status_code, again.content) == (first.status_code, first.content)
 
 
-@pytest.mark.parametrize("change_", [{"party_size": 1}, {"start": at("19:00")}, {"guest_name": "x"}, {"hold": True}])
+@pytest.mark.parametrize(
+    "change_", [{"party_size": 1}, {"start": at("19:00")}, {"guest_name": "x"}, {"hold": True}]
+)
 async def test_another_request_under_the_key_is_a_conflict(house: House, change_: dict[str, Any]) -> None:
     wanted = {"start": at("18:00"), "resource_ids": house.ids("s1")}
     assert (await submit(house, "k", **wanted)).status_code == 201
@@ -56,7 +60,9 @@ async def test_another_request_under_the_key_is_a_conflict(house: House, change_
     assert (await submit(house, "k", **wanted)).status_code == 201
 
 
-async def test_another_request_at_the_same_moment_is_a_conflict(house: House, owner: asyncpg.Connection) -> None:
+async def test_another_request_at_the_same_moment_is_a_conflict(
+    house: House, owner: asyncpg.Connection
+) -> None:
     wanted = {"start": at("18:00"), "resource_ids": house.ids("s1")}
     answers = await asyncio.gather(*(submit(house, "k", **wanted, party_size=1 + n % 2) for n in range(10)))
     assert sorted(answer.status_code for answer in answers) == [201] * 5 + [409] * 5
@@ -64,7 +70,9 @@ async def test_another_request_at_the_same_moment_is_a_conflict(house: House, ow
 
 
 @pytest.mark.parametrize("header", ["some-key", '"some-key"', " some-key "])
-async def test_the_key_may_be_bare_quoted_or_a_field(house: House, owner: asyncpg.Connection, header: str) -> None:
+async def test_the_key_may_be_bare_quoted_or_a_field(
+    house: House, owner: asyncpg.Connection, header: str
+) -> None:
     wanted = {"start": at("18:00"), "resource_ids": house.ids("s1")}
     first = await submit(house, None, **wanted, idempotency_key="some-key")
     again = await submit(house, header, **wanted)
@@ -143,7 +151,8 @@ async def test_a_key_past_its_time_is_a_new_one(house: House, owner: asyncpg.Con
     wanted = {"start": at("18:00"), "resource_ids": house.ids("s1")}
     first = (await submit(house, "k", **wanted)).json()
     row = await owner.fetchrow(
-        "SELECT created_at, expires_at, subject_id FROM idempotency WHERE key = 'k' AND subject_id = $1", first["id"]
+        "SELECT created_at, expires_at, subject_id FROM idempotency WHERE key = 'k' AND subject_id = $1",
+        first["id"],
     )
     assert row is not None
     assert (row["expires_at"] - row["created_at"]).total_seconds() == hours * 3600

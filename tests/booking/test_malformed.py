@@ -13,7 +13,14 @@ from .asking import DAY, at, change, refused
 
 WRONG: dict[str, Any] = {
     "party_size": [0, -1, 1.5, "2", True, None, 10**9, 10**40, [], {}],
-    "start": ["tomorrow", 1234567890, "2027-01-01T10:00:00", "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00Z", []],
+    "start": [
+        "tomorrow",
+        1234567890,
+        "2027-01-01T10:00:00",
+        "9999-12-31T23:59:59-12:00",
+        "0001-01-01T00:00:00Z",
+        [],
+    ],
     "end": ["never", "9999-12-31T23:59:59Z", 5],
     "duration_minutes": [0, -5, 10**9, "90", 1.5],
     "venue_id": ["nord", 7, None, "0190a0a0"],
@@ -69,11 +76,17 @@ async def test_what_is_no_object_is_refused(house: House, path: str, raw: bytes)
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 30])
 @pytest.mark.parametrize("key", [None, "some-key"])
-async def test_numbers_that_json_or_the_database_lack_are_refused(house: House, number: str, key: str | None) -> None:
-    body = json.dumps({"venue_id": house.venue_id, "party_size": 2, "start": at("18:00"), "metadata": {"n": 0}})
+async def test_numbers_that_json_or_the_database_lack_are_refused(
+    house: House, number: str, key: str | None
+) -> None:
+    body = json.dumps(
+        {"venue_id": house.venue_id, "party_size": 2, "start": at("18:00"), "metadata": {"n": 0}}
+    )
     raw = body.replace('"n": 0', f'"n": [{number}]')
     headers = {**house.bob, "content-type": "application/json"} | ({"idempotency-key": key} if key else {})
-    problem = refused(await house.client.post("/bookings", content=raw, headers=headers), 400, "INVALID_REQUEST")
+    problem = refused(
+        await house.client.post("/bookings", content=raw, headers=headers), 400, "INVALID_REQUEST"
+    )
     assert problem["errors"][0]["field"].startswith("metadata")
 
 
@@ -123,7 +136,9 @@ async def test_far_away_dates_are_refused_by_rule(house: House) -> None:
 async def test_a_booking_may_be_as_long_as_the_policy_says(house: House) -> None:
     await house.change_policy(duration_minutes_max=366 * 1440)
     await house.booked(start=at("18:00"), duration_minutes=366 * 1440, resource_ids=house.ids("t1"))
-    body = refused(await house.book(start=at("18:00"), duration_minutes=366 * 1440 + 1), 400, "INVALID_REQUEST")
+    body = refused(
+        await house.book(start=at("18:00"), duration_minutes=366 * 1440 + 1), 400, "INVALID_REQUEST"
+    )
     assert body["errors"][0]["field"] == "duration_minutes"
 
 
@@ -203,7 +218,9 @@ async def test_a_wrong_month_view_is_a_problem(house: House, month: str) -> None
 
 
 @pytest.mark.parametrize("method", ["put", "cancel", "status"])
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b'{"expected_version": 1, "colour": "blue"}', b"\xff", b"null"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b'{"expected_version": 1, "colour": "blue"}', b"\xff", b"null"]
+)
 async def test_changes_read_their_bodies_as_strictly(house: House, method: str, raw: bytes) -> None:
     booking = await house.booked(start=at("18:00"))
     path = f"/bookings/{booking['id']}" + ("" if method == "put" else f"/{method}")

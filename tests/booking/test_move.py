@@ -16,7 +16,11 @@ from .test_states import TABLE
 async def test_the_way_of_a_visit(house: House, owner: asyncpg.Connection) -> None:
     booking = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
     before = await claims(owner, booking)
-    for to, stamp in (("CONFIRMED", "confirmed_at"), ("CHECKED_IN", "checked_in_at"), ("COMPLETED", "completed_at")):
+    for to, stamp in (
+        ("CONFIRMED", "confirmed_at"),
+        ("CHECKED_IN", "checked_in_at"),
+        ("COMPLETED", "completed_at"),
+    ):
         assert booking[stamp] is None
         response = await move(house, booking, to, reason="because", metadata={"n": 1})
         assert response.status_code == 200
@@ -32,7 +36,9 @@ async def test_the_way_of_a_visit(house: House, owner: asyncpg.Connection) -> No
     assert (last["reason"], last["metadata"], last["actor"]) == ("because", {"n": 1}, "staff:bob")
 
 
-@pytest.mark.parametrize("status", ["RESERVED", "CONFIRMED", "CHECKED_IN", "COMPLETED", "CANCELLED", "NO_SHOW"])
+@pytest.mark.parametrize(
+    "status", ["RESERVED", "CONFIRMED", "CHECKED_IN", "COMPLETED", "CANCELLED", "NO_SHOW"]
+)
 async def test_an_illegal_step_says_which_are_allowed(house: House, status: str) -> None:
     path = {
         "RESERVED": [], "CONFIRMED": ["CONFIRMED"], "CHECKED_IN": ["CHECKED_IN"], "CANCELLED": ["CANCELLED"],
@@ -50,7 +56,8 @@ async def test_an_illegal_step_says_which_are_allowed(house: House, status: str)
 
 
 @pytest.mark.parametrize(
-    ("lifecycle", "onward"), [("instant", "RESERVED"), ("deposit", "PENDING"), ("approval", "PENDING_APPROVAL")]
+    ("lifecycle", "onward"),
+    [("instant", "RESERVED"), ("deposit", "PENDING"), ("approval", "PENDING_APPROVAL")],
 )
 async def test_a_guest_turns_a_hold_into_a_booking(house: House, lifecycle: str, onward: str) -> None:
     await house.change_policy(lifecycle=lifecycle)
@@ -81,7 +88,9 @@ async def test_the_pipelines_statuses_are_not_set_by_hand(house: House) -> None:
     assert (await read(house, pending))["version"] == 1
 
 
-async def test_a_converted_hold_is_no_longer_swept(house: House, owner: asyncpg.Connection, db: Database) -> None:
+async def test_a_converted_hold_is_no_longer_swept(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
     held = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"), hold=True)
     booked = (await move(house, held, "RESERVED")).json()
     assert booked["expires_at"] is None
@@ -91,7 +100,9 @@ async def test_a_converted_hold_is_no_longer_swept(house: House, owner: asyncpg.
     assert [row[0] for row in expiries] == [None]
 
 
-async def test_who_is_displaced_finds_a_place_again_or_is_told(house: House, owner: asyncpg.Connection) -> None:
+async def test_who_is_displaced_finds_a_place_again_or_is_told(
+    house: House, owner: asyncpg.Connection
+) -> None:
     wanted = {"start": at("18:00"), "resource_ids": house.ids("t1")}
     booking = (await move(house, await house.booked(**wanted), "CONFIRMED")).json()
     booking = (await move(house, booking, "MANUAL_REVIEW", reason="Water damage")).json()

@@ -100,7 +100,9 @@ async def test_what_is_no_reference_is_refused(house: House, wrong: str) -> None
     refused(response, 400, "INVALID_REQUEST")
 
 
-async def test_a_reference_that_is_taken_is_drawn_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reference_that_is_taken_is_drawn_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = await house.booked(start=at("18:00"))
     drawn = iter([first["booking_reference"][-6:], "ABCDEF"])
     monkeypatch.setattr("holdfast.booking.wanted.reference_code", lambda _: next(drawn))

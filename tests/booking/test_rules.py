@@ -51,7 +51,9 @@ async def test_a_closed_day_says_so(house: House) -> None:
 
 async def test_a_resource_has_hours_of_its_own(house: House) -> None:
     own = {"weekly": [{"days": ALL_WEEK, "open": "12:00", "close": "14:00"}]}
-    resources = [{**each, **({"hours": own} if each["slug"] == "t1" else {})} for each in house.document["resources"]]
+    resources = [
+        {**each, **({"hours": own} if each["slug"] == "t1" else {})} for each in house.document["resources"]
+    ]
     await house.replace({**house.document, "resources": resources})
     t1 = house.ids("t1")
     body = refused(await house.book(start=at("18:00"), resource_ids=t1), 400, "OUTSIDE_OPENING_HOURS")
@@ -105,7 +107,9 @@ async def test_too_far_ahead(house: House) -> None:
 
 async def test_party_too_large(house: House) -> None:
     body = refused(
-        await house.book(start=at("18:00"), party_size=5, resource_ids=house.ids("t2")), 400, "PARTY_TOO_LARGE"
+        await house.book(start=at("18:00"), party_size=5, resource_ids=house.ids("t2")),
+        400,
+        "PARTY_TOO_LARGE",
     )
     assert body["seats_max"] == 4
     await accepted(await house.book(start=at("18:00"), party_size=4, resource_ids=house.ids("t2")))
@@ -204,7 +208,9 @@ def with_policy(venue: Venue, **policy: Any) -> Venue:
 
 @pytest.mark.parametrize("seconds", [0, 1, 30, 599, 600, 899])
 @pytest.mark.parametrize("notice", [0, 7, 60, 24 * 60])
-def test_the_earliest_start_it_names_is_allowed_at_that_moment(venue: Venue, notice: int, seconds: int) -> None:
+def test_the_earliest_start_it_names_is_allowed_at_that_moment(
+    venue: Venue, notice: int, seconds: int
+) -> None:
     venue, now = with_policy(venue, min_notice_minutes=notice), NOON + timedelta(seconds=seconds)
     with pytest.raises(TooSoon) as refusal:
         checked(venue, NOON - timedelta(hours=1), now=now)
@@ -245,7 +251,10 @@ def test_a_venue_that_never_opens_names_no_start_but_still_answers(venue: Venue)
             "slug": "x",
             "name": "X",
             "timezone": "Europe/Stockholm",
-            "hours": {"weekly": [{"days": ALL_WEEK, "open": "10:00", "close": "23:00"}], "exceptions": exceptions},
+            "hours": {
+                "weekly": [{"days": ALL_WEEK, "open": "10:00", "close": "23:00"}],
+                "exceptions": exceptions,
+            },
             "resources": [{"slug": "t", "name": "T", "kind": "table", "seats_max": 2}],
         }
     )

@@ -20,7 +20,10 @@ TABLE = {
     "PENDING_APPROVAL": (True, "CONFIRMED CANCELLED EXPIRED"),
     "CAPACITY_VERIFIED": (False, "ASSIGNMENT_PENDING MANUAL_REVIEW CANCELLED EXPIRED"),
     "ASSIGNMENT_PENDING": (False, "ASSIGNMENT_IN_PROGRESS MANUAL_REVIEW CANCELLED EXPIRED"),
-    "ASSIGNMENT_IN_PROGRESS": (True, "CONFIRMED ASSIGNMENT_FAILED ASSIGNMENT_PENDING MANUAL_REVIEW CANCELLED"),
+    "ASSIGNMENT_IN_PROGRESS": (
+        True,
+        "CONFIRMED ASSIGNMENT_FAILED ASSIGNMENT_PENDING MANUAL_REVIEW CANCELLED",
+    ),
     "ASSIGNMENT_FAILED": (False, "ASSIGNMENT_PENDING MANUAL_REVIEW CANCELLED EXPIRED"),
     "MANUAL_REVIEW": (False, "ASSIGNMENT_PENDING CONFIRMED CANCELLED EXPIRED"),
     "CONFIRMED": (True, "CHECKED_IN CANCELLED COMPLETED NO_SHOW MANUAL_REVIEW"),
@@ -66,7 +69,12 @@ def test_what_expires_can_become_expired_and_occupies_until_then() -> None:
 
 @pytest.mark.parametrize(
     ("lifecycle", "status"),
-    [("instant", "RESERVED"), ("deposit", "PENDING"), ("approval", "PENDING_APPROVAL"), ("assigned", "RESERVED")],
+    [
+        ("instant", "RESERVED"),
+        ("deposit", "PENDING"),
+        ("approval", "PENDING_APPROVAL"),
+        ("assigned", "RESERVED"),
+    ],
 )
 def test_where_a_booking_starts(lifecycle: str, status: str) -> None:
     policy = Policy.model_validate({"lifecycle": lifecycle})

@@ -79,7 +79,10 @@ async def test_they_keep_the_rules(house: House) -> None:
 
 
 async def test_several_lanes_move_together(house: House) -> None:
-    lanes = [{"slug": f"l{n}", "name": f"L{n}", "kind": "lane", "seats_max": 6, "sort_order": n} for n in range(1, 7)]
+    lanes = [
+        {"slug": f"l{n}", "name": f"L{n}", "kind": "lane", "seats_max": 6, "sort_order": n}
+        for n in range(1, 7)
+    ]
     await house.replace({**house.document, "resources": lanes})
     wanted = {"start": at("18:00"), "party_size": 12, "resource_ids": house.ids("l1", "l2", "l3")}
     await house.booked(start=at("16:00"), end=at("20:00"), resource_ids=house.ids("l2"))
@@ -113,7 +116,12 @@ async def test_a_table_with_hours_of_its_own_is_suggested_when_it_can_be_named(h
     await each_is_bookable(house, await suggested(house, **wanted), party_size=4)
     check = await house.client.post(
         "/bookings/availability/check",
-        json={"venue_id": house.venue_id, "start": at("18:00"), "party_size": 4, "preferences": {"zones": ["hall"]}},
+        json={
+            "venue_id": house.venue_id,
+            "start": at("18:00"),
+            "party_size": 4,
+            "preferences": {"zones": ["hall"]},
+        },
         headers=house.bob,
     )
     assert check.status_code == 200

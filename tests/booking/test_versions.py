@@ -16,7 +16,11 @@ CALLS = [("PUT", "", {"guest_name": "x"}), ("POST", "/cancel", {}), ("POST", "/s
 
 
 async def ask(
-    house: House, call: tuple[str, str, dict[str, Any]], booking: dict[str, Any], match: str | None = None, **more: Any
+    house: House,
+    call: tuple[str, str, dict[str, Any]],
+    booking: dict[str, Any],
+    match: str | None = None,
+    **more: Any,
 ) -> httpx.Response:
     method, path, body = call
     headers = house.bob | ({} if match is None else {"if-match": match})

@@ -15,10 +15,10 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
-from holdfast.kernel.body import read_body
+from holdfast.kernel.body import Body, parse
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
-from holdfast.kernel.http import PROBLEM_JSON, Body, answer
+from holdfast.kernel.http import PROBLEM_JSON, answer
 from holdfast.main import middleware, request_log
 from holdfast.main.body_limit import BODY_BYTES_MAX
 from holdfast.main.http import create_app
@@ -40,7 +40,7 @@ async def post_wish(wish: Wish) -> Response:
 
 @router.post("/quick")
 async def post_quick(request: Request) -> Response:
-    return answer({"name": (await read_body(request, Wish)).name})
+    return answer({"name": parse(await request.body(), Wish).name})
 
 
 @router.get("/wishes/{number}")

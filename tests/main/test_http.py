@@ -22,11 +22,11 @@ from prometheus_client import REGISTRY
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.body import Body, read_body, takes
+from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import Caller, answer, body_of
+from holdfast.kernel.http import Caller, answer
 from holdfast.main import middleware, request_log
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
@@ -57,9 +57,9 @@ async def get_guarded(request: Request) -> Response:
     return answer({})
 
 
-@router.post("/quick", openapi_extra=body_of(Wish))
+@router.post("/quick", openapi_extra=takes(Wish))
 async def post_quick(request: Request) -> Response:
-    return answer({"name": (await read_body(request, Wish)).guest.name})
+    return answer({"name": parse(await request.body(), Wish).guest.name})
 
 
 @router.post("/noted", openapi_extra=takes(Wish))

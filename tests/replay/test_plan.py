@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import groupby, pairwise
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +15,7 @@ from holdfast.replay.plan import Plan, plan_replay, stay_span
 from holdfast.replay.stay import BadRow, Stay
 
 from .first_fit import first_fit
+from .hotel_data import data_file, needs_data
 from .rows import stay
 
 JULY_1, JULY_11, JULY_14 = date(2015, 7, 1), date(2015, 7, 11), date(2015, 7, 14)
@@ -180,13 +179,7 @@ def test_whoever_stayed_fits_when_nobody_else_books(drawn: list[Stay]) -> None:
     assert first_fit(everything.hotels, by_arrival).refused == []
 
 
-def data_file() -> Path:
-    named = os.environ.get("HOLDFAST_HOTEL_DATA")
-    here = Path(__file__).resolve().parents[3] / "shared" / "data" / "hotel_bookings.csv.gz"
-    return Path(named) if named else here
-
-
-@pytest.mark.skipif(not data_file().exists(), reason="the hotel data set is not beside the repository")
+@needs_data
 def test_first_fit_accepts_98_2_percent_of_the_real_file() -> None:
     rows = list(read_stays(data_file()))
     bad = Counter(row.problem for row in rows if isinstance(row, BadRow))

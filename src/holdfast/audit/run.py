@@ -132,7 +132,7 @@ async def _violations(
     try:
         async with connection.transaction():
             rows = await connection.fetch(counted(check.sql), *check.args)
-    except (asyncpg.DataError, asyncpg.InvalidParameterValueError) as error:
+    except asyncpg.DataError as error:
         # A row that can't even be read as what it should be, such as a reply that is no JSON.
         return 1, ({"error": str(error)},)
     return (rows[0]["found"] if rows else 0), tuple(orjson.loads(row["violation"]) for row in rows)

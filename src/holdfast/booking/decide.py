@@ -13,8 +13,7 @@ from holdfast.booking.errors import NotAvailable, TooManyHolds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted, reference, timed
-from holdfast.claim.model import Claim, Occupancy, claimed_span
-from holdfast.claim.store import Probe
+from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
 from holdfast.place import hours

@@ -10,6 +10,9 @@ from uuid import UUID
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
+Probe = tuple[UUID, UUID, Span]
+"""A question to the ledger: tenant, resource, and the span asked about (buffers included)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:

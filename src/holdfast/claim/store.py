@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.claim.model import Claim
+from holdfast.claim.model import Claim, Probe
 from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.span import Span
@@ -63,10 +63,6 @@ OVERLAPPING = """
     SELECT tenant_id, resource_id, unit, start_at, end_at, owner_kind, owner_id, expires_at
       FROM claims_overlapping($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
 """
-Probe = tuple[UUID, UUID, Span]
-"""Tenant, resource, and the span asked about (buffers included)."""
-
-
 async def overlapping(tx: Tx, probes: Iterable[Probe]) -> list[Claim]:
     """The claims that share time with the probes, expired ones too."""
     rows = await tx.fetch(OVERLAPPING, *columns(probes))
@@ -101,7 +97,7 @@ ARCHIVE = """
     WITH over AS (
         DELETE FROM claim WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM claim
-             WHERE owner_kind = 'block' AND upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+             WHERE upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         RETURNING tenant_id, resource_id, unit, during, owner_kind, owner_id
     )
     INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)

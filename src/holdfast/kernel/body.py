@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import models_json_schema
 
@@ -25,11 +24,6 @@ class Body(BaseModel):
 
 
 M = TypeVar("M", bound=BaseModel)
-
-
-async def read_body(request: Request, model: type[M]) -> M:
-    """The request's JSON body as the model. Raises InvalidRequest."""
-    return parse(await request.body(), model)
 
 
 def parse(raw: bytes, model: type[M]) -> M:

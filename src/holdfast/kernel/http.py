@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
@@ -44,12 +43,6 @@ STATUS = {
     "INTERNAL": 500,
     "OVERLOADED": 503,
 }
-
-
-class Body(BaseModel):
-    """A request body: unknown fields are refused, and a value of another type is not bent to fit."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 def status_of(code: str) -> int:
@@ -112,12 +105,6 @@ Caller = Annotated[Actor, Depends(_actor)]
 IfMatch = Annotated[int | None, Depends(_expected_version)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
-
-
-def body_of(model: type[BaseModel]) -> dict[str, Any]:
-    """`openapi_extra` for a handler that takes the request alone and reads its body itself."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {"requestBody": {"required": True, "content": {JSON: {"schema": schema}}}}
 
 
 def if_match(request: Request) -> int | None:

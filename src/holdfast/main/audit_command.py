@@ -64,12 +64,12 @@ def show(report: Report, console: Console) -> None:
 
 
 def _table(report: Report) -> Table:
-    table = Table("", "check", "what holds", box=None, pad_edge=False)
+    table = Table("", "check", box=None, pad_edge=False)
     table.add_column("violations", justify="right")
     table.add_column("seconds", justify="right")
     for each in report.results:
         mark = Text("ok", "green") if each.ok else Text("FAILED", "bold red")
-        table.add_row(mark, each.check.name, each.check.means, f"{each.count:,}", f"{each.seconds:.2f}")
+        table.add_row(mark, each.check.name, f"{each.count:,}", f"{each.seconds:.2f}")
     return table
 
 
@@ -77,4 +77,6 @@ def _examples(result: Result) -> Text:
     lines = [orjson.dumps(each).decode() for each in result.violations[:EXAMPLES_MAX]]
     if result.count > len(lines):
         lines.append(f"and {result.count - len(lines):,} more (--json lists up to {len(result.violations)})")
-    return Text("\n".join(["", f"{result.check.name}:", *(f"  {line}" for line in lines)]))
+    return Text(
+        "\n".join(["", f"{result.check.name}: {result.check.means}", *(f"  {line}" for line in lines)])
+    )

@@ -97,7 +97,6 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas = parts.setdefault("schemas", {})
     schemas.update(body_schemas())
     for path, operation in _operations(made):
-        _hoist_body(operation, schemas)
         _put_refusals(operation, of_api=path.startswith("/api/"))
     for name in _FRAMEWORK_SCHEMAS:
         schemas.pop(name, None)
@@ -112,17 +111,6 @@ def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         for part in item.values():
             if isinstance(part, dict) and "responses" in part:
                 yield path, part
-
-
-def _hoist_body(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Moves a model that `kernel.http.body_of` wrote into the operation, and its parts, to all the others."""
-    for content in operation.get("requestBody", {}).get("content", {}).values():
-        schema = content.get("schema", {})
-        if "$ref" in schema or "title" not in schema:
-            continue
-        schemas.update(schema.get("$defs", {}))
-        schemas[schema["title"]] = {name: value for name, value in schema.items() if name != "$defs"}
-        content["schema"] = {"$ref": f"#/components/schemas/{schema['title']}"}
 
 
 def _put_refusals(operation: dict[str, Any], *, of_api: bool) -> None:

@@ -80,7 +80,7 @@ def _picture(settings: Settings, asked: Path | None) -> Path:
         return (settings.data_dir / PICTURE).resolve()
     path = asked.resolve()
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = "must be a file that can be written, in a directory that there is"
+        problem = f"{asked} can't be written: name a file in a directory that there is"
         raise InvalidRequest.of("picture", str(asked), problem)
     return path
 

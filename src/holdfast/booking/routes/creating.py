@@ -47,7 +47,7 @@ async def post_booking(request: Request) -> Response:
         when=asked.when(),
         hold=asked.hold,
         source=asked.source,
-        ip=request.state.client_ip if asked.hold else None,
+        ip=address_of(request) if asked.hold else None,
     )
     return await _submit(request, wanted)
 

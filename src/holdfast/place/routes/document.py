@@ -7,8 +7,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from holdfast.identity.roles import require
+from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import Caller, Db, answer, body_of
+from holdfast.kernel.http import Caller, Db, answer
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.import_venue import import_venue
 from holdfast.place.load_text import load_text
@@ -19,7 +20,7 @@ from holdfast.place.write_text import YAML_TYPE, to_yaml
 
 router = APIRouter()
 YAML = {YAML_TYPE: {"schema": {"type": "string"}}}
-BODY = body_of(VenueDocument)
+BODY = takes(VenueDocument)
 BODY["requestBody"]["content"] |= YAML
 
 

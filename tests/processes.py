@@ -1,0 +1,143 @@
+"""Processes of Holdfast that tests start, harm and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+SOON_S = 30.0
+STOP_S_MAX = 15.0
+
+
+async def until(found: Callable[[], Awaitable[T | None]], *, within_s: float = SOON_S) -> T:
+    """What `found` answers as soon as it answers something."""
+    deadline = time.monotonic() + within_s
+    while not (value := await found()):
+        assert time.monotonic() < deadline, f"waited for {within_s} s"
+        await asyncio.sleep(0.02)
+    return value
+
+
+@dataclass(slots=True)
+class Running:
+    """A process, and where it says what it does. `port`: of an API."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    port: int = 0
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def kill(self) -> None:
+        """It is gone at once, as if the machine had lost it."""
+        self.process.kill()
+        await asyncio.to_thread(self.process.wait)
+
+    async def ready(self, *, within_s: float = SOON_S) -> None:
+        """/readyz has answered 200."""
+
+        async def answers() -> bool:
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            return await asyncio.to_thread(status, self.port, "/readyz") == 200
+
+        await until(answers, within_s=within_s)
+
+
+def status(port: int, path: str, *, timeout_s: float = 5.0) -> int | None:
+    """What a GET there answers; None for no answer."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=timeout_s) as response:
+            return response.status
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+    except OSError:
+        return None
+
+
+def start(*words: str, log: Path, port: int = 0, **settings: Any) -> Running:
+    """`holdfast <words>` with these settings (`pool_max=1`) and no others."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
+    environ |= {f"HOLDFAST_{name.upper()}": str(value) for name, value in settings.items()}
+    if port:
+        environ["HOLDFAST_PORT"] = str(port)
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "holdfast.main.cli", *words], env=environ, stdout=out, stderr=out
+        )
+    return Running(process, log, port)
+
+
+@asynccontextmanager
+async def running(*words: str, log: Path, port: int = 0, **settings: Any) -> AsyncIterator[Running]:
+    """The same for the block; an API is ready when it begins, and everything is gone when it ends."""
+    started = start(*words, log=log, port=port, **settings)
+    try:
+        if port:
+            await started.ready()
+        yield started
+    finally:
+        await stop(started)
+
+
+@asynccontextmanager
+async def serving(url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Running]:
+    """An API of its own on that database, which need not be a safe one."""
+    port = free_port()
+    settings = {"database_url": url, "data_dir": data_dir, "unsafe_database": 1, **settings}
+    async with running("serve", log=data_dir / f"serve-{port}.log", port=port, **settings) as api:
+        yield api
+
+
+async def stop(started: Running) -> None:
+    """It has ended: in order if it does that in time."""
+    if started.process.poll() is None:
+        started.process.send_signal(signal.SIGCONT)
+        started.process.terminate()
+        try:
+            await asyncio.to_thread(started.process.wait, STOP_S_MAX)
+        except subprocess.TimeoutExpired:
+            started.process.kill()
+            await asyncio.to_thread(started.process.wait)
+            raise AssertionError(f"it did not stop: {started.log.read_text()[-2000:]}") from None
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses at the moment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def children_of(pid: int) -> dict[int, str]:
+    """The command lines of a process's children, by pid."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
+    )
+    found = re.findall(rf"^ *(\d+) +{pid} +(.*)$", listed.stdout, re.MULTILINE)
+    return {int(child): args for child, args in found}
+
+
+def send(number: signal.Signals, *pids: int) -> None:
+    """The signal, to those of the processes that still live."""
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue

@@ -1,0 +1,24 @@
+"""A database of its own: what is audited is what was replayed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from itertools import count
+
+import pytest
+
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.migrate import migrate
+
+_numbers = count(1)
+
+
+@pytest.fixture
+async def empty_db(server: Server) -> AsyncIterator[Database]:
+    name = f"replay_{next(_numbers)}"
+    assert await create_database(server, name)
+    await migrate(server.url(name))
+    database = await Database.connect(server.url(name))
+    yield database
+    await database.close()

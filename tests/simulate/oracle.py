@@ -1,0 +1,333 @@
+"""What must come of each request, worked out the long way: a list of bookings, and every rule in plain words.
+
+It shares no deciding code with Holdfast: venues come from their documents (`house.py`), statuses from the
+table of the specification, and each question looks at every booking. It leaves one thing open and
+is told of it (`seat`): which free unit of a resource a booking got. When there are several reasons to
+refuse, any of them will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking.states import Status as S
+
+from .house import Choice, House, Place
+from .words import ENDS, EXPIRING, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Who
+
+class Oracle:
+    """All bookings of a run, and what may be done with them."""
+
+    def __init__(self, houses: list[House]) -> None:
+        self.houses = houses
+        self.bookings: dict[UUID, Booking] = {}
+
+    # ---- creating
+
+    def refusals(self, ask: Ask, now: datetime) -> set[str]:
+        """Why the booking can't be had; empty: it must be."""
+        house = self.houses[ask.venue]
+        start, end = self.span(ask)
+        named, choices, codes = self._choices(house, ask.size, ask.places, ask.kinds)
+        codes |= self._wrong_time(house, named, start, end, now, is_slot=ask.slot)
+        if ask.hold and ask.who.kind == "guest":
+            codes |= self._too_many_holds(house, ask, now)
+        codes |= self._too_busy(house, ask.venue, start, ask.size, now)
+        if choices and self._free(house, choices, bool(named), start, end, now) is None:
+            codes |= _taken(choices)
+        return codes
+
+    def create(self, id: UUID, ask: Ask, now: datetime) -> Booking:
+        """The booking, which could be had."""
+        house = self.houses[ask.venue]
+        start, end = self.span(ask)
+        status = S.HELD if ask.hold else FIRST[house.rules["lifecycle"]]
+        booking = Booking(id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None)
+        named, choices, _ = self._choices(house, ask.size, ask.places, ask.kinds)
+        choice = self._free(house, choices, bool(named), start, end, now)
+        assert choice is not None
+        booking.take(choice)
+        booking.expires_at = _expiry(house, booking, now)
+        booking.due_at = _due(house, booking)
+        self.bookings[id] = booking
+        return booking
+
+    def span(self, ask: Ask) -> tuple[datetime, datetime]:
+        house = self.houses[ask.venue]
+        if ask.slot:
+            return house.slot_on(house.wall(ask.start).date())
+        minutes = house.rules["default_duration_minutes"] if ask.minutes is None else ask.minutes
+        return ask.start, ask.start + timedelta(minutes=minutes)
+
+    # ---- steps
+
+    def refusals_to_move(self, booking: Booking, to: S, version: int, who: Who, now: datetime) -> set[str]:
+        """Why the booking can't take that step."""
+        codes = self._untouchable(booking, version, who, now)
+        if "NOT_FOUND" in codes:
+            return codes
+        house = self.houses[booking.venue]
+        if to not in STEPS.get(booking.status, ()):
+            codes.add("INVALID_TRANSITION")
+        if to in PIPELINE and who.kind != "system":
+            codes.add("FORBIDDEN")
+        first = FIRST[house.rules["lifecycle"]]
+        if who.kind == "guest" and to is not S.CANCELLED and (booking.status, to) != (S.HELD, first):
+            codes.add("FORBIDDEN")
+        if to in OCCUPYING and booking.status not in OCCUPYING:
+            # Its own places again, as they are now.
+            choice = self._now(house, booking.choice)
+            codes |= self._unfit(house, choice, booking.size)
+            if self._free(house, [choice], True, booking.start, booking.end, now, but=booking) is None:
+                codes |= _taken([choice])
+        return codes
+
+    def move(self, booking: Booking, to: S, now: datetime) -> None:
+        """The booking one step on."""
+        house = self.houses[booking.venue]
+        occupied = booking.status in OCCUPYING
+        booking.status, booking.version = to, booking.version + 1
+        if to is not S.HELD:
+            booking.ip = None
+        booking.expires_at = _expiry(house, booking, now)
+        booking.due_at = _due(house, booking)
+        if to not in OCCUPYING:
+            booking.claims = []
+        elif not occupied:
+            booking.take(self._now(house, booking.choice))
+
+    # ---- changes
+
+    def refusals_to_change(self, booking: Booking, edit: Edit, version: int, who: Who, now: datetime) -> set[str]:
+        """Why the booking can't be changed so."""
+        codes = self._untouchable(booking, version, who, now)
+        if booking.status in ENDS:
+            codes.add("INVALID_TRANSITION")
+        if "NOT_FOUND" in codes or booking.status in ENDS or not edit.is_about_the_place:
+            return codes
+        house = self.houses[booking.venue]
+        start, end, size = self._edited(booking, edit)
+        stays = (start, end) == (booking.start, booking.end)
+        named, choices, unfit = self._choices(house, size, *self._where(booking, edit))
+        codes |= unfit
+        if not stays or {each.id for each in named} != {each.id for each in booking.choice}:
+            codes |= self._wrong_time(house, named, start, end, now, same_start=start == booking.start)
+        if start != booking.start or size > booking.size:
+            codes |= self._too_busy(house, booking.venue, start, size, now, but=booking)
+        if choices and self._open(house, choices, bool(named), start, end) == []:
+            codes |= _taken(choices)
+        if choices and booking.status in OCCUPYING:
+            if self._free(house, choices, bool(named), start, end, now, but=booking) is None:
+                codes |= _taken(choices)
+        return codes
+
+    def change(self, booking: Booking, edit: Edit, now: datetime) -> None:
+        """The booking as changed."""
+        booking.version += 1
+        if not edit.is_about_the_place:
+            return
+        house = self.houses[booking.venue]
+        start, end, size = self._edited(booking, edit)
+        named, choices, _ = self._choices(house, size, *self._where(booking, edit))
+        if booking.status in OCCUPYING:
+            choice = self._free(house, choices, bool(named), start, end, now, but=booking)
+        else:
+            choice = self._open(house, choices, bool(named), start, end)[0]
+        assert choice is not None
+        booking.start, booking.end, booking.size = start, end, size
+        booking.take(choice)
+        if booking.status not in OCCUPYING:
+            booking.claims = []
+        if booking.status is S.PENDING_APPROVAL and booking.expires_at is not None:
+            booking.expires_at = min(booking.expires_at, start)
+        booking.due_at = _due(house, booking)
+
+    def _edited(self, booking: Booking, edit: Edit) -> tuple[datetime, datetime, int]:
+        start = booking.start if edit.start is None else edit.start
+        length = booking.end - booking.start if edit.minutes is None else timedelta(minutes=edit.minutes)
+        return start, start + length, booking.size if edit.size is None else edit.size
+
+    def _where(self, booking: Booking, edit: Edit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        if edit.places is not None:
+            return edit.places, ()
+        if edit.kinds is not None:
+            return (), edit.kinds
+        return tuple(each.slug for each in booking.choice), ()
+
+    # ---- time
+
+    def due(self, statuses: set[S], now: datetime) -> list[Booking]:
+        """Bookings in one of these statuses whose time has come."""
+        every = self.bookings.values()
+        return [each for each in every if each.status in statuses and each.due_at is not None and each.due_at <= now]
+
+    def end(self, booking: Booking, to: S) -> None:
+        """Time did it."""
+        assert to in STEPS[booking.status]
+        booking.status, booking.version, booking.claims = to, booking.version + 1, []
+        booking.expires_at = booking.due_at = booking.ip = None
+
+    # ---- units
+
+    def seat(self, booking: Booking, units: Mapping[UUID, int], now: datetime) -> None:
+        """The units that the booking got, which must have been free. Holds past their time make room."""
+        assert set(units) == {each.place.id for each in booking.claims}, "claims the wrong resources"
+        for claim in booking.claims:
+            claim.unit = units[claim.place.id]
+            assert 1 <= claim.unit <= claim.place.units, f"there is no unit {claim.unit}"
+            for other, _ in list(self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)):
+                assert other.is_past_its_time(now), f"double booking with {other.id}"
+                self.end(other, S.EXPIRED)
+
+    # ---- the rules
+
+    def _untouchable(self, booking: Booking, version: int, who: Who, now: datetime) -> set[str]:
+        own_tenant = who.tenant_id in (None, self.houses[booking.venue].tenant_id)
+        if not own_tenant or (who.kind == "guest" and who.id != booking.guest):
+            return {"NOT_FOUND"}
+        codes = {"VERSION_CONFLICT"} if version != booking.version else set[str]()
+        return codes | ({"INVALID_TRANSITION"} if booking.is_past_its_time(now) else set())
+
+    def _now(self, house: House, choice: Choice) -> Choice:
+        return tuple(house.places[each.slug] for each in choice)
+
+    def _choices(
+        self, house: House, size: int, places: Sequence[str], kinds: Sequence[str]
+    ) -> tuple[Choice, list[Choice], set[str]]:
+        """What is named; the choices that seat the party; why there are none."""
+        if not places:
+            return (), *house.choices(size, kinds)
+        named = tuple(house.places[each] for each in places)
+        codes = self._unfit(house, named, size)
+        return named, [] if codes else [named], codes
+
+    def _unfit(self, house: House, choice: Choice, size: int) -> set[str]:
+        if not all(each.active for each in choice):
+            return {"INVALID_REQUEST"}
+        least, most = house.seats(choice)
+        return {"PARTY_TOO_LARGE"} if size > most else {"PARTY_TOO_SMALL"} if size < least else set()
+
+    def _wrong_time(
+        self,
+        house: House,
+        named: Choice,
+        start: datetime,
+        end: datetime,
+        now: datetime,
+        *,
+        is_slot: bool = False,
+        same_start: bool = False,
+    ) -> set[str]:
+        codes = set[str]()
+        if not is_slot and end - start > house.minutes("duration_minutes_max"):
+            codes.add("INVALID_REQUEST")
+        if not all(house.is_open(each, start, end) for each in named or (None,)):
+            codes.add("OUTSIDE_OPENING_HOURS")
+        if same_start:
+            return codes
+        if start < now + house.minutes("min_notice_minutes"):
+            codes.add("TOO_SOON")
+        if start > now + timedelta(days=house.rules["max_advance_days"]):
+            codes.add("TOO_FAR_AHEAD")
+        if not (is_slot or house.is_slot(start, end) or house.on_step(named[0] if named else None, start)):
+            codes.add("OFF_SLOT_STEP")
+        return codes
+
+    def _too_many_holds(self, house: House, ask: Ask, now: datetime) -> set[str]:
+        held = [b for b in self._standing(now) if b.status is S.HELD and self._tenant(b) == house.tenant_id]
+        of_guest = sum(ask.guest is not None and each.guest == ask.guest for each in held)
+        of_address = sum(ask.ip is not None and each.ip == ask.ip for each in held)
+        rules = house.rules
+        over = of_guest >= rules["holds_per_guest_max"] or of_address >= rules["holds_per_ip_max"]
+        return {"TOO_MANY_HOLDS"} if over else set()
+
+    def _too_busy(
+        self, house: House, venue: int, start: datetime, size: int, now: datetime, *, but: Booking | None = None
+    ) -> set[str]:
+        most = house.rules["pacing_covers_max"]
+        arriving = sum(
+            each.size
+            for each in self._standing(now)
+            if each is not but and each.venue == venue and _quarter(each.start) == _quarter(start)
+        )
+        return {"PACING_EXCEEDED"} if most is not None and arriving + size > most else set()
+
+    def _tenant(self, booking: Booking) -> UUID:
+        return self.houses[booking.venue].tenant_id
+
+    def _standing(self, now: datetime) -> Iterator[Booking]:
+        """The bookings that occupy anything now."""
+        for each in self.bookings.values():
+            if each.status in OCCUPYING and not each.is_past_its_time(now):
+                yield each
+
+    def _open(
+        self, house: House, choices: list[Choice], is_named: bool, start: datetime, end: datetime
+    ) -> list[Choice]:
+        """Those of which every place is open; for what is named that is a question of its own."""
+        if is_named:
+            return choices
+        return [each for each in choices if all(house.is_open(place, start, end) for place in each)]
+
+    def _free(
+        self,
+        house: House,
+        choices: list[Choice],
+        is_named: bool,
+        start: datetime,
+        end: datetime,
+        now: datetime,
+        *,
+        but: Booking | None = None,
+    ) -> Choice | None:
+        """The best choice that is open and has a unit free of each place for all of the time."""
+        for choice in self._open(house, choices, is_named, start, end):
+            if all(self._has_room(place, start, end, now, but) for place in choice):
+                return choice
+        return None
+
+    def _has_room(
+        self, place: Place, start: datetime, end: datetime, now: datetime, but: Booking | None
+    ) -> bool:
+        claims = self._in_the_way(place, *place.claimed(start, end), but=but)
+        taken = {claim.unit for booking, claim in claims if not booking.is_past_its_time(now)}
+        return len(taken) < place.units
+
+    def _in_the_way(
+        self, place: Place, start: datetime, end: datetime, *, unit: int | None = None, but: Booking | None = None
+    ) -> Iterator[tuple[Booking, Claim]]:
+        for booking in self.bookings.values():
+            for claim in booking.claims:
+                if booking is not but and unit in (None, claim.unit) and claim.meets(place, start, end):
+                    yield booking, claim
+
+
+def _taken(choices: list[Choice]) -> set[str]:
+    return {f"{place.kind.upper()}_NOT_AVAILABLE" for choice in choices for place in choice}
+
+
+def _quarter(instant: datetime) -> datetime:
+    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
+
+
+def _expiry(house: House, booking: Booking, now: datetime) -> datetime | None:
+    if booking.status is S.HELD:
+        return now + timedelta(seconds=house.rules["hold_ttl_seconds"])
+    if booking.status is S.PENDING:
+        return now + house.minutes("payment_deadline_minutes")
+    if booking.status is S.PENDING_APPROVAL:
+        decided_by = min(now + timedelta(hours=house.rules["approval_ttl_hours"]), booking.start)
+        return max(decided_by, now)
+    return None
+
+
+def _due(house: House, booking: Booking) -> datetime | None:
+    if booking.status in EXPIRING:
+        return booking.expires_at
+    if booking.status in (S.RESERVED, S.CONFIRMED) and house.rules["auto_no_show"]:
+        return booking.start + house.minutes("no_show_grace_minutes")
+    if booking.status is S.CHECKED_IN and house.rules["auto_complete"]:
+        return booking.end
+    return None

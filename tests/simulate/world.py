@@ -1,0 +1,258 @@
+"""The real thing: the verbs on a database of their own, on an event loop of their own, at any instant."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from holdfast.audit.run import Report, audit
+from holdfast.booking.change import Change, change
+from holdfast.booking.create import Again, Booked, Outcome, create
+from holdfast.booking.decide import Refused
+from holdfast.booking.move import Move, move
+from holdfast.booking.states import Status
+from holdfast.booking.wanted import Guest, Preferences, Wanted, When
+from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.db import Database, Tx, lock_key
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.idempotency import DONE, Keyed, Reply, request_hash
+from holdfast.kernel.ids import new_id
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import parse_document
+from holdfast.place.import_venue import import_venue
+from holdfast.place.places import Places
+from holdfast.port.pricing import LocalPricing
+
+from .answers import Key
+from .house import House
+from .words import Answer, Ask, Cancelling, Changing, Edit, Request, Who
+
+T = TypeVar("T")
+DEADLINE_S = 60.0
+TABLES = "tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history, idempotency, event"
+
+
+@dataclass(frozen=True)
+class State:
+    """What the database says. `bookings`: id -> status, version, start, end, size, resources, expiry, length of
+    its history. `claims`: (owner, resource, unit, start, end, expiry)."""
+
+    bookings: dict[UUID, tuple[Any, ...]]
+    claims: list[tuple[Any, ...]]
+
+    def units(self, booking_id: UUID) -> dict[UUID, int]:
+        """The unit that the booking has of each resource."""
+        mine = [claim for claim in self.claims if claim[0] == booking_id]
+        assert len({claim[1] for claim in mine}) == len(mine), "two claims on one resource"
+        return {claim[1]: claim[2] for claim in mine}
+
+
+class World:
+    """One database, and what is done in it."""
+
+    def __init__(self, url: str) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.db = self.do(Database.connect(url, pool_max=2, acquire_timeout_s=DEADLINE_S))
+        self.owner = self.do(asyncpg.connect(url))
+        self.places = Places(self.db)
+        self.pricing = LocalPricing()
+
+    def close(self) -> None:
+        self.do(self.owner.close())
+        self.do(self.db.close())
+        self.loop.close()
+
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(work)
+
+    # ---- places
+
+    def empty(self) -> None:
+        """Removes all there is: what earlier runs left would only slow down the audit."""
+        self.do(self.owner.execute(f"TRUNCATE {TABLES}"))
+
+    def open_tenant(self, now: datetime) -> tuple[UUID, str]:
+        """A new tenant: its id and slug."""
+        slug = f"nord-{new_id().hex[-12:]}"
+        tenant = self.do(self.db.call(SYSTEM, now=now).run(create_tenant, slug, "Nord"))
+        return tenant.id, slug
+
+    def open_house(self, document: dict[str, Any], *, tenant: str, now: datetime) -> House:
+        """The venue of the document, new or rewritten. Snapshots of it that are kept grow old."""
+        call = self.db.call(SYSTEM, now=now, deadline_s=DEADLINE_S)
+        kept = self.do(call.run(import_venue, parse_document(document), tenant=tenant)).kept
+        return House(document, tenant_id=kept.tenant_id, id=kept.id, ids=kept.ids)
+
+    # ---- verbs
+
+    def create(self, asked: Sequence[tuple[Ask, House, Key | None]], now: datetime) -> list[Answer]:
+        """What comes of these bookings, written as one set."""
+        wanted = [_wanted(ask, house, key) for ask, house, key in asked]
+        call = self.db.call(
+            SYSTEM,
+            tenants={house.tenant_id for _, house, _ in asked},
+            locks=sorted({lock_key(house.id) for _, house, _ in asked}),
+            now=now,
+            deadline_s=DEADLINE_S,
+        )
+        outcomes = self.do(call.run(create, wanted, places=self.places, pricing=self.pricing))
+        assert len(outcomes) == len(wanted)
+        return [_outcome(each) for each in outcomes]
+
+    def move(self, booking_id: UUID, to: Status, version: int, who: Who, house: House, now: datetime) -> Answer:
+        """What comes of a step to another status."""
+        asked = Move(booking_id=booking_id, to=to, expected_version=version)
+        return self._answer(move, asked, who, house, now)
+
+    def cancel(self, asked: Cancelling, house: House, key: Key | None, now: datetime) -> Answer:
+        """What comes of a cancellation."""
+        step = Move(
+            booking_id=asked.booking_id,
+            to=Status.CANCELLED,
+            expected_version=asked.version,
+            reason=asked.note or None,
+        )
+        return self._answer(move, step, asked.who, house, now, keyed=_keyed(key, asked, house))
+
+    def change(self, asked: Changing, house: House, key: Key | None, now: datetime) -> Answer:
+        """What comes of a change."""
+        edit = asked.edit
+        places, kinds = edit.places, edit.kinds
+        wanted = Change(
+            booking_id=asked.booking_id,
+            expected_version=asked.version,
+            when=_when_changed(edit),
+            party_size=edit.size,
+            resource_ids=None if places is None else tuple(house.places[each].id for each in places),
+            preferences=None if kinds is None else Preferences(kinds=kinds),
+            details={"special_requests": edit.note} if edit.note else {},
+        )
+        keyed = _keyed(key, asked, house)
+        return self._answer(change, wanted, asked.who, house, now, keyed=keyed, pricing=self.pricing)
+
+    def _answer(
+        self,
+        verb: Callable[..., Awaitable[Reply]],
+        asked: Move | Change,
+        who: Who,
+        house: House,
+        now: datetime,
+        **more: Any,
+    ) -> Answer:
+        venue = self.places.at_hand(house.id) or self.do(self.places.venue(house.id))
+        call = self.db.call(
+            _actor(who), tenants=[house.tenant_id], locks=[lock_key(house.id)], now=now, deadline_s=DEADLINE_S
+        )
+        try:
+            reply = self.do(call.run(verb, asked, venue=venue, places=self.places, **more))
+        except HoldfastError as error:
+            return Answer(error.code, error.detail)
+        return _reply(reply)
+
+    def tick(
+        self, verb: Callable[[Tx, int], Awaitable[int]], tenants: Sequence[UUID], now: datetime, *, limit: int
+    ) -> int:
+        """How many bookings one run of the tick moved on."""
+        return self.do(self.db.call(SYSTEM, tenants=tenants, now=now, deadline_s=DEADLINE_S).run(verb, limit))
+
+    # ---- looking
+
+    def look(self, tenants: Sequence[UUID]) -> State:
+        """All bookings and claims of these tenants."""
+        bookings = self.do(self.owner.fetch(BOOKINGS, tenants))
+        claims = self.do(self.owner.fetch(CLAIMS, tenants))
+        return State(
+            {_id(row[0]): (*row[1:6], tuple(map(_id, row[6])), *row[7:]) for row in bookings},
+            sorted((_id(row[0]), _id(row[1]), *row[2:]) for row in claims),
+        )
+
+    def audit(self) -> Report:
+        return self.do(audit(self.db))
+
+
+BOOKINGS = """
+    SELECT id, status, version, start_at, end_at, party_size, resource_ids, expires_at,
+           (SELECT count(*) FROM booking_history
+             WHERE booking_history.tenant_id = booking.tenant_id AND booking_id = booking.id)
+      FROM booking WHERE tenant_id = ANY ($1::uuid[])
+"""
+CLAIMS = """
+    SELECT owner_id, resource_id, unit, lower(during), upper(during), expires_at
+      FROM claim WHERE tenant_id = ANY ($1::uuid[])
+"""
+
+
+def _id(value: UUID) -> UUID:
+    # asyncpg's UUIDs are equal to others, but don't sort with them.
+    return UUID(int=value.int)
+
+
+def _actor(who: Who) -> Actor:
+    if who.kind == "system":
+        return SYSTEM
+    assert who.tenant_id is not None
+    roles = frozenset({who.kind})
+    kind = "staff" if who.kind == "staff" else "guest"
+    return Actor(kind=kind, id=who.id, tenant_ids=(who.tenant_id,), roles=roles)
+
+
+def _hash(request: Request) -> bytes:
+    return request_hash(_actor(request.who), repr(request).encode())
+
+
+def _keyed(key: Key | None, request: Request, house: House) -> Keyed | None:
+    if key is None:
+        return None
+    hours = house.rules["idempotency_ttl_hours"]
+    return Keyed(key.tenant_id, key.operation, key.text, _hash(request), ttl_hours=hours)
+
+
+def _wanted(ask: Ask, house: House, key: Key | None) -> Wanted:
+    day = house.wall(ask.start).date()
+    slot = house.slot["id"] if ask.slot and house.slot else None
+    return Wanted(
+        id=new_id(),
+        tenant_id=house.tenant_id,
+        venue_id=house.id,
+        actor=_actor(ask.who),
+        when=When(day=day, slot_id=slot) if slot else When(start=ask.start, duration_minutes=ask.minutes),
+        party_size=ask.size,
+        resource_ids=tuple(house.places[each].id for each in ask.places),
+        preferences=Preferences(kinds=ask.kinds),
+        guest=Guest(id=ask.guest),
+        hold=ask.hold,
+        ip=ask.ip if ask.hold else None,
+        special_requests=ask.note or None,
+        key=None if key is None else key.text,
+        request_hash=_hash(ask),
+    )
+
+
+def _when_changed(edit: Edit) -> When | None:
+    if edit.start is None and edit.minutes is None:
+        return None
+    return When(start=edit.start, duration_minutes=edit.minutes)
+
+
+def _outcome(outcome: Outcome) -> Answer:
+    match outcome:
+        case Booked(_, body):
+            return Answer(DONE, body)
+        case Again(reply):
+            return _reply(reply)
+        case Refused(error):
+            return Answer(error.code, error.detail)
+        case _:
+            raise AssertionError(f"{outcome}: the locks were waited for")
+
+
+def _reply(reply: Reply) -> Answer:
+    text = reply.body if reply.code == DONE else orjson.loads(reply.body)["detail"]
+    return Answer(reply.code, text)

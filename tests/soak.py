@@ -1,0 +1,20 @@
+"""Long campaigns: tests marked `soak` run with HOLDFAST_SOAK=1 alone (`make soak`).
+
+Other runs count them as deselected. conftest.py imports `pytest_collection_modifyitems` from here.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long campaigns out, and has the run's last line say how many."""
+    if os.environ.get("HOLDFAST_SOAK", "") not in ("", "0"):
+        return
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("soak")]
