@@ -27,6 +27,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.telemetry import CONTEXT
 from holdfast.main import middleware, request_log
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
@@ -78,7 +79,7 @@ async def get_me(part: str, caller: Caller, request: Request) -> Response:
             "tenants": tenants,
             "ip": state.client_ip,
             "traceparent": state.traceparent,
-            "logged": structlog.contextvars.get_contextvars(),
+            "logged": CONTEXT.get(),
         }
     )
 
@@ -201,7 +202,7 @@ async def test_nothing_of_a_request_is_left_for_the_next(client: httpx.AsyncClie
     await client.get("/api/v1/me/x", headers={"traceparent": PARENT})
     me = (await client.get("/api/v1/me/x", headers={"x-request-id": "second"})).json()
     assert me["logged"] == {"request_id": "second"}
-    assert "request_id" not in structlog.contextvars.get_contextvars()
+    assert "request_id" not in CONTEXT.get()
 
 
 async def test_answers_carry_the_security_headers(client: httpx.AsyncClient) -> None:

@@ -24,7 +24,8 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Two who stayed, one who cancelled before the second of them came to book, a bad row, and one for whom the resort has no room."""
+    """Two who stayed, one who cancelled before the second of them booked, a bad row, and one for whom the
+    resort has no room."""
     path = tmp_path / "history.csv"
     path.write_text(csv_text({}, CANCELLED, NO_NIGHT, LATER, {**RESORT, **CANCELLED}))
     return path

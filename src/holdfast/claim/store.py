@@ -97,7 +97,7 @@ ARCHIVE = """
     WITH over AS (
         DELETE FROM claim WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM claim
-             WHERE upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
+             WHERE owner_kind = 'block' AND upper(during) < $1 LIMIT $2 FOR UPDATE SKIP LOCKED))
         RETURNING tenant_id, resource_id, unit, during, owner_kind, owner_id
     )
     INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)
@@ -106,5 +106,8 @@ ARCHIVE = """
 
 
 async def archive(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Moves up to `limit` claims that ended before then out of the ledger; answers how many."""
+    """Moves up to `limit` claims of blocks that ended before then out of the ledger; answers how many.
+
+    Those of a booking go when it ends, so that each one that occupies keeps its own, however late it is.
+    """
     return int((await tx.execute(ARCHIVE, before, limit, tx.now)).split()[-1])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from typing import BinaryIO
+from contextvars import ContextVar
+from typing import Any, BinaryIO
 
 import orjson
 import structlog
 from prometheus_client import Counter, Histogram
+from structlog.typing import EventDict
 
 TRANSACTION_SECONDS = Histogram(
     "holdfast_transaction_seconds",
@@ -23,13 +25,22 @@ RETRIES = Counter(
 ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Statements sent to the database and waited for.")
 
 
+CONTEXT: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never changed
+"""What every log line of the work in hand carries: `request_id`, `trace_id`. Set as a whole, read by all."""
+
+
+def merge_context(_logger: Any, _level: str, event: EventDict) -> EventDict:
+    """The processor that adds CONTEXT to a line."""
+    return {**CONTEXT.get(), **event}
+
+
 def configure_logging(*, level: str = "INFO") -> None:
     """JSON lines on stderr: event, level, timestamp (UTC) and what the context carries."""
     structlog.configure(
         cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         processors=[
-            structlog.contextvars.merge_contextvars,
+            merge_context,
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

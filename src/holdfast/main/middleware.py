@@ -18,12 +18,12 @@ from typing import Any
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
+from holdfast.kernel.telemetry import CONTEXT
 from holdfast.main.body_limit import limited
 from holdfast.main.caller import ANONYMOUS, caller
 from holdfast.main.metrics import Tally
@@ -61,7 +61,7 @@ class Surround:
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request = _introduce(scope, headers)
-        bound = bind_contextvars(**_log_context(request))
+        bound = CONTEXT.set(_log_context(request))
         answer = _Answer(send, request["request_id"], storable=scope["path"].startswith(ASSETS))
         tally: Tally = scope["app"].state.tally
         tally.in_flight += 1
@@ -70,7 +70,7 @@ class Surround:
         finally:
             tally.in_flight -= 1
             self._record(scope, tally, status=answer.status, seconds=time.perf_counter() - started)
-            reset_contextvars(**bound)
+            CONTEXT.reset(bound)
 
     async def _answer(
         self, scope: Scope, receive: Receive, answer: _Answer, headers: Mapping[bytes, bytes]
@@ -96,7 +96,7 @@ class Surround:
         write = request_log.debug if scope["path"] in NO_TOKEN_NEEDED else request_log.info
         write(
             "request",
-            **_log_context(scope["state"]),
+            **CONTEXT.get(),
             method=method,
             route=route,
             status=status,

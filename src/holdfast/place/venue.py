@@ -84,6 +84,8 @@ def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
     that are not adjacent just add up. The smallest is the sum of theirs, at most the largest.
     """
     members = [venue.resources[each] for each in set(resource_ids)]
+    if len(members) == 1:
+        return Capacity(members[0].seats_min, members[0].seats_max)
     lost = sum(venue.joins.get(a.id, {}).get(b.id, 0) for a, b in pairs_of(members, 2))
     seats_max = max(sum(each.seats_max for each in members) - lost, 0)
     return Capacity(min(sum(each.seats_min for each in members), seats_max), seats_max)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from typing import Protocol
 
 from holdfast.kernel.money import format_money, minor_units
@@ -14,6 +15,7 @@ from holdfast.place.price_rule import PriceRule
 from holdfast.place.venue import Resource, Venue
 
 SECONDS_PER_HOUR = 3600
+PRICES_KEPT_MAX = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +60,20 @@ class LocalPricing:
     """
 
     def quote(self, *, venue: Venue, resources: list[Resource], span: Span, party_size: int) -> Price:
+        rules = venue.policy.price_rules
+        if not rules:
+            return Price(0, 0, 0, venue.currency, "local")
         wall = to_wall(span.start, venue.tz)
-        kinds = frozenset(resource.kind for resource in resources)
-        zones = frozenset(resource.zone for resource in resources if resource.zone)
-        for rule in venue.policy.price_rules:
+        kinds = frozenset([resource.kind for resource in resources])
+        zones = frozenset([resource.zone for resource in resources if resource.zone])
+        for rule in rules:
             if rule.matches(kinds=kinds, zones=zones, party_size=party_size, wall_start=wall):
-                nights = (to_wall(span.end, venue.tz).date() - wall.date()).days
-                times = _times(
-                    rule, span=span, nights=nights, party_size=party_size, resources=len(resources)
-                )
-                return _price(rule.amount * times, venue)
+                times = _times(rule, venue, span, party_size=party_size, resources=len(resources))
+                return _price(rule.amount, times, venue.policy.tax_percent, venue.currency)
         return Price(0, 0, 0, venue.currency, "local")
 
 
-def _times(rule: PriceRule, *, span: Span, nights: int, party_size: int, resources: int) -> int:
+def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resources: int) -> int:
     """How many times the rule's amount is due. An hour or a night that was begun counts whole."""
     match rule.per:
         case "booking":
@@ -81,13 +83,15 @@ def _times(rule: PriceRule, *, span: Span, nights: int, party_size: int, resourc
         case "hour":
             return math.ceil(span.duration.total_seconds() / SECONDS_PER_HOUR) * resources
         case "night":
-            return max(nights, 1) * resources
+            nights = to_wall(span.end, venue.tz).date() - to_wall(span.start, venue.tz).date()
+            return max(nights.days, 1) * resources
 
 
-def _price(base: Decimal, venue: Venue) -> Price:
-    scale = Decimal(10) ** minor_units(venue.currency)
-    base_minor = int((base * scale).quantize(Decimal(1), ROUND_HALF_UP))
-    tax_minor = int(
-        (Decimal(base_minor) * venue.policy.tax_percent / 100).quantize(Decimal(1), ROUND_HALF_UP)
-    )
-    return Price(base_minor, tax_minor, 0, venue.currency, "local")
+@lru_cache(maxsize=PRICES_KEPT_MAX)  # decimals take their time, and a venue has few prices
+def _price(amount: Decimal, times: int, tax_percent: Decimal, currency: str) -> Price:
+    base_minor = _rounded(amount * times * Decimal(10) ** minor_units(currency))
+    return Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
+
+
+def _rounded(amount: Decimal) -> int:
+    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
