@@ -244,7 +244,8 @@ BEGIN
 END
 $$;
 
--- Claims that are over, moved here by a nightly tick so that the ledger's cost does not grow with history.
+-- Claims of blocks that are over, moved here by a nightly tick so that the ledger's cost does not grow with
+-- history. Bookings give theirs up when they end.
 CREATE TABLE claim_archive (
     tenant_id   uuid        NOT NULL,
     resource_id uuid        NOT NULL,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,6 @@ from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
 from tests.audit.bookings import fill
 
-Copy = Callable[[], Awaitable[str]]
 _numbers = count(1)
 
 
@@ -44,27 +43,21 @@ async def filled(server: Server, data_dir: Path, issuer: DevIssuer) -> str:
     return "audit_filled"
 
 
-@pytest.fixture(scope="session")
-def copy(server: Server, filled: str) -> Copy:
-    """Makes a copy of the filled database and answers its URL."""
-
-    async def make() -> str:
-        name = f"audit_{next(_numbers)}"
-        connection = await asyncpg.connect(server.url("postgres"))
-        try:
-            await connection.execute(f"CREATE DATABASE {name} TEMPLATE {filled}")
-        finally:
-            await connection.close()
-        return server.url(name)
-
-    return make
+@pytest.fixture
+async def copy(server: Server, filled: str) -> AsyncIterator[str]:
+    """The URL of a copy of the filled database, for one test."""
+    name = f"audit_{next(_numbers)}"
+    connection = await asyncpg.connect(server.url("postgres"))
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {filled}")
+    yield server.url(name)
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
 
 
 @pytest.fixture
-async def harmed(copy: Copy) -> AsyncIterator[tuple[Database, asyncpg.Connection]]:
+async def harmed(copy: str) -> AsyncIterator[tuple[Database, asyncpg.Connection]]:
     """A copy as the application sees it, and a superuser's connection to it."""
-    url = await copy()
-    database, superuser = await Database.connect(url), await asyncpg.connect(url)
+    database, superuser = await Database.connect(copy), await asyncpg.connect(copy)
     yield database, superuser
     await superuser.close()
     await database.close()

@@ -20,7 +20,7 @@ from holdfast.kernel.errors import Overloaded
 from holdfast.main.ticks import TICKS
 from holdfast.main.worker import run_ticks
 from tests.audit.bookings import at, open_house
-from tests.audit.conftest import Copy, serving
+from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm
 from tests.conftest import House
 
@@ -132,14 +132,13 @@ async def test_under_rules_that_were_changed_a_booking_may_be_due_as_before(harm
     assert (await audit(db)).ok
 
 
-async def test_a_user_who_owns_nothing_finds_the_same(copy: Copy) -> None:
+async def test_a_user_who_owns_nothing_finds_the_same(copy: str) -> None:
     """Under row-level security, as where the application's user is not a superuser."""
-    url = await copy()
-    superuser = await asyncpg.connect(url)
+    superuser = await asyncpg.connect(copy)
     await superuser.execute(
         "DO $$ BEGIN CREATE ROLE auditor LOGIN IN ROLE holdfast_app; EXCEPTION WHEN duplicate_object THEN END $$"
     )
-    db = await Database.connect(url.replace("//postgres@", "//auditor@"))
+    db = await Database.connect(copy.replace("//postgres@", "//auditor@"))
     try:
         assert (await audit(db)).ok
         sql = "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'plain'"
@@ -191,10 +190,10 @@ class Answers:
 
 
 async def test_a_database_that_is_written_to_meanwhile_passes(
-    copy: Copy, data_dir: Path, issuer: DevIssuer
+    copy: str, data_dir: Path, issuer: DevIssuer
 ) -> None:
     """Creations, changes, cancellations, holds and ticks go on; every audit sees one instant."""
-    async with serving(await copy(), data_dir) as (client, db):
+    async with serving(copy, data_dir) as (client, db):
         policy = {"slot_step_minutes": 15, "hold_ttl_seconds": 1, "buffer_after_minutes": 15}
         house = await open_house(client, issuer, policy=policy)
         ended, answers = asyncio.Event(), Answers()

@@ -77,8 +77,8 @@ async def test_effective_hours_cross_midnight_and_heed_exceptions(
     friday = {
         "local_start": "2026-12-25T18:00:00",
         "local_end": "2026-12-26T02:00:00",
-        "start": "2026-12-25T17:00:00+00:00",
-        "end": "2026-12-26T01:00:00+00:00",
+        "start": "2026-12-25T17:00:00Z",
+        "end": "2026-12-26T01:00:00Z",
     }
     items = answer.json()["items"]
     assert [each["date"] for each in items] == ["2026-12-24", "2026-12-25", "2026-12-26"]

@@ -22,7 +22,6 @@ from .world import State, World
 # A Friday. On the Sunday, clocks in Stockholm go forward.
 BEGINNING = datetime(2031, 3, 28, 8, 0, tzinfo=UTC)
 DONE = "DONE"
-REFUSED_KEPT_HOURS = 24
 TICKS: dict[str, tuple[Callable[..., Any], set[S], S]] = {
     "expire": (due.expire, EXPIRING, S.EXPIRED),
     "no_show": (due.no_show, {S.RESERVED, S.CONFIRMED}, S.NO_SHOW),

@@ -175,6 +175,7 @@ def _with(
         end_at=span.end,
         local_start=hours.to_wall(span.start, venue.tz),
         local_end=hours.to_wall(span.end, venue.tz),
+        timezone=venue.timezone,
         slot_id=prepared.slot_id,
         party_size=party_size,
         resource_ids=tuple(resource.id for resource in resources),

@@ -50,6 +50,7 @@ Outcome = Booked | Refused | Again | Busy
 class _Set:
     """What comes of a set while it is decided on."""
 
+    venues: dict[UUID, Venue]
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
@@ -77,7 +78,7 @@ async def create(tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: P
         read = await create_store.read(tx, wanted, _ready(prepared))
     if read.expired_keys:
         await idempotency.forget(tx, read.expired_keys, operation="create")
-    done = _decide(tx, wanted, prepared, read, pricing)
+    done = _decide(tx, wanted, prepared, read, _Set(venues), pricing)
     await evict_expired_holds(tx, done.claims, read.known.occupancy)
     await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
     return [done.outcomes[index] for index in range(len(wanted))]
@@ -112,9 +113,9 @@ def _decide(
     wanted: Sequence[Wanted],
     prepared: Sequence[Prepared | Refused],
     read: create_store.Read,
+    done: _Set,
     pricing: Pricing,
 ) -> _Set:
-    done = _Set()
     for index, (each, ready) in enumerate(zip(wanted, prepared, strict=True)):
         if tx.locked is not None and lock_key(each.venue_id) not in tx.locked:
             done.outcomes[index] = Busy()
@@ -150,7 +151,7 @@ def _booked(wanted: Wanted, ready: Prepared, created: Created, known: Known, don
     body = encode_text(model.as_json(booking, ready.venue, wanted.actor))
     done.steps.append(Step(booking=booking, from_status=None, action="create", actor=str(wanted.actor)))
     done.claims.extend(created.claims)
-    _keep(wanted, Reply(DONE, body), known, done, venue=ready.venue, subject_id=booking.id)
+    _keep(wanted, Reply(DONE, body), known, done, subject_id=booking.id)
     return Booked(booking, body)
 
 
@@ -163,11 +164,11 @@ def _keep(
     known: Known,
     done: _Set,
     *,
-    venue: Venue | None = None,
     subject_id: UUID | None = None,
 ) -> None:
     if wanted.key is None:
         return
+    venue = done.venues.get(wanted.venue_id)
     hours = IDEMPOTENCY_TTL_HOURS if venue is None else venue.policy.idempotency_ttl_hours
     reply = replace(reply, request_hash=wanted.request_hash)
     done.kept[wanted.tenant_id, wanted.key] = reply

@@ -1,0 +1,13 @@
+"""What can be wrong with a database: at least one harm for each check, done past all constraints."""
+
+from __future__ import annotations
+
+from tests.audit.harm.bookings import BOOKINGS
+from tests.audit.harm.ledger import LEDGER
+from tests.audit.harm.parts import Harm
+from tests.audit.harm.replies import REPLIES
+from tests.audit.harm.trail import TRAIL
+
+__all__ = ["HARMS", "Harm"]
+
+HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES)

@@ -1,0 +1,164 @@
+"""What can be wrong with the ledger."""
+
+from __future__ import annotations
+
+from tests.audit.harm.parts import Harm, claim, claimed, drop
+
+OF_LATER = "(SELECT during FROM claim JOIN booking ON booking.id = owner_id WHERE special_requests = 'later')"
+FAR = "tstzrange('2090-01-01', '2090-01-02')"
+ORPHAN = f"""
+    INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
+    SELECT tenant_id, id, 1, {FAR}, 'booking', gen_random_uuid() FROM resource LIMIT 1 RETURNING owner_id"""
+INTO_THE_ARCHIVE = f"""
+    INSERT INTO claim_archive (tenant_id, resource_id, unit, during, owner_kind, owner_id, archived_at)
+    SELECT tenant_id, id, 1, {FAR}, 'booking', gen_random_uuid(), now() FROM resource LIMIT 1 RETURNING owner_id"""
+
+LEDGER = (
+    Harm(
+        "claims_never_overlap",
+        "a claim reaches into another",
+        claim(f"during = tstzrange(upper({OF_LATER}) - interval '1 minute', upper(during))", "last"),
+        without=drop("claim", "claim_never_overlaps"),
+    ),
+    Harm(
+        "claims_never_overlap",
+        "two short ones lie in a long one",
+        claim(f"during = tstzrange(lower({OF_LATER}) - interval '1 hour', upper(during))", "last"),
+        without=drop("claim", "claim_never_overlaps"),
+        then=f"""
+        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
+        SELECT tenant_id, resource_id, unit, tstzrange(upper({OF_LATER}), upper({OF_LATER}) + interval '1 minute'),
+               'block', gen_random_uuid()
+          FROM claim JOIN booking USING (tenant_id)
+         WHERE booking.id = owner_id AND special_requests = 'later'""",
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "the end is part of it",
+        claim("during = tstzrange(lower(during), upper(during), '[]')", "plain"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "there is no end",
+        claim("during = tstzrange(lower(during), NULL)", "neighbour"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "the start is no part of it",
+        claim("during = tstzrange(lower(during), upper(during), '()')", "plain"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "there is no start",
+        claim("during = tstzrange(NULL, upper(during))", "neighbour"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
+        "claims_are_bounded_spans",
+        "there is no time in it",
+        claim("during = 'empty'", "neighbour"),
+        without=drop("claim", "claim_is_a_bounded_span"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm("claims_are_on_units_that_exist", "a unit too many", claim("unit = 11", "section")),
+    Harm(
+        "claims_are_on_units_that_exist",
+        "unit 0",
+        claim("unit = 0", "plain"),
+        without=drop("claim", "claim_unit_is_positive"),
+    ),
+    Harm(
+        "claims_are_on_units_that_exist",
+        "the resource was made smaller",
+        """
+        UPDATE resource SET units = 1, version = 2 FROM claim JOIN booking ON booking.id = owner_id
+         WHERE resource.id = resource_id AND special_requests = 'neighbour' RETURNING owner_id""",
+    ),
+    Harm(
+        "claims_are_on_units_that_exist",
+        "the resource was removed",
+        """
+        UPDATE resource SET removed_at = now(), version = 2 FROM claim JOIN booking ON booking.id = owner_id
+         WHERE resource.id = resource_id AND special_requests = 'lane' RETURNING owner_id""",
+    ),
+    Harm(
+        "claims_are_on_units_that_exist",
+        "there is no such resource",
+        """
+        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
+        SELECT id, gen_random_uuid(), 1, tstzrange('2090-01-01', '2090-01-02'), 'block', gen_random_uuid()
+          FROM tenant LIMIT 1 RETURNING resource_id""",
+        without=drop("claim", "claim_resource_exists"),
+    ),
+    Harm("claims_have_an_owner", "a claim of nobody", ORPHAN),
+    Harm(
+        "bookings_that_ended_hold_nothing",
+        "a cancelled booking still claims",
+        claimed("cancelled", resource="l1", during=FAR),
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "a claim is gone",
+        "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'plain'"
+        " RETURNING owner_id",
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "one of two claims is gone",
+        """
+        DELETE FROM claim USING booking
+         WHERE booking.id = owner_id AND special_requests = 'together' AND resource_id = resource_ids[2]
+         RETURNING resource_id""",
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "a hold holds nothing",
+        "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'held'"
+        " RETURNING owner_id",
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "a claim begins too late",
+        claim("during = tstzrange(lower(during) + interval '1 second', upper(during))", "plain"),
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "a claim ends too early",
+        claim("during = tstzrange(lower(during), upper(during) - interval '16 minutes')", "plain"),
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "two units instead of one",
+        claimed("section", resource="s1", unit="9", during="tstzrange(b.start_at, b.end_at)"),
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "a claim is gone from the archive",
+        "DELETE FROM claim_archive RETURNING owner_id",
+    ),
+    Harm(
+        "bookings_hold_nothing_else",
+        "a claim on another resource",
+        claimed("plain", resource="l1", during="tstzrange(b.start_at, b.end_at)"),
+    ),
+    Harm(
+        "bookings_hold_nothing_else",
+        "a claim that goes on for days",
+        claim("during = tstzrange(lower(during), upper(during) + interval '2 days')", "lane"),
+    ),
+    Harm(
+        "bookings_hold_nothing_else",
+        "a claim that begins days before",
+        claim("during = tstzrange(lower(during) - interval '2 days', upper(during))", "lane"),
+    ),
+    Harm(
+        "claims_expire_with_their_booking", "a booking's claim expires", claim("expires_at = now()", "plain")
+    ),
+    Harm("claims_expire_with_their_booking", "a hold's claim doesn't", claim("expires_at = NULL", "held")),
+    Harm("archived_claims_were_over", "a future one was archived", INTO_THE_ARCHIVE),
+)

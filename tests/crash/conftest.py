@@ -1,0 +1,85 @@
+"""A database server of its own, which these tests harm, and an API on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bench.crowd import Crowd, crowd
+from holdfast.audit.run import audit
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.main.migrate import migrate
+from tests.conftest import FAST, House
+from tests.processes import Running, serving
+
+# A server that is killed must have written what it acknowledged.
+HARMED = {**FAST, "synchronous_commit": "on"}
+
+
+@pytest.fixture(scope="session")
+def crash_dir(tmp_path_factory: pytest.TempPathFactory, issuer: DevIssuer, data_dir: Path) -> Path:
+    return data_dir / "crash"
+
+
+@pytest.fixture(scope="session")
+def postgres(crash_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """The server; whoever kills it starts it again."""
+    server = EmbeddedPostgres(crash_dir, HARMED)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def crash_url(postgres: EmbeddedPostgres) -> str:
+    server = postgres.start()
+    assert await create_database(server)
+    await migrate(server.url())
+    return server.url()
+
+
+@pytest.fixture
+def harmed(postgres: EmbeddedPostgres, crash_url: str) -> Server:
+    """The server as it runs now."""
+    return postgres.start()
+
+
+@pytest.fixture
+async def api(harmed: Server, crash_url: str, data_dir: Path) -> AsyncIterator[Running]:
+    async with serving(crash_url, data_dir) as started:
+        yield started
+
+
+@pytest.fixture
+async def client(api: Running) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1", timeout=20) as http:
+        yield http
+
+
+@pytest.fixture
+async def clients(api: Running) -> AsyncIterator[Crowd]:
+    async with crowd([api.port], 64) as all_:
+        yield all_
+
+
+@pytest.fixture
+async def busy_house(open_house: Callable[..., Any]) -> House:
+    """A venue where much can be booked at once."""
+    return await open_house(
+        resources=[{"slug": f"t{n:02}", "name": f"T{n}", "kind": "table", "seats_max": 4} for n in range(20)]
+    )
+
+
+async def audited(url: str) -> None:
+    """Passes if everything in the database is as it must be."""
+    database = await Database.connect(url)
+    try:
+        report = await audit(database)
+    finally:
+        await database.close()
+    assert report.ok, report.as_json()
