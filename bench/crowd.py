@@ -49,6 +49,7 @@ class _Wire(asyncio.Protocol):
         self.open, self._transport = True, transport
 
     def ask(self, request: bytes) -> asyncio.Future[Answer]:
+        assert self._waiting is None or self._waiting.done(), "one question at a time"
         self._waiting = asyncio.get_running_loop().create_future()
         self._asked_at = time.perf_counter()
         self._transport.write(request)

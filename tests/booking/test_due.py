@@ -195,7 +195,9 @@ async def test_with_many_units_only_the_expired_make_room(house: House, owner: a
     refused(await house.book(**wanted), 409, "SECTION_NOT_AVAILABLE")
     await age(owner, bookings[3])
     await age(owner, bookings[7])
-    first, second = await house.booked(**wanted), await house.booked(**wanted)
+    first = await house.booked(**wanted)
+    assert sorted([(await read(house, bookings[n]))["status"] for n in (3, 7)]) == ["EXPIRED", "HELD"]
+    second = await house.booked(**wanted)
     units = [(await claims(owner, each))[0][1] for each in (first, second)]
     assert sorted(units) == [4, 8]
     refused(await house.book(**wanted), 409, "SECTION_NOT_AVAILABLE")

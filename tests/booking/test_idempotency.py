@@ -209,3 +209,14 @@ async def test_each_operation_has_keys_of_its_own(house: House) -> None:
     who = {**house.bob, "idempotency-key": "k"}
     booking = (await change(house, booking, who, guest_name="G")).json()
     assert (await cancel(house, booking, who)).status_code == 200
+
+
+async def test_a_key_past_its_time_is_a_new_one_for_changes_too(
+    house: House, owner: asyncpg.Connection
+) -> None:
+    booking = await house.booked(start=at("18:00"))
+    who = {**house.bob, "idempotency-key": f"late-{booking['id']}"}
+    booking = (await change(house, booking, who, start=at("19:00"))).json()
+    refused(await change(house, booking, who, start=at("20:00")), 409, "IDEMPOTENCY_CONFLICT")
+    await owner.execute("UPDATE idempotency SET expires_at = now() WHERE key = $1", who["idempotency-key"])
+    assert (await change(house, booking, who, start=at("20:00"))).json()["version"] == 3

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import asyncpg
+from fastapi import FastAPI
 
+from holdfast.booking.decide import Created, Known, decide, prepare
+from holdfast.booking.wanted import Wanted, When
+from holdfast.claim.model import Occupancy
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.ids import new_id
+from holdfast.port.pricing import LocalPricing
 from tests.conftest import House
 
-from .asking import at, cancel, claims, refused
+from .asking import at, cancel, claims, instant, refused
 
 
 async def units(owner: asyncpg.Connection, house: House) -> list[int]:
@@ -52,3 +60,28 @@ async def test_stays_of_different_lengths_share_the_units(house: House, owner: a
     )
     await house.booked(start=at("20:00"), duration_minutes=60, resource_ids=s1)
     assert sorted(await units(owner, house)) == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10, 10]
+
+
+async def test_what_was_decided_counts_for_the_next_of_the_set(house: House, app: FastAPI) -> None:
+    """Without asking the database, whose constraint would end the whole set."""
+    venue = await app.state.places.venue(UUID(house.venue_id))
+    now = instant("12:00")
+    known = Known(now=now, occupancy=Occupancy.of([], now=now))
+
+    def decided(slug: str) -> list[int] | str:
+        wanted = Wanted(
+            id=new_id(),
+            tenant_id=venue.tenant_id,
+            venue_id=venue.id,
+            actor=SYSTEM,
+            when=When(start=instant("18:00")),
+            party_size=2,
+            resource_ids=(UUID(house.resources[slug]),),
+        )
+        outcome = decide(prepare(wanted, venue, now=now), known, LocalPricing())
+        if isinstance(outcome, Created):
+            return [claim.unit for claim in outcome.claims]
+        return outcome.error.code
+
+    assert [decided("t1"), decided("t1"), decided("t2")] == [[1], "TABLE_NOT_AVAILABLE", [1]]
+    assert [decided("s1") for _ in range(11)] == [*([n] for n in range(1, 11)), "SECTION_NOT_AVAILABLE"]

@@ -68,13 +68,15 @@ async def test_they_keep_the_rules(house: House) -> None:
     await house.change_policy(
         slot_step_minutes=30, buffer_before_minutes=15, buffer_after_minutes=15, pacing_covers_max=4
     )
-    t1, t2 = house.ids("t1"), house.ids("t2")
-    await house.booked(start=at("21:00"), end=at("23:00"), resource_ids=t1)
-    await house.booked(start=at("19:00"), end=at("20:00"), party_size=4, resource_ids=t2)
-    slots = await suggested(house, start=at("21:30"), end=at("23:00"), resource_ids=t1)
+    await house.booked(start=at("20:30"), end=at("22:00"), resource_ids=house.ids("t1"))
+    await house.booked(start=at("19:00"), end=at("20:00"), party_size=4, resource_ids=house.ids("t2"))
+    slots = await suggested(house, start=at("21:00"), end=at("22:00"), resource_ids=house.ids("t1"))
     starts = {slot["start"] for slot in slots}
     assert at("19:00") not in starts, "four guests arrive then already"
-    assert at("22:00") not in starts, "it would end after closing"
+    assert at("22:30") not in starts, "it would end after closing"
+    assert at("19:30") not in starts or house.ids("t1") not in [slot["resource_ids"] for slot in slots], (
+        "buffers"
+    )
     await each_is_bookable(house, slots)
 
 
@@ -106,27 +108,25 @@ async def test_where_no_table_is_named_any_that_fits_is(house: House) -> None:
 async def test_a_table_with_hours_of_its_own_is_suggested_when_it_can_be_named(house: House) -> None:
     """Its step counts from its own opening: what the venue's step allows may not be right for it."""
     own = {"weekly": [{"days": ALL_WEEK, "open": "11:20", "close": "22:50"}]}
-    resources = [
-        {**each, **({"hours": own} if each["slug"] == "t3" else {})} for each in house.document["resources"]
+    tables = [
+        {"slug": "t2", "name": "T2", "kind": "table", "seats_max": 4},
+        {"slug": "t3", "name": "T3", "kind": "table", "seats_max": 4, "hours": own},
+        {"slug": "t4", "name": "T4", "kind": "table", "seats_max": 4},
     ]
     policy = {"slot_step_minutes": 30}
-    await house.replace({**house.document, "resources": resources, "policy": policy})
+    await house.replace({**house.document, "resources": tables, "policy": policy})
     await house.booked(start=at("17:00"), end=at("20:00"), resource_ids=house.ids("t2"))
     wanted = {"start": at("18:00"), "party_size": 4, "resource_ids": house.ids("t2")}
     await each_is_bookable(house, await suggested(house, **wanted), party_size=4)
-    check = await house.client.post(
-        "/bookings/availability/check",
-        json={
-            "venue_id": house.venue_id,
-            "start": at("18:00"),
-            "party_size": 4,
-            "preferences": {"zones": ["hall"]},
-        },
-        headers=house.bob,
-    )
-    assert check.status_code == 200
-    for option in check.json()["options"]:
-        await house.booked(start=at("18:00"), party_size=4, resource_ids=option["resource_ids"])
+    asked = {"venue_id": house.venue_id, "start": at("18:00"), "party_size": 4}
+    check = await house.client.post("/bookings/availability/check", json=asked, headers=house.bob)
+    assert check.json()["options"] == [{"resource_ids": house.ids("t4"), "seats_wasted": 0}]
+    day = await house.client.get(f"/venues/{house.venue_id}/availability/day?date={DAY}&party_size=4")
+    await each_is_bookable(house, [without_slot(each) for each in day.json()["starts"]], party_size=4)
+
+
+def without_slot(start: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in start.items() if name != "slot_id"}
 
 
 async def test_for_a_slot_off_the_step_as_well(house: House) -> None:

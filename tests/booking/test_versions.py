@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 
+from holdfast.booking import store
+from holdfast.booking.model import Step
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.errors import VersionConflict
 from tests.conftest import House
 
-from .asking import at, change, history, read, refused
+from .asking import at, change, history, read, refused, tenant_id
 
 CALLS = [("PUT", "", {"guest_name": "x"}), ("POST", "/cancel", {}), ("POST", "/status", {"to": "CONFIRMED"})]
 
@@ -79,3 +87,24 @@ async def test_of_many_with_the_same_version_one_wins(house: House) -> None:
     winner = next(answer.json() for answer in answers if answer.status_code == 200)
     assert await read(house, booking) == winner
     assert len(await history(house, booking)) == 2
+
+
+async def test_the_statement_itself_writes_no_version_twice(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
+    booking = await house.booked(start=at("18:00"))
+    tenant = await tenant_id(owner, house)
+
+    async def again(tx: Tx) -> None:
+        before = await store.find(tx, UUID(booking["id"]))
+        after = replace(before, version=before.version + 1, guest_name="x")
+        step = Step(booking=after, from_status=before.status, action="update", actor="system")
+        await store.save(tx, [step])
+        await store.save(tx, [replace(step, booking=replace(after, version=after.version + 1))])
+        await store.save(tx, [replace(step, booking=replace(after, version=after.version + 2))])
+        await store.save(tx, [replace(step, booking=replace(after, version=after.version + 9))])
+
+    with pytest.raises(VersionConflict):
+        await db.call(SYSTEM, tenants=[tenant]).run(again)
+    assert await read(house, booking) == booking
+    assert len(await history(house, booking)) == 1

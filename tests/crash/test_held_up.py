@@ -84,10 +84,15 @@ async def test_a_venue_whose_lock_is_held(
             refused = [answer for wave in waves for answer in await wave]
         during = await others
     print("slowest 503, ms:", round(told_in_time(refused)))
-    assert {each.status for each in before + during} == {201}
+    assert {each.status for each in before + during} == {201}, [each for each in before + during if each.status != 201]
     slowest = max(each.ms for each in during)
     print("other venue, median ms before and during:", _median_ms(before), _median_ms(during), "slowest", slowest)
     assert slowest < 500
+    # Nothing was done behind anybody's back.
+    owner = await asyncpg.connect(crash_url)
+    stored = await owner.fetch("SELECT id::text, status, version FROM booking WHERE venue_id = $1", stuck.venue_id)
+    assert [tuple(row) for row in stored] == [(booking["id"], "RESERVED", 1)]
+    await owner.close()
     again = await clients.ask(asked[:4])
     assert {each.status for each in again} == {201}
 
@@ -117,7 +122,9 @@ async def test_many_venues_whose_locks_are_held(
         during = await others
     print("slowest 503, ms:", round(told_in_time(refused)))
     assert {each.status for each in during} == {201}
-    print("other venue, slowest ms:", max(each.ms for each in during))
+    slowest = max(each.ms for each in during)
+    print("other venue, median ms:", _median_ms(during), "slowest", slowest)
+    assert slowest < 500
 
 
 @pytest.mark.parametrize("pool_max", [1, 2])

@@ -49,16 +49,17 @@ async def quick(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 class Reader:
     """Reads on from where it was, page by page, and keeps all that it got."""
 
-    def __init__(self, db: Database, tenant: UUID) -> None:
+    def __init__(self, db: Database, tenant: UUID, *, page: int = 1_000) -> None:
         self.call = db.call(SYSTEM, tenants=[tenant])
+        self.page = page
         self.at = Position()
         self.got: list[Committed] = []
 
     async def read(self) -> int:
         """Everything there is by now; how many that was."""
         before = len(self.got)
-        while page := await self.call.run(events.read_committed, after=self.at, limit=1_000):
-            assert len(page) <= 1_000
+        while page := await self.call.run(events.read_committed, after=self.at, limit=self.page):
+            assert len(page) <= self.page
             self.got += page
             self.at = page[-1].position
         return len(self.got) - before
@@ -91,6 +92,22 @@ async def test_a_transaction_left_open_loses_nothing_while_ten_thousand_others_c
     positions = [each.position for each in reader.got]
     assert positions == sorted(positions)
     assert await reader.read() == 0
+
+
+async def test_who_began_first_and_wrote_last_is_not_passed_over(
+    db: Database, slow: asyncpg.Connection, quick: asyncpg.Connection
+) -> None:
+    """Its number is higher than that of an event which stands behind it: pages must not jump over it."""
+    tenant, early, late = new_id(), new_id(), new_id()
+    transaction = slow.transaction()
+    await transaction.start()
+    await slow.fetchval("SELECT pg_current_xact_id()")
+    await quick.execute(INSERT, tenant, early)
+    await slow.execute(INSERT, tenant, late)
+    await transaction.commit()
+    reader = Reader(db, tenant, page=1)
+    await reader.read()
+    assert reader.ids == [late, early]
 
 
 async def test_what_was_rolled_back_never_happened(

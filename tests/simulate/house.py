@@ -137,7 +137,8 @@ class House:
         """Whether it is open all that time (at most a day), by the place's own hours if it has some."""
         hours = self._hours_of(place)
         return hours is None or any(
-            opens <= self.wall(start) and self.wall(end) <= closes for opens, closes in self._openings(hours, start)
+            opens <= self.wall(start) and self.wall(end) <= closes
+            for opens, closes in self._openings(hours, start)
         )
 
     def on_step(self, place: Place | None, start: datetime) -> bool:

@@ -15,7 +15,8 @@ from uuid import UUID
 from holdfast.booking.states import Status as S
 
 from .house import Choice, House, Place
-from .words import ENDS, EXPIRING, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Who
+from .words import ENDS, EXPIRING, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Claim, Edit, Who
+
 
 class Oracle:
     """All bookings of a run, and what may be done with them."""
@@ -44,7 +45,9 @@ class Oracle:
         house = self.houses[ask.venue]
         start, end = self.span(ask)
         status = S.HELD if ask.hold else FIRST[house.rules["lifecycle"]]
-        booking = Booking(id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None)
+        booking = Booking(
+            id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None
+        )
         named, choices, _ = self._choices(house, ask.size, ask.places, ask.kinds)
         choice = self._free(house, choices, bool(named), start, end, now)
         assert choice is not None
@@ -100,7 +103,9 @@ class Oracle:
 
     # ---- changes
 
-    def refusals_to_change(self, booking: Booking, edit: Edit, version: int, who: Who, now: datetime) -> set[str]:
+    def refusals_to_change(
+        self, booking: Booking, edit: Edit, version: int, who: Who, now: datetime
+    ) -> set[str]:
         """Why the booking can't be changed so."""
         codes = self._untouchable(booking, version, who, now)
         if booking.status in ENDS:
@@ -118,9 +123,9 @@ class Oracle:
             codes |= self._too_busy(house, booking.venue, start, size, now, but=booking)
         if choices and self._open(house, choices, bool(named), start, end) == []:
             codes |= _taken(choices)
-        if choices and booking.status in OCCUPYING:
-            if self._free(house, choices, bool(named), start, end, now, but=booking) is None:
-                codes |= _taken(choices)
+        free = self._free(house, choices, bool(named), start, end, now, but=booking)
+        if choices and booking.status in OCCUPYING and free is None:
+            codes |= _taken(choices)
         return codes
 
     def change(self, booking: Booking, edit: Edit, now: datetime) -> None:
@@ -161,7 +166,11 @@ class Oracle:
     def due(self, statuses: set[S], now: datetime) -> list[Booking]:
         """Bookings in one of these statuses whose time has come."""
         every = self.bookings.values()
-        return [each for each in every if each.status in statuses and each.due_at is not None and each.due_at <= now]
+        return [
+            each
+            for each in every
+            if each.status in statuses and each.due_at is not None and each.due_at <= now
+        ]
 
     def end(self, booking: Booking, to: S) -> None:
         """Time did it."""
@@ -177,7 +186,9 @@ class Oracle:
         for claim in booking.claims:
             claim.unit = units[claim.place.id]
             assert 1 <= claim.unit <= claim.place.units, f"there is no unit {claim.unit}"
-            for other, _ in list(self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)):
+            for other, _ in list(
+                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
+            ):
                 assert other.is_past_its_time(now), f"double booking with {other.id}"
                 self.end(other, S.EXPIRED)
 
@@ -244,7 +255,14 @@ class Oracle:
         return {"TOO_MANY_HOLDS"} if over else set()
 
     def _too_busy(
-        self, house: House, venue: int, start: datetime, size: int, now: datetime, *, but: Booking | None = None
+        self,
+        house: House,
+        venue: int,
+        start: datetime,
+        size: int,
+        now: datetime,
+        *,
+        but: Booking | None = None,
     ) -> set[str]:
         most = house.rules["pacing_covers_max"]
         arriving = sum(
@@ -296,7 +314,13 @@ class Oracle:
         return len(taken) < place.units
 
     def _in_the_way(
-        self, place: Place, start: datetime, end: datetime, *, unit: int | None = None, but: Booking | None = None
+        self,
+        place: Place,
+        start: datetime,
+        end: datetime,
+        *,
+        unit: int | None = None,
+        but: Booking | None = None,
     ) -> Iterator[tuple[Booking, Claim]]:
         for booking in self.bookings.values():
             for claim in booking.claims:

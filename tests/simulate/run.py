@@ -41,7 +41,10 @@ class Run:
         documents = (OSTERIA, CELLAR, CLUB)
         self.documents = documents
         self.oracle = Oracle(
-            [world.open_house(doc, tenant=slug, now=self.now) for doc, slug in zip(documents, self.slugs, strict=True)]
+            [
+                world.open_house(doc, tenant=slug, now=self.now)
+                for doc, slug in zip(documents, self.slugs, strict=True)
+            ]
         )
         self.answers = Answers()
         self.asked: list[tuple[Key, Ask | Changing | Cancelling]] = []
@@ -50,7 +53,9 @@ class Run:
 
     def create(self, asks: Sequence[tuple[Ask, str | None]]) -> list[Answer]:
         """All of them as one set; it must be as if each were decided on after the one before."""
-        asked = [(ask, self.house(ask.venue), self._key("create", ask.venue, text, ask)) for ask, text in asks]
+        asked = [
+            (ask, self.house(ask.venue), self._key("create", ask.venue, text, ask)) for ask, text in asks
+        ]
         answers = self.world.create(asked, self.now)
         state = self._look()
         for (ask, house, key), answer in zip(asked, answers, strict=True):
@@ -111,7 +116,9 @@ class Run:
     def boundaries(self) -> list[datetime]:
         """The instants to come at which time does something to a booking."""
         every = self.oracle.bookings.values()
-        instants = {instant for each in every for instant in (each.expires_at, each.due_at, each.start, each.end)}
+        instants = {
+            instant for each in every for instant in (each.expires_at, each.due_at, each.start, each.end)
+        }
         return sorted(each for each in instants if each is not None and each > self.now)
 
     # ---- the same in both
@@ -125,7 +132,8 @@ class Run:
         if text is None:
             return None
         key = Key(self.house(venue).tenant_id, operation, text)
-        self.asked.append((key, asked))
+        if self.answers.to(key, asked, self.now) is None and (key, asked) not in self.asked:
+            self.asked.append((key, asked))
         return key
 
     def _settle(

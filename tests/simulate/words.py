@@ -85,7 +85,9 @@ class Edit:
 
     @property
     def is_about_the_place(self) -> bool:
-        return any(each is not None for each in (self.start, self.minutes, self.size, self.places, self.kinds))
+        return any(
+            each is not None for each in (self.start, self.minutes, self.size, self.places, self.kinds)
+        )
 
 
 @dataclass

@@ -106,7 +106,9 @@ class World:
         assert len(outcomes) == len(wanted)
         return [_outcome(each) for each in outcomes]
 
-    def move(self, booking_id: UUID, to: Status, version: int, who: Who, house: House, now: datetime) -> Answer:
+    def move(
+        self, booking_id: UUID, to: Status, version: int, who: Who, house: House, now: datetime
+    ) -> Answer:
         """What comes of a step to another status."""
         asked = Move(booking_id=booking_id, to=to, expected_version=version)
         return self._answer(move, asked, who, house, now)

@@ -142,8 +142,10 @@ def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str]
 
     Staff hold for others all evening: no quota.
     """
-    if wanted.actor.is_staff:
-        return
+    return iter(()) if wanted.actor.is_staff else _hold_limits(wanted, venue)
+
+
+def _hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
     if wanted.guest.id is not None:
         yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
     if wanted.ip is not None:
@@ -251,5 +253,6 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
     known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
     if prepared.wanted.hold:
-        for who, _ in hold_quotas(prepared.wanted, prepared.venue):
+        # A hold that staff made needs no quota, and yet counts for the guest.
+        for who, _ in _hold_limits(prepared.wanted, prepared.venue):
             known.holds[who] = known.holds.get(who, 0) + 1

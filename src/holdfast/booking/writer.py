@@ -17,7 +17,8 @@ from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import REQUEST_DEADLINE_S, Database, lock_key
+from holdfast.kernel.db import Database, Tx, lock_key
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
@@ -28,6 +29,7 @@ SET_MAX = 64
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
+STOPPING = "The service is stopping. Try again with the same key."
 TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 Waiting = tuple[Wanted, "asyncio.Future[Outcome]"]
@@ -39,7 +41,7 @@ class Writer:
     """Takes everything that has gathered while the set before was written, up to SET_MAX, and creates it.
 
     1. A set takes its venues' locks only where they are free at once. What wants a busy venue waits for
-       it in a set of its own, with other such sets, up to BUSY_VENUES_MAX at a time.
+       it in a set of its own, with other such sets, one for a venue and up to BUSY_VENUES_MAX at a time.
     2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
        request never fails another.
     3. More than WAITING_MAX waiting: Overloaded at once. Longer than REQUEST_DEADLINE_S: Overloaded.
@@ -52,7 +54,9 @@ class Writer:
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
         self._busy: dict[UUID, list[Waiting]] = {}
-        self._busy_slots = asyncio.Semaphore(BUSY_VENUES_MAX)
+        # Each waits on a connection; a third of them at most, so that the others' venues have theirs.
+        busy_max = min(BUSY_VENUES_MAX, max(1, db.pool.get_max_size() // 3))
+        self._busy_slots = asyncio.Semaphore(busy_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self.sets = 0
 
@@ -72,7 +76,7 @@ class Writer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         left = [*self._waiting, *(each for group in self._busy.values() for each in group)]
         for _, future in left:
-            _fail(future, Overloaded("The service is stopping. Try again with the same key."))
+            _fail(future, Overloaded(STOPPING))
 
     async def submit(self, wanted: Wanted) -> Outcome:
         """What comes of it: Booked, Refused or Again. Raises Overloaded."""
@@ -82,7 +86,7 @@ class Writer:
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((wanted, future))
         self._wake.set()
-        too_late = loop.call_later(REQUEST_DEADLINE_S, _fail, future, Overloaded(TOO_LATE))
+        too_late = loop.call_later(left_s(REQUEST_DEADLINE_S), _fail, future, Overloaded(TOO_LATE))
         try:
             return await future
         finally:
@@ -117,10 +121,9 @@ class Writer:
 
     async def _try(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome] | None:
         """The outcomes of the set; None when it must be run again one by one."""
-        wanted = [each for each, _ in taken]
         self.sets += 1
         try:
-            return await self._create(wanted, try_locks=try_locks)
+            return await self._create(taken, try_locks=try_locks)
         except Overloaded as error:
             for _, future in taken:
                 _fail(future, error)
@@ -131,15 +134,28 @@ class Writer:
             log.error("set_failed", size=len(taken), stack=stack_of(error))
         return None
 
-    async def _create(self, wanted: Sequence[Wanted], *, try_locks: bool) -> list[Outcome]:
-        keys = sorted({lock_key(each.venue_id) for each in wanted})
+    async def _create(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome]:
+        keys = sorted({lock_key(each.venue_id) for each, _ in taken})
         call = self._db.call(
             SYSTEM,
-            tenants={each.tenant_id for each in wanted},
-            own_clock=not any(each.walk_in for each in wanted),
+            tenants={each.tenant_id for each, _ in taken},
+            own_clock=not any(each.walk_in for each, _ in taken),
             **({"try_locks": keys} if try_locks else {"locks": keys}),
         )
-        return await call.run(create, wanted, places=self._places, pricing=self._pricing)
+        return await call.run(self._create_awaited, taken)
+
+    async def _create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
+        """Creates what somebody still waits for, now that the locks are held: who was told meanwhile that
+        it is too late must not find a booking."""
+        late = Refused(Overloaded(TOO_LATE))
+        outcomes: list[Outcome] = [late] * len(taken)
+        awaited = [place for place, (_, future) in enumerate(taken) if not future.done()]
+        if awaited:
+            wanted = [taken[place][0] for place in awaited]
+            made = await create(tx, wanted, places=self._places, pricing=self._pricing)
+            for place, outcome in zip(awaited, made, strict=True):
+                outcomes[place] = outcome
+        return outcomes
 
     def _wait_for_venue(self, waiting: Waiting) -> None:
         venue_id = waiting[0].venue_id
@@ -150,27 +166,37 @@ class Writer:
             self._spawn(self._write_busy(venue_id))
 
     async def _write_busy(self, venue_id: UUID) -> None:
-        """One set for a venue that was busy: it waits for the lock, and takes what gathers until it runs."""
-        async with self._busy_slots:
-            taken = [each for each in self._busy.pop(venue_id) if not each[1].done()]
-            for first in range(0, len(taken), SET_MAX):
-                await self._write(taken[first : first + SET_MAX], try_locks=False)
+        """Set after set for a venue that was busy: each waits for the lock, and takes what gathered until it ran.
+
+        Never two at a time, so that one venue, stuck for long, takes one connection and not all there are.
+        """
+        try:
+            while self._busy[venue_id]:
+                async with self._busy_slots:
+                    gathered, self._busy[venue_id] = self._busy[venue_id], []
+                    taken = [each for each in gathered if not each[1].done()]
+                    for first in range(0, len(taken), SET_MAX):
+                        await self._write(taken[first : first + SET_MAX], try_locks=False)
+        finally:
+            # Nobody is left, unless this was stopped.
+            for _, future in self._busy.pop(venue_id):
+                _fail(future, Overloaded(STOPPING))
 
     async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
         for wanted, future in taken:
             if future.done():
                 continue
             try:
-                _answer(future, await self._alone(wanted))
+                _answer(future, await self._alone(wanted, future))
             except Exception as error:
                 if not isinstance(error, HoldfastError):
                     log.error("booking_failed", booking_id=str(wanted.id), stack=stack_of(error))
                 _fail(future, error)
 
-    async def _alone(self, wanted: Wanted) -> Outcome:
+    async def _alone(self, wanted: Wanted, future: asyncio.Future[Outcome]) -> Outcome:
         for _ in range(TRIES_ALONE_MAX):
             try:
-                return (await self._create([wanted], try_locks=False))[0]
+                return (await self._create([(wanted, future)], try_locks=False))[0]
             except asyncpg.ExclusionViolationError:
                 # The ledger knows better than what was read: somebody got there without the lock.
                 return Refused(await self._lost(wanted))

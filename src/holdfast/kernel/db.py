@@ -16,6 +16,7 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 
@@ -24,7 +25,6 @@ T = TypeVar("T")
 
 APP_ROLE = "holdfast_app"
 ATTEMPTS_MAX = 5
-REQUEST_DEADLINE_S = 1.8
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
 
@@ -152,7 +152,8 @@ class Call:
     try_locks: keys to take only if they are free at once; `tx.locked` says which were.
     now: a virtual instant instead of the database's clock.
     own_clock: the verb's first statement sets `tx.now` itself, which saves a round trip.
-    deadline_s: all attempts together end after this; then Overloaded. None: no limit but the server's.
+    deadline_s: all attempts together end after this, or when the request's time is over; then Overloaded.
+    None: no limit but the server's.
 
     READ COMMITTED; run again up to ATTEMPTS_MAX times on 40001, 40P01 and 55P03. Raises Overloaded when
     no connection or lock is to be had in time or the database is gone. A commit whose answer was
@@ -174,7 +175,7 @@ class Call:
         started = time.perf_counter()
         name = verb.__name__
         try:
-            async with asyncio.timeout(self.deadline_s):
+            async with asyncio.timeout(None if self.deadline_s is None else left_s(self.deadline_s)):
                 return await self._attempts(name, verb, *args, **kwargs)
         except TimeoutError:
             raise Overloaded("The database did not answer in time. Try again with the same key.") from None

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from holdfast.kernel.deadline import left_s
 from holdfast.kernel.errors import Overloaded
 
 WAIT_S = 1.5
@@ -14,32 +15,42 @@ WAITING_MAX = 500
 
 
 class Turns:
-    """One at a time for each id."""
+    """One at a time for each id, and `at_once_max` at a time for all of them.
 
-    def __init__(self) -> None:
+    Whoever has its turn may wait for a lock that another process holds, with a connection in hand: the
+    limit leaves connections to those who want something else.
+    """
+
+    def __init__(self, *, at_once_max: int = 4) -> None:
         self._locks: dict[UUID, asyncio.Lock] = {}
         self._wanting: dict[UUID, int] = {}
+        self._at_once = asyncio.Semaphore(at_once_max)
 
     @asynccontextmanager
     async def of(self, id_: UUID) -> AsyncIterator[None]:
-        """The id's turn. Raises Overloaded after WAIT_S, or when WAITING_MAX are waiting already."""
+        """The id's turn. Raises Overloaded after WAIT_S, or what is left of the request's time, or when
+        WAITING_MAX are waiting already."""
         if self._wanting.get(id_, 0) >= WAITING_MAX:
             raise Overloaded("Too many changes are waiting there. Try again with the same key.")
         lock = self._locks.setdefault(id_, asyncio.Lock())
         self._wanting[id_] = self._wanting.get(id_, 0) + 1
         try:
-            await self._acquire(lock)
-            try:
+            async with _within_time(lock), _within_time(self._at_once):
                 yield
-            finally:
-                lock.release()
         finally:
             self._wanting[id_] -= 1
             if not self._wanting[id_]:
                 del self._wanting[id_], self._locks[id_]
 
-    async def _acquire(self, lock: asyncio.Lock) -> None:
-        try:
-            await asyncio.wait_for(lock.acquire(), WAIT_S)
-        except TimeoutError:
-            raise Overloaded("Others are changing the same place. Try again with the same key.") from None
+
+@asynccontextmanager
+async def _within_time(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(left_s(WAIT_S)):
+            await gate.acquire()
+    except TimeoutError:
+        raise Overloaded("Others are changing the same place. Try again with the same key.") from None
+    try:
+        yield
+    finally:
+        gate.release()

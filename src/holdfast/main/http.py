@@ -95,7 +95,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     running.callback(state.probe.close)
     state.places = Places(state.db)
     state.pricing = LocalPricing()
-    state.turns = Turns()
+    state.turns = Turns(at_once_max=max(1, settings.pool_max // 3))
     state.suggestions = Suggestions(state.db)
     state.by_reference = ByReference(state.db)
     state.writer = Writer(state.db, state.places, state.pricing)

@@ -14,7 +14,7 @@ from holdfast.booking.model import Booking, as_json
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database, lock_key
-from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound
+from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
 from holdfast.place.places import Places
@@ -45,6 +45,8 @@ def require_staff(actor: Actor, venue: Venue) -> None:
     if not access.works_at(actor, venue.tenant_id, venue.id):
         if actor.is_staff:
             raise NotFound(f"There is no venue {venue.id}.")
+        if actor.kind == "anonymous":
+            raise Unauthenticated
         raise Forbidden("This is for the staff of the venue.", needed_roles=["staff"])
 
 

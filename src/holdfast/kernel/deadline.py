@@ -1,0 +1,40 @@
+"""Until when whoever asked must have an answer.
+
+A request may wait for several things, one after the other: a turn, a lock, a connection. Each wait has its
+own bound, and together they must keep one too.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+
+REQUEST_DEADLINE_S = 1.8
+
+
+class _Deadline:
+    """Set by the first wait, so that a body which is slow to arrive takes nothing of it."""
+
+    __slots__ = ("until",)
+
+    def __init__(self) -> None:
+        self.until: float | None = None
+
+
+_current: ContextVar[_Deadline | None] = ContextVar("holdfast_deadline", default=None)
+
+
+def begin_request() -> None:
+    """From now on all waits of this task, and of those it starts, end REQUEST_DEADLINE_S after the first began."""
+    _current.set(_Deadline())
+
+
+def left_s(most_s: float) -> float:
+    """How long to wait at most: `most_s` seconds, or what is left of the request's time; 0 when it is over."""
+    deadline = _current.get()
+    if deadline is None:
+        return most_s
+    now = time.monotonic()
+    if deadline.until is None:
+        deadline.until = now + REQUEST_DEADLINE_S
+    return max(min(most_s, deadline.until - now), 0.0)
