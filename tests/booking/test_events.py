@@ -103,3 +103,12 @@ async def test_one_however_often_it_is_asked_under_a_key(
     for _ in range(times):
         await cancel(house, {**booking, "version": 2}, who)
     assert len(await told(owner, booking)) == 3
+
+
+async def test_it_carries_the_trace_of_the_request(house: House, owner: asyncpg.Connection) -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    traced = house.bob | {"traceparent": parent}
+    booking = await house.booked(traced, start=at("18:00"), resource_ids=house.ids("t1"))
+    booking = (await change(house, booking, traced, guest_name="Ada")).json()
+    await move(house, booking, "CONFIRMED", traced)
+    assert [row["traceparent"] for row in await told(owner, booking)] == [parent] * 3

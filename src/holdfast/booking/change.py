@@ -84,6 +84,7 @@ async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing
         action="update",
         actor=str(tx.actor),
         metadata={"changed": changed},
+        traceparent=tx.traceparent,
     )
     await store.save(tx, [step])
     return after

@@ -149,7 +149,14 @@ def _new(wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Prici
 def _booked(wanted: Wanted, ready: Prepared, created: Created, known: Known, done: _Set) -> Booked:
     booking = created.booking
     body = encode_text(model.as_json(booking, ready.venue, wanted.actor))
-    done.steps.append(Step(booking=booking, from_status=None, action="create", actor=str(wanted.actor)))
+    step = Step(
+        booking=booking,
+        from_status=None,
+        action="create",
+        actor=str(wanted.actor),
+        traceparent=wanted.traceparent,
+    )
+    done.steps.append(step)
     done.claims.extend(created.claims)
     _keep(wanted, Reply(DONE, body), known, done, subject_id=booking.id)
     return Booked(booking, body)

@@ -17,6 +17,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.venue import Venue
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_ONCE = timedelta(days=60)
 NIL = UUID(int=0)
 FIRST = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -83,8 +84,9 @@ OF_GUEST = f"""
 async def of_venue(tx: Tx, venue: Venue, *, narrow: Filter, after: Place, limit: int) -> Page:
     """The venue's bookings in order of their start."""
     if narrow.start is not None:
-        # Nothing that starts earlier still goes on then: years of history are not even looked at.
-        longest = timedelta(minutes=venue.policy.duration_minutes_max)
+        # Nothing that starts earlier still goes on then: years of history are not even looked at. The
+        # policy may have allowed longer stays before.
+        longest = max(timedelta(minutes=venue.policy.duration_minutes_max), LONGEST_ONCE)
         after = max(after, Place(narrow.start - longest))
     rows = await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, *_narrowed(narrow, after, limit))
     return _page(rows, limit)

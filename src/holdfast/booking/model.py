@@ -94,6 +94,7 @@ class Step:
     actor: str
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
 
     def history(self) -> dict[str, Any]:
         """The row for table `booking_history`."""
@@ -122,6 +123,7 @@ class Step:
             payload=self._payload(),
             actor=self.actor,
             created_at=booking.updated_at,
+            traceparent=self.traceparent,
         )
 
     def _payload(self) -> dict[str, Any]:

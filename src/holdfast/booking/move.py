@@ -137,6 +137,7 @@ def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
         actor=str(tx.actor),
         reason=asked.reason,
         metadata=metadata,
+        traceparent=tx.traceparent,
     )
 
 

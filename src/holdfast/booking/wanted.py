@@ -86,6 +86,7 @@ class Wanted:
     source: str = "api"
     metadata: dict[str, Any] = field(default_factory=dict)
     ip: str | None = None
+    traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
 

@@ -142,9 +142,9 @@ class Writer:
             own_clock=not any(each.walk_in for each, _ in taken),
             **({"try_locks": keys} if try_locks else {"locks": keys}),
         )
-        return await call.run(self._create_awaited, taken)
+        return await call.run(self.create_awaited, taken)
 
-    async def _create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
+    async def create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
         """Creates what somebody still waits for, now that the locks are held: who was told meanwhile that
         it is too late must not find a booking."""
         late = Refused(Overloaded(TOO_LATE))

@@ -60,7 +60,7 @@ class Tx:
     taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
     """
 
-    __slots__ = ("_conn", "actor", "locked", "now", "round_trips")
+    __slots__ = ("_conn", "actor", "locked", "now", "round_trips", "traceparent")
 
     def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
         self._conn = conn
@@ -68,6 +68,7 @@ class Tx:
         self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
         self.locked: frozenset[int] | None = None
         self.round_trips = 0
+        self.traceparent: str | None = None
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         self.round_trips += 1
@@ -152,6 +153,7 @@ class Call:
     try_locks: keys to take only if they are free at once; `tx.locked` says which were.
     now: a virtual instant instead of the database's clock.
     own_clock: the verb's first statement sets `tx.now` itself, which saves a round trip.
+    traceparent: of the request it is run for (W3C Trace Context); events carry it.
     deadline_s: all attempts together end after this, or when the request's time is over; then Overloaded.
     None: no limit but the server's.
 
@@ -168,6 +170,7 @@ class Call:
     now: datetime | None = None
     own_clock: bool = False
     deadline_s: float | None = REQUEST_DEADLINE_S
+    traceparent: str | None = None
 
     async def run(
         self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -207,6 +210,7 @@ class Call:
     ) -> T:
         conn = await self.db.pool.acquire(timeout=self.db.acquire_timeout_s)
         tx = Tx(conn, self.actor, self.now)
+        tx.traceparent = self.traceparent
         try:
             await tx.execute(self._begin())
             if not self.own_clock:

@@ -120,6 +120,10 @@ def if_match(request: Request) -> int | None:
 
 def required_version(expected_version: int | None, header: int | None) -> int:
     """The version a change was asked for; one of body and header must say it. Raises InvalidRequest."""
+    if None not in (expected_version, header) and expected_version != header:
+        raise InvalidRequest.of(
+            "expected_version", expected_version, f"differs from If-Match, {header}: give one of them"
+        )
     version = header if expected_version is None else expected_version
     if version is None:
         raise InvalidRequest.of(

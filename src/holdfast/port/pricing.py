@@ -8,6 +8,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Protocol
 
+from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.hours import to_wall
@@ -16,6 +17,7 @@ from holdfast.place.venue import Resource, Venue
 
 SECONDS_PER_HOUR = 3600
 PRICES_KEPT_MAX = 4096
+BIGINT_MAX = 2**63 - 1  # what the database can hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,10 @@ def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resour
 @lru_cache(maxsize=PRICES_KEPT_MAX)  # decimals take their time, and a venue has few prices
 def _price(amount: Decimal, times: int, tax_percent: Decimal, currency: str) -> Price:
     base_minor = _rounded(amount * times * Decimal(10) ** minor_units(currency))
-    return Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
+    price = Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
+    if price.total_minor > BIGINT_MAX:
+        raise InvalidRequest.of("duration_minutes", None, "so much time on so many resources is beyond any price")
+    return price
 
 
 def _rounded(amount: Decimal) -> int:

@@ -81,6 +81,7 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
         special_requests=asked.special_requests,
         internal_notes=asked.internal_notes,
         metadata=asked.metadata,
+        traceparent=request.state.traceparent,
         key=key,
         request_hash=b"" if key is None else hash_of(actor, raw, about=request.scope["path"]),
         **own,

@@ -122,4 +122,9 @@ async def find_booking(request: Request, booking_id: UUID) -> tuple[Booking, Ven
 def locked_call(request: Request, venue: Venue) -> Any:
     """A call under the venue's lock, with the rows of its tenant."""
     db: Database = request.app.state.db
-    return db.call(request.state.actor, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])
+    return db.call(
+        request.state.actor,
+        tenants=[venue.tenant_id],
+        locks=[lock_key(venue.id)],
+        traceparent=request.state.traceparent,
+    )
