@@ -15,7 +15,9 @@ def staff(house: House) -> str:
     return house.mint(house.tenant, ["staff"], "bob")
 
 
-def post(path: str, body: dict[str, Any], *, token: str, key: str | None = None, method: str = "POST") -> bytes:
+def post(
+    path: str, body: dict[str, Any], *, token: str, key: str | None = None, method: str = "POST"
+) -> bytes:
     """That request, with an idempotency key if one is given."""
     headers = f"Idempotency-Key: {key}\r\n" if key else ""
     return load.http(method, path, token=token, body=orjson.dumps(body), headers=headers)
@@ -32,7 +34,9 @@ def book(house: House, *, token: str, key: str | None = None, **wanted: Any) -> 
 
 
 def cancel(booking: dict[str, Any], *, token: str, key: str | None = None) -> bytes:
-    return post(f"/bookings/{booking['id']}/cancel", {"expected_version": booking["version"]}, token=token, key=key)
+    return post(
+        f"/bookings/{booking['id']}/cancel", {"expected_version": booking["version"]}, token=token, key=key
+    )
 
 
 def move(booking: dict[str, Any], to: str, *, token: str) -> bytes:

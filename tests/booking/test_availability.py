@@ -113,7 +113,8 @@ async def test_the_day_view_has_every_free_start_and_no_other(house: House) -> N
         await cancel(house, await house.booked(**wanted))
 
 
-async def test_the_day_view_of_a_venue_with_slots_has_its_slots(house: House) -> None:
+async def test_the_day_view_of_a_venue_with_slots_has_its_slots_beside_the_steps(house: House) -> None:
+    without = await day(house)
     slots = [
         {"id": "early", "name": "Early", "start": "17:30", "minutes": 120},
         {"id": "odd", "name": "Odd", "start": "20:07", "minutes": 60},
@@ -121,11 +122,15 @@ async def test_the_day_view_of_a_venue_with_slots_has_its_slots(house: House) ->
     ]
     await house.replace({**house.document, "slots": slots})
     found = await day(house)
-    assert [(each["slot_id"], each["start"]) for each in found] == [
+    assert [each["start"] for each in found] == sorted(each["start"] for each in found)
+    assert [each for each in found if each["slot_id"] is None] == without
+    in_slots = [each for each in found if each["slot_id"] is not None]
+    assert [(each["slot_id"], each["start"]) for each in in_slots] == [
         ("early", at("17:30")),
         ("odd", at("20:07")),
     ]
-    for each in found:
+    assert all(each["slot_id"] is None for each in await day(house, duration_minutes=60))
+    for each in in_slots:
         booked = await house.booked(date=DAY.isoformat(), slot_id=each["slot_id"])
         assert (booked["start"], booked["end"]) == (each["start"], each["end"])
 

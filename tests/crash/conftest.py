@@ -11,7 +11,6 @@ import pytest
 
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
-from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
@@ -23,7 +22,7 @@ HARMED = {**FAST, "synchronous_commit": "on"}
 
 
 @pytest.fixture(scope="session")
-def crash_dir(tmp_path_factory: pytest.TempPathFactory, issuer: DevIssuer, data_dir: Path) -> Path:
+def crash_dir(data_dir: Path) -> Path:
     return data_dir / "crash"
 
 
@@ -49,13 +48,14 @@ def harmed(postgres: EmbeddedPostgres, crash_url: str) -> Server:
     return postgres.start()
 
 
-@pytest.fixture
-async def api(harmed: Server, crash_url: str, data_dir: Path) -> AsyncIterator[Running]:
+@pytest.fixture(scope="session")
+async def api(crash_url: str, data_dir: Path) -> AsyncIterator[Running]:
+    """One for all tests: whatever they do to the database, it is never started again."""
     async with serving(crash_url, data_dir) as started:
         yield started
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def client(api: Running) -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1", timeout=20) as http:
         yield http

@@ -47,7 +47,8 @@ async def test_a_retry_gets_the_booking(
         # 20 tables, three sittings: there is one for nearly everybody, and for a booking made twice too.
         starts = [at(("12:00", "15:00", "18:00")[n % 3], day) for n in range(CLIENTS)]
         requests = [
-            book(busy_house, token=token, key=key, start=start) for key, start in zip(keys, starts, strict=True)
+            book(busy_house, token=token, key=key, start=start)
+            for key, start in zip(keys, starts, strict=True)
         ]
         async with serving(crash_url, data_dir) as victim:
             heard = await _killed(victim, requests, at_answer=8 + day)

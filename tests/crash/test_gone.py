@@ -17,7 +17,12 @@ AGAIN_S_MAX = 3.0
 
 
 async def test_killed_and_started_again(
-    busy_house: House, api: Running, clients: Crowd, harmed: Server, postgres: EmbeddedPostgres, crash_url: str
+    busy_house: House,
+    api: Running,
+    clients: Crowd,
+    harmed: Server,
+    postgres: EmbeddedPostgres,
+    crash_url: str,
 ) -> None:
     requests = await everything(busy_house)
     await asyncio.sleep(2.1)

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
-
 from bench.crowd import Answer, Crowd
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
@@ -46,7 +44,11 @@ async def everything(house: House) -> list[bytes]:
         change(booking, token=token, start=at("19:00")),
         cancel(booking, token=token),
         move(booking, "CHECKED_IN", token=token),
-        post("/bookings/availability/check", {"venue_id": house.venue_id, "start": at("18:00"), "party_size": 2}, token=token),
+        post(
+            "/bookings/availability/check",
+            {"venue_id": house.venue_id, "start": at("18:00"), "party_size": 2},
+            token=token,
+        ),
         get(f"/bookings/{booking['id']}", token=token),
         get(f"/bookings/{booking['id']}/history", token=token),
         get(f"/bookings/reference/{booking['booking_reference']}", token=token),

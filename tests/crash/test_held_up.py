@@ -21,7 +21,7 @@ from tests.processes import Running, serving, status
 from tests.wire import book, cancel, change, move, staff
 
 OTHERS = 8
-SECONDS = 4.0
+SECONDS = 2.5
 WAVE_EVERY_S = 0.3
 
 
@@ -77,20 +77,30 @@ async def test_a_venue_whose_lock_is_held(
         others = asyncio.create_task(_bookings(busy_house, clients, day=100))
         waves = []
         async with crowd([api.port], 16 * len(asked)) as stuck_ones:
-            for number in range(10):
+            for number in range(7):
                 part = Crowd(stuck_ones.clients[number * len(asked) :])
                 waves.append(asyncio.create_task(part.ask(asked)))
                 await asyncio.sleep(WAVE_EVERY_S)
             refused = [answer for wave in waves for answer in await wave]
         during = await others
     print("slowest 503, ms:", round(told_in_time(refused)))
-    assert {each.status for each in before + during} == {201}, [each for each in before + during if each.status != 201]
+    assert {each.status for each in before + during} == {201}, [
+        each for each in before + during if each.status != 201
+    ]
     slowest = max(each.ms for each in during)
-    print("other venue, median ms before and during:", _median_ms(before), _median_ms(during), "slowest", slowest)
+    print(
+        "other venue, median ms before and during:",
+        _median_ms(before),
+        _median_ms(during),
+        "slowest",
+        slowest,
+    )
     assert slowest < 500
     # Nothing was done behind anybody's back.
     owner = await asyncpg.connect(crash_url)
-    stored = await owner.fetch("SELECT id::text, status, version FROM booking WHERE venue_id = $1", stuck.venue_id)
+    stored = await owner.fetch(
+        "SELECT id::text, status, version FROM booking WHERE venue_id = $1", stuck.venue_id
+    )
     assert [tuple(row) for row in stored] == [(booking["id"], "RESERVED", 1)]
     await owner.close()
     again = await clients.ask(asked[:4])
@@ -136,7 +146,6 @@ async def test_a_pool_that_is_exhausted(
         # The process has seen the venue before it gets slow, as it would have.
         warm = await clients.ask(requests[5:])
         assert {each.status for each in warm} == {200}
-        await asyncio.sleep(2.1)
         # What reads bookings, venues or the ledger waits.
         async with held(crash_url, "LOCK TABLE booking, claim, venue, tenant IN ACCESS EXCLUSIVE MODE"):
             waves = []

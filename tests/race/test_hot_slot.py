@@ -12,7 +12,7 @@ from tests.booking.asking import at
 from tests.conftest import House
 from tests.wire import book, staff
 
-ROUNDS = 30
+ROUNDS = 60
 ROUNDS_SOAK = 1_000
 DAYS = 250
 

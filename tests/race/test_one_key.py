@@ -92,7 +92,9 @@ async def test_one_key_at_many_venues_is_one_booking(
         answers = await everybody.ask(
             [book(house, token=token, key=key, start=at("19:00", day), venue_id=venue) for key, venue in both]
         )
-        assert {each.status for each in answers} <= {201, 409}, [each.body for each in answers if each.status > 409]
+        assert {each.status for each in answers} <= {201, 409}, [
+            each.body for each in answers if each.status > 409
+        ]
         for key in keys:
             mine = [answer for answer, pair in zip(answers, both, strict=True) if pair[0] == key]
             made = {each.body for each in mine if each.status == 201}

@@ -107,7 +107,9 @@ async def test_a_split_party_gets_all_of_a_combination_or_none(
         {"slug": f"t{n:02}", "name": f"T{n}", "kind": "table", "seats_max": 4, "adjacent": [f"t{n + 1:02}"]}
         for n in range(9)
     ]
-    house: House = await open_house(resources=[*tables, {**tables[0], "slug": "t09", "name": "T9", "adjacent": []}])
+    house: House = await open_house(
+        resources=[*tables, {**tables[0], "slug": "t09", "name": "T9", "adjacent": []}]
+    )
     token = staff(house)
     for day in range(ROUNDS):
         answers = await everybody.ask(

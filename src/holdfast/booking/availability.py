@@ -9,7 +9,8 @@ from typing import Any
 
 from holdfast.booking import rules, search
 from holdfast.booking.choose import Demand, candidate_sets, seats_wasted
-from holdfast.booking.decide import Prepared, conflicts_of
+from holdfast.booking.conflicts import conflicts_of
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import check_length
@@ -111,14 +112,17 @@ def _sets(venue: Venue, party_size: int) -> Sets:
 def _asked(
     venue: Venue, day: date, *, party_size: int, duration_minutes: int | None
 ) -> list[tuple[Span, str | None]]:
-    """The spans a party could ask for on that opening day: the slots, or every start on the step."""
-    if venue.slots:
-        return [(each.span, each.id) for each in slot.slots_on(venue, day)]
+    """The spans a party could ask for on that opening day, by start: every start on the step and, unless
+    a length is asked for, the venue's slots."""
+    slots = [(each.span, each.id) for each in slot.slots_on(venue, day)] if venue.slots else []
     minutes = duration_minutes or venue.policy.duration_minutes(party_size)
     length = timedelta(minutes=minutes)
     check_length(length, venue)
     starts = hours.starts_of_day(venue, None, day, duration_minutes=minutes)
-    return [(Span(start, start + length), None) for start in starts]
+    spans: list[tuple[Span, str | None]] = [(Span(start, start + length), None) for start in starts]
+    if duration_minutes is None:
+        spans += slots
+    return sorted(spans, key=lambda each: (each[0], each[1] or ""))
 
 
 def _around(spans: Sequence[Span]) -> Span:

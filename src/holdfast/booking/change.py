@@ -9,9 +9,9 @@ from uuid import UUID
 
 from holdfast.booking import claiming, model, rules, states, store
 from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.decide import Prepared
 from holdfast.booking.model import Booking, Step
 from holdfast.booking.move import find_version
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
 from holdfast.kernel.db import Tx

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.booking.choose import claims_of, first_free
-from holdfast.booking.decide import Prepared, open_sets, taken
+from holdfast.booking.conflicts import taken
+from holdfast.booking.decide import open_sets
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
+from holdfast.booking.prepared import Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.db import Tx

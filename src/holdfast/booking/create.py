@@ -8,9 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from holdfast.booking import create_store, model
-from holdfast.booking.decide import Created, Known, Prepared, Refused, decide, prepare
+from holdfast.booking.decide import Created, Known, Refused, decide, prepare
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking, Step
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.wanted import Wanted
 from holdfast.claim.model import Claim
 from holdfast.kernel import idempotency

@@ -13,8 +13,9 @@ from uuid import UUID
 import orjson
 
 from holdfast.booking import rules, store
-from holdfast.booking.decide import Known, Prepared, hold_quotas
+from holdfast.booking.decide import Known, hold_quotas
 from holdfast.booking.model import Step
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.wanted import Wanted
 from holdfast.claim.model import Claim, Occupancy

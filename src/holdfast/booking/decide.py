@@ -8,33 +8,19 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking import rules, states
-from holdfast.booking.choose import Demand, candidate_sets, claims_of, distinct, first_free
-from holdfast.booking.errors import NotAvailable, TooManyHolds
+from holdfast.booking.choose import Demand, candidate_sets, claims_of, first_free
+from holdfast.booking.conflicts import taken
+from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted, reference, timed
-from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
 from holdfast.place import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Something wanted, worked out as far as the venue's rules alone go."""
-
-    wanted: Wanted
-    venue: Venue
-    span: Span
-    slot_id: str | None
-    sets: tuple[tuple[Resource, ...], ...]
-
-    def probes(self) -> Iterator[Probe]:
-        """What must be known of the ledger to decide."""
-        for resource in distinct(self.sets):
-            yield self.venue.tenant_id, resource.id, claimed_span(resource, self.span)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +120,7 @@ def _check_holds(wanted: Wanted, venue: Venue, known: Known) -> None:
                 f"There are already {most} open holds for you here: confirm or cancel one, "
                 f"or wait up to {venue.policy.hold_ttl_seconds} seconds for one to end.",
                 holds_max=most,
+                retry_after_seconds=venue.policy.hold_ttl_seconds,
             )
 
 
@@ -150,54 +137,6 @@ def _hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str
         yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
     if wanted.ip is not None:
         yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max
-
-
-def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
-    """The refusal that names what stands in the way; suggestions are added once the locks are gone."""
-    conflicts = conflicts_of(prepared, occupancy, but=but)
-    kind = prepared.sets[0][0].kind
-    if prepared.wanted.resource_ids:
-        names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
-        detail = f"{names or 'That'} is taken at that time: take one of the suggested slots."
-    else:
-        detail = f"No {kind} for {prepared.wanted.party_size} is free at that time: take one of the suggested slots."
-    return NotAvailable(
-        kind,
-        detail,
-        wanted=prepared,
-        conflicts=conflicts,
-        suggested_slots=[],
-        can_join_waitlist=prepared.venue.policy.waitlist_enabled,
-    )
-
-
-CONFLICTS_MAX = 20
-
-
-def conflicts_of(
-    prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
-) -> list[dict[str, object]]:
-    """Which resource is taken when, up to CONFLICTS_MAX; staff also see by what."""
-    venue, staff = prepared.venue, prepared.wanted.actor.is_staff
-    found: list[dict[str, object]] = []
-    for resource in distinct(prepared.sets):
-        standing = occupancy.standing(resource, prepared.span, but=but)
-        if len({claim.unit for claim in standing}) < resource.units:
-            continue
-        found.extend(_conflict(resource, claim, venue, staff=staff) for claim in standing)
-        if len(found) >= CONFLICTS_MAX:
-            break
-    return found[:CONFLICTS_MAX]
-
-
-def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) -> dict[str, object]:
-    return {
-        "resource_id": str(resource.id),
-        "resource_name": resource.name,
-        "start": claim.span.start.astimezone(venue.tz).isoformat(),
-        "end": claim.span.end.astimezone(venue.tz).isoformat(),
-        **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
-    }
 
 
 def _booking(

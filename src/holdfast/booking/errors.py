@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from holdfast.kernel.errors import HoldfastError
 
 if TYPE_CHECKING:
-    from holdfast.booking.decide import Prepared
+    from holdfast.booking.prepared import Prepared
 
 
 class OutsideOpeningHours(HoldfastError):
@@ -53,7 +53,10 @@ class PacingExceeded(HoldfastError):
 
 
 class TooManyHolds(HoldfastError):
-    """This guest or address already has as many open holds as the venue allows. Field `holds_max`."""
+    """This guest or address already has as many open holds as the venue allows.
+
+    Fields `holds_max`, `retry_after_seconds`.
+    """
 
     code = "TOO_MANY_HOLDS"
 

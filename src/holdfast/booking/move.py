@@ -10,8 +10,8 @@ from uuid import UUID
 
 from holdfast.booking import access, claiming, model, states, store
 from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.decide import Prepared
 from holdfast.booking.model import ACTIONS, Booking, Step, moved
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import store as claims

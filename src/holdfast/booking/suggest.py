@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.decide import Prepared
+from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database, Tx

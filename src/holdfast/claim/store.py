@@ -63,6 +63,8 @@ OVERLAPPING = """
     SELECT tenant_id, resource_id, unit, start_at, end_at, owner_kind, owner_id, expires_at
       FROM claims_overlapping($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
 """
+
+
 async def overlapping(tx: Tx, probes: Iterable[Probe]) -> list[Claim]:
     """The claims that share time with the probes, expired ones too."""
     rows = await tx.fetch(OVERLAPPING, *columns(probes))

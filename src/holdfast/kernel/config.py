@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, mo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "HOLDFAST_"
-NOT_SETTINGS = frozenset({"require_services", "postgres15_bin", "soak", "hotel_data"})
+NOT_SETTINGS = frozenset({"require_services", "postgres15_bin", "soak", "hotel_data", "seed"})
 """What the tests go by; the program takes no notice of it."""
 
 

@@ -66,6 +66,7 @@ class IdempotencyConflict(HoldfastError):
 
 
 class Overloaded(HoldfastError):
-    """The service can't take this right now; nothing was changed. Try again shortly with the same key."""
+    """The service can't take this right now. Try again shortly with the same key: that also tells whether
+    it was done after all."""
 
     code = "OVERLOADED"

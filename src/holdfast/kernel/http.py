@@ -74,7 +74,7 @@ def problem(error: HoldfastError, *, instance: str) -> Response:
     }
     response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)
     if status in (429, 503):
-        response.headers["retry-after"] = str(RETRY_AFTER_S)
+        response.headers["retry-after"] = str(error.fields.get("retry_after_seconds", RETRY_AFTER_S))
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"
     return response

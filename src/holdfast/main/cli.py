@@ -22,6 +22,7 @@ app = typer.Typer(
     help="One booking engine for tables, lanes, rooms and sections that never books twice.",
     epilog="Settings are HOLDFAST_* variables; HOLDFAST_DATABASE_URL names a database of your own.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # it would take [default: ...] for markup
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -40,7 +40,7 @@ REFUSALS = {
     "404": "There is no such thing, or it is not yours to see.",
     "409": "It is taken, was changed meanwhile, or the idempotency key was used for something else.",
     "429": "Too many at once.",
-    "503": "It can't be taken right now; nothing was changed.",
+    "503": "It can't be taken right now. Ask again with the same idempotency key.",
 }
 TOO_LONG = "The body is longer than 256 KiB."
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import structlog
 
 from holdfast.kernel.db import APP_ROLE
@@ -139,4 +140,9 @@ FACTS = """
 async def read_facts(connection: Any) -> Facts:
     """The facts, as the user sees them whom the application connects as."""
     row = await connection.fetchrow(FACTS, APP_ROLE)
-    return Facts(**row, revision=await revision_of(connection))
+    try:
+        revision = await revision_of(connection)
+    except asyncpg.InsufficientPrivilegeError:
+        # A user who may not take on the application's role can't read it either, and is told about the role.
+        revision = newest()
+    return Facts(**row, revision=revision)

@@ -3,24 +3,54 @@ turns them into instants."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    model_validator,
+)
 
 from holdfast.kernel.validation import Problem, refuse
 
 Day = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 DAYS: tuple[Day, ...] = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 DAY_MINUTES = 24 * 60
+_WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]", re.ASCII)
 WEEK_MINUTES = 7 * DAY_MINUTES
 
-WallTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["18:00"])]
+
+def _wall_time(value: str) -> str:
+    if not _WALL_TIME.fullmatch(value):
+        raise ValueError("must be a time of day from 00:00 to 23:59 such as '18:00'")
+    return value
+
+
+def _wall_end(value: str) -> str:
+    if value != "24:00" and not _WALL_TIME.fullmatch(value):
+        raise ValueError("must be a time of day from 00:00 to 24:00 such as '23:00'")
+    return value
+
+
+WallTime = Annotated[
+    str, AfterValidator(_wall_time), Field(json_schema_extra={"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$"})
+]
 """A wall time HH:MM from 00:00 to 23:59."""
-WallEnd = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples=["23:00"])]
+WallEnd = Annotated[
+    str,
+    AfterValidator(_wall_end),
+    Field(json_schema_extra={"pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"}),
+]
 """A wall time HH:MM from 00:00 to 24:00."""
 
 

@@ -94,7 +94,9 @@ def _price(amount: Decimal, times: int, tax_percent: Decimal, currency: str) -> 
     base_minor = _rounded(amount * times * Decimal(10) ** minor_units(currency))
     price = Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
     if price.total_minor > BIGINT_MAX:
-        raise InvalidRequest.of("duration_minutes", None, "so much time on so many resources is beyond any price")
+        raise InvalidRequest.of(
+            "duration_minutes", None, "so much time on so many resources is beyond any price"
+        )
     return price
 
 

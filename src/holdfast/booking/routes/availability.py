@@ -12,14 +12,9 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.booking import availability
 from holdfast.booking.availability import Start
 from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.decide import Prepared
-from holdfast.booking.requests import (
-    MINUTES_MAX,
-    PARTY_MAX,
-    YEAR_MAX,
-    YEAR_MIN,
-    CheckAvailability,
-)
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, YEAR_MAX, YEAR_MIN
+from holdfast.booking.prepared import Prepared
+from holdfast.booking.requests import CheckAvailability
 from holdfast.booking.routes.parts import places_of, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
 from holdfast.booking.suggest import slot_json

@@ -11,9 +11,9 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
 from holdfast.booking import access, lists, store
+from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.lists import Filter, Page, Place
 from holdfast.booking.model import as_json
-from holdfast.booking.requests import YEAR_MAX, YEAR_MIN
 from holdfast.booking.routes.parts import find_booking, places_of, require_staff, show, venue_for
 from holdfast.booking.shown import BOOKING, BOOKINGS, HISTORY
 from holdfast.booking.states import Status

@@ -1,0 +1,58 @@
+"""What stands in a booking's way, and the refusal that says so. Pure."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from holdfast.booking.choose import distinct
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.prepared import Prepared
+from holdfast.claim.model import Claim, Occupancy
+from holdfast.place.venue import Resource, Venue
+
+CONFLICTS_MAX = 20
+
+
+def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
+    """The refusal that names what stands in the way; suggestions are added once the locks are gone."""
+    conflicts = conflicts_of(prepared, occupancy, but=but)
+    kind = prepared.sets[0][0].kind
+    if prepared.wanted.resource_ids:
+        names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
+        detail = f"{names or 'That'} is taken at that time: take one of the suggested slots."
+    else:
+        detail = f"No {kind} for {prepared.wanted.party_size} is free at that time: take one of the suggested slots."
+    return NotAvailable(
+        kind,
+        detail,
+        wanted=prepared,
+        conflicts=conflicts,
+        suggested_slots=[],
+        can_join_waitlist=prepared.venue.policy.waitlist_enabled,
+    )
+
+
+def conflicts_of(
+    prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
+) -> list[dict[str, object]]:
+    """Which resource is taken when, up to CONFLICTS_MAX; staff also see by what."""
+    venue, staff = prepared.venue, prepared.wanted.actor.is_staff
+    found: list[dict[str, object]] = []
+    for resource in distinct(prepared.sets):
+        standing = occupancy.standing(resource, prepared.span, but=but)
+        if len({claim.unit for claim in standing}) < resource.units:
+            continue
+        found.extend(_conflict(resource, claim, venue, staff=staff) for claim in standing)
+        if len(found) >= CONFLICTS_MAX:
+            break
+    return found[:CONFLICTS_MAX]
+
+
+def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) -> dict[str, object]:
+    return {
+        "resource_id": str(resource.id),
+        "resource_name": resource.name,
+        "start": claim.span.start.astimezone(venue.tz).isoformat(),
+        "end": claim.span.end.astimezone(venue.tz).isoformat(),
+        **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
+    }

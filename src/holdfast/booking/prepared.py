@@ -1,0 +1,28 @@
+"""Something wanted, understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from holdfast.booking.choose import distinct
+from holdfast.booking.wanted import Wanted
+from holdfast.claim.model import Probe, claimed_span
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Resource, Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Something wanted, worked out as far as the venue's rules alone go."""
+
+    wanted: Wanted
+    venue: Venue
+    span: Span
+    slot_id: str | None
+    sets: tuple[tuple[Resource, ...], ...]
+
+    def probes(self) -> Iterator[Probe]:
+        """What must be known of the ledger to decide."""
+        for resource in distinct(self.sets):
+            yield self.venue.tenant_id, resource.id, claimed_span(resource, self.span)
