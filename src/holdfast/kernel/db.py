@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -34,6 +35,7 @@ RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.
 UNREACHABLE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the connection broke between two statements, and asyncpg has just noticed
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -260,14 +262,15 @@ async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:
     """Rolls back; a connection that may be in the middle of something is thrown away instead."""
     if conn.is_closed():
         return
-    if isinstance(error, Exception) and not isinstance(error, TimeoutError):
-        try:
-            await conn.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-            pass
-        else:
-            return
-    conn.terminate()
+    rolled_back = False
+    try:
+        if isinstance(error, Exception) and not isinstance(error, TimeoutError):
+            with suppress(TimeoutError, asyncpg.PostgresError, *UNREACHABLE):
+                await conn.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S)
+                rolled_back = True
+    finally:
+        if not rolled_back:
+            conn.terminate()
 
 
 async def _nothing(_conn: Any) -> None:

@@ -6,6 +6,7 @@ Imports are inside the commands, so that `--help` is there at once.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -174,6 +175,17 @@ def replay_(
 
     work = replay_command(settings, file, picture=picture, as_json=as_json)
     run(work, loop_factory=uvloop.new_event_loop)
+
+
+@command("bench")
+def bench_(
+    names: Annotated[list[str] | None, typer.Argument(help="Which ones; all when none is named.")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long each load lasts.")] = 6.0,
+) -> None:
+    """Measure bookings and reads a second beside the bare database; a JSON object per benchmark."""
+    from holdfast.main.bench_command import bench_command
+
+    sys.exit(bench_command([*(names or []), "--seconds", str(seconds)]))
 
 
 # --- people and scripts -----------------------------------------------------------------------
