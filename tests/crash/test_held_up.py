@@ -137,7 +137,7 @@ async def test_many_venues_whose_locks_are_held(
     assert slowest < 500
 
 
-@pytest.mark.parametrize("pool_max", [1, 2])
+@pytest.mark.parametrize("pool_max", [1, pytest.param(2, marks=pytest.mark.soak)])
 async def test_a_pool_that_is_exhausted(
     busy_house: House, crash_url: str, data_dir: Path, pool_max: int
 ) -> None:

@@ -29,6 +29,7 @@ PLACES = [
     {"slug": "t2", "name": "T2", "kind": "table", "seats_max": 4, "adjacent": ["t3"]},
     {"slug": "t3", "name": "T3", "kind": "table", "seats_max": 4},
     {"slug": "s1", "name": "S1", "kind": "section", "seats_max": 4, "units": 2},
+    {"slug": "r1", "name": "R1", "kind": "room", "seats_min": 9, "seats_max": 9},
 ]
 
 
@@ -106,6 +107,12 @@ async def _race(house: House, crowd: Crowd, owner: asyncpg.Connection, steps: in
     seed = random.randrange(1_000_000)
     print("seed", seed)
     told = Told()
+    # One hold that nobody touches, at a place that nobody wants.
+    left = book(
+        house, token=staff(house), hold=True, start=at("18:00"), party_size=9, resource_ids=house.ids("r1")
+    )
+    first = await crowd.clients[0].ask(left)
+    assert first.status == 201, first
     await _campaign(house, crowd, told, steps=steps, seed=seed)
     print(sorted(told.statuses.items()))
     for what in ("create", "hold", "confirm", "change", "cancel"):
@@ -117,6 +124,7 @@ async def _race(house: House, crowd: Crowd, owner: asyncpg.Connection, steps: in
 
     await until(no_hold_is_left)
     assert await owner.fetchval(EXPIRED, house.venue_id)
+    assert await owner.fetchval("SELECT status FROM booking WHERE id = $1", first.json()["id"]) == "EXPIRED"
 
     # All that anybody was told is what happened; and nothing happened that nobody was told, but time.
     stored = {
@@ -128,6 +136,7 @@ async def _race(house: House, crowd: Crowd, owner: asyncpg.Connection, steps: in
         for version, each in versions.items()
     }
     assert {at_: stored.get(at_) for at_ in shown} == shown
+    shown[first.json()["id"], 1] = "HELD"
     assert {stored[at_] for at_ in stored.keys() - shown.keys()} == {"EXPIRED"}
 
 

@@ -16,7 +16,7 @@ OSTERIA: dict[str, Any] = {
     "name": "Osteria",
     "timezone": "Europe/Stockholm",
     "currency": "SEK",
-    "policy": {"pacing_covers_max": 12, "holds_per_ip_max": 3},
+    "policy": {"pacing_covers_max": 12, "holds_per_guest_max": 1, "holds_per_ip_max": 4},
     "hours": _open("10:00", "23:00"),
     "resources": [
         {"slug": "t1", "kind": "table", "seats_max": 2, "adjacent": [{"slug": "t2", "seats_lost": 1}]},
@@ -62,10 +62,11 @@ CLUB: dict[str, Any] = {
     "policy": {
         "lifecycle": "approval",
         "slot_step_minutes": 30,
-        "approval_ttl_hours": 6,
+        "approval_ttl_hours": 48,
         "no_show_grace_minutes": 0,
         "auto_complete": False,
         "combination_resources_max": 1,
+        "pacing_covers_max": 9,
     },
     "hours": _open("18:00", "02:00"),
     "slots": [{"id": "late", "name": "Late", "start": "21:10", "minutes": 110}],
@@ -82,6 +83,6 @@ REWRITES: tuple[dict[str, Any], ...] = (
     {"min_notice_minutes": 180},
     {"no_show_grace_minutes": 60, "hold_ttl_seconds": 60},
     {"lifecycle": "instant", "auto_no_show": True, "auto_complete": True},
-    {"lifecycle": "approval", "pacing_covers_max": 5},
+    {"lifecycle": "approval", "pacing_covers_max": 5, "approval_ttl_hours": 3},
 )
 """Other rules that the manager gives a venue beside its own, one at a time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, time
+from typing import ClassVar
 from uuid import UUID
 
 from pydantic import Field, FiniteFloat, model_validator
@@ -92,6 +93,18 @@ class TimeBody(Body):
 class DetailsBody(TimeBody):
     """What create and update both take."""
 
+    unsaid: ClassVar[frozenset[str]] = frozenset(
+        {
+            "guest_id",
+            "guest_name",
+            "guest_email",
+            "guest_phone",
+            "special_requests",
+            "internal_notes",
+            "metadata",
+        }
+    )
+
     resource_ids: ResourceIds | None = None
     """The resources wanted, all of them or none. Left out: the best fit is taken."""
     preferences: PreferencesBody | None = None
@@ -176,6 +189,8 @@ class UpdateBooking(DetailsBody):
 class CancelBooking(Body):
     """A cancellation."""
 
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
+
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
     reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -185,6 +200,8 @@ class CancelBooking(Body):
 
 class MoveBooking(Body):
     """A step to another status."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
 
     to: Status
     expected_version: Version | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Sequence
+from contextvars import Context
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 
 SET_MAX = 64
+SETS_MAX = 2
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
@@ -38,8 +40,10 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """Takes everything that has gathered while the set before was written, up to SET_MAX, and creates it.
+    """Takes everything that has gathered while the sets before were written, up to SET_MAX, and creates it.
 
+    0. Up to SETS_MAX sets are under way at once, none with a venue of another: while the database works on
+       one, this process decides on the next.
     1. A set takes its venues' locks only where they are free at once. What wants a busy venue waits for
        it in a set of its own, with other such sets, one for a venue and up to BUSY_VENUES_MAX at a time.
     2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
@@ -52,7 +56,9 @@ class Writer:
         self._places = places
         self._pricing = pricing
         self._waiting: deque[Waiting] = deque()
-        self._wake = asyncio.Event()
+        self._scheduled = False
+        self._stopped = False
+        self._under_way: list[frozenset[UUID]] = []  # the venues of each set
         self._busy: dict[UUID, list[Waiting]] = {}
         # Each waits on a connection; a third of them at most, so that the others' venues have theirs.
         busy_max = min(BUSY_VENUES_MAX, max(1, db.pool.get_max_size() // 3))
@@ -65,12 +71,9 @@ class Writer:
         """How many bookings wait to be taken into a set."""
         return len(self._waiting) + sum(map(len, self._busy.values()))
 
-    async def start(self) -> None:
-        """Starts taking what is submitted."""
-        self._spawn(self._run())
-
     async def stop(self) -> None:
         """Stops; what still waits is answered with Overloaded."""
+        self._stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -85,28 +88,46 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.append((wanted, future))
-        self._wake.set()
+        self._schedule()
         too_late = loop.call_later(left_s(REQUEST_DEADLINE_S), _fail, future, Overloaded(TOO_LATE))
         try:
             return await future
         finally:
             too_late.cancel()
 
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while taken := self._take():
-                await self._write(taken, try_locks=True)
+    def _schedule(self) -> None:
+        # Not at once: what comes in the same turn of the event loop goes into the same set.
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._start_sets)
+
+    def _start_sets(self) -> None:
+        self._scheduled = False
+        while not self._stopped and len(self._under_way) < SETS_MAX and (taken := self._take()):
+            venues = frozenset([wanted.venue_id for wanted, _ in taken])
+            self._under_way.append(venues)
+            self._spawn(self._write_set(taken, venues))
 
     def _take(self) -> list[Waiting]:
-        """The next set. Who gave up waiting is left out."""
+        """The next set. Who gave up waiting is left out; whose venue is in a set under way stays."""
         taken: list[Waiting] = []
+        staying: list[Waiting] = []
         while self._waiting and len(taken) < SET_MAX:
             waiting = self._waiting.popleft()
-            if not waiting[1].done():
+            if any(waiting[0].venue_id in venues for venues in self._under_way):
+                staying.append(waiting)
+            elif not waiting[1].done():
                 taken.append(waiting)
+        self._waiting.extendleft(reversed(staying))
         return taken
+
+    async def _write_set(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
+        try:
+            await self._write(taken, try_locks=True)
+        finally:
+            self._under_way.remove(venues)
+            if self._waiting:
+                self._schedule()
 
     async def _write(self, taken: list[Waiting], *, try_locks: bool) -> None:
         outcomes = await self._try(taken, try_locks=try_locks)
@@ -218,7 +239,9 @@ class Writer:
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        # In a context of its own: it is no part of the request that happened to start it, whose time it would
+        # otherwise take for its own, and hand on to the sets that follow.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -6,7 +6,7 @@ text; validating the text itself is both stricter and faster.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import models_json_schema
@@ -22,8 +22,11 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    unsaid: ClassVar[frozenset[str]] = frozenset()
+    """Fields about a person: a refusal says that they are wrong, but does not repeat them."""
 
-M = TypeVar("M", bound=BaseModel)
+
+M = TypeVar("M", bound=Body)
 
 
 def parse(raw: bytes, model: type[M]) -> M:
@@ -31,7 +34,7 @@ def parse(raw: bytes, model: type[M]) -> M:
     try:
         return model.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
-        raise invalid_request(error) from error
+        raise invalid_request(error, unsaid=model.unsaid) from error
 
 
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import orjson
 from fastapi import Depends, Query, Request, Response
@@ -19,6 +20,8 @@ PROBLEM_TYPE = "urn:holdfast:problem:"
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 RETRY_AFTER_S = 1
+_PATH_CHARS = "/:@!$&'()*+,;=~"
+"""What RFC 3986 lets stand in a path as it is, beside letters and digits."""
 
 # Codes of refusals to statuses of HTTP; what is not listed and ends in _NOT_AVAILABLE is 409.
 STATUS = {
@@ -60,7 +63,7 @@ def answer(value: Any, *, status: int = 200, version: int | None = None) -> Resp
 
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
-    """The refusal as application/problem+json (RFC 9457)."""
+    """The refusal as application/problem+json (RFC 9457). `instance`: the path that was asked, decoded."""
     status = status_of(error.code)
     kind = "NOT_AVAILABLE" if error.code.endswith("_NOT_AVAILABLE") else error.code
     content = {
@@ -69,7 +72,7 @@ def problem(error: HoldfastError, *, instance: str) -> Response:
         "status": status,
         "detail": error.detail,
         "code": error.code,
-        "instance": instance,
+        "instance": quote(instance, safe=_PATH_CHARS, errors="replace"),
         **error.fields,
     }
     response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)

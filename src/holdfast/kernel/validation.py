@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from holdfast.kernel.errors import InvalidRequest
@@ -41,14 +41,19 @@ class HasErrors(Protocol):
     def errors(self) -> Sequence[Any]: ...
 
 
-def invalid_request(exc: HasErrors, *, skip: int = 0) -> InvalidRequest:
+# What stands there as the value is the object or the text around it, or what nobody asked for.
+_UNSAID_KINDS = frozenset({"missing", "extra_forbidden", "json_invalid"})
+
+
+def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = ()) -> InvalidRequest:
     """The refusal for what a model objected to; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
 
     `field` is a dotted path (`resources.0.seats_min`), empty when the whole is wrong. `skip` leaves out
-    that many leading parts of it (1 where they begin with `body`, `query` or `path`).
+    that many leading parts of it (1 where they begin with `body`, `query` or `path`). `unsaid`: fields
+    whose values are not repeated, since they are about a person. Objects never are, as they may have such.
     """
     found = exc.errors()
-    errors = [_entry(each, skip=skip) for each in found[:ERRORS_MAX]]
+    errors = [_entry(each, skip=skip, unsaid=unsaid) for each in found[:ERRORS_MAX]]
     first = errors[0]
     detail = f"{first['field']}: {first['problem']}" if first["field"] else first["problem"]
     if len(found) > 1:
@@ -70,12 +75,12 @@ def refuse(model: str, problems: Iterable[Problem]) -> None:
         raise ValidationError.from_exception_data(model, details)
 
 
-def _entry(error: Mapping[str, Any], *, skip: int) -> dict[str, Any]:
-    kind = error["type"]
+def _entry(error: Mapping[str, Any], *, skip: int, unsaid: Collection[str]) -> dict[str, Any]:
+    kind, where = error["type"], error["loc"][skip:]
+    is_unsaid = kind in _UNSAID_KINDS or (bool(where) and where[0] in unsaid)
     return {
-        "field": ".".join(map(str, error["loc"][skip:])),
-        # A missing field has no value: what stands there is the object around it.
-        "value": None if kind == "missing" else _shown(error.get("input")),
+        "field": ".".join(map(str, where)),
+        "value": None if is_unsaid else _shown(error.get("input")),
         "problem": _PLAINER.get(kind) or error["msg"].removeprefix("Value error, "),
     }
 
@@ -89,4 +94,10 @@ def _shown(value: Any) -> Any:
         return value
     if isinstance(value, str):
         return value if len(value) <= VALUE_CHARS_MAX else value[:VALUE_CHARS_MAX] + "…"
+    if isinstance(value, Mapping | BaseModel) or (isinstance(value, list | tuple) and _has_objects(value)):
+        return None
     return _short.repr(value)
+
+
+def _has_objects(values: Sequence[Any]) -> bool:
+    return any(isinstance(each, Mapping | BaseModel | list | tuple) for each in values)

@@ -99,7 +99,6 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     state.suggestions = Suggestions(state.db)
     state.by_reference = ByReference(state.db)
     state.writer = Writer(state.db, state.places, state.pricing)
-    await state.writer.start()
     running.push_async_callback(state.writer.stop)
     metrics.watch(state)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
@@ -44,7 +45,7 @@ def answer_refusals(app: FastAPI) -> None:
 
 
 async def _refused(request: Request, refusal: HoldfastError) -> Response:
-    return problem(refusal, instance=request.url.path)
+    return problem(refusal, instance=request.scope["path"])
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
@@ -77,7 +78,17 @@ async def _by_framework(request: Request, error: HTTPException) -> Response:
     response = await _refused(request, _refusal_of(error, request))
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
+    if error.status_code == 405:
+        response.headers["allow"] = ", ".join(sorted(_methods_at(request)))
     return response
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Of all routes with the path that was matched: the framework names those of the first alone."""
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.methods]
+    matched = next((each for each in routes if each.path_regex.match(request.scope["path"])), None)
+    found = [each.methods or () for each in routes if matched and each.path == matched.path]
+    return {method for methods in found for method in methods}
 
 
 def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:

@@ -1,0 +1,135 @@
+"""Puts what is really there into made-up requests, so that they get further than to a 404."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+from tests.booking.asking import DAY, at
+from tests.conftest import House
+
+BOOKINGS = 6
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+STARTS = ("start", "booking_date", "date")
+
+
+class Filling:
+    """A venue with bookings, whose ids take the place of made-up ones in every second request.
+
+    What is not valid stays what it is: that is what it is there to show.
+    """
+
+    def __init__(self, house: House, bookings: list[dict[str, Any]]) -> None:
+        self.house = house
+        self._bookings = bookings
+        self._turns = 0
+        made = [house.venue, *house.venue["resources"], *bookings]
+        self._versions: dict[str, int] = {each["id"]: each["version"] for each in made}
+
+    @classmethod
+    async def of(cls, house: House) -> Filling:
+        """Bookings and holds, on several days."""
+        made = [
+            await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
+            for days in range(BOOKINGS)
+        ]
+        return cls(house, made)
+
+    def fill(self, case: Any) -> None:
+        """Changes the case in place."""
+        self._turns += 1
+        if self._turns % 2:
+            return
+        known = self._known()
+        _replace(case.path_parameters, known)
+        _replace(case.query, known)
+        if isinstance(case.body, dict):
+            _replace(case.body, known)
+        if case.meta.generation.mode.is_positive:
+            self._fill_further(case)
+
+    def learn(self, case: Any, response: Any) -> None:
+        """Takes note of the version that a change led to."""
+        etag = response.headers.get("etag")
+        if response.status_code == 200 and etag:
+            self._versions[self._touched(case)] = int(etag[0].strip('"'))
+
+    def _known(self) -> dict[str, str]:
+        booking = self._bookings[self._turns // 2 % len(self._bookings)]
+        return {
+            "venue_id": self.house.venue_id,
+            "resource_id": self.house.resources["t3"],
+            "booking_id": booking["id"],
+            "reference": booking["booking_reference"],
+            "slug": self.house.tenant,
+            "tenant": self.house.tenant,
+            "guest_id": "gina",
+        }
+
+    def _touched(self, case: Any) -> str:
+        path = case.path_parameters or {}
+        return next((str(path[name]) for name in ("booking_id", "resource_id", "venue_id") if name in path), "")
+
+    def _fill_further(self, case: Any) -> None:
+        version = self._versions.get(self._touched(case), 1)
+        if case.operation.method.upper() in ("PUT", "PATCH", "DELETE") or "/{booking_id}/" in case.path:
+            where = case.query if case.operation.method.upper() == "DELETE" else case.body
+            if isinstance(where, dict):
+                where["expected_version"] = version
+        self._fill_query(case.query or {})
+        if isinstance(case.body, dict):
+            self._fill_body(case.body)
+
+    def _fill_query(self, query: dict[str, Any]) -> None:
+        # Cursors are opaque, so the document can't say which there are.
+        for name in ("cursor", "to", "duration_minutes"):
+            query.pop(name, None)
+        days = {"month": f"{DAY:%Y-%m}", "date": DAY.isoformat(), "from": DAY.isoformat()}
+        for name in days.keys() & query.keys():
+            is_instant = name == "from" and "T" in str(query[name])
+            query[name] = at("00:00") if is_instant else days[name]
+
+    def _fill_body(self, body: dict[str, Any]) -> None:
+        if body.get("start") or "end" in body:
+            for name in (*STARTS, "booking_time", "slot_id", "end", "preferences"):
+                body.pop(name, None)
+            body["start"] = at("12:00", self._turns % 90)
+        for name in ("source", "metadata"):
+            if body.get(name, "") is None:
+                del body[name]
+        if "party_size" in body:
+            body["party_size"] = 1 + (body["party_size"] or 0) % 2
+        if "resource_ids" in body:
+            body["resource_ids"] = [self.house.resources["t3"]]
+        if isinstance(body.get("duration_minutes"), int):
+            body["duration_minutes"] = 60
+        if "timezone" in body:
+            body["timezone"] = "Europe/Stockholm"
+        if "currency" in body:
+            body["currency"] = "SEK"
+        if "adjacent" in body:
+            body["adjacent"] = []
+
+
+def _replace(given: Any, known: dict[str, str]) -> None:
+    for name, value in (given or {}).items():
+        if name in known and _is_alike(value, known[name]):
+            given[name] = known[name]
+
+
+def _is_alike(value: Any, known: str) -> bool:
+    if not isinstance(value, str):
+        return False
+    if _is_id(known):
+        return _is_id(value)
+    if known.startswith("BR-"):
+        return re.fullmatch(r"BR-[0-9]{8}-[0-9A-Z]{6}", value) is not None
+    return SLUG.fullmatch(value) is not None
+
+
+def _is_id(value: str) -> bool:
+    try:
+        return str(UUID(value)) == value
+    except ValueError:
+        return False
