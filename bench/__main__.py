@@ -1,4 +1,4 @@
-"""All benchmarks: `python -m bench [--seconds 6] [--seed 1] [--large 1000000] [name ...]`.
+"""All benchmarks: `python -m bench [--seconds 6] [--seed 1] [--rounds 1000] [--large 1000000] [name ...]`.
 
 Each prints one JSON object with its figures, and a ratio to the bare database, or to another of its
 kind, measured in the same run on the same machine: machines differ and are shared, ratios stay. Ends with 1
@@ -15,11 +15,12 @@ import re
 import sys
 import urllib.request
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import uvloop
 
-from bench import baseline, bookings, reads, size
+from bench import baseline, bookings, race, reads, size
 from bench.stand import Stand, stand
 
 ROUNDS = 3
@@ -30,6 +31,7 @@ SMALL = 10_000
 
 async def bench_bookings(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     """Bookings a second, and their ratio to the bare database: the median of ROUNDS rounds of both."""
+    await baseline.prepare(made)
     await size.fill(made, SMALL)
     rounds = [await _round(made, asked.seconds) for _ in range(ROUNDS)]
     rounds.sort(key=lambda each: each["ratio"])
@@ -122,8 +124,24 @@ async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     return {**found, "ratio": round(large / small, 3)}
 
 
+async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """64 clients on one slot, round after round, on one and on two servers; ratio: two to one by p99."""
+    found: dict[str, Any] = {}
+    wanted = race.slots(made)
+    for servers in (1, 2):
+        async with AsyncExitStack() as running:
+            ports = [await running.enter_async_context(made.api()) for _ in range(servers)]
+            before = await race.deadlocks(made)
+            one = await race.measure(wanted, ports, clients=64, count=asked.rounds)
+        one["deadlocks"] = await race.deadlocks(made) - before
+        found[f"servers_{servers}"] = one | {"ok": race.holds(one)}
+    ratio = found["servers_2"]["p99_ms"] / found["servers_1"]["p99_ms"]
+    return {**found, "ratio": round(ratio, 3), "ok": all(each["ok"] for each in found.values())}
+
+
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "bookings": bench_bookings,
+    "race": bench_race,
     "reads": bench_reads,
     "size": bench_size,
 }
@@ -132,21 +150,21 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
 async def main(asked: argparse.Namespace) -> int:
     """Runs what was asked for; 1 when something promised does not hold."""
     failed = 0
-    async with stand(seed=asked.seed) as made:
-        await baseline.prepare(made)
-        for name in asked.names or BENCHMARKS:
-            print(f"{name}: {BENCHMARKS[name].__doc__}", flush=True)
+    for name in asked.names or BENCHMARKS:
+        print(f"{name}: {BENCHMARKS[name].__doc__}", flush=True)
+        async with stand(seed=asked.seed) as made:
             found = await BENCHMARKS[name](made, asked)
-            failed |= not found.get("ok", True)
-            line = {"benchmark": name, "seed": asked.seed, "load_average": os.getloadavg()[0], **found}
-            print(json.dumps(line), flush=True)
+        failed |= not found.get("ok", True)
+        line = {"benchmark": name, "seed": asked.seed, "load_average": os.getloadavg()[0], **found}
+        print(json.dumps(line), flush=True)
     return int(failed)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []])
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="name")
     parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1_000)
     parser.add_argument("--large", type=int, default=1_000_000)
     sys.exit(uvloop.run(main(parser.parse_args())))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -32,8 +31,9 @@ WARM_UP_ROUNDS = 40
 DAYS_AHEAD = 350
 
 
-def slots(stand: Stand, rng: random.Random) -> Iterator[bytes]:
+def slots(stand: Stand) -> Iterator[bytes]:
     """Requests for one slot each, no two of them at the same venue on the same day."""
+    rng = generator(stand, salt="race")
     first = datetime.now(UTC).date() + timedelta(days=2)
     places = [(venue, day) for venue in stand.venues for day in range(DAYS_AHEAD)]
     for venue, day in rng.sample(places, len(places)):
@@ -52,9 +52,10 @@ async def rounds(clients: Crowd, wanted: Iterator[bytes], count: int) -> list[li
     return [await clients.ask([next(wanted)] * len(clients.clients)) for _ in range(count)]
 
 
-async def measure(made: Stand, ports: Sequence[int], *, clients: int, count: int) -> dict[str, Any]:
-    """The figures of so many rounds, as JSON."""
-    wanted = slots(made, generator(made, salt="race"))
+async def measure(
+    wanted: Iterator[bytes], ports: Sequence[int], *, clients: int, count: int
+) -> dict[str, Any]:
+    """The figures of so many rounds, as JSON; each round takes the next of the wanted slots."""
     async with crowd(ports, clients) as everybody:
         await rounds(everybody, wanted, WARM_UP_ROUNDS)
         answers = await rounds(everybody, wanted, count)
@@ -96,7 +97,7 @@ def holds(found: dict[str, Any]) -> bool:
 DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
 
 
-async def _deadlocks(made: Stand) -> int:
+async def deadlocks(made: Stand) -> int:
     # Sessions report what they counted when they end: the servers have stopped by now.
     connection = await asyncpg.connect(made.server.url())
     try:
@@ -110,8 +111,8 @@ async def main(asked: argparse.Namespace) -> int:
     async with stand(seed=asked.seed) as made:
         async with AsyncExitStack() as serving:
             ports = [await serving.enter_async_context(made.api()) for _ in range(asked.servers)]
-            found = await measure(made, ports, clients=asked.clients, count=asked.rounds)
-        found["deadlocks"] = await _deadlocks(made)
+            found = await measure(slots(made), ports, clients=asked.clients, count=asked.rounds)
+        found["deadlocks"] = await deadlocks(made)
     found["ok"] = holds(found)
     line = {"benchmark": "race", "seed": asked.seed, "load_average": os.getloadavg()[0], **found}
     print(json.dumps(line), flush=True)

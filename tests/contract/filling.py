@@ -69,7 +69,9 @@ class Filling:
 
     def _touched(self, case: Any) -> str:
         path = case.path_parameters or {}
-        return next((str(path[name]) for name in ("booking_id", "resource_id", "venue_id") if name in path), "")
+        return next(
+            (str(path[name]) for name in ("booking_id", "resource_id", "venue_id") if name in path), ""
+        )
 
     def _fill_further(self, case: Any) -> None:
         version = self._versions.get(self._touched(case), 1)

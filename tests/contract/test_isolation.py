@@ -70,7 +70,9 @@ THEIRS: Mapping[str, Rule] = {
     "POST /api/v1/bookings/{booking_id}/cancel": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/status": Rule(404, 404, 404),
     "POST /api/v1/tenants": Rule(403, 403, 401, owner="root"),
-    "GET /api/v1/tenants/{slug}": Rule(404, None, 401, public="a guest of the tenant knows whose guest it is"),
+    "GET /api/v1/tenants/{slug}": Rule(
+        404, None, 401, public="a guest of the tenant knows whose guest it is"
+    ),
     "POST /api/v1/venues/import": STAFF_ONLY,
     "GET /api/v1/venues": SHOWN,
     "GET /api/v1/venues/{venue_id}": SHOWN,
