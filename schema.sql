@@ -338,6 +338,8 @@ END $$;
 GRANT USAGE, CREATE ON SCHEMA public TO holdfast_ledger;
 ALTER FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) OWNER TO holdfast_ledger;
 REVOKE CREATE ON SCHEMA public FROM holdfast_ledger;
+REVOKE EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) TO holdfast_app;
 GRANT SELECT ON claim TO holdfast_ledger;
 CREATE POLICY ledger_reads ON claim FOR SELECT TO holdfast_ledger USING (true);
 GRANT SELECT ON tenant TO holdfast_ledger;  -- visible_tenants(), under the policy of tenant

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,8 @@ class Filling:
     def __init__(self, house: House, bookings: list[dict[str, Any]]) -> None:
         self.house = house
         self._bookings = bookings
-        self._turns = 0
+        self._turns: Counter[bool] = Counter()
+        self._turn = 0
         made = [house.venue, *house.venue["resources"], *bookings]
         self._versions: dict[str, int] = {each["id"]: each["version"] for each in made}
 
@@ -38,15 +40,17 @@ class Filling:
 
     def fill(self, case: Any) -> None:
         """Changes the case in place."""
-        self._turns += 1
-        if self._turns % 2:
+        is_valid = case.meta.generation.mode.is_positive
+        self._turns[is_valid] += 1
+        self._turn = self._turns[is_valid]
+        if self._turn % 2 == 0:
             return
         known = self._known()
         _replace(case.path_parameters, known)
         _replace(case.query, known)
         if isinstance(case.body, dict):
             _replace(case.body, known)
-        if case.meta.generation.mode.is_positive:
+        if is_valid:
             self._fill_further(case)
 
     def learn(self, case: Any, response: Any) -> None:
@@ -56,7 +60,7 @@ class Filling:
             self._versions[self._touched(case)] = int(etag[0].strip('"'))
 
     def _known(self) -> dict[str, str]:
-        booking = self._bookings[self._turns // 2 % len(self._bookings)]
+        booking = self._bookings[self._turn // 2 % len(self._bookings)]
         return {
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["t3"],
@@ -79,6 +83,9 @@ class Filling:
             where = case.query if case.operation.method.upper() == "DELETE" else case.body
             if isinstance(where, dict):
                 where["expected_version"] = version
+        for name in ("If-Match", "Idempotency-Key"):
+            # Beside the field of the body, which says something else.
+            (case.headers or {}).pop(name, None)
         self._fill_query(case.query or {})
         if isinstance(case.body, dict):
             self._fill_body(case.body)
@@ -96,7 +103,7 @@ class Filling:
         if body.get("start") or "end" in body:
             for name in (*STARTS, "booking_time", "slot_id", "end", "preferences"):
                 body.pop(name, None)
-            body["start"] = at("12:00", self._turns % 90)
+            body["start"] = at("12:00", self._turn % 90)
         for name in ("source", "metadata"):
             if body.get(name, "") is None:
                 del body[name]

@@ -2,6 +2,7 @@
 that fail; then all that must not have them is searched: log lines, metrics, events, refusals.
 
 Everything sent that nobody else may see has CANARY in it. What is a guest's own booking has it too, of course.
+A refusal may name a field that does not exist, and repeat a wrong value of one that is not about a person.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ BODIES = [
     b'"kanarie"',
     b'["kanarie"]',
     b"guest_email=kanarie",
-    b'{"kanarie": 1}\xff',
+    b'{"colour": "kanarie"}\xff',
     b"guest_name: kanarie\nguest_name: [",
 ]
 _numbers = itertools.count()
@@ -121,7 +122,7 @@ async def what_is_done(sender: Sender, house: House) -> None:
     for path in (
         f"/bookings/venue/{house.venue_id}",
         "/bookings/guest/kanarie",
-        "/venues?cursor=kanarie&token=kanarie",
+        "/venues?token=kanarie",
     ):
         await sender.send("GET", path)
 
@@ -138,14 +139,13 @@ async def what_is_refused(sender: Sender, house: House) -> None:
         {"start": "2020-01-01T12:00:00Z"},
         {"start": at("18:00", 2000)},
         {"start": at("18:00"), "party_size": 50},
-        {"start": "kanarie"},
         {},
         {"start": at("18:00"), "party_size": 0},
         {"start": at("18:00"), "guest_id": "kanarie", "booking_date": "2027-01-01"},
         {"start": at("18:00"), "password": "kanarie"},
-        {"start": at("18:00"), "kanarie": "kanarie"},
+        {"start": at("18:00"), "colour": "kanarie"},
         {"start": at("18:00"), "metadata": {"kanarie": "kanarie" * 1000}},
-        {"start": at("18:00"), "preferences": {"kanarie": {"a": "kanarie"}}},
+        {"start": at("18:00"), "preferences": {"colour": {"a": "kanarie"}}},
         {"start": at("18:00"), "venue_id": "01890a5d-ac96-774b-bcce-b302099a8057"},
     ):
         assert (await sender.book(**wanted)).status_code in (400, 404), wanted
@@ -195,7 +195,7 @@ async def what_fails(sender: Sender, owner: asyncpg.Connection) -> None:
     """The database says no in ways nobody foresaw, and quotes the guest when it does."""
     quoting = """
         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN RAISE EXCEPTION 'no room for %', NEW.guest_email USING DETAIL = NEW.guest_name; END $$"""
+        $$ BEGIN RAISE EXCEPTION 'no room' USING DETAIL = NEW.guest_email, HINT = NEW.guest_name; END $$"""
     harms = {
         "ALTER TABLE booking ADD CONSTRAINT unheard_of CHECK (guest_name IS NULL) NOT VALID": (
             "DROP CONSTRAINT unheard_of"
@@ -243,6 +243,7 @@ async def test_what_is_private_stays_private(api: Api, owner: asyncpg.Connection
     log = api.process.log.read_text()
     assert log.count('"event":"request"') > 100
     assert "request_failed" in log
+    log += (api.process.log.parent / "postgres.log").read_text()
     tokens = [each["authorization"].split()[1] for each in (house.alice, house.bob, house.gina)]
 
     found = [line for line in log.splitlines() if _is_private(line, tokens)]
@@ -259,7 +260,7 @@ def _is_private(text: str, tokens: list[str]) -> bool:
 
 
 def _without_path(answer: httpx.Response) -> str:
-    # `instance` is the path that was asked, and names of fields are said to be wrong: by contract.
+    # `instance` is the path that was asked: by contract.
     problem = answer.json()
     told = {name: value for name, value in problem.items() if name != "instance"}
     return str(told) + str(answer.headers)

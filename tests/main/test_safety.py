@@ -46,10 +46,16 @@ def test_a_newer_schema_is_fine_while_a_new_version_is_rolled_out() -> None:
     assert unfit(replace(GOOD, revision="9999")) == []
 
 
-@pytest.mark.parametrize("name", ["synchronous_commit", "data_checksums"])
+@pytest.mark.parametrize("name", ["data_checksums"])
 def test_what_is_doubtful_is_a_warning(name: str) -> None:
     (warning,) = warnings(replace(GOOD, **{name: False}))
     assert name.replace("_", " ") in warning.replace("_", " ")
+
+
+def test_a_commit_that_is_not_waited_for_is_refused_unless_that_is_permitted() -> None:
+    (sentence,) = may_lose_bookings(replace(GOOD, synchronous_commit=False))
+    assert "synchronous_commit off" in sentence
+    assert "HOLDFAST_UNSAFE_DATABASE=1" in sentence
 
 
 async def test_a_server_without_fsync_is_refused_unless_that_is_permitted(new_database: NewDatabase) -> None:

@@ -8,22 +8,23 @@ refuse, any of them will do.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking.states import Status as S
 
-from .house import Choice, House, Place
-from .words import ENDS, EXPIRING, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Claim, Edit, Who
+from .book import Book, due, expiry
+from .house import Choice, House
+from .words import ENDS, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Who
 
 
-class Oracle:
+class Oracle(Book):
     """All bookings of a run, and what may be done with them."""
 
     def __init__(self, houses: list[House]) -> None:
+        super().__init__()
         self.houses = houses
-        self.bookings: dict[UUID, Booking] = {}
 
     # ---- creating
 
@@ -36,7 +37,7 @@ class Oracle:
         if ask.hold and ask.who.kind == "guest":
             codes |= self._too_many_holds(house, ask, now)
         codes |= self._too_busy(house, ask.venue, start, ask.size, now)
-        if choices and self._free(house, choices, bool(named), start, end, now) is None:
+        if choices and self.free(house, choices, bool(named), start, end, now) is None:
             codes |= _taken(choices)
         return codes
 
@@ -49,11 +50,11 @@ class Oracle:
             id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None
         )
         named, choices, _ = self._choices(house, ask.size, ask.places, ask.kinds)
-        choice = self._free(house, choices, bool(named), start, end, now)
+        choice = self.free(house, choices, bool(named), start, end, now)
         assert choice is not None
         booking.take(choice)
-        booking.expires_at = _expiry(house, booking, now)
-        booking.due_at = _due(house, booking)
+        booking.expires_at = expiry(house, booking, now)
+        booking.due_at = due(house, booking)
         self.bookings[id] = booking
         return booking
 
@@ -83,7 +84,7 @@ class Oracle:
             # Its own places again, as they are now.
             choice = self._now(house, booking.choice)
             codes |= self._unfit(house, choice, booking.size)
-            if self._free(house, [choice], True, booking.start, booking.end, now, but=booking) is None:
+            if self.free(house, [choice], True, booking.start, booking.end, now, but=booking) is None:
                 codes |= _taken([choice])
         return codes
 
@@ -94,8 +95,8 @@ class Oracle:
         booking.status, booking.version = to, booking.version + 1
         if to is not S.HELD:
             booking.ip = None
-        booking.expires_at = _expiry(house, booking, now)
-        booking.due_at = _due(house, booking)
+        booking.expires_at = expiry(house, booking, now)
+        booking.due_at = due(house, booking)
         if to not in OCCUPYING:
             booking.claims = []
         elif not occupied:
@@ -121,9 +122,9 @@ class Oracle:
             codes |= self._wrong_time(house, named, start, end, now, same_start=start == booking.start)
         if start != booking.start or size > booking.size:
             codes |= self._too_busy(house, booking.venue, start, size, now, but=booking)
-        if choices and self._open(house, choices, bool(named), start, end) == []:
+        if choices and self.open(house, choices, bool(named), start, end) == []:
             codes |= _taken(choices)
-        free = self._free(house, choices, bool(named), start, end, now, but=booking)
+        free = self.free(house, choices, bool(named), start, end, now, but=booking)
         if choices and booking.status in OCCUPYING and free is None:
             codes |= _taken(choices)
         return codes
@@ -137,9 +138,9 @@ class Oracle:
         start, end, size = self._edited(booking, edit)
         named, choices, _ = self._choices(house, size, *self._where(booking, edit))
         if booking.status in OCCUPYING:
-            choice = self._free(house, choices, bool(named), start, end, now, but=booking)
+            choice = self.free(house, choices, bool(named), start, end, now, but=booking)
         else:
-            choice = self._open(house, choices, bool(named), start, end)[0]
+            choice = self.open(house, choices, bool(named), start, end)[0]
         assert choice is not None
         booking.start, booking.end, booking.size = start, end, size
         booking.take(choice)
@@ -147,7 +148,7 @@ class Oracle:
             booking.claims = []
         if booking.status is S.PENDING_APPROVAL and booking.expires_at is not None:
             booking.expires_at = min(booking.expires_at, start)
-        booking.due_at = _due(house, booking)
+        booking.due_at = due(house, booking)
 
     def _edited(self, booking: Booking, edit: Edit) -> tuple[datetime, datetime, int]:
         start = booking.start if edit.start is None else edit.start
@@ -160,37 +161,6 @@ class Oracle:
         if edit.kinds is not None:
             return (), edit.kinds
         return tuple(each.slug for each in booking.choice), ()
-
-    # ---- time
-
-    def due(self, statuses: set[S], now: datetime) -> list[Booking]:
-        """Bookings in one of these statuses whose time has come."""
-        every = self.bookings.values()
-        return [
-            each
-            for each in every
-            if each.status in statuses and each.due_at is not None and each.due_at <= now
-        ]
-
-    def end(self, booking: Booking, to: S) -> None:
-        """Time did it."""
-        assert to in STEPS[booking.status]
-        booking.status, booking.version, booking.claims = to, booking.version + 1, []
-        booking.expires_at = booking.due_at = booking.ip = None
-
-    # ---- units
-
-    def seat(self, booking: Booking, units: Mapping[UUID, int], now: datetime) -> None:
-        """The units that the booking got, which must have been free. Holds past their time make room."""
-        assert set(units) == {each.place.id for each in booking.claims}, "claims the wrong resources"
-        for claim in booking.claims:
-            claim.unit = units[claim.place.id]
-            assert 1 <= claim.unit <= claim.place.units, f"there is no unit {claim.unit}"
-            for other, _ in list(
-                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
-            ):
-                assert other.is_past_its_time(now), f"double booking with {other.id}"
-                self.end(other, S.EXPIRED)
 
     # ---- the rules
 
@@ -247,7 +217,11 @@ class Oracle:
         return codes
 
     def _too_many_holds(self, house: House, ask: Ask, now: datetime) -> set[str]:
-        held = [b for b in self._standing(now) if b.status is S.HELD and self._tenant(b) == house.tenant_id]
+        held = [
+            b
+            for b in self.standing(now)
+            if b.status is S.HELD and self.houses[b.venue].tenant_id == house.tenant_id
+        ]
         of_guest = sum(ask.guest is not None and each.guest == ask.guest for each in held)
         of_address = sum(ask.ip is not None and each.ip == ask.ip for each in held)
         rules = house.rules
@@ -267,65 +241,10 @@ class Oracle:
         most = house.rules["pacing_covers_max"]
         arriving = sum(
             each.size
-            for each in self._standing(now)
+            for each in self.standing(now)
             if each is not but and each.venue == venue and _quarter(each.start) == _quarter(start)
         )
         return {"PACING_EXCEEDED"} if most is not None and arriving + size > most else set()
-
-    def _tenant(self, booking: Booking) -> UUID:
-        return self.houses[booking.venue].tenant_id
-
-    def _standing(self, now: datetime) -> Iterator[Booking]:
-        """The bookings that occupy anything now."""
-        for each in self.bookings.values():
-            if each.status in OCCUPYING and not each.is_past_its_time(now):
-                yield each
-
-    def _open(
-        self, house: House, choices: list[Choice], is_named: bool, start: datetime, end: datetime
-    ) -> list[Choice]:
-        """Those of which every place is open; for what is named that is a question of its own."""
-        if is_named:
-            return choices
-        return [each for each in choices if all(house.is_open(place, start, end) for place in each)]
-
-    def _free(
-        self,
-        house: House,
-        choices: list[Choice],
-        is_named: bool,
-        start: datetime,
-        end: datetime,
-        now: datetime,
-        *,
-        but: Booking | None = None,
-    ) -> Choice | None:
-        """The best choice that is open and has a unit free of each place for all of the time."""
-        for choice in self._open(house, choices, is_named, start, end):
-            if all(self._has_room(place, start, end, now, but) for place in choice):
-                return choice
-        return None
-
-    def _has_room(
-        self, place: Place, start: datetime, end: datetime, now: datetime, but: Booking | None
-    ) -> bool:
-        claims = self._in_the_way(place, *place.claimed(start, end), but=but)
-        taken = {claim.unit for booking, claim in claims if not booking.is_past_its_time(now)}
-        return len(taken) < place.units
-
-    def _in_the_way(
-        self,
-        place: Place,
-        start: datetime,
-        end: datetime,
-        *,
-        unit: int | None = None,
-        but: Booking | None = None,
-    ) -> Iterator[tuple[Booking, Claim]]:
-        for booking in self.bookings.values():
-            for claim in booking.claims:
-                if booking is not but and unit in (None, claim.unit) and claim.meets(place, start, end):
-                    yield booking, claim
 
 
 def _taken(choices: list[Choice]) -> set[str]:
@@ -334,24 +253,3 @@ def _taken(choices: list[Choice]) -> set[str]:
 
 def _quarter(instant: datetime) -> datetime:
     return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
-
-
-def _expiry(house: House, booking: Booking, now: datetime) -> datetime | None:
-    if booking.status is S.HELD:
-        return now + timedelta(seconds=house.rules["hold_ttl_seconds"])
-    if booking.status is S.PENDING:
-        return now + house.minutes("payment_deadline_minutes")
-    if booking.status is S.PENDING_APPROVAL:
-        decided_by = min(now + timedelta(hours=house.rules["approval_ttl_hours"]), booking.start)
-        return max(decided_by, now)
-    return None
-
-
-def _due(house: House, booking: Booking) -> datetime | None:
-    if booking.status in EXPIRING:
-        return booking.expires_at
-    if booking.status in (S.RESERVED, S.CONFIRMED) and house.rules["auto_no_show"]:
-        return booking.start + house.minutes("no_show_grace_minutes")
-    if booking.status is S.CHECKED_IN and house.rules["auto_complete"]:
-        return booking.end
-    return None

@@ -6,7 +6,6 @@ thousands. One that fails is shown in its shortest form; HOLDFAST_SEED=<the seed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import hypothesis.strategies as st
@@ -14,8 +13,6 @@ import pytest
 from hypothesis.stateful import precondition, rule
 
 from holdfast.booking.states import Status as S
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
 
 from .drafts import (
     ATS,
@@ -194,21 +191,6 @@ TIMES = pytest.mark.parametrize(
         pytest.param(SOAK_TIMES, marks=[pytest.mark.soak, pytest.mark.timeout(4 * 3600)]),
     ],
 )
-
-
-@pytest.fixture(scope="module")
-async def simulated_url(server: Server) -> str:
-    """A database of its own, so that the audit is about these bookings alone."""
-    await create_database(server, "simulated")
-    await migrate(server.url("simulated"))
-    return server.url("simulated")
-
-
-@pytest.fixture(scope="module")
-def world(simulated_url: str) -> Iterator[World]:
-    world = World(simulated_url)
-    yield world
-    world.close()
 
 
 @TIMES

@@ -10,19 +10,17 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from holdfast.audit.run import Report, audit
 from holdfast.booking.change import Change, change
-from holdfast.booking.create import Again, Booked, Outcome, create
-from holdfast.booking.decide import Refused
+from holdfast.booking.create import create
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Guest, Preferences, Wanted, When
-from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.booking.wanted import Preferences
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database, Tx, lock_key
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.idempotency import DONE, Keyed, Reply, request_hash
+from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
@@ -30,9 +28,10 @@ from holdfast.place.import_venue import import_venue
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
 
+from . import spoken
 from .answers import Key
 from .house import House
-from .words import Answer, Ask, Cancelling, Changing, Edit, Request, Who
+from .words import Answer, Ask, Cancelling, Changing, Who
 
 T = TypeVar("T")
 DEADLINE_S = 60.0
@@ -94,7 +93,7 @@ class World:
 
     def create(self, asked: Sequence[tuple[Ask, House, Key | None]], now: datetime) -> list[Answer]:
         """What comes of these bookings, written as one set."""
-        wanted = [_wanted(ask, house, key) for ask, house, key in asked]
+        wanted = [spoken.wanted(ask, house, key) for ask, house, key in asked]
         call = self.db.call(
             SYSTEM,
             tenants={house.tenant_id for _, house, _ in asked},
@@ -104,7 +103,7 @@ class World:
         )
         outcomes = self.do(call.run(create, wanted, places=self.places, pricing=self.pricing))
         assert len(outcomes) == len(wanted)
-        return [_outcome(each) for each in outcomes]
+        return [spoken.outcome(each) for each in outcomes]
 
     def move(
         self, booking_id: UUID, to: Status, version: int, who: Who, house: House, now: datetime
@@ -121,7 +120,7 @@ class World:
             expected_version=asked.version,
             reason=asked.note or None,
         )
-        return self._answer(move, step, asked.who, house, now, keyed=_keyed(key, asked, house))
+        return self._answer(move, step, asked.who, house, now, keyed=spoken.keyed(key, asked, house))
 
     def change(self, asked: Changing, house: House, key: Key | None, now: datetime) -> Answer:
         """What comes of a change."""
@@ -130,13 +129,13 @@ class World:
         wanted = Change(
             booking_id=asked.booking_id,
             expected_version=asked.version,
-            when=_when_changed(edit),
+            when=spoken.when_changed(edit),
             party_size=edit.size,
             resource_ids=None if places is None else tuple(house.places[each].id for each in places),
             preferences=None if kinds is None else Preferences(kinds=kinds),
             details={"special_requests": edit.note} if edit.note else {},
         )
-        keyed = _keyed(key, asked, house)
+        keyed = spoken.keyed(key, asked, house)
         return self._answer(change, wanted, asked.who, house, now, keyed=keyed, pricing=self.pricing)
 
     def _answer(
@@ -150,13 +149,17 @@ class World:
     ) -> Answer:
         venue = self.places.at_hand(house.id) or self.do(self.places.venue(house.id))
         call = self.db.call(
-            _actor(who), tenants=[house.tenant_id], locks=[lock_key(house.id)], now=now, deadline_s=DEADLINE_S
+            spoken.actor(who),
+            tenants=[house.tenant_id],
+            locks=[lock_key(house.id)],
+            now=now,
+            deadline_s=DEADLINE_S,
         )
         try:
             reply = self.do(call.run(verb, asked, venue=venue, places=self.places, **more))
         except HoldfastError as error:
             return Answer(error.code, error.detail)
-        return _reply(reply)
+        return spoken.reply(reply)
 
     def tick(
         self, verb: Callable[[Tx, int], Awaitable[int]], tenants: Sequence[UUID], now: datetime, *, limit: int
@@ -194,67 +197,3 @@ CLAIMS = """
 def _id(value: UUID) -> UUID:
     # asyncpg's UUIDs are equal to others, but don't sort with them.
     return UUID(int=value.int)
-
-
-def _actor(who: Who) -> Actor:
-    if who.kind == "system":
-        return SYSTEM
-    assert who.tenant_id is not None
-    roles = frozenset({who.kind})
-    kind = "staff" if who.kind == "staff" else "guest"
-    return Actor(kind=kind, id=who.id, tenant_ids=(who.tenant_id,), roles=roles)
-
-
-def _hash(request: Request) -> bytes:
-    return request_hash(_actor(request.who), repr(request).encode())
-
-
-def _keyed(key: Key | None, request: Request, house: House) -> Keyed | None:
-    if key is None:
-        return None
-    hours = house.rules["idempotency_ttl_hours"]
-    return Keyed(key.tenant_id, key.operation, key.text, _hash(request), ttl_hours=hours)
-
-
-def _wanted(ask: Ask, house: House, key: Key | None) -> Wanted:
-    day = house.wall(ask.start).date()
-    slot = house.slot["id"] if ask.slot and house.slot else None
-    return Wanted(
-        id=new_id(),
-        tenant_id=house.tenant_id,
-        venue_id=house.id,
-        actor=_actor(ask.who),
-        when=When(day=day, slot_id=slot) if slot else When(start=ask.start, duration_minutes=ask.minutes),
-        party_size=ask.size,
-        resource_ids=tuple(house.places[each].id for each in ask.places),
-        preferences=Preferences(kinds=ask.kinds),
-        guest=Guest(id=ask.guest),
-        hold=ask.hold,
-        ip=ask.ip if ask.hold else None,
-        special_requests=ask.note or None,
-        key=None if key is None else key.text,
-        request_hash=_hash(ask),
-    )
-
-
-def _when_changed(edit: Edit) -> When | None:
-    if edit.start is None and edit.minutes is None:
-        return None
-    return When(start=edit.start, duration_minutes=edit.minutes)
-
-
-def _outcome(outcome: Outcome) -> Answer:
-    match outcome:
-        case Booked(_, body):
-            return Answer(DONE, body)
-        case Again(reply):
-            return _reply(reply)
-        case Refused(error):
-            return Answer(error.code, error.detail)
-        case _:
-            raise AssertionError(f"{outcome}: the locks were waited for")
-
-
-def _reply(reply: Reply) -> Answer:
-    text = reply.body if reply.code == DONE else orjson.loads(reply.body)["detail"]
-    return Answer(reply.code, text)

@@ -12,8 +12,13 @@ from holdfast.kernel.errors import NotFound
 def require_visible(booking: Booking, actor: Actor) -> None:
     """Passes for the guest whose booking it is and for staff of its venue. Raises NotFound: what is not
     yours does not exist for you."""
-    if not (works_at(actor, booking.tenant_id, booking.venue_id) or _is_own(booking, actor)):
+    if not is_visible(booking, actor):
         raise NotFound(f"There is no booking {booking.id}.")
+
+
+def is_visible(booking: Booking, actor: Actor) -> bool:
+    """Whether the actor may see the booking."""
+    return works_at(actor, booking.tenant_id, booking.venue_id) or _is_own(booking, actor)
 
 
 def works_at(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:

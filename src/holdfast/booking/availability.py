@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -14,8 +16,10 @@ from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import check_length
+from holdfast.claim.model import Occupancy
 from holdfast.kernel.db import Tx
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.span import Span
 from holdfast.place import hours, slot
 from holdfast.place.venue import Resource, Venue
@@ -23,6 +27,7 @@ from holdfast.port.pricing import Pricing
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
+TURN_S = 0.005
 Sets = Sequence[tuple[Resource, ...]]
 
 
@@ -37,7 +42,7 @@ async def check(tx: Tx, wanted: Prepared, *, pricing: Pricing) -> dict[str, Any]
     outlook = await search.look(tx, venue, wanted.sets, span)
     covers = outlook.covers.get(rules.pacing_window(span.start), 0)
     rules.check_pacing(venue, span, party_size=party_size, covers=covers)
-    found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id)
+    found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
     price = pricing.quote(
         venue=venue,
         resources=list(found.sets[0] if found else wanted.sets[0]),
@@ -60,7 +65,7 @@ def _options(venue: Venue, found: Found | None, party_size: int) -> list[dict[st
             "resource_ids": [str(resource.id) for resource in resources],
             "seats_wasted": seats_wasted(venue, resources, party_size),
         }
-        for resources in (found.sets[:OPTIONS_MAX] if found else ())
+        for resources in (found.sets if found else ())
     ]
 
 
@@ -72,24 +77,20 @@ class Start:
     slot_id: str | None
 
 
-async def day_view(
-    tx: Tx, venue: Venue, *, day: date, party_size: int, duration_minutes: int | None
-) -> list[Start]:
-    """Every start of the opening day that is free for the party, in order."""
-    sets = _sets(venue, party_size)
-    if not sets:
-        return []
-    asked = _asked(venue, day, party_size=party_size, duration_minutes=duration_minutes)
-    if not asked:
-        return []
-    outlook = await search.look(tx, venue, sets, _around([span for span, _ in asked]))
-    return _free(outlook, sets, asked, party_size)
+@dataclass(frozen=True, slots=True)
+class View:
+    """A question about many starts, with all that was read to answer it."""
+
+    outlook: Outlook
+    sets: Sets
+    by_day: dict[date, list[tuple[Span, str | None]]]
+    party_size: int
 
 
-async def month_view(
+async def view(
     tx: Tx, venue: Venue, *, first: date, days: int, party_size: int, duration_minutes: int | None
-) -> list[date]:
-    """The days, of `days` (at most DAYS_MAX) from the first, on which there is any free start."""
+) -> View:
+    """What `starts` and `days_with_room` need for `days` (at most DAYS_MAX) opening days from the first."""
     sets = _sets(venue, party_size)
     by_day = {
         day: _asked(venue, day, party_size=party_size, duration_minutes=duration_minutes)
@@ -97,9 +98,50 @@ async def month_view(
     }
     spans = [span for asked in by_day.values() for span, _ in asked]
     if not sets or not spans:
-        return []
-    outlook = await search.look(tx, venue, sets, _around(spans))
-    return [day for day, asked in by_day.items() if _any_free(outlook, sets, asked, party_size)]
+        return View(Outlook(venue, tx.now, Occupancy(tx.now), {}), (), {}, party_size)
+    return View(await search.look(tx, venue, sets, _around(spans)), sets, by_day, party_size)
+
+
+async def starts(seen: View) -> list[Start]:
+    """Every start that is free for the party, in order. Raises Overloaded when it takes too long."""
+    turn = _Turn()
+    found = []
+    for asked in seen.by_day.values():
+        for span, slot_id in asked:
+            await turn.share()
+            free = seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id)
+            if free is not None:
+                found.append(Start(free, slot_id))
+    return found
+
+
+async def days_with_room(seen: View) -> list[date]:
+    """The days on which there is any free start. Raises Overloaded when it takes too long."""
+    turn = _Turn()
+    found = []
+    for day, asked in seen.by_day.items():
+        for span, slot_id in asked:
+            await turn.share()
+            if seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id):
+                found.append(day)
+                break
+    return found
+
+
+class _Turn:
+    """Long work in small pieces, so that nobody's request waits for another's month at a large venue."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+
+    async def share(self) -> None:
+        """Lets others go first every few milliseconds. Raises Overloaded when the request's time is over."""
+        if time.perf_counter() - self._began < TURN_S:
+            return
+        if left_s(REQUEST_DEADLINE_S) <= 0:
+            raise Overloaded("There is too much to look through. Ask for a shorter time.")
+        await asyncio.sleep(0)
+        self._began = time.perf_counter()
 
 
 def _sets(venue: Venue, party_size: int) -> Sets:
@@ -127,21 +169,3 @@ def _asked(
 
 def _around(spans: Sequence[Span]) -> Span:
     return Span(min(span.start for span in spans), max(span.end for span in spans))
-
-
-def _free(
-    outlook: Outlook, sets: Sets, asked: Sequence[tuple[Span, str | None]], party_size: int
-) -> list[Start]:
-    found = (
-        (outlook.free(sets, span, party_size=party_size, slot_id=slot_id), slot_id) for span, slot_id in asked
-    )
-    return [Start(free, slot_id) for free, slot_id in found if free is not None]
-
-
-def _any_free(
-    outlook: Outlook, sets: Sets, asked: Sequence[tuple[Span, str | None]], party_size: int
-) -> bool:
-    return any(
-        outlook.free(sets, span, party_size=party_size, slot_id=slot_id) is not None
-        for span, slot_id in asked
-    )

@@ -10,6 +10,7 @@ from holdfast.booking import access, store
 from holdfast.booking.model import Booking
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
+from holdfast.kernel.errors import NotFound
 
 KEPT_S = 1.0
 KEPT_MAX = 10_000
@@ -32,7 +33,8 @@ class ByReference:
         kept = self._kept.get(at)
         if kept is None or time.monotonic() - kept[0] >= KEPT_S:
             kept = await self._find(at, actor)
-        access.require_visible(kept[1], actor)
+        if not access.is_visible(kept[1], actor):
+            raise NotFound(f"There is no booking {reference}.")  # as if there were none: not even its id
         return kept[1]
 
     async def _find(self, at: tuple[str, tuple[UUID, ...] | None], actor: Actor) -> tuple[float, Booking]:

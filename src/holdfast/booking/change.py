@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from holdfast.booking import claiming, model, rules, states, store
 from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.conflicts import taken
+from holdfast.booking.decide import open_sets
 from holdfast.booking.model import Booking, Step
 from holdfast.booking.move import find_version
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
+from holdfast.claim.model import Occupancy
 from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
 from holdfast.place import hours
 from holdfast.place.places import Places
+from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
 
@@ -103,11 +107,19 @@ async def _moved(
     prepared = _prepare(tx, before, asked, venue)
     await _check(tx, before, prepared)
     if not before.occupies:
-        return _with(after, prepared, prepared.sets[0], now=tx.now, pricing=pricing)
+        return _with(after, prepared, _best_open(tx, prepared), now=tx.now, pricing=pricing)
     resources, units, occupancy = await claiming.place_for(tx, prepared)
     after = _with(after, prepared, resources, now=tx.now, pricing=pricing)
     await claiming.occupy(tx, after, resources, units, occupancy)
     return after
+
+
+def _best_open(tx: Tx, prepared: Prepared) -> tuple[Resource, ...]:
+    """The best set that is open then, for a booking that waits for a place. Raises NotAvailable."""
+    sets = open_sets(prepared)
+    if not sets:
+        raise taken(prepared, Occupancy(tx.now))
+    return sets[0]
 
 
 def _prepare(tx: Tx, before: Booking, asked: Change, venue: Venue) -> Prepared:
@@ -169,7 +181,7 @@ def _with(
     """The booking at its new time and place, priced anew, its clocks set by the new time."""
     venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
     price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
-    expires = _expires(after, span)
+    expires = max(_expires(after, span, venue.policy) or now, now) if after.expires_at else None
     return replace(
         after,
         start_at=span.start,
@@ -193,8 +205,8 @@ def _with(
     )
 
 
-def _expires(after: Booking, span: Span) -> datetime | None:
-    """An undecided request ends at its start at the latest, wherever that moves."""
-    if after.status is states.Status.PENDING_APPROVAL and after.expires_at is not None:
-        return min(after.expires_at, span.start)
-    return after.expires_at
+def _expires(after: Booking, span: Span, policy: Policy) -> datetime | None:
+    """An undecided request ends at its start at the latest, wherever that moves, and when its time is over."""
+    if after.status is not states.Status.PENDING_APPROVAL:
+        return after.expires_at
+    return min(after.created_at + timedelta(hours=policy.approval_ttl_hours), span.start)

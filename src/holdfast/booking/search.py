@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from uuid import UUID
 
 from holdfast.booking import rules
 from holdfast.booking.choose import distinct
 from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
+from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -37,11 +39,19 @@ class Outlook:
     now: datetime
     occupancy: Occupancy
     covers: dict[datetime, int]
+    _times: dict[UUID, FreeTimes] = field(default_factory=dict)
 
     def free(
-        self, sets: Sequence[tuple[Resource, ...]], span: Span, *, party_size: int, slot_id: str | None = None
+        self,
+        sets: Sequence[tuple[Resource, ...]],
+        span: Span,
+        *,
+        party_size: int,
+        slot_id: str | None = None,
+        most: int = 1,
     ) -> Found | None:
-        """The sets that could be booked for that span by the rules and the ledger; None when none could."""
+        """The best sets, `most` at most, that could be booked for that span by the rules and the ledger;
+        None when none could."""
         named = sets[0] if len(sets) == 1 else ()
         try:
             rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id)
@@ -49,16 +59,30 @@ class Outlook:
             rules.check_pacing(self.venue, span, party_size=party_size, covers=self.covers.get(window, 0))
         except HoldfastError:
             return None
-        free = {
-            resource.id
-            for resource in distinct(sets)
-            if hours.is_open(self.venue, resource.hours, span.start, span.end)
-            and self.occupancy.free_unit(resource, span) is not None
-        }
-        found = tuple(each for each in sets if all(resource.id in free for resource in each))
-        if slot_id is None:
-            found = tuple(each for each in found if self._starts_right(each, span))
+        known: dict[UUID, bool] = {}
+        free = (
+            resources
+            for resources in sets
+            if all(self._is_free(each, span, known) for each in resources)
+            and (slot_id is not None or self._starts_right(resources, span))
+        )
+        found = tuple(islice(free, most))
         return Found(span, found) if found else None
+
+    def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
+        answer = known.get(resource.id)
+        if answer is None:
+            opened = resource.hours is None or hours.is_open(self.venue, resource.hours, span.start, span.end)
+            answer = opened and self._times_of(resource).free(claimed_span(resource, span))
+            known[resource.id] = answer
+        return answer
+
+    def _times_of(self, resource: Resource) -> FreeTimes:
+        times = self._times.get(resource.id)
+        if times is None:
+            claims_ = self.occupancy.by_resource.get(resource.id, ())
+            times = self._times[resource.id] = FreeTimes(resource, claims_, now=self.now)
+        return times
 
     def _starts_right(self, resources: Sequence[Resource], span: Span) -> bool:
         """Whether it can also be booked by these names: with hours of their own, the step differs."""

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from datetime import timedelta
 from typing import Any
+
+import structlog
 
 from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
@@ -13,11 +16,13 @@ from holdfast.booking.search import Found, Outlook
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database, Tx
 from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
 SUGGESTIONS_MAX = 3
 WITHIN = timedelta(hours=2)
+log = structlog.get_logger()
 Sets = tuple[tuple[Resource, ...], ...]
 
 
@@ -86,7 +91,7 @@ class Suggestions:
         )
         task = self._running.get(key)
         if task is None:
-            task = asyncio.get_running_loop().create_task(self._suggest(wanted))
+            task = asyncio.get_running_loop().create_task(self._suggest(wanted), context=Context())
             self._running[key] = task
             task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
@@ -95,4 +100,8 @@ class Suggestions:
         try:
             return await self._db.call(SYSTEM, tenants=[wanted.venue.tenant_id]).run(suggest, wanted)
         except Overloaded:
+            return []
+        except Exception as error:
+            # The refusal is right without them.
+            log.error("suggestions_failed", stack=stack_of(error))
             return []

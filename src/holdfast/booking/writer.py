@@ -130,10 +130,16 @@ class Writer:
                 self._schedule()
 
     async def _write(self, taken: list[Waiting], *, try_locks: bool) -> None:
-        outcomes = await self._try(taken, try_locks=try_locks)
-        if outcomes is None:
-            await self._one_by_one(taken)
-            return
+        try:
+            outcomes = await self._try(taken, try_locks=try_locks)
+            if outcomes is None:
+                await self._one_by_one(taken)
+                return
+        except BaseException:
+            # This was stopped, or something failed that never should: nobody is left waiting for nothing.
+            for _, future in taken:
+                _fail(future, Overloaded(STOPPING))
+            raise
         for waiting, outcome in zip(taken, outcomes, strict=False):
             if isinstance(outcome, Busy):
                 self._wait_for_venue(waiting)
@@ -229,9 +235,10 @@ class Writer:
 
     async def _lost(self, wanted: Wanted) -> NotAvailable:
         venue = await self._places.venue(wanted.venue_id)
-        ids = wanted.resource_ids or tuple(venue.resources)
+        found = [venue.resources[id_].kind for id_ in wanted.resource_ids if id_ in venue.resources]
+        kinds = found or [each.kind for each in venue.resources.values()] or ["resource"]
         return NotAvailable(
-            venue.resources[ids[0]].kind,
+            kinds[0],
             "That was taken a moment ago: take another time.",
             conflicts=[],
             suggested_slots=[],

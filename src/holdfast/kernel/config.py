@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port of the API; 0 takes any that is free. Default: 8000."""
 
+    trusted_proxies: str | None = None
+    """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is believed. Default: none:
+    the address that connects is the client's. Holds are counted by it."""
+
     pool_max: int = Field(default=10, ge=1, le=1000)
     """Connections to the database per process at most. Default: 10."""
 

@@ -30,7 +30,13 @@ RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
 
 # Deadlock, serialisation failure, lock not to be had in time: nothing was done, and a second try can succeed.
-RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError, asyncpg.LockNotAvailableError)
+# A prepared statement that a migration made stale is prepared anew.
+RETRIABLE = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InvalidCachedStatementError,
+)
 # The database is gone, going or not there yet.
 UNREACHABLE = (
     OSError,
@@ -42,6 +48,9 @@ UNREACHABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+# What the database can't do for now, by SQLSTATE: connection, refused log-in, read-only (a standby), timeouts,
+# no disk or memory, somebody's intervention, a failing system.
+UNABLE = ("08", "28", "25006", "25P03", "53", "57", "58")
 
 log = structlog.get_logger()
 
@@ -184,9 +193,15 @@ class Call:
                 return await self._attempts(name, verb, *args, **kwargs)
         except TimeoutError:
             raise Overloaded("The database did not answer in time. Try again with the same key.") from None
-        except (*UNREACHABLE, asyncpg.QueryCanceledError, asyncpg.IdleInTransactionSessionTimeoutError) as e:
+        except UNREACHABLE as e:
             log.warning("database_unreachable", verb=name, error=type(e).__name__)
             raise Overloaded("The database can't be reached. Try again with the same key.") from e
+        except asyncpg.PostgresError as e:
+            sqlstate = str(getattr(e, "sqlstate", None))
+            if not sqlstate.startswith(UNABLE):
+                raise
+            log.error("database_unable", verb=name, error=type(e).__name__, sqlstate=sqlstate)
+            raise Overloaded("The database can't do this right now. Try again with the same key.") from e
         finally:
             TRANSACTION_SECONDS.labels(name).observe(time.perf_counter() - started)
 
@@ -218,7 +233,8 @@ class Call:
             if not self.own_clock:
                 await self._read_clock(tx)
             value = await verb(tx, *args, **kwargs)
-            await tx.execute("COMMIT")
+            if await tx.execute("COMMIT") != "COMMIT":
+                raise RuntimeError(f"{verb.__name__} went on after a statement had failed: rolled back")
         except BaseException as e:
             await _abandon(conn, e)
             raise

@@ -50,7 +50,8 @@ def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = 
 
     `field` is a dotted path (`resources.0.seats_min`), empty when the whole is wrong. `skip` leaves out
     that many leading parts of it (1 where they begin with `body`, `query` or `path`). `unsaid`: fields
-    whose values are not repeated, since they are about a person. Objects never are, as they may have such.
+    whose values are not repeated, since they are about a person. Neither are objects, which may have such,
+    nor the whole.
     """
     found = exc.errors()
     errors = [_entry(each, skip=skip, unsaid=unsaid) for each in found[:ERRORS_MAX]]
@@ -77,7 +78,7 @@ def refuse(model: str, problems: Iterable[Problem]) -> None:
 
 def _entry(error: Mapping[str, Any], *, skip: int, unsaid: Collection[str]) -> dict[str, Any]:
     kind, where = error["type"], error["loc"][skip:]
-    is_unsaid = kind in _UNSAID_KINDS or (bool(where) and where[0] in unsaid)
+    is_unsaid = kind in _UNSAID_KINDS or not where or where[0] in unsaid
     return {
         "field": ".".join(map(str, where)),
         "value": None if is_unsaid else _shown(error.get("input")),

@@ -15,4 +15,6 @@ def bench_command(arguments: list[str]) -> int:
     """The exit code of `python -m bench` with these arguments. Raises Failed outside of a source tree."""
     if not (SOURCE_TREE / "bench" / "__main__.py").is_file():
         raise Failed("The benchmarks come with the source tree, not with the package: run make bench there.")
-    return subprocess.run([sys.executable, "-m", "bench", *arguments], cwd=SOURCE_TREE, check=False).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments], cwd=SOURCE_TREE, check=False
+    ).returncode

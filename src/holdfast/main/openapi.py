@@ -75,6 +75,21 @@ PROBLEM = {
 _RETRY_AFTER = {
     "Retry-After": {"schema": {"type": "integer"}, "description": f"Seconds; {RETRY_AFTER_S} or more."}
 }
+# Headers that stand in place of a field, by that field.
+_HEADERS = {
+    "expected_version": {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The version that was seen, as the ETag had it; in place of `expected_version`.",
+        "schema": {"type": "string", "pattern": '^(W/)?"?[0-9]{1,9}"?$', "examples": ['"3"']},
+    },
+    "idempotency_key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key again gets the answer of the first time; in place of `idempotency_key`.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+}
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 
 
@@ -98,6 +113,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
     schemas.update(body_schemas())
     for path, operation in _operations(made):
         _put_refusals(operation, of_api=path.startswith("/api/"))
+        _put_headers(operation, schemas)
     for name in _FRAMEWORK_SCHEMAS:
         schemas.pop(name, None)
     schemas["Problem"] = PROBLEM
@@ -122,6 +138,20 @@ def _put_refusals(operation: dict[str, Any], *, of_api: bool) -> None:
         refusals["413"] = TOO_LONG
     for status, description in refusals.items():
         responses.setdefault(status, problem_response(status, description))
+
+
+def _put_headers(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    parameters = operation.get("parameters", [])
+    fields = {each["name"] for each in parameters} | _fields_of_body(operation, schemas)
+    headers = [header for field, header in _HEADERS.items() if field in fields]
+    if headers:
+        operation["parameters"] = parameters + headers
+
+
+def _fields_of_body(operation: dict[str, Any], schemas: dict[str, Any]) -> set[str]:
+    content = operation.get("requestBody", {}).get("content", {})
+    named = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    return set(schemas.get(named, {}).get("properties", {}))
 
 
 def _is_frameworks(response: dict[str, Any]) -> bool:

@@ -99,17 +99,13 @@ def unfit(facts: Facts) -> list[str]:
 
 def may_lose_bookings(facts: Facts) -> list[str]:
     """What would lose acknowledged bookings, or the whole database, in a crash of the machine."""
-    off = [name for name in ("fsync", "full_page_writes") if not getattr(facts, name)]
+    off = [name for name in ("fsync", "full_page_writes", "synchronous_commit") if not getattr(facts, name)]
     return [f"The database runs with {name} off: set it on, {UNSAFE}." for name in off]
 
 
 def warnings(facts: Facts) -> list[str]:
     """What is not good but may be meant."""
     rules = [
-        (
-            not facts.synchronous_commit,
-            "synchronous_commit is off: a crash loses the last bookings that were acknowledged; set it on",
-        ),
         (
             not facts.data_checksums,
             "the database has no data checksums: a failing disk goes unnoticed; stop it, run pg_checksums -e",

@@ -38,7 +38,7 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
         _collect_less()
         log.info("api_starts", url=base_url(listener))
         try:
-            await _server(app).serve([listener])
+            await _server(app, trusted_proxies=settings.trusted_proxies).serve([listener])
         except SystemExit:
             raise Failed("The API did not start; the log above says why.") from None
     log.info("api_stopped")
@@ -52,7 +52,7 @@ def _collect_less() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _server(app: Any) -> uvicorn.Server:
+def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -60,6 +60,8 @@ def _server(app: Any) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=trusted_proxies is not None,
+        forwarded_allow_ips=trusted_proxies,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
     )

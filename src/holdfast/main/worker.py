@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.failure import stack_of
 from holdfast.main.tick import Tick
 
 ROUNDS_MAX = 50
@@ -72,9 +73,9 @@ def pause_s(period_s: float, failures: int) -> float:
 
 def _tell(tick: Tick, error: Exception, failures: int) -> None:
     RUNS.labels(tick.name, "failed").inc()
-    # A refusal explains itself; for anything else one needs to know where it came from.
-    trace = None if isinstance(error, HoldfastError) else error
-    log.error("tick_failed", tick=tick.name, error=str(error), failures=failures, exc_info=trace)
+    # A refusal explains itself; for anything else one needs to know where it came from, but its text may quote data.
+    told = {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
+    log.error("tick_failed", tick=tick.name, failures=failures, **told)
 
 
 async def _sleep(stopping: asyncio.Event, seconds: float) -> None:

@@ -48,7 +48,7 @@ def load_text(text: str) -> dict[str, Any]:
             raise _Refused("must be one object with the fields of a venue")
     except (ValueError, RecursionError, yaml.YAMLError) as exc:
         problem = str(exc) if isinstance(exc, _Refused) else f"is no YAML or JSON: {_first_lines(exc)}"
-        raise InvalidRequest.of("document", text[:40], problem) from exc
+        raise InvalidRequest.of("document", None, problem) from exc
     return data
 
 

@@ -75,6 +75,9 @@ class Places:
         return tenant.id
 
     def _keep(self, venue: Venue) -> None:
+        kept = self._venues.get(venue.id)
+        if kept is not None and kept[1].rules_version > venue.rules_version:
+            return  # Read before the change that is kept already.
         self._venues[venue.id] = (time.monotonic(), venue)
         self._venues.move_to_end(venue.id)
         if len(self._venues) > VENUES_KEPT_MAX:

@@ -82,9 +82,15 @@ async def get_day(
     """All starts of an opening day that are free for the party."""
     _check_year("date", date)
     venue = await _venue(request, venue_id)
-    starts = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
-        availability.day_view, venue, day=date, party_size=party_size, duration_minutes=duration_minutes
+    seen = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+        availability.view,
+        venue,
+        first=date,
+        days=1,
+        party_size=party_size,
+        duration_minutes=duration_minutes,
     )
+    starts = await availability.starts(seen)
     return answer({"date": date.isoformat(), "starts": [_start_json(each, venue) for each in starts]})
 
 
@@ -104,14 +110,15 @@ async def get_month(
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     _check_year("month", first)
     venue = await _venue(request, venue_id)
-    days = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
-        availability.month_view,
+    seen = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+        availability.view,
         venue,
         first=first,
         days=monthrange(first.year, first.month)[1],
         party_size=party_size,
         duration_minutes=duration_minutes,
     )
+    days = await availability.days_with_room(seen)
     return answer({"month": month, "days": [day.isoformat() for day in days]})
 
 

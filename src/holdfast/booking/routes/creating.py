@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -31,6 +31,8 @@ from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
 
 router = APIRouter()
+
+UNKNOWN_ADDRESS = "0.0.0.0"
 
 
 @router.post("/bookings", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201)
@@ -88,12 +90,18 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
     )
 
 
-def address_of(request: Request) -> str | None:
-    """The caller's address as the database can hold it; None for a caller without one."""
+def address_of(request: Request) -> str:
+    """What a hold is counted against: the caller's IPv4 address, or their network of IPv6 (a /64 is one
+    customer's). Callers without an address that can be read are counted together."""
     try:
-        return str(ip_address((request.state.client_ip or "").partition("%")[0]))
+        address = ip_address((request.state.client_ip or "").partition("%")[0])
     except ValueError:
-        return None
+        return UNKNOWN_ADDRESS
+    if isinstance(address, IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ip_network((address, 64), strict=False).network_address)
 
 
 def guest_of(actor: Actor, guest: Guest) -> Guest:

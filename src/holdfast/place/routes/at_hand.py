@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
+from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database, lock_key
 from holdfast.kernel.errors import NotFound
@@ -38,7 +39,13 @@ async def public_venue(db: Database, places: Places, actor: Actor, venue_id: UUI
 async def changed_venue(
     db: Database, places: Places, actor: Actor, venue_id: UUID, verb: Any, *args: Any, **kwargs: Any
 ) -> Kept:
-    """The venue after the verb changed something in it, under the venue's lock."""
+    """The venue after the verb changed something in it, under the venue's lock.
+
+    Whose it is is asked before anything is waited for: nobody can hold up what is not theirs.
+    """
+    venue = places.at_hand(venue_id) or await places.venue(venue_id)
+    if not can_touch_venue(actor, venue.tenant_id, venue_id):
+        raise NotFound(f"There is no venue {venue_id}, or it is not yours.")
     kept: Kept = await db.call(actor, locks=[lock_key(venue_id)]).run(verb, venue_id, *args, **kwargs)
     places.forget(venue_id)
     return kept

@@ -1,0 +1,123 @@
+"""The list of bookings: who stands in whose way, and what time does to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking.states import Status as S
+
+from .house import Choice, House, Place
+from .words import EXPIRING, OCCUPYING, STEPS, Booking, Claim
+
+
+class Book:
+    """All bookings of a run, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self.bookings: dict[UUID, Booking] = {}
+
+    def due(self, statuses: set[S], now: datetime) -> list[Booking]:
+        """Bookings in one of these statuses whose time has come."""
+        every = self.bookings.values()
+        return [
+            each
+            for each in every
+            if each.status in statuses and each.due_at is not None and each.due_at <= now
+        ]
+
+    def end(self, booking: Booking, to: S) -> None:
+        """Time did it."""
+        assert to in STEPS[booking.status]
+        booking.status, booking.version, booking.claims = to, booking.version + 1, []
+        booking.expires_at = booking.due_at = booking.ip = None
+
+    # ---- units
+
+    def seat(self, booking: Booking, units: Mapping[UUID, int], now: datetime) -> None:
+        """The units that the booking got, which must have been free. Holds past their time make room."""
+        assert set(units) == {each.place.id for each in booking.claims}, "claims the wrong resources"
+        for claim in booking.claims:
+            claim.unit = units[claim.place.id]
+            assert 1 <= claim.unit <= claim.place.units, f"there is no unit {claim.unit}"
+            for other, _ in list(
+                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
+            ):
+                assert other.is_past_its_time(now), f"double booking with {other.id}"
+                self.end(other, S.EXPIRED)
+
+    # ---- room
+
+    def standing(self, now: datetime) -> Iterator[Booking]:
+        """The bookings that occupy anything now."""
+        for each in self.bookings.values():
+            if each.status in OCCUPYING and not each.is_past_its_time(now):
+                yield each
+
+    def open(
+        self, house: House, choices: list[Choice], is_named: bool, start: datetime, end: datetime
+    ) -> list[Choice]:
+        """Those of which every place is open; for what is named that is a question of its own."""
+        if is_named:
+            return choices
+        return [each for each in choices if all(house.is_open(place, start, end) for place in each)]
+
+    def free(
+        self,
+        house: House,
+        choices: list[Choice],
+        is_named: bool,
+        start: datetime,
+        end: datetime,
+        now: datetime,
+        *,
+        but: Booking | None = None,
+    ) -> Choice | None:
+        """The best choice that is open and has a unit free of each place for all of the time."""
+        for choice in self.open(house, choices, is_named, start, end):
+            if all(self._has_room(place, start, end, now, but) for place in choice):
+                return choice
+        return None
+
+    def _has_room(
+        self, place: Place, start: datetime, end: datetime, now: datetime, but: Booking | None
+    ) -> bool:
+        claims = self._in_the_way(place, *place.claimed(start, end), but=but)
+        taken = {claim.unit for booking, claim in claims if not booking.is_past_its_time(now)}
+        return len(taken) < place.units
+
+    def _in_the_way(
+        self,
+        place: Place,
+        start: datetime,
+        end: datetime,
+        *,
+        unit: int | None = None,
+        but: Booking | None = None,
+    ) -> Iterator[tuple[Booking, Claim]]:
+        for booking in self.bookings.values():
+            for claim in booking.claims:
+                if booking is not but and unit in (None, claim.unit) and claim.meets(place, start, end):
+                    yield booking, claim
+
+
+def expiry(house: House, booking: Booking, now: datetime) -> datetime | None:
+    if booking.status is S.HELD:
+        return now + timedelta(seconds=house.rules["hold_ttl_seconds"])
+    if booking.status is S.PENDING:
+        return now + house.minutes("payment_deadline_minutes")
+    if booking.status is S.PENDING_APPROVAL:
+        decided_by = min(now + timedelta(hours=house.rules["approval_ttl_hours"]), booking.start)
+        return max(decided_by, now)
+    return None
+
+
+def due(house: House, booking: Booking) -> datetime | None:
+    if booking.status in EXPIRING:
+        return booking.expires_at
+    if booking.status in (S.RESERVED, S.CONFIRMED) and house.rules["auto_no_show"]:
+        return booking.start + house.minutes("no_show_grace_minutes")
+    if booking.status is S.CHECKED_IN and house.rules["auto_complete"]:
+        return booking.end
+    return None

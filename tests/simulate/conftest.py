@@ -1,0 +1,26 @@
+"""A database of its own for the simulation, so that the audit is about its bookings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.migrate import migrate
+
+from .world import World
+
+
+@pytest.fixture(scope="session")
+async def simulated_url(server: Server) -> str:
+    await create_database(server, "simulated")
+    await migrate(server.url("simulated"))
+    return server.url("simulated")
+
+
+@pytest.fixture(scope="package")
+def world(simulated_url: str) -> Iterator[World]:
+    world = World(simulated_url)
+    yield world
+    world.close()
