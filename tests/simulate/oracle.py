@@ -47,7 +47,7 @@ class Oracle(Book):
         start, end = self.span(ask)
         status = S.HELD if ask.hold else FIRST[house.rules["lifecycle"]]
         booking = Booking(
-            id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None
+            id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None, made_at=now
         )
         named, choices, _ = self._choices(house, ask.size, ask.places, ask.kinds)
         choice = self.free(house, choices, bool(named), start, end, now)
@@ -147,7 +147,9 @@ class Oracle(Book):
         if booking.status not in OCCUPYING:
             booking.claims = []
         if booking.status is S.PENDING_APPROVAL and booking.expires_at is not None:
-            booking.expires_at = min(booking.expires_at, start)
+            # Its time counts from when it was made, or from when it became a request, whichever is more.
+            time_is_up = booking.made_at + timedelta(hours=house.rules["approval_ttl_hours"])
+            booking.expires_at = max(min(max(booking.expires_at, time_is_up), start), now)
         booking.due_at = due(house, booking)
 
     def _edited(self, booking: Booking, edit: Edit) -> tuple[datetime, datetime, int]:

@@ -51,3 +51,15 @@ def test_a_booking_without_a_place_is_not_put_where_it_is_closed_then(world: Wor
     assert booking.version == 3
     run.change(Changing(booking.id, booking.version, bob, Edit(kinds=("lane", "table"))), None)
     assert {each.kind for each in booking.choice} == {"table"}
+
+
+def test_a_request_that_was_a_hold_first_loses_no_time_when_it_is_changed(world: World) -> None:
+    run, asking = begin(world)
+    run.create([(asking.ask(Draft(venue=2, at=At(4, 20 * 60), place=3, size=2, hold=True)), None)])
+    (booking,) = run.oracle.bookings.values()
+    run.pass_time(timedelta(minutes=4))
+    bob = asking.who("bob", 2)
+    run.move(booking, S.PENDING_APPROVAL, booking.version, bob)
+    promised = booking.expires_at
+    run.change(Changing(booking.id, booking.version, bob, Edit(size=3)), None)
+    assert booking.expires_at == promised

@@ -7,6 +7,7 @@ thousands. One that fails is shown in its shortest form; HOLDFAST_SEED=<the seed
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import hypothesis.strategies as st
 import pytest
@@ -14,6 +15,7 @@ from hypothesis.stateful import precondition, rule
 
 from holdfast.booking.states import Status as S
 
+from .answers import Key
 from .drafts import (
     ATS,
     DRAFTS,
@@ -31,7 +33,7 @@ from .drafts import (
     places,
 )
 from .simulation import Simulation, simulate
-from .words import FIRST, STEPS, Ask, Booking, Cancelling, Changing, Edit, Who
+from .words import FIRST, STEPS, Ask, Booking, Cancelling, Changing, Edit, Request, Who
 from .world import World
 
 SOAK_TIMES = 40
@@ -148,7 +150,20 @@ class Bookings(Simulation):
     @rule(pick=PICKS, other=st.sampled_from([False, False, True]))
     def ask_again(self, pick: int, other: bool) -> None:
         """The same request with the same key; or another one with it."""
-        key, asked = self.run.asked[::-1][pick % len(self.run.asked)]
+        self._ask_again(*self.run.asked[::-1][pick % len(self.run.asked)], other=other)
+
+    @precondition(lambda self: self.run.answers.given)
+    @rule(pick=PICKS, seconds=st.sampled_from([0, -1]), other=st.booleans())
+    def ask_when_it_is_forgotten(self, pick: int, seconds: int, other: bool) -> None:
+        """The same, or something else, just when the answer is kept no longer; or a second before."""
+        kept = [each for each in self.run.answers.given.items() if each[1].until > self.run.now]
+        kept.sort(key=lambda each: each[1].until)
+        if kept:
+            key, last = kept[pick % min(len(kept), 4)]
+            self.run.pass_time(max(last.until + timedelta(seconds=seconds) - self.run.now, timedelta()))
+            self._ask_again(key, last.request, other=other)
+
+    def _ask_again(self, key: Key, asked: Request, *, other: bool) -> None:
         match asked:
             case Ask():
                 self.run.create([(replace(asked, note="other") if other else asked, key.text)])

@@ -115,6 +115,7 @@ class Booking:
     size: int
     guest: str | None
     ip: str | None
+    made_at: datetime
     version: int = 1
     choice: Choice = ()
     claims: list[Claim] = field(default_factory=list)

@@ -206,7 +206,11 @@ def _with(
 
 
 def _expires(after: Booking, span: Span, policy: Policy) -> datetime | None:
-    """An undecided request ends at its start at the latest, wherever that moves, and when its time is over."""
-    if after.status is not states.Status.PENDING_APPROVAL:
+    """An undecided request ends at its start at the latest, wherever that moves, and when its time is over.
+
+    One that was a hold first had its time from when it became a request: a change takes none of that.
+    """
+    if after.status is not states.Status.PENDING_APPROVAL or after.expires_at is None:
         return after.expires_at
-    return min(after.created_at + timedelta(hours=policy.approval_ttl_hours), span.start)
+    decided_by = after.created_at + timedelta(hours=policy.approval_ttl_hours)
+    return min(max(after.expires_at, decided_by), span.start)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any, cast
 from uuid import UUID
 
 from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
@@ -16,7 +17,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue, capacities, capacity, combinations
 
-CHOICES_KEPT_MAX = 4096
+RESOURCES_KEPT_MAX = 500_000
 RESOURCES_PER_BOOKING_MAX = 50
 
 
@@ -39,48 +40,75 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
         named = named_resources(venue, demand.resource_ids)
         check_party(venue, named, demand.party_size)
         return (named,)
-    return _fitting_sets(_Snapshot(venue), demand)
+    return _fitting_sets(venue, demand)
 
 
-class _Snapshot:
-    """A venue that is equal to itself at the same rules_version: a key for caches."""
-
-    __slots__ = ("_key", "venue")
-
-    def __init__(self, venue: Venue) -> None:
-        self.venue = venue
-        self._key = (venue.id, venue.rules_version)
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Snapshot) and self._key == other._key
-
-
-@lru_cache(maxsize=CHOICES_KEPT_MAX)
-def _fitting_sets(snapshot: _Snapshot, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
-    venue = snapshot.venue
+def _fitting_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
     allowed = [each for each in venue.resources.values() if each.active and demand.preferences.accepts(each)]
     if not allowed:
         raise InvalidRequest.of(
             "preferences", None, "no resource of this venue is of that kind, zone and attributes"
         )
-    ids = [each.id for each in allowed]
-    found = tuple(
-        tuple(venue.resources[id_] for id_ in members)
-        for members in combinations(venue, ids, demand.party_size)
+    # By what the preferences come to, not by how they were put: callers can put them in endless ways.
+    ids = tuple(each.id for each in allowed)
+    fitting = _KEPT.fitting(venue, ids, demand.party_size)
+    if not fitting.sets:
+        raise _no_fit(venue, fitting, demand.party_size)
+    return fitting.sets
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The sets that take a party or, when none does, the nearest sizes that one would."""
+
+    sets: tuple[tuple[Resource, ...], ...] = ()
+    smaller: int | None = None
+    larger: int | None = None
+
+
+class _Kept:
+    """What was worked out lately; RESOURCES_KEPT_MAX resources in it, whoever asks for what."""
+
+    def __init__(self) -> None:
+        self._by_question: OrderedDict[object, _Fitting] = OrderedDict()
+        self._size = 0
+
+    def fitting(self, venue: Venue, ids: tuple[UUID, ...], party_size: int) -> _Fitting:
+        question = (venue.id, venue.rules_version, ids, party_size)
+        found = self._by_question.get(question)
+        if found is None:
+            found = self._by_question[question] = _work_out(venue, ids, party_size)
+            self._size += _size(found, ids)
+        self._by_question.move_to_end(question)
+        while self._size > RESOURCES_KEPT_MAX and len(self._by_question) > 1:
+            (_, _, old_ids, _), old = cast(Any, self._by_question.popitem(last=False))
+            self._size -= _size(old, old_ids)
+        return found
+
+
+def _size(fitting: _Fitting, ids: tuple[UUID, ...]) -> int:
+    return len(ids) + sum(map(len, fitting.sets))
+
+
+def _work_out(venue: Venue, ids: tuple[UUID, ...], party_size: int) -> _Fitting:
+    sets = tuple(
+        tuple(venue.resources[id_] for id_ in members) for members in combinations(venue, ids, party_size)
     )
-    if not found:
-        raise _no_fit(venue, allowed, demand.party_size)
-    return found
+    if sets:
+        return _Fitting(sets)
+    found = list(capacities(venue, ids))
+    return _Fitting(
+        smaller=max((each.seats_max for each in found if each.seats_max < party_size), default=None),
+        larger=min((each.seats_min for each in found if each.seats_min > party_size), default=None),
+    )
 
 
-def _no_fit(venue: Venue, allowed: Sequence[Resource], party_size: int) -> PartyTooLarge | PartyTooSmall:
+_KEPT = _Kept()
+
+
+def _no_fit(venue: Venue, fitting: _Fitting, party_size: int) -> PartyTooLarge | PartyTooSmall:
     """Which sizes nearest to the party's would do."""
-    found = list(capacities(venue, [each.id for each in allowed]))
-    smaller = max((each.seats_max for each in found if each.seats_max < party_size), default=None)
-    larger = min((each.seats_min for each in found if each.seats_min > party_size), default=None)
+    smaller, larger = fitting.smaller, fitting.larger
     sizes = [f"up to {smaller}"] if smaller is not None else []
     sizes += [f"{larger} or more"] if larger is not None else []
     said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; this one is {party_size}."

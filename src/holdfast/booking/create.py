@@ -8,11 +8,12 @@ from datetime import timedelta
 from uuid import UUID
 
 from holdfast.booking import create_store, model
-from holdfast.booking.decide import Created, Known, Refused, decide, prepare
+from holdfast.booking.decide import Created, Further, Known, Refused, decide, prepare
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking, Step
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.wanted import Wanted
+from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
 from holdfast.kernel import idempotency
 from holdfast.kernel.db import Tx, lock_key
@@ -22,6 +23,8 @@ from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
+
+FURTHER_MAX = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Somebody else holds the venue's lock: to be tried again, waiting for it."""
+    """To be tried again, waiting for the venue's lock: somebody else holds it, or more of the ledger must be
+    looked at than one set has time for."""
 
 
 Outcome = Booked | Refused | Again | Busy
@@ -57,16 +61,21 @@ class _Set:
     claims: list[Claim] = field(default_factory=list)
     replies: list[dict[str, object]] = field(default_factory=list)
     kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
+    further: list[int] = field(default_factory=list)
 
 
-async def create(tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: Pricing) -> list[Outcome]:
+async def create(
+    tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: Pricing, further_max: int = FURTHER_MAX
+) -> list[Outcome]:
     """An outcome for each booking wanted, in order; one that is refused never harms another.
 
     1. Work out from the venues' snapshots when and what each means.
     2. Read, in one statement, all that decides: stored replies, rules versions, claims, arrivals, holds.
        The venues' locks were taken before, in a statement of their own, since a statement's snapshot
        is older than a lock it waited for.
-    3. Decide in order of arrival; what was decided counts for the next.
+    3. Decide in order of arrival; what was decided counts for the next. Who finds the best SETS_FIRST sets of
+       a large venue taken is decided last, with the rest read too: for `further_max` different questions;
+       the others are Busy.
     4. Write it all in one statement. The constraints have the last word: what they raise ends the set.
     """
     venues = await _venues(tx, wanted, places)
@@ -80,6 +89,15 @@ async def create(tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: P
     if read.expired_keys:
         await idempotency.forget(tx, read.expired_keys, operation="create")
     done = _decide(tx, wanted, prepared, read, _Set(venues), pricing)
+    looked: set[object] = set()
+    for index in done.further:
+        ready = _all_of(prepared[index])
+        question = (ready.venue.id, ready.span, ready.wanted.party_size, ready.wanted.preferences)
+        if question not in looked and len(looked) < further_max:
+            looked.add(question)
+            await _look_further(tx, ready, read.known)
+        if question in looked:
+            done.outcomes[index] = _new(index, wanted[index], ready, read.known, pricing, done)
     await evict_expired_holds(tx, done.claims, read.known.occupancy)
     await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
     return [done.outcomes[index] for index in range(len(wanted))]
@@ -121,8 +139,22 @@ def _decide(
         if tx.locked is not None and lock_key(each.venue_id) not in tx.locked:
             done.outcomes[index] = Busy()
         else:
-            done.outcomes[index] = _stored(each, read, done) or _new(each, ready, read.known, pricing, done)
+            done.outcomes[index] = _stored(each, read, done) or _new(
+                index, each, ready, read.known, pricing, done
+            )
     return done
+
+
+def _all_of(prepared: Prepared | Refused) -> Prepared:
+    """The same with the sets further down among the others."""
+    assert isinstance(prepared, Prepared)
+    return replace(prepared, sets=prepared.sets + prepared.rest, rest=())
+
+
+async def _look_further(tx: Tx, prepared: Prepared, known: Known) -> None:
+    """From now on the claims on all its sets are known. (Some already are; twice does no harm.)"""
+    for claim in await claims.overlapping(tx, prepared.probes()):
+        known.occupancy.add(claim)
 
 
 def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:
@@ -137,8 +169,13 @@ def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | No
         return Refused(error)
 
 
-def _new(wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Pricing, done: _Set) -> Outcome:
+def _new(
+    index: int, wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Pricing, done: _Set
+) -> Outcome:
     result = ready if isinstance(ready, Refused) else decide(ready, known, pricing)
+    if isinstance(result, Further):
+        done.further.append(index)
+        return Busy()
     if isinstance(result, Refused):
         if idempotency.is_kept(result.error):
             _keep(wanted, Reply(result.error.code, idempotency.refusal_body(result.error)), known, done)

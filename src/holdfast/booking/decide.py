@@ -22,6 +22,8 @@ from holdfast.place import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
 
+SETS_FIRST = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Created:
@@ -39,6 +41,11 @@ class Refused:
     prepared: Prepared | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Further:
+    """None of the sets that were looked at is free; the rest must be, before anything can be said."""
+
+
 @dataclass(slots=True)
 class Known:
     """What the transaction read: claims by resource, guests by arrival window, open holds by whom."""
@@ -54,8 +61,8 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=_walk_in_start(wanted, now))
     if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
         span = _until_closing(venue, span)
-    demand = Demand(wanted.party_size, wanted.resource_ids, wanted.preferences)
-    return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
+    sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
+    return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:])
 
 
 def _walk_in_start(wanted: Wanted, now: datetime) -> datetime | None:
@@ -72,17 +79,22 @@ def _until_closing(venue: Venue, span: Span) -> Span:
     return Span(span.start, min([span.end, *(each.end for each in opened if each.holds(span.start))]))
 
 
-def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused:
-    """Created or Refused; a booking that is created counts for those decided on after it."""
+def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused | Further:
+    """Created or Refused; a booking that is created counts for those decided on after it.
+
+    Further: what was looked at is taken, and there is more to look at.
+    """
     try:
         created = _decide(prepared, known, pricing)
+        if isinstance(created, Further):
+            return created
     except HoldfastError as error:
         return Refused(error, prepared)
     _remember(created, prepared, known)
     return created
 
 
-def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
+def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Further:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     named = prepared.sets[0] if wanted.resource_ids else ()
     rules.check_time(venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id)
@@ -92,6 +104,8 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created:
     if not wanted.walk_in:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
     found = first_free(open_sets(prepared), span, known.occupancy)
+    if found is None and prepared.rest:
+        return Further()
     if found is None:
         raise taken(prepared, known.occupancy)
     resources, units = found

@@ -14,13 +14,18 @@ from holdfast.place.venue import Resource, Venue
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Something wanted, worked out as far as the venue's rules alone go."""
+    """Something wanted, worked out as far as the venue's rules alone go.
+
+    `sets`: the resources that would do, best first. `rest`: those further down, which are looked at when
+    none of these is free: of a large venue nearly nobody needs to know all of the ledger.
+    """
 
     wanted: Wanted
     venue: Venue
     span: Span
     slot_id: str | None
     sets: tuple[tuple[Resource, ...], ...]
+    rest: tuple[tuple[Resource, ...], ...] = ()
 
     def probes(self) -> Iterator[Probe]:
         """What must be known of the ledger to decide."""

@@ -14,7 +14,7 @@ import asyncpg
 import structlog
 
 from holdfast.booking.create import Busy, Outcome, create
-from holdfast.booking.decide import Refused
+from holdfast.booking.decide import SETS_FIRST, Refused
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
@@ -28,6 +28,7 @@ from holdfast.port.pricing import Pricing
 
 SET_MAX = 64
 SETS_MAX = 2
+PROBES_MAX = 2_000
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
@@ -40,7 +41,8 @@ log = structlog.get_logger()
 
 
 class Writer:
-    """Takes everything that has gathered while the sets before were written, up to SET_MAX, and creates it.
+    """Takes everything that has gathered while the sets before were written, up to SET_MAX or
+    PROBES_MAX, and creates it.
 
     0. Up to SETS_MAX sets are under way at once, none with a venue of another: while the database works on
        one, this process decides on the next.
@@ -112,14 +114,24 @@ class Writer:
         """The next set. Who gave up waiting is left out; whose venue is in a set under way stays."""
         taken: list[Waiting] = []
         staying: list[Waiting] = []
-        while self._waiting and len(taken) < SET_MAX:
+        probes: dict[object, int] = {}
+        while self._waiting and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
             waiting = self._waiting.popleft()
             if any(waiting[0].venue_id in venues for venues in self._under_way):
                 staying.append(waiting)
             elif not waiting[1].done():
                 taken.append(waiting)
+                wanted = waiting[0]
+                # Many who want the same time at a venue ask the ledger the same questions.
+                probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
         self._waiting.extendleft(reversed(staying))
         return taken
+
+    def _probes(self, wanted: Wanted) -> int:
+        """About how many places of the ledger must be looked at: many for whom anything will do."""
+        venue = self._places.at_hand(wanted.venue_id)
+        anything = min(len(venue.resources), SETS_FIRST) if venue is not None else SETS_FIRST
+        return len(wanted.resource_ids) or anything
 
     async def _write_set(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Collection
+from contextvars import Context
 from uuid import UUID
 
 from holdfast.kernel.actor import SYSTEM
@@ -28,6 +30,7 @@ class Places:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._venues: OrderedDict[UUID, tuple[float, Venue]] = OrderedDict()
+        self._loading: dict[UUID, asyncio.Task[dict[UUID, Venue]]] = {}
         self._tenants: OrderedDict[str, UUID] = OrderedDict()
 
     async def venue(self, venue_id: UUID) -> Venue:
@@ -35,10 +38,20 @@ class Places:
         kept = self._venues.get(venue_id)
         if kept is not None and time.monotonic() - kept[0] < FRESH_S:
             return kept[1]
-        found = await self._db.run(SYSTEM, self.reload, [venue_id])
-        if venue_id not in found:
+        found = await self._load(venue_id)
+        if found is None:
             raise NotFound(f"There is no venue {venue_id}.")
-        return found[venue_id]
+        return found
+
+    async def _load(self, venue_id: UUID) -> Venue | None:
+        # Once for all who ask meanwhile: after a change of a busy venue that is everybody.
+        task = self._loading.get(venue_id)
+        if task is None:
+            work = self._db.run(SYSTEM, self.reload, [venue_id])
+            task = asyncio.get_running_loop().create_task(work, context=Context())
+            self._loading[venue_id] = task
+            task.add_done_callback(lambda _: self._loading.pop(venue_id, None))
+        return (await asyncio.shield(task)).get(venue_id)
 
     def at_hand(self, venue_id: UUID) -> Venue | None:
         """The snapshot kept, however old: for those who check its rules_version."""
@@ -60,6 +73,7 @@ class Places:
 
     def forget(self, venue_id: UUID) -> None:
         """To be called after a change of the venue was committed in this process."""
+        self._loading.pop(venue_id, None)
         self._venues.pop(venue_id, None)
 
     async def tenant_id(self, slug: str) -> UUID | None:

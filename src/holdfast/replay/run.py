@@ -135,7 +135,9 @@ class _Replaying:
     async def _create(self, at: datetime, stays: Sequence[Stay], hotel: OpenHotel) -> None:
         wanted = [_wanted(stay, hotel.venue) for stay in stays]
         call = self._call(at, hotel)
-        outcomes = await call.run(create, wanted, places=self._places, pricing=self._pricing)
+        outcomes = await call.run(
+            create, wanted, places=self._places, pricing=self._pricing, further_max=len(wanted)
+        )
         for stay, outcome in zip(stays, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 self.refused[stay.line] = outcome.error.code
