@@ -108,7 +108,9 @@ class House:
 
     async def book(self, headers: dict[str, str] | None = None, **wanted: Any) -> httpx.Response:
         body = {"venue_id": self.venue_id, "party_size": 2, **wanted}
-        return await self.client.post("/bookings", json=body, headers=self.bob if headers is None else headers)
+        return await self.client.post(
+            "/bookings", json=body, headers=self.bob if headers is None else headers
+        )
 
     async def booked(self, headers: dict[str, str] | None = None, **wanted: Any) -> dict[str, Any]:
         response = await self.book(headers, **wanted)
@@ -139,11 +141,27 @@ def venue_document(**changes: Any) -> dict[str, Any]:
         "currency": "SEK",
         "policy": {"slot_step_minutes": 15, "default_duration_minutes": 90},
         "hours": {
-            "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "10:00", "close": "23:00"}]
+            "weekly": [
+                {"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "10:00", "close": "23:00"}
+            ]
         },
         "resources": [
-            {"slug": "t1", "name": "T1", "kind": "table", "zone": "window", "seats_max": 2, "adjacent": ["t2"]},
-            {"slug": "t2", "name": "T2", "kind": "table", "zone": "window", "seats_max": 4, "adjacent": ["t3"]},
+            {
+                "slug": "t1",
+                "name": "T1",
+                "kind": "table",
+                "zone": "window",
+                "seats_max": 2,
+                "adjacent": ["t2"],
+            },
+            {
+                "slug": "t2",
+                "name": "T2",
+                "kind": "table",
+                "zone": "window",
+                "seats_max": 4,
+                "adjacent": ["t3"],
+            },
             {"slug": "t3", "name": "T3", "kind": "table", "zone": "hall", "seats_max": 4},
             {"slug": "l1", "name": "L1", "kind": "lane", "seats_max": 8},
             {"slug": "s1", "name": "S1", "kind": "section", "seats_max": 6, "units": 10},
@@ -183,5 +201,3 @@ async def charlie(open_house: Callable[..., Any]) -> dict[str, str]:
     """Headers of the manager of another tenant."""
     other = await open_house()
     return other.headers("manager", subject="charlie")
-
-
