@@ -7,6 +7,8 @@ own bound, and together they must keep one too.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 REQUEST_DEADLINE_S = 1.8
@@ -24,9 +26,14 @@ class _Deadline:
 _current: ContextVar[_Deadline | None] = ContextVar("holdfast_deadline", default=None)
 
 
-def begin_request() -> None:
-    """From now on all waits of this task, and of those it starts, end REQUEST_DEADLINE_S after the first began."""
-    _current.set(_Deadline())
+@contextmanager
+def request_deadline() -> Iterator[None]:
+    """All waits of the block, and of the tasks it starts, end REQUEST_DEADLINE_S after the first began."""
+    token = _current.set(_Deadline())
+    try:
+        yield
+    finally:
+        _current.reset(token)
 
 
 def left_s(most_s: float) -> float:

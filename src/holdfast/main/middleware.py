@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.deadline import begin_request
+from holdfast.kernel.deadline import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
@@ -63,12 +63,12 @@ class Surround:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         request = _introduce(scope, headers)
         bound = CONTEXT.set(_log_context(request))
-        begin_request()
         answer = _Answer(send, request["request_id"], storable=scope["path"].startswith(ASSETS))
         tally: Tally = scope["app"].state.tally
         tally.in_flight += 1
         try:
-            await self._answer(scope, receive, answer, headers)
+            with request_deadline():
+                await self._answer(scope, receive, answer, headers)
         finally:
             tally.in_flight -= 1
             self._record(scope, tally, status=answer.status, seconds=time.perf_counter() - started)
