@@ -121,3 +121,13 @@ def due(house: House, booking: Booking) -> datetime | None:
     if booking.status is S.CHECKED_IN and house.rules["auto_complete"]:
         return booking.end
     return None
+
+
+def taken(choices: list[Choice]) -> set[str]:
+    """What a refusal says when none of these is free."""
+    return {f"{place.kind.upper()}_NOT_AVAILABLE" for choice in choices for place in choice}
+
+
+def quarter(instant: datetime) -> datetime:
+    """The quarter of an hour that an arrival counts into."""
+    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)

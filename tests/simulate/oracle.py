@@ -14,7 +14,7 @@ from uuid import UUID
 
 from holdfast.booking.states import Status as S
 
-from .book import Book, due, expiry
+from .book import Book, due, expiry, quarter, taken
 from .house import Choice, House
 from .words import ENDS, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Who
 
@@ -38,7 +38,7 @@ class Oracle(Book):
             codes |= self._too_many_holds(house, ask, now)
         codes |= self._too_busy(house, ask.venue, start, ask.size, now)
         if choices and self.free(house, choices, bool(named), start, end, now) is None:
-            codes |= _taken(choices)
+            codes |= taken(choices)
         return codes
 
     def create(self, id: UUID, ask: Ask, now: datetime) -> Booking:
@@ -85,7 +85,7 @@ class Oracle(Book):
             choice = self._now(house, booking.choice)
             codes |= self._unfit(house, choice, booking.size)
             if self.free(house, [choice], True, booking.start, booking.end, now, but=booking) is None:
-                codes |= _taken([choice])
+                codes |= taken([choice])
         return codes
 
     def move(self, booking: Booking, to: S, now: datetime) -> None:
@@ -123,10 +123,10 @@ class Oracle(Book):
         if start != booking.start or size > booking.size:
             codes |= self._too_busy(house, booking.venue, start, size, now, but=booking)
         if choices and self.open(house, choices, bool(named), start, end) == []:
-            codes |= _taken(choices)
+            codes |= taken(choices)
         free = self.free(house, choices, bool(named), start, end, now, but=booking)
         if choices and booking.status in OCCUPYING and free is None:
-            codes |= _taken(choices)
+            codes |= taken(choices)
         return codes
 
     def change(self, booking: Booking, edit: Edit, now: datetime) -> None:
@@ -244,14 +244,6 @@ class Oracle(Book):
         arriving = sum(
             each.size
             for each in self.standing(now)
-            if each is not but and each.venue == venue and _quarter(each.start) == _quarter(start)
+            if each is not but and each.venue == venue and quarter(each.start) == quarter(start)
         )
         return {"PACING_EXCEEDED"} if most is not None and arriving + size > most else set()
-
-
-def _taken(choices: list[Choice]) -> set[str]:
-    return {f"{place.kind.upper()}_NOT_AVAILABLE" for choice in choices for place in choice}
-
-
-def _quarter(instant: datetime) -> datetime:
-    return instant.replace(minute=instant.minute // 15 * 15, second=0, microsecond=0)
