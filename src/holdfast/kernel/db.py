@@ -125,6 +125,9 @@ class Database:
                 "application_name": "holdfast",
                 "timezone": "UTC",
                 "jit": "off",
+                # All statements here are prepared and find their rows by keys: planning each anew for its values
+                # took the database longer than carrying it out.
+                "plan_cache_mode": "force_generic_plan",
                 "statement_timeout": str(limits.statement_ms),
                 "lock_timeout": str(limits.lock_ms),
                 "idle_in_transaction_session_timeout": str(limits.idle_in_transaction_ms),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from holdfast.kernel.errors import InvalidRequest
 
@@ -40,6 +41,7 @@ def minor_units(currency: str) -> int:
     return _MINOR_UNITS.get(currency, 2)
 
 
+@lru_cache(maxsize=8192)
 def format_money(minor: int, currency: str) -> str:
     """The decimal string of an amount with all the decimals of its currency: 1250 EUR is `12.50`."""
     decimals = minor_units(currency)

@@ -17,6 +17,7 @@ from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import Hours
 from holdfast.place.venue import Venue
 
+INSTANTS_CACHED_MAX = 8192
 DAYS_CACHED_MAX = 8192
 """So many opening days are kept worked out, over all venues of the process."""
 
@@ -69,6 +70,7 @@ def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
     return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
 
 
+@lru_cache(maxsize=INSTANTS_CACHED_MAX)  # each booking asks for its start again and again
 def to_wall(instant: datetime, tz: ZoneInfo) -> datetime:
     """What a clock on the wall shows at that instant: naive."""
     return instant.astimezone(tz).replace(tzinfo=None, fold=0)
