@@ -13,7 +13,7 @@ from bench import load
 from bench.stand import Stand, generator
 from holdfast.kernel.ids import new_id
 
-DAYS_AHEAD = 350
+DAYS_AHEAD = 1_400
 STARTS_PER_DAY = 43  # 11:15 to 21:45 in steps of 15 minutes; before that, see bench/size.py
 CLIENTS = (1, 16, 64)
 

@@ -137,6 +137,7 @@ def _document(number: int) -> dict[str, object]:
             "slot_step_minutes": 15,
             "default_duration_minutes": 60,
             "buffer_after_minutes": 15,
+            "max_advance_days": 1_500,
             "tax_percent": 12,
             "price_rules": [
                 {"per": "guest", "amount": "95.00", "days": ["FR", "SA"]},

@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from holdfast.kernel.config import Settings
+from holdfast.main.corked import CorkedProtocol
 from holdfast.main.database import find_database
 from holdfast.main.listen import BACKLOG, base_url, listen
 from holdfast.main.outcome import Failed
@@ -55,7 +56,7 @@ def _collect_less() -> None:
 def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=CorkedProtocol,
         lifespan="on",
         log_config=None,
         access_log=False,
