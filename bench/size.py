@@ -13,7 +13,8 @@ FILL = """
         SELECT row_number() OVER (ORDER BY r.id) - 1 AS k, r.tenant_id, r.venue_id, r.id FROM resource r
     ), made AS (
         SELECT n, r.tenant_id, r.venue_id, r.id AS resource_id, gen_random_uuid() AS id,
-               (current_date + 2 + (n / $2)::int) + time '09:00' AS starts
+               (current_date + 2 + (n / $2)::int) + time '10:00' AS local_start,
+               ((current_date + 2 + (n / $2)::int) + time '10:00') AT TIME ZONE 'Europe/Stockholm' AS starts
           FROM generate_series($1::bigint, $3::bigint - 1) AS n
           JOIN numbered r ON r.k = n % $2
     ), booked AS (
@@ -21,8 +22,8 @@ FILL = """
                              local_end, timezone, party_size, resource_ids, guest_name, base_minor, tax_minor,
                              discount_minor, total_minor, currency, price_source, source, due_at, created_at,
                              updated_at)
-        SELECT tenant_id, id, venue_id, 'BR-' || n, 'RESERVED', 1, starts, starts + interval '1 hour', starts,
-               starts + interval '1 hour', 'Europe/Stockholm', 2, ARRAY[resource_id], 'Ada Lovelace', 0, 0, 0, 0,
+        SELECT tenant_id, id, venue_id, 'BR-' || n, 'RESERVED', 1, starts, starts + interval '1 hour', local_start,
+               local_start + interval '1 hour', 'Europe/Stockholm', 2, ARRAY[resource_id], 'Ada Lovelace', 0, 0, 0, 0,
                'SEK', 'local', 'fill', starts + interval '15 minutes', now(), now()
           FROM made
     ), history AS (
