@@ -10,8 +10,9 @@ import httpx
 from holdfast.booking import due
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
 from tests.conftest import House, venue_document
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -12,8 +12,9 @@ import pytest
 from holdfast.booking import due
 from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
 from tests.conftest import House
 
 from .asking import at, cancel, claims, history, instant, move, read, refused, tenant_id, tick

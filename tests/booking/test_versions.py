@@ -14,8 +14,9 @@ import pytest
 from holdfast.booking import store
 from holdfast.booking.model import Step
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import VersionConflict
+from holdfast.kernel.tx import Tx
 from tests.conftest import House
 
 from .asking import at, change, history, read, refused, tenant_id

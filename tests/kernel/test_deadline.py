@@ -10,10 +10,11 @@ import pytest
 
 from holdfast.kernel import deadline
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import left_s, request_deadline
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.turns import Turns
+from holdfast.kernel.tx import Tx
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 

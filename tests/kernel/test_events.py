@@ -11,9 +11,10 @@ import pytest
 
 from holdfast.kernel import events
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.events import Committed, Event, Position
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
 
 INSERT = """
     INSERT INTO event (tenant_id, id, event_type, subject_id, payload, actor, created_at)

@@ -11,8 +11,9 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
+from holdfast.kernel.tx import Tx
 from holdfast.main import migrate as module
 from holdfast.main.connect import connection_to
 from holdfast.main.migrate import MIGRATIONS, migrate, migrate_back, newest, revision_of

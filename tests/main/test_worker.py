@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
 from holdfast.main.migrate import migrate
 from holdfast.main.tick import Tick
 from holdfast.main.worker import BACK_OFF_S_MAX, ROUNDS_MAX, pause_s, run_ticks

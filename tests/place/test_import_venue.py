@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 import yaml
 
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.import_venue import import_venue

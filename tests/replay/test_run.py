@@ -11,8 +11,9 @@ import pytest
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx, lock_key
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest, VersionConflict
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing

@@ -18,10 +18,11 @@ from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx, lock_key
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import import_venue

@@ -17,10 +17,10 @@ from holdfast.booking.search import Found, Outlook
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import check_length
 from holdfast.claim.model import Occupancy
-from holdfast.kernel.db import Tx
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
 from holdfast.place import hours, slot
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing

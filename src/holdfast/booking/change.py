@@ -17,10 +17,10 @@ from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
 from holdfast.claim.model import Occupancy
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
 from holdfast.place import hours
 from holdfast.place.places import Places
 from holdfast.place.policy import Policy

@@ -12,7 +12,7 @@ from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource
 
 

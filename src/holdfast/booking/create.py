@@ -16,10 +16,10 @@ from holdfast.booking.wanted import Wanted
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
 from holdfast.kernel import idempotency
-from holdfast.kernel.db import Tx, lock_key
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.idempotency import DONE, Reply
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing

@@ -21,10 +21,10 @@ from holdfast.booking.wanted import Wanted
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
 from holdfast.kernel import events, idempotency
-from holdfast.kernel.db import Tx, parse_locked
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx, parse_locked
 
 # LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes.
 READ = """

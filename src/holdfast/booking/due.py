@@ -15,7 +15,7 @@ from holdfast.booking.states import EXPIRING, Status
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 
 EXPIRY_REASONS = {
     Status.HELD: "The hold was not converted in time.",

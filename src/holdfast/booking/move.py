@@ -15,11 +15,11 @@ from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import store as claims
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.money import format_money
+from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 

@@ -14,9 +14,9 @@ from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
-from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
 from holdfast.place import hours
 from holdfast.place.venue import Resource, Venue
 

@@ -13,9 +13,9 @@ import orjson
 from holdfast.booking.model import COLUMNS, Booking, Step
 from holdfast.booking.states import Status
 from holdfast.kernel import events
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
+from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 
 # What each column is in the JSON that carries bookings to the database.

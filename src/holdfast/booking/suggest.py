@@ -14,10 +14,11 @@ from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 SUGGESTIONS_MAX = 3

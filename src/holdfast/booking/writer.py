@@ -18,11 +18,12 @@ from holdfast.booking.decide import SETS_FIRST, Refused
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx, lock_key
+from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.claim.model import Claim, Probe
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
 
 
 def take_from(parameter: str) -> str:

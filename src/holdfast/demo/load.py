@@ -7,7 +7,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document

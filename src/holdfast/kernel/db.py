@@ -20,6 +20,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
+from holdfast.kernel.tx import Tx, parse_locked
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,40 +63,6 @@ class Bounds:
     statement_ms: int = 5_000
     lock_ms: int = 1_000
     idle_in_transaction_ms: int = 10_000
-
-
-class Tx:
-    """One open transaction: what a verb may use.
-
-    `now` is the instant this transaction decides by: the database's clock, read after the locks were
-    taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
-    """
-
-    __slots__ = ("_conn", "actor", "locked", "now", "round_trips", "traceparent")
-
-    def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
-        self._conn = conn
-        self.actor = actor
-        self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
-        self.locked: frozenset[int] | None = None
-        self.round_trips = 0
-        self.traceparent: str | None = None
-
-    async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
-        self.round_trips += 1
-        return await self._conn.fetch(sql, *args)
-
-    async def fetchrow(self, sql: str, *args: Any) -> asyncpg.Record | None:
-        self.round_trips += 1
-        return await self._conn.fetchrow(sql, *args)
-
-    async def fetchval(self, sql: str, *args: Any) -> Any:
-        self.round_trips += 1
-        return await self._conn.fetchval(sql, *args)
-
-    async def execute(self, sql: str, *args: Any) -> str:
-        self.round_trips += 1
-        return await self._conn.execute(sql, *args)
 
 
 class Database:
@@ -263,18 +230,6 @@ class Call:
         assert row is not None
         tx.now = self.now or row[0]
         tx.locked = parse_locked(row[1])
-
-
-def parse_locked(setting: str | None) -> frozenset[int] | None:
-    """The keys in `holdfast.locked`: '{1,2}' as PostgreSQL writes an array; None when it was not set."""
-    if not setting:
-        return None
-    return frozenset(map(int, filter(None, setting.strip("{}").split(","))))
-
-
-def lock_key(id_: UUID) -> int:
-    """The advisory lock key for an id: its last 64 bits, which in a UUIDv7 are random."""
-    return int.from_bytes(id_.bytes[8:], "big", signed=True)
 
 
 async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
+from holdfast.kernel.tx import Tx
 
 SOURCE = "booking-reservation-service"
 VERSION = "1.0"

@@ -13,9 +13,9 @@ import asyncpg
 import orjson
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict
+from holdfast.kernel.tx import Tx
 
 DONE = "DONE"
 # Refusals that the same request may not get another time: nothing to keep.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from holdfast.booking import due
 from holdfast.claim import store as claims
 from holdfast.kernel import idempotency
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.main.tick import Tick
 
 NIGHTLY_S = 24 * 3600.0

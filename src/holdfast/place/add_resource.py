@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.change_resource import refuse_taken, with_adjacent, with_resources
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept

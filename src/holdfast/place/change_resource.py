@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound
+from holdfast.kernel.tx import Tx
 from holdfast.kernel.validation import invalid_request
 from holdfast.place.change_venue import changed
 from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.kernel.validation import invalid_request
 from holdfast.place.document import VenueDocument
 from holdfast.place.kept import Kept

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
 from holdfast.place.storable import refuse_unstorable
 from holdfast.place.tenant import Tenant
 from holdfast.place.tenant_store import insert_tenant

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.kernel.db import Tx, lock_key
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place import resource_store, store, venue_store
 from holdfast.place.document import VenueDocument
 from holdfast.place.kept import Kept, edges_by_id

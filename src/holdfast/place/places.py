@@ -10,8 +10,9 @@ from contextvars import Context
 from uuid import UUID
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database, Tx
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.venue import Venue
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.change_resource import own_resource, with_resources
 from holdfast.place.kept import Kept
 from holdfast.place.reach import own_venue

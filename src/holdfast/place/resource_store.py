@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Edge
 from holdfast.place.store import plain_id

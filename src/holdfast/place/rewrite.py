@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from holdfast.kernel.db import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
 from holdfast.place import resource_store, store, venue_store
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge, Kept, edges_by_id

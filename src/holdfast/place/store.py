@@ -11,7 +11,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept, ResourceKey
 from holdfast.place.tenant import Tenant

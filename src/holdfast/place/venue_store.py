@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.kernel.db import Tx
+from holdfast.kernel.tx import Tx
 from holdfast.place.document import VenueDocument
 
 INSERT_VENUE = """

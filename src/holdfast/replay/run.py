@@ -17,8 +17,9 @@ from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences, Wanted, When
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Call, Database, lock_key
+from holdfast.kernel.db import Call, Database
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import LocalPricing

@@ -13,10 +13,11 @@ from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking, as_json
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database, lock_key
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
+from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 

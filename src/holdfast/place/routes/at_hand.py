@@ -9,8 +9,9 @@ from fastapi import Depends, Query, Request
 
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database, lock_key
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.tx import lock_key
 from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.places import Places
