@@ -111,6 +111,11 @@ PREPARE = f"""
            set_config('idle_in_transaction_session_timeout', '60s', true),
            set_config('work_mem', '{WORK_MEM_MB}MB', true),
            set_config('enable_nestloop', 'off', true),
+           -- What serves requests for few rows does not serve reading them all.
+           set_config('enable_seqscan', 'on', true),
+           set_config('enable_bitmapscan', 'on', true),
+           set_config('enable_sort', 'on', true),
+           set_config('plan_cache_mode', 'auto', true),
            (SELECT set_config('role', 'none', true) FROM pg_roles
              WHERE rolname = session_user AND (rolsuper OR rolbypassrls))
 """

@@ -110,7 +110,7 @@ async def _moved(
         return _with(after, prepared, _best_open(tx, prepared), now=tx.now, pricing=pricing)
     resources, units, occupancy = await claiming.place_for(tx, prepared)
     after = _with(after, prepared, resources, now=tx.now, pricing=pricing)
-    await claiming.occupy(tx, after, resources, units, occupancy)
+    await claiming.occupy(tx, after, venue, resources, units, occupancy)
     return after
 
 

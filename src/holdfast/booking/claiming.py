@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import asyncpg
+
 from holdfast.booking.choose import claims_of, first_free
-from holdfast.booking.conflicts import taken
+from holdfast.booking.conflicts import lost, taken
 from holdfast.booking.decide import open_sets
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
@@ -13,7 +15,7 @@ from holdfast.booking.prepared import Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.tx import Tx
-from holdfast.place.venue import Resource
+from holdfast.place.venue import Resource, Venue
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> None:
@@ -39,10 +41,19 @@ async def place_for(tx: Tx, prepared: Prepared) -> tuple[tuple[Resource, ...], t
 
 
 async def occupy(
-    tx: Tx, booking: Booking, resources: Sequence[Resource], units: Sequence[int], occupancy: Occupancy
+    tx: Tx,
+    booking: Booking,
+    venue: Venue,
+    resources: Sequence[Resource],
+    units: Sequence[int],
+    occupancy: Occupancy,
 ) -> None:
-    """Puts these claims in the place of the booking's old ones, if it had any."""
+    """Puts these claims in the place of the booking's old ones, if it had any. Raises NotAvailable when the
+    constraint objects after all."""
     wanted = claims_of(booking, resources, units)
     await claims.free(tx, [(booking.tenant_id, booking.id)])
     await evict_expired_holds(tx, wanted, occupancy)
-    await claims.take(tx, wanted)
+    try:
+        await claims.take(tx, wanted)
+    except asyncpg.ExclusionViolationError as error:
+        raise lost(resources[0].kind, venue) from error

@@ -32,6 +32,17 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     )
 
 
+def lost(kind: str, venue: Venue) -> NotAvailable:
+    """The refusal when the ledger knew better than what was read: somebody got there without the lock."""
+    return NotAvailable(
+        kind,
+        "That was taken a moment ago: take another time.",
+        conflicts=[],
+        suggested_slots=[],
+        can_join_waitlist=venue.policy.waitlist_enabled,
+    )
+
+
 def conflicts_of(
     prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
 ) -> list[dict[str, object]]:

@@ -97,7 +97,9 @@ async def create(
             looked.add(question)
             await _look_further(tx, ready, read.known)
         if question in looked:
-            done.outcomes[index] = _new(index, wanted[index], ready, read.known, pricing, done)
+            done.outcomes[index] = _stored(wanted[index], read, done) or _new(
+                index, wanted[index], ready, read.known, pricing, done
+            )
     await evict_expired_holds(tx, done.claims, read.known.occupancy)
     await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
     return [done.outcomes[index] for index in range(len(wanted))]
@@ -152,9 +154,10 @@ def _all_of(prepared: Prepared | Refused) -> Prepared:
 
 
 async def _look_further(tx: Tx, prepared: Prepared, known: Known) -> None:
-    """From now on the claims on all its sets are known. (Some already are; twice does no harm.)"""
+    """From now on the claims on all its sets are known; some already are."""
     for claim in await claims.overlapping(tx, prepared.probes()):
-        known.occupancy.add(claim)
+        if claim not in known.occupancy.by_resource.get(claim.resource_id, ()):
+            known.occupancy.add(claim)
 
 
 def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:

@@ -167,7 +167,7 @@ async def _claims(tx: Tx, before: Booking, after: Booking, venue: Venue) -> None
         await claiming.follow(tx, before, after)
         return
     resources, units, occupancy = await claiming.place_for(tx, _as_prepared(tx, after, venue))
-    await claiming.occupy(tx, after, resources, units, occupancy)
+    await claiming.occupy(tx, after, venue, resources, units, occupancy)
 
 
 def _as_prepared(tx: Tx, booking: Booking, venue: Venue) -> Prepared:

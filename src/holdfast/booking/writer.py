@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from holdfast.booking.conflicts import lost
 from holdfast.booking.create import Busy, Outcome, create
 from holdfast.booking.decide import SETS_FIRST, Refused
 from holdfast.booking.errors import NotAvailable
@@ -238,7 +239,6 @@ class Writer:
             try:
                 return (await self._create([(wanted, future)], try_locks=False))[0]
             except asyncpg.ExclusionViolationError:
-                # The ledger knows better than what was read: somebody got there without the lock.
                 return Refused(await self._lost(wanted))
             except asyncpg.UniqueViolationError:
                 # The reference is taken (one in millions), or the key was used at this moment elsewhere:
@@ -250,13 +250,7 @@ class Writer:
         venue = await self._places.venue(wanted.venue_id)
         found = [venue.resources[id_].kind for id_ in wanted.resource_ids if id_ in venue.resources]
         kinds = found or [each.kind for each in venue.resources.values()] or ["resource"]
-        return NotAvailable(
-            kinds[0],
-            "That was taken a moment ago: take another time.",
-            conflicts=[],
-            suggested_slots=[],
-            can_join_waitlist=venue.policy.waitlist_enabled,
-        )
+        return lost(kinds[0], venue)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         # In a context of its own: it is no part of the request that happened to start it, whose time it would

@@ -95,6 +95,9 @@ class Database:
                 # All statements here are prepared and find their rows by keys: planning each anew for its values
                 # took the database longer than carrying it out.
                 "plan_cache_mode": "force_generic_plan",
+                # A plan that is kept may be older than the rows: made for an empty table, it would read or sort
+                # all of a full one until PostgreSQL next takes stock. These make it go by an index, in its order.
+                **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_sort"), "off"),
                 "statement_timeout": str(limits.statement_ms),
                 "lock_timeout": str(limits.lock_ms),
                 "idle_in_transaction_session_timeout": str(limits.idle_in_transaction_ms),

@@ -67,13 +67,14 @@ async def emit(tx: Tx, events: list[Event]) -> None:
         await tx.execute(EMIT, encode_text(events))
 
 
+# By the columns, not by what is selected under the same name: only their order is the index's.
 READ = """
     SELECT xid::text::bigint AS xid, seq, tenant_id, id, event_type, venue_id, subject_id,
            payload, actor, traceparent, created_at
       FROM event
      WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
        AND (xid, seq) > ($1::text::xid8, $2::bigint)
-     ORDER BY xid, seq
+     ORDER BY event.xid, event.seq
      LIMIT $3
 """
 

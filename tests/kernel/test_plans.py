@@ -1,0 +1,41 @@
+"""Kept plans: no statement asked all the time reads or sorts a whole table, however old its plan is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from holdfast.booking import lists, search, store
+from holdfast.kernel import events, idempotency
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
+
+STATEMENTS = {
+    "events": events.READ,
+    "idempotency": idempotency.FIND,
+    "of_venue": lists.OF_VENUE,
+    "due": store.DUE,
+    "find": store.FIND,
+    "by_reference": store.FIND_REFERENCE,
+    "history": store.HISTORY,
+    "covers": search.COVERS,
+}
+
+
+async def plan(tx: Tx, sql: str) -> str:
+    """The plan that a connection of the application keeps for the statement."""
+    values = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", sql))))
+    await tx.execute(f"PREPARE looked_at AS {sql}")
+    rows = await tx.fetch(f"EXPLAIN (COSTS OFF) EXECUTE looked_at ({values})")
+    await tx.execute("DEALLOCATE looked_at")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_it_goes_by_an_index(db: Database, name: str) -> None:
+    found = await db.run(SYSTEM, plan, STATEMENTS[name])
+    assert "Index" in found
+    assert "Seq Scan" not in found
+    assert "Sort" not in found
