@@ -1,0 +1,20 @@
+"""Channels with versions, blocks, the waitlist, series."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from holdfast.main.migrate import run_file
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".up.sql"))
+
+
+def downgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".down.sql"))
