@@ -52,7 +52,7 @@ async def test_an_empty_database_passes(harmed: Harmed) -> None:
     db, superuser = harmed
     await superuser.execute(
         "TRUNCATE tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history,"
-        " idempotency, event"
+        " idempotency, event CASCADE"
     )
     assert (await audit(db)).ok
 

@@ -136,8 +136,8 @@ async def test_the_ledgers_function_shows_no_other_tenants_claims(
 
 
 WRITES = {
-    "claim": """INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
-                VALUES ($1, $2, 1, '[2027-01-01, 2027-01-02)', 'block', $3)""",
+    "claim": """INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, state, changed_by)
+                VALUES ($1, $2, 1, '[2027-01-01, 2027-01-02)', 'block', $3, 'blocked', 'staff:bob')""",
     "event": """INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at)
                 VALUES ($1, $3, 'x', NULL, $2, '{}', 'x', now())""",
     "booking_history": """

@@ -16,7 +16,8 @@ from holdfast.booking.move import find_version
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
-from holdfast.claim.model import Occupancy
+from holdfast.channel.announce import announce
+from holdfast.claim.model import Occupancy, Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
@@ -75,8 +76,9 @@ async def change(
 
 async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing: Pricing) -> Booking:
     after = replace(before, version=before.version + 1, updated_at=tx.now, **asked.details)
+    shift = Shift()
     if _moves(asked):
-        after = await _moved(tx, before, after, asked, venue, pricing)
+        after, shift = await _moved(tx, before, after, asked, venue, pricing)
     changed = sorted(
         name
         for name in model.COLUMNS
@@ -91,6 +93,7 @@ async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing
         traceparent=tx.traceparent,
     )
     await store.save(tx, [step])
+    await announce(tx, venue, shift, reason=step.event_type)
     return after
 
 
@@ -103,15 +106,14 @@ def _moves(asked: Change) -> bool:
 
 async def _moved(
     tx: Tx, before: Booking, after: Booking, asked: Change, venue: Venue, pricing: Pricing
-) -> Booking:
+) -> tuple[Booking, Shift]:
     prepared = _prepare(tx, before, asked, venue)
     await _check(tx, before, prepared)
     if not before.occupies:
-        return _with(after, prepared, _best_open(tx, prepared), now=tx.now, pricing=pricing)
+        return _with(after, prepared, _best_open(tx, prepared), now=tx.now, pricing=pricing), Shift()
     resources, units, occupancy = await claiming.place_for(tx, prepared)
     after = _with(after, prepared, resources, now=tx.now, pricing=pricing)
-    await claiming.occupy(tx, after, venue, resources, units, occupancy)
-    return after
+    return after, await claiming.occupy(tx, after, venue, resources, units, occupancy)
 
 
 def _best_open(tx: Tx, prepared: Prepared) -> tuple[Resource, ...]:

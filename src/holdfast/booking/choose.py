@@ -11,6 +11,7 @@ from uuid import UUID
 from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
 from holdfast.booking.model import Booking
 from holdfast.booking.rules import check_party
+from holdfast.booking.states import CLAIM_STATES
 from holdfast.booking.wanted import ANYTHING, Preferences
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import InvalidRequest
@@ -161,12 +162,21 @@ def free_sets(
             yield resources, units
 
 
-def claims_of(booking: Booking, resources: Sequence[Resource], units: Sequence[int]) -> list[Claim]:
+def claims_of(
+    booking: Booking, resources: Sequence[Resource], units: Sequence[int], *, changed_by: str
+) -> list[Claim]:
     """The claims, buffers included, by which the booking occupies those units until it expires."""
-    owner, span, expires_at = booking.id, booking.span, booking.expires_at
+    state = CLAIM_STATES[booking.status]
     return [
         Claim(
-            booking.tenant_id, resource.id, unit, claimed_span(resource, span), owner, expires_at=expires_at
+            booking.tenant_id,
+            resource.id,
+            unit,
+            claimed_span(resource, booking.span),
+            booking.id,
+            expires_at=booking.expires_at,
+            state=state,
+            changed_by=changed_by,
         )
         for resource, unit in zip(resources, units, strict=True)
     ]

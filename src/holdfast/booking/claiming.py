@@ -12,18 +12,31 @@ from holdfast.booking.decide import open_sets
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
+from holdfast.booking.states import CLAIM_STATES
 from holdfast.claim import store as claims
-from holdfast.claim.model import Occupancy
+from holdfast.claim.model import Occupancy, Shift
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 
-async def follow(tx: Tx, before: Booking, after: Booking) -> None:
-    """After a step that left time and resources as they were: frees, or sets until when the claims stand."""
-    if before.occupies and not after.occupies:
-        await claims.free(tx, [(after.tenant_id, after.id)])
-    elif before.occupies and before.expires_at != after.expires_at:
-        await claims.keep_until(tx, tenant_id=after.tenant_id, owner_id=after.id, expires_at=after.expires_at)
+async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
+    """After a step that left time and resources as they were: frees the claims, or sets what they say and
+    until when they stand."""
+    if not before.occupies:
+        return Shift()
+    if not after.occupies:
+        return Shift(freed=await claims.free(tx, [(after.tenant_id, after.id)]))
+    state = CLAIM_STATES[after.status]
+    if CLAIM_STATES[before.status] == state and before.expires_at == after.expires_at:
+        return Shift()
+    return await claims.restate(
+        tx,
+        tenant_id=after.tenant_id,
+        owner_id=after.id,
+        state=state,
+        expires_at=after.expires_at,
+        changed_by=str(tx.actor),
+    )
 
 
 async def place_for(tx: Tx, prepared: Prepared) -> tuple[tuple[Resource, ...], tuple[int, ...], Occupancy]:
@@ -47,13 +60,14 @@ async def occupy(
     resources: Sequence[Resource],
     units: Sequence[int],
     occupancy: Occupancy,
-) -> None:
+) -> Shift:
     """Puts these claims in the place of the booking's old ones, if it had any. Raises NotAvailable when the
     constraint objects after all."""
-    wanted = claims_of(booking, resources, units)
-    await claims.free(tx, [(booking.tenant_id, booking.id)])
-    await evict_expired_holds(tx, wanted, occupancy)
+    wanted = claims_of(booking, resources, units, changed_by=str(tx.actor))
+    freed = await claims.free(tx, [(booking.tenant_id, booking.id)])
+    evicted = await evict_expired_holds(tx, wanted, occupancy)
     try:
         await claims.take(tx, wanted)
     except asyncpg.ExclusionViolationError as error:
         raise lost(resources[0].kind, venue) from error
+    return Shift(freed=freed, taken=wanted) + evicted

@@ -13,8 +13,9 @@ from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking, Step
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.wanted import Wanted
+from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim
+from holdfast.claim.model import Claim, Shift
 from holdfast.kernel import idempotency
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, NotFound
@@ -25,6 +26,7 @@ from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
 
 FURTHER_MAX = 1
+BOOKED = "booking.created"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,10 @@ async def create(
             done.outcomes[index] = _stored(wanted[index], read, done) or _new(
                 index, wanted[index], ready, read.known, pricing, done
             )
-    await evict_expired_holds(tx, done.claims, read.known.occupancy)
+    shift = await evict_expired_holds(tx, done.claims, read.known.occupancy)
     await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
+    for venue_id in read.maybe_open:
+        await announce(tx, venues[venue_id], shift + Shift(taken=done.claims), reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 
 

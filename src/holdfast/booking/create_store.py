@@ -18,6 +18,7 @@ from holdfast.booking.model import Step
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.wanted import Wanted
+from holdfast.channel import store as channels
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
 from holdfast.kernel import events, idempotency
@@ -39,7 +40,8 @@ READ = """
                              WHERE idempotency.tenant_id = k.tenant_id AND operation = 'create'
                                AND idempotency.key = k.key OFFSET 0) AS i) AS replies,
            (SELECT json_agg(json_build_array(c.tenant_id, c.resource_id, c.unit, c.start_at, c.end_at,
-                                             c.owner_id, c.owner_kind, c.expires_at))
+                                             c.owner_id, c.owner_kind, c.expires_at, c.state,
+                                             c.changed_by))
               FROM claims_overlapping($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[]) AS c
            ) AS claims,
            (SELECT json_agg(json_build_array(w.venue_id, w.start_at, b.covers))
@@ -62,7 +64,13 @@ READ = """
                    LATERAL (SELECT count(*) AS open FROM booking
                              WHERE booking.tenant_id = h.tenant_id AND booking.hold_ip = h.ip
                                AND status = 'HELD' AND expires_at > coalesce($16, clock_timestamp())) AS b
-           ) AS ip_holds
+           ) AS ip_holds,
+           (SELECT json_agg(venue_id) FROM (SELECT r.venue_id
+              FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[]) AS r (tenant_id, venue_id, first, last),
+                   LATERAL (SELECT FROM channel
+                             WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
+                               AND channel.name COLLATE "C" BETWEEN r.first AND r.last LIMIT 1) AS c
+             ) AS o) AS maybe_open
 """
 
 
@@ -74,6 +82,8 @@ class Read:
     rules_versions: dict[UUID, int]
     replies: dict[tuple[UUID, str], Reply]
     expired_keys: list[tuple[UUID, str]]
+    maybe_open: frozenset[UUID] = frozenset()
+    """Venues with open channels of availability around these days."""
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
@@ -96,6 +106,9 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
         *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
         list(OCCUPYING),
         tx.now,
+        *channels.columns(
+            channels.reach(each.venue.tenant_id, each.venue.id, each.span) for each in prepared
+        ),
     )
     assert row is not None
     tx.now = tx.now or row["now"]
@@ -129,11 +142,12 @@ def _read(row: Any, now: datetime) -> Read:
         },
     )
     versions = {UUID(venue): version for venue, version in orjson.loads(row["versions"] or "[]")}
-    return Read(known, versions, replies, expired)
+    maybe_open = frozenset(map(UUID, orjson.loads(row["maybe_open"] or "[]")))
+    return Read(known, versions, replies, expired, maybe_open)
 
 
 def _claim(values: list[Any]) -> Claim:
-    tenant, resource, unit, start, end, owner, kind, expires = values
+    tenant, resource, unit, start, end, owner, kind, expires, state, changed_by = values
     return Claim(
         tenant_id=UUID(tenant),
         resource_id=UUID(resource),
@@ -142,6 +156,8 @@ def _claim(values: list[Any]) -> Claim:
         owner_id=UUID(owner),
         owner_kind=kind,
         expires_at=None if expires is None else datetime.fromisoformat(expires),
+        state=state,
+        changed_by=changed_by,
     )
 
 
@@ -150,8 +166,7 @@ WRITE = f"""
     ), bookings AS ({store.insert_from("$2")}
     ), claims AS ({take_from("$3")}
     ), history AS ({store.history_from("$4")}
-    ), events AS ({events.emit_from("$5")}
-    )
+    ), {events.emit_from("$5")}
     SELECT
 """
 

@@ -110,7 +110,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         raise taken(prepared, known.occupancy)
     resources, units = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
-    return Created(booking, claims_of(booking, resources, units))
+    return Created(booking, claims_of(booking, resources, units, changed_by=str(wanted.actor)))
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
@@ -159,6 +159,8 @@ def _booking(
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     status = states.initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
     expires = states.expires_at(status, policy=venue.policy, now=now, start=span.start)
+    if wanted.hold_ttl_seconds is not None and status is Status.HELD:
+        expires = now + timedelta(seconds=wanted.hold_ttl_seconds)
     price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=wanted.party_size)
     local_start, local_end = hours.to_wall(span.start, venue.tz), hours.to_wall(span.end, venue.tz)
     return Booking(

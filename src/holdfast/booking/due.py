@@ -1,8 +1,8 @@
 """What time does to bookings: holds and requests expire, guests stay away, visits end.
 
-Each verb here is a tick: one bounded statement that locks what is due and skips what others work on, so
-it is safe on any number of workers, and to run again. Freeing takes no venue lock: it can't
-conflict with anybody.
+Each verb here is a tick: bounded, it locks what is due and skips what others work on, so it is safe on any
+number of workers, and to run again. It holds the locks of the venues it frees places of, so that their
+channels tell of it in the order of commits.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from collections.abc import Iterable, Sequence
 from holdfast.booking import store
 from holdfast.booking.model import ACTIONS, Booking, Step, ended
 from holdfast.booking.states import EXPIRING, Status
+from holdfast.channel.announce import announce
+from holdfast.channel.store import maybe_open, reach
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.tx import Tx, lock_key, lock_some
+from holdfast.place.store import load_venues
 
 EXPIRY_REASONS = {
     Status.HELD: "The hold was not converted in time.",
@@ -28,36 +31,65 @@ COMPLETED_REASON = "The booked time is over."
 
 async def expire(tx: Tx, limit: int) -> int:
     """Expires up to `limit` holds, unpaid bookings and undecided requests; answers how many."""
-    overdue = await store.due(tx, sorted(EXPIRING), limit=limit)
+    overdue = await _due(tx, sorted(EXPIRING), limit=limit)
     return await _end(tx, overdue, Status.EXPIRED)
 
 
 async def no_show(tx: Tx, limit: int) -> int:
     """Marks up to `limit` bookings whose guests did not come, and frees their places; answers how many."""
-    overdue = await store.due(tx, [Status.RESERVED, Status.CONFIRMED], limit=limit)
+    overdue = await _due(tx, [Status.RESERVED, Status.CONFIRMED], limit=limit)
     return await _end(tx, overdue, Status.NO_SHOW, reason=NO_SHOW_REASON)
 
 
 async def complete(tx: Tx, limit: int) -> int:
     """Completes up to `limit` visits whose time is over; answers how many."""
-    over = await store.due(tx, [Status.CHECKED_IN], limit=limit)
+    over = await _due(tx, [Status.CHECKED_IN], limit=limit)
     return await _end(tx, over, Status.COMPLETED, reason=COMPLETED_REASON)
 
 
-async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> None:
-    """Holds past their time, whose claims no tick has swept yet, make room for these claims now."""
+async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Booking]:
+    """Bookings to be moved on now, of venues whose lock is held from here on.
+
+    1. Ask, without writing, which venues have any: a transaction gets its place in the commit order with
+       its first write, and must not have one before it has the lock.
+    2. Take the locks that are free at once. Where none is, wait for that of the longest overdue.
+    3. Lock the bookings of these venues; those that others work on are left out.
+    """
+    venue_ids = await store.due_venues(tx, statuses, limit=limit)
+    if not venue_ids:
+        return []
+    keys = {lock_key(id_): id_ for id_ in venue_ids}
+    locked = await lock_some(tx, list(keys))
+    return await store.due(tx, statuses, venue_ids=[keys[key] for key in locked], limit=limit)
+
+
+async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:
+    """Holds past their time, whose claims no tick has swept yet, make room for these claims now.
+
+    Runs under the locks of the venues. To be announced by the caller, with what it takes.
+    """
     in_the_way = occupancy.expired_in_the_way(claims_wanted)
     if not in_the_way:
-        return
+        return Shift()
     found = await store.of_ids(tx, sorted(in_the_way))
     past = [
         each for each in found if each.status in EXPIRING and each.expires_at and each.expires_at <= tx.now
     ]
-    await _end(tx, past, Status.EXPIRED)
+    return await _free(tx, _steps(tx, past, Status.EXPIRED))
 
 
 async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> int:
-    steps = [
+    steps = _steps(tx, bookings, to, reason=reason)
+    shift = await _free(tx, steps)
+    reaches = [reach(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
+    if steps and (venue_ids := await maybe_open(tx, reaches)):
+        for venue in (await load_venues(tx, sorted(venue_ids))).values():
+            await announce(tx, venue, shift, reason=steps[0].event_type)
+    return len(steps)
+
+
+def _steps(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> list[Step]:
+    return [
         Step(
             booking=ended(booking, to, now=tx.now),
             from_status=booking.status,
@@ -67,6 +99,8 @@ async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str |
         )
         for booking in bookings
     ]
+
+
+async def _free(tx: Tx, steps: Sequence[Step]) -> Shift:
     await store.save(tx, steps)
-    await claims.free(tx, [(booking.tenant_id, booking.id) for booking in bookings])
-    return len(steps)
+    return Shift(freed=await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps]))

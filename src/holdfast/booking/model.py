@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.booking import states
 from holdfast.booking.states import Status
+from holdfast.channel.names import BOOKINGS
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.events import Event
 from holdfast.kernel.ids import new_id
@@ -111,19 +112,24 @@ class Step:
             "created_at": self.booking.updated_at,
         }
 
+    @property
+    def event_type(self) -> str:
+        return EVENT_TYPES.get(self.action, "booking.status_changed")
+
     def event(self) -> Event:
         """The event that tells of it: ids and facts, nothing personal."""
         booking = self.booking
         return Event(
             id=new_id(),
             tenant_id=booking.tenant_id,
-            event_type=EVENT_TYPES.get(self.action, "booking.status_changed"),
+            event_type=self.event_type,
             venue_id=booking.venue_id,
             subject_id=booking.id,
             payload=self._payload(),
             actor=self.actor,
             created_at=booking.updated_at,
             traceparent=self.traceparent,
+            channel=BOOKINGS,
         )
 
     def _payload(self) -> dict[str, Any]:

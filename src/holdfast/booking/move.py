@@ -14,7 +14,9 @@ from holdfast.booking.model import ACTIONS, Booking, Step, moved
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.wanted import Wanted, When
+from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
+from holdfast.claim.model import Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.idempotency import Keyed, Reply, once
@@ -106,18 +108,20 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
         steps.append(_step(tx, before, each, venue))
     afters = [step.booking for step in steps]
     freed = [b for b, a in zip(befores, afters, strict=True) if b.occupies and not a.occupies]
-    await claims.free(tx, [(booking.tenant_id, booking.id) for booking in freed])
+    shift = Shift(freed=await claims.free(tx, [(booking.tenant_id, booking.id) for booking in freed]))
     for before, after in zip(befores, afters, strict=True):
         if after.occupies:
-            await _claims(tx, before, after, venue)
+            shift += await _claims(tx, before, after, venue)
     await store.save(tx, steps)
+    await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
     return afters
 
 
 async def _moved(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Booking:
     step = _step(tx, booking, asked, venue)
-    await _claims(tx, booking, step.booking, venue)
+    shift = await _claims(tx, booking, step.booking, venue)
     await store.save(tx, [step])
+    await announce(tx, venue, shift, reason=step.event_type)
     return step.booking
 
 
@@ -162,12 +166,11 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
     return {"cancellation_fee": format_money(fee_minor, booking.currency), "currency": booking.currency}
 
 
-async def _claims(tx: Tx, before: Booking, after: Booking, venue: Venue) -> None:
+async def _claims(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
     if before.occupies or not after.occupies:
-        await claiming.follow(tx, before, after)
-        return
+        return await claiming.follow(tx, before, after)
     resources, units, occupancy = await claiming.place_for(tx, _as_prepared(tx, after, venue))
-    await claiming.occupy(tx, after, venue, resources, units, occupancy)
+    return await claiming.occupy(tx, after, venue, resources, units, occupancy)
 
 
 def _as_prepared(tx: Tx, booking: Booking, venue: Venue) -> Prepared:

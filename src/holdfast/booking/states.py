@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from holdfast.claim.model import ClaimState
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.policy import Policy
 
@@ -86,6 +87,23 @@ INITIAL = frozenset({_S.HELD, _S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.C
 # They end by themselves at `expires_at`.
 EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
 
+# What a block over them can push off their place (spec 3, M7), beside holds, which it cancels. The table above
+# stays what people and the pipeline can ask for: these steps are nobody's to ask for alone.
+DISPLACEABLE = frozenset(
+    {_S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.ASSIGNMENT_IN_PROGRESS, _S.CONFIRMED}
+)
+
+# What a floor plan shows for the claims of a booking that occupies.
+CLAIM_STATES: dict[Status, ClaimState] = {
+    _S.HELD: "held",
+    _S.PENDING: "held",
+    _S.ASSIGNMENT_IN_PROGRESS: "held",
+    _S.PENDING_APPROVAL: "pending_approval",
+    _S.RESERVED: "confirmed",
+    _S.CONFIRMED: "confirmed",
+    _S.CHECKED_IN: "confirmed",
+}
+
 
 class InvalidTransition(HoldfastError):
     """A booking can't take this step from where it stands.
@@ -105,6 +123,19 @@ def step(from_status: Status, to_status: Status) -> Status:
     raise InvalidTransition(
         f"A booking that is {from_status} can't become {to_status}: {then}.",
         **{"from": from_status, "to": to_status, "allowed": list(allowed)},
+    )
+
+
+def displaced(status: Status) -> Status:
+    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
+    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
+    if status is Status.HELD:
+        return Status.CANCELLED
+    if status in DISPLACEABLE:
+        return Status.MANUAL_REVIEW
+    raise InvalidTransition(
+        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
+        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
     )
 
 

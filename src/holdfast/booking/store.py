@@ -71,8 +71,7 @@ SAVE = f"""
            AND booking.version = new.version - 1
      RETURNING booking.id
     ), history AS ({history_from("$2")}
-    ), events AS ({events.emit_from("$3")}
-    )
+    ), {events.emit_from("$3")}
     SELECT count(*) FROM saved
 """
 
@@ -137,18 +136,37 @@ async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[a
     return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
 
 
+DUE_VENUES = """
+    SELECT venue_id, min(due_at) AS due_at FROM (
+        SELECT venue_id, due_at FROM booking
+         WHERE due_at <= $1 AND status = ANY ($2::text[])
+         ORDER BY due_at
+         LIMIT $3) AS due
+     GROUP BY venue_id
+     ORDER BY 2
+"""
+
+
+async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[UUID]:
+    """The venues of the `limit` bookings that are longest overdue, theirs first."""
+    rows = await tx.fetch(DUE_VENUES, tx.now, list(statuses), limit)
+    return [plain_id(row["venue_id"]) for row in rows]
+
+
 DUE = f"""
     SELECT {READ_COLUMNS} FROM booking
-     WHERE due_at <= $1 AND status = ANY ($2::text[])
+     WHERE due_at <= $1 AND status = ANY ($2::text[]) AND venue_id = ANY ($4::uuid[])
      ORDER BY due_at
      LIMIT $3
        FOR UPDATE SKIP LOCKED
 """
 
 
-async def due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Booking]:
-    """Bookings that a tick must move on now, the longest overdue first; those others work on are left out."""
-    return [from_row(row) for row in await tx.fetch(DUE, tx.now, list(statuses), limit)]
+async def due(tx: Tx, statuses: Sequence[Status], *, venue_ids: Sequence[UUID], limit: int) -> list[Booking]:
+    """Bookings of these venues that a tick must move on now, the longest overdue first; those others work
+    on are left out."""
+    rows = await tx.fetch(DUE, tx.now, list(statuses), limit, list(venue_ids))
+    return [from_row(row) for row in rows]
 
 
 OF_IDS = f"SELECT {READ_COLUMNS} FROM booking WHERE id = ANY ($1::uuid[]) ORDER BY id FOR UPDATE"

@@ -67,6 +67,7 @@ class Wanted:
 
     `key`, `request_hash`: the idempotency key, if any, and what it was given for.
     `walk_in`: the party is at the door: seated at once, with no notice and off the slot step.
+    `hold_ttl_seconds`: for how long it is held, where that is not what the policy says of holds.
     `ip`: the address a hold is counted against.
     """
 
@@ -80,6 +81,7 @@ class Wanted:
     preferences: Preferences = ANYTHING
     guest: Guest = field(default_factory=Guest)
     hold: bool = False
+    hold_ttl_seconds: int | None = None
     walk_in: bool = False
     special_requests: str | None = None
     internal_notes: str | None = None

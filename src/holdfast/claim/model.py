@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
+
+ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
 
 Probe = tuple[UUID, UUID, Span]
 """A question to the ledger: tenant, resource, and the span asked about (buffers included)."""
@@ -18,7 +21,8 @@ Probe = tuple[UUID, UUID, Span]
 class Claim:
     """One unit of one resource, occupied during a span (buffers included) by its owner.
 
-    `expires_at`: of a hold; from then on it stands in nobody's way.
+    `expires_at`: of a hold; from then on it stands in nobody's way. `state`: what the resource looks like on a
+    floor plan for it. `changed_by`: the actor who made it so.
     """
 
     tenant_id: UUID
@@ -28,6 +32,8 @@ class Claim:
     owner_id: UUID
     owner_kind: str = "booking"
     expires_at: datetime | None = None
+    state: ClaimState = "confirmed"
+    changed_by: str = "system"
 
     def stands(self, now: datetime) -> bool:
         """Whether it still occupies at that instant of deciding."""
@@ -43,7 +49,20 @@ class Claim:
             "owner_kind": self.owner_kind,
             "owner_id": self.owner_id,
             "expires_at": self.expires_at,
+            "state": self.state,
+            "changed_by": self.changed_by,
         }
+
+
+@dataclass(slots=True)
+class Shift:
+    """What a change did to the ledger: the claims that went, and those that came in."""
+
+    freed: list[Claim] = field(default_factory=list)
+    taken: list[Claim] = field(default_factory=list)
+
+    def __add__(self, other: Shift) -> Shift:
+        return Shift(self.freed + other.freed, self.taken + other.taken)
 
 
 def claimed_span(resource: Resource, span: Span) -> Span:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.claim.model import Claim, Probe
+from holdfast.claim.model import Claim, ClaimState, Probe, Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
 
 
 def take_from(parameter: str) -> str:
@@ -19,11 +21,11 @@ def take_from(parameter: str) -> str:
     The constraint claim_never_overlaps has the last word: it raises ExclusionViolationError (23P01).
     """
     return f"""
-    INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at)
-    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at
+    INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at, state, changed_by)
+    SELECT tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at, state, changed_by
       FROM json_to_recordset({parameter}::text::json) AS c (
-           tenant_id uuid, resource_id uuid, unit integer, during tstzrange,
-           owner_kind text, owner_id uuid, expires_at timestamptz)"""
+           tenant_id uuid, resource_id uuid, unit integer, during tstzrange, owner_kind text, owner_id uuid,
+           expires_at timestamptz, state text, changed_by text)"""
 
 
 TAKE = take_from("$1")
@@ -35,32 +37,68 @@ async def take(tx: Tx, claims: Sequence[Claim]) -> None:
         await tx.execute(TAKE, encode_text([claim.row() for claim in claims]))
 
 
-FREE = """
+COLUMNS = """tenant_id, resource_id, unit, lower(during) AS start_at, upper(during) AS end_at, owner_kind, owner_id,
+             expires_at, state, changed_by"""
+
+FREE = f"""
     DELETE FROM claim
      WHERE (tenant_id, owner_id) IN (SELECT * FROM unnest($1::uuid[], $2::uuid[]))
+ RETURNING {COLUMNS}
 """
 
 
-async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> None:
-    """Frees all that the owners, given as (tenant, owner), occupy. Safe to run again."""
+async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> list[Claim]:
+    """Frees all that the owners, given as (tenant, owner), occupy; answers what that was. Safe to run again."""
     pairs = list(owners)
-    if pairs:
-        await tx.execute(FREE, [tenant for tenant, _ in pairs], [owner for _, owner in pairs])
+    if not pairs:
+        return []
+    rows = await tx.fetch(FREE, [tenant for tenant, _ in pairs], [owner for _, owner in pairs])
+    return [from_row(row) for row in rows]
 
 
-KEEP_UNTIL = """
-    UPDATE claim SET expires_at = $3
-     WHERE tenant_id = $1 AND owner_id = $2 AND expires_at IS DISTINCT FROM $3
+# `changed_by` stays with whoever made the state what it is.
+RESTATE = """
+    WITH old AS (
+        SELECT tenant_id, owner_id, resource_id, unit, during, expires_at, state, changed_by FROM claim
+         WHERE tenant_id = $1 AND owner_id = $2 AND (state, expires_at) IS DISTINCT FROM ($3, $4)
+           FOR UPDATE
+    )
+    UPDATE claim
+       SET state = $3, expires_at = $4,
+           changed_by = CASE WHEN old.state = $3 THEN old.changed_by ELSE $5 END
+      FROM old
+     WHERE (claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during)
+         = (old.tenant_id, old.owner_id, old.resource_id, old.unit, old.during)
+ RETURNING claim.tenant_id, claim.resource_id, claim.unit, lower(claim.during) AS start_at,
+           upper(claim.during) AS end_at, claim.owner_kind, claim.owner_id, claim.expires_at, claim.state,
+           claim.changed_by, old.expires_at AS old_expires_at, old.state AS old_state,
+           old.changed_by AS old_changed_by
 """
 
 
-async def keep_until(tx: Tx, *, tenant_id: UUID, owner_id: UUID, expires_at: datetime | None) -> None:
-    """Makes the owner's claims stand until then; None: for good."""
-    await tx.execute(KEEP_UNTIL, tenant_id, owner_id, expires_at)
+async def restate(
+    tx: Tx,
+    *,
+    tenant_id: UUID,
+    owner_id: UUID,
+    state: ClaimState,
+    expires_at: datetime | None,
+    changed_by: str,
+) -> Shift:
+    """Makes the owner's claims say that state and stand until then; None: for good."""
+    rows = await tx.fetch(RESTATE, tenant_id, owner_id, state, expires_at, changed_by)
+    taken = [from_row(row) for row in rows]
+    freed = [
+        replace(
+            claim, expires_at=row["old_expires_at"], state=row["old_state"], changed_by=row["old_changed_by"]
+        )
+        for claim, row in zip(taken, rows, strict=True)
+    ]
+    return Shift(freed, taken)
 
 
 OVERLAPPING = """
-    SELECT tenant_id, resource_id, unit, start_at, end_at, owner_kind, owner_id, expires_at
+    SELECT tenant_id, resource_id, unit, start_at, end_at, owner_kind, owner_id, expires_at, state, changed_by
       FROM claims_overlapping($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[])
 """
 
@@ -85,13 +123,15 @@ def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datet
 def from_row(row: Any) -> Claim:
     """A claim from a row with the columns of OVERLAPPING."""
     return Claim(
-        tenant_id=row["tenant_id"],
-        resource_id=row["resource_id"],
+        tenant_id=plain_id(row["tenant_id"]),
+        resource_id=plain_id(row["resource_id"]),
         unit=row["unit"],
         span=Span(row["start_at"], row["end_at"]),
-        owner_id=row["owner_id"],
+        owner_id=plain_id(row["owner_id"]),
         owner_kind=row["owner_kind"],
         expires_at=row["expires_at"],
+        state=row["state"],
+        changed_by=row["changed_by"],
     )
 
 

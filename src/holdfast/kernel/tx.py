@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -56,3 +57,15 @@ def parse_locked(setting: str | None) -> frozenset[int] | None:
 def lock_key(id_: UUID) -> int:
     """The advisory lock key for an id: its last 64 bits, which in a UUIDv7 are random."""
     return int.from_bytes(id_.bytes[8:], "big", signed=True)
+
+
+async def lock_some(tx: Tx, keys: Sequence[int]) -> list[int]:
+    """Takes those of the advisory locks that are free at once; where none is, waits for the first.
+
+    `keys`: none twice, at least one. Answers which it got. Waiting with none in hand, nobody waits in a circle.
+    """
+    locked: list[int] = await tx.fetchval("SELECT try_locks($1::bigint[])", list(keys))
+    if locked:
+        return locked
+    await tx.execute("SELECT pg_advisory_xact_lock($1::bigint)", keys[0])
+    return [keys[0]]

@@ -1,4 +1,4 @@
-REVOKE DELETE ON event FROM holdfast_app;
+DROP FUNCTION purge_events(integer);
 DROP TABLE series_booking, series, waitlist_entry, block_history, block, channel;
 DROP INDEX event_by_age;
 ALTER TABLE event DROP COLUMN channel, DROP COLUMN epoch, DROP COLUMN version, DROP COLUMN written_at;

@@ -23,6 +23,21 @@ ALTER TABLE event
 
 CREATE INDEX event_by_age ON event USING brin (written_at);
 
+-- Removes up to `most` of the oldest events, none younger than 30 days. The application may not DELETE events:
+-- this is the one way they go, and it takes those alone that nobody can ask for any more.
+CREATE FUNCTION purge_events(most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM event
+         WHERE ctid = ANY (ARRAY(SELECT ctid FROM event
+                                  WHERE written_at < clock_timestamp() - interval '30 days' LIMIT most))
+        RETURNING 1
+    )
+    SELECT count(*)::integer FROM gone
+$$;
+REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;
+
 -- What a claim looks like on a floor plan, and who made it so.
 
 ALTER TABLE claim
@@ -33,7 +48,6 @@ UPDATE claim SET state = CASE booking.status WHEN 'HELD' THEN 'held' WHEN 'PENDI
                          WHEN 'ASSIGNMENT_IN_PROGRESS' THEN 'held'
                          WHEN 'PENDING_APPROVAL' THEN 'pending_approval' ELSE 'confirmed' END
   FROM booking WHERE booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id;
-ALTER TABLE claim ALTER COLUMN state DROP DEFAULT, ALTER COLUMN changed_by DROP DEFAULT;
 
 DROP FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]);
 CREATE FUNCTION claims_overlapping(
@@ -78,7 +92,7 @@ CREATE TABLE block (
     local_start    timestamp   NOT NULL,
     local_end      timestamp   NOT NULL,
     timezone       text        NOT NULL,
-    recurrence     text,
+    rrule          text,
     cancelled_from date,
     removed_at     timestamptz,
     created_by     text        NOT NULL,
@@ -94,7 +108,8 @@ CREATE TABLE block (
     CONSTRAINT block_takes_time CHECK (local_start < local_end AND first_at < last_at),
     CONSTRAINT block_has_resources CHECK (cardinality(resource_ids) > 0)
 );
-CREATE INDEX block_by_venue ON block (tenant_id, venue_id, first_at, id) WHERE removed_at IS NULL;
+-- Lists of blocks by start, and the definitions behind what is blocked, of which removed ones are a part too.
+CREATE INDEX block_by_venue ON block (tenant_id, venue_id, first_at, id);
 
 CREATE TABLE block_history (
     tenant_id  uuid        NOT NULL,
@@ -152,7 +167,7 @@ CREATE TABLE series (
     id               uuid        NOT NULL,
     venue_id         uuid        NOT NULL,
     version          integer     NOT NULL,
-    recurrence       text        NOT NULL,
+    rrule            text        NOT NULL,
     local_start      timestamp   NOT NULL,
     duration_minutes integer     NOT NULL,
     timezone         text        NOT NULL,
@@ -198,7 +213,6 @@ CREATE POLICY own_tenant ON series         USING (tenant_id = ANY ((SELECT visib
 CREATE POLICY own_tenant ON series_booking USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON channel        TO holdfast_app;
-GRANT DELETE                         ON event          TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON block          TO holdfast_app;
 GRANT SELECT, INSERT                 ON block_history  TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON waitlist_entry TO holdfast_app;

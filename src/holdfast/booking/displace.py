@@ -1,0 +1,112 @@
+"""Bookings whose place is taken away from them by a block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from holdfast.booking import states, store
+from holdfast.booking.model import ACTIONS, Booking, Step, ended
+from holdfast.booking.prepared import Prepared
+from holdfast.booking.states import Status
+from holdfast.booking.store import READ_COLUMNS, from_row
+from holdfast.booking.suggest import suggest
+from holdfast.booking.wanted import Wanted, When
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.events import Event
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+
+DISPLACED_BY_BLOCK = "displaced_by_block"
+ACTION = "displace"
+
+
+class Displacement(Step):
+    """The step of a booking that lost its place; its event also tells the reason."""
+
+    __slots__ = ()
+
+    def event(self) -> Event:
+        event = Step.event(self)
+        return replace(event, payload={**event.payload, "reason": self.reason})
+
+
+async def give_up(tx: Tx, bookings: Sequence[Booking]) -> list[Claim]:
+    """Frees what these bookings occupy; answers what that was. `displace` has to follow in the same
+    transaction, once the block has it."""
+    return await claims.free(tx, [(booking.tenant_id, booking.id) for booking in bookings])
+
+
+async def displace(
+    tx: Tx, bookings: Sequence[Booking], *, venue: Venue, block_id: UUID
+) -> list[Booking]:
+    """The bookings as they go on without their place: holds cancelled, the others to be placed by people.
+
+    The history of each of the latter gets alternatives that were free at this instant (see `suggest`); nothing
+    is kept for anybody, so that several may be offered the same. The bookings are locked, and their
+    claims gone. Raises InvalidTransition for one that can't be displaced.
+    """
+    steps = [await _step(tx, booking, venue, block_id) for booking in bookings]
+    await store.save(tx, steps)
+    return [step.booking for step in steps]
+
+
+async def _step(tx: Tx, booking: Booking, venue: Venue, block_id: UUID) -> Step:
+    status = states.displaced(booking.status)
+    metadata: dict[str, Any] = {"block_id": block_id}
+    if status not in states.TERMINAL:
+        metadata["alternatives"] = await _alternatives(tx, booking, venue)
+    return Displacement(
+        booking=_without_place(tx, booking, status),
+        from_status=booking.status,
+        action=ACTIONS.get(status, ACTION),
+        actor=str(tx.actor),
+        reason=DISPLACED_BY_BLOCK,
+        metadata=metadata,
+        traceparent=tx.traceparent,
+    )
+
+
+def _without_place(tx: Tx, booking: Booking, status: Status) -> Booking:
+    if status in states.TERMINAL:
+        said = {"cancellation_reason": DISPLACED_BY_BLOCK, "cancelled_by": str(tx.actor)}
+        return ended(booking, status, now=tx.now, **said)
+    # Nothing is due by itself any more: an unpaid or undecided booking lost its place by no fault of its own.
+    return replace(
+        booking,
+        status=status,
+        version=booking.version + 1,
+        expires_at=None,
+        due_at=None,
+        updated_at=tx.now,
+    )
+
+
+async def _alternatives(tx: Tx, booking: Booking, venue: Venue) -> list[dict[str, Any]]:
+    wanted = Wanted(
+        id=booking.id,
+        tenant_id=booking.tenant_id,
+        venue_id=booking.venue_id,
+        actor=tx.actor,
+        when=When(),
+        party_size=booking.party_size,
+        resource_ids=booking.resource_ids,
+    )
+    try:
+        return await suggest(tx, Prepared(wanted, venue, booking.span, booking.slot_id, ()))
+    except HoldfastError:
+        # The rules have changed since: nothing like it could be booked today.
+        return []
+
+
+OF_OWNERS = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = $1 AND id = ANY ($2::uuid[])"
+
+
+async def owners(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> list[Booking]:
+    """These bookings of the venue's tenant by start, not locked: to be shown."""
+    rows = await tx.fetch(OF_OWNERS, venue.tenant_id, list(ids))
+    return sorted(map(from_row, rows), key=lambda each: (each.start_at, each.id))

@@ -1,0 +1,104 @@
+"""Telling the channels of availability what became of a change of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from uuid import UUID
+
+from holdfast.channel import store
+from holdfast.channel.state import SlotState, slot_state, window_of
+from holdfast.channel.touched import Slot, touched
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim, Shift
+from holdfast.kernel.events import Event, emit
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Resource, Venue
+
+AVAILABILITY_UPDATED = "availability.updated"
+
+
+async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
+    """Writes an event for each resource whose state in a slot differs by what the shift did.
+
+    1. Work out which slots the shift touches, and ask which of their channels are open. Nobody was ever
+       told the state of a slot whose channel is not: there is nothing to correct.
+    2. Read the claims on these slots as they are now; what they were before follows from the shift.
+    3. Where the two states differ, emit an event on the slot's channel.
+
+    Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue` is
+    as the transaction sees it. `reason`: what happened, for staff.
+    """
+    slots = touched(venue, (*shift.freed, *shift.taken))
+    if not slots:
+        return
+    open_names = await store.which_open(
+        tx, tenant_id=venue.tenant_id, venue_id=venue.id, names={slot.channel for slot in slots}
+    )
+    shown = {slot: resources for slot, resources in slots.items() if slot.channel in open_names}
+    if shown:
+        now = await claims.overlapping(tx, _probes(venue, shown))
+        await emit(tx, list(_events(tx, venue, shown, shift, now, reason)))
+
+
+def _probes(venue: Venue, shown: dict[Slot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
+    for slot, resources in shown.items():
+        for resource in resources.values():
+            yield venue.tenant_id, resource.id, window_of(resource, slot.span)
+
+
+def _events(
+    tx: Tx, venue: Venue, shown: dict[Slot, dict[UUID, Resource]], shift: Shift, now: list[Claim], reason: str
+) -> Iterator[Event]:
+    taken = set(shift.taken)
+    after, freed, new = _by_resource(now), _by_resource(shift.freed), _by_resource(shift.taken)
+    for slot in sorted(shown, key=lambda each: each.channel):
+        for resource in sorted(shown[slot].values(), key=lambda each: each.order):
+            here = after.get(resource.id, [])
+            was = [claim for claim in here if claim not in taken] + freed.get(resource.id, [])
+            old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
+            if old != state:
+                by = [claim.changed_by for claim in new.get(resource.id, ())]
+                yield _event(tx, venue, slot, resource, old, state, reason, by[-1] if by else str(tx.actor))
+
+
+def _by_resource(found: Iterable[Claim]) -> dict[UUID, list[Claim]]:
+    result: dict[UUID, list[Claim]] = {}
+    for claim in found:
+        result.setdefault(claim.resource_id, []).append(claim)
+    return result
+
+
+def _event(
+    tx: Tx,
+    venue: Venue,
+    slot: Slot,
+    resource: Resource,
+    old: SlotState,
+    state: SlotState,
+    reason: str,
+    actor: str,
+) -> Event:
+    return Event(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        event_type=AVAILABILITY_UPDATED,
+        venue_id=venue.id,
+        subject_id=resource.id,
+        payload={
+            "section_id": resource.id,
+            "slot_id": slot.id,
+            "date": slot.day,
+            "previous_state": old.state,
+            "new_state": state.state,
+            "units_free": state.units_free,
+            "changed_by": state.changed_by,
+            "reason": reason,
+            "updated_at": tx.now,
+        },
+        actor=actor,
+        created_at=tx.now,
+        traceparent=tx.traceparent,
+        channel=slot.channel,
+    )

@@ -1,0 +1,32 @@
+"""Freeing a part of what an owner occupies: of a block, the occurrences that are not to be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from holdfast.claim.model import Claim
+from holdfast.claim.store import COLUMNS, from_row
+from holdfast.kernel.tx import Tx
+
+BEGINNING = datetime.min.replace(tzinfo=UTC)
+
+# By the first columns of claim_pkey.
+DROP = f"""
+    DELETE FROM claim
+     WHERE tenant_id = $1 AND owner_id = $2 AND lower(during) >= $3 AND upper(during) > $4
+ RETURNING {COLUMNS}
+"""
+
+
+async def drop(
+    tx: Tx,
+    *,
+    tenant_id: UUID,
+    owner_id: UUID,
+    starts_from: datetime = BEGINNING,
+    ends_after: datetime = BEGINNING,
+) -> list[Claim]:
+    """Frees the owner's claims that start then or later and end after that; answers what they were."""
+    rows = await tx.fetch(DROP, tenant_id, owner_id, starts_from, ends_after)
+    return [from_row(row) for row in rows]
