@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from holdfast.audit.bookings import BOOKINGS
+from holdfast.audit.channels import CHANNELS
 from holdfast.audit.check import Check
 from holdfast.audit.ledger import LEDGER
 from holdfast.audit.replies import REPLIES
 from holdfast.audit.trail import TRAIL
 
-CHECKS: tuple[Check, ...] = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES)
+CHECKS: tuple[Check, ...] = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *CHANNELS)

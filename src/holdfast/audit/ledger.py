@@ -9,7 +9,7 @@ for every claim.
 from __future__ import annotations
 
 from holdfast.audit.check import Check
-from holdfast.booking.states import OCCUPYING
+from holdfast.booking.states import CLAIM_STATES, OCCUPYING
 
 OCCUPYING_STATUSES = sorted(OCCUPYING)
 BUFFER_MAX = "interval '1 day'"  # A policy allows no longer one.
@@ -124,6 +124,17 @@ EXPIRY = """
        AND claim.expires_at IS DISTINCT FROM booking.expires_at
 """
 
+SHOWN = """
+    SELECT claim.tenant_id, claim.owner_id AS booking_id, booking.status, claim.resource_id, claim.state
+      FROM claim
+      JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+      JOIN unnest($1::text[], $2::text[]) AS shown (status, state) ON shown.status = booking.status
+     WHERE claim.owner_kind = 'booking' AND claim.state <> shown.state
+     UNION ALL
+    SELECT tenant_id, owner_id, NULL, resource_id, state FROM claim
+     WHERE owner_kind = 'block' AND state <> 'blocked'
+"""
+
 ARCHIVED_EARLY = """
     SELECT tenant_id, owner_kind, owner_id, resource_id, unit, during, archived_at
       FROM claim_archive
@@ -158,6 +169,12 @@ LEDGER = (
         "A claim stands for exactly as long as the booking it belongs to.",
         EXPIRY,
         (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "claims_show_what_they_are_for",
+        "The state of a claim, as floor plans show it, is that of its booking's status, or blocked.",
+        SHOWN,
+        ([*CLAIM_STATES], [*CLAIM_STATES.values()]),
     ),
     Check(
         "archived_claims_were_over",

@@ -11,7 +11,8 @@ from holdfast.kernel.money import CURRENCIES, minor_units
 
 DECIMALS = json.dumps({currency: minor_units(currency) for currency in sorted(CURRENCIES)})
 
-# What the replies $1 (DONE) tell of a booking. OFFSET 0: each body is parsed once.
+# What the replies $1 (DONE) that are a booking tell of it; those about something else, such as a series, have
+# no reference. OFFSET 0: each body is parsed once.
 REPLY = """
     reply AS MATERIALIZED (
         SELECT tenant_id, operation, key, subject_id,
@@ -20,6 +21,7 @@ REPLY = """
                told ->> 'booking_reference' AS reference, told ->> 'venue_id' AS venue_id,
                told ->> 'total_price' AS total_price, told ->> 'currency' AS currency
           FROM (SELECT *, body::jsonb AS told FROM idempotency WHERE code = $1::text OFFSET 0) AS kept
+         WHERE told ? 'booking_reference'
     )"""
 
 LOST = f"""

@@ -72,6 +72,7 @@ UNTOLD = """
       LEFT JOIN told ON told.tenant_id = step.tenant_id AND told.subject_id = step.booking_id
                     AND told.version = step.version::text
      WHERE told.events IS DISTINCT FROM 1
+       AND NOT (told.events IS NULL AND EXISTS (SELECT FROM event_purge WHERE step.created_at <= up_to))
 """
 
 UNHEARD = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.audit.harm.bookings import BOOKINGS
+from tests.audit.harm.channels import CHANNELS
 from tests.audit.harm.ledger import LEDGER
 from tests.audit.harm.parts import Harm
 from tests.audit.harm.replies import REPLIES
@@ -10,4 +11,4 @@ from tests.audit.harm.trail import TRAIL
 
 __all__ = ["HARMS", "Harm"]
 
-HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES)
+HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *CHANNELS)

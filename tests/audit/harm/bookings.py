@@ -43,6 +43,8 @@ BOOKINGS = (
         + ";"
         + drop("resource", "resource_venue_exists")
         + ";"
+        + drop("channel", "channel_venue_exists")
+        + ";"
         + drop("venue", "venue_tenant_exists"),
     ),
     Harm(
@@ -58,7 +60,11 @@ BOOKINGS = (
         "there is no such venue",
         "DELETE FROM venue USING booking WHERE venue.id = venue_id AND special_requests = 'unpaid'"
         " RETURNING booking.id",
-        without=drop("booking", "booking_venue_exists") + ";" + drop("resource", "resource_venue_exists"),
+        without=drop("booking", "booking_venue_exists")
+        + ";"
+        + drop("resource", "resource_venue_exists")
+        + ";"
+        + drop("channel", "channel_venue_exists"),
     ),
     Harm(
         "bookings_are_on_resources_of_their_venue",

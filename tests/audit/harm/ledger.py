@@ -15,6 +15,11 @@ INTO_THE_ARCHIVE = f"""
 
 LEDGER = (
     Harm(
+        "claims_show_what_they_are_for",
+        "a hold looks confirmed",
+        claim("state = 'confirmed'", "held"),
+    ),
+    Harm(
         "claims_never_overlap",
         "a claim reaches into another",
         claim(f"during = tstzrange(upper({OF_LATER}) - interval '1 minute', upper(during))", "last"),
@@ -26,9 +31,9 @@ LEDGER = (
         claim(f"during = tstzrange(lower({OF_LATER}) - interval '1 hour', upper(during))", "last"),
         without=drop("claim", "claim_never_overlaps"),
         then=f"""
-        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
+        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, state)
         SELECT tenant_id, resource_id, unit, tstzrange(upper({OF_LATER}), upper({OF_LATER}) + interval '1 minute'),
-               'block', gen_random_uuid()
+               'block', gen_random_uuid(), 'blocked'
           FROM claim JOIN booking USING (tenant_id)
          WHERE booking.id = owner_id AND special_requests = 'later'""",
     ),
@@ -90,8 +95,9 @@ LEDGER = (
         "claims_are_on_units_that_exist",
         "there is no such resource",
         """
-        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
-        SELECT id, gen_random_uuid(), 1, tstzrange('2090-01-01', '2090-01-02'), 'block', gen_random_uuid()
+        INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, state)
+        SELECT id, gen_random_uuid(), 1, tstzrange('2090-01-01', '2090-01-02'), 'block', gen_random_uuid(),
+               'blocked'
           FROM tenant LIMIT 1 RETURNING resource_id""",
         without=drop("claim", "claim_resource_exists"),
     ),

@@ -72,7 +72,7 @@ def without_step(of: str, version: int) -> str:
 
 def without_event(of: str, version: int) -> str:
     return f"""
-    DELETE FROM event USING booking
+    UPDATE event SET event_type = 'lost' FROM booking
      WHERE booking.id = subject_id AND special_requests = '{of}' AND payload ->> 'version' = '{version}'
      RETURNING subject_id"""
 

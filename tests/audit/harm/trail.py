@@ -138,6 +138,12 @@ TRAIL = (
         "another status before",
         event(payload('{"from_status": "HELD"}'), "confirmed", version=2),
     ),
+    Harm(
+        "newest_events_tell_what_is_booked",
+        "another venue",
+        event("venue_id = gen_random_uuid()", "changed", version=3, returning="booking.id"),
+        also=("channels_are_counted_in_commit_order",),
+    ),
     *(
         Harm(
             "newest_events_tell_what_is_booked",
@@ -145,7 +151,6 @@ TRAIL = (
             event(change, "changed", version=3, returning="booking.id"),
         )
         for what, change in (
-            ("venue", "venue_id = gen_random_uuid()"),
             ("reference", payload('{"booking_reference": "BR-20260101-AAAAAA"}')),
             ("start", payload('{"start": "2026-01-01T00:00:00Z"}')),
             ("end", payload('{"end": null}')),

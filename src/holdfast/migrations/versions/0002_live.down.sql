@@ -1,4 +1,5 @@
 DROP FUNCTION purge_events(integer);
+DROP TABLE event_purge;
 DROP TABLE series_booking, series, waitlist_entry, block_history, block, channel;
 DROP INDEX event_by_age;
 ALTER TABLE event DROP COLUMN channel, DROP COLUMN epoch, DROP COLUMN version, DROP COLUMN written_at;

@@ -23,6 +23,14 @@ ALTER TABLE event
 
 CREATE INDEX event_by_age ON event USING brin (written_at);
 
+-- How far events were purged: one row, once any were.
+CREATE TABLE event_purge (
+    only_row    boolean     NOT NULL DEFAULT true,
+    up_to       timestamptz NOT NULL,
+    CONSTRAINT event_purge_pkey PRIMARY KEY (only_row),
+    CONSTRAINT event_purge_is_one_row CHECK (only_row)
+);
+
 -- Removes up to `most` of the oldest events, none younger than 30 days. The application may not DELETE events:
 -- this is the one way they go, and it takes those alone that nobody can ask for any more.
 CREATE FUNCTION purge_events(most integer) RETURNS integer
@@ -31,7 +39,10 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         DELETE FROM event
          WHERE ctid = ANY (ARRAY(SELECT ctid FROM event
                                   WHERE written_at < clock_timestamp() - interval '30 days' LIMIT most))
-        RETURNING 1
+        RETURNING written_at
+    ), noted AS (
+        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
+        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
     )
     SELECT count(*)::integer FROM gone
 $$;
@@ -179,6 +190,8 @@ CREATE TABLE series (
     CONSTRAINT series_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT series_takes_time CHECK (duration_minutes > 0)
 );
+-- Lists of series, the oldest first.
+CREATE INDEX series_by_venue ON series (tenant_id, venue_id, id);
 
 CREATE TABLE series_booking (
     tenant_id     uuid NOT NULL,
@@ -213,6 +226,7 @@ CREATE POLICY own_tenant ON series         USING (tenant_id = ANY ((SELECT visib
 CREATE POLICY own_tenant ON series_booking USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON channel        TO holdfast_app;
+GRANT SELECT                         ON event_purge    TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON block          TO holdfast_app;
 GRANT SELECT, INSERT                 ON block_history  TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON waitlist_entry TO holdfast_app;
