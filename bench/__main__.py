@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from bench import baseline, bookings, race, reads, size
+from bench import baseline, bookings, race, reads, series, size
 from bench.stand import Stand, stand
 
 ROUNDS = 3
@@ -124,6 +124,13 @@ async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     return {**found, "ratio": round(large / small, 3)}
 
 
+async def bench_series(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
+    """A series of 52 weeks; ratio: 52 single bookings one after the other to it."""
+    await size.fill(made, SMALL)
+    async with made.api() as port:
+        return await series.measure(made, port)
+
+
 async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     """64 clients on one slot, round after round, on one and on two servers; ratio: two to one by p99."""
     found: dict[str, Any] = {}
@@ -143,6 +150,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "bookings": bench_bookings,
     "race": bench_race,
     "reads": bench_reads,
+    "series": bench_series,
     "size": bench_size,
 }
 

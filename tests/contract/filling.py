@@ -21,22 +21,31 @@ class Filling:
     What is not valid stays what it is: that is what it is there to show.
     """
 
-    def __init__(self, house: House, bookings: list[dict[str, Any]]) -> None:
+    def __init__(self, house: House, bookings: list[dict[str, Any]], series: dict[str, Any]) -> None:
         self.house = house
+        self._series = series
         self._bookings = bookings
         self._turns: Counter[bool] = Counter()
         self._turn = 0
-        made = [house.venue, *house.venue["resources"], *bookings]
+        made = [house.venue, *house.venue["resources"], *bookings, series]
         self._versions: dict[str, int] = {each["id"]: each["version"] for each in made}
 
     @classmethod
     async def of(cls, house: House) -> Filling:
-        """Bookings and holds, on several days."""
+        """Bookings and holds, on several days, and a series."""
         made = [
             await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
             for days in range(BOOKINGS)
         ]
-        return cls(house, made)
+        wanted = {
+            "venue_id": house.venue_id,
+            "party_size": 2,
+            "start": at("15:00"),
+            "rrule": "FREQ=DAILY;COUNT=3",
+        }
+        series = await house.client.post("/series", json=wanted, headers=house.bob)
+        assert series.status_code == 201, series.text
+        return cls(house, made, series.json())
 
     def fill(self, case: Any) -> None:
         """Changes the case in place."""
@@ -65,6 +74,7 @@ class Filling:
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["t3"],
             "booking_id": booking["id"],
+            "series_id": self._series["id"],
             "reference": booking["booking_reference"],
             "slug": self.house.tenant,
             "tenant": self.house.tenant,
@@ -74,12 +84,18 @@ class Filling:
     def _touched(self, case: Any) -> str:
         path = case.path_parameters or {}
         return next(
-            (str(path[name]) for name in ("booking_id", "resource_id", "venue_id") if name in path), ""
+            (
+                str(path[name])
+                for name in ("booking_id", "series_id", "resource_id", "venue_id")
+                if name in path
+            ),
+            "",
         )
 
     def _fill_further(self, case: Any) -> None:
         version = self._versions.get(self._touched(case), 1)
-        if case.operation.method.upper() in ("PUT", "PATCH", "DELETE") or "/{booking_id}/" in case.path:
+        steps = any(f"/{{{name}}}/" in case.path for name in ("booking_id", "series_id"))
+        if case.operation.method.upper() in ("PUT", "PATCH", "DELETE") or steps:
             where = case.query if case.operation.method.upper() == "DELETE" else case.body
             if isinstance(where, dict):
                 where["expected_version"] = version
@@ -117,6 +133,14 @@ class Filling:
             body["timezone"] = "Europe/Stockholm"
         if "currency" in body:
             body["currency"] = "SEK"
+        if "rrule" in body:
+            body["rrule"] = "FREQ=WEEKLY;COUNT=2"
+        if "scope" in body:
+            body["scope"] = "all"
+            for name in ("occurrence_on", "on_conflict"):
+                body.pop(name, None)
+        if "changes" in body:
+            body["changes"] = {"party_size": 1 + self._turn % 2}
         if "adjacent" in body:
             body["adjacent"] = []
 

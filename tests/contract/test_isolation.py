@@ -52,6 +52,7 @@ OWN_BOOKING = Rule(404, 404, 404, owner="gina")
 SHOWN = Rule(None, None, None, public="what a venue is and when it is open is for all to see")
 # Other tenants' people are not guests here: they see what is free without their token.
 BOOKABLE = Rule(404, None, None, public="guests, known or not, ask what is free and book")
+REPEATED = Rule(404, None, 401, public="guests book series for themselves, and come back to them")
 OPERATED = Rule(None, None, None, public="for the operator's own tools; has nothing of any tenant")
 
 THEIRS: Mapping[str, Rule] = {
@@ -69,6 +70,12 @@ THEIRS: Mapping[str, Rule] = {
     "GET /api/v1/bookings/{booking_id}/history": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/cancel": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/status": Rule(404, 404, 404),
+    "POST /api/v1/series/preview": REPEATED,
+    "POST /api/v1/series": REPEATED,
+    "GET /api/v1/series": STAFF_ONLY,
+    "GET /api/v1/series/{series_id}": OWN_BOOKING,
+    "PATCH /api/v1/series/{series_id}": OWN_BOOKING,
+    "POST /api/v1/series/{series_id}/cancel": OWN_BOOKING,
     "POST /api/v1/tenants": Rule(403, 403, 401, owner="root"),
     "GET /api/v1/tenants/{slug}": Rule(
         404, None, 401, public="a guest of the tenant knows whose guest it is"
@@ -81,6 +88,7 @@ THEIRS: Mapping[str, Rule] = {
     "GET /api/v1/venues/{venue_id}/hours": SHOWN,
     "PUT /api/v1/venues/{venue_id}/hours": STAFF_ONLY,
     "GET /api/v1/venues/{venue_id}/hours/effective": SHOWN,
+    "POST /api/v1/venues/{venue_id}/hours/holidays": STAFF_ONLY,
     "GET /api/v1/venues/{venue_id}/policy": SHOWN,
     "PUT /api/v1/venues/{venue_id}/policy": STAFF_ONLY,
     "GET /api/v1/venues/{venue_id}/slots": SHOWN,
@@ -98,10 +106,11 @@ THEIRS: Mapping[str, Rule] = {
 
 @dataclass(frozen=True)
 class Nord:
-    """Gina's booking there, and how each operation is asked for it."""
+    """Gina's booking and series there, and how each operation is asked for it."""
 
     house: House
     booking: dict[str, Any]
+    series: dict[str, Any]
     charlie: dict[str, str]
 
     def headers(self, who: str) -> dict[str, str]:
@@ -117,6 +126,7 @@ class Nord:
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["s1"],
             "booking_id": self.booking["id"],
+            "series_id": self.series["id"],
             "reference": self.booking["booking_reference"],
             "guest_id": "gina",
             "slug": self.house.tenant,
@@ -131,6 +141,7 @@ class Nord:
             "GET /api/v1/venues/{venue_id}/availability/day": {"date": DAY, "party_size": 2},
             "GET /api/v1/venues/{venue_id}/availability/month": {"month": f"{DAY:%Y-%m}"},
             "GET /api/v1/venues/{venue_id}/hours/effective": {"from": DAY},
+            "GET /api/v1/series": {"venue_id": self.house.venue_id},
             "GET /api/v1/venues": {"tenant": self.house.tenant},
             "POST /api/v1/venues/import": {"tenant": self.house.tenant},
             "DELETE /api/v1/resources/{resource_id}": {"expected_version": 1},
@@ -140,6 +151,8 @@ class Nord:
         venue = {"venue_id": self.house.venue_id, "party_size": 2}
         version = {"expected_version": self.booking["version"]}
         place = {"expected_version": self.house.venue["version"]}
+        weekly = {**venue, "start": at("12:00"), "rrule": "FREQ=WEEKLY;COUNT=2"}
+        series = {"expected_version": self.series["version"], "scope": "all"}
         return {
             "POST /api/v1/bookings": {**venue, "start": at("12:00")},
             "POST /api/v1/walk-ins": venue,
@@ -147,10 +160,15 @@ class Nord:
             "PUT /api/v1/bookings/{booking_id}": {**version, "guest_name": "Somebody"},
             "POST /api/v1/bookings/{booking_id}/cancel": version,
             "POST /api/v1/bookings/{booking_id}/status": {**version, "to": "CANCELLED"},
+            "POST /api/v1/series/preview": weekly,
+            "POST /api/v1/series": weekly,
+            "PATCH /api/v1/series/{series_id}": {**series, "changes": {"guest_name": "Somebody"}},
+            "POST /api/v1/series/{series_id}/cancel": series,
             "POST /api/v1/tenants": {"slug": f"{self.house.tenant}-new", "name": "New"},
             "POST /api/v1/venues/import": venue_document(name="Another"),
             "PATCH /api/v1/venues/{venue_id}": {**place, "name": "Another"},
             "PUT /api/v1/venues/{venue_id}/hours": {**place, "weekly": []},
+            "POST /api/v1/venues/{venue_id}/hours/holidays": {**place, "country": "SE", "years": [DAY.year]},
             "PUT /api/v1/venues/{venue_id}/policy": {**place, "slot_step_minutes": 30},
             "PUT /api/v1/venues/{venue_id}/slots": {**place, "items": []},
             "POST /api/v1/venues/{venue_id}/resources": {"slug": "new"},
@@ -163,7 +181,11 @@ async def nord(open_house: Any) -> Nord:
     # Always open, so that a party can be at the door whenever the tests run.
     house = await open_house(hours={"weekly": []})
     booking = await house.booked(start=at("18:00"), guest_id="gina", resource_ids=house.ids("t3"), **PERSONAL)
-    return Nord(house, booking, (await open_house()).headers("manager", subject="charlie"))
+    wanted = {"venue_id": house.venue_id, "party_size": 2, "start": at("15:00"), **PERSONAL}
+    wanted |= {"guest_id": "gina", "rrule": "FREQ=WEEKLY;COUNT=2", "resource_ids": house.ids("t3")}
+    series = await house.client.post("/series", json=wanted, headers=house.bob)
+    assert series.status_code == 201, series.text
+    return Nord(house, booking, series.json(), (await open_house()).headers("manager", subject="charlie"))
 
 
 @pytest.fixture
@@ -173,7 +195,9 @@ async def owner(database_url: str) -> Any:
     await connection.close()
 
 
-TABLES = ("tenant", "venue", "resource", "booking", "claim", "booking_history", "event")
+TABLES = (
+    "tenant", "venue", "resource", "booking", "claim", "booking_history", "event", "series", "series_booking",
+)  # fmt: skip
 
 
 async def state_of(owner: asyncpg.Connection, house: House) -> dict[str, list[str]]:
@@ -238,7 +262,7 @@ async def test_a_manager_of_another_venue_is_an_outsider(
     """Of the same tenant, with a token that is limited to a venue that is not this one."""
     limited = nord.house.headers("manager", subject="dora", venues=["01890a5d-ac96-774b-bcce-b302099a8057"])
     before = await state_of(owner, nord.house)
-    answer = await Nord(nord.house, nord.booking, limited).ask(operation, "charlie")
+    answer = await Nord(nord.house, nord.booking, nord.series, limited).ask(operation, "charlie")
     assert answer.status_code in (403, 404), answer.text
     check_problem(answer)
     assert await state_of(owner, nord.house) == before

@@ -69,8 +69,9 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
 def _routers() -> list[APIRouter]:
     from holdfast.booking import routes as booking
     from holdfast.place import routes as place
+    from holdfast.series.routes import router as series
 
-    return [booking.router, place.router]
+    return [booking.router, place.router, series]
 
 
 def _lifespan(settings: Settings) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
@@ -16,6 +17,7 @@ from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.places import Places
 
+T = TypeVar("T")
 TENANT_SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 
 
@@ -38,15 +40,21 @@ async def public_venue(db: Database, places: Places, actor: Actor, venue_id: UUI
 
 
 async def changed_venue(
-    db: Database, places: Places, actor: Actor, venue_id: UUID, verb: Any, *args: Any, **kwargs: Any
-) -> Kept:
-    """The venue after the verb changed something in it, under the venue's lock.
+    db: Database,
+    places: Places,
+    actor: Actor,
+    venue_id: UUID,
+    verb: Callable[..., Awaitable[T]],
+    *args: Any,
+    **kwargs: Any,
+) -> T:
+    """What the verb answers, mostly the venue, after it changed something there under the venue's lock.
 
     Whose it is is asked before anything is waited for: nobody can hold up what is not theirs.
     """
     venue = places.at_hand(venue_id) or await places.venue(venue_id)
     if not can_touch_venue(actor, venue.tenant_id, venue_id):
         raise NotFound(f"There is no venue {venue_id}, or it is not yours.")
-    kept: Kept = await db.call(actor, locks=[lock_key(venue_id)]).run(verb, venue_id, *args, **kwargs)
+    done = await db.call(actor, locks=[lock_key(venue_id)]).run(verb, venue_id, *args, **kwargs)
     places.forget(venue_id)
-    return kept
+    return done

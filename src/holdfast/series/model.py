@@ -1,0 +1,148 @@
+"""A series as a value, its JSON, and its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from holdfast.booking import states
+from holdfast.booking.model import Booking
+from holdfast.channel.names import BOOKINGS
+from holdfast.kernel.events import Event
+from holdfast.kernel.idempotency import Reply
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
+
+
+class OnConflict(StrEnum):
+    """What becomes of a series of which some occurrence can't be had."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    ALTERNATIVES = "alternatives"
+
+
+class Scope(StrEnum):
+    """Which of its bookings a change is about."""
+
+    ONE = "one"
+    THIS_AND_FOLLOWING = "this_and_following"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """Bookings of one party that repeat at one venue: the row of table `series`.
+
+    `rrule`, `local_start`, `duration_minutes`: as it was asked for, in wall time of `timezone`; what each
+    booking is now, the booking says. `version` grows by one with each change of the series.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    venue_id: UUID
+    version: int
+    rrule: str
+    local_start: datetime
+    duration_minutes: int
+    timezone: str
+    guest_id: str | None
+    created_by: str
+    created_at: datetime
+    updated_at: datetime
+
+
+COLUMNS = tuple(each.name for each in fields(Series))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A booking of a series; `on`: the date of the occurrence that it was made for, which never changes."""
+
+    on: date
+    booking: Booking
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it is still to come and can still be changed."""
+        booking = self.booking
+        expired = booking.expires_at is not None and booking.expires_at <= now
+        return booking.status not in states.TERMINAL and not expired and booking.start_at > now
+
+
+def chosen(members: Sequence[Member], scope: Scope, on: date | None) -> list[Member]:
+    """Those that a change of that scope is about."""
+    if scope is Scope.ALL or on is None:
+        return list(members)
+    if scope is Scope.ONE:
+        return [each for each in members if each.on == on]
+    return [each for each in members if each.on >= on]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What is answered, and the bookings that were made or changed just now: none for an answer given again."""
+
+    reply: Reply
+    bookings: list[Booking]
+
+
+def as_json(series: Series, members: Iterable[Member], **more: Any) -> dict[str, Any]:
+    """The series with its bookings as the API shows it, for `kernel.encode`; `more`: what a change did."""
+    return {**listed_json(series), "bookings": [_member_json(each) for each in members], **more}
+
+
+def listed_json(series: Series) -> dict[str, Any]:
+    """The series without its bookings."""
+    return {
+        "id": series.id,
+        "venue_id": series.venue_id,
+        "version": series.version,
+        "rrule": series.rrule,
+        "local_start": series.local_start.isoformat(timespec="minutes"),
+        "duration_minutes": series.duration_minutes,
+        "timezone": series.timezone,
+        "guest_id": series.guest_id,
+        "created_by": series.created_by,
+        "created_at": series.created_at,
+        "updated_at": series.updated_at,
+    }
+
+
+def _member_json(member: Member) -> dict[str, Any]:
+    booking, zone = member.booking, ZoneInfo(member.booking.timezone)
+    return {
+        "occurrence_on": member.on,
+        "booking_id": booking.id,
+        "booking_reference": booking.reference,
+        "start": booking.start_at.astimezone(zone),
+        "end": booking.end_at.astimezone(zone),
+        "status": booking.status,
+        "version": booking.version,
+        "resource_ids": booking.resource_ids,
+    }
+
+
+def event(tx: Tx, series: Series, what: str, bookings: Iterable[Booking]) -> Event:
+    """`series.<what>`, with the bookings it touched; the caller holds the venue's lock."""
+    return Event(
+        id=new_id(),
+        tenant_id=series.tenant_id,
+        event_type=f"series.{what}",
+        venue_id=series.venue_id,
+        subject_id=series.id,
+        payload={
+            "series_id": series.id,
+            "venue_id": series.venue_id,
+            "version": series.version,
+            "booking_ids": [each.id for each in bookings],
+        },
+        actor=str(tx.actor),
+        created_at=tx.now,
+        traceparent=tx.traceparent,
+        channel=BOOKINGS,
+    )

@@ -1,0 +1,90 @@
+"""What of a series can't be had, and the refusal that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.suggest import suggest
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+
+SUGGESTED_MAX = 60
+"""For so many refused occurrences another time is looked for; the others are listed without."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """An occurrence that can't be had, and why not. `booking_id`: of the booking that stays as it is."""
+
+    on: date
+    span: Span
+    error: HoldfastError
+    booking_id: UUID | None = None
+
+    def as_json(self, venue: Venue) -> dict[str, Any]:
+        """An `OccurrenceShown` that is not free."""
+        return occurrence_json(self.on, self.span, venue, error=self.error) | (
+            {} if self.booking_id is None else {"booking_id": str(self.booking_id)}
+        )
+
+
+class SeriesRefused(HoldfastError):
+    """Some of the series can't be had, so none of it was done.
+
+    Its code and fields are those of the first occurrence that is refused. Field `occurrences`: each of
+    them, with its own.
+    """
+
+    def __init__(self, missed: Sequence[Missed], *, of: int, venue: Venue) -> None:
+        first = missed[0].error
+        self.code = first.code
+        self.missed = missed
+        many = f"{len(missed)} of {of} occurrences" if len(missed) > 1 else f"1 of {of} occurrences"
+        super().__init__(
+            f"{many} can't be had, so none of it was done. The first is that of {missed[0].on}: {first.detail}",
+            **{**first.fields, "occurrences": [each.as_json(venue) for each in missed]},
+        )
+
+    def suggesting(self, venue: Venue) -> SeriesRefused:
+        """The same, with what was found for the missed occurrences meanwhile."""
+        first = self.missed[0].error.fields
+        self.fields |= {name: first[name] for name in ("suggested_slots",) if name in first}
+        self.fields["occurrences"] = [each.as_json(venue) for each in self.missed]
+        return self
+
+
+def occurrence_json(
+    on: date,
+    span: Span,
+    venue: Venue,
+    *,
+    resource_ids: Sequence[UUID] = (),
+    error: HoldfastError | None = None,
+) -> dict[str, Any]:
+    """An `OccurrenceShown`: free on these resources, or not because of the error."""
+    fields = {} if error is None else error.fields
+    return {
+        "occurrence_on": on.isoformat(),
+        "start": span.start.astimezone(venue.tz).isoformat(),
+        "end": span.end.astimezone(venue.tz).isoformat(),
+        "free": error is None,
+        "resource_ids": [str(each) for each in resource_ids],
+        "conflicts": fields.get("conflicts", []),
+        "suggested_slots": fields.get("suggested_slots", []),
+        "problem": None if error is None else {"code": error.code, "detail": error.detail},
+    }
+
+
+async def suggest_all(tx: Tx, missed: Sequence[Missed]) -> None:
+    """Fills in the `suggested_slots` of the first SUGGESTED_MAX that are taken. No lock is needed."""
+    found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
+    for error in found[:SUGGESTED_MAX]:
+        if error.wanted is not None:
+            error.fields["suggested_slots"] = await suggest(tx, error.wanted)

@@ -1,0 +1,124 @@
+"""What clients send about series."""
+
+from __future__ import annotations
+
+from datetime import time
+from typing import ClassVar
+from uuid import UUID
+
+from pydantic import Field, model_validator
+
+from holdfast.booking import wanted
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version, text
+from holdfast.booking.requests import DetailsBody, PreferencesBody
+from holdfast.booking.wanted import ANYTHING
+from holdfast.kernel.body import Body
+from holdfast.place.opening import WallTime
+from holdfast.place.parse_rrule import TEXT_CHARS_MAX
+from holdfast.series.model import OnConflict, Scope
+
+ABOUT_A_PERSON = frozenset(
+    {"guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes", "changes", "reason"}
+)
+
+
+class CreateSeries(DetailsBody):
+    """A booking that is wanted again and again, at the same time on the venue's clock."""
+
+    venue_id: UUID
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    """Guests."""
+    rrule: text(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
+    """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
+    on_conflict: OnConflict = OnConflict.REFUSE
+    """When an occurrence can't be had: refuse all, skip it, or take the nearest free time of its day."""
+    source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    """Where the bookings came from."""
+    metadata: Metadata = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> CreateSeries:
+        if not self.names_a_start:
+            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
+        return self
+
+    def preferred(self) -> wanted.Preferences:
+        return ANYTHING if self.preferences is None else self.preferences.value()
+
+
+class _About(Body):
+    """Which bookings of a series."""
+
+    unsaid: ClassVar[frozenset[str]] = ABOUT_A_PERSON
+
+    scope: Scope
+    """One occurrence, it and those after it, or all; of these, the bookings that are still to come."""
+    occurrence_on: Day | None = None
+    """The date of the occurrence, as the series shows it; left out for all."""
+    expected_version: Version | None = None
+    """The version of the series that you saw; or If-Match."""
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """In place of the header Idempotency-Key."""
+
+    @model_validator(mode="after")
+    def _names_the_occurrence(self) -> _About:
+        if (self.scope is Scope.ALL) != (self.occurrence_on is None):
+            raise ValueError(
+                "give occurrence_on with the scopes one and this_and_following, and not with all"
+            )
+        return self
+
+
+class ChangesWanted(Body):
+    """What is to be different; what is left out stays as it is, null empties a text."""
+
+    unsaid: ClassVar[frozenset[str]] = ABOUT_A_PERSON
+
+    booking_time: WallTime | None = None
+    """Time of the start on the venue's clock, HH:MM; each booking keeps its date."""
+    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    resource_ids: ResourceIds | None = None
+    preferences: PreferencesBody | None = None
+    guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    special_requests: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    internal_notes: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Staff only."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> ChangesWanted:
+        if not self.model_fields_set:
+            raise ValueError("name at least one thing that is to be different")
+        if self.resource_ids is not None and self.preferences is not None:
+            raise ValueError("give resource_ids or preferences, not both")
+        kept = ("booking_time", "duration_minutes", "party_size", "resource_ids", "preferences")
+        for name in kept:
+            if name in self.model_fields_set and getattr(self, name) is None:
+                raise ValueError(f"{name} can be changed, not be removed: leave it out to keep it")
+        return self
+
+    @property
+    def clock(self) -> time | None:
+        return None if self.booking_time is None else time.fromisoformat(self.booking_time)
+
+
+class ChangeSeries(_About):
+    """Bookings of a series that are to be different."""
+
+    on_conflict: OnConflict = OnConflict.REFUSE
+    """When one can't be changed: refuse all, or skip it."""
+    changes: ChangesWanted
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> ChangeSeries:
+        if self.on_conflict is OnConflict.ALTERNATIVES:
+            raise ValueError("on_conflict of a change is refuse or skip")
+        return self
+
+
+class CancelSeries(_About):
+    """Bookings of a series that are not wanted any more."""
+
+    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]

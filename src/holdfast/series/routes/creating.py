@@ -1,0 +1,100 @@
+"""POST /series/preview and /series."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.booking.metrics import WANTED, count_created
+from holdfast.booking.routes.creating import guest_of
+from holdfast.booking.routes.parts import keyed, places_of, show_reply, venue_for
+from holdfast.booking.wanted import Wanted
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.errors import Forbidden, Unauthenticated
+from holdfast.kernel.http import answer
+from holdfast.kernel.ids import new_id
+from holdfast.place import parse_rrule
+from holdfast.place.venue import Venue
+from holdfast.series import shown
+from holdfast.series.create import create_series
+from holdfast.series.plan import Asked
+from holdfast.series.preview import preview
+from holdfast.series.refused import SeriesRefused
+from holdfast.series.requests import CreateSeries
+from holdfast.series.routes.parts import db_of, locked
+
+router = APIRouter()
+
+
+@router.post("/series/preview", openapi_extra=takes(CreateSeries), responses={200: shown.PREVIEW})
+async def post_preview(request: Request) -> Response:
+    """What would come of each occurrence: where it would be, or what is in its way. Nothing is kept."""
+    asked = parse(await request.body(), CreateSeries)
+    venue = await venue_for(request, asked.venue_id)
+    call = db_of(request).call(request.state.actor, tenants=[venue.tenant_id])
+    found = await call.run(
+        preview,
+        _asked(request, asked, venue),
+        venue=venue,
+        places=places_of(request),
+        pricing=request.app.state.pricing,
+    )
+    return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
+
+
+@router.post("/series", openapi_extra=takes(CreateSeries), responses={201: shown.CREATED}, status_code=201)
+async def post_series(request: Request) -> Response:
+    """Book a whole series at once: all of it, or as `on_conflict` says."""
+    raw = await request.body()
+    asked = parse(raw, CreateSeries)
+    venue = await venue_for(request, asked.venue_id)
+    wanted = _asked(request, asked, venue)
+    key = keyed(
+        request,
+        raw,
+        venue=venue,
+        operation="series_create",
+        field=asked.idempotency_key,
+        about=request.scope["path"],
+    )
+    try:
+        done = await locked(
+            request,
+            venue,
+            create_series,
+            wanted,
+            on_conflict=asked.on_conflict,
+            pricing=request.app.state.pricing,
+            keyed=key,
+        )
+    except SeriesRefused as error:
+        WANTED.labels(error.code).inc(len(error.missed))
+        raise
+    for booking in done.bookings:
+        count_created(booking)
+    return show_reply(done.reply, status=201)
+
+
+def _asked(request: Request, asked: CreateSeries, venue: Venue) -> Asked:
+    actor: Actor = request.state.actor
+    if actor.kind == "anonymous":
+        raise Unauthenticated("A series is booked by somebody who can come back to it: sign in.")
+    if asked.internal_notes is not None and not actor.is_staff:
+        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    first = Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=actor,
+        when=asked.when(),
+        party_size=asked.party_size,
+        resource_ids=asked.resource_ids or (),
+        preferences=asked.preferred(),
+        guest=guest_of(actor, asked.guest()),
+        special_requests=asked.special_requests,
+        internal_notes=asked.internal_notes,
+        source=asked.source,
+        metadata=asked.metadata,
+        traceparent=request.state.traceparent,
+    )
+    return Asked(first=first, recurrence=parse_rrule.parse(asked.rrule))
