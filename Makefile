@@ -79,7 +79,8 @@ $(RUNTIME): requirements.txt pyproject.toml | .venv/.place
 	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV): requirements-dev.txt $(RUNTIME)
+$(DEV): requirements-dev.txt tests/contract/asyncapi/package-lock.json $(RUNTIME)
 	@echo "installing $$(grep -c '^[a-z]' requirements-dev.txt) packages for testing" >&2
 	@scripts/retry $(PIP) install -qq --require-hashes -r requirements-dev.txt
+	@scripts/retry scripts/npm-install tests/contract/asyncapi .venv/npm
 	@touch $@

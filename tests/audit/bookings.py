@@ -14,6 +14,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.conftest import House, venue_document
+from tests.waitlist.asking import answer, joined, promoted
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 ALL_DAY = [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]
@@ -33,8 +34,10 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     await _living(house)
     await _changed(house)
     await _keyed(house)
+    await _blocked(house)
     await _undecided(await open_house(client, issuer, policy={**policy, "lifecycle": "approval"}))
     await _unpaid(await open_house(client, issuer, policy={**policy, "lifecycle": "deposit"}))
+    await _waiting(await open_house(client, issuer, policy=policy), db)
 
 
 async def open_house(client: httpx.AsyncClient, issuer: DevIssuer, *, policy: dict[str, Any]) -> House:
@@ -121,6 +124,29 @@ async def _keyed(house: House) -> None:
     assert (await house.book(**wanted)).status_code == 400
 
 
+async def _blocked(house: House) -> None:
+    """A section every day but for the last, of which it was cancelled; and a lane, over a booking and a hold."""
+    section = {"start": at(10, days=20), "end": at(12, days=20), "rrule": "FREQ=DAILY;COUNT=4"}
+    daily = await block(house, "s1", reason="daily", **section)
+    body = {"cancelled_from": (TOMORROW + timedelta(days=23)).date().isoformat(), "expected_version": 1}
+    path = f"/chain/maintenance-blocks/{daily['id']}"
+    cancelled = await house.client.patch(path, json=body, headers=house.bob)
+    assert cancelled.status_code == 200, cancelled.text
+    lane = {"resource_ids": house.ids("l1")}
+    await house.booked(start=at(10, days=20), **lane, special_requests="displaced")
+    await house.booked(start=at(14, days=20), **lane, hold=True, special_requests="displaced hold")
+    over = {"start": at(9, days=20), "end": at(18, days=20), "on_conflict": "displace"}
+    displacing = await block(house, "l1", reason="over", idempotency_key="key of block", **over)
+    assert len(displacing["displaced"]) == 2
+
+
+async def block(house: House, slug: str, **wanted: Any) -> dict[str, Any]:
+    body = {"venue_id": house.venue_id, "resource_ids": house.ids(slug), **wanted}
+    made = await house.client.post("/chain/maintenance-blocks", json=body, headers=house.bob)
+    assert made.status_code == 201, made.text
+    return made.json()
+
+
 async def _undecided(house: House) -> None:
     await house.booked(start=at(10), special_requests="undecided")
     approved = await house.booked(start=at(12), special_requests="approved")
@@ -129,6 +155,22 @@ async def _undecided(house: House) -> None:
 
 async def _unpaid(house: House) -> None:
     await house.booked(start=at(10), special_requests="unpaid")
+
+
+async def _waiting(house: House, db: Database) -> None:
+    """A queue of every kind of entry; `guest_name` names each."""
+    await house.booked(start=at(10), special_requests="queued")
+    for hour, name in enumerate(("accepted", "declined", "left", "offered", "waits"), start=12):
+        taken = await house.booked(start=at(hour), end=at(hour + 1), resource_ids=house.ids("l1"))
+        wanted = {"resource_ids": house.ids("l1"), "duration_minutes": 30, "guest_name": name}
+        entry = await joined(house, {}, party_size=2, earliest=at(hour), latest=at(hour), **wanted)
+        if name != "waits":
+            await house.client.post(
+                f"/bookings/{taken['id']}/cancel", json={"expected_version": 1}, headers=house.bob
+            )
+            assert await promoted(db, house) == 1
+        if how := {"accepted": "accept", "declined": "decline", "left": "leave"}.get(name):
+            assert (await answer(house, entry, how)).status_code == 200
 
 
 async def step(

@@ -12,9 +12,10 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from holdfast.audit.check import Check
+from holdfast.audit.check import Check, Judge
 from holdfast.audit.checks import CHECKS
 from holdfast.kernel.db import UNREACHABLE, Database
+from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Overloaded
 
 SHOWN_MAX = 100
@@ -136,11 +137,23 @@ async def _violations(
 ) -> tuple[int, tuple[dict[str, Any], ...]]:
     try:
         async with connection.transaction():
+            if check.judge is not None:
+                rows = await connection.fetch(check.sql, *check.args)
+                return _judged(check.judge, [dict(row) for row in rows])
             rows = await connection.fetch(counted(check.sql), *check.args)
     except asyncpg.DataError as error:
         # A row that can't even be read as what it should be, such as a reply that is no JSON.
         return 1, ({"error": str(error)},)
     return (rows[0]["found"] if rows else 0), tuple(orjson.loads(row["violation"]) for row in rows)
+
+
+def _judged(judge: Judge, rows: Sequence[dict[str, Any]]) -> tuple[int, tuple[dict[str, Any], ...]]:
+    count, shown = 0, list[dict[str, Any]]()
+    for violation in judge(rows):
+        count += 1
+        if count <= SHOWN_MAX:
+            shown.append(orjson.loads(encode(violation)))
+    return count, tuple(shown)
 
 
 def counted(sql: str) -> str:

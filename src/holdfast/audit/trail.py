@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 from holdfast.audit.check import Check
+from holdfast.booking.displace import ACTION, DISPLACED_BY_BLOCK
 from holdfast.booking.model import EVENT_TYPES
-from holdfast.booking.states import INITIAL, TRANSITIONS
+from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS, displaced
 
 OTHER_TYPE = "booking.status_changed"
 TYPES = sorted({*EVENT_TYPES.values(), OTHER_TYPE})
 STEPS = [(before, after) for before, onward in TRANSITIONS.items() for after in onward]
+DISPLACED = [(before, displaced(before)) for before in sorted(DISPLACEABLE)]
 
 GAPS = """
     WITH numbered AS (
@@ -41,7 +43,7 @@ LAST = """
 # A step behind a gap has nothing to be compared with: the gap is told of by another check.
 ILLEGAL = """
     WITH walked AS (
-        SELECT tenant_id, booking_id, version, action, from_status, to_status,
+        SELECT tenant_id, booking_id, version, action, from_status, to_status, reason,
                lag(to_status) OVER walk AS status_before, lag(version) OVER walk AS version_before
           FROM booking_history
         WINDOW walk AS (PARTITION BY tenant_id, booking_id ORDER BY version)
@@ -57,6 +59,10 @@ ILLEGAL = """
         OR NOT CASE walked.action
                WHEN 'create' THEN walked.from_status IS NULL AND walked.to_status = ANY ($3::text[])
                WHEN 'update' THEN walked.from_status IS NOT DISTINCT FROM walked.to_status
+               WHEN $4 THEN walked.reason IS NOT DISTINCT FROM $5 AND EXISTS (
+                   SELECT FROM unnest($6::text[], $7::text[]) AS displaced (from_status, to_status)
+                    WHERE (displaced.from_status, displaced.to_status)
+                        = (walked.from_status, walked.to_status))
                ELSE legal.to_status IS NOT NULL END
 """
 
@@ -129,9 +135,18 @@ TRAIL = (
     ),
     Check(
         "steps_are_legal",
-        "Every step starts where the one before ended, and is one that the table of statuses allows.",
+        "Every step starts where the one before ended, and is one that the table of statuses allows, or that of a "
+        "booking whose place a block took.",
         ILLEGAL,
-        ([before for before, _ in STEPS], [after for _, after in STEPS], sorted(INITIAL)),
+        (
+            [before for before, _ in STEPS],
+            [after for _, after in STEPS],
+            sorted(INITIAL),
+            ACTION,
+            DISPLACED_BY_BLOCK,
+            [before for before, _ in DISPLACED],
+            [after for _, after in DISPLACED],
+        ),
     ),
     Check("steps_have_one_event", "Every step has exactly one event.", UNTOLD, (TYPES,)),
     Check("events_have_a_step", "Every event of a booking has its step.", UNHEARD, (TYPES,)),

@@ -11,6 +11,8 @@ from holdfast.claim.model import Claim, Occupancy
 from holdfast.place.venue import Resource, Venue
 
 CONFLICTS_MAX = 20
+CLOSED = "closed for maintenance"
+"""What guests are told of any block; why it is there is for staff, who find it by its id."""
 
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
@@ -19,7 +21,9 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids:
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
-        detail = f"{names or 'That'} is taken at that time: take one of the suggested slots."
+        closed = conflicts and all("reason" in each for each in conflicts)
+        state = CLOSED if closed else "taken"
+        detail = f"{names or 'That'} is {state} at that time: take one of the suggested slots."
     else:
         detail = f"No {kind} for {prepared.wanted.party_size} is free at that time: take one of the suggested slots."
     return NotAvailable(
@@ -65,5 +69,6 @@ def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) ->
         "resource_name": resource.name,
         "start": claim.span.start.astimezone(venue.tz).isoformat(),
         "end": claim.span.end.astimezone(venue.tz).isoformat(),
+        **({"reason": CLOSED} if claim.owner_kind == "block" else {}),
         **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
     }

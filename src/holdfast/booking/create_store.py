@@ -187,3 +187,4 @@ async def write(
         store.dump_history(steps),
         store.dump_events(steps),
     )
+    tx.venue_ids.update(step.booking.venue_id for step in steps)

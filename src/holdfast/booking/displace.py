@@ -41,9 +41,7 @@ async def give_up(tx: Tx, bookings: Sequence[Booking]) -> list[Claim]:
     return await claims.free(tx, [(booking.tenant_id, booking.id) for booking in bookings])
 
 
-async def displace(
-    tx: Tx, bookings: Sequence[Booking], *, venue: Venue, block_id: UUID
-) -> list[Booking]:
+async def displace(tx: Tx, bookings: Sequence[Booking], *, venue: Venue, block_id: UUID) -> list[Booking]:
     """The bookings as they go on without their place: holds cancelled, the others to be placed by people.
 
     The history of each of the latter gets alternatives that were free at this instant (see `suggest`); nothing

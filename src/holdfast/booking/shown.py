@@ -105,12 +105,13 @@ class Option(BaseModel):
 
 
 class Conflict(BaseModel):
-    """What is in the way; staff also see whose it is."""
+    """What is in the way; staff also see whose it is. `reason`: of a block, "closed for maintenance"."""
 
     resource_id: UUID
     resource_name: str
     start: datetime
     end: datetime
+    reason: str | None = None
     owner_kind: str | None = None
     owner_id: UUID | None = None
 

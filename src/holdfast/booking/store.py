@@ -84,6 +84,7 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
     saved = await tx.fetchval(SAVE, dump(bookings), dump_history(steps), dump_events(steps))
     if saved != len(steps):
         raise VersionConflict
+    tx.venue_ids.update(booking.venue_id for booking in bookings)
 
 
 def dump(bookings: Sequence[Booking]) -> str:

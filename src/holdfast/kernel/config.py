@@ -34,6 +34,24 @@ def _is_postgresql(url: str) -> str:
     return url
 
 
+def _is_redis(url: str) -> str:
+    problem = ValueError(
+        "must be an address such as redis://host:6379/0, rediss://user:password@host:6379/0 or unix:///path?db=0"
+    )
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise problem from None
+    if parts.scheme == "unix":
+        named, database = parts.path, parts.query.removeprefix("db=")
+    else:
+        named, database = parts.hostname, parts.path.strip("/") + parts.query
+    if parts.scheme not in ("redis", "rediss", "unix") or not named or not (database or "0").isdecimal():
+        raise problem
+    return url
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -69,6 +87,10 @@ class Settings(BaseSettings):
     pool_max: int = Field(default=10, ge=1, le=1000)
     """Connections to the database per process at most. Default: 10."""
 
+    redis_url: Annotated[str, AfterValidator(_is_redis)] | None = Field(default=None, repr=False)
+    """Redis that all processes keep snapshots of availability in: `redis://host:6379/0`, `rediss://`, `unix://`.
+    Default: none, which means that each keeps its own in memory alone."""
+
     unsafe_database: bool = False
     """Run on a database that may lose acknowledged bookings (fsync or full_page_writes off).
     For tests alone. Default: false."""
@@ -91,6 +113,16 @@ class Settings(BaseSettings):
 
     oidc_roles_claim: str = Field(default="roles", min_length=1)
     """The claim with the roles; a dotted path such as `realm_access.roles`. Default: `roles`."""
+
+    live: bool = True
+    """Serve the live channels (SSE and WebSocket). Default: true."""
+
+    live_streams_max: int = Field(default=20_000, ge=1, le=1_000_000)
+    """Live streams that a process keeps open at most; each takes a file descriptor. Default: 20000."""
+
+    allowed_origins: str | None = None
+    """Origins beside the service's own whose pages may open a WebSocket, separated by commas, such as
+    `https://console.example.com`. Default: none."""
 
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
@@ -155,5 +187,5 @@ def _sentence(error: Any, chosen: dict[str, Any]) -> str:
     field = str(error["loc"][0]).removeprefix(PREFIX.lower())
     name = "--" + field.replace("_", "-") if field in chosen else _variable(field)
     # An address may hold a password.
-    shown = name if field == "database_url" else f"{name}={error['input']}"
+    shown = name if field in ("database_url", "redis_url") else f"{name}={error['input']}"
     return f"{shown}: {problem}."

@@ -106,6 +106,7 @@ async def emit(tx: Tx, events: Sequence[Event]) -> None:
     """Writes the events into the transaction, in that order; they exist if and only if it commits."""
     if events:
         await tx.execute(EMIT, encode_text(events))
+        tx.venue_ids.update(each.venue_id for each in events if each.venue_id is not None)
 
 
 # By the columns, not by what is selected under the same name: only their order is the index's.
@@ -128,10 +129,11 @@ async def read_committed(tx: Tx, *, after: Position, limit: int = READ_MAX) -> l
     long transaction delays the feed for as long as the server's timeouts let it live.
     """
     rows = await tx.fetch(READ, str(after.xid), after.seq, max(1, min(limit, READ_MAX)))
-    return [_committed(row) for row in rows]
+    return [committed_of(row) for row in rows]
 
 
-def _committed(row: Any) -> Committed:
+def committed_of(row: Any) -> Committed:
+    """The event of a row with the columns of READ."""
     event = Event(
         id=row["id"],
         tenant_id=row["tenant_id"],

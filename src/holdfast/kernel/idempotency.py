@@ -20,7 +20,15 @@ from holdfast.kernel.tx import Tx
 DONE = "DONE"
 # Refusals that the same request may not get another time: nothing to keep.
 NOT_KEPT = frozenset(
-    {"OVERLOADED", "TOO_MANY_HOLDS", "RATE_LIMITED", "VERSION_CONFLICT", "IDEMPOTENCY_CONFLICT"}
+    {
+        "OVERLOADED",
+        "TOO_MANY_HOLDS",
+        "RATE_LIMITED",
+        "VERSION_CONFLICT",
+        "IDEMPOTENCY_CONFLICT",
+        "BLOCK_OVERLAPS_BOOKINGS",
+        "BLOCK_OVERLAPS_BLOCKS",
+    }
 )
 
 

@@ -37,11 +37,17 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one. [default: 8000]")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+LetterId = Annotated[str, typer.Argument(help="The id of a dead letter.")]
 IsChild = Annotated[bool, typer.Option("--child", hidden=True, help="End when standard input does.")]
 ListenerFd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that is inherited.")]
 
 
-def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+dead_letters = typer.Typer(help="Events that a reaction failed on for good.", no_args_is_help=True)
+app.add_typer(dead_letters, name="dead-letters")
+
+
+def command(name: str, *, of: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Registers the function below under that name; what it raises becomes a sentence and an exit code."""
 
     def register(body: Callable[..., None]) -> Callable[..., None]:
@@ -50,7 +56,7 @@ def command(name: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
             with told():
                 body(*args, **kwargs)
 
-        return app.command(name)(shielded)
+        return of.command(name)(shielded)
 
     return register
 
@@ -145,17 +151,44 @@ def demo_(data_dir: DataDir = None) -> None:
 
 
 @command("audit")
-def audit_(
-    data_dir: DataDir = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
-    ] = False,
-) -> None:
+def audit_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Check that everything that must hold does hold; the exit code is 1 when something doesn't."""
     settings = start(data_dir=data_dir)
     from holdfast.main.audit_command import audit_command
 
     run(audit_command(settings, as_json=as_json))
+
+
+@command("list", of=dead_letters)
+def dead_letters_list(
+    data_dir: DataDir = None,
+    tenant: Annotated[str | None, typer.Option(help="Slug. [default: all tenants]")] = None,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+) -> None:
+    """List them, the newest first."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.dead_letters_command import list_command
+
+    run(list_command(settings, tenant=tenant, replayed=replayed, as_json=as_json))
+
+
+@command("show", of=dead_letters)
+def dead_letters_show(id: LetterId, data_dir: DataDir = None) -> None:
+    """Print one as JSON, with its event."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.dead_letters_command import show_command
+
+    run(show_command(settings, id))
+
+
+@command("replay", of=dead_letters)
+def dead_letters_replay(id: LetterId, data_dir: DataDir = None) -> None:
+    """Have the reaction tried again, by the worker that runs; prints what `show` does."""
+    settings = start(data_dir=data_dir)
+    from holdfast.main.dead_letters_command import replay_command
+
+    run(replay_command(settings, id))
 
 
 @command("replay")
@@ -165,7 +198,7 @@ def replay_(
     picture: Annotated[
         Path | None, typer.Option(help="The picture of occupancy. [default: occupancy.svg in the data dir]")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Put a real booking history through the engine, on a virtual clock, and report."""
     settings = start(data_dir=data_dir)

@@ -4,25 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 import structlog
 
+from holdfast.dispatch.jobs import Jobs
+from holdfast.dispatch.reaction import Reaction, Tools
 from holdfast.kernel.config import Settings
-from holdfast.main.database import open_database
-from holdfast.main.worker import run_ticks
+from holdfast.kernel.db import Database
+from holdfast.main.database import find_database
+from holdfast.main.run_reactions import reaction_loops
+from holdfast.main.tick import Tick
+from holdfast.main.worker import run_loops, tick_loops
+from holdfast.place.places import Places
+from holdfast.port.pricing import LocalPricing
 
 log = structlog.get_logger(__name__)
 
 
 async def work(settings: Settings) -> None:
-    """Runs the ticks until SIGTERM or SIGINT, then finishes what is under way."""
+    """Runs ticks and reactions until SIGTERM or SIGINT, then finishes what is under way."""
+    from holdfast.main.reactions import REACTIONS
     from holdfast.main.ticks import TICKS
 
     stopping = asyncio.Event()
-    async with open_database(settings) as database:
+    async with find_database(settings) as url:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        log.info("worker_starts", ticks=[tick.name for tick in TICKS])
-        await run_ticks(database, TICKS, stopping)
+        database = await Database.connect(url, pool_max=settings.pool_max)
+        try:
+            await run_worker(database, url, ticks=TICKS, reactions=REACTIONS, stopping=stopping)
+        finally:
+            await database.close()
     log.info("worker_stopped")
+
+
+async def run_worker(
+    db: Database, url: str, *, ticks: Sequence[Tick], reactions: Sequence[Reaction], stopping: asyncio.Event
+) -> None:
+    """Runs all that happens by itself until `stopping` is set, and then for 3 s at most. `url`: of the
+    database of `db`."""
+    log.info(
+        "worker_starts",
+        ticks=[tick.name for tick in ticks],
+        reactions=[reaction.name for reaction in reactions],
+    )
+    jobs = Jobs(db, reactions, Tools(Places(db), LocalPricing()))
+    reacting = reaction_loops(db, url, reactions=reactions, jobs=jobs, stopping=stopping)
+    await run_loops([*tick_loops(db, ticks, stopping), *reacting], stopping)

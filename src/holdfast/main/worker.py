@@ -1,10 +1,11 @@
-"""Runs ticks until it is told to stop."""
+"""Runs loops, those of ticks above all, until it is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 import structlog
 from prometheus_client import Counter
@@ -22,7 +23,7 @@ BACK_OFF_S_MIN = 0.5
 BACK_OFF_S_MAX = 30.0
 JITTER = 0.2
 FINISH_TIMEOUT_S = 3.0
-"""How long a tick may go on after it was told to stop; then its transaction is rolled back."""
+"""How long a loop may go on after it was told to stop; then its transaction is rolled back."""
 
 ROWS = Counter("holdfast_tick_rows_total", "Rows that ticks have handled.", ["tick"])
 RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.", ["tick", "outcome"])
@@ -32,7 +33,19 @@ log = structlog.get_logger(__name__)
 
 async def run_ticks(db: Database, ticks: Sequence[Tick], stopping: asyncio.Event) -> None:
     """Runs every tick in its rhythm until `stopping` is set; returns within FINISH_TIMEOUT_S of that."""
-    running = [asyncio.create_task(_keep(db, tick, stopping), name=tick.name) for tick in ticks]
+    await run_loops(tick_loops(db, ticks, stopping), stopping)
+
+
+def tick_loops(
+    db: Database, ticks: Sequence[Tick], stopping: asyncio.Event
+) -> list[Coroutine[Any, Any, None]]:
+    """A loop for each tick, which ends soon after `stopping` is set."""
+    return [_keep(db, tick, stopping) for tick in ticks]
+
+
+async def run_loops(loops: Sequence[Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
+    """Runs them beside one another until `stopping` is set, and waits FINISH_TIMEOUT_S for them to end."""
+    running = [asyncio.create_task(loop) for loop in loops]
     try:
         await stopping.wait()
         if running:
@@ -52,7 +65,7 @@ async def _keep(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
         except Exception as error:
             failures += 1
             _tell(tick, error, failures)
-        await _sleep(stopping, pause_s(tick.period_s, failures))
+        await sleep(stopping, pause_s(tick.period_s, failures))
 
 
 async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
@@ -78,7 +91,8 @@ def _tell(tick: Tick, error: Exception, failures: int) -> None:
     log.error("tick_failed", tick=tick.name, failures=failures, **told)
 
 
-async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
+async def sleep(stopping: asyncio.Event, seconds: float) -> None:
+    """Waits so long, or until it is told to stop."""
     try:
         await asyncio.wait_for(stopping.wait(), seconds)
     except TimeoutError:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tests.audit.harm.blocks import BLOCKS
 from tests.audit.harm.bookings import BOOKINGS
 from tests.audit.harm.channels import CHANNELS
 from tests.audit.harm.ledger import LEDGER
 from tests.audit.harm.parts import Harm
 from tests.audit.harm.replies import REPLIES
 from tests.audit.harm.trail import TRAIL
+from tests.audit.harm.waitlist import WAITLIST
 
 __all__ = ["HARMS", "Harm"]
 
-HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *CHANNELS)
+HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)

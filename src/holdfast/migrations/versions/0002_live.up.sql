@@ -154,6 +154,7 @@ CREATE TABLE waitlist_entry (
     guest_phone      text,
     booking_id       uuid,
     offer_expires_at timestamptz,
+    joined_ip        inet,
     created_by       text        NOT NULL,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
@@ -164,6 +165,8 @@ CREATE TABLE waitlist_entry (
     CONSTRAINT waitlist_entry_window_is_ordered CHECK (earliest_at <= latest_at),
     CONSTRAINT waitlist_entry_offer_is_a_booking
         CHECK (status <> 'OFFERED' OR (booking_id IS NOT NULL AND offer_expires_at IS NOT NULL)),
+    CONSTRAINT waitlist_entry_address_is_of_an_open_one
+        CHECK (joined_ip IS NULL OR status IN ('WAITING', 'OFFERED')),
     CONSTRAINT waitlist_entry_has_a_party CHECK (party_size > 0 AND duration_minutes > 0)
 );
 CREATE INDEX waitlist_entry_open ON waitlist_entry (tenant_id, venue_id, seq) WHERE status IN ('WAITING', 'OFFERED');
