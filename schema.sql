@@ -202,12 +202,15 @@ CREATE TABLE claim (
     owner_kind  text      NOT NULL,
     owner_id    uuid      NOT NULL,                 -- booking.id, or the block's
     expires_at  timestamptz,                        -- of a hold: from then on it stands in nobody's way
+    state       text      NOT NULL DEFAULT 'confirmed',  -- what floor plans show
+    changed_by  text      NOT NULL DEFAULT 'system',     -- who made it so
     CONSTRAINT claim_never_overlaps EXCLUDE USING gist
         (tenant_id WITH =, resource_id WITH =, unit WITH =, during WITH &&),
     -- Also serves "the claims of this owner". `during` is in it because a recurring block claims one unit often.
     CONSTRAINT claim_pkey PRIMARY KEY (tenant_id, owner_id, resource_id, unit, during),
     CONSTRAINT claim_resource_exists FOREIGN KEY (tenant_id, resource_id) REFERENCES resource (tenant_id, id),
     CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'block')),
+    CONSTRAINT claim_state_is_known CHECK (state IN ('held', 'pending_approval', 'confirmed', 'blocked')),
     CONSTRAINT claim_unit_is_positive CHECK (unit >= 1),
     CONSTRAINT claim_is_a_bounded_span CHECK (
         NOT isempty(during) AND NOT lower_inf(during) AND NOT upper_inf(during)
@@ -224,7 +227,7 @@ CREATE FUNCTION claims_overlapping(
     tenant_ids uuid[], resource_ids uuid[], start_ats timestamptz[], end_ats timestamptz[]
 ) RETURNS TABLE (
     tenant_id uuid, resource_id uuid, unit integer, start_at timestamptz, end_at timestamptz,
-    owner_kind text, owner_id uuid, expires_at timestamptz
+    owner_kind text, owner_id uuid, expires_at timestamptz, state text, changed_by text
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     visible uuid[] := visible_tenants();
@@ -235,7 +238,8 @@ BEGIN
       FROM unnest(tenant_ids, resource_ids, start_ats, end_ats)
            AS asked (tenant_id, resource_id, start_at, end_at),
            LATERAL (SELECT claim.tenant_id, claim.resource_id, claim.unit, lower(claim.during),
-                           upper(claim.during), claim.owner_kind, claim.owner_id, claim.expires_at
+                           upper(claim.during), claim.owner_kind, claim.owner_id, claim.expires_at,
+                           claim.state, claim.changed_by
                       FROM claim
                      WHERE claim.tenant_id = asked.tenant_id AND claim.resource_id = asked.resource_id
                        AND claim.during && tstzrange(asked.start_at, asked.end_at)
@@ -290,6 +294,128 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_by_age ON idempotency USING brin (expires_at);
 
 -- ---------------------------------------------------------------------------------------------
+-- Blocks, the waitlist, series
+-- ---------------------------------------------------------------------------------------------
+
+-- Time taken off the inventory: its claims in the ledger are exactly its occurrences.
+CREATE TABLE block (
+    tenant_id      uuid        NOT NULL,
+    id             uuid        NOT NULL,
+    venue_id       uuid        NOT NULL,
+    kind           text        NOT NULL,
+    reason         text        NOT NULL,
+    resource_ids   uuid[]      NOT NULL,
+    local_start    timestamp   NOT NULL,
+    local_end      timestamp   NOT NULL,
+    timezone       text        NOT NULL,
+    rrule          text,
+    cancelled_from date,
+    removed_at     timestamptz,
+    created_by     text        NOT NULL,
+    version        integer     NOT NULL,
+    first_at       timestamptz NOT NULL,
+    last_at        timestamptz NOT NULL,
+    created_at     timestamptz NOT NULL,
+    updated_at     timestamptz NOT NULL,
+    CONSTRAINT block_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT block_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
+    CONSTRAINT block_kind_is_known
+        CHECK (kind IN ('maintenance', 'vip_override', 'private_event', 'host_operations')),
+    CONSTRAINT block_takes_time CHECK (local_start < local_end AND first_at < last_at),
+    CONSTRAINT block_has_resources CHECK (cardinality(resource_ids) > 0)
+);
+-- Lists of blocks by start, and the definitions behind what is blocked, of which removed ones are a part too.
+-- Lists, and which blocks a venue has.
+CREATE INDEX block_by_venue ON block (tenant_id, venue_id, first_at, id);
+
+-- Who changed what of a block. Append-only.
+CREATE TABLE block_history (
+    tenant_id  uuid        NOT NULL,
+    block_id   uuid        NOT NULL,
+    version    integer     NOT NULL,
+    actor      text        NOT NULL,
+    action     text        NOT NULL,
+    changes    jsonb       NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT block_history_pkey PRIMARY KEY (tenant_id, block_id, version)
+);
+
+-- Who waits for a place; an offer is a hold in table booking.
+CREATE TABLE waitlist_entry (
+    tenant_id        uuid        NOT NULL,
+    id               uuid        NOT NULL,
+    venue_id         uuid        NOT NULL,
+    seq              bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
+    status           text        NOT NULL,
+    version          integer     NOT NULL,
+    party_size       integer     NOT NULL,
+    earliest_at      timestamptz NOT NULL,
+    latest_at        timestamptz NOT NULL,
+    duration_minutes integer     NOT NULL,
+    resource_ids     uuid[]      NOT NULL,
+    preferences      jsonb       NOT NULL,
+    guest_id         text,
+    guest_name       text,
+    guest_email      text,
+    guest_phone      text,
+    booking_id       uuid,
+    offer_expires_at timestamptz,
+    joined_ip        inet,
+    created_by       text        NOT NULL,
+    created_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    CONSTRAINT waitlist_entry_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT waitlist_entry_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
+    CONSTRAINT waitlist_entry_status_is_known
+        CHECK (status IN ('WAITING', 'OFFERED', 'ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT')),
+    CONSTRAINT waitlist_entry_window_is_ordered CHECK (earliest_at <= latest_at),
+    CONSTRAINT waitlist_entry_offer_is_a_booking
+        CHECK (status <> 'OFFERED' OR (booking_id IS NOT NULL AND offer_expires_at IS NOT NULL)),
+    CONSTRAINT waitlist_entry_address_is_of_an_open_one
+        CHECK (joined_ip IS NULL OR status IN ('WAITING', 'OFFERED')),
+    CONSTRAINT waitlist_entry_has_a_party CHECK (party_size > 0 AND duration_minutes > 0)
+);
+-- The queue, in its order.
+CREATE INDEX waitlist_entry_open ON waitlist_entry (tenant_id, venue_id, seq) WHERE status IN ('WAITING', 'OFFERED');
+-- The entry that a booking is the offer of.
+CREATE UNIQUE INDEX waitlist_entry_booking_is_unique ON waitlist_entry (tenant_id, booking_id)
+    WHERE booking_id IS NOT NULL;
+-- Lists of what came of entries.
+CREATE INDEX waitlist_entry_closed ON waitlist_entry (tenant_id, venue_id, seq)
+    WHERE status IN ('ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT');
+
+-- Bookings that repeat. What the bookings are is in table booking.
+CREATE TABLE series (
+    tenant_id        uuid        NOT NULL,
+    id               uuid        NOT NULL,
+    venue_id         uuid        NOT NULL,
+    version          integer     NOT NULL,
+    rrule            text        NOT NULL,
+    local_start      timestamp   NOT NULL,
+    duration_minutes integer     NOT NULL,
+    timezone         text        NOT NULL,
+    guest_id         text,
+    created_by       text        NOT NULL,
+    created_at       timestamptz NOT NULL,
+    updated_at       timestamptz NOT NULL,
+    CONSTRAINT series_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT series_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
+    CONSTRAINT series_takes_time CHECK (duration_minutes > 0)
+);
+-- Lists of series, the oldest first.
+CREATE INDEX series_by_venue ON series (tenant_id, venue_id, id);
+
+CREATE TABLE series_booking (
+    tenant_id     uuid NOT NULL,
+    series_id     uuid NOT NULL,
+    occurrence_on date NOT NULL,
+    booking_id    uuid NOT NULL,
+    CONSTRAINT series_booking_pkey PRIMARY KEY (tenant_id, series_id, occurrence_on),
+    CONSTRAINT series_booking_series_exists FOREIGN KEY (tenant_id, series_id) REFERENCES series (tenant_id, id),
+    CONSTRAINT series_booking_is_in_one_series UNIQUE (tenant_id, booking_id)
+);
+
+-- ---------------------------------------------------------------------------------------------
 -- Events: the outbox. Everything outside the transaction reads from here.
 -- ---------------------------------------------------------------------------------------------
 
@@ -307,11 +433,60 @@ CREATE TABLE event (
     actor       text        NOT NULL,
     traceparent text,
     created_at  timestamptz NOT NULL,
-    CONSTRAINT event_pkey PRIMARY KEY (tenant_id, id)
+    channel     text,                               -- of its venue: `bookings`, or a day and slot
+    epoch       integer,                            -- of the channel when it was told
+    version     bigint,                             -- its number on the channel, within the epoch
+    written_at  timestamptz NOT NULL DEFAULT clock_timestamp(),  -- whatever clock created_at goes by
+    CONSTRAINT event_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT event_on_a_channel_is_counted
+        CHECK ((channel IS NULL) = (version IS NULL) AND (channel IS NULL) = (epoch IS NULL)
+               AND (channel IS NULL OR venue_id IS NOT NULL))
 );
 
 -- The commit-order reader.
 CREATE INDEX event_in_commit_order ON event (xid, seq);
+-- The feed of a tenant's events.
+CREATE INDEX event_of_tenant_in_commit_order ON event (tenant_id, xid, seq);
+-- The purge of old events.
+CREATE INDEX event_by_age ON event USING brin (written_at);
+
+-- How far events were purged: one row, once any were.
+CREATE TABLE event_purge (
+    only_row    boolean     NOT NULL DEFAULT true,
+    up_to       timestamptz NOT NULL,
+    CONSTRAINT event_purge_pkey PRIMARY KEY (only_row),
+    CONSTRAINT event_purge_is_one_row CHECK (only_row)
+);
+
+-- Removes up to `most` of the oldest events, none younger than 30 days. The application may not DELETE events:
+-- this is the one way they go, and it takes those alone that nobody can ask for any more.
+CREATE FUNCTION purge_events(most integer) RETURNS integer
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH gone AS (
+        DELETE FROM event
+         WHERE ctid = ANY (ARRAY(SELECT ctid FROM event
+                                  WHERE written_at < clock_timestamp() - interval '30 days' LIMIT most))
+        RETURNING written_at
+    ), noted AS (
+        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
+        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
+    )
+    SELECT count(*)::integer FROM gone
+$$;
+
+-- Channels: what clients follow live. The row is the counter of versions; it stays locked from when an event
+-- draws its number until the commit. A channel of availability has a row from when somebody first asks for it.
+CREATE TABLE channel (
+    tenant_id uuid        NOT NULL,
+    venue_id  uuid        NOT NULL,
+    name      text        NOT NULL,
+    epoch     integer     NOT NULL DEFAULT (random() * 2147483647)::integer,
+    version   bigint      NOT NULL,
+    opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT channel_pkey PRIMARY KEY (tenant_id, venue_id, name),
+    CONSTRAINT channel_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
+    CONSTRAINT channel_version_is_counted CHECK (version >= 0)
+);
 
 -- ---------------------------------------------------------------------------------------------
 -- Isolation and rights
@@ -365,6 +540,19 @@ ALTER TABLE idempotency     FORCE  ROW LEVEL SECURITY;
 ALTER TABLE event           ENABLE ROW LEVEL SECURITY;
 ALTER TABLE event           FORCE  ROW LEVEL SECURITY;
 
+ALTER TABLE channel        ENABLE ROW LEVEL SECURITY;
+ALTER TABLE channel        FORCE  ROW LEVEL SECURITY;
+ALTER TABLE block          ENABLE ROW LEVEL SECURITY;
+ALTER TABLE block          FORCE  ROW LEVEL SECURITY;
+ALTER TABLE block_history  ENABLE ROW LEVEL SECURITY;
+ALTER TABLE block_history  FORCE  ROW LEVEL SECURITY;
+ALTER TABLE waitlist_entry ENABLE ROW LEVEL SECURITY;
+ALTER TABLE waitlist_entry FORCE  ROW LEVEL SECURITY;
+ALTER TABLE series         ENABLE ROW LEVEL SECURITY;
+ALTER TABLE series         FORCE  ROW LEVEL SECURITY;
+ALTER TABLE series_booking ENABLE ROW LEVEL SECURITY;
+ALTER TABLE series_booking FORCE  ROW LEVEL SECURITY;
+
 -- The sub-select is evaluated once a statement, not once a row.
 CREATE POLICY own_tenant ON tenant USING (
     (SELECT current_setting('holdfast.tenants', true)) = '*'
@@ -378,6 +566,12 @@ CREATE POLICY own_tenant ON claim_archive   USING (tenant_id = ANY ((SELECT visi
 CREATE POLICY own_tenant ON booking_history USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON idempotency     USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON event           USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON channel        USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON block          USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON block_history  USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON waitlist_entry USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON series         USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON series_booking USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 
 GRANT USAGE ON SCHEMA public TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON tenant          TO holdfast_app;
@@ -390,3 +584,293 @@ GRANT SELECT, INSERT                 ON claim_archive   TO holdfast_app;
 GRANT SELECT, INSERT                 ON booking_history TO holdfast_app;
 GRANT SELECT, INSERT, DELETE         ON idempotency     TO holdfast_app;
 GRANT SELECT, INSERT                 ON event           TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON channel        TO holdfast_app;
+GRANT SELECT                         ON event_purge    TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE         ON block          TO holdfast_app;
+GRANT SELECT, INSERT                 ON block_history  TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE         ON waitlist_entry TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE         ON series         TO holdfast_app;
+GRANT SELECT, INSERT, DELETE         ON series_booking TO holdfast_app;
+REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;
+
+-- ---------------------------------------------------------------------------------------------
+-- Reactions: how far readers of events have come, what became of each, and the queue
+-- ---------------------------------------------------------------------------------------------
+
+-- The queue of jobs: PGQueuer's own objects as release 1.6.0 makes them, in a schema of their own.
+-- A test compares them with what the installed release would make.
+
+CREATE SCHEMA pgqueuer;
+
+CREATE TYPE pgqueuer.pgqueuer_status AS ENUM ('queued', 'picked', 'successful', 'exception', 'canceled', 'deleted', 'failed');
+
+CREATE TABLE pgqueuer.pgqueuer (
+    id bigserial NOT NULL PRIMARY KEY,
+    priority integer NOT NULL,
+    queue_manager_id uuid,
+    created timestamp with time zone NOT NULL DEFAULT now(),
+    updated timestamp with time zone NOT NULL DEFAULT now(),
+    heartbeat timestamp with time zone NOT NULL DEFAULT now(),
+    execute_after timestamp with time zone NOT NULL DEFAULT now(),
+    status pgqueuer.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL,
+    dedupe_key text,
+    payload bytea,
+    headers jsonb,
+    attempts integer NOT NULL DEFAULT 0,
+    slot bigint
+);
+
+CREATE TABLE pgqueuer.pgqueuer_log (
+    id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL PRIMARY KEY,
+    created timestamp with time zone NOT NULL DEFAULT now(),
+    job_id bigint NOT NULL,
+    status pgqueuer.pgqueuer_status NOT NULL,
+    priority integer NOT NULL,
+    entrypoint text NOT NULL,
+    traceback jsonb,
+    aggregated boolean DEFAULT false
+);
+
+CREATE TABLE pgqueuer.pgqueuer_schedules (
+    id bigserial NOT NULL PRIMARY KEY,
+    expression text NOT NULL,
+    entrypoint text NOT NULL,
+    heartbeat timestamp with time zone NOT NULL DEFAULT now(),
+    created timestamp with time zone NOT NULL DEFAULT now(),
+    updated timestamp with time zone NOT NULL DEFAULT now(),
+    next_run timestamp with time zone NOT NULL DEFAULT now(),
+    last_run timestamp with time zone,
+    status pgqueuer.pgqueuer_status DEFAULT 'queued'::pgqueuer.pgqueuer_status,
+    UNIQUE (expression, entrypoint)
+);
+
+CREATE TABLE pgqueuer.pgqueuer_statistics (
+    id bigserial NOT NULL PRIMARY KEY,
+    created timestamp with time zone NOT NULL DEFAULT date_trunc('sec'::text, now()),
+    count bigint NOT NULL,
+    priority integer NOT NULL,
+    status pgqueuer.pgqueuer_status NOT NULL,
+    entrypoint text NOT NULL
+);
+
+CREATE INDEX pgqueuer_ep_ea_idx ON pgqueuer.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
+
+CREATE INDEX pgqueuer_ep_prio_id_idx ON pgqueuer.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
+
+CREATE INDEX pgqueuer_log_created ON pgqueuer.pgqueuer_log USING btree (created);
+
+CREATE INDEX pgqueuer_log_job_id_status ON pgqueuer.pgqueuer_log USING btree (job_id, created DESC);
+
+CREATE INDEX pgqueuer_log_not_aggregated ON pgqueuer.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
+
+CREATE INDEX pgqueuer_log_status ON pgqueuer.pgqueuer_log USING btree (status);
+
+CREATE INDEX pgqueuer_picked_heartbeat_idx ON pgqueuer.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::pgqueuer.pgqueuer_status);
+
+CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON pgqueuer.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::pgqueuer.pgqueuer_status) AND (slot IS NOT NULL));
+
+CREATE INDEX pgqueuer_priority_id_id1_idx ON pgqueuer.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
+
+CREATE INDEX pgqueuer_queue_manager_id_idx ON pgqueuer.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
+
+CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON pgqueuer.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
+
+CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON pgqueuer.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::pgqueuer.pgqueuer_status, 'picked'::pgqueuer.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
+
+CREATE INDEX pgqueuer_updated_id_id1_idx ON pgqueuer.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::pgqueuer.pgqueuer_status);
+
+CREATE FUNCTION pgqueuer.fn_pgqueuer_changed() RETURNS TRIGGER AS $$
+DECLARE
+    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
+BEGIN
+    -- Check operation type and set the emit flag accordingly
+    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
+        to_emit := true;
+    ELSIF TG_OP = 'DELETE' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'INSERT' THEN
+        to_emit := true;
+    ELSIF TG_OP = 'TRUNCATE' THEN
+        to_emit := true;
+    END IF;
+
+    -- Perform notification if the emit flag is set
+    IF to_emit THEN
+        PERFORM pg_notify(
+            'ch_pgqueuer',
+            json_build_object(
+                'channel', 'ch_pgqueuer',
+                'operation', lower(TG_OP),
+                'sent_at', NOW(),
+                'table', TG_TABLE_NAME,
+                'type', 'table_changed_event'
+            )::text
+        );
+    END IF;
+
+    -- Return appropriate value based on the operation
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        RETURN NEW;
+    ELSIF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    ELSE
+        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
+    END IF;
+
+END;
+$$ LANGUAGE plpgsql;
+
+CREATE TRIGGER tg_pgqueuer_changed
+AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer.pgqueuer
+EXECUTE FUNCTION pgqueuer.fn_pgqueuer_changed();
+
+-- Of what holdfast_app needs, nothing is about what jobs hold: ids of a tenant and an event.
+GRANT USAGE ON SCHEMA pgqueuer TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer.pgqueuer            TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer.pgqueuer_log        TO holdfast_app;
+GRANT SELECT                         ON pgqueuer.pgqueuer_statistics TO holdfast_app;
+GRANT USAGE                          ON SEQUENCE pgqueuer.pgqueuer_id_seq TO holdfast_app;
+
+-- How far readers of the event table have come, by name: `reactions` (the dispatcher) and `purged`.
+-- Of no tenant: it says nothing but how many transactions there were.
+
+CREATE TABLE event_cursor (
+    name text   NOT NULL,
+    xid  xid8   NOT NULL,
+    seq  bigint NOT NULL,
+    CONSTRAINT event_cursor_pkey PRIMARY KEY (name)
+);
+
+-- What became of an event at a reaction: delivered (the mark commits with what the reaction did), or how
+-- often it has failed. It goes when its event goes.
+
+CREATE TABLE delivery (
+    tenant_id       uuid        NOT NULL,
+    event_id        uuid        NOT NULL,
+    reaction        text        NOT NULL,
+    failures        integer     NOT NULL DEFAULT 0,
+    first_failed_at timestamptz,
+    delivered_at    timestamptz,
+    CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, event_id, reaction),
+    CONSTRAINT delivery_failures_are_dated CHECK (failures >= 0 AND (failures = 0 OR first_failed_at IS NOT NULL))
+);
+
+-- An event that a reaction failed on for good. It keeps the event from being purged.
+
+CREATE TABLE dead_letter (
+    tenant_id       uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    event_id        uuid        NOT NULL,
+    reaction        text        NOT NULL,
+    attempts        integer     NOT NULL,
+    error           text        NOT NULL,
+    first_failed_at timestamptz NOT NULL,
+    dead_at         timestamptz NOT NULL,
+    replayed_at     timestamptz,
+    replayed_by     text,
+    CONSTRAINT dead_letter_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT dead_letter_event_exists FOREIGN KEY (tenant_id, event_id) REFERENCES event (tenant_id, id),
+    CONSTRAINT dead_letter_is_one_for_each_reaction UNIQUE (tenant_id, event_id, reaction),
+    CONSTRAINT dead_letter_has_attempts CHECK (attempts > 0),
+    CONSTRAINT dead_letter_replay_has_an_actor CHECK ((replayed_at IS NULL) = (replayed_by IS NULL))
+);
+
+-- Serves the list, newest first, of one tenant or of all, and the search for one by its id alone.
+CREATE UNIQUE INDEX dead_letter_id_is_unique ON dead_letter (id);
+-- Serves the purge of those that were replayed long ago.
+CREATE INDEX dead_letter_replayed ON dead_letter (replayed_at) WHERE replayed_at IS NOT NULL;
+
+ALTER TABLE delivery    ENABLE ROW LEVEL SECURITY;
+ALTER TABLE delivery    FORCE  ROW LEVEL SECURITY;
+ALTER TABLE dead_letter ENABLE ROW LEVEL SECURITY;
+ALTER TABLE dead_letter FORCE  ROW LEVEL SECURITY;
+
+CREATE POLICY own_tenant ON delivery    USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON dead_letter USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+
+GRANT SELECT, INSERT, UPDATE ON event_cursor TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE ON delivery     TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE ON dead_letter  TO holdfast_app;
+
+-- Looks through up to `most` of the oldest events and removes those that are older than 30 days, with their
+-- deliveries; answers how many it has looked through. It goes in commit order behind a cursor of its own, which
+-- does not overtake that of the dispatcher: what no job was made of stays. So does what a dead letter keeps.
+-- While one does it, another has nothing to do.
+CREATE OR REPLACE FUNCTION purge_events(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    behind event_cursor;
+    looked integer;
+BEGIN
+    INSERT INTO event_cursor (name, xid, seq) VALUES ('purged', '0', 0) ON CONFLICT DO NOTHING;
+    SELECT * INTO behind FROM event_cursor WHERE name = 'purged' FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+    WITH next AS (
+        SELECT event.xid, event.seq, event.tenant_id, event.id,
+               bool_and(event.written_at < clock_timestamp() - interval '30 days')
+                   OVER (ORDER BY event.xid, event.seq) AS is_old
+          FROM event
+         WHERE (event.xid, event.seq) > (behind.xid, behind.seq)
+           AND (event.xid, event.seq) <= (SELECT xid, seq FROM event_cursor WHERE name = 'reactions')
+         ORDER BY event.xid, event.seq
+         LIMIT most
+    ), old AS MATERIALIZED (
+        SELECT * FROM next WHERE is_old
+    ), gone AS (
+        DELETE FROM event USING old
+         WHERE event.tenant_id = old.tenant_id AND event.id = old.id
+           AND NOT EXISTS (SELECT FROM dead_letter
+                            WHERE dead_letter.tenant_id = event.tenant_id AND dead_letter.event_id = event.id)
+     RETURNING event.tenant_id, event.id, event.written_at
+    ), forgotten AS (
+        DELETE FROM delivery USING gone
+         WHERE delivery.tenant_id = gone.tenant_id AND delivery.event_id = gone.id
+    ), noted AS (
+        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
+        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
+    ), moved AS (
+        UPDATE event_cursor SET (xid, seq) = (SELECT xid, seq FROM old ORDER BY xid DESC, seq DESC LIMIT 1)
+         WHERE name = 'purged' AND EXISTS (SELECT FROM old)
+    )
+    SELECT count(*) INTO looked FROM old;
+    RETURN looked;
+END
+$$;
+
+-- Removes up to `most` dead letters that were replayed more than 30 days ago, with the events that only they
+-- have kept; answers how many. Those that nobody replayed stay.
+CREATE FUNCTION purge_dead_letters(most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    tenant_ids uuid[];
+    event_ids uuid[];
+BEGIN
+    WITH gone AS (
+        DELETE FROM dead_letter
+         WHERE id = ANY (ARRAY(SELECT id FROM dead_letter
+                                WHERE replayed_at < clock_timestamp() - interval '30 days'
+                                ORDER BY replayed_at LIMIT most FOR UPDATE SKIP LOCKED))
+     RETURNING tenant_id, event_id
+    )
+    SELECT coalesce(array_agg(tenant_id), '{}'), coalesce(array_agg(event_id), '{}')
+      INTO tenant_ids, event_ids FROM gone;
+    -- In a statement of its own, since this one must see that the letters are gone.
+    WITH gone AS (
+        DELETE FROM event USING unnest(tenant_ids, event_ids) AS old (tenant_id, id)
+         WHERE event.tenant_id = old.tenant_id AND event.id = old.id
+           AND (event.xid, event.seq) <= (SELECT xid, seq FROM event_cursor WHERE name = 'purged')
+           AND NOT EXISTS (SELECT FROM dead_letter
+                            WHERE dead_letter.tenant_id = event.tenant_id AND dead_letter.event_id = event.id)
+     RETURNING event.tenant_id, event.id
+    )
+    DELETE FROM delivery USING gone
+     WHERE delivery.tenant_id = gone.tenant_id AND delivery.event_id = gone.id;
+    RETURN cardinality(event_ids);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION purge_dead_letters(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_dead_letters(integer) TO holdfast_app;
