@@ -34,7 +34,7 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     await _living(house)
     await _changed(house)
     await _keyed(house)
-    await _blocked(house)
+    await _blocked(await open_house(client, issuer, policy=policy))
     await _undecided(await open_house(client, issuer, policy={**policy, "lifecycle": "approval"}))
     await _unpaid(await open_house(client, issuer, policy={**policy, "lifecycle": "deposit"}))
     await _waiting(await open_house(client, issuer, policy=policy), db)
@@ -132,7 +132,7 @@ async def _blocked(house: House) -> None:
     path = f"/chain/maintenance-blocks/{daily['id']}"
     cancelled = await house.client.patch(path, json=body, headers=house.bob)
     assert cancelled.status_code == 200, cancelled.text
-    lane = {"resource_ids": house.ids("l1")}
+    lane: dict[str, Any] = {"resource_ids": house.ids("l1")}
     await house.booked(start=at(10, days=20), **lane, special_requests="displaced")
     await house.booked(start=at(14, days=20), **lane, hold=True, special_requests="displaced hold")
     over = {"start": at(9, days=20), "end": at(18, days=20), "on_conflict": "displace"}
@@ -162,8 +162,8 @@ async def _waiting(house: House, db: Database) -> None:
     await house.booked(start=at(10), special_requests="queued")
     for hour, name in enumerate(("accepted", "declined", "left", "offered", "waits"), start=12):
         taken = await house.booked(start=at(hour), end=at(hour + 1), resource_ids=house.ids("l1"))
-        wanted = {"resource_ids": house.ids("l1"), "duration_minutes": 30, "guest_name": name}
-        entry = await joined(house, {}, party_size=2, earliest=at(hour), latest=at(hour), **wanted)
+        wanted: dict[str, Any] = {"resource_ids": house.ids("l1"), "duration_minutes": 30, "guest_name": name}
+        entry = await joined(house, party_size=2, earliest=at(hour), latest=at(hour), **wanted)
         if name != "waits":
             await house.client.post(
                 f"/bookings/{taken['id']}/cancel", json={"expected_version": 1}, headers=house.bob

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import Counter
 
 from holdfast.booking.model import Booking
+from holdfast.booking.states import OCCUPYING, Status
 from holdfast.kernel.money import minor_units
 
 WANTED = Counter(
@@ -14,6 +15,14 @@ WANTED = Counter(
 )
 VALUE = Counter("holdfast_booking_value_total", "Total price of the bookings created.", ["currency"])
 MOVED = Counter("holdfast_booking_moves_total", "Steps to a status asked for over HTTP.", ["to"])
+HOLDS = Counter(
+    "holdfast_holds_total", "Holds by what came of them: created, converted into a booking.", ["outcome"]
+)
+REFUSED_AFTER_VIEW = Counter(
+    "holdfast_refused_after_stale_view_total",
+    "Bookings refused because the place was taken, of clients who said which version they saw: was it stale?",
+    ["stale"],
+)
 
 _CREATED = WANTED.labels("created")
 
@@ -21,5 +30,20 @@ _CREATED = WANTED.labels("created")
 def count_created(booking: Booking) -> None:
     """One more booking, with its value."""
     _CREATED.inc()
+    if booking.status is Status.HELD:
+        HOLDS.labels("created").inc()
     if booking.total_minor:
         VALUE.labels(booking.currency).inc(booking.total_minor / 10 ** minor_units(booking.currency))
+
+
+def count_moved(booking: Booking, to: Status) -> None:
+    """The booking, as it was before, took a step."""
+    MOVED.labels(to).inc()
+    if booking.status is Status.HELD and to in OCCUPYING:
+        HOLDS.labels("converted").inc()
+
+
+def count_refused_after_view(seen: int, newest: int | None) -> None:
+    """A client who had seen one version was refused. `newest`: the one known here by then, if any."""
+    stale = "unknown" if newest is None else "yes" if newest > seen else "no"
+    REFUSED_AFTER_VIEW.labels(stale).inc()

@@ -6,10 +6,15 @@ from datetime import timedelta
 
 from holdfast.booking import due
 from holdfast.claim import store as claims
+from holdfast.dispatch import purge
+from holdfast.dispatch.reaction import Tools
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
+from holdfast.live.close_channels import close_channels
 from holdfast.main.tick import Tick
+from holdfast.waitlist import react
 
+HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
 ARCHIVED_AFTER = timedelta(days=1)
 
@@ -29,5 +34,18 @@ TICKS = (
     Tick(name="no_show", period_s=10.0, verb=due.no_show, batch=100),
     Tick(name="complete", period_s=10.0, verb=due.complete, batch=100),
     Tick(name="archive_claims", period_s=NIGHTLY_S, verb=archive_claims, batch=1_000),
-    Tick(name="purge_idempotency", period_s=3600.0, verb=purge_idempotency, batch=1_000),
+    Tick(name="close_channels", period_s=NIGHTLY_S, verb=close_channels, batch=1_000),
+    Tick(name="purge_idempotency", period_s=HOURLY_S, verb=purge_idempotency, batch=1_000),
+    Tick(name="purge_events", period_s=HOURLY_S, verb=purge.purge_events, batch=1_000),
+    Tick(name="purge_dead_letters", period_s=NIGHTLY_S, verb=purge.purge_dead_letters, batch=1_000),
+    Tick(name="purge_job_log", period_s=HOURLY_S, verb=purge.purge_job_log, batch=1_000),
 )
+
+
+def all_ticks(tools: Tools) -> tuple[Tick, ...]:
+    """Those above, and those that need more than the transaction."""
+
+    async def sweep_waitlists(tx: Tx, limit: int) -> int:
+        return await react.sweep(tx, limit, places=tools.places, pricing=tools.pricing)
+
+    return (*TICKS, Tick(name="sweep_waitlists", period_s=react.SWEEP_S, verb=sweep_waitlists, batch=20))

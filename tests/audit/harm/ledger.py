@@ -36,6 +36,7 @@ LEDGER = (
                'block', gen_random_uuid(), 'blocked'
           FROM claim JOIN booking USING (tenant_id)
          WHERE booking.id = owner_id AND special_requests = 'later'""",
+        also=("claims_of_blocks_have_their_block",),
     ),
     Harm(
         "claims_are_bounded_spans",
@@ -100,6 +101,7 @@ LEDGER = (
                'blocked'
           FROM tenant LIMIT 1 RETURNING resource_id""",
         without=drop("claim", "claim_resource_exists"),
+        also=("claims_of_blocks_have_their_block",),
     ),
     Harm("claims_have_an_owner", "a claim of nobody", ORPHAN),
     Harm(

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.change import Change, change
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.metrics import MOVED
+from holdfast.booking.metrics import count_moved
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move
 from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
@@ -143,6 +143,6 @@ async def _move(
             refused = error
         else:
             request.app.state.by_reference.forget(booking)
-            MOVED.labels(step.to).inc()
+            count_moved(booking, step.to)
             return reply
     raise await with_suggestions(request, refused)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.create import Again, Booked
 from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.metrics import WANTED, count_created
+from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
 from holdfast.booking.requests import CreateBooking, WalkIn
 from holdfast.booking.routes.parts import (
     hash_of,
@@ -28,6 +30,7 @@ from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import answer
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -51,7 +54,7 @@ async def post_booking(request: Request) -> Response:
         source=asked.source,
         ip=address_of(request) if asked.hold else None,
     )
-    return await _submit(request, wanted)
+    return await _submit(request, wanted, seen_version=asked.seen_version)
 
 
 @router.post("/walk-ins", openapi_extra=takes(WalkIn), responses={201: BOOKING}, status_code=201)
@@ -118,7 +121,7 @@ def guest_of(actor: Actor, guest: Guest) -> Guest:
     return replace(guest, id=actor.id)
 
 
-async def _submit(request: Request, wanted: Wanted) -> Response:
+async def _submit(request: Request, wanted: Wanted, *, seen_version: int | None = None) -> Response:
     outcome = await request.app.state.writer.submit(wanted)
     match outcome:
         case Booked(booking, body):
@@ -130,7 +133,16 @@ async def _submit(request: Request, wanted: Wanted) -> Response:
         case Refused(error):
             WANTED.labels(error.code).inc()
             if isinstance(error, NotAvailable):
+                if seen_version is not None:
+                    count_refused_after_view(seen_version, _newest_version(request, error))
                 error = await with_suggestions(request, error)
             raise error
         case _:
             raise AssertionError(outcome)
+
+
+def _newest_version(request: Request, refused: NotAvailable) -> int | None:
+    """The newest version that is known here of what the client looked at; None: nothing is."""
+    newest: Callable[[UUID, Span], int | None] | None = getattr(request.app.state, "newest_version", None)
+    wanted = refused.wanted
+    return newest(wanted.venue.id, wanted.span) if newest is not None and wanted is not None else None

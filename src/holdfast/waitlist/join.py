@@ -1,0 +1,158 @@
+"""Joining the waitlist."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking import rules
+from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.errors import TooFarAhead
+from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.idempotency import Keyed, Reply, once
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
+from holdfast.place.venue import Resource, Venue
+from holdfast.waitlist import queue_store, shown, store
+from holdfast.waitlist.errors import TooManyEntries, WaitlistClosed, WaitlistFull
+from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.model import Entry, EntryStatus
+from holdfast.waitlist.promote import ENTRIES_MAX
+from holdfast.waitlist.starts import Sets, starts
+
+WINDOW_DAYS_MAX = 31
+ENTRIES_PER_GUEST_MAX = 10
+ENTRIES_PER_ADDRESS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """What somebody wants to wait for; `duration_minutes`: the policy's for such a party when None; `ip`: the
+    address it is counted against."""
+
+    id: UUID
+    party_size: int
+    earliest: datetime
+    latest: datetime
+    duration_minutes: int | None = None
+    resource_ids: tuple[UUID, ...] = ()
+    preferences: Preferences = ANYTHING
+    guest: Guest = field(default_factory=Guest)
+    ip: str | None = None
+
+    @property
+    def demand(self) -> Demand:
+        return Demand(self.party_size, self.resource_ids, self.preferences)
+
+
+async def join(tx: Tx, asked: Joining, *, venue: Venue, places: Places, keyed: Keyed | None = None) -> Reply:
+    """The JSON of the new entry, the last of the venue's queue.
+
+    Runs under the venue's lock, so that places in the queue are in the order of commits. Raises
+    WaitlistClosed, WaitlistFull, TooManyEntries, InvalidRequest, and what the venue's rules refuse about
+    every start in the window.
+    """
+
+    async def change() -> str:
+        current = await places.current(tx, venue)
+        entry = _entry(tx, asked, current)
+        _check(current, asked, entry, now=tx.now)
+        await _check_room(tx, current, entry, ip=asked.ip)
+        entry = await store.insert(tx, entry, ip=asked.ip)
+        position = await queue_store.position(tx, entry)
+        return encode_text(shown.as_json(Seen(entry, position, None), current))
+
+    return await once(tx, keyed, change)
+
+
+def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
+    return Entry(
+        tenant_id=venue.tenant_id,
+        id=asked.id,
+        venue_id=venue.id,
+        status=EntryStatus.WAITING,
+        version=1,
+        party_size=asked.party_size,
+        earliest_at=asked.earliest,
+        latest_at=asked.latest,
+        duration_minutes=asked.duration_minutes or venue.policy.duration_minutes(asked.party_size),
+        resource_ids=asked.resource_ids,
+        preferences=asked.preferences,
+        guest_id=asked.guest.id,
+        guest_name=asked.guest.name,
+        guest_email=asked.guest.email,
+        guest_phone=asked.guest.phone,
+        created_by=str(tx.actor),
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+
+
+def _check(venue: Venue, asked: Joining, entry: Entry, *, now: datetime) -> None:
+    if not venue.policy.waitlist_enabled:
+        raise WaitlistClosed
+    width = asked.latest - asked.earliest
+    if width < timedelta():
+        raise InvalidRequest.of(
+            "latest", asked.latest.isoformat(), f"must not be before earliest, {asked.earliest.isoformat()}"
+        )
+    if width > timedelta(days=WINDOW_DAYS_MAX):
+        raise InvalidRequest.of(
+            "latest", asked.latest.isoformat(), f"must be at most {WINDOW_DAYS_MAX} days after earliest"
+        )
+    check_length(entry.length, venue)
+    _check_ahead(venue, entry, now=now)
+    _check_starts(venue, entry, candidate_sets(venue, asked.demand), now=now)
+
+
+def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
+    days = venue.policy.max_advance_days
+    latest = now + timedelta(days=days)
+    if entry.latest_at > latest:
+        said = latest.astimezone(venue.tz).isoformat(timespec="minutes")
+        raise TooFarAhead(
+            f"Bookings open {days} days ahead, so the window can end at {said} at the latest.",
+            max_advance_days=days,
+            latest_start=said,
+        )
+
+
+def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> None:
+    """Whether a visit could start anywhere in the window, were nothing taken. Else says why it can't at the
+    first instant of it."""
+    named = sets[0] if len(sets) == 1 else ()
+    within = Span(entry.earliest_at, entry.latest_at)
+    soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
+    if within.end >= soonest:
+        from_now = Span(max(within.start, soonest), within.end)
+        for start in starts(venue, sets, minutes=entry.duration_minutes, within=from_now):
+            if _allowed(venue, named, Span(start, start + entry.length), now=now):
+                return
+    rules.check_time(venue, named, Span(entry.earliest_at, entry.earliest_at + entry.length), now=now)
+    raise InvalidRequest.of("earliest", entry.earliest_at.isoformat(), "no visit can start in the window")
+
+
+def _allowed(venue: Venue, named: tuple[Resource, ...], span: Span, *, now: datetime) -> bool:
+    try:
+        rules.check_time(venue, named, span, now=now)
+    except HoldfastError:
+        return False
+    return True
+
+
+async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> None:
+    """Staff put others on the list all evening: they have no quota but the venue's."""
+    are_open = await queue_store.count_open(tx, venue, guest_id=entry.guest_id, ip=ip)
+    if are_open.all >= ENTRIES_MAX:
+        raise WaitlistFull(entries_max=ENTRIES_MAX)
+    if tx.actor.is_staff:
+        return
+    for has, most in ((are_open.own, ENTRIES_PER_GUEST_MAX), (are_open.here, ENTRIES_PER_ADDRESS_MAX)):
+        if has >= most:
+            raise TooManyEntries(
+                f"You are on this waitlist {has} times already: leave one of these first.", entries_max=most
+            )

@@ -1,0 +1,149 @@
+"""The statements that read the queue: who is open, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.booking.states import Status
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
+from holdfast.waitlist.model import Entry, EntryStatus
+from holdfast.waitlist.store import READ_COLUMNS, from_row
+
+# The status is written out: only so is the index of open entries known to hold them. Asking in the order of
+# that index, also where none is needed, makes sure that it is the one.
+POSITION = """
+    SELECT count(*) FROM (
+        SELECT FROM waitlist_entry
+         WHERE tenant_id = $1 AND venue_id = $2 AND status = 'WAITING' AND seq <= $3
+         ORDER BY seq OFFSET 0) AS waiting
+"""
+
+
+async def position(tx: Tx, entry: Entry) -> int | None:
+    """Its place among those who wait at the venue, 1 for the first; None for one that doesn't wait."""
+    if entry.status is not EntryStatus.WAITING:
+        return None
+    return await tx.fetchval(POSITION, entry.tenant_id, entry.venue_id, entry.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """How many entries of a venue are open: of all, of one guest, and from one address."""
+
+    all: int
+    own: int
+    here: int
+
+
+OPEN = """
+    SELECT count(*) AS everybody, count(*) FILTER (WHERE guest_id = $3::text) AS own,
+           count(*) FILTER (WHERE joined_ip = $4::text::inet) AS here
+      FROM (SELECT guest_id, joined_ip FROM waitlist_entry
+             WHERE tenant_id = $1 AND venue_id = $2 AND status IN ('WAITING', 'OFFERED')
+             ORDER BY seq OFFSET 0) AS are_open
+"""
+
+
+async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | None) -> Open:
+    """How many wait or have an offer there."""
+    row = await tx.fetchrow(OPEN, venue.tenant_id, venue.id, guest_id, ip)
+    assert row is not None
+    return Open(row["everybody"], row["own"], row["here"])
+
+
+ANY_OPEN = """
+    SELECT true FROM waitlist_entry
+     WHERE tenant_id = $1 AND venue_id = $2 AND status IN ('WAITING', 'OFFERED')
+     ORDER BY seq
+     LIMIT 1
+"""
+
+
+async def any_open(tx: Tx, tenant_id: UUID, venue_id: UUID) -> bool:
+    """Whether anybody waits or has an offer at the venue."""
+    return bool(await tx.fetchval(ANY_OPEN, tenant_id, venue_id))
+
+
+# One probe of the index for each venue, however many entries it has.
+OPEN_VENUES = """
+    WITH RECURSIVE found AS (
+        (SELECT tenant_id, venue_id FROM waitlist_entry WHERE status IN ('WAITING', 'OFFERED')
+          ORDER BY tenant_id, venue_id LIMIT 1)
+         UNION ALL
+        SELECT following.* FROM found, LATERAL (
+            SELECT tenant_id, venue_id FROM waitlist_entry
+             WHERE status IN ('WAITING', 'OFFERED')
+               AND (tenant_id, venue_id) > (found.tenant_id, found.venue_id)
+             ORDER BY tenant_id, venue_id LIMIT 1) AS following
+    )
+    SELECT venue_id FROM found LIMIT $1
+"""
+
+
+async def open_venues(tx: Tx, *, limit: int) -> list[UUID]:
+    """The venues at which anybody waits or has an offer, always in the same order."""
+    return [plain_id(row["venue_id"]) for row in await tx.fetch(OPEN_VENUES, limit)]
+
+
+WAITING = f"""
+    SELECT {READ_COLUMNS} FROM waitlist_entry AS e
+     WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.status = 'WAITING'
+       AND e.earliest_at < $4 AND e.latest_at + make_interval(mins => e.duration_minutes) > $3
+     ORDER BY e.seq
+     LIMIT $5
+"""
+
+
+async def waiting(tx: Tx, venue: Venue, around: Span, *, limit: int) -> list[Entry]:
+    """Those who wait for a visit that could touch the span, in the order of the queue."""
+    rows = await tx.fetch(WAITING, venue.tenant_id, venue.id, around.start, around.end, limit)
+    return [from_row(row) for row in rows]
+
+
+WINDOWS = """
+    SELECT earliest_at, latest_at + make_interval(mins => duration_minutes) AS end_at FROM waitlist_entry
+     WHERE tenant_id = $1 AND venue_id = $2 AND status = 'WAITING' AND latest_at >= $3
+     ORDER BY seq
+     LIMIT $4
+"""
+
+
+async def windows(tx: Tx, venue: Venue, *, limit: int) -> list[Span]:
+    """For each who waits, the time in which the visit could be."""
+    rows = await tx.fetch(WINDOWS, venue.tenant_id, venue.id, tx.now, limit)
+    return [Span(row["earliest_at"], row["end_at"]) for row in rows]
+
+
+OVER = f"""
+    SELECT {READ_COLUMNS} FROM waitlist_entry AS e
+     WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.status = 'WAITING' AND e.latest_at < $3
+     ORDER BY e.seq
+     LIMIT $4
+"""
+
+
+async def over(tx: Tx, venue: Venue, *, limit: int) -> list[Entry]:
+    """Those who wait for a time that is past."""
+    return [from_row(row) for row in await tx.fetch(OVER, venue.tenant_id, venue.id, tx.now, limit)]
+
+
+ANSWERED = f"""
+    SELECT {READ_COLUMNS}, b.status AS booking_status, b.expires_at AS booking_expires_at
+      FROM waitlist_entry AS e
+      JOIN booking AS b ON b.tenant_id = e.tenant_id AND b.id = e.booking_id
+     WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.status = 'OFFERED'
+       AND (b.status <> 'HELD' OR b.expires_at <= $3)
+     ORDER BY e.seq
+     LIMIT $4
+"""
+
+
+async def answered(tx: Tx, venue: Venue, *, limit: int) -> list[tuple[Entry, Status, datetime | None]]:
+    """Those whose offer stands no more, with what became of its booking."""
+    rows = await tx.fetch(ANSWERED, venue.tenant_id, venue.id, tx.now, limit)
+    return [(from_row(row), Status(row["booking_status"]), row["booking_expires_at"]) for row in rows]

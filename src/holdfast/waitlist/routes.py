@@ -1,0 +1,140 @@
+"""The waitlist over HTTP. The routes decide nothing: they read what is asked, run a verb, write the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from holdfast.booking.routes.creating import address_of, guest_of
+from holdfast.booking.routes.parts import (
+    keyed,
+    locked_call,
+    places_of,
+    require_staff,
+    show_reply,
+    venue_for,
+)
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Unauthenticated
+from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
+from holdfast.place.storable import refuse_unstorable
+from holdfast.place.venue import Venue
+from holdfast.waitlist import lists, store
+from holdfast.waitlist.accept import accept
+from holdfast.waitlist.access import require_visible
+from holdfast.waitlist.decline import decline
+from holdfast.waitlist.errors import OfferExpired
+from holdfast.waitlist.join import join
+from holdfast.waitlist.leave import leave
+from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.model import Entry, EntryStatus, moved
+from holdfast.waitlist.requests import JoinWaitlist
+from holdfast.waitlist.shown import ENTRIES, ENTRY, as_json
+
+router = APIRouter(tags=["Waitlist"])
+
+
+@router.post("/waitlist", openapi_extra=takes(JoinWaitlist), responses={201: ENTRY}, status_code=201)
+async def post_entry(request: Request) -> Response:
+    """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
+    raw = await request.body()
+    asked = parse(raw, JoinWaitlist)
+    if asked.preferences is not None:
+        refuse_unstorable(asked.preferences.attributes, field="preferences.attributes")
+    venue = await venue_for(request, asked.venue_id)
+    actor: Actor = request.state.actor
+    ip = None if actor.is_staff else address_of(request)
+    joining = asked.joining(new_id(), guest=guest_of(actor, asked.guest()), ip=ip)
+    key = keyed(request, raw, venue=venue, operation="join", field=asked.idempotency_key, about="waitlist")
+    async with request.app.state.turns.of(venue.id):
+        reply = await locked_call(request, venue).run(
+            join, joining, venue=venue, places=places_of(request), keyed=key
+        )
+    return show_reply(reply, status=201)
+
+
+@router.get("/waitlist/venue/{venue_id}", responses={200: ENTRIES})
+async def get_of_venue(
+    request: Request,
+    venue_id: UUID,
+    status: EntryStatus | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """The venue's waitlist in the order of the queue. Staff only."""
+    actor: Actor = request.state.actor
+    if actor.kind == "anonymous":
+        raise Unauthenticated
+    venue = await venue_for(request, venue_id)
+    require_staff(actor, venue)
+    page = await request.app.state.db.call(actor, tenants=[venue.tenant_id]).run(
+        lists.of_venue, venue, status=status, after=lists.after(cursor), limit=limit
+    )
+    following = None if page.next is None else lists.cursor(page.next)
+    return answer({"items": [as_json(each, venue) for each in page.items], "next": following})
+
+
+@router.get("/waitlist/{entry_id}", responses={200: ENTRY})
+async def get_entry(request: Request, entry_id: UUID) -> Response:
+    """One entry, with its position, and with its offer while that is open."""
+    db: Database = request.app.state.db
+    seen = await db.run(request.state.actor, _read, entry_id)
+    return _show(seen, await places_of(request).venue(seen.entry.venue_id))
+
+
+async def _read(tx: Tx, entry_id: UUID) -> Seen:
+    entry = await store.find(tx, entry_id)
+    require_visible(entry, tx.actor)
+    return await lists.see(tx, entry)
+
+
+@router.post("/waitlist/{entry_id}/accept", responses={200: ENTRY})
+async def post_accept(request: Request, entry_id: UUID) -> Response:
+    """Take the offer: what was held becomes a booking."""
+    return await _answered(request, entry_id, accept)
+
+
+@router.post("/waitlist/{entry_id}/decline", responses={200: ENTRY})
+async def post_decline(request: Request, entry_id: UUID) -> Response:
+    """Give the offer back: it goes to the next who waits."""
+    return await _answered(request, entry_id, decline)
+
+
+@router.delete("/waitlist/{entry_id}", responses={200: ENTRY})
+async def delete_entry(request: Request, entry_id: UUID) -> Response:
+    """Leave the queue; an open offer is given back."""
+    entry, venue = await _changed(request, entry_id, leave)
+    if entry.status is not EntryStatus.LEFT:
+        moved(entry, EntryStatus.LEFT, now=entry.updated_at)  # what became of the offer is final: refused
+    return _show(Seen(entry, None, None), venue)
+
+
+async def _answered(request: Request, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
+    entry, venue = await _changed(request, entry_id, verb)
+    if entry.offer_lapsed:
+        assert entry.offer_expires_at is not None
+        raise OfferExpired(expired_at=entry.offer_expires_at.astimezone(venue.tz).isoformat())
+    return _show(Seen(entry, None, None), venue)
+
+
+async def _changed(
+    request: Request, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
+) -> tuple[Entry, Venue]:
+    """The entry after the verb, under its venue's lock. Whose it is is asked before anything is waited for."""
+    db: Database = request.app.state.db
+    entry = (await db.run(request.state.actor, _read, entry_id)).entry
+    venue = await places_of(request).venue(entry.venue_id)
+    call: Any = locked_call(request, venue)
+    async with request.app.state.turns.of(venue.id):
+        return await call.run(verb, entry_id, venue=venue, places=places_of(request)), venue
+
+
+def _show(seen: Seen, venue: Venue) -> Response:
+    return answer(as_json(seen, venue), version=seen.entry.version)

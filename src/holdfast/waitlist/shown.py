@@ -1,0 +1,111 @@
+"""Entries as the API shows them, and as the OpenAPI document describes them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, JsonValue
+
+from holdfast.place.venue import Venue
+from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.model import EntryStatus, preferences_json
+
+
+class OfferShown(BaseModel):
+    """The place that is held for the entry until `expires_at`: accept it or decline it."""
+
+    booking_id: UUID
+    expires_at: datetime
+    start: datetime
+    end: datetime
+    resource_ids: list[UUID]
+
+
+class WantedShown(BaseModel):
+    """Which resources will do; an empty list means any."""
+
+    kinds: list[str]
+    zones: list[str]
+    attributes: dict[str, JsonValue]
+
+
+class EntryShown(BaseModel):
+    """An entry of the waitlist. `position`: 1 for who waits longest at the venue, null for one that doesn't
+    wait. `booking_id`: the booking that was offered, also when that is over. Instants of the visit carry the
+    venue's offset."""
+
+    id: UUID
+    venue_id: UUID
+    status: EntryStatus
+    position: int | None
+    offer: OfferShown | None
+    booking_id: UUID | None
+    party_size: int
+    earliest: datetime
+    latest: datetime
+    duration_minutes: int
+    resource_ids: list[UUID]
+    preferences: WantedShown
+    guest_id: str | None
+    guest_name: str | None
+    guest_email: str | None
+    guest_phone: str | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class EntryList(BaseModel):
+    """A page of a venue's waitlist, in the order of the queue."""
+
+    items: list[EntryShown]
+    next: str | None
+
+
+def as_json(seen: Seen, venue: Venue) -> dict[str, Any]:
+    """The entry, for `kernel.encode`."""
+    entry = seen.entry
+    return {
+        "id": entry.id,
+        "venue_id": entry.venue_id,
+        "status": entry.status,
+        "position": seen.position,
+        "offer": _offer(seen, venue),
+        "booking_id": entry.booking_id,
+        "party_size": entry.party_size,
+        "earliest": entry.earliest_at.astimezone(venue.tz),
+        "latest": entry.latest_at.astimezone(venue.tz),
+        "duration_minutes": entry.duration_minutes,
+        "resource_ids": entry.resource_ids,
+        "preferences": preferences_json(entry.preferences),
+        "guest_id": entry.guest_id,
+        "guest_name": entry.guest_name,
+        "guest_email": entry.guest_email,
+        "guest_phone": entry.guest_phone,
+        "version": entry.version,
+        "created_at": entry.created_at,
+        "updated_at": entry.updated_at,
+    }
+
+
+def _offer(seen: Seen, venue: Venue) -> dict[str, Any] | None:
+    if seen.offer is None:
+        return None
+    return {
+        "booking_id": seen.entry.booking_id,
+        "expires_at": seen.entry.offer_expires_at,
+        "start": seen.offer.span.start.astimezone(venue.tz),
+        "end": seen.offer.span.end.astimezone(venue.tz),
+        "resource_ids": seen.offer.resource_ids,
+    }
+
+
+Response = dict[str, Any]
+ENTRY: Response = {
+    "model": EntryShown,
+    "description": "The entry.",
+    "headers": {"ETag": {"schema": {"type": "string"}, "description": "Its version."}},
+}
+ENTRIES: Response = {"model": EntryList, "description": "A page of the waitlist."}

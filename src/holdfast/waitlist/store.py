@@ -1,0 +1,180 @@
+"""The statements on table `waitlist_entry`. Nothing else writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.booking.wanted import Preferences
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.errors import NotFound, VersionConflict
+from holdfast.kernel.events import emit
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
+from holdfast.waitlist import model
+from holdfast.waitlist.model import COLUMNS, Entry, EntryStatus
+
+_IDS = ("tenant_id", "id", "venue_id", "booking_id")
+READ_COLUMNS = ", ".join(f"e.{name}" for name in COLUMNS)
+
+INSERT = """
+    INSERT INTO waitlist_entry (tenant_id, id, venue_id, status, version, party_size, earliest_at, latest_at,
+                                duration_minutes, resource_ids, preferences, guest_id, guest_name, guest_email,
+                                guest_phone, created_by, created_at, updated_at, joined_ip)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13, $14, $15, $16, $17, $18,
+            $19::text::inet)
+    RETURNING seq
+"""
+
+
+async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
+    """The new entry, now at the end of its venue's queue, with its event. Runs under the venue's lock.
+
+    `ip`: the address it is counted against while it is open, then forgotten.
+    """
+    seq: int = await tx.fetchval(
+        INSERT,
+        entry.tenant_id,
+        entry.id,
+        entry.venue_id,
+        entry.status,
+        entry.version,
+        entry.party_size,
+        entry.earliest_at,
+        entry.latest_at,
+        entry.duration_minutes,
+        list(entry.resource_ids),
+        encode_text(model.preferences_json(entry.preferences)),
+        entry.guest_id,
+        entry.guest_name,
+        entry.guest_email,
+        entry.guest_phone,
+        entry.created_by,
+        entry.created_at,
+        entry.updated_at,
+        ip,
+    )
+    await _tell(tx, [entry], actor=str(tx.actor))
+    return replace(entry, seq=seq)
+
+
+# Zero rows for an entry means that somebody changed it since it was read. LATERAL with OFFSET 0: one probe for
+# each, whatever the planner believes of the table's size.
+SAVE = """
+    UPDATE waitlist_entry AS e
+       SET status = new.status, version = new.version, booking_id = new.booking_id,
+           offer_expires_at = new.offer_expires_at, updated_at = new.updated_at,
+           joined_ip = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN joined_ip END
+      FROM json_to_recordset($1::text::json) AS new (
+           tenant_id uuid, id uuid, status text, version integer, booking_id uuid,
+           offer_expires_at timestamptz, updated_at timestamptz),
+           LATERAL (SELECT ctid AS place FROM waitlist_entry AS old
+                     WHERE old.tenant_id = new.tenant_id AND old.id = new.id
+                       AND old.version = new.version - 1
+                    OFFSET 0) AS found
+     WHERE e.ctid = found.place
+"""
+
+
+async def save(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
+    """Writes the entries one step on, with an event for each. Raises VersionConflict.
+
+    Runs under the venue's lock. `actor`: who is said to have done it.
+    """
+    if not entries:
+        return
+    rows = [
+        {
+            "tenant_id": each.tenant_id,
+            "id": each.id,
+            "status": each.status,
+            "version": each.version,
+            "booking_id": each.booking_id,
+            "offer_expires_at": each.offer_expires_at,
+            "updated_at": each.updated_at,
+        }
+        for each in entries
+    ]
+    saved = await tx.execute(SAVE, encode_text(rows))
+    if int(saved.split()[-1]) != len(entries):
+        raise VersionConflict
+    await _tell(tx, entries, actor=actor)
+
+
+async def _tell(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
+    await emit(tx, [model.event(each, actor=actor, traceparent=tx.traceparent) for each in entries])
+
+
+FIND = f"SELECT {READ_COLUMNS} FROM waitlist_entry AS e WHERE e.id = $1"
+FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
+
+
+async def find(tx: Tx, entry_id: UUID, *, for_update: bool = False) -> Entry:
+    """The entry, locked against other changes if asked. Raises NotFound."""
+    row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, entry_id)
+    if row is None:
+        raise NotFound(f"There is no entry {entry_id}.")
+    return from_row(row)
+
+
+CHANGED = """
+    SELECT metadata ->> 'changed' FROM booking_history
+     WHERE tenant_id = $1 AND booking_id = $2 AND version = $3
+"""
+
+
+async def changed_fields(tx: Tx, tenant_id: UUID, booking_id: UUID, version: int) -> frozenset[str] | None:
+    """Which columns of a booking that update changed; None when that isn't known."""
+    changed = await tx.fetchval(CHANGED, tenant_id, booking_id, version)
+    return None if changed is None else frozenset(orjson.loads(changed))
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the booking of an open offer says."""
+
+    span: Span
+    resource_ids: tuple[UUID, ...]
+
+
+OFFERS = """
+    SELECT id, start_at, end_at, resource_ids FROM booking WHERE tenant_id = $1 AND id = ANY ($2::uuid[])
+"""
+
+
+async def offers(tx: Tx, entries: Sequence[Entry]) -> dict[UUID, Offer]:
+    """The open offers of entries of one tenant, by booking id."""
+    ids = [each.booking_id for each in entries if each.status is EntryStatus.OFFERED]
+    if not ids:
+        return {}
+    rows = await tx.fetch(OFFERS, entries[0].tenant_id, ids)
+    return {
+        plain_id(row["id"]): Offer(
+            Span(row["start_at"], row["end_at"]), tuple(map(plain_id, row["resource_ids"]))
+        )
+        for row in rows
+    }
+
+
+def from_row(row: Any) -> Entry:
+    """An entry from a row with READ_COLUMNS."""
+    values = {name: row[name] for name in COLUMNS}
+    for name in _IDS:
+        values[name] = values[name] and plain_id(values[name])
+    values["status"] = EntryStatus(values["status"])
+    values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
+    values["preferences"] = _preferences(orjson.loads(values["preferences"]))
+    return Entry(**values)
+
+
+def _preferences(stored: dict[str, Any]) -> Preferences:
+    return Preferences(
+        tuple(stored["kinds"]),
+        tuple(stored["zones"]),
+        tuple(sorted(stored["attributes"].items())),
+    )

@@ -1,0 +1,131 @@
+"""An oracle for the waitlist that knows nothing of how it works: it reads the events of a venue one after
+the other, and says at each offer who should have had it.
+
+The world is plain: a place is a table on a day, and a visit takes so much of the evening that a place does
+for one visit. An entry fits a place or it does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from tests.booking.asking import STOCKHOLM
+
+Place = tuple[str, date]
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a table takes."""
+
+    id: str
+    zone: str
+    seats_min: int
+    seats_max: int
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an entry wants, as it was asked for."""
+
+    number: int
+    first: date
+    last: date
+    party_size: int
+    zone: str | None = None
+    table: str | None = None
+
+    def fits(self, table: Table, day: date) -> bool:
+        return (
+            self.first <= day <= self.last
+            and table.seats_min <= self.party_size <= table.seats_max
+            and self.zone in (None, table.zone)
+            and self.table in (None, table.id)
+        )
+
+
+@dataclass
+class World:
+    """What the events so far amount to."""
+
+    tables: dict[str, Table]
+    wishes: dict[str, Wish]
+    waiting: dict[str, Wish] = field(default_factory=dict)
+    taken: dict[Place, str] = field(default_factory=dict)
+    offered: dict[str, Place] = field(default_factory=dict)
+    offers: int = 0
+
+    def read(self, type_: str, payload: dict[str, Any], offers: dict[str, str]) -> None:
+        """One event more. `offers`: booking id to entry id."""
+        noun, _, what = type_.partition(".")
+        if type_ == "booking.created":
+            self._booked(payload, offers.get(payload["booking_id"]))
+        elif noun == "booking" and payload["status"] in ("CANCELLED", "EXPIRED"):
+            self._freed(payload["booking_id"])
+        elif type_ == "waitlist.joined":
+            self.waiting[payload["entry_id"]] = self.wishes[payload["entry_id"]]
+        elif what in ("lapsed", "left"):
+            self.waiting.pop(payload["entry_id"], None)
+
+    def _booked(self, payload: dict[str, Any], entry_id: str | None) -> None:
+        [table] = payload["resource_ids"]
+        place = table, datetime.fromisoformat(payload["start"]).astimezone(STOCKHOLM).date()
+        assert place not in self.taken, f"{place} is taken twice"
+        self.taken[place] = payload["booking_id"]
+        if payload["source"] != "waitlist":
+            return
+        assert entry_id is not None, "an offer to nobody"
+        wish = self.waiting.pop(entry_id)  # who was offered something before has no second offer
+        assert wish.fits(self.tables[place[0]], place[1]), "an offer that was not asked for"
+        before = [w for w in self.waiting.values() if w.number < wish.number]
+        passed = [w.number for w in before if w.fits(self.tables[place[0]], place[1])]
+        assert not passed, f"{wish.number} got {place} before {passed}"
+        self.offers += 1
+
+    def _freed(self, booking_id: str) -> None:
+        for place in [place for place, owner in self.taken.items() if owner == booking_id]:
+            del self.taken[place]
+
+    def skipped(self, days: list[date]) -> list[tuple[int, Place]]:
+        """Who waits although a place that would do is free."""
+        free = [
+            (table, day)
+            for table in self.tables.values()
+            for day in days
+            if (table.id, day) not in self.taken
+        ]
+        return [
+            (wish.number, (table.id, day))
+            for wish in self.waiting.values()
+            for table, day in free
+            if wish.fits(table, day)
+        ]
+
+
+async def replay(
+    owner: asyncpg.Connection, venue_id: str, tables: dict[str, Table], wishes: dict[str, Wish]
+) -> World:
+    """The world after all events of the venue, each of which is checked; they are numbered without a gap."""
+    rows = await owner.fetch(
+        "SELECT event_type, payload, version FROM event WHERE venue_id = $1 AND channel = 'bookings'"
+        " ORDER BY version",
+        UUID(venue_id),
+    )
+    assert [row["version"] for row in rows] == list(range(1, len(rows) + 1))
+    offers = {
+        str(row["booking_id"]): str(row["id"])
+        for row in await owner.fetch(
+            "SELECT id, booking_id FROM waitlist_entry WHERE venue_id = $1 AND booking_id IS NOT NULL",
+            UUID(venue_id),
+        )
+    }
+    world = World(tables, wishes)
+    for row in rows:
+        world.read(row["event_type"], orjson.loads(row["payload"]), offers)
+    return world

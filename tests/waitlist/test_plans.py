@@ -1,0 +1,50 @@
+"""Kept plans: every statement on the waitlist goes by an index, however old its plan is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
+from holdfast.waitlist import lists, queue_store, store
+
+STATEMENTS = {
+    f"{module.__name__.rpartition('.')[2]}.{name}": sql
+    for module in (store, queue_store, lists)
+    for name, sql in vars(module).items()
+    if not name.startswith("_") and isinstance(sql, str) and "SELECT" in sql
+}
+# Every other goes by the index of who is open, that of nobody else.
+OTHERS = {
+    "store.FIND": "waitlist_entry_pkey",
+    "store.FIND_FOR_UPDATE": "waitlist_entry_pkey",
+    "store.OFFERS": "booking_pkey",
+    "store.SAVE": "waitlist_entry_pkey",
+    "store.CHANGED": "booking_history_pkey",
+    "lists.CLOSED": "waitlist_entry_closed",
+}
+
+
+async def plan(tx: Tx, sql: str) -> str:
+    """The plan that a connection of the application keeps for the statement."""
+    values = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", sql))))
+    await tx.execute(f"PREPARE looked_at AS {sql}")
+    rows = await tx.fetch(f"EXPLAIN (COSTS OFF) EXECUTE looked_at ({values})")
+    await tx.execute("DEALLOCATE looked_at")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_it_goes_by_its_index(db: Database, name: str) -> None:
+    found = await db.run(SYSTEM, plan, STATEMENTS[name])
+    assert OTHERS.get(name, "waitlist_entry_open") in found
+    assert "Seq Scan" not in found
+    assert "Sort" not in found
+    assert "Hash" not in found
+
+
+def test_there_are_statements() -> None:
+    assert {*OTHERS, "queue_store.WAITING", "queue_store.OPEN_VENUES", "lists.OPEN"} <= set(STATEMENTS)

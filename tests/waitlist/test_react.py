@@ -1,0 +1,236 @@
+"""The queue moves when an event frees something and, for what was missed, by itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import orjson
+import pytest
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.events import Event
+from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
+from holdfast.port.pricing import LocalPricing
+from holdfast.waitlist.react import promote_freed, sweep
+from tests.booking.asking import at, cancel, change, instant, move, tenant_id
+from tests.conftest import House
+
+from .asking import Json, answer, entry_of, joined
+
+PINNED: Json = {"earliest": at("18:00"), "latest": at("18:00")}
+
+
+@pytest.fixture
+async def one_table(open_house: Any) -> House:
+    return await open_house(resources=[{"slug": "t1", "name": "T1", "seats_max": 4}])
+
+
+async def last_event(owner: asyncpg.Connection, house: House, type_: str) -> Event:
+    row = await owner.fetchrow(
+        "SELECT * FROM event WHERE venue_id = $1 AND event_type = $2 ORDER BY xid DESC, seq DESC LIMIT 1",
+        UUID(house.venue_id),
+        type_,
+    )
+    assert row is not None
+    return Event(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        event_type=row["event_type"],
+        venue_id=row["venue_id"],
+        subject_id=row["subject_id"],
+        payload=orjson.loads(row["payload"]),
+        actor=row["actor"],
+        created_at=row["created_at"],
+        channel=row["channel"],
+    )
+
+
+async def react(db: Database, event: Event, *, now: datetime | None = None) -> int:
+    """Runs the reaction; answers in how many round trips."""
+
+    async def verb(tx: Tx) -> int:
+        await promote_freed(tx, event, places=Places(db), pricing=LocalPricing())
+        return tx.round_trips
+
+    return await db.call(SYSTEM, tenants=[event.tenant_id], now=now).run(verb)
+
+
+async def status_of(house: House, entry: Json) -> str:
+    return (await entry_of(house, entry))["status"]
+
+
+async def test_a_cancellation_frees(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
+    booking = await one_table.booked(start=at("18:00"))
+    entry = await joined(one_table, **PINNED)
+    await cancel(one_table, booking)
+    event = await last_event(owner, one_table, "booking.cancelled")
+    for _ in range(2):
+        await react(db, event)
+        assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_a_move_frees_the_time_before(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    booking = await one_table.booked(start=at("18:00"))
+    entry = await joined(one_table, **PINNED)
+    assert (await change(one_table, booking, start=at("12:00"))).status_code == 200
+    await react(db, await last_event(owner, one_table, "booking.updated"))
+    assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_a_visit_that_ends_early_frees_the_rest(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    booking = await one_table.booked(start=at("18:00"))
+    booking = (await move(one_table, booking, "CHECKED_IN")).json()
+    entry = await joined(one_table, earliest=at("18:45"), latest=at("18:45"))
+    assert (await move(one_table, booking, "COMPLETED")).status_code == 200
+    await react(db, await last_event(owner, one_table, "booking.completed"), now=instant("18:30"))
+    assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_who_joins_when_it_is_free_is_offered_it(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    entry = await joined(one_table, **PINNED)
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_who_would_come_any_time_is_offered_the_first(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    await one_table.booked(start=at("10:00"), end=at("23:00"))
+    entry = await joined(one_table, earliest=at("10:00"), latest=at("10:00", days=31))
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    assert (await entry_of(one_table, entry))["offer"]["start"] == at("10:00", days=1)
+
+
+async def test_an_offer_that_was_turned_into_a_booking_is_accepted(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    entry = await joined(one_table, one_table.gina, **PINNED)
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    held = {"id": (await entry_of(one_table, entry))["booking_id"], "version": 1}
+    assert (await move(one_table, held, "RESERVED", one_table.gina)).status_code == 200
+    await react(db, await last_event(owner, one_table, "booking.status_changed"))
+    assert await status_of(one_table, entry) == "ACCEPTED"
+
+
+async def test_a_declined_offer_goes_on(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
+    first, second = await joined(one_table, **PINNED), await joined(one_table, **PINNED)
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    await answer(one_table, first, "decline")
+    await react(db, await last_event(owner, one_table, "booking.cancelled"))
+    assert [await status_of(one_table, each) for each in (first, second)] == ["DECLINED", "OFFERED"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "payload"),
+    [
+        ("booking.created", {"from_status": None, "status": "RESERVED"}),
+        ("booking.confirmed", {"from_status": "RESERVED", "status": "CONFIRMED"}),
+        ("booking.checked_in", {"from_status": "CONFIRMED", "status": "CHECKED_IN"}),
+        ("booking.expired", {"from_status": "MANUAL_REVIEW", "status": "EXPIRED"}),
+        ("block.created", {}),
+        ("waitlist.offered", {}),
+        ("waitlist.left", {}),
+        ("availability.updated", {}),
+    ],
+)
+async def test_what_frees_nothing_is_not_even_looked_into(
+    db: Database, one_table: House, owner: asyncpg.Connection, type_: str, payload: Json
+) -> None:
+    entry = await joined(one_table, **PINNED)
+    event = await last_event(owner, one_table, "waitlist.joined")
+    nothing = await react(db, replace(event, event_type="tenant.updated", venue_id=None))
+    assert await react(db, replace(event, event_type=type_, payload=payload)) == nothing
+    assert await status_of(one_table, entry) == "WAITING"
+
+
+async def test_where_nobody_waits_it_costs_one_probe(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    await cancel(one_table, await one_table.booked(start=at("18:00")))
+    event = await last_event(owner, one_table, "booking.cancelled")
+    nothing = await react(db, replace(event, venue_id=None))
+    assert await react(db, event) == nothing + 1
+
+
+async def test_a_change_of_guest_data_frees_nothing(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    booking = await one_table.booked(start=at("12:00"))
+    entry = await joined(one_table, **PINNED)
+    assert (await change(one_table, booking, guest_name="Anna")).status_code == 200
+    await react(db, await last_event(owner, one_table, "booking.updated"))
+    assert await status_of(one_table, entry) == "WAITING"
+
+
+async def test_a_block_that_is_changed_may_have_freed_any_time(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    entry = await joined(one_table, **PINNED)
+    event = await last_event(owner, one_table, "waitlist.joined")
+    now_at_noon = {"start": at("12:00"), "end": at("13:00")}
+    await react(db, replace(event, event_type="block.updated", payload=now_at_noon))
+    assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_a_block_that_is_lifted_frees(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    type_ = "block.cancelled"
+    entry = await joined(one_table, **PINNED)
+    event = await last_event(owner, one_table, "waitlist.joined")
+    await react(db, replace(event, event_type=type_, payload={"start": at("12:00"), "end": at("13:00")}))
+    assert await status_of(one_table, entry) == "WAITING"
+    await react(db, replace(event, event_type=type_, payload={"start": at("12:00"), "end": at("19:00")}))
+    assert await status_of(one_table, entry) == "OFFERED"
+
+
+async def test_the_sweep_finds_what_no_event_told_of(
+    db: Database, open_house: Any, owner: asyncpg.Connection
+) -> None:
+    houses: list[House] = [await open_house(resources=[{"slug": "t1"}]) for _ in range(3)]
+    entries = [await joined(house, **PINNED) for house in houses]
+    tenants = [await tenant_id(owner, house) for house in houses]
+    swept = partial(sweep, places=Places(db), pricing=LocalPricing())
+
+    async def once(second: int) -> int:
+        call = db.call(SYSTEM, tenants=tenants, now=datetime.fromtimestamp(second, instant("00:00").tzinfo))
+        return await call.run(lambda tx: swept(tx, 2))
+
+    start = int(instant("12:00").timestamp()) // 180 * 180
+    assert [await once(start), await once(start + 30), await once(start + 60)] == [2, 1, 0]
+    assert [await status_of(*pair) for pair in zip(houses, entries, strict=True)] == ["OFFERED"] * 3
+
+
+async def test_the_sweep_leaves_out_whose_lock_is_taken(
+    db: Database, open_house: Any, owner: asyncpg.Connection
+) -> None:
+    houses: list[House] = [await open_house(resources=[{"slug": "t1"}]) for _ in range(2)]
+    entries = [await joined(house, **PINNED) for house in houses]
+    tenants = [await tenant_id(owner, house) for house in houses]
+    async with owner.transaction():
+        await owner.execute("SELECT pg_advisory_xact_lock($1::bigint)", _key(houses[0]))
+        call = db.call(SYSTEM, tenants=tenants)
+        assert await call.run(lambda tx: sweep(tx, 2, places=Places(db), pricing=LocalPricing())) == 1
+    assert [await status_of(*pair) for pair in zip(houses, entries, strict=True)] == ["WAITING", "OFFERED"]
+
+
+def _key(house: House) -> int:
+    return int.from_bytes(UUID(house.venue_id).bytes[8:], "big", signed=True)
+
+
+async def test_nothing_to_sweep(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
+    call = db.call(SYSTEM, tenants=[await tenant_id(owner, one_table)])
+    assert await call.run(lambda tx: sweep(tx, 2, places=Places(db), pricing=LocalPricing())) == 0
