@@ -447,9 +447,6 @@ CREATE TABLE event (
 CREATE INDEX event_in_commit_order ON event (xid, seq);
 -- The feed of a tenant's events.
 CREATE INDEX event_of_tenant_in_commit_order ON event (tenant_id, xid, seq);
--- The purge of old events.
-CREATE INDEX event_by_age ON event USING brin (written_at);
-
 -- How far events were purged: one row, once any were.
 CREATE TABLE event_purge (
     only_row    boolean     NOT NULL DEFAULT true,
@@ -457,22 +454,6 @@ CREATE TABLE event_purge (
     CONSTRAINT event_purge_pkey PRIMARY KEY (only_row),
     CONSTRAINT event_purge_is_one_row CHECK (only_row)
 );
-
--- Removes up to `most` of the oldest events, none younger than 30 days. The application may not DELETE events:
--- this is the one way they go, and it takes those alone that nobody can ask for any more.
-CREATE FUNCTION purge_events(most integer) RETURNS integer
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM event
-         WHERE ctid = ANY (ARRAY(SELECT ctid FROM event
-                                  WHERE written_at < clock_timestamp() - interval '30 days' LIMIT most))
-        RETURNING written_at
-    ), noted AS (
-        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
-        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
-    )
-    SELECT count(*)::integer FROM gone
-$$;
 
 -- Channels: what clients follow live. The row is the counter of versions; it stays locked from when an event
 -- draws its number until the commit. A channel of availability has a row from when somebody first asks for it.
@@ -591,8 +572,7 @@ GRANT SELECT, INSERT                 ON block_history  TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON waitlist_entry TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON series         TO holdfast_app;
 GRANT SELECT, INSERT, DELETE         ON series_booking TO holdfast_app;
-REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;
+
 
 -- ---------------------------------------------------------------------------------------------
 -- Reactions: how far readers of events have come, what became of each, and the queue
@@ -798,7 +778,7 @@ GRANT SELECT, INSERT, UPDATE ON dead_letter  TO holdfast_app;
 -- deliveries; answers how many it has looked through. It goes in commit order behind a cursor of its own, which
 -- does not overtake that of the dispatcher: what no job was made of stays. So does what a dead letter keeps.
 -- While one does it, another has nothing to do.
-CREATE OR REPLACE FUNCTION purge_events(most integer) RETURNS integer
+CREATE FUNCTION purge_events(most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     behind event_cursor;
@@ -874,3 +854,5 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION purge_dead_letters(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION purge_dead_letters(integer) TO holdfast_app;
+REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;

@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from bench import baseline, bookings, race, reads, series, size
+from bench import baseline, blocks, bookings, race, reads, series, size, snapshots
 from bench.stand import Stand, stand
 
 ROUNDS = 3
@@ -124,11 +124,44 @@ async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     return {**found, "ratio": round(large / small, 3)}
 
 
+async def bench_blocks(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
+    """1,000 recurring blocks expanded over three months, and one of two years made; ratio: it to a bare INSERT."""
+    expanded = blocks.expand()
+    async with made.api() as port:
+        created = await blocks.create(made, port)
+    return {
+        "expand": expanded,
+        "create": created,
+        "ratio": created["ratio"],
+        "ok": expanded["ok"] and created["ok"],
+    }
+
+
 async def bench_series(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
     """A series of 52 weeks; ratio: 52 single bookings one after the other to it."""
     await size.fill(made, SMALL)
     async with made.api() as port:
         return await series.measure(made, port)
+
+
+async def bench_snapshots(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Snapshots of slots a second: kept in memory, from the database, from Redis; ratio: memory to database."""
+    await size.fill(made, SMALL)
+    wanted = snapshots.slots(made)
+    async with made.api() as port:
+        await snapshots.opened(port, wanted)
+        found = {
+            "database": await snapshots.in_turn(port, wanted, seconds=asked.seconds),
+            "memory": await snapshots.at_random(made, port, wanted, seconds=asked.seconds),
+        }
+    async with snapshots.redis() as url:
+        if url is not None:
+            async with made.api(redis_url=url) as port:
+                await snapshots.opened(port, wanted)
+                found["redis"] = await snapshots.in_turn(port, wanted, seconds=asked.seconds)
+    base = found["database"]["reads_per_s"]
+    ratios = {f"{name}_to_database": round(each["reads_per_s"] / base, 3) for name, each in found.items()}
+    return {**found, "ratios": ratios, "ratio": ratios["memory_to_database"]}
 
 
 async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
@@ -147,11 +180,13 @@ async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
+    "blocks": bench_blocks,
     "bookings": bench_bookings,
     "race": bench_race,
     "reads": bench_reads,
     "series": bench_series,
     "size": bench_size,
+    "snapshots": bench_snapshots,
 }
 
 

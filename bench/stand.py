@@ -53,8 +53,8 @@ class Stand:
     venues: list[VenueAtHand] = field(default_factory=list)
 
     @asynccontextmanager
-    async def api(self) -> AsyncIterator[int]:
-        """The port of the API, which runs in a process of its own for the block."""
+    async def api(self, **settings: str) -> AsyncIterator[int]:
+        """The port of the API, which runs in a process of its own for the block; with these settings as well."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -62,6 +62,7 @@ class Stand:
             "HOLDFAST_DATABASE_URL": self.server.url(),
             "HOLDFAST_DATA_DIR": str(self.data_dir),
             "HOLDFAST_PORT": str(port),
+            **{f"HOLDFAST_{name.upper()}": value for name, value in settings.items()},
         }
         with (self.data_dir / f"api-{port}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(

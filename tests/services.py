@@ -1,13 +1,21 @@
 """The services that tests need beside the package: where they are, and what happens without them.
 
-`scripts/test-services` installs them. A test asks with `postgres15()`; without the service it is
-skipped, and the end of the run says so loudly. With HOLDFAST_REQUIRE_SERVICES=1 it fails instead.
-conftest.py imports `pytest_terminal_summary` from here.
+`scripts/test-services` installs them. A test asks with `postgres15()` or the fixture `redis_server`; without the
+service it is skipped, and the end of the run says so loudly. With HOLDFAST_REQUIRE_SERVICES=1 it fails
+instead. conftest.py imports `pytest_terminal_summary` from here.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +28,9 @@ POSTGRES_15_PLACES = (
     "/opt/homebrew/opt/postgresql@15/bin",
     "/usr/local/opt/postgresql@15/bin",
 )
+
+REDIS = "Redis"
+REDIS_READY_S_MAX = 10.0
 
 _left_out: dict[str, set[str]] = {}
 
@@ -37,6 +48,78 @@ def postgres15() -> Path:
     if found is None:
         leave_out(POSTGRES_15)
     return found
+
+
+class RedisServer:
+    """A Redis of the tests' own, on a Unix socket in a directory of its own; it keeps nothing on disk unless asked."""
+
+    def __init__(self, program: str, place: Path) -> None:
+        self._program = program
+        self.place = place
+        self.socket = place / "redis.sock"
+        self.url = f"unix://{self.socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *options: str) -> None:
+        """Starts it; ready when this returns. `options`: of redis-server, such as `--maxmemory 2mb`."""
+        arguments = [f"--port 0 --unixsocket {self.socket} --dir {self.place} --save", "", *options]
+        words = [word for each in arguments for word in (each.split() or [""])]
+        with (self.place / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen([self._program, *words], stdout=log, stderr=log)
+        give_up_at = time.monotonic() + REDIS_READY_S_MAX
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > give_up_at:
+                pytest.fail(f"Redis did not start: {(self.place / 'redis.log').read_text()[-500:]}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        return self.ask("PING").startswith(b"+PONG")
+
+    def ask(self, *words: str) -> bytes:
+        """The raw answer to a command; nothing if there is none."""
+        try:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(2)
+                client.connect(str(self.socket))
+                client.sendall((" ".join(words) + "\r\n").encode())
+                return client.recv(65536)
+        except OSError:
+            return b""
+
+    def send(self, number: signal.Signals) -> None:
+        """Sends a signal: SIGKILL, or SIGSTOP and SIGCONT for one that hangs."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        if number == signal.SIGKILL:
+            self._process.wait(10)
+
+    def stop(self) -> None:
+        """Ends it, however it is."""
+        if self._process is not None and self._process.poll() is None:
+            self.send(signal.SIGKILL)
+
+
+@contextmanager
+def redis_running() -> Iterator[RedisServer]:
+    """A Redis for the block; the running test is skipped or, if services are required, fails without."""
+    program = shutil.which("redis-server")
+    if program is None:
+        leave_out(REDIS)
+    place = Path(tempfile.mkdtemp(prefix="holdfast-redis-"))
+    server = RedisServer(program, place)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A Redis that belongs to the test."""
+    with redis_running() as server:
+        yield server
 
 
 def leave_out(service: str) -> NoReturn:

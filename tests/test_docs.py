@@ -23,7 +23,7 @@ from holdfast.place.policy import Policy
 from holdfast.place.price_rule import PriceRule
 
 ROOT = Path(__file__).parents[1]
-TREES = ("src", "tests", "bench", "scripts", "docs", ".ci")
+TREES = ("src", "tests", "bench", "scripts", "docs", "examples", ".ci")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 GUIDES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")

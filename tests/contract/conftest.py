@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import Server
+from holdfast.kernel.encode import encode
+from holdfast.main.asyncapi import asyncapi
 
 from .served import Api, served
 
@@ -17,3 +21,9 @@ from .served import Api, served
 async def api(server: Server, data_dir: Path, issuer: DevIssuer) -> AsyncIterator[Api]:
     async with served(server, data_dir, issuer, database="contract") as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """The AsyncAPI document."""
+    return orjson.loads(encode(asyncapi()))

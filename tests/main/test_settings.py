@@ -135,3 +135,37 @@ def test_a_token_that_can_not_be_had_is_wrong_usage(tmp_path: Path) -> None:
     ended = holdfast("token", "--tenant", "nordlek", "--role", "king", "--data-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("role: must be one or more of admin, ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://cache",
+        "redis://cache:6379/2",
+        "rediss://me:secret@cache:6380/0",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_an_address_of_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HOLDFAST_REDIS_URL", url)
+    assert load_settings().redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "cache:6379",
+        "http://cache",
+        "redis://",
+        "redis://cache:port",
+        "redis://:secret@cache/first",
+        "redis://cache/0?socket_timeout=60",
+        "unix://",
+        "unix:///run/redis.sock?x=1",
+    ],
+)
+def test_no_address_of_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("HOLDFAST_REDIS_URL", url)
+    (problem,) = problems_of()
+    assert problem.startswith("HOLDFAST_REDIS_URL: must be an address such as redis://")
+    assert "secret@cache/first" not in problem

@@ -71,7 +71,7 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float) -> None:
         self.pool = pool
         self.acquire_timeout_s = acquire_timeout_s
-        self.after_commit: Callable[[set[UUID]], None] | None = None
+        self.after_commit: list[Callable[[set[UUID]], None]] = []
         """Told the venues of which a transaction of this process wrote events, as soon as it is committed; it must
         neither wait nor raise."""
 
@@ -217,8 +217,9 @@ class Call:
         finally:
             ROUND_TRIPS.inc(tx.round_trips)
             await self.db.pool.release(conn)
-        if tx.venue_ids and self.db.after_commit is not None:
-            self.db.after_commit(tx.venue_ids)
+        if tx.venue_ids:
+            for listener in self.db.after_commit:
+                listener(tx.venue_ids)
         return value
 
     def _begin(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Protocol
 from uuid import UUID
@@ -42,10 +43,23 @@ async def caller(header: bytes | None, *, verifier: Verifier, tenants: Tenants) 
     scheme, _, token = header.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("The Authorization header must read: Bearer <token>.")
-    claims = await verifier.authenticate(token.strip(), time.time())
+    return (await _bearer(token.strip(), verifier=verifier, tenants=tenants))[0]
+
+
+def identify(verifier: Verifier, tenants: Tenants) -> Callable[[str], Awaitable[tuple[Actor, float]]]:
+    """What tells the bearer of a token, and when it ends (seconds since 1970). Raises as `caller`."""
+
+    async def of_token(token: str) -> tuple[Actor, float]:
+        return await _bearer(token, verifier=verifier, tenants=tenants)
+
+    return of_token
+
+
+async def _bearer(token: str, *, verifier: Verifier, tenants: Tenants) -> tuple[Actor, float]:
+    claims = await verifier.authenticate(token, time.time())
     if claims.tenant is None:
-        return _actor_of(claims, None)
+        return _actor_of(claims, None), claims.expires_at
     tenant_id = await tenants.tenant_id(claims.tenant)
     if tenant_id is None:
         raise Unauthenticated("The token's tenant does not exist here.")
-    return _actor_of(claims, tenant_id)
+    return _actor_of(claims, tenant_id), claims.expires_at

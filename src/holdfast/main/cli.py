@@ -210,6 +210,25 @@ def replay_(
     run(work, loop_factory=uvloop.new_event_loop)
 
 
+@command("simulate")
+def simulate_(
+    seed: Annotated[int | None, typer.Option(help="Repeats a simulation. [default: drawn]")] = None,
+    days: Annotated[int, typer.Option(help="Virtual days.")] = 7,
+    guests: Annotated[int, typer.Option(help="Guests who arrive a day.")] = 600,
+    faults: Annotated[bool, typer.Option("--faults", help="Kills, lost answers, jumping clocks.")] = False,
+    data_dir: DataDir = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+) -> None:
+    """Let made-up guests and staff loose on the database, and check that everything holds."""
+    settings = start(data_dir=data_dir)
+    import uvloop
+
+    from holdfast.main.simulate import simulate_command
+
+    work = simulate_command(settings, seed=seed, days=days, guests=guests, faults=faults, as_json=as_json)
+    run(work, loop_factory=uvloop.new_event_loop)
+
+
 @command("bench")
 def bench_(
     names: Annotated[list[str] | None, typer.Argument(help="Which ones; all when none is named.")] = None,
@@ -246,6 +265,14 @@ def openapi_() -> None:
     from holdfast.main.openapi_command import openapi_document
 
     typer.echo(openapi_document(settings))
+
+
+@command("asyncapi")
+def asyncapi_() -> None:
+    """Print the AsyncAPI document of the live channels."""
+    from holdfast.main.asyncapi_command import asyncapi_document
+
+    typer.echo(asyncapi_document())
 
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
-"""HTTP answers in one piece.
+"""HTTP answers in one piece, and connections for those who write to them by themselves.
 
 uvicorn writes the head of an answer and its body one after the other, each with a system call of its own. For
 answers as short as ours that is a good part of what they cost.
+
+Live streams write the same bytes to thousands of connections: they get them as the ASGI extension of
+`holdfast.live.outlets`, and write past the protocol.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from holdfast.live.outlets import EXTENSION
 
 
 class CorkedProtocol(HttpToolsProtocol):
@@ -17,7 +24,81 @@ class CorkedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         corked: Any = _Corked(transport)
+        self._wire = Connection(corked)
+        self._extensions = {EXTENSION: self._wire}
         super().connection_made(corked)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wire.paused = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._wire.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._wire.gone()
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which gives its connection away as well."""
+
+    def connection_made(self, transport: Any) -> None:
+        self._wire = Connection(transport)
+        super().connection_made(transport)
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if self.handshake_complete:  # it was refused
+            return
+        extensions: Any = self.scope.get("extensions")
+        extensions[EXTENSION] = self._wire
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._wire.paused = True
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._wire.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._wire.gone()
+
+
+class Connection:
+    """A `holdfast.live.outlets.Wire`."""
+
+    __slots__ = ("_transport", "drained", "lost", "paused")
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self.paused = False
+        self.drained: Callable[[], None] | None = None
+        self.lost: Callable[[], None] | None = None
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def resume(self) -> None:
+        self.paused = False
+        if self.drained is not None:
+            self.drained()
+
+    def gone(self) -> None:
+        self.paused = True
+        if self.lost is not None:
+            self.lost()
 
 
 class _Corked:

@@ -19,12 +19,16 @@ from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.turns import Turns
-from holdfast.main import health, metrics
+from holdfast.live.hub import Hub
+from holdfast.live.viewer import origins
+from holdfast.main import asyncapi, health, metrics
+from holdfast.main.caller import identify
 from holdfast.main.docs import serve_docs
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document
 from holdfast.main.refusals import answer_refusals
 from holdfast.main.shortcut import Shortcuts, shortcuts
+from holdfast.main.snapshots import start_snapshots
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
 
@@ -58,8 +62,11 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
     app.state.tally = metrics.Tally()
     for router in _routers() if routers is None else routers:
         app.include_router(router, prefix=API)
+    for router in _aliases():
+        app.include_router(router)
     app.include_router(health.router)
     app.include_router(metrics.router)
+    app.include_router(asyncapi.router)
     serve_docs(app)
     answer_refusals(app)
     app.openapi = document(app)
@@ -67,11 +74,27 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
 
 
 def _routers() -> list[APIRouter]:
+    from holdfast.block import routes as block
     from holdfast.booking import routes as booking
+    from holdfast.dispatch import routes as dispatch
+    from holdfast.live import routes as live
+    from holdfast.live import snapshot_routes
     from holdfast.place import routes as place
     from holdfast.series.routes import router as series
+    from holdfast.waitlist.routes import router as waitlist
 
-    return [booking.router, place.router, series]
+    return [
+        booking.router, place.router, series, waitlist, block.router, snapshot_routes.router, live.router,
+        dispatch.router,
+    ]  # fmt: skip
+
+
+def _aliases() -> list[APIRouter]:
+    """The same answers where clients of other products expect them, without a prefix."""
+    from holdfast.block.routes import alias as blocks
+    from holdfast.live.snapshot_routes import alias as snapshots
+
+    return [blocks, snapshots]
 
 
 def _lifespan(settings: Settings) -> Any:
@@ -101,7 +124,15 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     state.by_reference = ByReference(state.db)
     state.writer = Writer(state.db, state.places, state.pricing)
     running.push_async_callback(state.writer.stop)
+    state.identify = identify(state.verifier, state.places)
+    state.allowed_origins = origins(settings.allowed_origins)
+    state.hub = Hub(
+        state.db, state.places, enabled=settings.live, streams_max=settings.live_streams_max
+    )
     metrics.watch(state)
+    await start_snapshots(state, settings, running)
+    state.hub.start()
+    running.push_async_callback(state.hub.stop)
 
 
 def _issuers(settings: Settings) -> list[TrustedIssuer]:

@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
+from holdfast.live import metrics as live
+
 REQUESTS = Counter("holdfast_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
     "holdfast_http_seconds",
@@ -14,7 +16,7 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-IN_FLIGHT = Gauge("holdfast_http_in_flight", "Requests being worked on.")
+IN_FLIGHT = Gauge("holdfast_http_in_flight", "Requests being worked on, live streams left out.")
 POOL_SIZE = Gauge("holdfast_pool_connections", "Connections to the database that are open.")
 POOL_IDLE = Gauge("holdfast_pool_connections_idle", "Connections to the database that wait for work.")
 WRITER_QUEUE = Gauge("holdfast_booking_writer_queue", "Bookings that wait to be written.")
@@ -33,8 +35,9 @@ class Tally:
         self._counters: dict[tuple[str, str, int], Any] = {}
         self._times: dict[str, Any] = {}
 
-    def count(self, *, method: str, route: str, status: int, seconds: float) -> None:
-        """One request was answered. `route`: its template, of which there must be few."""
+    def count(self, *, method: str, route: str, status: int, seconds: float | None) -> None:
+        """One request was answered. `route`: its template, of which there must be few. `seconds`: None for what
+        lasts as long as the client likes."""
         counter = self._counters.get((method, route, status))
         if counter is None:
             labels = (method if method in _METHODS else "OTHER", route, str(status))
@@ -42,6 +45,8 @@ class Tally:
             if method in _METHODS:
                 self._counters[method, route, status] = counter
         counter.inc()
+        if seconds is None:
+            return
         times = self._times.get(route)
         if times is None:
             times = self._times[route] = SECONDS.labels(route)
@@ -50,7 +55,8 @@ class Tally:
 
 def watch(state: Any) -> None:
     """The gauges show the pool (`state.db`), the writer (`state.writer`) and the tally of this app."""
-    IN_FLIGHT.set_function(lambda: state.tally.in_flight)
+    IN_FLIGHT.set_function(lambda: state.tally.in_flight - state.hub.requests)
+    live.TAIL_LAG.set_function(lambda: state.hub.tail.lag_s if state.hub.enabled else 0.0)
     POOL_SIZE.set_function(lambda: state.db.pool.get_size())
     POOL_IDLE.set_function(lambda: state.db.pool.get_idle_size())
     WRITER_QUEUE.set_function(lambda: state.writer.waiting)

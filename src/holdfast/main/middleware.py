@@ -6,6 +6,9 @@
 4. The route answers; a failure nobody foresaw becomes a 500 without details.
 5. The answer gets the headers that all answers have; it is counted, timed and logged.
 
+A live stream is logged at its end, and not timed. A WebSocket gets an id and is counted and logged likewise; its
+route looks at the token and at what is sent.
+
 `request.state` then has `actor`, `request_id`, `traceparent` (None without) and `client_ip`.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -31,8 +35,11 @@ from holdfast.main.metrics import Tally
 from holdfast.main.request_log import log as request_log
 from holdfast.main.trace import request_id, trace_id, traceparent
 
-NO_TOKEN_NEEDED = frozenset({"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"})
+NO_TOKEN_NEEDED = frozenset(
+    {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi.json"}
+)
 ASSETS = "/docs/"
+WS_FAILED = 1011  # RFC 6455, 7.4.1
 STATUS_NONE = 499
 """What is logged where the client left before there was an answer."""
 
@@ -57,7 +64,7 @@ class Surround:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await (self._socket if scope["type"] == "websocket" else self._app)(scope, receive, send)
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -72,6 +79,23 @@ class Surround:
         finally:
             tally.in_flight -= 1
             self._record(scope, tally, status=answer.status, seconds=time.perf_counter() - started)
+            CONTEXT.reset(bound)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        scope["method"] = "GET"
+        request = _introduce(scope, dict(scope["headers"]))
+        request["is_stream"] = True
+        bound = CONTEXT.set(_log_context(request))
+        handshake = _Handshake(send)
+        try:
+            await self._app(scope, receive, handshake)
+        except Exception as error:
+            log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
+            await handshake.fail()
+        finally:
+            tally: Tally = scope["app"].state.tally
+            self._record(scope, tally, status=handshake.status, seconds=time.perf_counter() - started)
             CONTEXT.reset(bound)
 
     async def _answer(
@@ -93,7 +117,8 @@ class Surround:
 
     def _record(self, scope: Scope, tally: Tally, *, status: int, seconds: float) -> None:
         method, route = scope["method"], self._templates.get(scope.get("endpoint"), UNMATCHED)
-        tally.count(method=method, route=route, status=status, seconds=seconds)
+        timed = None if scope["state"].get("is_stream") else seconds
+        tally.count(method=method, route=route, status=status, seconds=timed)
         actor: Actor = scope["state"]["actor"]
         write = request_log.debug if scope["path"] in NO_TOKEN_NEEDED else request_log.info
         write(
@@ -127,6 +152,27 @@ class _Answer:
                 headers.append(_NO_STORE)
             message["headers"] = headers
         await self._send(message)
+
+
+class _Handshake:
+    """`send` of a WebSocket, which notes how its handshake was answered."""
+
+    __slots__ = ("_send", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = STATUS_NONE
+
+    async def __call__(self, message: Message) -> None:
+        if self.status == STATUS_NONE:
+            by_type = {"websocket.accept": 101, "websocket.close": 403}
+            self.status = by_type.get(message["type"]) or message.get("status", STATUS_NONE)
+        await self._send(message)
+
+    async def fail(self) -> None:
+        """It ends, for a reason of ours."""
+        with suppress(Exception):  # whatever state the connection is in
+            await self({"type": "websocket.close", "code": WS_FAILED})
 
 
 def _introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import structlog
 import uvicorn
 
 from holdfast.kernel.config import Settings
-from holdfast.main.corked import CorkedProtocol
+from holdfast.main.corked import CorkedProtocol, WebSocketProtocol
 from holdfast.main.database import find_database
 from holdfast.main.listen import BACKLOG, base_url, listen
 from holdfast.main.outcome import Failed
@@ -19,7 +19,21 @@ from holdfast.main.outcome import Failed
 GRACE_S = 8
 """Requests and streams that are open at SIGTERM have this long to end."""
 
+WS_BYTES_MAX = 1_000_000
+"""A longer message ends its WebSocket; live channels refuse shorter ones already, and go on."""
+WS_PING_S = 15.0
+
 log = structlog.get_logger(__name__)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which ends live streams when it begins to stop: it waits for open connections, and they would
+    stay open."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self.config.app.state.hub.end_all()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
+        await super().shutdown(sockets)
+
 
 
 async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
@@ -57,6 +71,11 @@ def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
         http=CorkedProtocol,
+        ws=WebSocketProtocol,
+        ws_max_size=WS_BYTES_MAX,
+        ws_ping_interval=WS_PING_S,
+        # The same bytes go to all readers of a channel; compressing them for each would cost more than sending.
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -66,7 +85,7 @@ def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _ignore_signals_that_come_again() -> None:

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 async def work(settings: Settings) -> None:
     """Runs ticks and reactions until SIGTERM or SIGINT, then finishes what is under way."""
     from holdfast.main.reactions import REACTIONS
-    from holdfast.main.ticks import TICKS
+    from holdfast.main.ticks import all_ticks
 
     stopping = asyncio.Event()
     async with find_database(settings) as url:
@@ -34,14 +34,23 @@ async def work(settings: Settings) -> None:
             loop.add_signal_handler(number, stopping.set)
         database = await Database.connect(url, pool_max=settings.pool_max)
         try:
-            await run_worker(database, url, ticks=TICKS, reactions=REACTIONS, stopping=stopping)
+            tools = Tools(Places(database), LocalPricing())
+            await run_worker(
+                database, url, tools, ticks=all_ticks(tools), reactions=REACTIONS, stopping=stopping
+            )
         finally:
             await database.close()
     log.info("worker_stopped")
 
 
 async def run_worker(
-    db: Database, url: str, *, ticks: Sequence[Tick], reactions: Sequence[Reaction], stopping: asyncio.Event
+    db: Database,
+    url: str,
+    tools: Tools,
+    *,
+    ticks: Sequence[Tick],
+    reactions: Sequence[Reaction],
+    stopping: asyncio.Event,
 ) -> None:
     """Runs all that happens by itself until `stopping` is set, and then for 3 s at most. `url`: of the
     database of `db`."""
@@ -50,6 +59,6 @@ async def run_worker(
         ticks=[tick.name for tick in ticks],
         reactions=[reaction.name for reaction in reactions],
     )
-    jobs = Jobs(db, reactions, Tools(Places(db), LocalPricing()))
+    jobs = Jobs(db, reactions, tools)
     reacting = reaction_loops(db, url, reactions=reactions, jobs=jobs, stopping=stopping)
     await run_loops([*tick_loops(db, ticks, stopping), *reacting], stopping)

@@ -67,6 +67,9 @@ def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
 
 def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
     """The instant (UTC) of a rule's wall time: as `to_utc`, but a gap gives the first instant after it."""
+    offset = _offset_all_day(wall.date(), tz)
+    if offset is not None:  # as on nearly every day: years of a recurrence are worked out at once
+        return wall.replace(tzinfo=UTC) - offset
     return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
 
 
@@ -189,6 +192,14 @@ def _covers(hours: Hours, tz: ZoneInfo, start: datetime, end: datetime, *, ends:
 
 def _hours(venue: Venue, resource_hours: Hours | None) -> Hours:
     return venue.hours if resource_hours is None else resource_hours
+
+
+@lru_cache(maxsize=DAYS_CACHED_MAX)
+def _offset_all_day(day: date, tz: ZoneInfo) -> timedelta | None:
+    """The offset from UTC of all wall times of a day; None on one on which clocks change, or next to it."""
+    around = (datetime.combine(day + _DAY * n, time(), tz).replace(fold=f) for n in (0, 1) for f in (0, 1))
+    offsets = {each.utcoffset() for each in around}
+    return offsets.pop() if len(offsets) == 1 else None
 
 
 def _midnight(day: date) -> datetime:

@@ -16,7 +16,7 @@ wholly in a gap is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import islice, pairwise
@@ -30,7 +30,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.hours import instant_of
 from holdfast.place.parse_rrule import NUMBER_MAX, Recurrence, parse, wrong
 
-__all__ = ["Occurrence", "Recurrence", "check_horizon", "expansion", "occurrences", "parse"]
+__all__ = ["Expansion", "Occurrence", "Recurrence", "check_horizon", "expansion", "occurrences", "parse"]
 
 HORIZON_YEARS = 2
 """No occurrence starts later than on the local day so far ahead."""
@@ -50,6 +50,45 @@ class Occurrence(NamedTuple):
     span: Span
 
 
+class Expansion:
+    """A recurrence worked out as far as somebody asked, for all who ask for the same.
+
+    What is kept must have passed `occurrences` before: here nothing is refused.
+    """
+
+    __slots__ = ("_found", "_rest")
+
+    def __init__(self, starts: Iterator[datetime], length: timedelta, tz: ZoneInfo) -> None:
+        spans = (
+            (each.date(), Span(instant_of(each, tz), instant_of(each + length, tz)))
+            for each in islice(starts, OCCURRENCES_MAX)
+        )
+        self._rest = (Occurrence(on, span) for on, span in spans if span.start < span.end)
+        self._found: list[Occurrence] = []
+
+    def before(self, instant: datetime) -> Sequence[Occurrence]:
+        """Those that start before the instant, in order, and perhaps some after."""
+        while not self._found or self._found[-1].span.start < instant:
+            following = next(self._rest, None)
+            if following is None:
+                break
+            self._found.append(following)
+        return self._found
+
+    def all(self) -> Sequence[Occurrence]:
+        """Those that there are, in order."""
+        self._found.extend(self._rest)
+        return self._found
+
+
+@lru_cache(maxsize=EXPANSIONS_CACHED_MAX)  # resources that share a rule share its expansion
+def expansion(
+    recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
+) -> Expansion:
+    """The expansion of a recurrence that `occurrences` accepts."""
+    return Expansion(_starts(recurrence, local_start, tz), local_end - local_start, tz)
+
+
 def occurrences(
     recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
 ) -> list[Occurrence]:
@@ -57,31 +96,17 @@ def occurrences(
     None: once. At most OCCURRENCES_MAX.
 
     Raises InvalidRequest when there is none, when there are too many, or when one would start before the
-    one before it has ended.
+    one before it has ended. To be asked after `check_horizon`, which bounds how far ahead it looks.
     """
-    return list(expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz))
-
-
-@lru_cache(maxsize=EXPANSIONS_CACHED_MAX)  # resources that share a rule share its expansion
-def expansion(
-    recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
-) -> tuple[Occurrence, ...]:
-    """As `occurrences`, worked out once for all who ask for the same."""
-    length = local_end - local_start
-    starts = list(islice(_starts(recurrence, local_start, tz), OCCURRENCES_MAX + 1))
     if recurrence is not None:
-        if len(starts) > OCCURRENCES_MAX:
-            problem = (
-                f"makes more than {OCCURRENCES_MAX} occurrences: say an earlier UNTIL or a smaller COUNT"
-            )
-            raise wrong(recurrence.field, recurrence.end_part, f"{recurrence.end_part} {problem}")
-        _no_overlap(recurrence, starts, length)
-    spans = [(start.date(), Span(instant_of(start, tz), instant_of(start + length, tz))) for start in starts]
-    found = tuple(Occurrence(on, span) for on, span in spans if span.start < span.end)
+        starts = list(islice(_starts(recurrence, local_start, tz), OCCURRENCES_MAX + 1))
+        _check_count(recurrence, len(starts))
+        _check_apart(recurrence, starts, local_end - local_start)
+    found = expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz).all()
     if recurrence is not None and not found:
         problem = f"leaves no occurrence at all from {local_start.isoformat()} on: say a later one"
         raise wrong(recurrence.field, recurrence.end_part, f"{recurrence.end_part} {problem}")
-    return found
+    return list(found)
 
 
 def check_horizon(
@@ -149,7 +174,13 @@ def _in_time(start: datetime, until: date | datetime | None, tz: ZoneInfo) -> bo
     return start <= until if until.tzinfo is None else instant_of(start, tz) <= until
 
 
-def _no_overlap(recurrence: Recurrence, starts: list[datetime], length: timedelta) -> None:
+def _check_count(recurrence: Recurrence, count: int) -> None:
+    if count > OCCURRENCES_MAX:
+        problem = f"makes more than {OCCURRENCES_MAX} occurrences: say an earlier UNTIL or a smaller COUNT"
+        raise wrong(recurrence.field, recurrence.end_part, f"{recurrence.end_part} {problem}")
+
+
+def _check_apart(recurrence: Recurrence, starts: list[datetime], length: timedelta) -> None:
     for one, following in pairwise(starts):
         if one + length > following:
             raise wrong(

@@ -1,7 +1,5 @@
-DROP FUNCTION purge_events(integer);
 DROP TABLE event_purge;
 DROP TABLE series_booking, series, waitlist_entry, block_history, block, channel;
-DROP INDEX event_by_age;
 ALTER TABLE event DROP COLUMN channel, DROP COLUMN epoch, DROP COLUMN version, DROP COLUMN written_at;
 DELETE FROM claim WHERE owner_kind = 'block';
 DROP FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]);

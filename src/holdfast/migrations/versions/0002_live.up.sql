@@ -21,8 +21,6 @@ ALTER TABLE event
         CHECK ((channel IS NULL) = (version IS NULL) AND (channel IS NULL) = (epoch IS NULL)
                AND (channel IS NULL OR venue_id IS NOT NULL));
 
-CREATE INDEX event_by_age ON event USING brin (written_at);
-
 -- How far events were purged: one row, once any were.
 CREATE TABLE event_purge (
     only_row    boolean     NOT NULL DEFAULT true,
@@ -30,24 +28,6 @@ CREATE TABLE event_purge (
     CONSTRAINT event_purge_pkey PRIMARY KEY (only_row),
     CONSTRAINT event_purge_is_one_row CHECK (only_row)
 );
-
--- Removes up to `most` of the oldest events, none younger than 30 days. The application may not DELETE events:
--- this is the one way they go, and it takes those alone that nobody can ask for any more.
-CREATE FUNCTION purge_events(most integer) RETURNS integer
-LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH gone AS (
-        DELETE FROM event
-         WHERE ctid = ANY (ARRAY(SELECT ctid FROM event
-                                  WHERE written_at < clock_timestamp() - interval '30 days' LIMIT most))
-        RETURNING written_at
-    ), noted AS (
-        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
-        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
-    )
-    SELECT count(*)::integer FROM gone
-$$;
-REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;
 
 -- What a claim looks like on a floor plan, and who made it so.
 
@@ -172,7 +152,8 @@ CREATE TABLE waitlist_entry (
 CREATE INDEX waitlist_entry_open ON waitlist_entry (tenant_id, venue_id, seq) WHERE status IN ('WAITING', 'OFFERED');
 CREATE UNIQUE INDEX waitlist_entry_booking_is_unique ON waitlist_entry (tenant_id, booking_id)
     WHERE booking_id IS NOT NULL;
-CREATE INDEX waitlist_entry_by_venue ON waitlist_entry (tenant_id, venue_id, seq);
+CREATE INDEX waitlist_entry_closed ON waitlist_entry (tenant_id, venue_id, seq)
+    WHERE status IN ('ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT');
 
 -- Series.
 

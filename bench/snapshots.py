@@ -1,0 +1,114 @@
+"""Snapshots of availability over HTTP: kept in memory, from the database and, where it is installed, from Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from bench import load
+from bench.stand import Stand, generator
+from holdfast.live.cache import ENTRIES_MAX
+
+CLIENTS = 16
+FEW = 100
+"""Slots that many look at: they stay in memory."""
+DAYS = 2 * ENTRIES_MAX // 100
+"""So many days of each of the 100 venues are twice what memory keeps: asked for in turn, none is found there."""
+REDIS_READY_S_MAX = 5.0
+
+
+def slots(stand: Stand) -> list[bytes]:
+    """A request for each of the slots, as anybody asks."""
+    first = datetime.now(UTC).date() + timedelta(days=2)
+    return [
+        load.http(
+            "GET", f"/clubs/{venue.tenant}/venues/{venue.id}/availability?date={first + timedelta(days=n)}"
+        )
+        for n in range(DAYS)
+        for venue in stand.venues
+    ]
+
+
+async def opened(port: int, wanted: list[bytes]) -> None:
+    """Asks for each once, which opens its channel."""
+    await load.run(port, [iter(wanted[n::CLIENTS]) for n in range(CLIENTS)])
+
+
+async def in_turn(port: int, wanted: list[bytes], *, seconds: float) -> dict[str, Any]:
+    """One after the other: what memory keeps is never what comes next."""
+    readers: list[Iterator[bytes]] = [cycle(wanted[n::CLIENTS]) for n in range(CLIENTS)]
+    return await _figures(port, readers, seconds=seconds)
+
+
+async def at_random(stand: Stand, port: int, wanted: list[bytes], *, seconds: float) -> dict[str, Any]:
+    """FEW of them, again and again."""
+    few = wanted[:FEW]
+    await opened(port, few)
+    readers = [_choices(generator(stand, salt=n), few) for n in range(CLIENTS)]
+    return await _figures(port, readers, seconds=seconds)
+
+
+def _choices(rng: random.Random, wanted: list[bytes]) -> Iterator[bytes]:
+    while True:
+        yield rng.choice(wanted)
+
+
+async def _figures(port: int, readers: list[Iterator[bytes]], *, seconds: float) -> dict[str, Any]:
+    before = await asyncio.to_thread(_counted, port)
+    result = await load.run(port, readers, seconds=seconds)
+    after = await asyncio.to_thread(_counted, port)
+    reads = max(result.statuses.total(), 1)
+    return {
+        "clients": CLIENTS,
+        "reads_per_s": round(result.per_s(200)),
+        "p50_ms": round(result.quantile_ms(0.5), 2),
+        "p99_ms": round(result.quantile_ms(0.99), 2),
+        "from": {
+            source: round((after[source] - before.get(source, 0)) / reads, 3)
+            for source in sorted(after)
+            if after[source] > before.get(source, 0)
+        },
+        "statuses": {str(status): count for status, count in sorted(result.statuses.items())},
+    }
+
+
+def _counted(port: int) -> dict[str, float]:
+    """Snapshots by where they came from."""
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    found = re.findall(r'^holdfast_live_snapshots_total\{source="(\w+)"\} ([\d.e+]+)', text, re.MULTILINE)
+    return {source: float(value) for source, value in found}
+
+
+@asynccontextmanager
+async def redis() -> AsyncIterator[str | None]:
+    """The address of a Redis for the block; None where it is not installed."""
+    program = shutil.which("redis-server")
+    if program is None:
+        yield None
+        return
+    place = Path(tempfile.mkdtemp(prefix="holdfast-bench-redis-"))
+    socket = place / "redis.sock"
+    process = await asyncio.create_subprocess_exec(
+        program,
+        *("--port", "0", "--unixsocket", str(socket), "--dir", str(place), "--save", "", "--daemonize", "no"),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(REDIS_READY_S_MAX):
+            while not socket.exists():
+                await asyncio.sleep(0.01)
+        yield f"unix://{socket}"
+    finally:
+        process.terminate()
+        await process.wait()
+        shutil.rmtree(place, ignore_errors=True)

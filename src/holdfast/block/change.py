@@ -1,0 +1,112 @@
+"""Changing a block: another reason, or an end to what repeats. And removing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from holdfast.block import store
+from holdfast.block.expand import occurrences_of
+from holdfast.block.model import Block, Step
+from holdfast.channel.announce import announce
+from holdfast.claim.drop import drop
+from holdfast.claim.model import Claim, Shift
+from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
+from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What is to be different; None leaves it as it is. `expected_version`: of the block as it was seen."""
+
+    block_id: UUID
+    expected_version: int
+    reason: str | None = None
+    cancelled_from: date | None = None
+
+
+async def change(tx: Tx, asked: Change, *, venue: Venue, places: Places | None = None) -> Block:
+    """The block as changed. From `cancelled_from` on, a date on the block's wall, its occurrences are gone and
+    their time is free, that of one under way too; earlier ones stay.
+
+    That date can be moved earlier, not later: the time after it may have been given to others, so who wants it
+    back makes a new block. A block of which nothing is left is removed. Runs under the lock of `venue`.
+    Raises NotFound, VersionConflict, InvalidRequest.
+    """
+    before = await _find(tx, asked.block_id, asked.expected_version)
+    after = replace(
+        before,
+        reason=asked.reason or before.reason,
+        cancelled_from=_earlier(before, asked.cancelled_from),
+        version=before.version + 1,
+        updated_at=tx.now,
+    )
+    left = occurrences_of(after)
+    if not left:
+        after = replace(after, removed_at=tx.now)
+    elif asked.cancelled_from is not None:
+        after = replace(after, last_at=left[-1].span.end)
+    gone = occurrences_of(before)[len(left) :]
+    freed: list[Claim] = []
+    if gone:
+        starts_from = gone[0].span.start
+        freed = await drop(tx, owner_id=before.id, starts_from=starts_from)
+    await _write(tx, before, after, freed, venue=venue, places=places)
+    return after
+
+
+async def remove(
+    tx: Tx, block_id: UUID, *, expected_version: int, venue: Venue, places: Places | None = None
+) -> Block:
+    """The block without all that was not over: that time is free, that of an occurrence under way too.
+
+    Runs under the lock of `venue`. Raises NotFound, VersionConflict.
+    """
+    before = await _find(tx, block_id, expected_version)
+    after = replace(before, removed_at=tx.now, version=before.version + 1, updated_at=tx.now)
+    freed = await drop(tx, owner_id=before.id, ends_after=tx.now)
+    await _write(tx, before, after, freed, venue=venue, places=places)
+    return after
+
+
+async def _find(tx: Tx, block_id: UUID, expected_version: int) -> Block:
+    block = await store.find(tx, block_id, for_update=True)
+    if block.version != expected_version:
+        raise VersionConflict(
+            f"The block is at version {block.version}, not {expected_version}: "
+            "read it again and repeat the change with its current version.",
+            current_version=block.version,
+        )
+    if block.removed_at is not None:
+        raise NotFound(f"The block {block_id} was removed at {block.removed_at.isoformat()}: make a new one.")
+    return block
+
+
+def _earlier(before: Block, asked: date | None) -> date | None:
+    if asked is None or before.cancelled_from is None or asked <= before.cancelled_from:
+        return before.cancelled_from if asked is None else asked
+    raise InvalidRequest.of(
+        "cancelled_from",
+        asked.isoformat(),
+        f"can't be later than it is, {before.cancelled_from.isoformat()}: that time was given free, "
+        "so make a new block for it",
+    )
+
+
+async def _write(
+    tx: Tx, before: Block, after: Block, freed: list[Claim], *, venue: Venue, places: Places | None
+) -> None:
+    changes: dict[str, Any] = {
+        name: getattr(after, name)
+        for name in ("reason", "cancelled_from", "removed_at")
+        if getattr(after, name) != getattr(before, name)
+    }
+    action = "update" if after.removed_at is None else "remove"
+    await store.save(tx, Step(after, action, str(tx.actor), changes, tx.traceparent))
+    if freed:
+        current = venue if places is None else await places.current(tx, venue)
+        await announce(tx, current, Shift(freed=freed), reason=after.reason)

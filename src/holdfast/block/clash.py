@@ -1,0 +1,106 @@
+"""What stands where a block is to go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+from uuid import UUID
+
+from holdfast.block import store
+from holdfast.block.errors import BlockOverlapsBlocks, BlockOverlapsBookings
+from holdfast.block.model import OWNER_KIND, Block
+from holdfast.booking.displace import owners
+from holdfast.booking.model import Booking
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+
+BOOKINGS_SHOWN_MAX = 100
+BLOCKS_SHOWN_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """The claims in the way, of owners in the order in which they are met; expired holds apart."""
+
+    bookings: dict[UUID, list[Claim]]
+    blocks: dict[UUID, list[Claim]]
+    expired: list[Claim]
+
+
+async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
+    """What of the ledger shares time with these claims, but for those of the block itself."""
+    spans = dict.fromkeys((each.tenant_id, each.resource_id, each.span) for each in wanted)
+    clash = Clash({}, {}, [])
+    found = await claims.overlapping(tx, spans)
+    for claim in sorted(found, key=lambda each: (each.span, each.owner_id)):
+        if claim.owner_id == own_id:
+            continue
+        if not claim.stands(tx.now):
+            clash.expired.append(claim)
+        elif claim.owner_kind == OWNER_KIND:
+            clash.blocks.setdefault(claim.owner_id, []).append(claim)
+        else:
+            clash.bookings.setdefault(claim.owner_id, []).append(claim)
+    return clash
+
+
+async def refuse_blocks(tx: Tx, venue: Venue, clash: Clash) -> None:
+    """Nothing, if no other block is there. Raises BlockOverlapsBlocks."""
+    if clash.blocks:
+        raise BlockOverlapsBlocks(
+            f"{_counted(len(clash.blocks), 'other block')} of this venue takes these resources at that time: "
+            "cancel it, or take another time.",
+            blocks=await blocks_shown(tx, venue, clash),
+        )
+
+
+async def refuse_bookings(tx: Tx, venue: Venue, ids: Sequence[UUID], *, detail: str) -> NoReturn:
+    """Raises BlockOverlapsBookings, listing them."""
+    raise BlockOverlapsBookings(
+        detail, bookings=await bookings_shown(tx, venue, ids), bookings_total=len(ids)
+    )
+
+
+async def bookings_shown(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> list[dict[str, Any]]:
+    """The first BOOKINGS_SHOWN_MAX of these bookings, as a block's refusal and preview show them."""
+    found = await owners(tx, ids[:BOOKINGS_SHOWN_MAX])
+    return [booking_shown(each, venue) for each in found]
+
+
+def booking_shown(booking: Booking, venue: Venue) -> dict[str, Any]:
+    """A booking as who blocks its place needs it: what it is and how to change it, not whose it is."""
+    return {
+        "id": str(booking.id),
+        "booking_reference": booking.reference,
+        "status": booking.status,
+        "start": booking.start_at.astimezone(venue.tz).isoformat(),
+        "end": booking.end_at.astimezone(venue.tz).isoformat(),
+        "resource_ids": [str(each) for each in booking.resource_ids],
+        "party_size": booking.party_size,
+        "version": booking.version,
+    }
+
+
+async def blocks_shown(tx: Tx, venue: Venue, clash: Clash) -> list[dict[str, Any]]:
+    """The first BLOCKS_SHOWN_MAX of the blocks in the way, each with the first time that they meet."""
+    ids = list(clash.blocks)[:BLOCKS_SHOWN_MAX]
+    found = {block.id: block for block in await store.of_ids(tx, ids)}
+    return [_block_shown(found[each], clash.blocks[each][0], venue) for each in ids if each in found]
+
+
+def _block_shown(block: Block, first: Claim, venue: Venue) -> dict[str, Any]:
+    return {
+        "id": str(block.id),
+        "kind": block.kind,
+        "reason": block.reason,
+        "start": first.span.start.astimezone(venue.tz).isoformat(),
+        "end": first.span.end.astimezone(venue.tz).isoformat(),
+        "resource_ids": [str(each) for each in block.resource_ids],
+    }
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" + ("s" if count > 1 else "")

@@ -1,0 +1,96 @@
+"""When blocks block: from definitions to spans of time. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+from uuid import UUID
+
+from holdfast.block.model import OWNER_KIND, Block
+from holdfast.claim.model import Claim
+from holdfast.kernel.span import Span
+from holdfast.place.recurrence import Occurrence, Recurrence, expansion, parse
+from holdfast.place.venue import Resource
+
+RULES_CACHED_MAX = 1024
+EVER = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+class Blocked(NamedTuple):
+    """A stretch of time that a block takes off a resource."""
+
+    span: Span
+    block_id: UUID
+
+
+def get_blocked_intervals(
+    definitions: Iterable[Block], resource_id: UUID, range_start: datetime, range_end: datetime
+) -> list[Blocked]:
+    """When these blocks take the resource off the inventory: what shares time with `[range_start, range_end)`,
+    whole, in order. The claims of blocks in the ledger are exactly this, for each unit."""
+    return blocked_intervals(definitions, [resource_id], range_start, range_end)[resource_id]
+
+
+def blocked_intervals(
+    definitions: Iterable[Block], resource_ids: Collection[UUID], range_start: datetime, range_end: datetime
+) -> dict[UUID, list[Blocked]]:
+    """The same for many resources at once: blocks that share a rule share its expansion."""
+    found: dict[UUID, list[Blocked]] = {each: [] for each in resource_ids}
+    within = Span(range_start, range_end)
+    for block in definitions:
+        concerned = [found[each] for each in block.resource_ids if each in found]
+        if concerned:
+            blocked = [Blocked(each.span, block.id) for each in occurrences_of(block, within)]
+            for intervals in concerned:
+                intervals.extend(blocked)
+    for intervals in found.values():
+        intervals.sort()
+    return found
+
+
+def occurrences_of(block: Block, within: Span = EVER) -> Sequence[Occurrence]:
+    """The occurrences that the block claims, or those that share time with a span, in order.
+
+    What was over when it was made never was; what `cancelled_from` or `removed_at` put an end to is not.
+    """
+    if within.start >= within.end:
+        return ()
+    rule = None if block.rrule is None else _parsed(block.rrule)
+    start, end = block.local_start, block.local_end
+    every = expansion(rule, local_start=start, local_end=end, tz=block.tz).before(within.end)
+    # None overlaps another, so that starts, ends and dates all are in order.
+    first = bisect_right(every, max(within.start, block.created_at), key=lambda each: each.span.end)
+    last = bisect_left(every, within.end, key=lambda each: each.span.start)
+    if block.cancelled_from is not None:
+        last = min(last, bisect_left(every, block.cancelled_from, key=lambda each: each.on))
+    if block.removed_at is not None:
+        last = min(last, bisect_right(every, block.removed_at, key=lambda each: each.span.end))
+    return every[first:last]
+
+
+def claims_of(block: Block, resources: Iterable[Resource], *, within: Span = EVER) -> list[Claim]:
+    """The claims by which the block takes all units of these resources, for exactly as long as it says."""
+    spans = [each.span for each in occurrences_of(block, within)]
+    return [
+        Claim(
+            tenant_id=block.tenant_id,
+            resource_id=resource.id,
+            unit=unit,
+            span=span,
+            owner_id=block.id,
+            owner_kind=OWNER_KIND,
+            state="blocked",
+            changed_by=block.created_by,
+        )
+        for resource in resources
+        for unit in range(1, resource.units + 1)
+        for span in spans
+    ]
+
+
+@lru_cache(maxsize=RULES_CACHED_MAX)
+def _parsed(rrule: str) -> Recurrence:
+    return parse(rrule)

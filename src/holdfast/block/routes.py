@@ -1,0 +1,233 @@
+"""Blocks over HTTP. The routes decide nothing: they read what is asked, run a verb and write the answer.
+
+`router` is for /api/v1; `alias` answers the same where clients of other products expect it, with no prefix.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
+
+from holdfast.block import store
+from holdfast.block.change import Change, change, remove
+from holdfast.block.create import create
+from holdfast.block.expand import get_blocked_intervals
+from holdfast.block.model import Block, as_json
+from holdfast.block.preview import preview
+from holdfast.block.requests import ChangeBlock, CreateBlock
+from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
+from holdfast.block.store import When
+from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
+from holdfast.booking.lists import Place
+from holdfast.booking.routes.parts import keyed, places_of, require_staff, show_reply, venue_for
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.body import parse, takes
+from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, if_match, required_version
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.place.store import find_resource
+from holdfast.place.venue import Venue
+
+PATH = "/chain/maintenance-blocks"
+RANGE_DAYS_MAX = 2 * 366 + 1
+"""The longest range that is expanded at once: two years and a day."""
+
+router = APIRouter(tags=["Blocks"])
+alias = APIRouter(include_in_schema=False)
+
+From = Annotated[AwareDatetime, Query(alias="from", description="Start of the range, with an offset.")]
+To = Annotated[AwareDatetime, Query(alias="to", description="End of the range, not part of it.")]
+Version = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="The version that was seen; needed unless If-Match says it."),
+]
+
+
+@router.post(PATH, openapi_extra=takes(CreateBlock), status_code=201, responses={201: MADE})
+@alias.post(PATH)
+async def post_block(request: Request) -> Response:
+    """For staff: take resources of a venue off the inventory, once or as often as `rrule` says. Bookings there
+    refuse it, or are displaced when that is asked for; then each goes to MANUAL_REVIEW with alternatives."""
+    raw = await request.body()
+    asked = parse(raw, CreateBlock)
+    venue = await _own_venue(request, asked.venue_id)
+    key = keyed(request, raw, venue=venue, operation="create_block", field=asked.idempotency_key, about="")
+    async with request.app.state.turns.of(venue.id):
+        reply = await _locked(request, venue).run(
+            create, asked.wanted(), venue=venue, places=places_of(request), keyed=key
+        )
+    return show_reply(reply, status=201)
+
+
+@router.post(f"{PATH}/preview", openapi_extra=takes(CreateBlock), responses={200: PREVIEW})
+@alias.post(f"{PATH}/preview")
+async def post_preview(request: Request) -> Response:
+    """For staff: what such a block would be, and the bookings it would hit. Nothing is written."""
+    asked = parse(await request.body(), CreateBlock)
+    seen = await _own_venue(request, asked.venue_id)
+
+    async def look(tx: Tx) -> dict[str, Any]:
+        venue = await places_of(request).current(tx, seen)
+        return await preview(tx, asked.wanted(), venue=venue)
+
+    return answer(await _call(request, seen).run(look))
+
+
+@router.get(PATH, responses={200: BLOCKS})
+@alias.get(PATH)
+async def get_blocks(
+    request: Request,
+    venue_id: UUID | None = None,
+    resource_id: UUID | None = None,
+    when: When | None = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """For staff: the blocks of a venue, or of one resource, by their first start; `when` narrows them to those
+    that go on, are still to come, or are over."""
+    venue = await _venue_of(request, venue_id, resource_id)
+    found = await _call(request, venue).run(
+        store.of_venue,
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        resource_id=resource_id,
+        when=when,
+        after=Place.of(cursor),
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    following = Place(page[-1].first_at, page[-1].id).cursor() if len(found) > limit else None
+    return answer({"items": [as_json(each, venue) for each in page], "next": following})
+
+
+@router.get(f"{PATH}/expanded", responses={200: EXPANDED})
+@alias.get(f"{PATH}/expanded")
+async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To) -> Response:
+    """For staff: when the resource is blocked, in order, and by what."""
+    _check_range(from_, to)
+    venue = await _venue_of(request, None, resource_id)
+    definitions = await _call(request, venue).run(
+        store.reaching_into,
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        start=from_,
+        end=to,
+        resource_id=resource_id,
+    )
+    by_id = {each.id: each for each in definitions}
+    items = [
+        {
+            "block_id": each.block_id,
+            "kind": by_id[each.block_id].kind,
+            "reason": by_id[each.block_id].reason,
+            "start": each.span.start.astimezone(venue.tz),
+            "end": each.span.end.astimezone(venue.tz),
+        }
+        for each in get_blocked_intervals(definitions, resource_id, from_, to)
+    ]
+    return answer({"resource_id": resource_id, "items": items, "next": None})
+
+
+@router.get(PATH + "/{block_id}", responses={200: TOLD})
+@alias.get(PATH + "/{block_id}")
+async def get_block(request: Request, block_id: UUID) -> Response:
+    """For staff: one block, with its history; one that was removed too."""
+    block, venue = await _find(request, block_id)
+    history = await _call(request, venue).run(store.history, block)
+    return answer({**as_json(block, venue), "history": history}, version=block.version)
+
+
+@router.patch(PATH + "/{block_id}", openapi_extra=takes(ChangeBlock), responses={200: BLOCK})
+@alias.patch(PATH + "/{block_id}")
+async def patch_block(request: Request, block_id: UUID) -> Response:
+    """For staff: another reason, or an end: occurrences on or after `cancelled_from` are gone, earlier ones
+    stay as history."""
+    asked = parse(await request.body(), ChangeBlock)
+    version = required_version(asked.expected_version, if_match(request))
+    _, venue = await _find(request, block_id)
+    wanted = Change(
+        block_id=block_id,
+        expected_version=version,
+        reason=asked.reason,
+        cancelled_from=asked.cancelled_from,
+    )
+    async with request.app.state.turns.of(venue.id):
+        block = await _locked(request, venue).run(change, wanted, venue=venue, places=places_of(request))
+    return answer(as_json(block, venue), version=block.version)
+
+
+@router.delete(PATH + "/{block_id}", status_code=204)
+@alias.delete(PATH + "/{block_id}")
+async def delete_block(request: Request, block_id: UUID, expected_version: Version = None) -> Response:
+    """For staff: all that is not over is bookable again; what was stays as history."""
+    version = required_version(expected_version, if_match(request))
+    _, venue = await _find(request, block_id)
+    async with request.app.state.turns.of(venue.id):
+        await _locked(request, venue).run(
+            remove, block_id, expected_version=version, venue=venue, places=places_of(request)
+        )
+    return Response(status_code=204)
+
+
+async def _own_venue(request: Request, venue_id: UUID) -> Venue:
+    """The venue, for those who work there. Raises Unauthenticated, Forbidden, NotFound."""
+    if request.state.actor.kind == "anonymous":
+        raise Unauthenticated
+    venue = await venue_for(request, venue_id)
+    require_staff(request.state.actor, venue)
+    return venue
+
+
+async def _venue_of(request: Request, venue_id: UUID | None, resource_id: UUID | None) -> Venue:
+    """The venue named, or that of the resource, for those who work there."""
+    if venue_id is not None:
+        return await _own_venue(request, venue_id)
+    if resource_id is None:
+        raise InvalidRequest.of("venue_id", None, "is required (or resource_id)")
+    if request.state.actor.kind == "anonymous":
+        raise Unauthenticated
+    # Only where it belongs: whether the caller works there is asked next.
+    found = await request.app.state.db.run(SYSTEM, find_resource, resource_id)
+    if found is None:
+        raise NotFound(f"There is no resource {resource_id}.")
+    return await _own_venue(request, found[1])
+
+
+async def _find(request: Request, block_id: UUID) -> tuple[Block, Venue]:
+    """A block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound."""
+    if request.state.actor.kind == "anonymous":
+        raise Unauthenticated
+    block = await request.app.state.db.run(request.state.actor, store.find, block_id)
+    return block, await _own_venue(request, block.venue_id)
+
+
+def _check_range(start: Any, end: Any) -> None:
+    for name, value in (("from", start), ("to", end)):
+        if not YEAR_MIN <= value.year <= YEAR_MAX:
+            raise InvalidRequest.of(
+                name, value.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}"
+            )
+    if end <= start:
+        raise InvalidRequest.of("to", end.isoformat(), "must be after `from`")
+    if end - start > timedelta(days=RANGE_DAYS_MAX):
+        raise InvalidRequest.of("to", end.isoformat(), f"must be at most {RANGE_DAYS_MAX} days after `from`")
+
+
+def _call(request: Request, venue: Venue) -> Any:
+    return request.app.state.db.call(request.state.actor, tenants=[venue.tenant_id])
+
+
+def _locked(request: Request, venue: Venue) -> Any:
+    """A call under the venue's lock. A block of two years is thousands of claims in one transaction: it may
+    take longer than a request usually has; `define.CLAIMS_MAX` is its bound."""
+    return request.app.state.db.call(
+        request.state.actor,
+        tenants=[venue.tenant_id],
+        locks=[lock_key(venue.id)],
+        traceparent=request.state.traceparent,
+        deadline_s=None,
+    )

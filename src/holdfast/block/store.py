@@ -1,0 +1,172 @@
+"""The statements on table `block` and its history. Only this noun writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import orjson
+
+from holdfast.block.model import COLUMNS, Block, Step
+from holdfast.booking.lists import Place
+from holdfast.kernel import events
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.errors import NotFound, VersionConflict
+from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
+
+HISTORY_MAX = 500
+When = Literal["active", "upcoming", "past"]
+
+_TYPES = {
+    "tenant_id": "uuid", "id": "uuid", "venue_id": "uuid", "kind": "text", "reason": "text",
+    "resource_ids": "uuid[]", "local_start": "timestamp", "local_end": "timestamp", "timezone": "text",
+    "rrule": "text", "cancelled_from": "date", "removed_at": "timestamptz", "created_by": "text",
+    "version": "integer", "first_at": "timestamptz", "last_at": "timestamptz", "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}  # fmt: skip
+assert tuple(_TYPES) == COLUMNS, "_TYPES and Block must name the same columns in the same order"
+
+_NAMES = ", ".join(COLUMNS)
+_RECORD = ", ".join(f"{name} {type_}" for name, type_ in _TYPES.items())
+_HISTORY = """
+    INSERT INTO block_history (tenant_id, block_id, version, actor, action, changes, created_at)
+    SELECT tenant_id, block_id, version, actor, action, changes, created_at
+      FROM json_to_record($2::text::json) AS h (
+           tenant_id uuid, block_id uuid, version integer, actor text, action text, changes jsonb,
+           created_at timestamptz)"""
+
+INSERT = f"""
+    WITH made AS (
+        INSERT INTO block ({_NAMES})
+        SELECT {_NAMES} FROM json_to_record($1::text::json) AS b ({_RECORD})
+    ), history AS ({_HISTORY}
+    ), {events.emit_from("$3")}
+    SELECT
+"""
+
+
+async def insert(tx: Tx, step: Step) -> None:
+    """Writes a new block with its history and event."""
+    await tx.execute(INSERT, *_rows(step))
+    tx.venue_ids.add(step.block.venue_id)
+
+
+# No row updated means that somebody changed it since it was read.
+SAVE = f"""
+    WITH saved AS (
+        UPDATE block SET reason = new.reason, cancelled_from = new.cancelled_from, removed_at = new.removed_at,
+                         last_at = new.last_at, version = new.version, updated_at = new.updated_at
+          FROM json_to_record($1::text::json) AS new ({_RECORD})
+         WHERE block.id = new.id AND block.version = new.version - 1
+     RETURNING block.id
+    ), history AS ({_HISTORY}
+    ), {events.emit_from("$3")}
+    SELECT count(*) FROM saved
+"""
+
+
+async def save(tx: Tx, step: Step) -> None:
+    """Writes the block one version on, with its history and event. Raises VersionConflict."""
+    if await tx.fetchval(SAVE, *_rows(step)) != 1:
+        raise VersionConflict
+    tx.venue_ids.add(step.block.venue_id)
+
+
+def _rows(step: Step) -> tuple[str, str, str]:
+    return encode_text(step.block), encode_text(step.history()), encode_text([step.event()])
+
+
+FIND = f"SELECT {_NAMES} FROM block WHERE id = $1"
+FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
+
+
+async def find(tx: Tx, block_id: UUID, *, for_update: bool = False) -> Block:
+    """The block, if it is of a tenant that tx may see; locked against other changes if asked. Raises NotFound."""
+    row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, block_id)
+    if row is None:
+        raise NotFound(f"There is no block {block_id}.")
+    return from_row(row)
+
+
+HISTORY = """
+    SELECT version, actor, action, changes, created_at FROM block_history
+     WHERE tenant_id = $1 AND block_id = $2 ORDER BY version LIMIT $3
+"""
+
+
+async def history(tx: Tx, block: Block) -> list[dict[str, Any]]:
+    """Who did what to it when, oldest first; the first HISTORY_MAX entries."""
+    rows = await tx.fetch(HISTORY, block.tenant_id, block.id, HISTORY_MAX)
+    return [{**row, "changes": orjson.loads(row["changes"])} for row in rows]
+
+
+OF_VENUE = f"""
+    SELECT {_NAMES} FROM block
+     WHERE tenant_id = $1 AND venue_id = $2 AND removed_at IS NULL
+       AND ($3::uuid IS NULL OR resource_ids @> ARRAY[$3::uuid])
+       AND ($4::text IS NULL OR $4 = CASE WHEN last_at <= $5::timestamptz THEN 'past'
+                                          WHEN first_at > $5 THEN 'upcoming' ELSE 'active' END)
+       AND (first_at, id) > ($6, $7)
+     ORDER BY first_at, id
+     LIMIT $8
+"""
+
+
+async def of_venue(
+    tx: Tx,
+    *,
+    tenant_id: UUID,
+    venue_id: UUID,
+    resource_id: UUID | None,
+    when: When | None,
+    after: Place,
+    limit: int,
+) -> list[Block]:
+    """Up to `limit` blocks of the venue behind `after`, by their first start; removed ones are left out."""
+    rows = await tx.fetch(
+        OF_VENUE, tenant_id, venue_id, resource_id, when, tx.now, after.start_at, after.id, limit
+    )
+    return [from_row(row) for row in rows]
+
+
+REACHING_INTO = f"""
+    SELECT {_NAMES} FROM block
+     WHERE tenant_id = $1 AND venue_id = $2 AND first_at < $4 AND last_at > $3
+       AND ($5::uuid IS NULL OR resource_ids @> ARRAY[$5::uuid])
+     ORDER BY first_at, id
+"""
+
+
+async def reaching_into(
+    tx: Tx,
+    *,
+    tenant_id: UUID,
+    venue_id: UUID,
+    start: datetime,
+    end: datetime,
+    resource_id: UUID | None = None,
+) -> list[Block]:
+    """The definitions that may block something of the venue in `[start, end)`, removed ones too: of these
+    stands what was over."""
+    rows = await tx.fetch(REACHING_INTO, tenant_id, venue_id, start, end, resource_id)
+    return [from_row(row) for row in rows]
+
+
+OF_IDS = f"SELECT {_NAMES} FROM block WHERE id = ANY ($1::uuid[])"
+
+
+async def of_ids(tx: Tx, ids: Sequence[UUID]) -> list[Block]:
+    """These blocks, of the tenants that tx may see."""
+    return [from_row(row) for row in await tx.fetch(OF_IDS, list(ids))]
+
+
+def from_row(row: Any) -> Block:
+    """A block from a row with all columns of its table."""
+    values = {name: row[name] for name in COLUMNS}
+    for name in ("tenant_id", "id", "venue_id"):
+        values[name] = plain_id(values[name])
+    values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
+    return Block(**values)

@@ -1,0 +1,64 @@
+"""Dead letters over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from holdfast.dispatch.replay import inspect, page_of, replay
+from holdfast.dispatch.routes.feed import Slug
+from holdfast.dispatch.shown import DeadLetterShown, DeadLettersShown, letter_shown
+from holdfast.identity.roles import require
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, Limit, answer
+
+router = APIRouter()
+
+Replayed = Annotated[bool, Query(description="Also those that were replayed.")]
+
+
+@router.get("/dead-letters", response_model=DeadLettersShown, summary="List dead letters")
+async def get_dead_letters(
+    db: Db,
+    actor: Caller,
+    replayed: Replayed = False,
+    tenant: Slug = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: Cursor = None,
+) -> Response:
+    """Events that a reaction failed on for good, the newest first. For managers."""
+    require(actor, "manager")
+    found = await db.run(actor, page_of, tenant, replayed=replayed, before=_before(cursor), limit=limit + 1)
+    following = found[limit - 1][0].id.hex if len(found) > limit else None
+    return answer({"items": [letter_shown(*each) for each in found[:limit]], "next": following})
+
+
+@router.get("/dead-letters/{letter_id}", response_model=DeadLetterShown, summary="Read a dead letter")
+async def get_dead_letter(letter_id: UUID, db: Db, actor: Caller) -> Response:
+    """The event and what went wrong. For managers."""
+    require(actor, "manager")
+    return answer(letter_shown(*await db.run(actor, inspect, letter_id)))
+
+
+@router.post(
+    "/dead-letters/{letter_id}/replay",
+    response_model=DeadLetterShown,
+    status_code=202,
+    summary="Replay a dead letter",
+)
+async def post_replay(letter_id: UUID, db: Db, actor: Caller) -> Response:
+    """Has the reaction tried again, soon; `delivered_at` says when it succeeded. One that was replayed
+    already stays as it is, so it is safe to ask twice. For managers."""
+    require(actor, "manager")
+    return answer(letter_shown(*await db.run(actor, replay, letter_id)), status=202)
+
+
+def _before(cursor: str | None) -> UUID | None:
+    if cursor is None:
+        return None
+    try:
+        return UUID(hex=cursor)
+    except ValueError:
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before") from None

@@ -1,0 +1,51 @@
+"""GET of the events of a tenant."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from holdfast.dispatch.envelope import envelope
+from holdfast.dispatch.feed import cursor_of, position_of, read_feed
+from holdfast.dispatch.shown import EventsShown
+from holdfast.identity.roles import require
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Db, Limit, answer
+
+router = APIRouter()
+
+After = Annotated[str | None, Query(max_length=200, description="`next` of the answer before.")]
+Slug = Annotated[
+    str | None, Query(max_length=63, description="The tenant's slug; for those who reach several tenants.")
+]
+EventType = Annotated[
+    str | None,
+    Query(
+        alias="type",
+        max_length=100,
+        pattern=r"^[a-z_]+(\.[a-z_]*)?$",
+        description="Only this type (`booking.created`), or all that begin so (`booking.`).",
+    ),
+]
+
+
+@router.get("/events", response_model=EventsShown, summary="Read events")
+async def get_events(
+    db: Db,
+    actor: Caller,
+    after: After = None,
+    type_: EventType = None,
+    tenant: Slug = None,
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """Events in the order in which they were committed, none left out. Staff only; those who work at some
+    venues see these.
+
+    Poll with `after` = `next` of the answer before; wait a moment when `items` is empty. Fewer events than
+    `limit` do not mean that there are no more. Without `after` it begins with the oldest event there is;
+    events are kept for 30 days.
+    """
+    require(actor, "staff")
+    page = await db.run(actor, read_feed, tenant, after=position_of(after), event_type=type_, limit=limit)
+    items = [envelope(event, page.tenant) for event in page.events]
+    return answer({"items": items, "next": cursor_of(page.next)})

@@ -1,0 +1,97 @@
+"""Snapshots that are kept: what an entry is, and the cache in the process."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Protocol
+
+from holdfast.live.floors import Stand
+
+TTL_S = 15.0
+ENTRIES_MAX = 5_000
+BYTES_MAX = 64 * 1024 * 1024
+ENTRY_OVERHEAD = 400
+"""About what an entry takes beside its body, bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A snapshot as it goes out: JSON, and its strong ETag."""
+
+    stand: Stand
+    body: bytes
+    etag: str
+
+    @classmethod
+    def of(cls, stand: Stand, body: bytes) -> Entry:
+        about = f"{stand.epoch} {stand.rules_version} ".encode()
+        digest = blake2b(about + body, digest_size=9).hexdigest()
+        return cls(stand, body, f'"{stand.version}-{digest}"')
+
+
+class SharedCache(Protocol):
+    """A cache that several processes share. It may lose anything at any time, and never raises."""
+
+    async def get(self, key: str) -> tuple[Entry, float] | None:
+        """The entry, and the seconds it has left."""
+        ...
+
+    async def put(self, key: str, entry: Entry) -> None:
+        """Keeps the entry for TTL_S."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryCache:
+    """The cache of one process: so many entries and bytes at most; what was asked for longest ago goes first."""
+
+    def __init__(
+        self,
+        *,
+        entries_max: int = ENTRIES_MAX,
+        bytes_max: int = BYTES_MAX,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._entries_max = entries_max
+        self._bytes_max = bytes_max
+        self._clock = clock
+        self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
+        self.size = 0
+        """Bytes, about."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        """The entry, while its time lasts."""
+        kept = self._entries.get(key)
+        if kept is None:
+            return None
+        if kept[1] <= self._clock():
+            self.drop(key)
+            return None
+        self._entries.move_to_end(key)
+        return kept[0]
+
+    def put(self, key: str, entry: Entry, *, ttl_s: float = TTL_S) -> None:
+        """Keeps the entry so long, if there is room for it."""
+        self.drop(key)
+        self._entries[key] = (entry, self._clock() + ttl_s)
+        self.size += _size(key, entry)
+        while self._entries and (len(self._entries) > self._entries_max or self.size > self._bytes_max):
+            self.drop(next(iter(self._entries)))
+
+    def drop(self, key: str) -> None:
+        """Removes the entry, if it is there."""
+        kept = self._entries.pop(key, None)
+        if kept is not None:
+            self.size -= _size(key, kept[0])
+
+
+def _size(key: str, entry: Entry) -> int:
+    return len(key) + len(entry.body) + ENTRY_OVERHEAD

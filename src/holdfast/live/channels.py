@@ -1,0 +1,131 @@
+"""The channels that this process follows, each with its version at the place the tail has come to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextvars import Context
+
+from holdfast.channel.store import open_channel
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.events import Position
+from holdfast.kernel.tx import lock_key
+from holdfast.live import store
+from holdfast.live.audience import Audience
+from holdfast.live.frames import Key, Told
+
+UNREAD_KEPT_S = 60.0
+"""A channel that nobody reads is followed for so long, so that those who come back find it."""
+OPENING_AT_ONCE_MAX = 3
+"""Connections to the database that opening channels takes at most."""
+
+
+class Channel:
+    """A channel that is followed. `epoch` is None until it is known how far it is; `pins`: who waits for that."""
+
+    __slots__ = ("audiences", "epoch", "key", "opened_here", "opening", "pins", "seen", "unread_since", "version")
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.epoch: int | None = None
+        self.version = 0
+        self.audiences: dict[Audience, list[tuple[bytes, bool]]] = {}
+        self.pins = 0
+        self.opening: asyncio.Task[None] | None = None
+        self.opened_here = Position()
+        """Where the tail was when this process opened it, if it did: nobody can have been told of it before."""
+        self.seen: list[Told] = []
+        self.unread_since = time.monotonic()
+
+    def follows(self, each: Told) -> bool:
+        """Whether the event is the next one; it is counted in any case."""
+        is_next = each.epoch == self.epoch and each.version == self.version + 1
+        self.epoch, self.version = each.epoch, each.version
+        return is_next
+
+
+class Channels:
+    """All of them, by key."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._by_key: OrderedDict[Key, Channel] = OrderedDict()
+        self._at_once = asyncio.Semaphore(OPENING_AT_ONCE_MAX)
+        self.position = Position()
+        """How far the tail has come."""
+
+    def __iter__(self) -> Iterator[Channel]:
+        return iter(self._by_key.values())
+
+    def get(self, key: Key) -> Channel | None:
+        return self._by_key.get(key)
+
+    def clear(self) -> None:
+        """Another history: nothing is known any more."""
+        self._by_key.clear()
+
+    async def known(self, key: Key) -> Channel:
+        """The channel, open and with its version known. It stays until `unpin`. Raises Overloaded."""
+        channel = self._by_key.get(key)
+        if channel is None:
+            channel = self._by_key[key] = Channel(key)
+        channel.pins += 1
+        if channel.epoch is None:
+            if channel.opening is None:
+                work = self._open(channel)
+                channel.opening = asyncio.get_running_loop().create_task(work, context=Context())
+            try:
+                await asyncio.shield(channel.opening)
+            except BaseException:
+                self.unpin(channel)
+                raise
+        return channel
+
+    def unpin(self, channel: Channel) -> None:
+        channel.pins -= 1
+        channel.unread_since = time.monotonic()
+
+    async def _open(self, channel: Channel) -> None:
+        try:
+            async with asyncio.timeout(5), self._at_once:
+                channel.seen.clear()
+                found = await self._as_of(channel) or await self._opened(channel)
+        except TimeoutError:
+            raise Overloaded("The channel could not be opened in time. Try again shortly.") from None
+        finally:
+            channel.opening = None
+        channel.epoch, channel.version = found
+        for each in channel.seen:
+            channel.follows(each)
+        channel.seen.clear()
+
+    async def _as_of(self, channel: Channel) -> tuple[int, int] | None:
+        call = self._db.call(SYSTEM, tenants=[channel.key[0]])
+        channel.seen.clear()
+        return await call.run(store.as_of, channel.key, self.position)
+
+    async def _opened(self, channel: Channel) -> tuple[int, int]:
+        tenant_id, venue_id, name = channel.key
+        channel.opened_here = self.position
+        # Under the venue's lock: no change can be under way that did not see it open.
+        call = self._db.call(SYSTEM, tenants=[tenant_id], locks=[lock_key(venue_id)])
+        await call.run(open_channel, tenant_id=tenant_id, venue_id=venue_id, name=name)
+        found = await self._as_of(channel)
+        if found is None:
+            raise Overloaded("The channel was closed again. Try again shortly.")
+        return found
+
+    def forget_unread(self) -> None:
+        """Stops following those that nobody has read for UNREAD_KEPT_S."""
+        before = time.monotonic() - UNREAD_KEPT_S
+        gone = [
+            key
+            for key, each in self._by_key.items()
+            if not each.audiences and not each.pins and each.unread_since < before
+        ]
+        for key in gone:
+            del self._by_key[key]

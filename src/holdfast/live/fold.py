@@ -1,0 +1,60 @@
+"""What a client does with a snapshot and the events that follow it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from holdfast.channel.announce import AVAILABILITY_UPDATED
+from holdfast.channel.state import SlotState
+from holdfast.kernel.events import Committed
+from holdfast.live.snapshot import Snapshot
+
+
+class Gap(Exception):
+    """The event is not the next one of the channel: a client that sees this fetches the snapshot again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A channel of availability as one sees it who follows it: the sections' states at one version."""
+
+    epoch: str
+    version: int
+    sections: Mapping[UUID, SlotState]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Board:
+        sections = {each.resource.id: each.state for each in snapshot.sections}
+        return cls(snapshot.stand.epoch, snapshot.stand.version, sections)
+
+
+def apply(board: Board, event: Committed, *, epoch: str) -> Board:
+    """The board after the event; `epoch`: the event's, as clients are told it.
+
+    What the board has already, it stays. Events of sections that it does not show count as versions alone.
+    Raises Gap.
+    """
+    if event.version is None or event.event.event_type != AVAILABILITY_UPDATED or epoch != board.epoch:
+        raise Gap
+    if event.version <= board.version:
+        return board
+    if event.version != board.version + 1:
+        raise Gap
+    payload = event.event.payload
+    section_id = UUID(payload["section_id"])
+    if section_id not in board.sections:
+        return Board(board.epoch, event.version, board.sections)
+    state = SlotState(payload["new_state"], payload["units_free"], payload["changed_by"])
+    return Board(board.epoch, event.version, {**board.sections, section_id: state})
+
+
+def differences(told: Board, read: Board) -> Iterable[tuple[UUID | None, object, object]]:
+    """Where they differ: (section, as told, as read); section None: it is the versions that do."""
+    if (told.epoch, told.version) != (read.epoch, read.version):
+        yield None, told.version, read.version
+    for section_id in told.sections.keys() | read.sections.keys():
+        was_told, was_read = told.sections.get(section_id), read.sections.get(section_id)
+        if was_told != was_read:
+            yield section_id, was_told, was_read

@@ -1,0 +1,134 @@
+"""Events as they go to clients. Pure.
+
+A frame is put together of what all readers share, made once for each event and view, and of what depends on the
+name that a reader calls the channel by.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from holdfast.kernel.encode import encode
+from holdfast.kernel.events import Committed, Position
+
+Transport = Literal["sse", "ws"]
+Key = tuple[UUID, UUID, str]
+"""A channel inside: tenant, venue, name."""
+
+AVAILABILITY_UPDATED = "availability.updated"
+BLOCKED_REASON = "closed for maintenance"
+"""What guests are told of a block; why it is there is the venue's business."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
+    opening brace. `epoch`: as the database counts it."""
+
+    position: Position
+    key: Key
+    epoch: int
+    version: int
+    kind: str
+    written_at: datetime
+    staff: bytes
+    guest: bytes
+
+    def fields(self, *, staff: bool) -> bytes:
+        return self.staff if staff else self.guest
+
+
+def told(committed: Committed) -> Told:
+    """The event as its channel tells it; it must be on one."""
+    event = committed.event
+    assert event.venue_id is not None
+    assert event.channel is not None
+    assert committed.epoch is not None
+    assert committed.version is not None
+    if event.event_type == AVAILABILITY_UPDATED:
+        staff, guest = _availability(committed)
+    else:
+        staff = guest = _other(committed)
+    return Told(
+        position=committed.position,
+        key=(event.tenant_id, event.venue_id, event.channel),
+        epoch=committed.epoch,
+        version=committed.version,
+        kind=event.event_type,
+        written_at=committed.written_at,
+        staff=staff,
+        guest=guest,
+    )
+
+
+def _availability(committed: Committed) -> tuple[bytes, bytes]:
+    payload = committed.event.payload
+    fields: dict[str, Any] = {
+        "eventType": AVAILABILITY_UPDATED,
+        "sectionId": payload["section_id"],
+        "slotId": payload["slot_id"],
+        "date": payload["date"],
+        "previousState": payload["previous_state"],
+        "newState": payload["new_state"],
+        "unitsFree": payload["units_free"],
+        "reason": payload["reason"],
+        "updatedAt": payload["updated_at"],
+    }
+    staff = encode({**fields, "actor": committed.event.actor})
+    fields["reason"] = BLOCKED_REASON if fields["newState"] == "blocked" else None
+    fields["previousState"] = guest_state(fields["previousState"])
+    fields["newState"] = guest_state(fields["newState"])
+    return staff[1:], encode(fields)[1:]
+
+
+def guest_state(state: str) -> str:
+    """What guests are told of a state: whether it can be booked."""
+    return "available" if state == "available" else "unavailable"
+
+
+def _other(committed: Committed) -> bytes:
+    event = committed.event
+    return encode(
+        {
+            "id": event.id,
+            "event_type": event.event_type,
+            "timestamp": event.created_at,
+            "actor": event.actor,
+            "venue_id": event.venue_id,
+            "payload": event.payload,
+        }
+    )[1:]
+
+
+def event_frame(transport: Transport, each: Told, *, name: bytes, staff: bool, epoch: str, cursor: str) -> bytes:
+    """The event for those who call its channel by that name (as JSON, quotes included)."""
+    fields = each.fields(staff=staff)
+    data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), each.version, fields)
+    if transport == "sse":
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), each.kind.encode(), data)
+    return b'{"op":"event","cursor":"%b","channel":%b,"epoch":"%b","version":%d,"type":"%b","data":%b}' % (
+        cursor.encode(),
+        name,
+        epoch.encode(),
+        each.version,
+        each.kind.encode(),
+        data,
+    )
+
+
+def reset_frame(transport: Transport, *, name: bytes, epoch: str, version: int, cursor: str) -> bytes:
+    """What the reader knows of the channel is of no use any more: it is to fetch the state anew, which is at that
+    version at least."""
+    data = b'"channel":%b,"epoch":"%b","version":%d}' % (name, epoch.encode(), version)
+    if transport == "sse":
+        return b"id: %b\nevent: reset\ndata: {%b\n\n" % (cursor.encode(), data)
+    return b'{"op":"reset","cursor":"%b",%b' % (cursor.encode(), data)
+
+
+def opening(*, retry_ms: int, cursor: str | None) -> bytes:
+    """The first block of an SSE stream: when to come back, and from where."""
+    id_ = b"" if cursor is None else b"id: %b\n" % cursor.encode()
+    return b"retry: %d\n%b\n" % (retry_ms, id_)

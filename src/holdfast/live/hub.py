@@ -1,0 +1,197 @@
+"""The hub: all live streams of this process, and the tail that feeds them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+import structlog
+
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.events import Committed, Position
+from holdfast.kernel.failure import stack_of
+from holdfast.live import metrics
+from holdfast.live.audience import Audience, Views
+from holdfast.live.beat import Beat
+from holdfast.live.channels import Channels
+from holdfast.live.names import Names
+from holdfast.live.packing import Packing
+from holdfast.live.stream import End, Outbox, Stream
+from holdfast.live.tail import Tail
+from holdfast.live.telling import VENUE_UPDATED, Telling, measure, send
+from holdfast.place.places import Places
+
+FULL_RETRY_S = 10
+
+Listener = Callable[[Sequence[Committed]], None]
+log = structlog.get_logger()
+
+
+class Hub:
+    """The streams, and who else wants to know what the tail reads.
+
+    `listeners` are called with every batch of events that the tail reads, in commit order, of all tenants;
+    `lost` is called when that order was lost (another history of the database), and nothing that came before
+    counts any more. `enabled`: whether there is a tail at all; without one nobody can subscribe and no
+    listener is called.
+    """
+
+    def __init__(
+        self, db: Database, places: Places, *, enabled: bool = True, streams_max: int = 20_000
+    ) -> None:
+        self.names = Names(db, places)
+        self.enabled = enabled
+        self.streams_max = streams_max
+        self.listeners: list[Listener] = []
+        self.lost: list[Callable[[], None]] = []
+        self.tail = Tail(db, self)
+        self.channels = Channels(db)
+        self.telling = Telling(self.channels)
+        self.outbox = Outbox()
+        self.streams: dict[Stream, Audience | None] = {}
+        self._audiences: dict[tuple[Packing, Views], Audience] = {}
+        self._beat = Beat(slow=self.drop, each=self.channels.forget_unread)
+        self._closing = False
+        self._db = db
+        self._places = places
+
+    @property
+    def history(self) -> str | None:
+        """8 hex digits that name the history of the database; None until the tail has begun."""
+        return self.tail.history
+
+    @property
+    def requests(self) -> int:
+        """Streams that are the answer to an HTTP request."""
+        return sum(1 for each in self.streams if each.packing.transport == "sse")
+
+    def start(self) -> None:
+        if self.enabled:
+            self._db.after_commit.append(self._committed)
+            self.tail.start()
+            self._beat.start()
+
+    async def stop(self) -> None:
+        self.end_all()
+        if self._committed in self._db.after_commit:
+            self._db.after_commit.remove(self._committed)
+        await self.tail.stop()
+        await self._beat.stop()
+
+    def _committed(self, _: set[UUID]) -> None:
+        self.tail.wake()
+
+    def end_all(self) -> None:
+        """Ends all streams; no more are taken."""
+        self._closing = True
+        self._end("shutdown")
+
+    def _end(self, why: End) -> None:
+        for stream in list(self.streams):
+            stream.end(why)
+
+    # Streams.
+
+    def admit(self, stream: Stream) -> None:
+        """The stream is open from now on, with no channel yet. Raises Overloaded."""
+        if self._closing:
+            raise Overloaded("The service is stopping. Connect again shortly.")
+        if len(self.streams) >= self.streams_max:
+            raise Overloaded(
+                f"{self.streams_max} live streams are open here, the most there may be. Try again later.",
+                retry_after_seconds=FULL_RETRY_S,
+            )
+        self.streams[stream] = None
+        metrics.STREAMS.labels(stream.packing.transport).inc()
+        self._beat.add(stream)
+
+    def leave(self, stream: Stream) -> None:
+        """The stream is closed."""
+        if stream in self.streams:
+            self.seat(stream, ())
+            del self.streams[stream]
+            metrics.STREAMS.labels(stream.packing.transport).dec()
+            self._beat.discard(stream)
+        stream.end("left")
+
+    def seat(self, stream: Stream, views: Views) -> None:
+        """From the next event on the stream is told what happens on these channels, and on no others."""
+        before = self.streams.get(stream)
+        self.streams[stream] = self._audience(stream.packing, views) if views else None
+        now = self.streams[stream]
+        if now is not None:
+            now.streams[stream] = None
+        if before is not None and before is not now:
+            del before.streams[stream]
+            if not before.streams:
+                self._dissolve(before)
+
+    def _audience(self, packing: Packing, views: Views) -> Audience:
+        audience = self._audiences.get((packing, views))
+        if audience is None:
+            audience = self._audiences[packing, views] = Audience(packing, views)
+            for key, name, staff in views:
+                channel = self.channels.get(key)
+                assert channel is not None, "a channel is known before anybody reads it"
+                channel.audiences.setdefault(audience, []).append((name, staff))
+        return audience
+
+    def _dissolve(self, audience: Audience) -> None:
+        del self._audiences[audience.packing, audience.views]
+        for key in {key for key, _, _ in audience.views}:
+            channel = self.channels.get(key)
+            if channel is not None and channel.audiences.pop(audience, None) is not None:
+                channel.unread_since = time.monotonic()
+
+    def drop(self, stream: Stream) -> None:
+        """The stream's reader is too slow: it is told to begin anew, and closed."""
+        metrics.DROPS.inc()
+        audience = self.streams.get(stream)
+        views = () if audience is None else audience.views
+        metrics.RESETS.labels("slow").inc(len(views))
+        stream.drop(self.telling.resets(stream.packing, views))
+        if audience is not None:
+            self.seat(stream, ())
+
+    # What the tail tells.
+
+    def begin(self, history: str, floor: Position) -> None:
+        if self.history is not None and self.telling.history not in ("", history):
+            log.error("live_history_changed", history=history)
+        self._start_over("history")
+        self.telling.begin(history, floor)
+
+    def take(self, events: list[Committed]) -> None:
+        try:
+            touched = self.telling.tell(events)
+            for stream in send(touched):
+                self.drop(stream)
+            if touched:
+                self.outbox.add(lambda: measure(touched, clock_ahead_s=self.tail.clock_ahead_s))
+            self._inform(events)
+        except Exception as error:
+            # Whom it was told and whom not, nobody knows: let them all begin anew.
+            log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
+            self._start_over("failure")
+            self.telling.begin(self.history or "", events[-1].position)
+
+    def _inform(self, events: list[Committed]) -> None:
+        for committed in events:
+            if committed.event.event_type == VENUE_UPDATED and committed.event.venue_id is not None:
+                self._places.forget(committed.event.venue_id)
+        for listener in self.listeners:
+            listener(events)
+
+    def _start_over(self, reason: str) -> None:
+        for stream, audience in list(self.streams.items()):
+            if audience is not None:
+                metrics.RESETS.labels(reason).inc(len(audience.views))
+                stream.tell(self.telling.resets(stream.packing, audience.views))
+                stream.flush()
+                self.seat(stream, ())
+        self._end("lost")
+        self.channels.clear()
+        for forget in self.lost:
+            forget()

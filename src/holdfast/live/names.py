@@ -1,0 +1,152 @@
+"""What clients call a channel, and what they get to see on it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking.access import works_at
+from holdfast.channel import names
+from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.place import store
+from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
+from holdfast.place.slot import slot_span
+from holdfast.place.venue import Venue
+
+AVAILABILITY = "availability:"
+BOOKINGS = "chain.bookings."
+NAME_CHARS_MAX = 300
+BEFORE_MAX = timedelta(days=1)
+AHEAD_MAX = timedelta(days=731)
+"""From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody
+can open them without end."""
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenant}.{venue}"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A channel as one viewer sees it.
+
+    `name`: what the client calls it; `channel`: its name inside. `staff`: the viewer works at the venue, sees all
+    five states and who changed them. `venue`: a snapshot, up to 2 s old.
+    """
+
+    name: str
+    tenant_id: UUID
+    venue_id: UUID
+    channel: str
+    staff: bool
+    venue: Venue
+
+
+class Names:
+    """Who is meant by the names that clients use."""
+
+    def __init__(self, db: Database, places: Places) -> None:
+        self._db = db
+        self._places = places
+        self._venues: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
+
+    async def subject(self, name: str, actor: Actor) -> Subject:
+        """The channel of that name, for this viewer.
+
+        Raises InvalidRequest for a name that can't be one and a slot that does not run that day; NotFound for
+        tenants and venues that are not there, or not the viewer's where it takes staff; Unauthenticated and
+        Forbidden for those who are not staff of the venue where it takes that.
+        """
+        if len(name) <= NAME_CHARS_MAX and name.startswith(AVAILABILITY):
+            parts = name.split(":", 4)
+            if len(parts) == 5:
+                return await self._availability(name, parts[1:], actor)
+        if len(name) <= NAME_CHARS_MAX and name.startswith(BOOKINGS):
+            parts = name.split(".")
+            if len(parts) == 4:
+                return await self._bookings(name, parts[2:], actor)
+        raise InvalidRequest.of("channel", name[:NAME_CHARS_MAX], f"must be {_FORMS}")
+
+    async def _availability(self, name: str, parts: list[str], actor: Actor) -> Subject:
+        venue = await self.venue(parts[0], parts[1])
+        day = day_of(parts[2], venue, field="channel", value=name)
+        slot_span(venue, day, parts[3])
+        return _subject(name, venue, names.availability(day, parts[3]), actor)
+
+    async def _bookings(self, name: str, parts: list[str], actor: Actor) -> Subject:
+        venue = await self.venue(parts[0], parts[1])
+        subject = _subject(name, venue, names.BOOKINGS, actor)
+        if not subject.staff:
+            _refuse(actor, venue)
+        return subject
+
+    async def venue(self, tenant: str, venue: str) -> Venue:
+        """The venue by slugs or ids, of whatever tenant: what is free there is public. Raises NotFound."""
+        venue_id = _id(venue)
+        if venue_id is None and _SLUG.fullmatch(venue) and _SLUG.fullmatch(tenant):
+            tenant_id = _id(tenant) or await self._places.tenant_id(tenant)
+            venue_id = None if tenant_id is None else await self._venue_id(tenant_id, venue)
+        if venue_id is not None:
+            found = await self._places.venue(venue_id)
+            if tenant == found.tenant_slug or _id(tenant) == found.tenant_id:
+                return found
+        raise NotFound(f"There is no venue {venue[:NAME_CHARS_MAX]} of a tenant {tenant[:NAME_CHARS_MAX]}.")
+
+    async def _venue_id(self, tenant_id: UUID, slug: str) -> UUID | None:
+        kept = self._venues.get((tenant_id, slug))
+        if kept is not None and time.monotonic() - kept[0] < FRESH_S:
+            return kept[1]
+        venue_id = await self._db.call(SYSTEM, tenants=[tenant_id]).run(
+            store.find_venue, tenant_id=tenant_id, slug=slug
+        )
+        if venue_id is not None:
+            self._venues[tenant_id, slug] = (time.monotonic(), venue_id)
+            self._venues.move_to_end((tenant_id, slug))
+            if len(self._venues) > VENUES_KEPT_MAX:
+                self._venues.popitem(last=False)
+        return venue_id
+
+
+def availability_name(tenant: str, venue: str, day: date, slot_id: str) -> str:
+    """The public name of a channel of availability; tenant and venue by slug or id."""
+    return f"{AVAILABILITY}{tenant}:{venue}:{names.availability(day, slot_id)}"
+
+
+def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
+    """The opening day, which must be a real one and near enough. Raises InvalidRequest about that field."""
+    today = datetime.now(venue.tz).date()
+    first, last = today - BEFORE_MAX, today + AHEAD_MAX
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        day = None
+    if day is None or day.isoformat() != text or not first <= day <= last:
+        raise InvalidRequest.of(
+            field, value, f"the date must be YYYY-MM-DD, from {first} to {last} at this venue"
+        )
+    return day
+
+
+def _subject(name: str, venue: Venue, channel: str, actor: Actor) -> Subject:
+    staff = works_at(actor, venue.tenant_id, venue.id)
+    return Subject(name, venue.tenant_id, venue.id, channel, staff, venue)
+
+
+def _refuse(actor: Actor, venue: Venue) -> None:
+    if actor.kind == "anonymous":
+        raise Unauthenticated("This channel is for the staff of the venue: it needs a token.")
+    if actor.tenant_ids is not None and venue.tenant_id in actor.tenant_ids and not actor.is_staff:
+        raise Forbidden("This channel is for the staff of the venue.", needed_roles=["staff"])
+    raise NotFound(f"There is no venue {venue.slug} that is yours.")
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text) if len(text) == 36 else None
+    except ValueError:
+        return None

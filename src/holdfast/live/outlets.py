@@ -1,0 +1,112 @@
+"""Where streams go: straight to the connection, where the server lets us, or through its `send`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import structlog
+
+EXTENSION = "holdfast.wire"
+"""The ASGI extension that gives a `Wire`. With it a stream takes one task that sleeps; what is sent to thousands is
+made once and written by one loop over their connections."""
+
+log = structlog.get_logger()
+
+
+class Wire(Protocol):
+    """A connection, past the server's protocol: only whole pieces of what that would write may be written.
+
+    `drained` and `lost` are called when it is ready again after a pause, and when it has gone.
+    """
+
+    drained: Callable[[], None] | None
+    lost: Callable[[], None] | None
+
+    @property
+    def paused(self) -> bool: ...
+
+    def write(self, data: bytes) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+def wire_of(scope: Any) -> Wire | None:
+    """The connection of the request, if the server gives it away."""
+    return (scope.get("extensions") or {}).get(EXTENSION)
+
+
+class Direct:
+    """An outlet on a wire. The connection is somebody else's again once it is released."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire: Wire | None = wire
+
+    def attach(self, *, drained: Callable[[], None], lost: Callable[[], None]) -> None:
+        assert self._wire is not None
+        self._wire.drained, self._wire.lost = drained, lost
+
+    @property
+    def paused(self) -> bool:
+        return self._wire is None or self._wire.paused
+
+    def write(self, parts: list[bytes]) -> None:
+        if self._wire is not None:
+            self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def abort(self) -> None:
+        if self._wire is not None:
+            self._wire.abort()
+
+    def release(self) -> None:
+        if self._wire is not None:
+            self._wire.drained = self._wire.lost = None
+            self._wire = None
+
+
+class Sent:
+    """An outlet through the server's `send`, one message after the other. `send` takes one part."""
+
+    def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
+        self._send = send
+        self._drained: Callable[[], None] | None = None
+        self._lost: Callable[[], None] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def attach(self, *, drained: Callable[[], None], lost: Callable[[], None]) -> None:
+        self._drained, self._lost = drained, lost
+
+    @property
+    def paused(self) -> bool:
+        return self._task is not None
+
+    def write(self, parts: list[bytes]) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._write(parts))
+
+    async def _write(self, parts: list[bytes]) -> None:
+        try:
+            for part in parts:
+                await self._send(part)
+        except Exception as error:
+            log.debug("live_send_failed", error=type(error).__qualname__)
+            if self._lost is not None:
+                self._lost()
+            return
+        self._task = None
+        if self._drained is not None:
+            self._drained()
+
+    async def finished(self) -> None:
+        """What was handed over has been sent, or never will be."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def abort(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+        if self._lost is not None:
+            self._lost()
+
+    def release(self) -> None:
+        self._drained = self._lost = None

@@ -1,0 +1,159 @@
+"""What a slot looks like at one version of its channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from holdfast.channel import names
+from holdfast.channel.state import SlotState, slot_state, window_of
+from holdfast.channel.store import open_channel
+from holdfast.channel.touched import Slot, slots_of_day
+from holdfast.claim.model import Claim, Probe
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.live import snapshot_store as store
+from holdfast.live.floors import Stand
+from holdfast.place.places import Places
+from holdfast.place.venue import Resource, Venue
+
+TRIES_MAX = 3
+"""So many changes of a venue's rules in a row are kept up with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One slot of one opening day of a venue."""
+
+    tenant_id: UUID
+    venue_id: UUID
+    day: date
+    slot_id: str
+
+    @property
+    def channel(self) -> str:
+        """Its name inside."""
+        return names.availability(self.day, self.slot_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A resource in the slot. `reason`: of the block that closes it."""
+
+    resource: Resource
+    state: SlotState
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The states of all active resources of a venue in a slot, in their order, at one version."""
+
+    venue: Venue
+    slot: Slot
+    stand: Stand
+    sections: tuple[Section, ...]
+
+
+async def take_snapshot(db: Database, wanted: Wanted, *, places: Places) -> Snapshot:
+    """The snapshot as the database has it. Opens the channel if nobody has looked at it before.
+
+    Raises InvalidRequest when the day has no such slot, NotFound for an unknown venue.
+    """
+    call = db.call(SYSTEM, tenants=[wanted.tenant_id], own_clock=True)
+    found = await call.run(snapshot, wanted, places=places)
+    if found is None:
+        locked = db.call(SYSTEM, tenants=[wanted.tenant_id], locks=[lock_key(wanted.venue_id)])
+        found = await locked.run(opened, wanted, places=places)
+    return found
+
+
+async def opened(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot:
+    """The snapshot of a channel that is open from now on. Runs under the venue's lock."""
+    venue = await venue_of(wanted, places)
+    name = slot_of(venue, wanted).channel
+    await open_channel(tx, tenant_id=wanted.tenant_id, venue_id=wanted.venue_id, name=name)
+    found = await snapshot(tx, wanted, places=places)
+    assert found is not None
+    return found
+
+
+async def snapshot(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot | None:
+    """The snapshot, all of it of one moment; None while the channel is not open.
+
+    1. Take the venue at hand, and read the channel, the claims and the version of the venue's rules.
+    2. If the rules are not those at hand, take them from the database and read again.
+    """
+    venue = await venue_of(wanted, places)
+    for _ in range(TRIES_MAX):
+        slot = slot_of(venue, wanted)
+        read = await store.read(tx, venue, slot.channel, probes(venue, slot))
+        if read is None:
+            break
+        if read.rules_version == venue.rules_version:
+            return shown(venue, slot, read)
+        reloaded = (await places.reload(tx, [venue.id])).get(venue.id)
+        if reloaded is None:
+            break
+        venue = reloaded
+    else:
+        raise Overloaded("The rules of the venue are changing right now. Try again.")
+    raise NotFound(f"There is no venue {wanted.venue_id}.")
+
+
+async def venue_of(wanted: Wanted, places: Places) -> Venue:
+    """The venue at hand, which may be older than the database. Raises NotFound."""
+    venue = places.at_hand(wanted.venue_id) or await places.venue(wanted.venue_id)
+    if venue.tenant_id != wanted.tenant_id:
+        raise NotFound(f"There is no venue {wanted.venue_id}.")
+    return venue
+
+
+def slot_of(venue: Venue, wanted: Wanted) -> Slot:
+    """The slot that is wanted. Raises InvalidRequest when the day has none of that name."""
+    slots = slots_of_day(venue, wanted.day)
+    for slot in slots:
+        if slot.id == wanted.slot_id:
+            return slot
+    raise InvalidRequest.of("slotId", wanted.slot_id, f"must be a slot of {wanted.day}: {named(slots)}")
+
+
+def named(slots: Sequence[Slot]) -> str:
+    """Their ids, for a sentence."""
+    return ", ".join(slot.id for slot in slots) or "it has none"
+
+
+def probes(venue: Venue, slot: Slot) -> Iterator[Probe]:
+    """What the ledger is asked: each active resource, for the slot with its buffers."""
+    for resource in venue.resources.values():
+        if resource.active:
+            yield venue.tenant_id, resource.id, window_of(resource, slot.span)
+
+
+def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
+    """The snapshot that follows from what was read; None while the channel is not open."""
+    if read.epoch is None or read.version is None:
+        return None
+    by_resource: dict[UUID, list[Claim]] = {}
+    for claim in read.claims:
+        by_resource.setdefault(claim.resource_id, []).append(claim)
+    active = sorted((each for each in venue.resources.values() if each.active), key=lambda each: each.order)
+    return Snapshot(
+        venue,
+        slot,
+        Stand(read.epoch, read.version, read.rules_version),
+        tuple(_section(each, slot, by_resource.get(each.id, []), read) for each in active),
+    )
+
+
+def _section(resource: Resource, slot: Slot, claims: list[Claim], read: store.Read) -> Section:
+    state = slot_state(resource, slot.span, claims)
+    if state.state != "blocked":
+        return Section(resource, state)
+    owners = [each.owner_id for each in claims if each.changed_by == state.changed_by]
+    reasons = [read.reasons[each] for each in sorted(owners) if each in read.reasons]
+    return Section(resource, state, reasons[-1] if reasons else None)

@@ -1,0 +1,105 @@
+"""GET of a slot's availability: the snapshot that streams go on from. Public."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from holdfast.booking.access import works_at
+from holdfast.channel.touched import slots_of_day
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.http import answer
+from holdfast.live.cache import Entry
+from holdfast.live.names import Names, day_of
+from holdfast.live.snapshot import Wanted, named, slot_of
+from holdfast.live.snapshot_shown import SNAPSHOT, View
+from holdfast.live.snapshots import Asked, Snapshots
+from holdfast.place.venue import Venue
+
+router = APIRouter(tags=["Live"])
+alias = APIRouter(include_in_schema=False)
+"""The same as /v1/clubs/..., to be mounted at the root."""
+
+PATH = "/clubs/{tenant}/venues/{venue}/availability"
+NAME_CHARS_MAX = 63
+Name = Annotated[str, Path(min_length=1, max_length=NAME_CHARS_MAX, pattern=r"^[^\u0000]+$")]
+Day = Annotated[str, Query(alias="date", max_length=10, description="The opening day, YYYY-MM-DD.")]
+SlotId = Annotated[
+    str | None,
+    Query(
+        alias="slotId",
+        min_length=1,
+        max_length=NAME_CHARS_MAX,
+        description="Needed where the day has several slots.",
+    ),
+]
+
+
+@router.get(PATH, responses={200: SNAPSHOT, 304: {"description": "It is what If-None-Match says."}})
+async def get_availability(
+    request: Request, tenant: Name, venue: Name, day: Day, slot_id: SlotId = None
+) -> Response:
+    """The state of each resource in a slot, and the version to go on from with the stream of the channel.
+
+    Tenant and venue by slug or id. Staff of the venue see all five states and who changed them, others what
+    is available and what is not.
+    """
+    snapshots: Snapshots = request.app.state.snapshots
+    asked = Asked(tenant, venue, day, slot_id)
+    wanted = snapshots.known(asked) or await _look_up(request, asked)
+    actor: Actor = request.state.actor
+    view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
+    return _answer(request, await snapshots.found(wanted, view), view)
+
+
+@alias.get("/v1" + PATH)
+async def get_availability_by_alias(
+    request: Request, tenant: Name, venue: Name, day: Day, slot_id: SlotId = None
+) -> Response:
+    """The same at the other address."""
+    return await get_availability(request, tenant, venue, day, slot_id)
+
+
+async def _look_up(request: Request, asked: Asked) -> Wanted:
+    """Raises NotFound and InvalidRequest."""
+    snapshots: Snapshots = request.app.state.snapshots
+    names: Names = request.app.state.hub.names
+    moment = snapshots.moment()
+    venue = await names.venue(asked.tenant, asked.venue)
+    day = day_of(asked.date, venue, field="date", value=asked.date)
+    wanted = Wanted(venue.tenant_id, venue.id, day, asked.slot_id or _only_slot(venue, day))
+    slot_of(venue, wanted)
+    snapshots.learnt(asked, wanted, since=moment)
+    return wanted
+
+
+def _only_slot(venue: Venue, day: date) -> str:
+    """The slot that is meant when none is named. Raises InvalidRequest when the day has none, or several."""
+    slots = slots_of_day(venue, day)
+    if len(slots) != 1:
+        raise InvalidRequest.of("slotId", None, f"say which slot of {day}: {named(slots)}")
+    return slots[0].id
+
+
+def _answer(request: Request, entry: Entry, view: View) -> Response:
+    headers = {
+        "etag": entry.etag,
+        "cache-control": "private, no-cache" if view == "staff" else "no-cache",
+        "vary": "Authorization",
+    }
+    if is_known(request.headers.get("if-none-match"), entry.etag):
+        return Response(status_code=304, headers=headers)
+    response = answer(entry.body)
+    response.headers.update(headers)
+    return response
+
+
+def is_known(header: str | None, etag: str) -> bool:
+    """Whether If-None-Match (RFC 9110, 13.1.2) names the ETag."""
+    if header is None:
+        return False
+    given = {each.strip().removeprefix("W/") for each in header.split(",")}
+    return etag in given or "*" in given

@@ -1,0 +1,118 @@
+"""A snapshot as clients see it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from holdfast.kernel.encode import encode
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.money import format_money
+from holdfast.kernel.span import Span
+from holdfast.live.cache import Entry
+from holdfast.live.names import availability_name
+from holdfast.live.snapshot import Section, Snapshot
+from holdfast.place.slot import DAY_SLOT_ID
+from holdfast.port.pricing import Pricing
+
+View = Literal["staff", "guest"]
+CLOSED = "closed for maintenance"
+"""All that others than staff learn of a block."""
+
+
+class SectionShown(BaseModel):
+    """A resource in the slot. Staff see all five states, and `changedBy`; others `available` or `unavailable`."""
+
+    sectionId: UUID
+    name: str
+    kind: str
+    zone: str | None
+    state: Literal["available", "unavailable", "held", "pending_approval", "confirmed", "blocked"]
+    seatsMin: int
+    seatsMax: int
+    unitsFree: int
+    priceFrom: str | None
+    currency: str
+    changedBy: str | None = None
+    reason: str | None = None
+
+
+class SnapshotShown(BaseModel):
+    """All resources of a venue in one slot of one opening day, at one version of the channel."""
+
+    channel: str
+    epoch: str
+    version: int
+    date: date
+    slotId: str
+    sections: list[SectionShown]
+
+
+SNAPSHOT: dict[str, Any] = {"model": SnapshotShown, "description": "The states, and the version they are of."}
+
+
+def entry_of(found: Snapshot, view: View, *, pricing: Pricing) -> Entry:
+    """The snapshot as it goes out to those with that view."""
+    return Entry.of(found.stand, encode(as_json(found, view, pricing=pricing)))
+
+
+def as_json(found: Snapshot, view: View, *, pricing: Pricing) -> dict[str, Any]:
+    """The snapshot with what those with that view may see."""
+    venue, slot = found.venue, found.slot
+    section = _for_staff if view == "staff" else _for_guests
+    return {
+        "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
+        "epoch": found.stand.epoch,
+        "version": found.stand.version,
+        "date": slot.day,
+        "slotId": slot.id,
+        "sections": [
+            {
+                "sectionId": each.resource.id,
+                "name": each.resource.name,
+                "kind": each.resource.kind,
+                "zone": each.resource.zone,
+                "seatsMin": each.resource.seats_min,
+                "seatsMax": each.resource.seats_max,
+                "unitsFree": each.state.units_free,
+                "priceFrom": _price_from(found, each, pricing),
+                "currency": venue.currency,
+                **section(each),
+            }
+            for each in found.sections
+        ],
+    }
+
+
+def _for_staff(section: Section) -> dict[str, Any]:
+    shown: dict[str, Any] = {"state": section.state.state}
+    if section.state.changed_by is not None:
+        shown["changedBy"] = section.state.changed_by
+    if section.state.state == "blocked":
+        shown["reason"] = section.reason
+    return shown
+
+
+def _for_guests(section: Section) -> dict[str, Any]:
+    state = section.state.state
+    shown: dict[str, Any] = {"state": "available" if state == "available" else "unavailable"}
+    if state == "blocked":
+        shown["reason"] = CLOSED
+    return shown
+
+
+def _price_from(found: Snapshot, section: Section, pricing: Pricing) -> str | None:
+    """The price for the smallest party: of the slot or, where the slot is a whole day, of the usual stay."""
+    venue, resource, span = found.venue, section.resource, found.slot.span
+    party_size = max(resource.seats_min, 1)
+    if found.slot.id == DAY_SLOT_ID and not venue.slots:
+        minutes = venue.policy.duration_minutes(party_size)
+        span = Span(span.start, span.start + timedelta(minutes=minutes))
+    try:
+        price = pricing.quote(venue=venue, resources=[resource], span=span, party_size=party_size)
+    except InvalidRequest:
+        return None  # It is beyond any price that can be written down.
+    return format_money(price.total_minor, price.currency)

@@ -1,0 +1,94 @@
+"""Server-sent events (WHATWG HTML, 9.2), as plain ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+from holdfast.live import packing
+from holdfast.live.audience import Views
+from holdfast.live.frames import opening
+from holdfast.live.hub import Hub
+from holdfast.live.outlets import Direct, Sent, wire_of
+from holdfast.live.stream import Stream
+from holdfast.live.subscribe import Pinned, admitted, follow
+
+RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 5_000
+"""When a client that was cut off comes back: thousands must not do so in the same moment."""
+
+HEADERS = (
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # has nginx pass on what comes at once
+)
+
+
+class EventStream:
+    """The answer to one reader: what it missed, then what happens, until it leaves or is told to.
+
+    The frames of an event are `id:` a cursor, `event:` its type, `data:` one JSON object. Before them all
+    comes `retry:`, and the cursor of this moment unless something was missed.
+    """
+
+    def __init__(
+        self, hub: Hub, views: Views, pins: Pinned, *, after: str | None, expires_at: float | None
+    ) -> None:
+        self._hub = hub
+        self._views = views
+        self._pins = pins
+        self._after = after
+        self._expires_at = expires_at
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        outlet, packed = _outlet(scope, send)
+        stream = Stream(outlet, self._hub.outbox, packing=packed, expires_at=self._expires_at)
+        try:
+            with admitted(self._hub, stream):
+                await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
+                outlet.attach(drained=stream.flush, lost=lambda: stream.end("left"))
+                self._begin(stream)
+                await _ended(stream, receive, has_wire=isinstance(outlet, Direct))
+            if stream.ended.result() != "left":
+                if isinstance(outlet, Sent):
+                    await outlet.finished()
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._pins.release()
+            outlet.release()
+
+    def _begin(self, stream: Stream) -> None:
+        missed = follow(self._hub, stream, self._views, after=self._after)
+        self._pins.release()
+        retry_ms = random.randint(RETRY_MS_MIN, RETRY_MS_MAX)
+        # Who missed something is not yet where we are: the frames will say how far it has come.
+        cursor = None if missed else self._hub.telling.cursor()
+        stream.tell([opening(retry_ms=retry_ms, cursor=cursor), *missed])
+
+
+def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
+    wire = wire_of(scope)
+    if wire is not None:
+        return Direct(wire), packing.SSE_WIRE
+
+    async def send_part(part: bytes) -> None:
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+
+    return Sent(send_part), packing.SSE
+
+
+async def _ended(stream: Stream, receive: Any, *, has_wire: bool) -> None:
+    if has_wire:
+        await stream.ended
+        return
+    gone = asyncio.create_task(_gone(receive))
+    try:
+        await asyncio.wait([gone, stream.ended], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        gone.cancel()
+        stream.end("left")
+
+
+async def _gone(receive: Any) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,71 @@
+"""What live channels read of the database. They write nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.kernel.events import Position
+from holdfast.kernel.tx import Tx
+from holdfast.live.frames import Key
+
+# Another cluster, or this one after a restore or a fail-over: the same transaction ids may mean other things.
+HISTORY = """
+    SELECT system_identifier, timeline_id, clock_timestamp() AS now
+      FROM pg_control_system(), pg_control_checkpoint()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Which history of a database this is. `name`: 8 hex digits. `now`: its clock."""
+
+    name: str
+    now: datetime
+
+
+async def history(tx: Tx) -> History:
+    """The history that the database is in."""
+    row = await tx.fetchrow(HISTORY)
+    assert row is not None
+    return History(history_name(row["system_identifier"], row["timeline_id"]), row["now"])
+
+
+def history_name(system_identifier: int, timeline_id: int) -> str:
+    """What the history of a cluster on a timeline is called: 8 hex digits."""
+    return hashlib.sha256(f"{system_identifier}/{timeline_id}".encode()).hexdigest()[:8]
+
+
+LAST = """
+    SELECT xid::text::bigint AS xid, seq
+      FROM event
+     WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+     ORDER BY event.xid DESC, event.seq DESC
+    OFFSET $1 LIMIT 1
+"""
+
+
+async def position_before(tx: Tx, count: int) -> Position:
+    """The place behind which the last `count` readable events are; the very beginning when there are fewer."""
+    row = await tx.fetchrow(LAST, count)
+    return Position() if row is None else Position(row["xid"], row["seq"])
+
+
+# Events behind the place are counted whether they can be read in order yet or not: what the row of the channel
+# says counts them too.
+AS_OF = """
+    SELECT c.epoch, coalesce(
+               (SELECT min(e.version) FROM event AS e
+                 WHERE (e.xid, e.seq) > ($4::text::xid8, $5::bigint) AND e.tenant_id = c.tenant_id
+                   AND e.venue_id = c.venue_id AND e.channel = c.name AND e.epoch = c.epoch) - 1,
+               c.version) AS version
+      FROM channel AS c
+     WHERE c.tenant_id = $1 AND c.venue_id = $2 AND c.name = $3
+"""
+
+
+async def as_of(tx: Tx, key: Key, position: Position) -> tuple[int, int] | None:
+    """Epoch and version that the channel had at that place in the commit order; None when it is not open."""
+    row = await tx.fetchrow(AS_OF, *key, str(position.xid), position.seq)
+    return None if row is None else (row["epoch"], row["version"])

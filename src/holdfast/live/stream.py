@@ -1,0 +1,134 @@
+"""One reader: what waits for it, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import structlog
+
+from holdfast.live.packing import Packing
+
+BACKLOG_BYTES_MAX = 1_000_000
+"""So much may wait for a reader. More is thrown away, and the stream with it."""
+STALLED_CLOSE_S = 5.0
+"""A reader that was too slow has so long to take what the socket has already; then it is cut off."""
+WRITES_AT_ONCE = 100
+"""Streams that are written to before others get their turn of the event loop."""
+
+End = Literal["left", "token", "slow", "lost", "shutdown"]
+log = structlog.get_logger()
+
+
+class Outlet(Protocol):
+    """Where a stream goes. Has `drained` called when it stops being paused."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether it takes nothing at the moment."""
+        ...
+
+    def write(self, parts: list[bytes]) -> None: ...
+
+    def abort(self) -> None:
+        """Ends it at once, whatever is still to be sent."""
+        ...
+
+
+class Outbox:
+    """The streams that have something to be written, in order; writes a part of them in each turn of the loop."""
+
+    def __init__(self) -> None:
+        self._queue: deque[Callable[[], None]] = deque()
+        self._scheduled = False
+
+    def add(self, write: Callable[[], None]) -> None:
+        """Has it called soon, after all that was added before. It must not raise."""
+        self._queue.append(write)
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._run)
+
+    def _run(self) -> None:
+        for _ in range(min(WRITES_AT_ONCE, len(self._queue))):
+            self._queue.popleft()()
+        self._scheduled = bool(self._queue)
+        if self._scheduled:
+            asyncio.get_running_loop().call_soon(self._run)
+
+
+class Stream:
+    """One reader of any number of channels.
+
+    `expires_at`: when its token ends (seconds since 1970), None for nobody's. `ended`: done once it is over, and
+    why; whoever serves it then closes the connection.
+    """
+
+    __slots__ = (
+        "_dirty", "_dropped", "_outbox", "_outlet", "_waiting", "_waiting_bytes", "ended", "expires_at", "packing",
+    )  # fmt: skip
+
+    def __init__(self, outlet: Outlet, outbox: Outbox, *, packing: Packing, expires_at: float | None) -> None:
+        self._outlet = outlet
+        self._outbox = outbox
+        self.packing = packing
+        self.expires_at = expires_at
+        self.ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self._dirty = False
+        self._dropped = False
+
+    def tell(self, frames: list[bytes]) -> bool:
+        """Sends the frames to this reader alone; False when it is too slow."""
+        parts = self.packing.pack(frames)
+        return self.push(parts, sum(map(len, parts)))
+
+    def push(self, parts: list[bytes], size: int) -> bool:
+        """Sends what was packed already, `size` bytes in all; False when too much is waiting."""
+        if self._dropped or self.ended.done():
+            return True
+        self._waiting += parts
+        self._waiting_bytes += size
+        if not self._dirty:
+            self._dirty = True
+            self._outbox.add(self.flush)
+        if self._waiting_bytes > BACKLOG_BYTES_MAX:
+            self.flush()  # it need not be slow: much may have come at once
+        return self._waiting_bytes <= BACKLOG_BYTES_MAX
+
+    def flush(self) -> None:
+        """Hands over what waits, unless the outlet is paused: then that comes when it is not."""
+        self._dirty = False
+        if not self._waiting or self._outlet.paused or self.ended.done():
+            return
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        try:
+            self._outlet.write(waiting)
+        except Exception as error:
+            log.error("live_write_failed", error=type(error).__qualname__)
+            self.end("lost")
+            return
+        if self._dropped:
+            self.end("slow")
+
+    def drop(self, farewell: list[bytes]) -> None:
+        """Throws away what waits: the reader is too slow. It gets the farewell if it takes that, and in
+        STALLED_CLOSE_S all is over."""
+        self._waiting, self._waiting_bytes = self.packing.pack(farewell), 0
+        self._dropped = True
+        self._outbox.add(self.flush)
+        asyncio.get_running_loop().call_later(STALLED_CLOSE_S, self._cut_off)
+
+    def _cut_off(self) -> None:
+        # Also when it has ended: what the socket was given before may still be waiting there.
+        self._outlet.abort()
+        self.end("slow")
+
+    def end(self, why: End) -> None:
+        """It is over; nothing is written any more."""
+        if not self.ended.done():
+            self._waiting = []
+            self.ended.set_result(why)

@@ -1,0 +1,164 @@
+"""Beginning to follow channels, and what was missed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.deadline import left_s
+from holdfast.kernel.errors import InvalidRequest, Overloaded
+from holdfast.kernel.events import Position
+from holdfast.live import metrics
+from holdfast.live.audience import Views, views_of
+from holdfast.live.channels import Channel
+from holdfast.live.cursor import parse_cursor
+from holdfast.live.frames import Told
+from holdfast.live.hub import Hub
+from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream
+from holdfast.live.telling import RULES, is_availability
+
+CHANNELS_MAX = 50
+"""Channels of one stream."""
+READY_S_MAX = 1.5
+AHEAD_S_MAX = 1.0
+"""Another process may have told the client more than we have read; so long we wait to have read it too."""
+
+OFF = "Live channels are switched off on this server (HOLDFAST_LIVE=false)."
+
+
+async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
+    """What the actor sees of the channels of these names. Raises what `Names.subject` does, and InvalidRequest
+    when there is none or more than CHANNELS_MAX."""
+    wanted = list(dict.fromkeys(names))
+    if not 0 < len(wanted) <= CHANNELS_MAX:
+        raise InvalidRequest.of("channel", len(wanted), f"name 1 to {CHANNELS_MAX} channels")
+    return views_of([await hub.names.subject(name, actor) for name in wanted])
+
+
+async def ready(hub: Hub) -> None:
+    """The hub knows how far events have come. Raises Overloaded."""
+    if not hub.enabled:
+        raise Overloaded(OFF, retry_after_seconds=60)
+    try:
+        async with asyncio.timeout(left_s(READY_S_MAX)):
+            await hub.tail.ready.wait()
+    except TimeoutError:
+        raise Overloaded("Live channels are not ready yet. Connect again shortly.") from None
+
+
+class Pinned:
+    """Channels whose versions are known, for the time until a stream is seated."""
+
+    def __init__(self, hub: Hub, channels: Sequence[Channel]) -> None:
+        self._hub = hub
+        self._channels = channels
+
+    def release(self) -> None:
+        for channel in self._channels:
+            self._hub.channels.unpin(channel)
+        self._channels = ()
+
+
+async def pinned(hub: Hub, wanted: Views) -> Pinned:
+    """The channels, open and with their versions known. Raises Overloaded."""
+    keys = dict.fromkeys(key for key, _, _ in wanted)
+    found = await asyncio.gather(*map(hub.channels.known, keys), return_exceptions=True)
+    pins = Pinned(hub, [each for each in found if isinstance(each, Channel)])
+    for each in found:
+        if isinstance(each, BaseException):
+            pins.release()
+            raise each
+    return pins
+
+
+async def not_ahead(hub: Hub, after: str | None) -> None:
+    """Waits until we have read what the cursor says, for AHEAD_S_MAX at most. Raises InvalidRequest."""
+    if after is None:
+        return
+    position, history = parse_cursor(after)
+    if history == hub.history and position > hub.telling.position:
+        try:
+            async with asyncio.timeout(left_s(AHEAD_S_MAX)):
+                await hub.tail.caught_up()
+        except TimeoutError:
+            return
+
+
+def follow(hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()) -> list[bytes]:
+    """Has the stream follow these channels, and those `beside`, from now on; answers the frames of what it missed
+    since the cursor, in order. Where that can't be said exactly, there is a reset instead, behind them all.
+
+    The channels must be pinned. Nothing is awaited here: not one event lies between what was missed and what
+    the stream will be told. Raises InvalidRequest for what is no cursor.
+    """
+    telling = hub.telling
+    if any(telling.channels.get(key) is None for key, _, _ in wanted):
+        raise Overloaded("The database has another history now. Connect again.")
+    hub.seat(stream, tuple(sorted({*beside, *wanted})))
+    if after is None:
+        return []
+    transport = stream.packing.transport
+    resets: list[tuple[str, Views]] = []
+    missed: list[tuple[Position, bytes]] = []
+    position, history = parse_cursor(after)
+    for view in wanted:
+        key, name, staff = view
+        channel = telling.channels.get(key)
+        assert channel is not None
+        reason = _no_place(hub, position, history) or _why_not(hub, channel, position)
+        if reason:
+            resets.append((reason, (view,)))
+            continue
+        missed += [
+            (each.position, telling.frame(each, transport=transport, name=name, staff=staff))
+            for each in telling.ring.since(key, position)
+        ]
+    if sum(len(frame) for _, frame in missed) > BACKLOG_BYTES_MAX:
+        resets, missed = [("much", wanted)], []
+    for reason, of in resets:
+        metrics.RESETS.labels(reason).inc(len(of))
+    missed.sort(key=lambda each: each[0])
+    metrics.REPLAYED.inc(len(missed))
+    return [frame for _, frame in missed] + [
+        frame for _, of in resets for frame in telling.resets(stream.packing, of)
+    ]
+
+
+def _no_place(hub: Hub, position: Position, history: str) -> str | None:
+    """Why nothing can be said about what was missed since the cursor; None if it can."""
+    if history != hub.telling.history:
+        return "history"
+    if position > hub.telling.position:
+        return "future"
+    return "old" if position < hub.telling.ring.floor else None
+
+
+def _why_not(hub: Hub, channel: Channel, position: Position) -> str | None:
+    """Why it can't be said of that channel; None if it can."""
+    ring = hub.telling.ring
+    if position < channel.opened_here:
+        return "unopened"
+    if is_availability(channel.key[2]) and ring.since((*channel.key[:2], RULES), position):
+        return "rules"
+    return None if _is_dense(ring.since(channel.key, position), channel) else "gap"
+
+
+def _is_dense(events: list[Told], channel: Channel) -> bool:
+    if not events:
+        return True
+    last = events[-1]
+    steps = all(b.version == a.version + 1 and b.epoch == a.epoch for a, b in pairwise(events))
+    return steps and (last.epoch, last.version) == (channel.epoch, channel.version)
+
+
+@contextmanager
+def admitted(hub: Hub, stream: Stream) -> Iterator[None]:
+    """The stream is open for the block. Raises Overloaded."""
+    hub.admit(stream)
+    try:
+        yield
+    finally:
+        hub.leave(stream)

@@ -1,0 +1,166 @@
+"""Reading on in the event table, for all readers of this process together."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from contextlib import suppress
+from contextvars import Context
+from typing import Protocol
+
+import structlog
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.events import READ_MAX, Committed, Position, read_committed
+from holdfast.kernel.failure import stack_of
+from holdfast.live import store
+from holdfast.live.ring import REPLAY_EVENTS_MAX
+
+POLL_S_MIN = 0.020
+"""Between two reads at least, however often the bell rings."""
+BUSY_POLL_S = 0.025
+IDLE_POLL_S = 0.050
+BUSY_S = 1.0
+"""After an event it reads at the busy pace for so long."""
+RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
+ATTACHED_S = 60.0
+"""After so long it looks again whether this is still the same history, and what the database's clock says."""
+
+log = structlog.get_logger()
+
+
+class Listener(Protocol):
+    """Who is told what the tail reads."""
+
+    def begin(self, history: str, floor: Position) -> None:
+        """From here on: everything behind `floor`, in a history that was not known before."""
+        ...
+
+    def take(self, events: list[Committed]) -> None:
+        """The next events in commit order; must not raise."""
+        ...
+
+
+class Tail:
+    """One task that reads all events of all tenants in commit order, each once, by one connection at a time.
+
+    1. It learns which history the database is in, and begins REPLAY_EVENTS_MAX events before its end.
+    2. It reads on every BUSY_POLL_S while events come and every IDLE_POLL_S when they don't, and at once when
+       the bell rings.
+    3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
+       it was; after that, and every ATTACHED_S, it looks at the history again. In another one it begins anew.
+    """
+
+    def __init__(self, db: Database, listener: Listener) -> None:
+        self._call = db.call(SYSTEM, own_clock=True)
+        self._listener = listener
+        self._bell = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._attached_until = 0.0
+        self._busy_until = 0.0
+        self._read_at = 0.0
+        self.history: str | None = None
+        self.position = Position()
+        self.clock_ahead_s = 0.0
+        self.ready = asyncio.Event()
+        """Set when it has come to the end for the first time."""
+        self.at_end_at = time.monotonic()
+        """When it last knew of no more events."""
+
+    def start(self) -> None:
+        # Not in the context of whoever starts it: a request's deadline would be its end.
+        self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def wake(self) -> None:
+        """There may be something to read."""
+        self._bell.set()
+
+    async def caught_up(self) -> None:
+        """Everything has been taken that could be read at this moment."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self.wake()
+        await waiter
+
+    @property
+    def lag_s(self) -> float:
+        """For how long it has not been at the end."""
+        return time.monotonic() - self.at_end_at
+
+    async def _run(self) -> None:
+        retry_s = RETRY_S_MIN
+        while True:
+            try:
+                await self._step()
+            except Exception as error:
+                self._log(error)
+                self._attached_until = 0.0
+                await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))
+                retry_s = min(2 * retry_s, RETRY_S_MAX)
+            else:
+                retry_s = RETRY_S_MIN
+
+    def _log(self, error: Exception) -> None:
+        if isinstance(error, HoldfastError):
+            log.warning("live_tail_waits", error=error.detail)
+        else:
+            log.error("live_tail_failed", error=type(error).__qualname__, stack=stack_of(error))
+
+    async def _step(self) -> None:
+        if time.monotonic() >= self._attached_until:
+            await self._attach()
+        waiters, self._waiters = self._waiters, []
+        full = True
+        try:
+            while full:
+                full = await self._read()
+        finally:
+            if full:
+                self._waiters += waiters
+        self.at_end_at = time.monotonic()
+        self.ready.set()
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        await self._pause()
+
+    async def _attach(self) -> None:
+        asked_at = time.time()
+        found = await self._call.run(store.history)
+        self.clock_ahead_s = found.now.timestamp() - (asked_at + time.time()) / 2
+        if found.name != self.history:
+            floor = await self._call.run(store.position_before, REPLAY_EVENTS_MAX)
+            self.history, self.position = found.name, floor
+            self.ready.clear()
+            self._listener.begin(found.name, floor)
+        self._attached_until = time.monotonic() + ATTACHED_S
+
+    async def _read(self) -> bool:
+        """Reads a page and has it taken; whether there may be more."""
+        self._bell.clear()
+        self._read_at = time.monotonic()
+        events = await self._call.run(read_committed, after=self.position)
+        if events:
+            self._busy_until = time.monotonic() + BUSY_S
+            self.position = events[-1].position
+            self._listener.take(events)
+        return len(events) == READ_MAX
+
+    async def _pause(self) -> None:
+        pause_s = BUSY_POLL_S if time.monotonic() < self._busy_until else IDLE_POLL_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._bell.wait()
+        early_s = self._read_at + POLL_S_MIN - time.monotonic()
+        if early_s > 0:
+            await asyncio.sleep(early_s)

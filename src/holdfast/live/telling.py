@@ -1,0 +1,143 @@
+"""Events and resets, put together for each audience and handed to its readers."""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+
+from holdfast.kernel.events import Committed, Position
+from holdfast.live import frames, metrics
+from holdfast.live.audience import Audience, Views
+from holdfast.live.channels import Channel, Channels
+from holdfast.live.cursor import cursor_of, public_epoch
+from holdfast.live.frames import Told, told
+from holdfast.live.packing import Packing
+from holdfast.live.ring import Ring
+from holdfast.live.stream import Stream
+
+VENUE_UPDATED = "venue.updated"
+RULES = ""
+"""Where the ring keeps that a venue's rules changed: beside its channels, under a name that none of them has."""
+
+Touched = dict[Audience, list[Told]]
+log = structlog.get_logger()
+
+
+class Telling:
+    """What is told to whom. `position`: everything up to there has been told."""
+
+    def __init__(self, channels: Channels) -> None:
+        self.channels = channels
+        self.begin("", Position())
+
+    def begin(self, history: str, floor: Position) -> None:
+        """Another history: nothing behind `floor` has been told yet."""
+        self.history = history
+        self.ring = Ring(floor)
+        self.channels.position = floor
+
+    @property
+    def position(self) -> Position:
+        return self.channels.position
+
+    def cursor(self) -> str:
+        """The cursor of who was told everything so far."""
+        return cursor_of(self.position, self.history)
+
+    def tell(self, events: list[Committed]) -> Touched:
+        """Puts the events together; what each audience is to get is then `pending` there."""
+        touched: Touched = {}
+        for committed in events:
+            self.channels.position = committed.position
+            if committed.event.channel is not None:
+                self._event(told(committed), touched)
+            elif committed.event.event_type == VENUE_UPDATED:
+                self._rules_changed(committed, touched)
+        return touched
+
+    def _event(self, each: Told, touched: Touched) -> None:
+        self.ring.add(each)
+        channel = self.channels.get(each.key)
+        if channel is None:
+            return
+        if channel.epoch is None:
+            channel.seen.append(each)
+        elif channel.follows(each):
+            self._pend(channel, each, touched)
+        else:
+            log.error("live_gap", channel=each.key[2], epoch=each.epoch, version=each.version)
+            self._reset(channel, "gap", each, touched)
+
+    def _pend(self, channel: Channel, each: Told, touched: Touched) -> None:
+        made: dict[tuple[frames.Transport, bytes, bool], bytes] = {}
+        for audience, seen_as in channel.audiences.items():
+            for name, staff in seen_as:
+                kind = (audience.packing.transport, name, staff)
+                if kind not in made:
+                    made[kind] = self.frame(each, transport=kind[0], name=name, staff=staff)
+                audience.pending.append(made[kind])
+            touched.setdefault(audience, []).append(each)
+
+    def frame(self, each: Told, *, transport: frames.Transport, name: bytes, staff: bool) -> bytes:
+        """The event for such readers."""
+        epoch, cursor = public_epoch(each.epoch, self.history), cursor_of(each.position, self.history)
+        return frames.event_frame(transport, each, name=name, staff=staff, epoch=epoch, cursor=cursor)
+
+    def _rules_changed(self, committed: Committed, touched: Touched) -> None:
+        """What the slots of the venue are, and what stands in them, may be another thing now."""
+        event, at = committed.event, committed.position
+        assert event.venue_id is not None
+        key = (event.tenant_id, event.venue_id, RULES)
+        each = Told(at, key, 0, 0, VENUE_UPDATED, committed.written_at, staff=b"", guest=b"")
+        self.ring.add(each)
+        for channel in self.channels:
+            if channel.key[:2] == key[:2] and is_availability(channel.key[2]):
+                self._reset(channel, "rules", each, touched)
+
+    def _reset(self, channel: Channel, reason: str, each: Told, touched: Touched) -> None:
+        for audience, seen_as in channel.audiences.items():
+            views = tuple((channel.key, name, staff) for name, staff in seen_as)
+            audience.pending += self.resets(audience.packing, views)
+            metrics.RESETS.labels(reason).inc(len(audience.streams) * len(views))
+            touched.setdefault(audience, []).append(each)
+
+    def resets(self, packing: Packing, views: Views) -> list[bytes]:
+        """A reset of each of the channels."""
+        return [self._reset_frame(packing, key, name) for key, name, _ in views]
+
+    def _reset_frame(self, packing: Packing, key: frames.Key, name: bytes) -> bytes:
+        channel = self.channels.get(key)
+        epoch, version = (0, 0) if channel is None else (channel.epoch or 0, channel.version)
+        return frames.reset_frame(
+            packing.transport,
+            name=name,
+            epoch=public_epoch(epoch, self.history),
+            version=version,
+            cursor=self.cursor(),
+        )
+
+
+def send(touched: Touched) -> list[Stream]:
+    """Hands all readers what is pending for them, each once; answers those who are too slow for it."""
+    slow: list[Stream] = []
+    for audience, told_ in touched.items():
+        pending, audience.pending = audience.pending, []
+        parts = audience.packing.pack(pending)
+        size = sum(map(len, parts))
+        slow += [stream for stream in audience.streams if not stream.push(parts, size)]
+        metrics.DELIVERED.labels(audience.packing.transport).inc(len(audience.streams) * len(told_))
+    return slow
+
+
+def measure(touched: Touched, *, clock_ahead_s: float) -> None:
+    """Notes how long each of the events took, once it was written to all of its readers."""
+    now = time.time() + clock_ahead_s
+    events = {each.position: each for told_ in touched.values() for each in told_}
+    for each in events.values():
+        metrics.DELIVERY_SECONDS.observe(max(0.0, now - each.written_at.timestamp()))
+
+
+def is_availability(channel: str) -> bool:
+    """Whether the channel shows the states of a slot."""
+    return channel[:1].isdigit()

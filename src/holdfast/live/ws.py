@@ -1,0 +1,182 @@
+"""The WebSocket: many channels on one connection, followed and left at will. Plain ASGI.
+
+The client says `subscribe`, `unsubscribe` and `ping`; it is told `subscribed`, `event`, `reset`, `pong` and `error`.
+What can't be done is answered with an error, and the connection stays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import Field, TypeAdapter, ValidationError
+
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import Body
+from holdfast.kernel.encode import encode
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.live import packing
+from holdfast.live.audience import Views
+from holdfast.live.cursor import public_epoch
+from holdfast.live.hub import Hub
+from holdfast.live.outlets import Direct, Sent, wire_of
+from holdfast.live.stream import Stream
+from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
+
+MESSAGE_BYTES_MAX = 64 * 1024
+OPS_PER_S_MAX = 20
+"""Who says more is read more slowly."""
+OPS_BURST_MAX = 40
+
+CLOSE_CODES = {"token": 4401, "slow": 1013, "lost": 1012, "shutdown": 1012}
+REASONS = {
+    "token": "The token has ended.",
+    "slow": "Too much was waiting to be read.",
+    "lost": "Connect again.",
+    "shutdown": "Connect again.",
+}
+
+Names = Annotated[list[str], Field(min_length=1, max_length=CHANNELS_MAX)]
+
+
+class Subscribe(Body):
+    """Follow these channels; `after`: a cursor, to be told first what was missed since."""
+
+    op: Literal["subscribe"]
+    channels: Names
+    after: str | None = None
+
+
+class Unsubscribe(Body):
+    """Follow these channels no more."""
+
+    op: Literal["unsubscribe"]
+    channels: Names
+
+
+class Ping(Body):
+    """Answered with `pong`."""
+
+    op: Literal["ping"]
+
+
+Op = Annotated[Subscribe | Unsubscribe | Ping, Field(discriminator="op")]
+_OP: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(Op)
+
+
+class Socket:
+    """One WebSocket, of one actor."""
+
+    def __init__(self, hub: Hub, actor: Actor, *, expires_at: float | None) -> None:
+        self._hub = hub
+        self._actor = actor
+        self._expires_at = expires_at
+        self._views: dict[str, Views] = {}
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        outlet, packed = _outlet(scope, send)
+        self._stream = Stream(outlet, self._hub.outbox, packing=packed, expires_at=self._expires_at)
+        try:
+            with admitted(self._hub, self._stream):
+                await send({"type": "websocket.accept"})
+                outlet.attach(drained=self._stream.flush, lost=lambda: self._stream.end("left"))
+                await self._serve(receive)
+            why = self._stream.ended.result()
+            if why != "left":
+                if isinstance(outlet, Sent):
+                    await outlet.finished()
+                await send({"type": "websocket.close", "code": CLOSE_CODES[why], "reason": REASONS[why]})
+        finally:
+            outlet.release()
+
+    async def _serve(self, receive: Any) -> None:
+        loop = asyncio.get_running_loop()
+        ended, left, filled_at = self._stream.ended, float(OPS_BURST_MAX), loop.time()
+        while not ended.done():
+            said = asyncio.ensure_future(receive())
+            await asyncio.wait([said, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not said.done():
+                said.cancel()
+                return
+            message = said.result()
+            if message["type"] != "websocket.receive":
+                self._stream.end("left")
+                return
+            now = loop.time()
+            left, filled_at = min(OPS_BURST_MAX, left + (now - filled_at) * OPS_PER_S_MAX) - 1, now
+            if left < 0:
+                # What is not read fills the connection, and the sender has to wait.
+                await asyncio.wait([ended], timeout=-left / OPS_PER_S_MAX)
+            await self._hear(message.get("text") or message.get("bytes") or b"")
+
+    async def _hear(self, said: str | bytes) -> None:
+        try:
+            await self._do(_parsed(said))
+        except HoldfastError as refusal:
+            self._say({"op": "error", "code": refusal.code, "detail": refusal.detail})
+
+    async def _do(self, op: Subscribe | Unsubscribe | Ping) -> None:
+        if isinstance(op, Subscribe):
+            await self._subscribe(op.channels, op.after)
+        elif isinstance(op, Unsubscribe):
+            for name in op.channels:
+                self._views.pop(name, None)
+            self._hub.seat(self._stream, self._all())
+        else:
+            self._say({"op": "pong"})
+
+    async def _subscribe(self, names: Sequence[str], after: str | None) -> None:
+        if len({*names, *self._views}) > CHANNELS_MAX:
+            raise InvalidRequest.of("channels", len(names), f"at most {CHANNELS_MAX} on one connection")
+        wanted = await views(self._hub, names, self._actor)
+        pins = await pinned(self._hub, wanted)
+        try:
+            await not_ahead(self._hub, after)
+            missed = follow(self._hub, self._stream, wanted, after=after, beside=self._all())
+            for view in wanted:
+                self._views[orjson.loads(view[1])] = (view,)
+            # Behind what was missed: everything up to that version has now been told, or is in the snapshot.
+            self._stream.tell([*missed, encode({"op": "subscribed", "channels": self._stands(wanted)})])
+        finally:
+            pins.release()
+
+    def _stands(self, wanted: Views) -> dict[str, Any]:
+        stands: dict[str, Any] = {}
+        for key, name, _ in wanted:
+            channel = self._hub.channels.get(key)
+            assert channel is not None
+            assert channel.epoch is not None
+            epoch = public_epoch(channel.epoch, self._hub.telling.history)
+            stands[orjson.loads(name)] = {"epoch": epoch, "version": channel.version}
+        return stands
+
+    def _all(self) -> Views:
+        return tuple(sorted(view for each in self._views.values() for view in each))
+
+    def _say(self, message: dict[str, Any]) -> None:
+        if not self._stream.tell([encode(message)]):
+            self._hub.drop(self._stream)
+
+
+def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
+    if len(said) > MESSAGE_BYTES_MAX:
+        raise InvalidRequest(f"A message may have {MESSAGE_BYTES_MAX} bytes at most.")
+    try:
+        return _OP.validate_json(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping"))
+        raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
+
+
+def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
+    wire = wire_of(scope)
+    if wire is not None:
+        return Direct(wire), packing.WS_WIRE
+
+    async def send_part(part: bytes) -> None:
+        await send({"type": "websocket.send", "text": part.decode()})
+
+    return Sent(send_part), packing.WS

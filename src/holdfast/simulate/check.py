@@ -1,0 +1,139 @@
+"""Comparing what everybody was told with what the database has. Nothing happens meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
+from holdfast.simulate.record import Record
+from holdfast.simulate.world import World
+
+SYSTEM_ACTOR: Final = str(SYSTEM)
+
+
+async def check_record(db: Database, world: World) -> None:
+    """Every acknowledged step is there, and nothing that nobody was told of; the same of blocks, series and
+    entries of the waitlist. What is wrong is noted in the record."""
+    call = db.call(SYSTEM, tenants=world.tenants, deadline_s=None)
+    await call.run(_check, world)
+
+
+STEPS = """
+    SELECT booking_id, version, to_status, actor, action FROM booking_history WHERE tenant_id = ANY ($1::uuid[])
+"""
+BLOCKS = "SELECT id, version, created_by FROM block WHERE tenant_id = ANY ($1::uuid[])"
+SERIES = "SELECT id, version, created_by FROM series WHERE tenant_id = ANY ($1::uuid[])"
+ENTRIES = "SELECT id, version, created_by FROM waitlist_entry WHERE tenant_id = ANY ($1::uuid[])"
+
+
+async def _check(tx: Tx, world: World) -> None:
+    record = world.record
+    _compare_steps(await tx.fetch(STEPS, world.tenants), record)
+    for name, sql, acknowledged in (
+        ("block", BLOCKS, record.blocks),
+        ("series", SERIES, record.series),
+        ("entry", ENTRIES, record.entries),
+    ):
+        _compare(name, await tx.fetch(sql, world.tenants), acknowledged, record)
+    _check_queues(await tx.fetch(QUEUE, world.tenants), record)
+    for row in await tx.fetch(OFFERS, world.tenants):
+        record.found_wrong(
+            f"The offer to entry {row['id']} occupies nothing: its booking is {row['status']}."
+        )
+
+
+def _compare_steps(rows: Sequence[asyncpg.Record], record: Record) -> None:
+    found: set[tuple[UUID, int]] = set()
+    for row in rows:
+        at = (plain_id(row["booking_id"]), row["version"])
+        found.add(at)
+        said = record.steps.get(at)
+        if said is not None:
+            if said != row["to_status"]:
+                record.found_wrong(f"Booking {at} was acknowledged as {said} and is {row['to_status']}.")
+        elif not _may_be(row["actor"], at[0], record):
+            record.found_wrong(
+                f"Booking {at}: {row['actor']} was never told of the step {row['action']} to {row['to_status']}."
+            )
+    for at in record.steps.keys() - found:
+        record.found_wrong(f"Booking {at} was acknowledged as {record.steps[at]} and is not there.")
+
+
+def _may_be(actor: str, booking_id: UUID, record: Record) -> bool:
+    """Time may do what it likes; somebody else who was told so, if not of the version, or who got no answer."""
+    return actor == SYSTEM_ACTOR or actor in record.unsure or (booking_id, actor) in record.told
+
+
+def _compare(
+    name: str, rows: Sequence[asyncpg.Record], acknowledged: dict[UUID, int], record: Record
+) -> None:
+    there = {plain_id(row["id"]): row for row in rows}
+    for id_, version in acknowledged.items():
+        row = there.get(id_)
+        if row is None or row["version"] < version:
+            record.found_wrong(f"The {name} {id_} was acknowledged at version {version}: there is {row}.")
+    for id_ in there.keys() - acknowledged.keys():
+        if there[id_]["created_by"] not in record.unsure:
+            record.found_wrong(f"The {name} {id_} is there, and nobody was told of it.")
+
+
+# Each event of the waitlist in the order of its venue's channel, with what the entry wants and was offered.
+QUEUE = """
+    SELECT event.venue_id, event.version, event.event_type, e.id, e.seq, e.party_size, e.duration_minutes,
+           e.earliest_at, e.latest_at, e.resource_ids, e.preferences, b.start_at
+      FROM event
+      JOIN waitlist_entry AS e ON e.tenant_id = event.tenant_id AND e.id = event.subject_id
+      LEFT JOIN booking AS b ON b.tenant_id = e.tenant_id AND b.id = e.booking_id
+     WHERE event.tenant_id = ANY ($1::uuid[]) AND event.event_type LIKE 'waitlist.%'
+     ORDER BY event.venue_id, event.version
+"""
+OFFERS = """
+    SELECT e.id, b.status
+      FROM waitlist_entry AS e
+      JOIN booking AS b ON b.tenant_id = e.tenant_id AND b.id = e.booking_id
+     WHERE e.tenant_id = ANY ($1::uuid[]) AND e.status = 'OFFERED' AND b.status = 'HELD'
+       AND NOT EXISTS (SELECT FROM claim WHERE claim.tenant_id = b.tenant_id AND claim.owner_id = b.id)
+"""
+
+
+def _check_queues(rows: Sequence[asyncpg.Record], record: Record) -> None:
+    """Whoever is offered a place, nobody who came earlier and wants just that was still waiting.
+
+    The events are taken one after the other, in the order of commits. An earlier entry wants just that
+    when its party, length and resources are the same, and the visit could have started then for it too.
+    """
+    waiting: dict[UUID, Any] = {}
+    for row in rows:
+        if row["event_type"] == "waitlist.joined":
+            waiting[row["id"]] = row
+            continue
+        waiting.pop(row["id"], None)
+        if row["event_type"] != "waitlist.offered":
+            continue
+        for other in waiting.values():
+            if _wants_the_same(other, row) and other["seq"] < row["seq"]:
+                record.found_wrong(
+                    f"Entry {row['id']} ({row['seq']}) was offered what {other['id']} ({other['seq']}) waited for."
+                )
+
+
+def _wants_the_same(other: Any, offered: Any) -> bool:
+    start: datetime = offered["start_at"]
+    same = all(
+        other[name] == offered[name]
+        for name in ("venue_id", "party_size", "duration_minutes", "resource_ids")
+    )
+    return (
+        same
+        and orjson.loads(other["preferences"]) == orjson.loads(offered["preferences"])
+        and other["earliest_at"] <= start <= other["latest_at"]
+    )

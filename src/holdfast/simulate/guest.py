@@ -1,0 +1,179 @@
+"""The life of a guest: wants a place, gets it or not, comes or stays away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+from typing import Final
+from uuid import UUID
+
+from holdfast.booking import states
+from holdfast.booking.change import Change
+from holdfast.booking.model import Booking
+from holdfast.booking.states import Status
+from holdfast.booking.wanted import When
+from holdfast.simulate.booker import Booker
+from holdfast.simulate.repeat import repeat
+from holdfast.simulate.wait import wait
+from holdfast.simulate.wish import Wish, wish, zipf
+from holdfast.simulate.world import World
+
+QUEUES_SHARE: Final = 0.4
+"""Of those who find it taken."""
+RUSHES_A_DAY: Final = 5
+RUSH: Final = timedelta(seconds=90)
+RUSH_SHARE: Final = 0.6
+CRAZE_SHARE: Final = 0.6
+"""Of those in a rush."""
+CLERKS: Final = 6
+"""Members of staff at a venue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a guest appears. `craze`: what a rush is for; most who come in it want just the same."""
+
+    at: datetime
+    craze: str | None = None
+
+
+def arrivals(random: Random, day: datetime, count: int) -> list[Arrival]:
+    """The guests of a day: RUSH_SHARE of them within RUSH of one of a few moments, the others any time. Pure."""
+    rushes = [day + timedelta(days=random.random()) for _ in range(RUSHES_A_DAY)]
+    found: list[Arrival] = []
+    for _ in range(count):
+        if random.random() < RUSH_SHARE:
+            rush = zipf(random, rushes)
+            craze = str(rush) if random.random() < CRAZE_SHARE else None
+            found.append(Arrival(rush + RUSH * random.random(), craze))
+        else:
+            found.append(Arrival(day + timedelta(days=random.random())))
+    return found
+
+
+async def live(world: World, number: int, arrival: Arrival) -> None:
+    """One guest, from the wish to the end of the visit; whoever walks in is seated by staff."""
+    taste = world.random(f"taste {arrival.craze or number}")
+    house = zipf(taste, world.houses)
+    booker = Booker(world, house, house.guest(number), f"guest {number}")
+    await world.clock.until(arrival.at)
+    world.guests += 1
+    wanted = wish(taste, house.venue, now=world.clock.seen(), seed=world.seed)
+    if wanted is None:
+        return
+    roll = booker.random.random()
+    if roll < 0.08:
+        await _walk_in(booker, wanted)
+    elif roll < 0.11:
+        await repeat(booker, wanted)
+    else:
+        await _book(booker, wanted, hold=roll < 0.4)
+
+
+async def _walk_in(booker: Booker, wanted: Wish) -> None:
+    booker.actor = booker.house.staff(booker.random.randrange(CLERKS))
+    now = Wish(When(), wanted.earliest, wanted.party_size, (), wanted.preferences)
+    answer = await booker.book(booker.wanted(now, walk_in=True), "walk_in")
+    if answer.is_done:
+        await visit(booker, UUID(answer.body["id"]))
+
+
+async def _book(booker: Booker, wanted: Wish, *, hold: bool) -> None:
+    answer = await booker.book(booker.wanted(wanted, hold=hold), "hold" if hold else "create")
+    if answer.is_done:
+        await visit(booker, UUID(answer.body["id"]))
+    elif answer.code.endswith("_NOT_AVAILABLE") and booker.random.random() < QUEUES_SHARE:
+        booking_id = await wait(booker, wanted)
+        if booking_id is not None:
+            await visit(booker, booking_id)
+
+
+async def visit(booker: Booker, booking_id: UUID) -> None:
+    """What becomes of a booking that was made: decided, maybe changed or cancelled, come to or not."""
+    booking = await booker.read(booking_id)
+    for step in (_decide, _confirm, _reconsider, _confirm, _arrive, _leave):
+        if booking is None or booking.status in states.TERMINAL:
+            return
+        await step(booker, booking)
+        booking = await booker.read(booking_id)
+
+
+async def _decide(booker: Booker, booking: Booking) -> None:
+    """A hold is made a booking, given up, or forgotten."""
+    if booking.status is not Status.HELD:
+        return
+    random, clock = booker.random, booker.world.clock
+    await clock.sleep(timedelta(seconds=random.randrange(20, 400)))
+    onward = states.initial_status(booker.house.venue.policy, hold=False)
+    roll = random.random()
+    if roll < 0.65:
+        await booker.move(booking, onward)
+    elif roll < 0.75:
+        await booker.move(booking, Status.CANCELLED)
+    else:
+        await clock.sleep(timedelta(minutes=20))
+
+
+async def _confirm(booker: Booker, booking: Booking) -> None:
+    """Staff see to what waits for money or a decision, or let it lapse."""
+    if booking.status not in (Status.PENDING, Status.PENDING_APPROVAL, Status.MANUAL_REVIEW):
+        return
+    random = booker.random
+    await booker.world.clock.sleep(timedelta(minutes=random.randrange(2, 60)))
+    roll, clerk = random.random(), booker.house.staff(random.randrange(CLERKS))
+    if roll < 0.75:
+        await booker.move(booking, Status.CONFIRMED, actor=clerk)
+    elif roll < 0.85:
+        await booker.move(booking, Status.CANCELLED, actor=clerk)
+
+
+async def _reconsider(booker: Booker, booking: Booking) -> None:
+    """The guest comes with more people, at another time, elsewhere; or not at all."""
+    random, clock = booker.random, booker.world.clock
+    left = (booking.start_at - clock.seen()).total_seconds()
+    roll = random.random()
+    if left < 120 or roll > 0.42:
+        return
+    await clock.sleep(timedelta(seconds=random.uniform(60, min(left, 2 * 86400))))
+    if roll < 0.16:
+        await booker.move(booking, Status.CANCELLED)
+        return
+    when = size = resource_ids = None
+    if roll < 0.26:
+        minutes = random.choice((-60, -30, 30, 60, 90))
+        when = When(start=booking.start_at + timedelta(minutes=minutes))
+    elif roll < 0.36:
+        size = max(1, booking.party_size + random.choice((-1, 1, 2)))
+    else:
+        resource_ids = (random.choice(sorted(booker.house.venue.resources)),)
+    asked = Change(
+        booking_id=booking.id,
+        expected_version=booking.version,
+        when=when,
+        party_size=size,
+        resource_ids=resource_ids,
+    )
+    await booker.change(asked)
+
+
+async def _arrive(booker: Booker, booking: Booking) -> None:
+    """Four of five come, a little early or late; the others are found missing."""
+    random = booker.random
+    if booking.status is Status.CHECKED_IN:
+        return
+    await booker.world.clock.until(booking.start_at + timedelta(minutes=random.randrange(-10, 20)))
+    if random.random() < 0.8:
+        clerk = booker.house.staff(random.randrange(CLERKS))
+        now = await booker.read(booking.id)
+        if now is not None and now.status in (Status.RESERVED, Status.CONFIRMED):
+            await booker.move(now, Status.CHECKED_IN, actor=clerk)
+
+
+async def _leave(booker: Booker, booking: Booking) -> None:
+    """Half are seen off by staff, the others leave when their time is over."""
+    random = booker.random
+    if booking.status is not Status.CHECKED_IN or random.random() < 0.5:
+        return
+    await booker.world.clock.until(booking.end_at - timedelta(minutes=random.randrange(0, 40)))
+    await booker.move(booking, Status.COMPLETED, actor=booker.house.staff(random.randrange(CLERKS)))

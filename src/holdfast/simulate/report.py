@@ -1,0 +1,98 @@
+"""What came of a simulation, as figures and as a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from holdfast.simulate.run import Asked, Simulated
+
+SHOWN_MAX: Final = 20
+"""Sentences on what is wrong that are printed."""
+
+
+def figures(simulated: Simulated) -> dict[str, Any]:
+    """All of it, for `--json`."""
+    asked, record = simulated.asked, simulated.record
+    return {
+        "seed": asked.seed,
+        "days": asked.days,
+        "days_done": simulated.days_done,
+        "faults_on": asked.faults,
+        "ok": simulated.ok,
+        "guests": simulated.guests,
+        "most_at_once": simulated.most_at_once,
+        "actions": sum(record.actions.values()),
+        "actions_by_kind": _sorted(record.actions),
+        "bookings": record.bookings,
+        "refused": sum(record.refused.values()),
+        "refused_by_code": _sorted(record.refused),
+        "faults": _sorted(simulated.faults),
+        "overloaded": record.overloaded,
+        "constraint_objections": record.objections,
+        "unanswered": len(record.unsure),
+        "audit_ok": simulated.audit_ok,
+        "audit_failed": _sorted(simulated.audits_failed),
+        "live_events": simulated.live_events,
+        "mismatches": simulated.mismatches,
+        "wrong": record.wrong[:SHOWN_MAX],
+        "wrong_total": record.wrong_total,
+        "repeat": repeat(asked),
+        "seconds": round(simulated.seconds, 2),
+    }
+
+
+def repeat(asked: Asked) -> str:
+    """The command that does the same again."""
+    faults = " --faults" if asked.faults else ""
+    return f"holdfast simulate --seed {asked.seed} --days {asked.days} --guests {asked.guests}{faults}"
+
+
+def wrong(simulated: Simulated) -> list[str]:
+    """What does not hold, a sentence each."""
+    record = simulated.record
+    more = record.wrong_total - len(record.wrong[:SHOWN_MAX])
+    return [*record.wrong[:SHOWN_MAX], *([f"and {more:,} more"] if more > 0 else [])]
+
+
+def tables(simulated: Simulated) -> RenderableType:
+    """The same for people."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    for name, value in _rows(simulated):
+        table.add_row(name, value)
+    holds = (
+        Text("Everything holds.", "green") if simulated.ok else Text("Something does not hold.", "bold red")
+    )
+    return Group(table, holds)
+
+
+def _rows(simulated: Simulated) -> Iterator[tuple[str, str]]:
+    record = simulated.record
+    yield "Virtual days", f"{simulated.days_done} of {simulated.asked.days}"
+    yield "Guests", f"{simulated.guests:,}"
+    yield "Most who acted at once", f"{simulated.most_at_once:,}"
+    yield "Bookings made", f"{record.bookings:,}"
+    yield "Actions", f"{sum(record.actions.values()):,}"
+    for title, counts in (("", record.actions), ("Refused", record.refused), ("Faults", simulated.faults)):
+        if title:
+            yield title, f"{sum(counts.values()):,}"
+        for name, count in counts.most_common():
+            yield f"  {name}", f"{count:,}"
+    yield "Asked again after an overload", f"{record.overloaded:,}"
+    yield "Objections of a constraint", f"{record.objections:,}"
+    yield "Never answered", f"{len(record.unsure):,}"
+    yield "Live events heard", f"{simulated.live_events:,}"
+    yield "Live mismatches", f"{simulated.mismatches:,}"
+    yield "Audit", "all holds" if simulated.audit_ok else ", ".join(simulated.audits_failed)
+    yield "Seconds", f"{simulated.seconds:,.1f}"
+
+
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return {name: count for name, count in counts.most_common() if count}

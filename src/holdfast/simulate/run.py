@@ -1,0 +1,178 @@
+"""A simulation from its first to its last virtual day."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+from time import perf_counter
+from typing import Final
+
+from holdfast.audit.run import audit
+from holdfast.kernel.db import Database
+from holdfast.kernel.failure import stack_of
+from holdfast.place.places import Places
+from holdfast.simulate import guest, manage, staff
+from holdfast.simulate.asking import Asking
+from holdfast.simulate.chaos import Chaos
+from holdfast.simulate.check import check_record
+from holdfast.simulate.clock import Clock
+from holdfast.simulate.outage import make_trouble
+from holdfast.simulate.places import TENANTS
+from holdfast.simulate.process import Process
+from holdfast.simulate.record import Record
+from holdfast.simulate.watch import Watch
+from holdfast.simulate.worker import Promoter, Tick, Worker
+from holdfast.simulate.world import World
+
+GUESTS_A_DAY: Final = 600
+PROCESSES: Final = 2
+WORKERS: Final = 2
+FIRST_YEAR: Final = 2040
+"""No worker that runs on the same database takes bookings of then for overdue."""
+YEARS: Final = 5
+SEED_MAX: Final = 2**32 - 1
+DAY: Final = timedelta(days=1)
+
+Passed = Callable[[float], None]
+"""Told how many virtual days have passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be simulated. `run_id`: up to 12 lower-case letters and digits that no other simulation on the
+    database had. `guests`: so many arrive a day."""
+
+    seed: int
+    run_id: str
+    days: int = 7
+    faults: bool = False
+    guests: int = GUESTS_A_DAY
+
+
+@dataclass(slots=True)
+class Simulated:
+    """What came of it. `wrong`: sentences on what does not hold, the first of `wrong_total`."""
+
+    asked: Asked
+    record: Record
+    guests: int = 0
+    days_done: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    audits_failed: Counter[str] = field(default_factory=Counter)
+    most_at_once: int = 0
+    mismatches: int = 0
+    live_events: int = 0
+    seconds: float = 0.0
+
+    @property
+    def audit_ok(self) -> bool:
+        return not self.audits_failed
+
+    @property
+    def ok(self) -> bool:
+        return self.audit_ok and not self.record.wrong_total
+
+
+async def simulate(
+    db: Database, url: str, asked: Asked, *, ticks: Sequence[Tick], passed: Passed
+) -> Simulated:
+    """Plays the days, in tenants of its own, and checks at the end of each: the audit, the record of what was
+    acknowledged, the channels, the queue. It ends with the first day on which something does not hold.
+
+    `db`: to check with, left alone by faults; `url`: of the same database, for the processes that serve.
+    `ticks`: what time does. Guests and staff do the same things for the same seed, as far as the answers
+    they get are the same.
+    """
+    started = perf_counter()
+    world = await _world(asked, url)
+    simulated = Simulated(asked, world.record)
+    try:
+        await manage.open_houses(world, db)
+        watch = Watch(db, world.record, Places(db))
+        await watch.begin(world, days=asked.days)
+        await _populate(world, asked, ticks, watch)
+        for day in range(1, asked.days + 1):
+            at_end = world.start + day * DAY
+            _invite(world, at_end - DAY, asked.guests)
+            await _play(world, at_end, passed)
+            await _check(db, world, watch, simulated)
+            simulated.days_done = day
+            if not simulated.ok:
+                break
+    finally:
+        await world.clock.stop()
+        await world.chaos.stop()
+        await asyncio.gather(*(process.stop() for process in world.processes))
+        simulated.seconds = perf_counter() - started
+    return simulated
+
+
+async def _play(world: World, until: datetime, passed: Passed) -> None:
+    try:
+        await world.clock.run(until=until, passed=lambda now: passed((now - world.start) / DAY))
+    except Exception as error:
+        # Somebody was told what makes no sense: the checks still say what they can.
+        world.record.found_wrong(f"Somebody could not go on: {stack_of(error)}")
+
+
+async def _world(asked: Asked, url: str) -> World:
+    random = Random(f"{asked.seed} start")
+    first = date(FIRST_YEAR, 1, 1) + timedelta(days=random.randrange(365 * YEARS))
+    start = datetime.combine(first, time(), UTC)
+    clock, chaos, record = Clock(start), Chaos(asked.seed, faults=asked.faults), Record()
+    await chaos.start(url)
+    processes = [await Process.start(url, clock=clock, chaos=chaos, record=record) for _ in range(PROCESSES)]
+    return World(
+        seed=asked.seed,
+        run_id=asked.run_id,
+        start=start,
+        end=start + asked.days * DAY,
+        url=url,
+        clock=clock,
+        chaos=chaos,
+        record=record,
+        processes=processes,
+        asking=Asking(processes, chaos=chaos, record=record),
+    )
+
+
+async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Watch) -> None:
+    """Everybody but the guests, asleep until their time comes."""
+    documents = {said["slug"]: said for documents in TENANTS.values() for said in documents}
+    for house in world.houses:
+        world.clock.start(staff.block_now_and_then(world, house))
+        world.clock.start(staff.meddle(world, house))
+        world.clock.start(manage.change_rules(world, house, documents[house.venue.slug], watch))
+    for number in range(WORKERS):
+        world.clock.start(Worker(world, ticks).tick(f"worker {number}"))
+    promoter = Promoter(world, ())
+    await promoter.begin()
+    world.clock.start(promoter.promote())
+    if asked.faults:
+        world.clock.start(make_trouble(world))
+
+
+def _invite(world: World, day: datetime, count: int) -> None:
+    """The guests who will arrive that day."""
+    for arrival in guest.arrivals(world.random(f"arrivals {day}"), day, count):
+        world.invited += 1
+        world.clock.start(guest.live(world, world.invited, arrival))
+
+
+async def _check(db: Database, world: World, watch: Watch, simulated: Simulated) -> None:
+    await check_record(db, world)
+    await watch.verify()
+    report = await audit(db)
+    for failed in report.failed:
+        simulated.audits_failed[failed.check.name] += failed.count
+        world.record.found_wrong(
+            f"The audit found {failed.count} rows: {failed.check.means} {failed.violations[:1]}"
+        )
+    simulated.guests = world.guests
+    simulated.most_at_once = world.clock.most_at_once
+    simulated.faults = world.chaos.counts
+    simulated.mismatches, simulated.live_events = watch.mismatches, watch.events

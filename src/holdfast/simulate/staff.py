@@ -1,0 +1,110 @@
+"""The days of those who work at a venue: blocks, meddling, new rules."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final, Literal, cast
+from uuid import UUID
+
+from holdfast.block import change as block_change
+from holdfast.block import create as block_create
+from holdfast.block.change import Change
+from holdfast.block.define import Wanted
+from holdfast.block.model import Block
+from holdfast.booking.states import TERMINAL, Status
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.idempotency import DONE, Reply
+from holdfast.kernel.ids import new_id
+from holdfast.place.hours import day_span, starts_of_day, to_wall
+from holdfast.simulate.booker import Booker
+from holdfast.simulate.process import Process
+from holdfast.simulate.world import House, World
+
+BLOCK_EVERY_H: Final = 5
+RECURRING: Final = ("FREQ=DAILY;COUNT=4", "FREQ=WEEKLY;BYDAY=TU,FR;COUNT=4", "FREQ=DAILY;INTERVAL=3;COUNT=3")
+KINDS: Final = ("maintenance", "vip_override", "private_event", "host_operations")
+MEDDLES_EVERY_MINUTES: Final = 25
+
+
+async def block_now_and_then(world: World, house: House) -> None:
+    """Takes something off the inventory every few hours, once or again and again, and mostly gives it back."""
+    booker = Booker(world, house, house.staff(90), f"blocks {house.venue.slug}")
+    while True:
+        await world.clock.sleep(timedelta(hours=booker.random.uniform(0.5, 2 * BLOCK_EVERY_H)))
+        made = await _block(booker)
+        if made is not None and booker.random.random() < 0.7:
+            await world.clock.sleep(timedelta(hours=booker.random.uniform(0.2, 12)))
+            await _give_back(booker, *made)
+
+
+async def _block(booker: Booker) -> tuple[UUID, int] | None:
+    wanted, keyed, record = _wanted(booker), booker.keyed("block_create"), booker.world.record
+    if wanted is None:
+        return None
+
+    async def send(process: Process) -> Reply:
+        return await process.locked(
+            booker.actor, booker.house.venue, block_create.create, wanted, keyed=keyed
+        )
+
+    answer = await booker.world.asking.ask(send)
+    record.answered("block_create", answer, booker.actor)
+    if not answer.is_done:
+        return None
+    record.stepped(answer.body["displaced"])
+    record.actions["displaced"] += len(answer.body["displaced"])
+    record.blocks[UUID(answer.body["id"])] = answer.body["version"]
+    return UUID(answer.body["id"]), answer.body["version"]
+
+
+def _wanted(booker: Booker) -> Wanted | None:
+    random, venue = booker.random, booker.house.venue
+    day = to_wall(booker.world.clock.seen(), venue.tz).date() + timedelta(days=random.randrange(0, 4))
+    starts = starts_of_day(venue, None, day, duration_minutes=30) or [day_span(day, venue.tz).start]
+    start = random.choice(starts)
+    many = 1 if random.random() < 0.7 else min(3, len(venue.resources))
+    return Wanted(
+        id=new_id(),
+        resource_ids=tuple(random.sample(sorted(venue.resources), many)),
+        start=start,
+        end=start + timedelta(minutes=random.choice((30, 60, 120, 300))),
+        reason="Simulated",
+        kind=cast(Any, random.choice(KINDS)),
+        rrule=random.choice(RECURRING) if random.random() < 0.35 else None,
+        on_conflict=cast(Literal["refuse", "displace"], random.choice(("refuse", "displace", "displace"))),
+    )
+
+
+async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
+    """All of it, or, of one that repeats, what is still to come after a day or two."""
+    verb: Callable[..., Awaitable[Block]]
+    if booker.random.random() < 0.5:
+        verb, asked, more = block_change.remove, block_id, {"expected_version": version}
+    else:
+        days = timedelta(days=booker.random.randrange(0, 3))
+        on = to_wall(booker.world.clock.seen(), booker.house.venue.tz).date() + days
+        asked = Change(block_id=block_id, expected_version=version, cancelled_from=on)
+        verb, more = block_change.change, {}
+
+    async def send(process: Process) -> Reply:
+        block = await process.locked(booker.actor, booker.house.venue, verb, asked, **more)
+        return Reply(DONE, encode_text({"id": block.id, "version": block.version}))
+
+    answer, record = await booker.world.asking.ask_without_key(send), booker.world.record
+    record.answered(verb.__name__.replace("change", "block_change"), answer, booker.actor)
+    if answer.is_done:
+        record.blocks[block_id] = answer.body["version"]
+
+
+async def meddle(world: World, house: House) -> None:
+    """Somebody on the telephone who cancels and completes bookings that others have in hand."""
+    booker = Booker(world, house, house.staff(91), f"meddler {house.venue.slug}")
+    while True:
+        await world.clock.sleep(timedelta(minutes=booker.random.uniform(1, 2 * MEDDLES_EVERY_MINUTES)))
+        booking_id = world.record.latest_of(house.id)
+        booking = None if booking_id is None else await booker.read(booking_id)
+        if booking is not None and booking.status not in TERMINAL:
+            await booker.move(
+                booking, booker.random.choice((Status.CANCELLED, Status.CONFIRMED, Status.CHECKED_IN))
+            )

@@ -1,0 +1,119 @@
+"""Guests who queue for what is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from holdfast.booking.wanted import ANYTHING, Guest
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.idempotency import DONE, Reply
+from holdfast.kernel.ids import new_id
+from holdfast.simulate.booker import Booker
+from holdfast.simulate.process import Process
+from holdfast.simulate.record import Answer
+from holdfast.simulate.wish import Wish
+from holdfast.waitlist import store
+from holdfast.waitlist.accept import accept
+from holdfast.waitlist.decline import decline
+from holdfast.waitlist.join import Joining, join
+from holdfast.waitlist.leave import leave
+from holdfast.waitlist.model import Entry, EntryStatus, moved
+
+LOOKS_MAX: Final = 40
+WINDOWS_MINUTES: Final = (0, 60, 240, 1440)
+LEAVES_SHARE: Final = 0.06
+"""Of those who look and still wait."""
+
+
+async def wait(booker: Booker, wanted: Wish) -> UUID | None:
+    """The booking that came of queueing for it, or for something like it; None when nothing did."""
+    entry_id = await _join(booker, wanted)
+    for _ in range(LOOKS_MAX if entry_id is not None else 0):
+        assert entry_id is not None
+        await booker.world.clock.sleep(timedelta(minutes=booker.random.randrange(3, 40)))
+        entry = await _look(booker, entry_id)
+        if entry is None or entry.status not in (EntryStatus.WAITING, EntryStatus.OFFERED):
+            return None
+        if entry.status is EntryStatus.OFFERED:
+            return await _answer(booker, entry)
+        if booker.random.random() < LEAVES_SHARE:
+            await _say(booker, "waitlist_leave", leave, entry)
+            return None
+    return None
+
+
+async def _join(booker: Booker, wanted: Wish) -> UUID | None:
+    keyed, random = booker.keyed("join"), booker.random
+    named = random.random() < 0.3
+    latest = wanted.earliest + timedelta(minutes=random.choice(WINDOWS_MINUTES))
+    minutes = wanted.when.duration_minutes
+
+    async def send(process: Process) -> Reply:
+        asked = Joining(
+            id=new_id(),
+            party_size=wanted.party_size,
+            earliest=wanted.earliest,
+            latest=latest,
+            duration_minutes=minutes,
+            resource_ids=wanted.resource_ids if named else (),
+            preferences=ANYTHING if named and wanted.resource_ids else wanted.preferences,
+            guest=Guest(id=booker.actor.id, name="Sim"),
+        )
+        return await process.locked(booker.actor, booker.house.venue, join, asked, keyed=keyed)
+
+    answer = await booker.world.asking.ask(send)
+    booker.world.record.answered("waitlist_join", answer, booker.actor)
+    if not answer.is_done:
+        return None
+    id_ = UUID(answer.body["id"])
+    booker.world.record.entries[id_] = answer.body["version"]
+    return id_
+
+
+async def _look(booker: Booker, entry_id: UUID) -> Entry | None:
+    try:
+        return await booker.world.asking.any().db.run(booker.actor, store.find, entry_id)
+    except Overloaded:
+        booker.world.record.overloaded += 1
+    except HoldfastError as error:
+        booker.world.record.found_wrong(f"Entry {entry_id} was acknowledged and is not there: {error}")
+    return None
+
+
+async def _answer(booker: Booker, entry: Entry) -> UUID | None:
+    """Most accept, some decline or leave, some forget it."""
+    roll = booker.random.random()
+    if roll < 0.15:
+        await _say(booker, "waitlist_decline", decline, entry)
+    elif roll < 0.2:
+        await _say(booker, "waitlist_leave", leave, entry)
+    elif roll < 0.8:
+        answer = await _say(booker, "waitlist_accept", accept, entry)
+        if answer.is_done and answer.body["status"] == EntryStatus.ACCEPTED:
+            return entry.booking_id
+    return None
+
+
+async def _say(booker: Booker, action: str, verb: Callable[..., Awaitable[Entry]], entry: Entry) -> Answer:
+    async def send(process: Process) -> Reply:
+        after: Entry = await process.locked(booker.actor, booker.house.venue, verb, entry.id)
+        if verb is leave and after.status is not EntryStatus.LEFT:
+            moved(after, EntryStatus.LEFT, now=after.updated_at)  # as the API refuses it
+        return Reply(DONE, _shown(after))
+
+    answer, record = await booker.world.asking.ask(send), booker.world.record
+    record.answered(action, answer, booker.actor)
+    if answer.is_done:
+        record.entries[entry.id] = max(record.entries.get(entry.id, 0), answer.body["version"])
+        if entry.booking_id is not None:
+            record.told.add((entry.booking_id, str(booker.actor)))
+    return answer
+
+
+def _shown(entry: Entry) -> str:
+    shown: dict[str, Any] = {"id": entry.id, "status": entry.status, "version": entry.version}
+    return encode_text(shown)

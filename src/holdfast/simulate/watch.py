@@ -1,0 +1,150 @@
+"""Somebody who looks on: what is told of slots, added up, must be what is so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from holdfast.channel import names
+from holdfast.channel.state import SlotState, slot_state, window_of
+from holdfast.channel.store import open_channel
+from holdfast.channel.touched import Slot, slots_of_day
+from holdfast.claim import store as claims
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.live.snapshot import Wanted
+from holdfast.place.hours import to_wall
+from holdfast.place.places import Places
+from holdfast.place.store import load_venues
+from holdfast.place.venue import Venue
+from holdfast.simulate.follow import Follower
+from holdfast.simulate.record import Record
+from holdfast.simulate.world import House, World
+
+EVENTS_MAX: Final = 100_000
+
+VERSION = "SELECT epoch, version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = $3"
+EVENTS = f"""
+    SELECT version, payload FROM event
+     WHERE tenant_id = $1 AND venue_id = $2 AND channel = $3 AND version > $4 AND epoch = $5
+     ORDER BY version LIMIT {EVENTS_MAX}
+"""
+
+
+@dataclass(slots=True)
+class Seen:
+    """A channel, and what somebody who listens to it believes. `version`: up to which they heard."""
+
+    house: House
+    day: date
+    slot_id: str
+    client: Follower
+    epoch: int = 0
+    version: int = 0
+    states: dict[UUID, SlotState] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return names.availability(self.day, self.slot_id)
+
+
+@dataclass(slots=True)
+class Watch:
+    """Listens to the channels of all slots of the simulation. `mismatches`: resources whose state was not what
+    the events had said; `events`: how many were heard."""
+
+    db: Database
+    record: Record
+    places: Places
+    seen: list[Seen] = field(default_factory=list)
+    mismatches: int = 0
+    events: int = 0
+
+    async def begin(self, world: World, *, days: int) -> None:
+        """Opens the channels of every slot of these days."""
+        for house in world.houses:
+            first = to_wall(world.start, house.venue.tz).date()
+            for number in range(days + 1):
+                for slot in slots_of_day(house.venue, first + timedelta(days=number)):
+                    self.seen.append(Seen(house, slot.day, slot.id, self._client(house, slot)))
+            await self.reset(house)
+
+    async def reset(self, house: House) -> None:
+        """After a change of the rules: slots may be other times now, so all begin anew from what is so."""
+        for each in self._of(house):
+            await self._run(each, _look, each)
+            await each.client.begin()
+
+    async def verify(self) -> None:
+        """Hears what was told since the last time, and compares it with what is so. Nothing happens
+        meanwhile. Both sums are done, that of this file and the product's own."""
+        for each in self.seen:
+            await self._run(each, self._verify, each)
+            for said in await each.client.compare():
+                self._wrong(each, said)
+
+    async def _run(self, each: Seen, verb: Any, *args: Any) -> None:
+        venue = each.house.venue
+        call = self.db.call(SYSTEM, tenants=[venue.tenant_id], locks=[lock_key(venue.id)], deadline_s=None)
+        await call.run(verb, *args)
+
+    def _client(self, house: House, slot: Slot) -> Follower:
+        wanted = Wanted(house.venue.tenant_id, house.id, slot.day, slot.id)
+        return Follower(self.db, self.places, wanted)
+
+    def _of(self, house: House) -> list[Seen]:
+        return [each for each in self.seen if each.house is house]
+
+    async def _verify(self, tx: Tx, each: Seen) -> None:
+        tenant_id, venue_id = each.house.venue.tenant_id, each.house.id
+        now = await tx.fetchrow(VERSION, tenant_id, venue_id, each.name)
+        if now is None or now["epoch"] != each.epoch:
+            return  # Of a day that is over: closed by a tick.
+        for row in await tx.fetch(EVENTS, tenant_id, venue_id, each.name, each.version, each.epoch):
+            self._hear(each, row["version"], orjson.loads(row["payload"]))
+        if each.version != now["version"]:
+            self._wrong(each, f"is at version {now['version']}, but its events end at {each.version}")
+        actual = await _states(tx, each)
+        for id_ in actual.keys() | each.states.keys():
+            if actual.get(id_) != each.states.get(id_):
+                self._wrong(each, f"told {each.states.get(id_)} of {id_}, and it is {actual.get(id_)}")
+        each.version, each.states = now["version"], actual
+
+    def _hear(self, each: Seen, version: int, payload: dict[str, Any]) -> None:
+        self.events += 1
+        if version != each.version + 1:
+            self._wrong(each, f"goes from version {each.version} to {version}")
+        each.version = version
+        section = UUID(payload["section_id"])
+        before = each.states.get(section)
+        if before is None or before.state != payload["previous_state"]:
+            self._wrong(
+                each, f"says at version {version} that {section} was {payload['previous_state']}: {before}"
+            )
+        each.states[section] = SlotState(payload["new_state"], payload["units_free"], payload["changed_by"])
+
+    def _wrong(self, each: Seen, said: str) -> None:
+        self.mismatches += 1
+        self.record.found_wrong(f"The channel {each.name} of {each.house.venue.slug} {said}.")
+
+
+async def _look(tx: Tx, each: Seen) -> None:
+    venue = each.house.venue
+    await open_channel(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=each.name)
+    now = await tx.fetchrow(VERSION, venue.tenant_id, venue.id, each.name)
+    assert now is not None
+    each.epoch, each.version, each.states = now["epoch"], now["version"], await _states(tx, each)
+
+
+async def _states(tx: Tx, each: Seen) -> dict[UUID, SlotState]:
+    """What the ledger says."""
+    venue: Venue = (await load_venues(tx, [each.house.id]))[each.house.id]
+    slot: Slot = next(one for one in slots_of_day(venue, each.day) if one.id == each.slot_id)
+    probes = [(venue.tenant_id, one.id, window_of(one, slot.span)) for one in venue.resources.values()]
+    found = await claims.overlapping(tx, probes)
+    return {one.id: slot_state(one, slot.span, found) for one in venue.resources.values()}

@@ -1,0 +1,115 @@
+"""What a guest wants, drawn with dice. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from itertools import accumulate
+from random import Random
+from typing import Final, TypeVar
+from uuid import UUID
+
+from holdfast.booking.wanted import ANYTHING, Preferences, When
+from holdfast.place.hours import starts_of_day, to_wall
+from holdfast.place.slot import slots_on
+from holdfast.place.venue import Venue
+
+T = TypeVar("T")
+
+LEAD_DAYS_MEAN: Final = 1.5
+LEAD_DAYS_MAX: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A booking as somebody has it in mind; `earliest`: its start, as far as it is known."""
+
+    when: When
+    earliest: datetime
+    party_size: int
+    resource_ids: tuple[UUID, ...]
+    preferences: Preferences
+
+
+def zipf(random: Random, of: Sequence[T]) -> T:
+    """One of them: the first twice as often as the second, three times as often as the third, ..."""
+    return random.choices(of, cum_weights=_weights(len(of)))[0]
+
+
+@lru_cache(maxsize=1024)
+def _weights(count: int) -> list[float]:
+    return list(accumulate(1 / rank for rank in range(1, count + 1)))
+
+
+@lru_cache(maxsize=1024)
+def _order(seed: int, name: str, count: int) -> list[int]:
+    """Which places of a list are wanted most: another order for each venue and seed."""
+    return Random(f"{seed} hot {name}").sample(range(count), count)
+
+
+def hot(random: Random, of: Sequence[T], *, seed: int, name: str) -> T:
+    """One of them by the taste of all: some are wanted far more than others."""
+    return of[zipf(random, _order(seed, name, len(of)))]
+
+
+def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Wish | None:
+    """A visit to the venue from now on; None on a day when there is nothing to be had any more."""
+    lead = min(int(random.expovariate(1 / LEAD_DAYS_MEAN)), LEAD_DAYS_MAX)
+    day = to_wall(now, venue.tz).date() + timedelta(days=lead)
+    size = _party_size(random, venue)
+    found = _slot(random, venue, day) if venue.slots and random.random() < 0.6 else None
+    found = found or _start(random, venue, day, size, now=now, seed=seed)
+    if found is None:
+        return None
+    when, earliest = found
+    resource_ids, preferences = _where(random, venue, size, seed=seed)
+    return Wish(when, earliest, size, resource_ids, preferences)
+
+
+def _slot(random: Random, venue: Venue, day: date) -> tuple[When, datetime] | None:
+    slots = slots_on(venue, day)
+    if not slots:
+        return None
+    slot = zipf(random, slots)
+    return When(day=day, slot_id=slot.id), slot.span.start
+
+
+def _start(
+    random: Random, venue: Venue, day: date, size: int, *, now: datetime, seed: int
+) -> tuple[When, datetime] | None:
+    minutes = venue.policy.duration_minutes(size)
+    starts = starts_of_day(venue, None, day, duration_minutes=minutes)
+    if not starts:
+        return None
+    start = hot(random, starts, seed=seed, name=venue.slug)
+    if start < now and random.random() < 0.9:
+        later = [each for each in starts if each > now]
+        if not later:
+            return None
+        start = later[0]
+    asked = random.choice((None, None, minutes // 2 // 15 * 15 or 30, minutes + 30))
+    return When(start=start, duration_minutes=asked), start
+
+
+def _party_size(random: Random, venue: Venue) -> int:
+    largest = max(resource.seats_max for resource in venue.resources.values())
+    return min(1 + int(random.expovariate(0.6)), largest + 2)
+
+
+def _where(random: Random, venue: Venue, size: int, *, seed: int) -> tuple[tuple[UUID, ...], Preferences]:
+    """Named resources, or preferences, or neither: then the best fit."""
+    roll = random.random()
+    resources = sorted(venue.resources.values(), key=lambda each: each.order)
+    if roll < 0.3:
+        fitting = [each for each in resources if each.seats_max >= size] or resources
+        first = hot(random, fitting, seed=seed, name=f"{venue.slug} resources")
+        joined = sorted(venue.joins.get(first.id, {}))
+        if joined and random.random() < 0.25:
+            return (first.id, random.choice(joined)), ANYTHING
+        return (first.id,), ANYTHING
+    zones = sorted({each.zone for each in resources if each.zone})
+    if zones and roll < 0.45:
+        return (), Preferences(zones=(random.choice(zones),))
+    return (), ANYTHING

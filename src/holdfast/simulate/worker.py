@@ -1,0 +1,151 @@
+"""Workers: the ticks, and the waitlist's reactions, on the virtual clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, TypeVar
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.events import READ_MAX, Committed, Event, Position, read_committed
+from holdfast.kernel.failure import stack_of
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.place.places import Places
+from holdfast.port.pricing import Pricing
+from holdfast.simulate.world import World
+from holdfast.waitlist.react import promote_freed, sweep
+
+TICKS_EVERY: Final = timedelta(minutes=8)
+"""Less often than in life, where a hold is swept within a second: of what a day brings it is still all done."""
+SKIPS_SHARE: Final = 0.02
+SKIPS_H_MAX: Final = 5
+CATCH_UP: Final = 3
+"""So many workers do at once what was skipped."""
+PROMOTES_EVERY: Final = timedelta(minutes=6)
+KILLED_SHARE: Final = 0.05
+ROUNDS_MAX: Final = 50
+TRIES_MAX: Final = 20
+NOTHING_FREED: Final = frozenset({"booking.created", "availability.updated"})
+POSITION = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+
+T = TypeVar("T")
+
+
+class Tick(Protocol):
+    """Something to be done again and again: up to `batch` rows by `verb`, every `period_s`."""
+
+    @property
+    def period_s(self) -> float: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def verb(self) -> Callable[[Tx, int], Awaitable[int]]: ...
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker; there may be several at a time. `ticks`: what time does."""
+
+    world: World
+    ticks: Sequence[Tick]
+    _due: dict[int, datetime] = field(default_factory=dict)
+
+    async def tick(self, name: str) -> None:
+        """Runs all ticks every TICKS_EVERY; with faults it sometimes skips hours and then catches up, several
+        at once."""
+        random, clock, faults = self.world.random(name), self.world.clock, self.world.chaos.faults
+        await clock.sleep(TICKS_EVERY * random.random())
+        while True:
+            await clock.sleep(TICKS_EVERY)
+            if faults and random.random() < SKIPS_SHARE:
+                self.world.chaos.counted("ticks_skipped")
+                await clock.sleep(timedelta(hours=random.uniform(1, SKIPS_H_MAX)))
+                others = [Worker(self.world, self.ticks) for _ in range(CATCH_UP)]
+                await asyncio.gather(*(other.once() for other in others))
+            else:
+                await self.once()
+
+    async def once(self) -> None:
+        """Every tick whose time has come, until it finds nothing more."""
+        now = self.world.clock.seen()
+        for place, tick in enumerate(self.ticks):
+            if self._due.get(place, now) > now:
+                continue
+            self._due[place] = now + timedelta(seconds=tick.period_s)
+            for _ in range(ROUNDS_MAX):
+                if (await self.run(tick.verb, tick.batch) or 0) < tick.batch:
+                    break
+
+    async def run(
+        self, verb: Callable[..., Awaitable[T]], *args: Any, locks: Sequence[int] = (), **kwargs: Any
+    ) -> T | None:
+        """The value of the system's verb, of the simulation's tenants alone; None when it did not get there."""
+        call = self.world.asking.any().db.call(SYSTEM, tenants=self.world.tenants, locks=locks)
+        try:
+            return await call.run(verb, *args, **kwargs)
+        except Overloaded:
+            self.world.record.overloaded += 1
+        except Exception as error:
+            self.world.record.found_wrong(f"{verb.__name__} of a worker failed: {stack_of(error)}")
+        return None
+
+
+@dataclass(slots=True)
+class Promoter(Worker):
+    """Offers what comes free: reads the events in commit order and reacts to each, and sweeps."""
+
+    after: Position = field(default_factory=Position)
+
+    async def promote(self) -> None:
+        """Every PROMOTES_EVERY; with faults it is killed now and then, and the next goes on from where it was."""
+        chaos, clock = self.world.chaos, self.world.clock
+        while True:
+            await clock.sleep(PROMOTES_EVERY)
+            killed = chaos.faults and chaos.random.random() < KILLED_SHARE
+            task = asyncio.ensure_future(self.catch_up())
+            if killed:
+                chaos.counted("promotion_killed")
+                await asyncio.wait([task], timeout=chaos.moment_s())
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=killed)
+
+    async def begin(self) -> None:
+        """From the events that are written from now on."""
+
+        async def position(tx: Tx) -> int:
+            return await tx.fetchval(POSITION)
+
+        self.after = Position(await self.run(position) or 0, 0)
+
+    async def catch_up(self) -> None:
+        """Reacts to all that was committed, and sweeps."""
+        for _ in range(ROUNDS_MAX):
+            found: list[Committed] = await self.run(read_committed, after=self.after) or []
+            for each in found:
+                await self._react(each)
+                self.after = each.position
+            if len(found) < READ_MAX:
+                break
+        await self.run(sweep, len(self.world.houses), **self._tools())
+
+    async def _react(self, committed: Committed) -> None:
+        """As often as it takes: an event is done with only when what it asks for was committed."""
+        event = committed.event
+        if event.channel is None or event.event_type in NOTHING_FREED:
+            return
+        locks = [] if event.venue_id is None else [lock_key(event.venue_id)]
+        for _ in range(TRIES_MAX):
+            if await self.run(_promoted, event, locks=locks, **self._tools()):
+                break
+
+    def _tools(self) -> dict[str, Any]:
+        process = self.world.asking.any()
+        return {"places": process.places, "pricing": process.pricing}
+
+
+async def _promoted(tx: Tx, event: Event, *, places: Places, pricing: Pricing) -> bool:
+    await promote_freed(tx, event, places=places, pricing=pricing)
+    return True

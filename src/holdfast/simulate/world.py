@@ -1,0 +1,69 @@
+"""What those who live in a simulation share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from uuid import UUID
+
+from holdfast.kernel.actor import Actor
+from holdfast.place.document import VenueDocument
+from holdfast.place.venue import Venue
+from holdfast.simulate.asking import Asking
+from holdfast.simulate.chaos import Chaos
+from holdfast.simulate.clock import Clock
+from holdfast.simulate.process import Process
+from holdfast.simulate.record import Record
+
+
+@dataclass(slots=True)
+class House:
+    """A venue of the simulation. `venue`: as those who look at it know it, maybe a moment old."""
+
+    document: VenueDocument
+    venue: Venue
+
+    @property
+    def id(self) -> UUID:
+        return self.venue.id
+
+    def guest(self, number: int) -> Actor:
+        return self._actor("guest", f"g{number}")
+
+    def staff(self, number: int) -> Actor:
+        return self._actor("staff", f"s{number}")
+
+    def _actor(self, role: str, id_: str) -> Actor:
+        tenant = self.venue.tenant_id
+        if role == "guest":
+            return Actor(kind="guest", id=id_, tenant_ids=(tenant,), roles=frozenset({role}))
+        return Actor(kind="staff", id=id_, tenant_ids=(tenant,), roles=frozenset({role, "manager"}))
+
+
+@dataclass(slots=True)
+class World:
+    """One simulation. `processes` changes when one is killed; `start` and `end` are virtual.
+    `invited`: guests so far, of whom `guests` have arrived."""
+
+    seed: int
+    run_id: str
+    start: datetime
+    end: datetime
+    url: str
+    clock: Clock
+    chaos: Chaos
+    record: Record
+    processes: list[Process]
+    asking: Asking
+    houses: list[House] = field(default_factory=list)
+    invited: int = 0
+    guests: int = 0
+
+    @property
+    def tenants(self) -> list[UUID]:
+        return list(dict.fromkeys(house.venue.tenant_id for house in self.houses))
+
+    def random(self, who: str) -> Random:
+        """The dice of one of them: the same in each run of the seed, whatever others do."""
+        return Random(f"{self.seed} {who}")

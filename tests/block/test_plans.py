@@ -1,0 +1,35 @@
+"""Kept plans: every statement on blocks goes by an index, however old its plan is."""
+
+from __future__ import annotations
+
+import pytest
+
+from holdfast.block import store
+from holdfast.booking import displace
+from holdfast.claim import drop
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from tests.kernel.test_plans import plan
+
+STATEMENTS = {
+    "save": (store.SAVE, "block_pkey"),
+    "find": (store.FIND, "block_pkey"),
+    "find_for_update": (store.FIND_FOR_UPDATE, "block_pkey"),
+    "history": (store.HISTORY, "block_history_pkey"),
+    "of_venue": (store.OF_VENUE, "block_by_venue"),
+    "reaching_into": (store.REACHING_INTO, "block_by_venue"),
+    "of_ids": (store.OF_IDS, "block_pkey"),
+    "owners": (displace.OF_OWNERS, "booking_pkey"),
+    "drop": (drop.DROP, "claim_pkey"),
+    "still_of": (drop.STILL_OF, "claim_pkey"),
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+async def test_it_goes_by_its_index(db: Database, name: str) -> None:
+    sql, index = STATEMENTS[name]
+    found = await db.run(SYSTEM, plan, sql)
+    assert index in found
+    assert "Seq Scan" not in found
+    if name != "save":  # numbers its one event
+        assert "Sort" not in found

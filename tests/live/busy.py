@@ -1,0 +1,124 @@
+"""A venue at which people book and look at once, and an oracle that knows what each look must have shown."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.live import audit_store
+from holdfast.live.cursor import public_epoch
+from holdfast.live.fold import Board, apply
+from holdfast.live.snapshot import Wanted, take_snapshot
+from tests.booking.asking import DAY, at, cancel
+from tests.conftest import House
+from tests.live.looking import look, section
+
+TABLES = ("t1", "t2", "t3", "l1")
+READERS = 6
+
+
+@dataclass
+class Busy:
+    """What was seen at a house; `ending` stops those who book and look."""
+
+    app: FastAPI
+    house: House
+    wanted: Wanted
+    first: Board
+    since: int
+    seen: list[dict[str, Any]] = field(default_factory=list)
+    own: int = 0
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, disturb: Callable[[], Awaitable[None]]) -> None:
+        """Everybody at once, until `disturb` has done its worst."""
+        people = [self.book(slug) for slug in TABLES] + [self.read(n) for n in range(READERS)]
+        tasks = [asyncio.create_task(each) for each in people]
+        try:
+            await disturb()
+        finally:
+            self.ending.set()
+            await asyncio.gather(*tasks)
+
+    async def book(self, slug: str) -> None:
+        """Somebody books and cancels, and must see each of it at once."""
+        rng = random.Random(slug)
+        while not self.ending.is_set():
+            hold = rng.random() < 0.3
+            booking = await self.house.booked(start=at("18:00"), resource_ids=self.house.ids(slug), hold=hold)
+            await self.sees(slug, "held" if hold else "confirmed")
+            assert (await cancel(self.house, booking)).status_code == 200
+            await self.sees(slug, "available")
+
+    async def sees(self, slug: str, state: str) -> None:
+        name = slug.upper()
+        staff, guest = await asyncio.gather(self.look(staff=True), self.look(staff=False))
+        assert section(staff, name)["state"] == state, (name, staff["version"])
+        open_to_guests = "available" if state == "available" else "unavailable"
+        assert section(guest, name)["state"] == open_to_guests, (name, guest["version"])
+        self.own += 1
+
+    async def read(self, number: int) -> None:
+        """Somebody looks again and again, and never sees an older state than before."""
+        version = 0
+        while not self.ending.is_set():
+            seen = await self.look(staff=number % 2 == 0)
+            assert seen["version"] >= version
+            version = seen["version"]
+            await asyncio.sleep(0.001)
+
+    async def look(self, *, staff: bool) -> dict[str, Any]:
+        seen = await look(self.house, self.house.bob if staff else {})
+        self.seen.append(seen)
+        return seen
+
+    async def check(self) -> None:
+        """Each look showed what the events up to its version make of what was there at first."""
+        assert self.own > 10
+        boards = await self.boards()
+        for seen in self.seen:
+            board = boards[seen["version"]]
+            assert seen["epoch"] == board.epoch
+            for each in seen["sections"]:
+                state = board.sections[UUID(each["sectionId"])]
+                assert each["unitsFree"] == state.units_free, seen["version"]
+                if each["state"] in ("available", "unavailable"):
+                    assert (each["state"] == "available") is (state.state == "available"), seen["version"]
+                else:
+                    assert (each["state"], each["changedBy"]) == (state.state, state.changed_by)
+
+    async def boards(self) -> dict[int, Board]:
+        """The board at each version, by all events of the channel."""
+        db = self.app.state.db
+        until = await db.run(SYSTEM, audit_store.reach)
+        call = db.call(SYSTEM, tenants=[self.wanted.tenant_id])
+        events = await call.run(audit_store.events, self.wanted, since=self.since, until=until.unborn)
+        history = self.first.epoch.partition("-")[2]
+        board, boards = self.first, {self.first.version: self.first}
+        for event in events:
+            board = apply(board, event, epoch=public_epoch(event.epoch or 0, history))
+            boards[board.version] = board
+        return boards
+
+
+async def busy_at(app: FastAPI, house: House) -> Busy:
+    """The house before anybody came."""
+    db, places = app.state.db, app.state.places
+    venue = await places.venue(UUID(house.venue_id))
+    wanted = Wanted(venue.tenant_id, venue.id, DAY, "day")
+    since = await db.run(SYSTEM, audit_store.reach)
+    first = Board.of(await take_snapshot(db, wanted, places=places))
+    return Busy(app, house, wanted, first, since.settled)
+
+
+def client_of(app: FastAPI) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://holdfast.test/api/v1")

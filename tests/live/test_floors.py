@@ -1,0 +1,138 @@
+"""What a process knows of channels: it only ever errs towards asking the database again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+
+from holdfast.kernel.events import Committed, Event, Position
+from holdfast.kernel.ids import new_id
+from holdfast.live import floors as floors_module
+from holdfast.live.floors import Floors, Stand
+
+VENUE, OTHER = new_id(), new_id()
+CHANNEL = "2027-01-06:day"
+NOW = datetime(2027, 1, 5, tzinfo=UTC)
+
+
+def stand(version: int, *, rules: int = 1, epoch: str = "e1") -> Stand:
+    return Stand(epoch, version, rules)
+
+
+def told(version: int | None, *, venue_id: UUID | None = VENUE, channel: str | None = CHANNEL) -> Committed:
+    event = Event(
+        id=new_id(),
+        tenant_id=new_id(),
+        event_type="availability.updated",
+        venue_id=venue_id,
+        subject_id=new_id(),
+        payload={},
+        actor="system",
+        created_at=NOW,
+        channel=channel,
+    )
+    return Committed(Position(), event, version, 1, NOW)
+
+
+def known(version: int) -> Floors:
+    floors = Floors()
+    floors.read(VENUE, CHANNEL, stand(version), mark=floors.mark(VENUE))
+    return floors
+
+
+@pytest.mark.parametrize(
+    ("other", "good"),
+    [
+        (stand(5), True),
+        (stand(6), True),
+        (stand(5, rules=2), True),
+        (stand(4), False),
+        (stand(9, rules=0), False),
+        (stand(9, epoch="e2"), False),
+    ],
+)
+def test_a_stand_is_good_when_it_is_no_older_in_any_respect(other: Stand, good: bool) -> None:
+    assert other.reaches(stand(5)) is good
+
+
+def test_nothing_is_known_before_it_was_read() -> None:
+    floors = Floors()
+    floors.told(told(3), "e1")
+    assert floors.floor(VENUE, CHANNEL) is None
+    assert floors.newest(VENUE, CHANNEL) == 3
+
+
+def test_it_rises_with_reads_and_with_the_tail_and_never_falls() -> None:
+    floors = known(5)
+    floors.read(VENUE, CHANNEL, stand(4), mark=floors.mark(VENUE))
+    floors.told(told(3), "e1")
+    assert floors.floor(VENUE, CHANNEL) == stand(5)
+    floors.told(told(6), "e1")
+    assert floors.floor(VENUE, CHANNEL) == stand(6)
+    floors.read(VENUE, CHANNEL, stand(7, rules=2), mark=floors.mark(VENUE))
+    assert floors.floor(VENUE, CHANNEL) == stand(7, rules=2)
+
+
+def test_two_histories_mean_that_the_database_is_asked() -> None:
+    floors = known(5)
+    floors.told(told(1), "e2")
+    assert floors.floor(VENUE, CHANNEL) is None
+    floors = known(5)
+    floors.read(VENUE, CHANNEL, stand(1, epoch="e2"), mark=floors.mark(VENUE))
+    assert floors.floor(VENUE, CHANNEL) is None
+
+
+def test_a_read_that_began_before_a_change_tells_nothing_of_what_is_after_it() -> None:
+    floors = known(5)
+    mark = floors.mark(VENUE)
+    floors.changed(VENUE)
+    assert floors.floor(VENUE, CHANNEL) is None
+    floors.read(VENUE, CHANNEL, stand(5), mark=mark)
+    assert floors.floor(VENUE, CHANNEL) is None
+    floors.read(VENUE, CHANNEL, stand(6), mark=floors.mark(VENUE))
+    assert floors.floor(VENUE, CHANNEL) == stand(6)
+
+
+def test_a_change_elsewhere_is_none_here() -> None:
+    floors = known(5)
+    floors.changed(OTHER)
+    assert floors.floor(VENUE, CHANNEL) == stand(5)
+
+
+def test_a_venue_that_was_changed_before_it_was_ever_read_has_another_mark() -> None:
+    floors = Floors()
+    mark = floors.mark(VENUE)
+    floors.changed(VENUE)
+    floors.read(VENUE, CHANNEL, stand(5), mark=mark)
+    assert floors.floor(VENUE, CHANNEL) is None
+
+
+def test_no_mark_comes_again_when_all_is_forgotten() -> None:
+    floors = Floors()
+    marks = [floors.mark(VENUE)]
+    for _ in range(3):
+        floors.changed(VENUE)
+        marks.append(floors.mark(VENUE))
+        floors.forget_all()
+        marks.append(floors.mark(VENUE))
+    assert len(set(marks)) == len(marks)
+
+
+def test_it_keeps_so_many_venues_and_forgets_all_rather_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors_module, "VENUES_MAX", 2)
+    floors = known(5)
+    mark = floors.mark(VENUE)
+    for _ in range(2):
+        floors.changed(new_id())
+    assert floors.floor(VENUE, CHANNEL) is None
+    assert floors.mark(VENUE) != mark
+    assert len(floors.channels()) == 0
+
+
+def test_events_of_no_channel_are_none_of_its_business() -> None:
+    floors = known(5)
+    for committed in (told(None), told(9, channel=None), told(9, venue_id=None)):
+        floors.told(committed, "e1")
+    assert floors.floor(VENUE, CHANNEL) == stand(5)

@@ -1,0 +1,40 @@
+"""A database of its own for each simulation: what is audited is what was simulated."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from itertools import count
+
+import pytest
+
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.migrate import migrate
+from holdfast.main.ticks import TICKS
+from holdfast.simulate.run import Asked, Simulated, simulate
+
+_numbers = count(1)
+
+Play = Callable[..., Awaitable[Simulated]]
+
+
+def nothing(_days: float) -> None:
+    return None
+
+
+@pytest.fixture
+async def play(server: Server) -> AsyncIterator[Play]:
+    """Simulates on a new database: `play(seed, faults=True, guests=100)`."""
+    async with AsyncExitStack() as opened:
+
+        async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 80) -> Simulated:
+            name = f"simulated_{next(_numbers)}"
+            assert await create_database(server, name)
+            await migrate(server.url(name))
+            database = await Database.connect(server.url(name), pool_max=3)
+            opened.push_async_callback(database.close)
+            asked = Asked(seed, "test", days=days, faults=faults, guests=guests)
+            return await simulate(database, server.url(name), asked, ticks=TICKS, passed=nothing)
+
+        yield playing
