@@ -1,4 +1,4 @@
-"""Snapshots of availability over HTTP: kept in memory, from the database and, where it is installed, from Redis."""
+"""Snapshots of availability: over HTTP, kept in memory and from the database; and what a look into Redis takes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import tempfile
+import time
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,13 +18,17 @@ from typing import Any
 
 from bench import load
 from bench.stand import Stand, generator
-from holdfast.live.cache import ENTRIES_MAX
+from holdfast.live import floors
+from holdfast.live.cache import ENTRIES_MAX, Entry
+from holdfast.live.redis_cache import RedisCache
 
 CLIENTS = 16
 FEW = 100
 """Slots that many look at: they stay in memory."""
 DAYS = 2 * ENTRIES_MAX // 100
 """So many days of each of the 100 venues are twice what memory keeps: asked for in turn, none is found there."""
+BODY_BYTES = 7_000
+"""About what 30 sections take."""
 REDIS_READY_S_MAX = 5.0
 
 
@@ -89,9 +94,35 @@ def _counted(port: int) -> dict[str, float]:
     return {source: float(value) for source, value in found}
 
 
+async def in_redis(*, seconds: float) -> dict[str, Any] | None:
+    """What a process that does not have a snapshot waits for Redis; None where Redis is not installed."""
+    async with _redis() as url:
+        if url is None:
+            return None
+        cache = RedisCache(url)
+        entry = Entry.of(floors.Stand("00000000-00000000", 1, 1), b"x" * BODY_BYTES)
+        await cache.put("slot", entry)
+        times_ms: list[float] = []
+        until = time.perf_counter() + seconds
+
+        async def look() -> None:
+            while (began := time.perf_counter()) < until:
+                assert await cache.get("slot") is not None
+                times_ms.append((time.perf_counter() - began) * 1000)
+
+        await asyncio.gather(*(look() for _ in range(CLIENTS)))
+        await cache.close()
+    times_ms.sort()
+    return {
+        "clients": CLIENTS,
+        "gets_per_s": round(len(times_ms) / seconds),
+        "p50_ms": round(times_ms[len(times_ms) // 2], 2),
+        "p99_ms": round(times_ms[len(times_ms) * 99 // 100], 2),
+    }
+
+
 @asynccontextmanager
-async def redis() -> AsyncIterator[str | None]:
-    """The address of a Redis for the block; None where it is not installed."""
+async def _redis() -> AsyncIterator[str | None]:
     program = shutil.which("redis-server")
     if program is None:
         yield None
@@ -105,7 +136,7 @@ async def redis() -> AsyncIterator[str | None]:
     )
     try:
         async with asyncio.timeout(REDIS_READY_S_MAX):
-            while not socket.exists():
+            while not socket.exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         yield f"unix://{socket}"
     finally:

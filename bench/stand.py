@@ -51,6 +51,8 @@ class Stand:
     data_dir: Path
     seed: int
     venues: list[VenueAtHand] = field(default_factory=list)
+    pids: dict[int, int] = field(default_factory=dict)
+    """Processes of APIs, by port."""
 
     @asynccontextmanager
     async def api(self, **settings: str) -> AsyncIterator[int]:
@@ -72,6 +74,7 @@ class Stand:
                 stdout=log,
                 stderr=log,
             )
+        self.pids[port] = process.pid
         try:
             await _ready(port, process)
             yield port

@@ -84,7 +84,7 @@ async def test_claims_that_are_not_freed_are_found(play: Play, monkeypatch: pyte
         return []
 
     monkeypatch.setattr(claims, "free", forgetful)
-    simulated = await play(1, guests=40)
+    simulated = await play(1, guests=30)
     assert not simulated.audit_ok
     assert "The audit found" in complaints(simulated)
 
@@ -127,7 +127,7 @@ async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.Monk
         return list(reversed(await waiting(*args, **kwargs)))
 
     monkeypatch.setattr(promote.queue_store, "waiting", last_first)
-    assert "waited for" in complaints(await play(1, guests=600))
+    assert "waited for" in complaints(await play(1, guests=150))
 
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:

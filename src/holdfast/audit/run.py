@@ -116,6 +116,9 @@ PREPARE = f"""
            set_config('enable_seqscan', 'on', true),
            set_config('enable_bitmapscan', 'on', true),
            set_config('enable_sort', 'on', true),
+           set_config('enable_hashjoin', 'on', true),
+           set_config('enable_mergejoin', 'on', true),
+           set_config('enable_material', 'on', true),
            set_config('plan_cache_mode', 'auto', true),
            (SELECT set_config('role', 'none', true) FROM pg_roles
              WHERE rolname = session_user AND (rolsuper OR rolbypassrls))

@@ -91,6 +91,7 @@ async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing
         actor=str(tx.actor),
         metadata={"changed": changed},
         traceparent=tx.traceparent,
+        previous=None if after.span == before.span else before.span,
     )
     await store.save(tx, [step])
     await announce(tx, venue, shift, reason=step.event_type)

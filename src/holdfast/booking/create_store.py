@@ -69,7 +69,7 @@ READ = """
               FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[]) AS r (tenant_id, venue_id, first, last),
                    LATERAL (SELECT FROM channel
                              WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
-                               AND channel.name COLLATE "C" BETWEEN r.first AND r.last LIMIT 1) AS c
+                               AND channel.name BETWEEN r.first AND r.last LIMIT 1) AS c
              ) AS o) AS maybe_open
 """
 

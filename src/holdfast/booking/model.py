@@ -87,7 +87,8 @@ COLUMNS = tuple(f.name for f in fields(Booking))
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of the audit trail, beside the booking it led to."""
+    """One entry of the audit trail, beside the booking it led to. `previous`: the booking's time before, if
+    the step changed it."""
 
     booking: Booking
     from_status: Status | None
@@ -96,6 +97,7 @@ class Step:
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     traceparent: str | None = None
+    previous: Span | None = None
 
     def history(self) -> dict[str, Any]:
         """The row for table `booking_history`."""
@@ -134,7 +136,7 @@ class Step:
 
     def _payload(self) -> dict[str, Any]:
         booking = self.booking
-        return {
+        payload = {
             "booking_id": booking.id,
             "booking_reference": booking.reference,
             "from_status": self.from_status,
@@ -151,6 +153,10 @@ class Step:
             "expires_at": booking.expires_at,
             "source": booking.source,
         }
+        if self.action == "update":
+            payload["previous_start"] = self.previous and self.previous.start
+            payload["previous_end"] = self.previous and self.previous.end
+        return payload
 
 
 # The action in the history, and the type of event that goes out for it.

@@ -157,8 +157,11 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
 
 
 def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
-    """What a cancellation past the cut-off costs, for the history; staff cancel without a fee."""
+    """What a cancellation past the cut-off costs, for the history. Staff cancel without a fee, and so is a hold
+    given up: nothing was booked yet."""
     policy = venue.policy
+    if booking.status is Status.HELD:
+        return {}
     late = tx.now > booking.start_at - timedelta(minutes=policy.cancellation_cutoff_minutes)
     if not late or not policy.cancellation_fee_percent or tx.actor.is_staff:
         return {}

@@ -36,7 +36,7 @@ MAYBE_OPEN = """
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS r (tenant_id, venue_id, first, last),
            LATERAL (SELECT FROM channel
                      WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
-                       AND channel.name COLLATE "C" BETWEEN r.first AND r.last LIMIT 1) AS c
+                       AND channel.name BETWEEN r.first AND r.last LIMIT 1) AS c
 """
 
 
@@ -85,7 +85,7 @@ FORGET = """
     DELETE FROM channel
      WHERE (tenant_id, venue_id, name) IN (
            SELECT tenant_id, venue_id, name FROM channel
-            WHERE name COLLATE "C" < $1 AND opened_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED)
+            WHERE name < $1 AND opened_at < $2 LIMIT $3 FOR UPDATE SKIP LOCKED)
 """
 
 

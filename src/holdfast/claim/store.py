@@ -59,7 +59,7 @@ async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> list[Claim]:
 # `changed_by` stays with whoever made the state what it is.
 RESTATE = """
     WITH old AS (
-        SELECT tenant_id, owner_id, resource_id, unit, during, expires_at, state, changed_by FROM claim
+        SELECT resource_id, unit, during, expires_at, state, changed_by FROM claim
          WHERE tenant_id = $1 AND owner_id = $2 AND (state, expires_at) IS DISTINCT FROM ($3, $4)
            FOR UPDATE
     )
@@ -67,8 +67,8 @@ RESTATE = """
        SET state = $3, expires_at = $4,
            changed_by = CASE WHEN old.state = $3 THEN old.changed_by ELSE $5 END
       FROM old
-     WHERE (claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during)
-         = (old.tenant_id, old.owner_id, old.resource_id, old.unit, old.during)
+     WHERE claim.tenant_id = $1 AND claim.owner_id = $2
+       AND (claim.resource_id, claim.unit, claim.during) = (old.resource_id, old.unit, old.during)
  RETURNING claim.tenant_id, claim.resource_id, claim.unit, lower(claim.during) AS start_at,
            upper(claim.during) AS end_at, claim.owner_kind, claim.owner_id, claim.expires_at, claim.state,
            claim.changed_by, old.expires_at AS old_expires_at, old.state AS old_state,

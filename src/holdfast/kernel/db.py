@@ -26,6 +26,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 APP_ROLE = "holdfast_app"
+AVOIDED = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
+"""What plans use that look at more rows than they are about."""
 ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
@@ -100,7 +102,7 @@ class Database:
                 "plan_cache_mode": "force_generic_plan",
                 # A plan that is kept may be older than the rows: made for an empty table, it would read or sort
                 # all of a full one until PostgreSQL next takes stock. These make it go by an index, in its order.
-                **dict.fromkeys(("enable_seqscan", "enable_bitmapscan", "enable_sort"), "off"),
+                **dict.fromkeys((f"enable_{each}" for each in AVOIDED), "off"),
                 "statement_timeout": str(limits.statement_ms),
                 "lock_timeout": str(limits.lock_ms),
                 "idle_in_transaction_session_timeout": str(limits.idle_in_transaction_ms),

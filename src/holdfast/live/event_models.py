@@ -49,6 +49,13 @@ class BookingEvent(Payload):
     source: str
 
 
+class BookingUpdated(BookingEvent):
+    """The same after a change. `previous_start`, `previous_end`: its time before; null when that stayed."""
+
+    previous_start: datetime | None
+    previous_end: datetime | None
+
+
 class BlockEvent(Payload):
     """A block as it is now. `start`, `end`: of all its time, from the first occurrence to the last. `rrule`:
     how it repeats; null: once. `cancelled_from`: no occurrences from that date on."""
@@ -166,6 +173,7 @@ PLACE_EVENTS: dict[str, tuple[str, type[Payload]]] = {
 
 ON_BOOKINGS: dict[str, tuple[str, type[Payload]]] = {
     **{name: (what, BookingEvent) for name, what in BOOKING_EVENTS.items()},
+    "booking.updated": (BOOKING_EVENTS["booking.updated"], BookingUpdated),
     **{name: (what, BlockEvent) for name, what in BLOCK_EVENTS.items()},
     **{name: (what, WaitlistEvent) for name, what in WAITLIST_EVENTS.items()},
     **{name: (what, SeriesEvent) for name, what in SERIES_EVENTS.items()},

@@ -83,7 +83,7 @@ def _rows(simulated: Simulated) -> Iterator[tuple[str, str]]:
     for title, counts in (("", record.actions), ("Refused", record.refused), ("Faults", simulated.faults)):
         if title:
             yield title, f"{sum(counts.values()):,}"
-        for name, count in counts.most_common():
+        for name, count in _sorted(counts).items():
             yield f"  {name}", f"{count:,}"
     yield "Asked again after an overload", f"{record.overloaded:,}"
     yield "Objections of a constraint", f"{record.objections:,}"

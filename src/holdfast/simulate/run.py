@@ -130,7 +130,6 @@ async def _world(asked: Asked, url: str) -> World:
         seed=asked.seed,
         run_id=asked.run_id,
         start=start,
-        end=start + asked.days * DAY,
         url=url,
         clock=clock,
         chaos=chaos,

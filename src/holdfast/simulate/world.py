@@ -43,13 +43,12 @@ class House:
 
 @dataclass(slots=True)
 class World:
-    """One simulation. `processes` changes when one is killed; `start` and `end` are virtual.
+    """One simulation. `processes` changes when one is killed; `start` is virtual.
     `invited`: guests so far, of whom `guests` have arrived."""
 
     seed: int
     run_id: str
     start: datetime
-    end: datetime
     url: str
     clock: Clock
     chaos: Chaos

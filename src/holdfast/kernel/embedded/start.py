@@ -35,6 +35,8 @@ SETTINGS: dict[str, str] = {
     "port": "5432",
     "max_connections": "200",
     "shared_buffers": "256MB",
+    # Statistics soon after the first bookings: plans made before there were any can read too much.
+    "autovacuum_naptime": "10s",
     "wal_compression": "on",
     "max_wal_size": "2GB",
     "jit": "off",

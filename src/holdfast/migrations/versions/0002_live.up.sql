@@ -3,7 +3,7 @@
 CREATE TABLE channel (
     tenant_id uuid        NOT NULL,
     venue_id  uuid        NOT NULL,
-    name      text        NOT NULL,
+    name      text        COLLATE "C" NOT NULL,
     epoch     integer     NOT NULL DEFAULT (random() * 2147483647)::integer,
     version   bigint      NOT NULL,
     opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,0 +1,251 @@
+"""Live channels: how soon an event is with its readers, what a stream costs, and what bookings pay for it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from bench import bookings
+from bench.fan_out import TELL
+from bench.readers import Readers, more_files, readers
+from bench.stand import Stand
+
+EVENTS_PER_S = 100
+STEADY_STREAMS, STEADY_P95_MS_MAX = 1_000, 100.0
+MANY_STREAMS, MANY_P95_MS_MAX = 5_000, 500.0
+SHOTS = 15
+COST_ROUNDS = 3
+BOOKING_RATIO_MIN = 0.85
+
+EVENT = """
+    WITH counted AS (
+        UPDATE channel SET version = version + 1 WHERE tenant_id = $1 AND venue_id = $2 AND name = $3
+        RETURNING epoch, version)
+    INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at, channel, epoch,
+                       version)
+    SELECT $1, gen_random_uuid(), 'availability.updated', $2, $4::uuid,
+           jsonb_build_object('section_id', $4::uuid, 'slot_id', 'day', 'date', split_part($3::text, ':', 1),
+                              'previous_state', 'available', 'new_state', 'confirmed', 'units_free', 0,
+                              'changed_by', 'staff:bench', 'reason', 'booking.created', 'updated_at', now()),
+           'staff:bench', now(), $3, epoch, version FROM counted
+ RETURNING version
+"""
+
+Tell = Callable[[], Awaitable[int]]
+"""Has an event told; answers its version."""
+
+
+async def measure(stand: Stand, *, seconds: float) -> dict[str, Any]:
+    """All figures, as JSON."""
+    streams = min(MANY_STREAMS, more_files())
+    async with stand.api() as port:
+        steady = await _steady(stand, port, seconds=seconds)
+        many = await _many(stand, port, streams)
+    async with _bare(stand.data_dir) as bare:
+        steady["bare"] = await _steady_bare(bare, seconds=seconds)
+        many["bare"] = await _many_bare(bare, streams)
+    for each in (steady, many):
+        each["ratio"] = round(each["p95_ms"] / each["bare"]["p95_ms"], 2)
+    steady["ok"] = steady["p95_ms"] < STEADY_P95_MS_MAX and steady["lost"] == 0
+    many["ok"] = many["p95_ms"] < MANY_P95_MS_MAX and many["lost"] == many["drops"] == 0
+    cost = await _cost(stand, seconds=seconds)
+    return {
+        "steady_100_per_s": steady,
+        "one_to_many": many,
+        "bookings": cost,
+        "ratio": many["ratio"],
+        "ok": steady["ok"] and many["ok"] and cost["ok"],
+    }
+
+
+# --- the same for Holdfast and for the bare server --------------------------------------------
+
+
+async def _at_a_pace(tell: Tell, open_: Readers, *, seconds: float) -> dict[str, Any]:
+    """Delivery of EVENTS_PER_S events a second."""
+    told_at: dict[int, float] = {}
+    open_.came.clear()
+    started = time.perf_counter()
+    for n in range(int(seconds * EVENTS_PER_S)):
+        await asyncio.sleep(max(0.0, started + n / EVENTS_PER_S - time.perf_counter()))
+        now = time.perf_counter()
+        told_at[await tell()] = now
+    await open_.got(len(told_at) * len(open_.all), within_s=10)
+    return _figures(told_at, open_)
+
+
+async def _one_by_one(tell: Tell, open_: Readers) -> dict[str, Any]:
+    """Delivery of SHOTS events, each when the one before is with everybody."""
+    told_at: dict[int, float] = {}
+    open_.came.clear()
+    for _ in range(SHOTS):
+        await asyncio.sleep(0.3)
+        now = time.perf_counter()
+        told_at[await tell()] = now
+        await open_.got(len(told_at) * len(open_.all), within_s=10)
+    return _figures(told_at, open_)
+
+
+def _figures(told_at: dict[int, float], open_: Readers) -> dict[str, Any]:
+    took = sorted((at - told_at[version]) * 1000 for at, version in open_.came if version in told_at)
+    expected = len(told_at) * len(open_.all)
+
+    def quantile(share: float) -> float:
+        return round(took[min(int(len(took) * share), len(took) - 1)], 1)
+
+    return {
+        "streams": len(open_.all),
+        "events": len(told_at),
+        "deliveries": len(took),
+        "lost": expected - len(took),
+        "ended": open_.ended,
+        "p50_ms": quantile(0.5),
+        "p95_ms": quantile(0.95),
+        "p99_ms": quantile(0.99),
+    }
+
+
+# --- Holdfast ---------------------------------------------------------------------------------
+
+
+async def _steady(stand: Stand, port: int, *, seconds: float) -> dict[str, Any]:
+    async with _channel(stand) as (name, tell), readers(port, [_get(name)] * STEADY_STREAMS) as open_:
+        return await _at_a_pace(tell, open_, seconds=seconds)
+
+
+async def _many(stand: Stand, port: int, streams: int) -> dict[str, Any]:
+    before = _rss_kb(stand.pids[port])
+    async with _channel(stand) as (name, tell), readers(port, [_get(name)] * streams) as open_:
+        kb = (_rss_kb(stand.pids[port]) - before) / streams
+        found = await _one_by_one(tell, open_)
+        drops = await asyncio.to_thread(_metric, port, "holdfast_live_drops_total")
+        return {**found, "drops": int(drops), "kb_per_stream": round(kb, 1)}
+
+
+def _get(*names: str, token: str | None = None) -> bytes:
+    head = f"GET /api/v1/live?{'&'.join(f'channel={name}' for name in names)} HTTP/1.1\r\nHost: localhost\r\n"
+    if token:
+        head += f"Authorization: Bearer {token}\r\n"
+    return head.encode() + b"\r\n"
+
+
+@asynccontextmanager
+async def _channel(stand: Stand) -> AsyncIterator[tuple[str, Tell]]:
+    """A channel of availability, and what tells an event on it: committed elsewhere, so that nothing but the tail
+    finds it."""
+    venue = stand.venues[0]
+    day = str(datetime.now(UTC).date() + timedelta(days=30))
+    connection = await asyncpg.connect(stand.server.url())
+    told: UUID = venue.resource_ids[0]
+    try:
+        statement = await connection.prepare(EVENT)
+
+        async def tell() -> int:
+            return await statement.fetchval(venue.tenant_id, venue.id, f"{day}:day", told)
+
+        yield f"availability:{venue.tenant}:{venue.id}:{day}:day", tell
+    finally:
+        await connection.close()
+
+
+def _rss_kb(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def _metric(port: int, name: str) -> float:
+    text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
+    return next((float(line.split()[1]) for line in text.splitlines() if line.startswith(f"{name} ")), 0.0)
+
+
+# --- the bare server --------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def _bare(directory: Path) -> AsyncIterator[int]:
+    """The port of a bare fan-out server, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (directory / "fan_out.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.fan_out", str(port), stdout=log, stderr=log
+        )
+    try:
+        for _ in range(200):
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            await asyncio.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def _teller(port: int) -> AsyncIterator[Tell]:
+    """Has as many bytes written to everybody as a frame of Holdfast's has."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(TELL)
+    versions = iter(range(1, sys.maxsize))
+
+    async def tell() -> int:
+        version = next(versions)
+        frame = b'id: bench\nevent: availability.updated\ndata: {"version":%d,"x":"%b"}\n\n' % (version, b"x" * 380)
+        writer.write(b"%x\r\n%b\r\n\0" % (len(frame), frame))
+        return version
+
+    try:
+        yield tell
+    finally:
+        writer.close()
+
+
+async def _steady_bare(port: int, *, seconds: float) -> dict[str, Any]:
+    async with readers(port, [_get("x")] * STEADY_STREAMS) as open_, _teller(port) as tell:
+        return await _at_a_pace(tell, open_, seconds=seconds)
+
+
+async def _many_bare(port: int, streams: int) -> dict[str, Any]:
+    async with readers(port, [_get("x")] * streams) as open_, _teller(port) as tell:
+        return await _one_by_one(tell, open_)
+
+
+# --- what bookings pay ------------------------------------------------------------------------
+
+
+async def _cost(stand: Stand, *, seconds: float) -> dict[str, Any]:
+    """Bookings a second with live channels, a stream on each venue's, and without; the median ratio of rounds."""
+    rounds = []
+    requests = [_get(f"chain.bookings.{venue.tenant}.{venue.id}", token=venue.token) for venue in stand.venues]
+    for _ in range(COST_ROUNDS):
+        async with stand.api(live="false") as port:
+            without = await _booked(stand, port, seconds)
+        async with stand.api() as port, readers(port, requests) as open_:
+            with_ = await _booked(stand, port, seconds)
+            told = len(open_.came)
+        rounds.append({"with": with_, "without": without, "told": told, "ratio": round(with_ / without, 3)})
+    ratio = median(each["ratio"] for each in rounds)
+    return {"streams": len(requests), "rounds": rounds, "ratio": ratio, "ok": ratio >= BOOKING_RATIO_MIN}
+
+
+async def _booked(stand: Stand, port: int, seconds: float) -> int:
+    await bookings.warm_up(stand, port)
+    return round((await bookings.measure(stand, port, clients=64, seconds=seconds)).per_s(201))
+
+
+
