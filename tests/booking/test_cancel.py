@@ -52,6 +52,17 @@ async def test_a_late_cancellation_by_the_guest_notes_its_fee(house: House) -> N
     assert (await history(house, theirs))[-1]["metadata"] == {}
 
 
+async def test_a_hold_that_is_given_up_costs_nothing(house: House) -> None:
+    await house.change_policy(
+        cancellation_cutoff_minutes=365 * 1440,
+        cancellation_fee_percent="12.5",
+        price_rules=[{"per": "booking", "amount": "100.00"}],
+    )
+    held = await house.booked(house.gina, start=at("18:00"), hold=True)
+    assert (await cancel(house, held, house.gina)).status_code == 200
+    assert (await history(house, held))[-1]["metadata"] == {}
+
+
 async def test_only_who_may_see_it_cancels_it(house: House) -> None:
     booking = await house.booked(house.gina, start=at("18:00"))
     for who in (house.headers("guest", subject="hugo"), {"x-nobody": "1"}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -76,6 +77,31 @@ async def test_one_for_each_end(house: House, owner: asyncpg.Connection, db: Dat
         assert [event["event_type"] for event in events] == ["booking.created", kind]
         assert events[-1]["actor"] == actor
         assert "Geheim" not in str(dict(events[-1]))
+
+
+async def test_a_change_tells_the_time_before_if_that_changed(
+    house: House, owner: asyncpg.Connection
+) -> None:
+    booking = await house.booked(start=at("18:00"), end=at("19:00"), resource_ids=house.ids("t2"))
+    booking = (await change(house, booking, start=at("19:00"))).json()
+    booking = (await change(house, booking, end=at("21:00"))).json()
+    booking = (await change(house, booking, guest_name="Ada", party_size=3)).json()
+    await cancel(house, booking)
+    payloads = [json.loads(event["payload"]) for event in await told(owner, booking)]
+    before = [
+        (instant_of(payload["previous_start"]), instant_of(payload["previous_end"]))
+        for payload in payloads[1:4]
+    ]
+    assert before == [
+        (instant("18:00"), instant("19:00")),
+        (instant("19:00"), instant("20:00")),
+        (None, None),
+    ]
+    assert not [name for payload in (payloads[0], payloads[4]) for name in payload if "previous" in name]
+
+
+def instant_of(said: str | None) -> datetime | None:
+    return None if said is None else datetime.fromisoformat(said)
 
 
 async def test_none_for_what_was_refused(house: House, owner: asyncpg.Connection) -> None:

@@ -4,48 +4,71 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
+from holdfast.kernel.db import Database
+from tests.block.asking import blocked
 from tests.booking.asking import DAY, at
 from tests.conftest import House
+from tests.series import asking as series
+
+from .arranged import buried, offered
 
 BOOKINGS = 6
+BLOCKS = "/chain/maintenance-blocks"
+NAMED = ("booking_id", "series_id", "entry_id", "block_id", "resource_id", "venue_id")
+"""The parts of paths that name what has a version, the most specific first."""
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 STARTS = ("start", "booking_date", "date")
 
 
+@dataclass(frozen=True)
+class There:
+    """A venue with bookings and holds, on several days, a series, a block, a dead letter, and entries of the
+    waitlist with an offer each: one to accept, one to decline, one for everything else."""
+
+    house: House
+    bookings: list[dict[str, Any]]
+    series: dict[str, Any]
+    entries: dict[str, dict[str, Any]]
+    block: dict[str, Any]
+    letter_id: str
+
+    @classmethod
+    async def at(cls, house: House, *, db: Database, owner: asyncpg.Connection) -> There:
+        """`owner`: a connection to the same database that sees all tenants."""
+        bookings = [
+            await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
+            for days in range(BOOKINGS)
+        ]
+        entries = await offered(db, house, 3, days=BOOKINGS)
+        return cls(
+            house,
+            bookings,
+            await series.made(house, start=at("15:00"), rrule="FREQ=DAILY;COUNT=3"),
+            dict(zip(("accept", "decline", ""), entries, strict=True)),
+            await blocked(house, "l1", rrule="FREQ=WEEKLY;COUNT=3"),
+            await buried(owner, house),
+        )
+
+
 class Filling:
-    """A venue with bookings, whose ids take the place of made-up ones in every second request.
+    """What is there takes the place of what is made up in every second request.
 
     What is not valid stays what it is: that is what it is there to show.
     """
 
-    def __init__(self, house: House, bookings: list[dict[str, Any]], series: dict[str, Any]) -> None:
-        self.house = house
-        self._series = series
-        self._bookings = bookings
+    def __init__(self, there: There) -> None:
+        self.there = there
+        self.house = there.house
         self._turns: Counter[bool] = Counter()
         self._turn = 0
-        made = [house.venue, *house.venue["resources"], *bookings, series]
+        made = [self.house.venue, *self.house.venue["resources"], *there.bookings, there.series, there.block]
         self._versions: dict[str, int] = {each["id"]: each["version"] for each in made}
-
-    @classmethod
-    async def of(cls, house: House) -> Filling:
-        """Bookings and holds, on several days, and a series."""
-        made = [
-            await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
-            for days in range(BOOKINGS)
-        ]
-        wanted = {
-            "venue_id": house.venue_id,
-            "party_size": 2,
-            "start": at("15:00"),
-            "rrule": "FREQ=DAILY;COUNT=3",
-        }
-        series = await house.client.post("/series", json=wanted, headers=house.bob)
-        assert series.status_code == 201, series.text
-        return cls(house, made, series.json())
 
     def fill(self, case: Any) -> None:
         """Changes the case in place."""
@@ -54,7 +77,7 @@ class Filling:
         self._turn = self._turns[is_valid]
         if self._turn % 2 == 0:
             return
-        known = self._known()
+        known = self._known(case)
         _replace(case.path_parameters, known)
         _replace(case.query, known)
         if isinstance(case.body, dict):
@@ -65,32 +88,32 @@ class Filling:
     def learn(self, case: Any, response: Any) -> None:
         """Takes note of the version that a change led to."""
         etag = response.headers.get("etag")
-        if response.status_code == 200 and etag:
-            self._versions[self._touched(case)] = int(etag[0].strip('"'))
+        touched = self._touched(case)
+        if response.status_code == 200 and etag and touched:
+            self._versions[touched] = int(etag[0].strip('"'))
 
-    def _known(self) -> dict[str, str]:
-        booking = self._bookings[self._turn // 2 % len(self._bookings)]
+    def _known(self, case: Any) -> dict[str, str]:
+        there = self.there
+        booking = there.bookings[self._turn // 2 % len(there.bookings)]
+        entry = there.entries.get(case.operation.path.rpartition("/")[2], there.entries[""])
         return {
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["t3"],
             "booking_id": booking["id"],
-            "series_id": self._series["id"],
+            "series_id": there.series["id"],
+            "entry_id": entry["id"],
+            "block_id": there.block["id"],
+            "letter_id": there.letter_id,
             "reference": booking["booking_reference"],
             "slug": self.house.tenant,
             "tenant": self.house.tenant,
+            "venue": self.house.venue["slug"],
             "guest_id": "gina",
         }
 
     def _touched(self, case: Any) -> str:
         path = case.path_parameters or {}
-        return next(
-            (
-                str(path[name])
-                for name in ("booking_id", "series_id", "resource_id", "venue_id")
-                if name in path
-            ),
-            "",
-        )
+        return next((str(path[name]) for name in NAMED if name in path), "")
 
     def _fill_further(self, case: Any) -> None:
         version = self._versions.get(self._touched(case), 1)
@@ -105,11 +128,17 @@ class Filling:
         self._fill_query(case.query or {})
         if isinstance(case.body, dict):
             self._fill_body(case.body)
+            if BLOCKS in case.path:
+                self._fill_block(case.body)
 
     def _fill_query(self, query: dict[str, Any]) -> None:
         # Cursors are opaque, so the document can't say which there are.
-        for name in ("cursor", "to", "duration_minutes"):
+        for name in ("cursor", "after", "duration_minutes"):
             query.pop(name, None)
+        if query.pop("to", None) and "resource_id" in query:
+            query["to"] = at("24:00")
+        if "slotId" in query:
+            query["slotId"] = "day"
         days = {"month": f"{DAY:%Y-%m}", "date": DAY.isoformat(), "from": DAY.isoformat()}
         for name in days.keys() & query.keys():
             is_instant = name == "from" and "T" in str(query[name])
@@ -141,8 +170,18 @@ class Filling:
                 body.pop(name, None)
         if "changes" in body:
             body["changes"] = {"party_size": 1 + self._turn % 2}
+        if "earliest" in body:
+            body |= {"earliest": at("12:00", self._turn % 90), "latest": at("14:00", self._turn % 90)}
+            body.pop("preferences", None)
         if "adjacent" in body:
             body["adjacent"] = []
+
+    def _fill_block(self, body: dict[str, Any]) -> None:
+        if "start" in body:
+            days = self._turn % 90
+            body |= {"start": at("06:00", days), "end": at("07:00", days), "resource_ids": self.house.ids("l1")}
+        if "cancelled_from" in body:
+            body["cancelled_from"] = at("00:00", 14)[:10]
 
 
 def _replace(given: Any, known: dict[str, str]) -> None:

@@ -214,16 +214,29 @@ async def test_the_ring_keeps_so_many_and_knows_what_it_dropped(monkeypatch: pyt
     assert kept.since(events[0].key, events[2].position) == [events[4]]
 
 
-async def test_a_gap_is_noticed_and_is_a_reset(app: FastAPI, house: House, owner: asyncpg.Connection) -> None:
+async def test_a_gap_is_noticed_and_heals_by_the_snapshot(
+    app: FastAPI, house: House, owner: asyncpg.Connection
+) -> None:
     async with asked(app, slot_channel(house)) as gina:
         await opening(gina)
         await changes(house, 1)
         assert versions(await gina.take(1)) == [1]
         # A version that no event has: as if one had been lost.
-        await owner.execute("UPDATE channel SET version = version + 1 WHERE venue_id = $1 AND name <> 'bookings'",
-                            house.venue_id)  # fmt: skip
+        await owner.execute(
+            "UPDATE channel SET version = version + 1 WHERE venue_id = $1 AND name <> 'bookings'",
+            house.venue_id,
+        )
         await changes(house, 1)
         said = await reset(gina, house)
         assert said["version"] == 3
+        day = slot_channel(house).split(":")[3]
+        path = f"/clubs/{house.tenant}/venues/{house.venue['slug']}/availability?date={day}"
+        snapshot = (await house.client.get(path)).json()
+        assert {name: snapshot[name] for name in ("channel", "epoch", "version")} == said
+        assert {each["sectionId"]: each["unitsFree"] for each in snapshot["sections"]}[
+            house.resources["s1"]
+        ] == 8
         await changes(house, 1)
-        assert versions(await gina.take(1)) == [4]
+        (frame,) = await gina.take(1)
+        assert frame.data is not None
+        assert (frame.version, frame.data["unitsFree"]) == (4, 7)

@@ -55,7 +55,8 @@ async def test_one_that_reads_nothing_is_cut_off_and_the_others_do_not_notice(
         await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
         assert versions(await swift.take(1)) == [1]
         row = await owner.fetchrow(
-            "SELECT tenant_id, venue_id, name FROM channel WHERE venue_id = $1 AND name <> 'bookings'", house.venue_id
+            "SELECT tenant_id, venue_id, name FROM channel WHERE venue_id = $1 AND name <> 'bookings'",
+            house.venue_id,
         )
         dropped = await metric(api, "holdfast_live_drops_total")
         # What the sockets of both sides take, and then what may be waiting.
@@ -159,7 +160,8 @@ async def test_under_other_servers_too(
         await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
         await gina.take(1)
         row = await owner.fetchrow(
-            "SELECT tenant_id, venue_id, name FROM channel WHERE venue_id = $1 AND name <> 'bookings'", house.venue_id
+            "SELECT tenant_id, venue_id, name FROM channel WHERE venue_id = $1 AND name <> 'bookings'",
+            house.venue_id,
         )
         gina.stuck.clear()
         for _ in range(30):
@@ -183,5 +185,3 @@ async def test_no_more_streams_than_are_allowed(
             assert second.status == 503
             assert second.headers["retry-after"] == str(hubs.FULL_RETRY_S)
             assert (await second.body())["code"] == "OVERLOADED"
-
-

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from fastapi import FastAPI
 
+from holdfast.booking import due
 from holdfast.kernel.db import Database
 from tests.booking.asking import DAY, at, cancel, instant, refused, tenant_id, tick
 from tests.booking.conftest import owner as owner
 from tests.conftest import House
 from tests.live.looking import SLOTS, ask, block, counting, look, path, section, states
+from tests.processes import until
 
 DAYS = {"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]}
 
@@ -141,15 +145,11 @@ async def test_versions_count_what_changed(house: House) -> None:
 
 
 async def test_a_hold_that_lapses_is_seen_to_go(db: Database, house: House, owner: Any) -> None:
-    from holdfast.booking import due
-
     await house.booked(start=at("18:00"), resource_ids=house.ids("t1"), hold=True)
     assert states(await look(house))["T1"] == "held"
     await tick(db, await tenant_id(owner, house), due.expire, now=instant("09:00"))
 
     # Another pool did that, as another process would: it is seen when the tail has told.
-    from tests.processes import until
-
     async def is_free() -> bool:
         return states(await look(house))["T1"] == "available"
 
@@ -213,9 +213,6 @@ async def test_a_day_is_a_date(house: House, day: str) -> None:
 
 async def test_only_days_that_people_plan_for(house: House) -> None:
     for days, status in ((-2, 400), (-1, 200), (700, 200), (740, 400)):
-        from datetime import UTC, datetime
-        from zoneinfo import ZoneInfo
-
         today = datetime.now(UTC).astimezone(ZoneInfo("Europe/Stockholm")).date()
         answer = await ask(house, date=(today + timedelta(days=days)).isoformat())
         assert answer.status_code == status, answer.text
@@ -273,6 +270,7 @@ async def test_rules_that_change_are_seen_at_once(house: House) -> None:
 
 
 async def test_looking_again_asks_the_database_nothing(app: FastAPI, house: House) -> None:
+    await app.state.hub.tail.caught_up()
     for who in (house.bob, {}):
         seen = await look(house, who)
         with counting(app) as ran:
@@ -281,6 +279,7 @@ async def test_looking_again_asks_the_database_nothing(app: FastAPI, house: Hous
 
 
 async def test_looking_after_a_change_asks_it_once(app: FastAPI, house: House) -> None:
+    await app.state.hub.tail.caught_up()
     await look(house)
     await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
     with counting(app) as ran:
@@ -290,9 +289,32 @@ async def test_looking_after_a_change_asks_it_once(app: FastAPI, house: House) -
 
 
 async def test_opening_a_channel_twice_is_opening_it_once(house: House, owner: Any) -> None:
-    import asyncio
-
     seen = await asyncio.gather(*(look(house, {} if n % 2 else house.bob) for n in range(10)))
     assert len({each["epoch"] for each in seen}) == 1
     count = "SELECT count(*) FROM channel WHERE venue_id = $1 AND name <> 'bookings'"
     assert await owner.fetchval(count, UUID(house.venue_id)) == 1
+
+
+async def test_a_block_that_is_given_another_reason_says_so_at_once(app: FastAPI, house: House) -> None:
+    """That has no version on the channel: the states stay what they are."""
+    id_ = await block(app, house, "t3")
+    await app.state.hub.tail.caught_up()
+    before = await look(house)
+    body = {"expected_version": 1, "reason": "still wet"}
+    answer = await house.client.patch(f"/chain/maintenance-blocks/{id_}", json=body, headers=house.alice)
+    assert answer.status_code == 200, answer.text
+    assert (await look(house, {}))["version"] == before["version"]  # by which the version is known again
+    after = await look(house)
+    assert after["version"] == before["version"]
+    assert section(after, "T3")["reason"] == "still wet"
+
+
+async def test_so_many_reads_at_once_and_no_more(
+    app: FastAPI, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await app.state.hub.tail.caught_up()
+    await look(house, {})
+    monkeypatch.setattr("holdfast.live.snapshots.WAIT_S_MAX", 0.05)
+    monkeypatch.setattr(app.state.snapshots, "_at_once", asyncio.Semaphore(0))
+    await look(house, {})  # that is kept, and waits for nobody
+    refused(await ask(house, house.bob), 503, "OVERLOADED")

@@ -71,7 +71,10 @@ async def test_a_change_through_one_arrives_at_the_other(two: Two, house: House)
     bob = await opened(two.b.port, *names, token=staff(house))
     headers = {"authorization": f"Bearer {staff(house)}"}
     url = f"ws://127.0.0.1:{two.b.port}/api/v1/live/ws"
-    async with ws_connect(url, additional_headers=headers, proxy=None) as socket, client_of(two.a) as through_a:
+    async with (
+        ws_connect(url, additional_headers=headers, proxy=None) as socket,
+        client_of(two.a) as through_a,
+    ):
         await socket.send(orjson.dumps({"op": "subscribe", "channels": names}).decode())
         assert orjson.loads(await asyncio.wait_for(socket.recv(), 10))["op"] == "subscribed"
         house.client = through_a

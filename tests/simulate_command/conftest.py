@@ -28,7 +28,7 @@ async def play(server: Server) -> AsyncIterator[Play]:
     """Simulates on a new database: `play(seed, faults=True, guests=100)`."""
     async with AsyncExitStack() as opened:
 
-        async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 80) -> Simulated:
+        async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 60) -> Simulated:
             name = f"simulated_{next(_numbers)}"
             assert await create_database(server, name)
             await migrate(server.url(name))

@@ -1,12 +1,13 @@
 """An oracle for the waitlist that knows nothing of how it works: it reads the events of a venue one after
 the other, and says at each offer who should have had it.
 
-The world is plain: a place is a table on a day, and a visit takes so much of the evening that a place does
-for one visit. An entry fits a place or it does not.
+The world is plain: a place is a table on a day (or in a sitting, where the test says what that is), and a
+visit takes so much of it that a place does for one visit. An entry fits a place or it does not.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -20,6 +21,11 @@ from tests.booking.asking import STOCKHOLM
 Place = tuple[str, date]
 
 
+def day_of(start: datetime) -> date:
+    """The day on which that is in Stockholm."""
+    return start.astimezone(STOCKHOLM).date()
+
+
 @dataclass(frozen=True)
 class Table:
     """What a table takes."""
@@ -28,6 +34,7 @@ class Table:
     zone: str
     seats_min: int
     seats_max: int
+    kind: str = "table"
 
 
 @dataclass(frozen=True)
@@ -40,25 +47,28 @@ class Wish:
     party_size: int
     zone: str | None = None
     table: str | None = None
+    kind: str | None = None
 
     def fits(self, table: Table, day: date) -> bool:
         return (
             self.first <= day <= self.last
             and table.seats_min <= self.party_size <= table.seats_max
             and self.zone in (None, table.zone)
+            and self.kind in (None, table.kind)
             and self.table in (None, table.id)
         )
 
 
 @dataclass
 class World:
-    """What the events so far amount to."""
+    """What the events so far amount to. `when`: the day, or the sitting, of a visit that starts then."""
 
     tables: dict[str, Table]
     wishes: dict[str, Wish]
+    when: Callable[[datetime], date] = day_of
     waiting: dict[str, Wish] = field(default_factory=dict)
     taken: dict[Place, str] = field(default_factory=dict)
-    offered: dict[str, Place] = field(default_factory=dict)
+    untold: set[tuple[str, str]] = field(default_factory=set)
     offers: int = 0
 
     def read(self, type_: str, payload: dict[str, Any], offers: dict[str, str]) -> None:
@@ -70,12 +80,14 @@ class World:
             self._freed(payload["booking_id"])
         elif type_ == "waitlist.joined":
             self.waiting[payload["entry_id"]] = self.wishes[payload["entry_id"]]
+        elif type_ == "waitlist.offered":
+            self.untold.remove((payload["entry_id"], payload["booking_id"]))
         elif what in ("lapsed", "left"):
             self.waiting.pop(payload["entry_id"], None)
 
     def _booked(self, payload: dict[str, Any], entry_id: str | None) -> None:
         [table] = payload["resource_ids"]
-        place = table, datetime.fromisoformat(payload["start"]).astimezone(STOCKHOLM).date()
+        place = table, self.when(datetime.fromisoformat(payload["start"]))
         assert place not in self.taken, f"{place} is taken twice"
         self.taken[place] = payload["booking_id"]
         if payload["source"] != "waitlist":
@@ -86,13 +98,14 @@ class World:
         before = [w for w in self.waiting.values() if w.number < wish.number]
         passed = [w.number for w in before if w.fits(self.tables[place[0]], place[1])]
         assert not passed, f"{wish.number} got {place} before {passed}"
+        self.untold.add((entry_id, payload["booking_id"]))
         self.offers += 1
 
     def _freed(self, booking_id: str) -> None:
         for place in [place for place, owner in self.taken.items() if owner == booking_id]:
             del self.taken[place]
 
-    def skipped(self, days: list[date]) -> list[tuple[int, Place]]:
+    def skipped(self, days: Sequence[date]) -> list[tuple[int, Place]]:
         """Who waits although a place that would do is free."""
         free = [
             (table, day)
@@ -109,7 +122,11 @@ class World:
 
 
 async def replay(
-    owner: asyncpg.Connection, venue_id: str, tables: dict[str, Table], wishes: dict[str, Wish]
+    owner: asyncpg.Connection,
+    venue_id: str,
+    tables: dict[str, Table],
+    wishes: dict[str, Wish],
+    when: Callable[[datetime], date] = day_of,
 ) -> World:
     """The world after all events of the venue, each of which is checked; they are numbered without a gap."""
     rows = await owner.fetch(
@@ -125,7 +142,8 @@ async def replay(
             UUID(venue_id),
         )
     }
-    world = World(tables, wishes)
+    world = World(tables, wishes, when)
     for row in rows:
         world.read(row["event_type"], orjson.loads(row["payload"]), offers)
+    assert not world.untold, "a place was taken for an entry, and nobody was told"
     return world

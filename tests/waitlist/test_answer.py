@@ -55,6 +55,20 @@ async def test_accepting_makes_the_hold_a_booking(
     assert (event["event_type"], event["actor"]) == ("waitlist.accepted", "guest:gina")
 
 
+@pytest.mark.parametrize(
+    ("how", "status"), [("accept", "RESERVED"), ("decline", "CANCELLED"), ("leave", "CANCELLED")]
+)
+async def test_the_booking_is_seen_so_at_once_by_its_reference(
+    db: Database, house: House, how: str, status: str
+) -> None:
+    entry = await offered(db, house)
+    booking = await read(house, {"id": entry["booking_id"]})
+    path = f"/bookings/reference/{booking['booking_reference']}"
+    assert (await house.client.get(path, headers=house.bob)).json()["status"] == "HELD"
+    assert (await answer(house, entry, how, house.gina)).status_code == 200
+    assert (await house.client.get(path, headers=house.bob)).json()["status"] == status
+
+
 async def test_declining_gives_it_back_and_to_the_next(
     db: Database, house: House, owner: asyncpg.Connection
 ) -> None:

@@ -86,6 +86,34 @@ async def test_a_move_frees_the_time_before(
     assert await status_of(one_table, entry) == "OFFERED"
 
 
+async def test_a_move_is_looked_at_where_it_freed_something(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    """What became free elsewhere is told of by another event; one from before events told of it may be of any
+    time."""
+    booking = await one_table.booked(start=at("18:00"))
+    assert (await change(one_table, booking, start=at("12:00"))).status_code == 200
+    event = await last_event(owner, one_table, "booking.updated")
+    there = await joined(one_table, **PINNED)
+    elsewhere = await joined(one_table, earliest=at("15:00"), latest=at("15:00"))
+    await react(db, event)
+    assert [await status_of(one_table, each) for each in (there, elsewhere)] == ["OFFERED", "WAITING"]
+    untold = {name: value for name, value in event.payload.items() if "previous" not in name}
+    await react(db, replace(event, payload=untold))
+    assert await status_of(one_table, elsewhere) == "OFFERED"
+
+
+async def test_another_table_at_the_same_time_frees_that_time(
+    db: Database, open_house: Any, owner: asyncpg.Connection
+) -> None:
+    house: House = await open_house(resources=[{"slug": "t1"}, {"slug": "t2"}])
+    booking = await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
+    entry = await joined(house, **PINNED, resource_ids=house.ids("t1"))
+    assert (await change(house, booking, resource_ids=house.ids("t2"))).status_code == 200
+    await react(db, await last_event(owner, house, "booking.updated"))
+    assert await status_of(house, entry) == "OFFERED"
+
+
 async def test_a_visit_that_ends_early_frees_the_rest(
     db: Database, one_table: House, owner: asyncpg.Connection
 ) -> None:

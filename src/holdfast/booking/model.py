@@ -136,7 +136,7 @@ class Step:
 
     def _payload(self) -> dict[str, Any]:
         booking = self.booking
-        payload = {
+        payload: dict[str, Any] = {
             "booking_id": booking.id,
             "booking_reference": booking.reference,
             "from_status": self.from_status,

@@ -14,6 +14,9 @@ RETRY_S_MIN = 1.0
 RETRY_FACTOR = 4.0
 JITTER = 0.5
 ERROR_CHARS_MAX = 300
+TAKEN_OVER_MAX = 10
+"""How often a job is taken over from a worker that vanished with it before its event becomes a dead letter."""
+VANISHED = "WorkerVanished"
 
 
 async def deliver(tx: Tx, reaction: Reaction, tools: Tools, delivery: Delivery) -> bool:
@@ -37,6 +40,22 @@ async def fail(tx: Tx, delivery: Delivery, error: str) -> int:
     if failures >= store.TRIES_MAX:
         await store.bury(tx, delivery, attempts=failures, error=error, since=since)
     return failures
+
+
+async def give_up(tx: Tx, delivery: Delivery, job_id: int) -> bool:
+    """Whether it became a dead letter, since all of TAKEN_OVER_MAX workers that had the job vanished with it.
+
+    A verb that takes its process down leaves no failure behind: what tells is the library's log, which has
+    the job picked more often than put into the queue. False too if it is delivered after all, or dead.
+    """
+    vanished = await store.count_vanished(tx, job_id)
+    if vanished < TAKEN_OVER_MAX:
+        return False
+    since = await store.spend_tries(tx, delivery)
+    if since is None:
+        return False
+    await store.bury(tx, delivery, attempts=vanished, error=VANISHED, since=since)
+    return True
 
 
 def retry_s(failures: int, *, least_s: float = RETRY_S_MIN) -> float:

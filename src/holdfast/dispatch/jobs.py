@@ -15,7 +15,16 @@ from pgqueuer.models import Job
 from pgqueuer.qm import QueueManager
 from pgqueuer.queries import Queries
 
-from holdfast.dispatch.deliver import RETRY_S_MIN, deliver, error_of, fail, retry_s
+from holdfast.dispatch.deliver import (
+    RETRY_S_MIN,
+    TAKEN_OVER_MAX,
+    VANISHED,
+    deliver,
+    error_of,
+    fail,
+    give_up,
+    retry_s,
+)
 from holdfast.dispatch.metrics import JOBS
 from holdfast.dispatch.queue import SETTINGS, delivery_of, own_connection, queries_on
 from holdfast.dispatch.reaction import Delivery, Reaction, Tools
@@ -108,7 +117,7 @@ class Jobs:
             async with asyncio.timeout(None) as limit:
                 self._under_way.add(limit)
                 try:
-                    outcome, again_s = await self._try(reaction, delivery)
+                    outcome, again_s = await self._try_unless_fatal(reaction, delivery, job)
                 finally:
                     self._under_way.discard(limit)
         except (TimeoutError, asyncio.CancelledError):
@@ -117,6 +126,22 @@ class Jobs:
         JOBS.labels(reaction.name, outcome).inc()
         if again_s is not None:
             raise RetryRequested(timedelta(seconds=again_s), outcome) from None
+
+    async def _try_unless_fatal(
+        self, reaction: Reaction, delivery: Delivery, job: Job
+    ) -> tuple[str, float | None]:
+        # One that is young was not taken over yet, let alone so often: that spares the question.
+        if job.updated - job.created > TAKEN_OVER_MAX * timedelta(seconds=TAKE_OVER_S):
+            asking = self._db.call(SYSTEM, tenants=[delivery.tenant_id], deadline_s=JOB_DEADLINE_S)
+            try:
+                is_dead = await asking.run(give_up, delivery, job.id)
+            except Exception as error:
+                _tell(delivery, error, "reaction_takeovers_not_counted")
+                return "given_back", self._retry_least_s
+            if is_dead:
+                log.error("reaction_dead", error=VANISHED, **_about(delivery))
+                return "dead", None
+        return await self._try(reaction, delivery)
 
     async def _try(self, reaction: Reaction, delivery: Delivery) -> tuple[str, float | None]:
         """What became of it, and in how many seconds to try again; None: it is finished."""
@@ -155,11 +180,12 @@ async def _put_back(queries: Queries) -> None:
 
 
 def _tell(delivery: Delivery, error: Exception, event: str, **more: int) -> None:
-    log.error(
-        event,
-        reaction=delivery.reaction,
-        event_id=str(delivery.event_id),
-        tenant_id=str(delivery.tenant_id),
-        stack=stack_of(error),
-        **more,
-    )
+    log.error(event, stack=stack_of(error), **_about(delivery), **more)
+
+
+def _about(delivery: Delivery) -> dict[str, str]:
+    return {
+        "reaction": delivery.reaction,
+        "event_id": str(delivery.event_id),
+        "tenant_id": str(delivery.tenant_id),
+    }

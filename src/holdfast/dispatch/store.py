@@ -77,6 +77,35 @@ async def count_failure(tx: Tx, delivery: Delivery) -> tuple[int, datetime] | No
     return None if row is None else (row[0], row[1])
 
 
+VANISHED = """
+    SELECT count(*) FILTER (WHERE status = 'picked') - count(*) FILTER (WHERE status = 'queued')
+      FROM (SELECT status FROM pgqueuer.pgqueuer_log WHERE job_id = $1 ORDER BY created DESC OFFSET 0) AS log
+"""
+
+
+async def count_vanished(tx: Tx, job_id: int) -> int:
+    """How many workers vanished with the job in hand: it was picked that many times more often than it was
+    put into the queue, the present time not counted."""
+    return await tx.fetchval(VANISHED, job_id)
+
+
+SPEND_TRIES = """
+    INSERT INTO delivery (tenant_id, event_id, reaction, failures, first_failed_at)
+    VALUES ($1, $2, $3, $5, $4)
+    ON CONFLICT ON CONSTRAINT delivery_pkey
+    DO UPDATE SET failures = excluded.failures,
+                  first_failed_at = coalesce(delivery.first_failed_at, excluded.first_failed_at)
+     WHERE delivery.delivered_at IS NULL AND delivery.failures < $5
+    RETURNING first_failed_at
+"""
+
+
+async def spend_tries(tx: Tx, delivery: Delivery) -> datetime | None:
+    """Leaves it no further try; since when it has failed. None if it is delivered after all, or dead."""
+    args = (delivery.tenant_id, delivery.event_id, delivery.reaction, tx.now, TRIES_MAX)
+    return await tx.fetchval(SPEND_TRIES, *args)
+
+
 BURY = """
     INSERT INTO dead_letter (tenant_id, id, event_id, reaction, attempts, error, first_failed_at, dead_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

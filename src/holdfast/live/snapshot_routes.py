@@ -13,10 +13,11 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.live.cache import Entry
+from holdfast.live.meanings import Asked, Meanings
 from holdfast.live.names import Names, day_of
 from holdfast.live.snapshot import Wanted, named, slot_of
 from holdfast.live.snapshot_shown import SNAPSHOT, View
-from holdfast.live.snapshots import Asked, Snapshots
+from holdfast.live.snapshots import Snapshots
 from holdfast.place.venue import Venue
 
 router = APIRouter(tags=["Live"])
@@ -48,8 +49,9 @@ async def get_availability(
     is available and what is not.
     """
     snapshots: Snapshots = request.app.state.snapshots
+    meanings: Meanings = request.app.state.meanings
     asked = Asked(tenant, venue, day, slot_id)
-    wanted = snapshots.known(asked) or await _look_up(request, asked)
+    wanted = meanings.known(asked) or await _look_up(request, asked)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
     return _answer(request, await snapshots.found(wanted, view), view)
@@ -65,14 +67,14 @@ async def get_availability_by_alias(
 
 async def _look_up(request: Request, asked: Asked) -> Wanted:
     """Raises NotFound and InvalidRequest."""
-    snapshots: Snapshots = request.app.state.snapshots
+    meanings: Meanings = request.app.state.meanings
     names: Names = request.app.state.hub.names
-    moment = snapshots.moment()
+    moment = meanings.moment()
     venue = await names.venue(asked.tenant, asked.venue)
     day = day_of(asked.date, venue, field="date", value=asked.date)
     wanted = Wanted(venue.tenant_id, venue.id, day, asked.slot_id or _only_slot(venue, day))
     slot_of(venue, wanted)
-    snapshots.learnt(asked, wanted, since=moment)
+    meanings.learnt(asked, wanted, since=moment)
     return wanted
 
 

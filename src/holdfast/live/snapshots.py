@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import OrderedDict
-from collections.abc import Collection, Sequence
 from contextvars import Context
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from holdfast.channel.touched import slots_of_day
 from holdfast.kernel.db import Database
-from holdfast.kernel.events import Committed
+from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.live.cache import TTL_S, Entry, MemoryCache, SharedCache
-from holdfast.live.cursor import public_epoch
-from holdfast.live.floors import Floors
-from holdfast.live.snapshot import Wanted, take_snapshot
+from holdfast.live.cache import Entry, MemoryCache, SharedCache
+from holdfast.live.freshness import Freshness
+from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.live.snapshot_metrics import SNAPSHOTS
 from holdfast.live.snapshot_shown import View, entry_of
 from holdfast.place import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 
-SUBJECTS_MAX = 20_000
-LAG_S_MAX = 1.0
-"""A tail that was not at the end for so long is lost."""
+AT_ONCE_MAX = 4
+WAIT_S_MAX = 1.5
 PUTS_MAX = 64
 """Entries on their way to the shared cache; more than that are not sent."""
 
@@ -37,37 +31,13 @@ _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
 )
 
 
-class Following(Protocol):
-    """The tail of the events, which tells this process what others commit."""
-
-    @property
-    def history(self) -> str | None:
-        """Which history of the database it reads; None before it could read any."""
-        ...
-
-    @property
-    def lag_s(self) -> float:
-        """For how long it has not been at the end."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A slot as a client names it."""
-
-    tenant: str
-    venue: str
-    date: str
-    slot_id: str | None
-
-
 class Snapshots:
-    """Snapshots by slot and view; `found` and `wanted_of` are what routes ask.
+    """Snapshots by slot and view.
 
-    What is kept is shown only if it is as new as all that this process knows to be committed (`Floors`): what
+    What is kept is shown only if it is as new as all that this process knows to be committed (`Freshness`): what
     it read itself, what the tail of the events told it, and what it wrote, from before the writer was
-    answered. While the tail is not current, everything is read from the database. A shared cache has
-    the view of guests alone.
+    answered. While the tail is lost, everything is read from the database. A shared cache has the view of
+    guests alone. `at_once_max`: reads from the database at a time.
     """
 
     def __init__(
@@ -75,69 +45,22 @@ class Snapshots:
         db: Database,
         places: Places,
         pricing: Pricing,
-        tail: Following,
+        fresh: Freshness,
         *,
+        at_once_max: int = AT_ONCE_MAX,
         memory: MemoryCache | None = None,
         shared: SharedCache | None = None,
     ) -> None:
         self._db = db
         self._places = places
         self._pricing = pricing
-        self._tail = tail
+        self._fresh = fresh
+        self._at_once = asyncio.Semaphore(at_once_max)
         self.memory = MemoryCache() if memory is None else memory
         self._shared = shared
         self._flights: dict[tuple[str, int], asyncio.Task[Entry]] = {}
         self._puts: set[asyncio.Task[None]] = set()
-        self._subjects: OrderedDict[Asked, tuple[Wanted, int, float]] = OrderedDict()
-        self._history: str | None = None
-        self.floors = Floors()
-
-    # What it is told.
-
-    def told(self, events: Sequence[Committed]) -> None:
-        """A listener of the hub: these were committed by somebody."""
-        history = self._tail.history or ""
-        for committed in events:
-            event = committed.event
-            if event.venue_id is None:
-                continue
-            if committed.epoch is not None:
-                self.floors.told(committed, public_epoch(committed.epoch, history))
-            if event.event_type.startswith(("venue.", "block.")):
-                # Windows, names and prices, or the reason of a block: they have no version on the channel.
-                self.floors.changed(event.venue_id)
-
-    def changed(self, venue_ids: Collection[UUID]) -> None:
-        """A listener of the database: this process has committed something of these venues."""
-        for venue_id in venue_ids:
-            self.floors.changed(venue_id)
-
-    # What it is asked.
-
-    def known(self, asked: Asked) -> Wanted | None:
-        """What is meant by it, if that was `learnt` and did not change since."""
-        kept = self._subjects.get(asked)
-        if kept is None or not self._is_following():
-            return None
-        wanted, mark, until = kept
-        if mark != self.floors.mark(wanted.venue_id) or until <= time.monotonic():
-            return None
-        self._subjects.move_to_end(asked)
-        return wanted
-
-    def moment(self) -> int:
-        """To be taken before it is looked up what is meant."""
-        return self.floors.latest_mark
-
-    def learnt(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
-        """What is meant was looked up, beginning at that moment."""
-        mark = self.floors.mark(wanted.venue_id)
-        if mark > since:
-            return  # The venue changed meanwhile.
-        self._subjects[asked] = (wanted, mark, time.monotonic() + TTL_S)
-        self._subjects.move_to_end(asked)
-        if len(self._subjects) > SUBJECTS_MAX:
-            self._subjects.popitem(last=False)
+        self.floors = fresh.floors
 
     def newest_version(self, venue_id: UUID, span: Span) -> int | None:
         """The newest version known of the one slot that the span lies in; None if none is, or it lies in
@@ -183,7 +106,7 @@ class Snapshots:
         entry = await self._from_shared(wanted, view, key)
         if entry is not None:
             return entry
-        found = await take_snapshot(self._db, wanted, places=self._places)
+        found = await self._take(wanted)
         self.floors.read(wanted.venue_id, found.slot.channel, found.stand, mark=mark)
         entry = entry_of(found, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
@@ -192,8 +115,24 @@ class Snapshots:
             self._share(key, entry, view)
         return entry
 
+    async def _take(self, wanted: Wanted) -> Snapshot:
+        """From the database; not too many at once, so that connections are left for those who book."""
+        try:
+            async with asyncio.timeout(WAIT_S_MAX):
+                await self._at_once.acquire()
+        except TimeoutError:
+            raise Overloaded("Too many look at once. Try again shortly.") from None
+        try:
+            return await take_snapshot(self._db, wanted, places=self._places)
+        finally:
+            self._at_once.release()
+
     async def _from_shared(self, wanted: Wanted, view: View, key: str) -> Entry | None:
-        if self._shared is None or view != "guest" or not self._has_floor(wanted):
+        if (
+            self._shared is None
+            or view != "guest"
+            or self._fresh.floor(wanted.venue_id, wanted.channel) is None
+        ):
             return None
         kept = await self._shared.get(key)
         if kept is None or not self._is_good(wanted, kept[0]):
@@ -210,21 +149,8 @@ class Snapshots:
         task.add_done_callback(self._puts.discard)
 
     def _is_good(self, wanted: Wanted, entry: Entry) -> bool:
-        floor = self.floors.floor(wanted.venue_id, wanted.channel) if self._is_following() else None
+        floor = self._fresh.floor(wanted.venue_id, wanted.channel)
         return floor is not None and entry.stand.reaches(floor)
-
-    def _has_floor(self, wanted: Wanted) -> bool:
-        return self._is_following() and self.floors.floor(wanted.venue_id, wanted.channel) is not None
-
-    def _is_following(self) -> bool:
-        """Whether what is known of channels counts. What others committed while the tail was lost, or in
-        another history of the database, it may tell late or never: all is forgotten then, and again
-        when it is back, since what was read meanwhile may be older than what it has skipped."""
-        history = self._tail.history if self._tail.lag_s < LAG_S_MAX else None
-        if history != self._history:
-            self.floors.forget_all()
-            self._history = history
-        return history is not None
 
     async def close(self) -> None:
         """Lets go of what is under way and of the shared cache."""

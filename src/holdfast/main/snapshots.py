@@ -8,19 +8,30 @@ from typing import Any
 from holdfast.kernel.config import Settings
 from holdfast.live.auditor import Auditor
 from holdfast.live.cache import SharedCache
+from holdfast.live.freshness import Freshness
+from holdfast.live.meanings import Meanings
 from holdfast.live.snapshots import Snapshots
 
 
 async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStack) -> None:
-    """Fills `state.snapshots`, `state.auditor` and `state.newest_version`; needs `state.hub`, before it starts."""
-    snapshots = Snapshots(
-        state.db, state.places, state.pricing, state.hub.tail, shared=_shared_cache(settings.redis_url)
+    """Fills `state.snapshots`, `state.meanings`, `state.auditor` and `state.newest_version`.
+
+    Needs `state.hub`, before it starts.
+    """
+    fresh = Freshness(state.hub.tail)
+    state.hub.listeners.append(fresh.told)
+    state.hub.lost.append(fresh.floors.forget_all)
+    state.db.after_commit.append(fresh.changed)
+    state.meanings = Meanings(fresh)
+    snapshots = state.snapshots = Snapshots(
+        state.db,
+        state.places,
+        state.pricing,
+        fresh,
+        at_once_max=max(1, settings.pool_max // 3),
+        shared=_shared_cache(settings.redis_url),
     )
-    state.snapshots = snapshots
     running.push_async_callback(snapshots.close)
-    state.hub.listeners.append(snapshots.told)
-    state.hub.lost.append(snapshots.floors.forget_all)
-    state.db.after_commit.append(snapshots.changed)
     state.newest_version = snapshots.newest_version
     state.auditor = Auditor(state.db, state.places, snapshots)
     state.auditor.start()

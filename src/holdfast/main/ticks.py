@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from holdfast.booking import due
 from holdfast.claim import store as claims
 from holdfast.dispatch import purge
 from holdfast.dispatch.reaction import Tools
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
-from holdfast.live.close_channels import close_channels
+from holdfast.live.close_channels import KEPT_FOR, close_channels
 from holdfast.main.tick import Tick
 from holdfast.waitlist import react
 
 HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
-ARCHIVED_AFTER = timedelta(days=1)
+ARCHIVED_AFTER = 2 * KEPT_FOR
+"""No channel shows days so long past any more: archiving says nothing to those who listen."""
 
 
 async def archive_claims(tx: Tx, limit: int) -> int:
-    """Moves claims that were over a day ago out of the ledger; answers how many."""
+    """Moves claims that were over ARCHIVED_AFTER ago out of the ledger; answers how many."""
     return await claims.archive(tx, before=tx.now - ARCHIVED_AFTER, limit=limit)
 
 

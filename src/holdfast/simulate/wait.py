@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from holdfast.booking.wanted import ANYTHING, Guest
@@ -109,11 +109,11 @@ async def _say(booker: Booker, action: str, verb: Callable[..., Awaitable[Entry]
     record.answered(action, answer, booker.actor)
     if answer.is_done:
         record.entries[entry.id] = max(record.entries.get(entry.id, 0), answer.body["version"])
-        if entry.booking_id is not None:
-            record.told.add((entry.booking_id, str(booker.actor)))
+        if answer.body["booking_id"] is not None:  # the offer may have come since one looked
+            record.told.add((UUID(answer.body["booking_id"]), str(booker.actor)))
     return answer
 
 
 def _shown(entry: Entry) -> str:
-    shown: dict[str, Any] = {"id": entry.id, "status": entry.status, "version": entry.version}
-    return encode_text(shown)
+    names = ("id", "status", "version", "booking_id")
+    return encode_text({name: getattr(entry, name) for name in names})

@@ -26,6 +26,7 @@ from holdfast.simulate.follow import Follower
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import House, World
 
+DAYS_AHEAD: Final = 3
 EVENTS_MAX: Final = 100_000
 
 VERSION = "SELECT epoch, version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = $3"
@@ -66,10 +67,10 @@ class Watch:
     events: int = 0
 
     async def begin(self, world: World, *, days: int) -> None:
-        """Opens the channels of every slot of these days."""
+        """Opens the channels of every slot of these days, and of DAYS_AHEAD to come."""
         for house in world.houses:
             first = to_wall(world.start, house.venue.tz).date()
-            for number in range(days + 1):
+            for number in range(days + DAYS_AHEAD):
                 for slot in slots_of_day(house.venue, first + timedelta(days=number)):
                     self.seen.append(Seen(house, slot.day, slot.id, self._client(house, slot)))
             await self.reset(house)

@@ -43,8 +43,10 @@ class House:
 
 @dataclass(slots=True)
 class World:
-    """One simulation. `processes` changes when one is killed; `start` is virtual.
-    `invited`: guests so far, of whom `guests` have arrived."""
+    """One simulation. `start` is virtual; `processes` changes when one is killed.
+
+    `invited`: guests so far, of whom `guests` have arrived.
+    """
 
     seed: int
     run_id: str

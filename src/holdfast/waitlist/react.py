@@ -85,14 +85,18 @@ async def _moved(tx: Tx, event: Event) -> bool:
 
 
 def _span(event: Event) -> Span | None:
-    """The time that was freed; None where the event doesn't say: of what moved, it tells the new time alone."""
+    """The time that was freed; None where the event doesn't say: of a block that moved, it tells the new time
+    alone."""
     payload = event.payload
     if event.event_type == "waitlist.joined":
         end = datetime.fromisoformat(payload["latest"]) + timedelta(minutes=payload["duration_minutes"])
         return Span(datetime.fromisoformat(payload["earliest"]), end)
-    if event.event_type.endswith(".updated") or not (payload.get("start") and payload.get("end")):
+    if event.event_type == "block.updated" or not (payload.get("start") and payload.get("end")):
         return None
-    start, end = datetime.fromisoformat(payload["start"]), datetime.fromisoformat(payload["end"])
+    if event.event_type == "booking.updated" and "previous_start" not in payload:
+        return None  # from before events told the time that a booking was moved from
+    start = datetime.fromisoformat(payload.get("previous_start") or payload["start"])
+    end = datetime.fromisoformat(payload.get("previous_end") or payload["end"])
     return Span(start, end) if start < end else None
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from holdfast.booking import store as bookings
+from holdfast.booking.model import Booking
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import (
     keyed,
@@ -132,8 +134,17 @@ async def _changed(
     entry = (await db.run(request.state.actor, _read, entry_id)).entry
     venue = await places_of(request).venue(entry.venue_id)
     call: Any = locked_call(request, venue)
+
+    async def change(tx: Tx) -> tuple[Entry, Booking | None]:
+        after = await verb(tx, entry_id, venue=venue, places=places_of(request))
+        return after, None if after.booking_id is None else await bookings.find(tx, after.booking_id)
+
+    change.__name__ = verb.__name__  # as metrics and the log know it
     async with request.app.state.turns.of(venue.id):
-        return await call.run(verb, entry_id, venue=venue, places=places_of(request)), venue
+        after, offered = await call.run(change)
+    if offered is not None:
+        request.app.state.by_reference.forget(offered)
+    return after, venue
 
 
 def _show(seen: Seen, venue: Venue) -> Response:

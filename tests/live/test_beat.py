@@ -1,0 +1,116 @@
+"""What streams get because time passes, and what is noted of them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from holdfast.live import beat
+from holdfast.live.beat import Beat
+from holdfast.live.packing import SSE, WS
+from holdfast.live.stream import Outbox, Stream
+from tests.booking.asking import at
+from tests.conftest import House
+from tests.live.asgi import asked, opening
+from tests.live.conftest import slot_channel
+from tests.live.reading import opened
+from tests.live.test_slow import Stuck
+from tests.processes import Running, until
+
+
+async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beat, "COMMENT_S", 0.06)
+    outlets = [Stuck() for _ in range(130)]
+    streams = [Stream(each, Outbox(), packing=SSE, expires_at=None) for each in outlets]
+    socket = Stream(Stuck(), Outbox(), packing=WS, expires_at=None)
+    for outlet in outlets:
+        outlet.paused = False
+    rounds = 0
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    beats = Beat(slow=lambda _: None, each=count)
+    for stream in (*streams, socket):
+        beats.add(stream)
+    beats.discard(streams[0])
+    beats.start()
+
+    async def three_rounds() -> bool:
+        return rounds >= 3 * beat.BEATS
+
+    await until(three_rounds)
+    await beats.stop()
+    assert outlets[0].written == []
+    for outlet in outlets[1:]:
+        assert set(outlet.written) == {b":\n\n"}
+        assert 3 <= len(outlet.written) <= 4
+
+
+async def test_ends_of_tokens_are_forgotten_with_their_streams() -> None:
+    beats = Beat(slow=lambda _: None, each=lambda: None)
+    stream = Stream(Stuck(), Outbox(), packing=SSE, expires_at=1e12)
+    beats.add(stream)
+    beats.discard(stream)
+    assert beats._ends == {}
+
+
+async def test_comments_go_between_frames(app: FastAPI, house: House) -> None:
+    async with asked(app, slot_channel(house)) as gina:
+        await opening(gina)
+        for stream in app.state.hub.streams:
+            stream.tell([b":\n\n"])
+        await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
+        await gina.take(1)
+        assert gina.comments == 1
+
+
+async def metrics(api: Running) -> str:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"http://127.0.0.1:{api.port}/metrics")).text
+
+
+async def test_a_stream_is_counted_and_logged_at_its_end_and_not_timed(api: Running, house: House) -> None:
+    stream = await opened(api.port, slot_channel(house))
+    text = await metrics(api)
+    assert 'holdfast_live_streams{transport="sse"} 1.0' in text
+    assert "holdfast_http_in_flight 1.0" in text  # this one
+    await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
+    await stream.take(1)
+
+    async def measured() -> str | None:
+        text = await metrics(api)
+        found = re.search(r"holdfast_live_delivery_seconds_count ([\d.]+)", text)
+        return text if found and float(found[1]) >= 1 else None
+
+    text = await until(measured)
+    assert 'holdfast_live_events_delivered_total{transport="sse"} 1.0' in text
+    assert re.search(r"holdfast_live_tail_lag_seconds 0\.\d", text)
+    stream.close()
+
+    async def counted() -> str | None:
+        text = await metrics(api)
+        return text if 'route="/api/v1/live",status="200"' in text else None
+
+    text = await until(counted)
+    assert 'holdfast_live_streams{transport="sse"} 0.0' in text
+    assert 'holdfast_http_seconds_count{route="/api/v1/live"}' not in text
+    (line,) = [each for each in api.log.read_text().splitlines() if '"route":"/api/v1/live"' in each]
+    assert '"status":200' in line
+
+
+async def test_nothing_is_left_of_streams_that_left(app: FastAPI, house: House) -> None:
+    hub = app.state.hub
+    for _ in range(3):
+        async with asked(app, slot_channel(house)) as gina:
+            await opening(gina)
+    await asyncio.sleep(0)
+    assert not hub.streams
+    assert not hub._audiences
+    assert not any(hub._beat._turns)
+    assert all(not each.audiences and not each.pins for each in hub.channels)

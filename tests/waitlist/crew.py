@@ -1,0 +1,131 @@
+"""An API and four workers on a database of their own: real processes, of which workers are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from bench.crowd import Answer, Client
+from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.migrate import migrate
+from tests.conftest import House, open_house_at
+from tests.processes import Running, serving, start, stop, until
+
+WORKERS = 4
+KILL_PAUSE_S_MAX = 0.5
+"""Between a moment at which jobs are in hand and a kill, at most."""
+_databases = itertools.count(1)
+
+# Nothing that a reaction could still have to do: no job, and no event that none was made of.
+SETTLED = """
+    SELECT NOT EXISTS (SELECT FROM pgqueuer.pgqueuer)
+       AND NOT EXISTS (SELECT FROM event
+                        WHERE (xid, seq) > (SELECT xid, seq FROM event_cursor WHERE name = 'reactions'))
+"""
+IN_HAND = "SELECT count(*) FROM pgqueuer.pgqueuer WHERE status = 'picked' AND queue_manager_id IS NOT NULL"
+
+
+@dataclass
+class Crew:
+    """The processes. `kills`: how many jobs were in hand, of whomever, each time that a worker was killed."""
+
+    url: str
+    place: Path
+    api: Running
+    http: httpx.AsyncClient
+    owner: asyncpg.Connection
+    issuer: DevIssuer
+    workers: list[Running] = field(default_factory=list)
+    kills: list[int] = field(default_factory=list)
+
+    async def house(self, **document: object) -> House:
+        return await open_house_at(self.http, self.issuer, **document)
+
+    async def ask(self, requests: Sequence[bytes], *, at_once: int = 8) -> list[Answer]:
+        """The answers, in the order of the requests, which are sent in that order by so many clients."""
+        answers: list[Answer] = [Answer(0, 0.0)] * len(requests)
+        left = iter(enumerate(requests))
+
+        async def one() -> None:
+            client = Client(self.api.port)
+            try:
+                for number, request in left:
+                    answers[number] = await client.ask(request)
+            finally:
+                client.close()
+
+        await asyncio.gather(*(one() for _ in range(at_once)))
+        return answers
+
+    def employ(self, number: int) -> Running:
+        """A new worker in that one's place."""
+        log = self.place / f"work-{number}.log"
+        return start("work", log=log, database_url=self.url, data_dir=self.place, unsafe_database=1)
+
+    async def kill_some(self, dice: random.Random, times: int) -> None:
+        """Kills so many workers one after the other, each while there are jobs in hand; another takes its place."""
+        order = [n % WORKERS for n in range(times)]
+        dice.shuffle(order)
+        for number in order:
+            await until(self._in_hand)
+            await asyncio.sleep(dice.uniform(0, KILL_PAUSE_S_MAX))
+            in_hand = await self.owner.fetchval(IN_HAND)
+            await self.workers[number].kill()
+            self.kills.append(in_hand)
+            self.workers[number] = self.employ(number)
+
+    async def _in_hand(self) -> bool:
+        return await self.owner.fetchval(IN_HAND) > 0
+
+    async def settled(self, *, within_s: float) -> None:
+        """Everything that was to be done because of something is done."""
+        for worker in self.workers:
+            assert worker.process.poll() is None, worker.log.read_text()[-2000:]
+
+        async def is_settled() -> bool:
+            return await self.owner.fetchval(SETTLED)
+
+        await until(is_settled, within_s=within_s)
+
+    async def audited(self) -> None:
+        """`holdfast audit` finds nothing, and no reaction was given up."""
+        running = start(
+            "audit",
+            log=self.place / "audit.log",
+            database_url=self.url,
+            data_dir=self.place,
+            unsafe_database=1,
+        )
+        assert await asyncio.to_thread(running.process.wait, 60) == 0, running.log.read_text()[-3000:]
+        assert await self.owner.fetchval("SELECT count(*) FROM dead_letter") == 0
+        assert await self.owner.fetchval("SELECT max(failures) FROM delivery") == 0, "a reaction failed"
+
+
+@asynccontextmanager
+async def crew_on(server: Server, place: Path) -> AsyncIterator[Crew]:
+    """A new database with an API and WORKERS workers on it, all of which end with the block."""
+    name = f"crew_{next(_databases)}"
+    assert await create_database(server, name)
+    url = server.url(name)
+    await migrate(url)
+    owner = await asyncpg.connect(url)
+    async with (
+        serving(url, place) as api,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1") as http,
+    ):
+        crew = Crew(url, place, api, http, owner, DevIssuer.load(place))
+        try:
+            crew.workers += [crew.employ(number) for number in range(WORKERS)]
+            yield crew
+        finally:
+            await asyncio.gather(*map(stop, crew.workers))
+            await owner.close()

@@ -1,0 +1,164 @@
+"""Cancellations over HTTP, four workers, some of them killed: who waited first gets the place, once, and nobody
+is skipped. An oracle that knows nothing of how that works judges by the events, in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from holdfast.kernel.embedded import Server
+from tests.processes import until
+from tests.wire import book, cancel, post
+
+from .crew import Crew, crew_on
+from .oracle import World
+from .sittings import Full, Json, full_house, place_of
+
+SEED = int(os.environ.get("HOLDFAST_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
+OFFER_TTL_S = 6
+"""Where offers are to lapse."""
+
+
+@pytest.fixture(scope="module")
+async def crew(server: Server, data_dir: Path) -> AsyncIterator[Crew]:
+    print(f"HOLDFAST_SEED={SEED}")
+    async with crew_on(server, data_dir) as crew:
+        yield crew
+
+
+async def cancel_all(full: Full) -> None:
+    """In random order, as fast as it goes."""
+    requests = [cancel(each, token=full.token) for each in full.bookings]
+    full.dice.shuffle(requests)
+    answers = await full.crew.ask(requests)
+    assert [answer.status for answer in answers] == [200] * len(requests)
+
+
+async def agreed(full: Full) -> World:
+    """The events are in order, nobody was skipped, and the API says the same as the events."""
+    world = await full.world()
+    assert world.skipped(full.sittings) == []
+    entries = await full.entries()
+    for entry in entries:
+        if entry["status"] == "OFFERED":
+            assert world.taken[place_of(entry)] == entry["booking_id"]
+    waiting = {each["id"] for each in entries if each["status"] == "WAITING"}
+    assert waiting == set(world.waiting)
+    return world
+
+
+async def nobody_else_gets_it(full: Full, offered: list[Json]) -> None:
+    """What is offered is taken: for whoever asks for it, without a word of the waitlist."""
+    requests = [
+        book(
+            full.house,
+            token=full.token,
+            start=each["offer"]["start"],
+            end=each["offer"]["end"],
+            resource_ids=each["offer"]["resource_ids"],
+            party_size=each["party_size"],
+        )
+        for each in offered
+    ]
+    answers = await full.crew.ask(requests)
+    taken = {(409, f"{kind}_NOT_AVAILABLE") for kind in ("TABLE", "LANE", "ROOM")}
+    assert {(each.status, each.json()["code"]) for each in answers} <= taken
+
+
+async def many(crew: Crew, *, tables: int, days: int, entries: int, kills: int, within_s: float) -> None:
+    dice = random.Random(SEED)
+    T=time.monotonic; t0=T()
+    full = await full_house(crew, dice, tables=tables, days=days, offer_ttl_seconds=3600)
+    print("DBG full", T()-t0); t0=T()
+    await full.queue([full.any_entry() for _ in range(entries)])
+    print("DBG queued", T()-t0); t0=T()
+    await crew.settled(within_s=within_s)
+    print("DBG settled", T()-t0); t0=T()
+    assert await full.entries("OFFERED") == [], "all was taken"
+    started = time.monotonic()
+    killing = asyncio.create_task(crew.kill_some(dice, kills))
+    await cancel_all(full)
+    cancelled = time.monotonic()
+    print("DBG cancelled", T()-started)
+    await killing
+    print("DBG killed", T()-started)
+    await crew.settled(within_s=within_s)
+    settled = time.monotonic()
+    print("DBG settled", T()-started)
+    world = await agreed(full)
+    offered = await full.entries("OFFERED")
+    assert len(offered) == world.offers > len(full.places) / 2
+    await nobody_else_gets_it(full, offered)
+    waits = await full.waits_s()
+    print(
+        f"{len(full.places)} cancelled in {cancelled - started:.1f} s, settled {settled - cancelled:.1f} s later;"
+        f" {world.offers} offers, {len(world.waiting)} wait on; {kills} kills with jobs in hand: {crew.kills[-kills:]};"
+        f" from cancellation to offer p50 {quantile(waits, 0.5):.2f} s, p95 {quantile(waits, 0.95):.2f} s,"
+        f" longest {waits[-1]:.2f} s"
+    )
+    print("DBG checked", T()-started)
+    await crew.audited()
+    print("DBG audited", T()-started)
+
+
+def quantile(ordered: list[float], share: float) -> float:
+    return ordered[int(len(ordered) * share)]
+
+
+async def test_150_cancellations_and_two_kills(crew: Crew) -> None:
+    await many(crew, tables=15, days=2, entries=200, kills=2, within_s=60)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_1000_cancellations_and_eight_kills(crew: Crew) -> None:
+    await many(crew, tables=100, days=2, entries=1_500, kills=8, within_s=600)
+
+
+async def test_offers_are_taken_given_back_or_lapse_and_the_next_has_its_turn(crew: Crew) -> None:
+    dice = random.Random(SEED)
+    full = await full_house(crew, dice, tables=5, days=1, offer_ttl_seconds=OFFER_TTL_S)
+    await full.queue([full.any_entry() for _ in range(80)])
+    await crew.settled(within_s=60)
+    await cancel_all(full)
+    await crew.settled(within_s=60)
+    offered = await full.entries("OFFERED")
+    assert len(offered) > len(full.places) / 2
+    await full.house.change_policy(offer_ttl_seconds=3600)  # those that follow stand
+    accepted, declined, ignored = offered[0::3], offered[1::3], offered[2::3]
+    await answer_all(full, accepted, "accept")
+    await answer_all(full, declined, "decline")
+
+    async def have_lapsed() -> bool:
+        return len(await full.entries("LAPSED")) == len(ignored)
+
+    await until(have_lapsed)
+    await crew.settled(within_s=60)
+    world = await agreed(full)
+    assert ids(await full.entries("ACCEPTED")) == ids(accepted)
+    assert ids(await full.entries("DECLINED")) == ids(declined)
+    assert ids(await full.entries("LAPSED")) == ids(ignored)
+    following = await full.entries("OFFERED")
+    assert len(following) == world.offers - len(offered)
+    theirs = {place_of(each) for each in following}
+    assert theirs & {place_of(each) for each in declined}, "nobody came after who declined"
+    assert theirs & {place_of(each) for each in ignored}, "nobody came after whose time went by"
+    assert not theirs & {place_of(each) for each in accepted}
+    await nobody_else_gets_it(full, following)
+    await crew.audited()
+
+
+async def answer_all(full: Full, entries: list[Json], how: str) -> None:
+    requests = [post(f"/waitlist/{each['id']}/{how}", {}, token=full.token) for each in entries]
+    answers = await full.crew.ask(requests)
+    assert [answer.status for answer in answers] == [200] * len(entries)
+
+
+def ids(entries: list[Json]) -> set[str]:
+    return {each["id"] for each in entries}
