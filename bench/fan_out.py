@@ -7,7 +7,11 @@ on a connection that begins with `TELL ` is written to all of these at once.
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -51,6 +55,51 @@ async def main(port: int) -> None:
     """Serves until it is ended."""
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=2048)
     await server.serve_forever()
+
+
+@asynccontextmanager
+async def serving(directory: Path) -> AsyncIterator[int]:
+    """The port of such a server, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (directory / "fan_out.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bench.fan_out", str(port), stdout=log, stderr=log
+        )
+    try:
+        for _ in range(200):
+            with suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.close()
+                break
+            await asyncio.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def teller(port: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """What has as many bytes written to everybody as a frame of Holdfast's has, and answers their version."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(TELL)
+    versions = iter(range(1, sys.maxsize))
+
+    async def tell() -> int:
+        version = next(versions)
+        frame = b'id: bench\nevent: availability.updated\ndata: {"version":%d,"x":"%b"}\n\n' % (
+            version,
+            b"x" * 380,
+        )
+        writer.write(b"%x\r\n%b\r\n\0" % (len(frame), frame))
+        return version
+
+    try:
+        yield tell
+    finally:
+        writer.close()
 
 
 if __name__ == "__main__":

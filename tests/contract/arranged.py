@@ -26,10 +26,10 @@ BURY = """
 """
 
 
-async def offered(db: Database, house: House, number: int = 1, *, days: int = 0, **guest: Any) -> list[Json]:
+async def offered(db: Database, house: House, number: int = 1, *, days: int = 0, **wanted: Any) -> list[Json]:
     """Entries of the waitlist of which each was just offered a place."""
     window = {"earliest": at("18:00", days), "latest": at("18:00", days)}
-    made = [await joined(house, **window, **guest) for _ in range(number)]
+    made = [await joined(house, **window, **wanted) for _ in range(number)]
     assert await promoted(db, house) == number
     return made
 

@@ -45,7 +45,7 @@ class There:
             await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
             for days in range(BOOKINGS)
         ]
-        entries = await offered(db, house, 3, days=BOOKINGS)
+        entries = await offered(db, house, 3, days=BOOKINGS, resource_ids=house.ids("s1"))
         return cls(
             house,
             bookings,
@@ -179,7 +179,11 @@ class Filling:
     def _fill_block(self, body: dict[str, Any]) -> None:
         if "start" in body:
             days = self._turn % 90
-            body |= {"start": at("06:00", days), "end": at("07:00", days), "resource_ids": self.house.ids("l1")}
+            body |= {
+                "start": at("06:00", days),
+                "end": at("07:00", days),
+                "resource_ids": self.house.ids("l1"),
+            }
         if "cancelled_from" in body:
             body["cancelled_from"] = at("00:00", 14)[:10]
 

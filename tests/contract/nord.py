@@ -151,7 +151,10 @@ class Nord:
             "POST /api/v1/waitlist": {**venue, "earliest": at("18:00"), "latest": at("19:00")},
             f"POST {BLOCKS}": block,
             f"POST {BLOCKS}/preview": block,
-            f"PATCH {BLOCKS}/{{block_id}}": {"expected_version": self.block["version"], "reason": "dry again"},
+            f"PATCH {BLOCKS}/{{block_id}}": {
+                "expected_version": self.block["version"],
+                "reason": "dry again",
+            },
             "POST /api/v1/tenants": {"slug": f"{self.house.tenant}-new", "name": "New"},
             "POST /api/v1/venues/import": venue_document(name="Another"),
             "PATCH /api/v1/venues/{venue_id}": {**place, "name": "Another"},

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from tests.booking.asking import DAY, at
 from tests.conftest import House
 
 CANARY = "kanarie"
@@ -21,6 +22,7 @@ DETAILS = {
     "internal_notes": "kanarie tips well",
     "metadata": {"room": "kanarie", "deep": [{"a": "kanarie"}]},
 }
+CONTACT = {name: GUEST[name] for name in ("guest_name", "guest_email", "guest_phone")}
 LEAKY = {
     "cookie": "session=kanarie",
     "x-api-key": "kanarie",
@@ -70,3 +72,63 @@ class Sender:
 
     def statuses(self) -> set[int]:
         return {each.status_code for each in self.refused}
+
+
+async def what_repeats_and_waits(sender: Sender, house: House) -> None:
+    """Series and entries of the waitlist, made, changed and given up, and refused."""
+    weekly = {"venue_id": house.venue_id, "party_size": 2, "rrule": "FREQ=WEEKLY;COUNT=2", **DETAILS}
+    weekly |= {"start": at("12:00"), "resource_ids": house.ids("t3")}
+    assert CANARY not in (await sender.send("POST", "/series/preview", json=weekly)).text
+    made = await sender.send("POST", "/series", json=weekly)
+    assert made.status_code == 201, made.text
+    series = f"/series/{made.json()['id']}"
+    changed = {"scope": "all", "expected_version": 1, "changes": {"guest_name": "Kanarie III"}}
+    assert (await sender.send("PATCH", series, json=changed)).status_code == 200
+    cancelled = {"scope": "all", "expected_version": 2, "reason": "kanarie is ill"}
+    assert (await sender.send("POST", f"{series}/cancel", json=cancelled)).status_code == 200
+
+    waits = {"venue_id": house.venue_id, "party_size": 2, **CONTACT, "guest_id": "kanarie"}
+    waits |= {"earliest": at("18:00"), "latest": at("20:00")}
+    joined = await sender.send("POST", "/waitlist", json=waits)
+    assert joined.status_code == 201, joined.text
+    entry = f"/waitlist/{joined.json()['id']}"
+    assert CANARY in (await sender.send("GET", entry)).text
+    await sender.send("GET", f"/waitlist/venue/{house.venue_id}")
+    assert (await sender.send("POST", f"{entry}/accept")).status_code == 400
+    assert (await sender.send("DELETE", entry)).status_code == 200
+
+    for path, body in (("/series", weekly), ("/series/preview", weekly), ("/waitlist", waits)):
+        for name, value in CONTACT.items():
+            for wrong in (value.ljust(300, "x"), f"{value}\0", [value], {"kanarie": value}):
+                answer = await sender.send("POST", path, json={**body, name: wrong})
+                assert answer.status_code == 400, (path, name, answer.text)
+        for who in (house.gina, {}):
+            answer = await sender.send("POST", path, who, json={**body, "guest_id": "kanarie"})
+            assert answer.status_code in (401, 403), (path, answer.text)
+
+
+async def what_is_blocked(sender: Sender, house: House) -> None:
+    """Why it is, is for staff to read: in the block, and in what staff are told of it."""
+    block = {"venue_id": house.venue_id, "resource_ids": house.ids("l1"), "reason": "kanarie cage"}
+    block |= {"start": at("10:00"), "end": at("12:00")}
+    path = "/chain/maintenance-blocks"
+    assert (await sender.send("POST", f"{path}/preview", json=block)).status_code == 200
+    made = await sender.send("POST", path, json=block)
+    assert made.status_code == 201, made.text
+    one = f"{path}/{made.json()['id']}"
+    changed = {"expected_version": 1, "reason": "kanarie cage again"}
+    assert (await sender.send("PATCH", one, json=changed)).status_code == 200
+    for wrong in ("kanarie".ljust(501, "x"), "kanarie\0", ["kanarie"]):
+        assert (await sender.send("POST", path, json={**block, "reason": wrong})).status_code == 400
+    for who, status in ((house.gina, 403), ({}, 401)):
+        for method, where in (("POST", path), ("POST", f"{path}/preview"), ("PATCH", one)):
+            body = changed if method == "PATCH" else block
+            assert (await sender.send(method, where, who, json=body)).status_code == status
+    snapshot = f"/clubs/{house.tenant}/venues/{house.venue['slug']}/availability?date={DAY}"
+    assert CANARY in (await sender.send("GET", snapshot)).text
+    for who in (house.gina, {}):
+        seen = await sender.send("GET", snapshot, who)
+        assert seen.status_code == 200
+        assert CANARY not in seen.text
+    live = "/live?channel=kanarie&access_token=kanarie"
+    assert (await sender.send("GET", live, {})).status_code == 401

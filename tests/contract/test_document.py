@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from holdfast.kernel.config import Settings
+from holdfast.main.http import create_app
+
+APP = create_app(Settings())
+DOCUMENT = APP.openapi()
+OPERATIONS = {
+    f"{method.upper()} {path}": operation
+    for path, item in DOCUMENT["paths"].items()
+    for method, operation in item.items()
+}
+MADE_UP = {str(route.name).replace("_", " ").title() for route in iter_route_contexts(APP.routes)}
+"""What the framework makes of the names of functions."""
+WITHOUT_A_BODY = ("204", "304")
+REFUSALS = {"400", "401", "403", "404", "409", "429", "503"}
 
 
 def test_it_is_valid_openapi_3_1(app: FastAPI) -> None:
@@ -19,3 +38,25 @@ def test_it_is_valid_openapi_3_1(app: FastAPI) -> None:
 def test_the_validator_objects_to_what_is_wrong(app: FastAPI) -> None:
     document = {**app.openapi(), "info": {"title": "no version"}}
     assert list(OpenAPIV31SpecValidator(document).iter_errors())
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_described_with_all_its_answers(name: str) -> None:
+    operation: dict[str, Any] = OPERATIONS[name]
+    of_api = name.partition(" ")[2].startswith("/api/")
+    assert operation["summary"] not in MADE_UP
+    assert not of_api or operation["description"]
+    assert {tag["name"] for tag in DOCUMENT["tags"]} >= set(operation["tags"])
+    responses = operation["responses"]
+    assert any(status.startswith("2") for status in responses)
+    for status, response in responses.items():
+        assert response["description"], status
+        if of_api and status not in WITHOUT_A_BODY:
+            assert all(content["schema"] for content in response["content"].values()), status
+    assert not of_api or responses.keys() >= REFUSALS
+    assert ("413" in responses) is ("requestBody" in operation)
+
+
+def test_no_two_operations_have_the_same_summary() -> None:
+    summaries = [operation["summary"] for operation in OPERATIONS.values()]
+    assert len(set(summaries)) == len(summaries)

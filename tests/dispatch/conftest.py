@@ -17,8 +17,6 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.booking import routes as booking
-from holdfast.dispatch import routes
 from holdfast.dispatch.dispatch import DISPATCHER_LOCK, dispatch
 from holdfast.dispatch.jobs import Jobs
 from holdfast.dispatch.reaction import Delivery, Reaction, Tools
@@ -32,7 +30,6 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
-from holdfast.place import routes as place
 from holdfast.place.places import Places
 from holdfast.place.tenant_store import insert_tenant
 from holdfast.port.pricing import LocalPricing
@@ -154,9 +151,8 @@ async def desk_url(server: Server) -> str:
 
 @pytest.fixture(scope="session")
 async def app(desk_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
-    """The application on the same database."""
-    routers = [booking.router, place.router, routes.router]
-    application = create_app(Settings(database_url=desk_url, data_dir=data_dir), routers=routers)
+    """The application on the same database. Nobody listens, and its events are truncated: no live channels."""
+    application = create_app(Settings(database_url=desk_url, data_dir=data_dir, live=False))
     async with application.router.lifespan_context(application):
         yield application
 

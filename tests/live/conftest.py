@@ -14,7 +14,7 @@ from tests.conftest import House
 from tests.processes import Running, serving
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def api(database_url: str, data_dir: Path) -> AsyncIterator[Running]:
     """`holdfast serve` on a port of its own, on the same database."""
     async with serving(database_url, data_dir) as running:

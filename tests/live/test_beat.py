@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +21,7 @@ from tests.live.asgi import asked, opening
 from tests.live.conftest import slot_channel
 from tests.live.reading import opened
 from tests.live.test_slow import Stuck
-from tests.processes import Running, until
+from tests.processes import Running, serving, until
 
 
 async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +77,15 @@ async def metrics(api: Running) -> str:
         return (await client.get(f"http://127.0.0.1:{api.port}/metrics")).text
 
 
-async def test_a_stream_is_counted_and_logged_at_its_end_and_not_timed(api: Running, house: House) -> None:
+@pytest.fixture
+async def alone(database_url: str, data_dir: Path) -> AsyncIterator[Running]:
+    """A server that nobody has asked for anything yet."""
+    async with serving(database_url, data_dir) as running:
+        yield running
+
+
+async def test_a_stream_is_counted_and_logged_at_its_end_and_not_timed(alone: Running, house: House) -> None:
+    api = alone
     stream = await opened(api.port, slot_channel(house))
     text = await metrics(api)
     assert 'holdfast_live_streams{transport="sse"} 1.0' in text

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
+import urllib.request
 from typing import Any
 
 import pytest
@@ -25,26 +27,30 @@ EVENT = """
     WITH counted AS (
         UPDATE channel SET version = version + 1 WHERE tenant_id = $1 AND venue_id = $2 AND name = $3
         RETURNING epoch, version)
-    INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at, channel, epoch, version)
+    INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at, channel,
+                       epoch, version)
     SELECT $1, gen_random_uuid(), 'booking.created', $2, $2, jsonb_build_object('x', repeat('x', $4)), 'system',
            now(), $3, epoch, version FROM counted
 """
 
 
 async def metric(api: Running, name: str) -> float:
-    import re
-    import urllib.request
-
     def read() -> str:
         return urllib.request.urlopen(f"http://127.0.0.1:{api.port}/metrics", timeout=5).read().decode()
 
-    found = re.search(rf"^{name} ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE)
+    found = re.search(rf"^{re.escape(name)} ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
 async def test_one_that_reads_nothing_is_cut_off_and_the_others_do_not_notice(
     api: Running, house: House, owner: Any
 ) -> None:
+    streams_open = 'holdfast_live_streams{transport="sse"}'
+
+    async def nobody_is_here() -> bool:
+        return await metric(api, streams_open) == 0
+
+    await until(nobody_is_here)  # of the tests before
     name = slot_channel(house)
     swift = await opened(api.port, name)
     with socket.socket() as stalled:
@@ -66,10 +72,10 @@ async def test_one_that_reads_nothing_is_cut_off_and_the_others_do_not_notice(
             if n % 20 == 0 and await metric(api, "holdfast_live_drops_total") > dropped:
                 break
         assert await metric(api, "holdfast_live_drops_total") == dropped + 1
-        assert await metric(api, 'holdfast_live_streams{transport="sse"}') == 2
+        assert await metric(api, streams_open) == 2
 
         async def gone() -> bool:
-            return await metric(api, 'holdfast_live_streams{transport="sse"}') == 1
+            return await metric(api, streams_open) == 1
 
         await until(gone)
     swift.close()

@@ -303,6 +303,7 @@ async def test_a_block_that_is_given_another_reason_says_so_at_once(app: FastAPI
     body = {"expected_version": 1, "reason": "still wet"}
     answer = await house.client.patch(f"/chain/maintenance-blocks/{id_}", json=body, headers=house.alice)
     assert answer.status_code == 200, answer.text
+    await app.state.hub.tail.caught_up()
     assert (await look(house, {}))["version"] == before["version"]  # by which the version is known again
     after = await look(house)
     assert after["version"] == before["version"]

@@ -16,7 +16,7 @@ from tests.booking.asking import at, cancel
 from tests.conftest import House
 from tests.live.conftest import bookings_channel, slot_channel, staff
 from tests.live.reading import opened
-from tests.processes import Running
+from tests.processes import Running, until
 
 WITHIN_S = 10.0
 
@@ -220,3 +220,22 @@ async def test_who_talks_too_much_is_heard_more_slowly(api: Running) -> None:
             assert await gina.hear() == {"op": "pong"}
         # 40 at once, then 20 a second.
         assert asyncio.get_running_loop().time() - started > 0.7
+
+
+async def test_it_is_logged_at_its_end_without_its_token(api: Running, house: House) -> None:
+    token = staff(house)
+    url = f"ws://127.0.0.1:{api.port}/api/v1/live/ws?access_token={token}"
+    before = api.log.read_text()
+    async with connect(url, proxy=None) as connection:
+        assert (await Socket(connection).ask(op="subscribe", channels=[bookings_channel(house)]))[
+            "op"
+        ] == "subscribed"
+
+    async def logged() -> str | None:
+        text = api.log.read_text().removeprefix(before)
+        return text if '"route":"/api/v1/live/ws"' in text else None
+
+    text = await until(logged)
+    assert '"status":101' in text
+    assert '"actor":"staff"' in text
+    assert token[:40] not in text

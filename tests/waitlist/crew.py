@@ -27,11 +27,16 @@ _databases = itertools.count(1)
 
 # Nothing that a reaction could still have to do: no job, and no event that none was made of.
 SETTLED = """
-    SELECT NOT EXISTS (SELECT FROM pgqueuer.pgqueuer)
+    SELECT EXISTS (SELECT FROM event_cursor WHERE name = 'reactions')
+       AND NOT EXISTS (SELECT FROM pgqueuer.pgqueuer)
        AND NOT EXISTS (SELECT FROM event
                         WHERE (xid, seq) > (SELECT xid, seq FROM event_cursor WHERE name = 'reactions'))
 """
 IN_HAND = "SELECT count(*) FROM pgqueuer.pgqueuer WHERE status = 'picked' AND queue_manager_id IS NOT NULL"
+TAKEN_OVER = """
+    SELECT count(*) FILTER (WHERE status = 'picked') - count(*) FILTER (WHERE status = 'queued')
+      FROM pgqueuer.pgqueuer_log
+"""
 
 
 @dataclass
@@ -96,6 +101,10 @@ class Crew:
 
         await until(is_settled, within_s=within_s)
 
+    async def taken_over(self) -> int:
+        """How many jobs were picked up from workers that vanished with them, while none are in the queue."""
+        return await self.owner.fetchval(TAKEN_OVER)
+
     async def audited(self) -> None:
         """`holdfast audit` finds nothing, and no reaction was given up."""
         running = start(
@@ -128,4 +137,12 @@ async def crew_on(server: Server, place: Path) -> AsyncIterator[Crew]:
             yield crew
         finally:
             await asyncio.gather(*map(stop, crew.workers))
+            import shutil
+
+            shutil.copytree(
+                place,
+                "/tmp/dbgcrew",
+                ignore=shutil.ignore_patterns("postgres*", "*sock*"),
+                dirs_exist_ok=True,
+            )  # DBG
             await owner.close()

@@ -73,24 +73,28 @@ async def nobody_else_gets_it(full: Full, offered: list[Json]) -> None:
 
 async def many(crew: Crew, *, tables: int, days: int, entries: int, kills: int, within_s: float) -> None:
     dice = random.Random(SEED)
-    T=time.monotonic; t0=T()
+    T = time.monotonic
+    t0 = T()
     full = await full_house(crew, dice, tables=tables, days=days, offer_ttl_seconds=3600)
-    print("DBG full", T()-t0); t0=T()
+    print("DBG full", T() - t0)
+    t0 = T()
     await full.queue([full.any_entry() for _ in range(entries)])
-    print("DBG queued", T()-t0); t0=T()
+    print("DBG queued", T() - t0)
+    t0 = T()
     await crew.settled(within_s=within_s)
-    print("DBG settled", T()-t0); t0=T()
+    print("DBG settled", T() - t0)
+    t0 = T()
     assert await full.entries("OFFERED") == [], "all was taken"
     started = time.monotonic()
     killing = asyncio.create_task(crew.kill_some(dice, kills))
     await cancel_all(full)
     cancelled = time.monotonic()
-    print("DBG cancelled", T()-started)
+    print("DBG cancelled", T() - started)
     await killing
-    print("DBG killed", T()-started)
+    print("DBG killed", T() - started)
     await crew.settled(within_s=within_s)
     settled = time.monotonic()
-    print("DBG settled", T()-started)
+    print("DBG settled", T() - started)
     world = await agreed(full)
     offered = await full.entries("OFFERED")
     assert len(offered) == world.offers > len(full.places) / 2
@@ -98,13 +102,14 @@ async def many(crew: Crew, *, tables: int, days: int, entries: int, kills: int, 
     waits = await full.waits_s()
     print(
         f"{len(full.places)} cancelled in {cancelled - started:.1f} s, settled {settled - cancelled:.1f} s later;"
-        f" {world.offers} offers, {len(world.waiting)} wait on; {kills} kills with jobs in hand: {crew.kills[-kills:]};"
+        f" {world.offers} offers, {len(world.waiting)} wait on; {kills} kills with jobs in hand: {crew.kills[-kills:]},"
+        f" {await crew.taken_over()} taken over;"
         f" from cancellation to offer p50 {quantile(waits, 0.5):.2f} s, p95 {quantile(waits, 0.95):.2f} s,"
         f" longest {waits[-1]:.2f} s"
     )
-    print("DBG checked", T()-started)
+    print("DBG checked", T() - started)
     await crew.audited()
-    print("DBG audited", T()-started)
+    print("DBG audited", T() - started)
 
 
 def quantile(ordered: list[float], share: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -14,10 +14,13 @@ from holdfast.kernel.body import Body
 from holdfast.kernel.ids import new_id
 
 REASON_CHARS_MAX = 500
+MAY_NAME_SOMEBODY = frozenset({"reason"})
 
 
 class CreateBlock(Body):
     """Time that is to be taken off resources of a venue."""
+
+    unsaid: ClassVar[frozenset[str]] = MAY_NAME_SOMEBODY
 
     venue_id: UUID
     resource_ids: ResourceIds
@@ -53,6 +56,8 @@ class CreateBlock(Body):
 
 class ChangeBlock(Body):
     """What is to be different about a block; what is left out stays as it is."""
+
+    unsaid: ClassVar[frozenset[str]] = MAY_NAME_SOMEBODY
 
     cancelled_from: Day | None = None
     """Local date from which on its occurrences are gone; it can be moved earlier, not later."""

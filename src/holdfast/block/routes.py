@@ -47,7 +47,9 @@ Version = Annotated[
 ]
 
 
-@router.post(PATH, openapi_extra=takes(CreateBlock), status_code=201, responses={201: MADE})
+@router.post(
+    PATH, summary="Block time", openapi_extra=takes(CreateBlock), status_code=201, responses={201: MADE}
+)
 @alias.post(PATH)
 async def post_block(request: Request) -> Response:
     """For staff: take resources of a venue off the inventory, once or as often as `rrule` says. Bookings there
@@ -63,7 +65,12 @@ async def post_block(request: Request) -> Response:
     return show_reply(reply, status=201)
 
 
-@router.post(f"{PATH}/preview", openapi_extra=takes(CreateBlock), responses={200: PREVIEW})
+@router.post(
+    f"{PATH}/preview",
+    summary="See what a block would hit",
+    openapi_extra=takes(CreateBlock),
+    responses={200: PREVIEW},
+)
 @alias.post(f"{PATH}/preview")
 async def post_preview(request: Request) -> Response:
     """For staff: what such a block would be, and the bookings it would hit. Nothing is written."""
@@ -77,7 +84,7 @@ async def post_preview(request: Request) -> Response:
     return answer(await _call(request, seen).run(look))
 
 
-@router.get(PATH, responses={200: BLOCKS})
+@router.get(PATH, summary="List blocks", responses={200: BLOCKS})
 @alias.get(PATH)
 async def get_blocks(
     request: Request,
@@ -104,7 +111,7 @@ async def get_blocks(
     return answer({"items": [as_json(each, venue) for each in page], "next": following})
 
 
-@router.get(f"{PATH}/expanded", responses={200: EXPANDED})
+@router.get(f"{PATH}/expanded", summary="When a resource is blocked", responses={200: EXPANDED})
 @alias.get(f"{PATH}/expanded")
 async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To) -> Response:
     """For staff: when the resource is blocked, in order, and by what."""
@@ -132,7 +139,7 @@ async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To)
     return answer({"resource_id": resource_id, "items": items, "next": None})
 
 
-@router.get(PATH + "/{block_id}", responses={200: TOLD})
+@router.get(PATH + "/{block_id}", summary="Read a block", responses={200: TOLD})
 @alias.get(PATH + "/{block_id}")
 async def get_block(request: Request, block_id: UUID) -> Response:
     """For staff: one block, with its history; one that was removed too."""
@@ -141,7 +148,12 @@ async def get_block(request: Request, block_id: UUID) -> Response:
     return answer({**as_json(block, venue), "history": history}, version=block.version)
 
 
-@router.patch(PATH + "/{block_id}", openapi_extra=takes(ChangeBlock), responses={200: BLOCK})
+@router.patch(
+    PATH + "/{block_id}",
+    summary="Change or end a block",
+    openapi_extra=takes(ChangeBlock),
+    responses={200: BLOCK},
+)
 @alias.patch(PATH + "/{block_id}")
 async def patch_block(request: Request, block_id: UUID) -> Response:
     """For staff: another reason, or an end: occurrences on or after `cancelled_from` are gone, earlier ones
@@ -160,7 +172,7 @@ async def patch_block(request: Request, block_id: UUID) -> Response:
     return answer(as_json(block, venue), version=block.version)
 
 
-@router.delete(PATH + "/{block_id}", status_code=204)
+@router.delete(PATH + "/{block_id}", summary="Remove a block", status_code=204)
 @alias.delete(PATH + "/{block_id}")
 async def delete_block(request: Request, block_id: UUID, expected_version: Version = None) -> Response:
     """For staff: all that is not over is bookable again; what was stays as history."""
@@ -194,7 +206,11 @@ async def _venue_of(request: Request, venue_id: UUID | None, resource_id: UUID |
     found = await request.app.state.db.run(SYSTEM, find_resource, resource_id)
     if found is None:
         raise NotFound(f"There is no resource {resource_id}.")
-    return await _own_venue(request, found[1])
+    try:
+        return await _own_venue(request, found[1])
+    except NotFound:
+        # Of another tenant, or where the caller doesn't work: nothing is said of its venue either.
+        raise NotFound(f"There is no resource {resource_id}.") from None
 
 
 async def _find(request: Request, block_id: UUID) -> tuple[Block, Venue]:

@@ -104,8 +104,11 @@ async def create(
             )
     shift = await evict_expired_holds(tx, done.claims, read.known.occupancy)
     await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
-    for venue_id in read.maybe_open:
-        await announce(tx, venues[venue_id], shift + Shift(taken=done.claims), reason=BOOKED)
+    # A hold that made room may have reached further than what is booked now.
+    evicted = {claim.resource_id for claim in shift.freed}
+    for venue in venues.values():
+        if venue.id in read.maybe_open or not evicted.isdisjoint(venue.resources):
+            await announce(tx, venue, shift + Shift(taken=done.claims), reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 
 

@@ -13,7 +13,7 @@ from holdfast.booking.choose import distinct
 from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
 from holdfast.claim.free_times import FreeTimes
-from holdfast.claim.model import Occupancy, claimed_span
+from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
@@ -69,11 +69,21 @@ class Outlook:
         found = tuple(islice(free, most))
         return Found(span, found) if found else None
 
+    def has_time(self, resource: Resource, span: Span) -> bool:
+        """Whether the ledger has a unit of it free for a booking of that span, whatever the rules say."""
+        return self._times_of(resource).free(claimed_span(resource, span))
+
+    def take(self, claims_: Iterable[Claim]) -> None:
+        """Counts with these claims from now on."""
+        for claim in claims_:
+            self.occupancy.add(claim)
+            self._times.pop(claim.resource_id, None)  # they are kept sorted from when they are first asked for
+
     def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
         answer = known.get(resource.id)
         if answer is None:
             opened = resource.hours is None or hours.is_open(self.venue, resource.hours, span.start, span.end)
-            answer = opened and self._times_of(resource).free(claimed_span(resource, span))
+            answer = opened and self.has_time(resource, span)
             known[resource.id] = answer
         return answer
 

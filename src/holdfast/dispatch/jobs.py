@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import asyncpg
 import structlog
@@ -42,6 +45,8 @@ TAKE_OVER_S = 5.0
 LOOK_S = 1.0
 """How often the queue is looked at when nobody says that something has come."""
 JOB_DEADLINE_S = 10.0
+JOB_LOCK = 0x6A6F6273
+"""What makes another key of a venue's: that of the turn which jobs of all workers take there."""
 FINISH_S = 2.0
 """How long jobs under way may go on after the worker was told to stop; then they are given back."""
 HELD_LOOK_S = 30.0
@@ -69,6 +74,7 @@ class Jobs:
         self._tools = tools
         self._retry_least_s = retry_least_s
         self._under_way: set[asyncio.Timeout] = set()
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, url: str, stopping: asyncio.Event) -> None:
         """Runs jobs until `stopping` is set; all are finished or given back FINISH_S after that.
@@ -146,10 +152,16 @@ class Jobs:
     async def _try(self, reaction: Reaction, delivery: Delivery) -> tuple[str, float | None]:
         """What became of it, and in how many seconds to try again; None: it is finished."""
         tenants = [delivery.tenant_id]
-        locks = [] if delivery.venue_id is None else [lock_key(delivery.venue_id)]
+        locks, turn = [], nullcontext()
+        if delivery.venue_id is not None:
+            # However many workers there are, one job of a venue waits for the lock that bookings there need too.
+            key = lock_key(delivery.venue_id)
+            locks = [key ^ JOB_LOCK, key]
+            turn = self._turns.setdefault(delivery.venue_id, asyncio.Lock())
         call = self._db.call(SYSTEM, tenants=tenants, locks=locks, deadline_s=JOB_DEADLINE_S)
         try:
-            done = await call.run(deliver, reaction, self._tools, delivery)
+            async with turn:
+                done = await call.run(deliver, reaction, self._tools, delivery)
             return ("done" if done else "skipped"), None
         except Exception as error:
             failure = error

@@ -118,7 +118,8 @@ class Settings(BaseSettings):
     """Serve the live channels (SSE and WebSocket). Default: true."""
 
     live_streams_max: int = Field(default=20_000, ge=1, le=1_000_000)
-    """Live streams that a process keeps open at most; each takes a file descriptor. Default: 20000."""
+    """Live streams that a process keeps open at most; fewer where the system allows it fewer open files.
+    Default: 20000."""
 
     allowed_origins: str | None = None
     """Origins beside the service's own whose pages may open a WebSocket, separated by commas, such as

@@ -16,9 +16,7 @@ Views = tuple[tuple[Key, bytes, bool], ...]
 
 def views_of(subjects: Iterable[Subject]) -> Views:
     """What a reader of these channels sees."""
-    return tuple(
-        sorted({((s.tenant_id, s.venue_id, s.channel), encode(s.name), s.staff) for s in subjects})
-    )
+    return tuple(sorted({((s.tenant_id, s.venue_id, s.channel), encode(s.name), s.staff) for s in subjects}))
 
 
 class Audience:

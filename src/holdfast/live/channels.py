@@ -27,7 +27,17 @@ OPENING_AT_ONCE_MAX = 3
 class Channel:
     """A channel that is followed. `epoch` is None until it is known how far it is; `pins`: who waits for that."""
 
-    __slots__ = ("audiences", "epoch", "key", "opened_here", "opening", "pins", "seen", "unread_since", "version")
+    __slots__ = (
+        "audiences",
+        "epoch",
+        "key",
+        "opened_here",
+        "opening",
+        "pins",
+        "seen",
+        "unread_since",
+        "version",
+    )
 
     def __init__(self, key: Key) -> None:
         self.key = key

@@ -103,7 +103,9 @@ def _other(committed: Committed) -> bytes:
     )[1:]
 
 
-def event_frame(transport: Transport, each: Told, *, name: bytes, staff: bool, epoch: str, cursor: str) -> bytes:
+def event_frame(
+    transport: Transport, each: Told, *, name: bytes, staff: bool, epoch: str, cursor: str
+) -> bytes:
     """The event for those who call its channel by that name (as JSON, quotes included)."""
     fields = each.fields(staff=staff)
     data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), each.version, fields)

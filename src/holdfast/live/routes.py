@@ -57,7 +57,9 @@ class _Streamed(Response):
         await self._stream(scope, receive, send)
 
 
-@router.get("/live", responses={200: STREAM})
+@router.get(
+    "/live", summary="Follow channels", response_class=_Streamed, status_code=200, responses={200: STREAM}
+)
 async def get_live(
     request: Request,
     channel: Channels,

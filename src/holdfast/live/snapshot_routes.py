@@ -39,7 +39,11 @@ SlotId = Annotated[
 ]
 
 
-@router.get(PATH, responses={200: SNAPSHOT, 304: {"description": "It is what If-None-Match says."}})
+@router.get(
+    PATH,
+    summary="Read the availability of a slot",
+    responses={200: SNAPSHOT, 304: {"description": "It is what If-None-Match says."}},
+)
 async def get_availability(
     request: Request, tenant: Name, venue: Name, day: Day, slot_id: SlotId = None
 ) -> Response:

@@ -87,7 +87,9 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
             return
 
 
-def follow(hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()) -> list[bytes]:
+def follow(
+    hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()
+) -> list[bytes]:
     """Has the stream follow these channels, and those `beside`, from now on; answers the frames of what it missed
     since the cursor, in order. Where that can't be said exactly, there is a reset instead, behind them all.
 

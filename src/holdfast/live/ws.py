@@ -167,7 +167,9 @@ def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
         return _OP.validate_json(said)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping"))
+        where = ".".join(
+            str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping")
+        )
         raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
 
 

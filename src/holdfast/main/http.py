@@ -126,9 +126,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     running.push_async_callback(state.writer.stop)
     state.identify = identify(state.verifier, state.places)
     state.allowed_origins = origins(settings.allowed_origins)
-    state.hub = Hub(
-        state.db, state.places, enabled=settings.live, streams_max=settings.live_streams_max
-    )
+    state.hub = Hub(state.db, state.places, enabled=settings.live, streams_max=settings.live_streams_max)
     metrics.watch(state)
     await start_snapshots(state, settings, running)
     state.hub.start()
@@ -148,8 +146,11 @@ def _issuers(settings: Settings) -> list[TrustedIssuer]:
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:
-    """Paths of all routes (`/api/v1/bookings/{booking_id}`), by what a matched scope has as `endpoint`."""
-    return {
-        route.endpoint or getattr(route.original_route, "app", None): str(route.path_format)
-        for route in iter_route_contexts(app.routes)
-    }
+    """Paths of all routes (`/api/v1/bookings/{booking_id}`), by what a matched scope has as `endpoint`.
+
+    One that answers at an alias too is named by its own path, which comes first.
+    """
+    found: dict[Any, str] = {}
+    for route in iter_route_contexts(app.routes):
+        found.setdefault(route.endpoint or getattr(route.original_route, "app", None), str(route.path_format))
+    return found

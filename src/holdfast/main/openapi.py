@@ -22,6 +22,17 @@ version it saw, as `expected_version` or in `If-Match`. What can't be done is an
 TAGS = [
     {"name": "Venues", "description": "Places with their opening hours, rules and resources."},
     {"name": "Bookings", "description": "Reservations: asking, holding, confirming, changing, cancelling."},
+    {
+        "name": "Series",
+        "description": "Bookings that repeat: looked at, made, changed and cancelled together.",
+    },
+    {"name": "Waitlist", "description": "Queueing for what is taken; offers, which really hold a place."},
+    {"name": "Blocks", "description": "Time off the inventory, once or again and again. For staff."},
+    {"name": "Live", "description": "What changes, as it changes: snapshots and streams."},
+    {
+        "name": "Events",
+        "description": "What happened, in the order of commits, and what failed because of it.",
+    },
     {"name": "Operations", "description": "For whoever runs the service: health and metrics."},
 ]
 BEARER = {

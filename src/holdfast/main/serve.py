@@ -14,6 +14,7 @@ from holdfast.kernel.config import Settings
 from holdfast.main.corked import CorkedProtocol, WebSocketProtocol
 from holdfast.main.database import find_database
 from holdfast.main.listen import BACKLOG, base_url, listen
+from holdfast.main.open_files import room_for_streams
 from holdfast.main.outcome import Failed
 
 GRACE_S = 8
@@ -35,7 +36,6 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-
 async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then lets open requests end, for GRACE_S at most.
 
@@ -48,7 +48,8 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
     else:
         listener = socket.socket(fileno=listener_fd)
     async with find_database(settings) as url:
-        app = create_app(cast(Any, settings.model_copy(update={"database_url": url})))
+        known = {"database_url": url, "live_streams_max": room_for_streams(settings.live_streams_max)}
+        app = create_app(cast(Any, settings.model_copy(update=known)))
         _ignore_signals_that_come_again()
         _collect_less()
         log.info("api_starts", url=base_url(listener))

@@ -24,10 +24,10 @@ from holdfast.waitlist.settle import settle
 ENTRIES_MAX = 2_000
 """Open entries of a venue; more nobody may make."""
 PIECE = timedelta(days=1)
-"""The ledger is read for so much time at once."""
+"""The ledger is read for so much time at once, where there is more than PIECES_AT_ONCE to look at."""
 PIECES_MAX = 400
 PIECES_AT_ONCE = 7
-"""So many are always looked at; of more, those for which LOOKS_MAX suffices."""
+"""So many are looked at together, and always; of more, one after the other, those for which LOOKS_MAX suffices."""
 LOOKS_MAX = 5_000
 OFFERS_MAX = 100
 """Offers that one run makes for a piece; the next makes the others."""
@@ -66,7 +66,8 @@ async def promote(
 
 
 async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
-    """The time to look at, at most PIECE each, the whole of it no further than anybody waits.
+    """The time to look at, the whole of it no further than anybody waits: PIECES_AT_ONCE together, more than
+    that at most PIECE each.
 
     In order; but when one run may not have time for all the time there is, each begins elsewhere.
     """
@@ -84,7 +85,10 @@ async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
         while start < window.end and len(pieces) < PIECES_MAX:
             pieces.append(Span(start, min(start + PIECE, window.end)))
             start += PIECE
-    if around is not None or len(pieces) <= PIECES_AT_ONCE:
+    if len(pieces) <= PIECES_AT_ONCE:
+        # As one: a visit may reach into the next, where somebody who waited longer wants to begin.
+        return list(merged(pieces))
+    if around is not None:
         return pieces
     turn = int(tx.now.timestamp()) // ROTATION_S % len(pieces)
     return pieces[turn:] + pieces[:turn]
@@ -104,7 +108,10 @@ async def _promote_in(
     tx: Tx, venue: Venue, piece: Span, *, places: Places, pricing: Pricing
 ) -> tuple[int, int]:
     """Offers made, and questions asked."""
-    entries = await queue_store.waiting(tx, venue, piece, limit=ENTRIES_MAX)
+    longest = timedelta(minutes=venue.policy.duration_minutes_max)
+    waiting = await queue_store.waiting(tx, venue, piece, limit=ENTRIES_MAX)
+    # Who may no longer stay so long gets no offer, and must not keep the place from those who come after.
+    entries = [entry for entry in waiting if entry.length <= longest]
     seen = await look(tx, venue, piece, entries)
     if seen is None:
         return 0, 0

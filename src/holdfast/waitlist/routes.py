@@ -43,7 +43,13 @@ from holdfast.waitlist.shown import ENTRIES, ENTRY, as_json
 router = APIRouter(tags=["Waitlist"])
 
 
-@router.post("/waitlist", openapi_extra=takes(JoinWaitlist), responses={201: ENTRY}, status_code=201)
+@router.post(
+    "/waitlist",
+    summary="Join the waitlist",
+    openapi_extra=takes(JoinWaitlist),
+    responses={201: ENTRY},
+    status_code=201,
+)
 async def post_entry(request: Request) -> Response:
     """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
     raw = await request.body()
@@ -62,7 +68,7 @@ async def post_entry(request: Request) -> Response:
     return show_reply(reply, status=201)
 
 
-@router.get("/waitlist/venue/{venue_id}", responses={200: ENTRIES})
+@router.get("/waitlist/venue/{venue_id}", summary="List the waitlist of a venue", responses={200: ENTRIES})
 async def get_of_venue(
     request: Request,
     venue_id: UUID,
@@ -83,7 +89,7 @@ async def get_of_venue(
     return answer({"items": [as_json(each, venue) for each in page.items], "next": following})
 
 
-@router.get("/waitlist/{entry_id}", responses={200: ENTRY})
+@router.get("/waitlist/{entry_id}", summary="Read an entry of the waitlist", responses={200: ENTRY})
 async def get_entry(request: Request, entry_id: UUID) -> Response:
     """One entry, with its position, and with its offer while that is open."""
     db: Database = request.app.state.db
@@ -97,19 +103,19 @@ async def _read(tx: Tx, entry_id: UUID) -> Seen:
     return await lists.see(tx, entry)
 
 
-@router.post("/waitlist/{entry_id}/accept", responses={200: ENTRY})
+@router.post("/waitlist/{entry_id}/accept", summary="Accept an offer", responses={200: ENTRY})
 async def post_accept(request: Request, entry_id: UUID) -> Response:
     """Take the offer: what was held becomes a booking."""
     return await _answered(request, entry_id, accept)
 
 
-@router.post("/waitlist/{entry_id}/decline", responses={200: ENTRY})
+@router.post("/waitlist/{entry_id}/decline", summary="Decline an offer", responses={200: ENTRY})
 async def post_decline(request: Request, entry_id: UUID) -> Response:
     """Give the offer back: it goes to the next who waits."""
     return await _answered(request, entry_id, decline)
 
 
-@router.delete("/waitlist/{entry_id}", responses={200: ENTRY})
+@router.delete("/waitlist/{entry_id}", summary="Leave the waitlist", responses={200: ENTRY})
 async def delete_entry(request: Request, entry_id: UUID) -> Response:
     """Leave the queue; an open offer is given back."""
     entry, venue = await _changed(request, entry_id, leave)

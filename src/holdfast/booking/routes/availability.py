@@ -35,7 +35,12 @@ Minutes = Annotated[
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
-@router.post("/bookings/availability/check", openapi_extra=takes(CheckAvailability), responses={200: CHECK})
+@router.post(
+    "/bookings/availability/check",
+    summary="Check whether a span is free",
+    openapi_extra=takes(CheckAvailability),
+    responses={200: CHECK},
+)
 async def post_check(request: Request) -> Response:
     """Is that span free for the party? On which resources, at what price; else what is in the way and what
     is free instead."""
@@ -71,7 +76,9 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepa
     return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
 
 
-@router.get("/venues/{venue_id}/availability/day", responses={200: DAY})
+@router.get(
+    "/venues/{venue_id}/availability/day", summary="List the free starts of a day", responses={200: DAY}
+)
 async def get_day(
     request: Request,
     venue_id: UUID,
@@ -98,7 +105,11 @@ def _start_json(start: Start, venue: Venue) -> dict[str, Any]:
     return slot_json(start.found, venue) | {"slot_id": start.slot_id}
 
 
-@router.get("/venues/{venue_id}/availability/month", responses={200: MONTH})
+@router.get(
+    "/venues/{venue_id}/availability/month",
+    summary="List the days of a month with free starts",
+    responses={200: MONTH},
+)
 async def get_month(
     request: Request,
     venue_id: UUID,

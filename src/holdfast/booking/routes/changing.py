@@ -36,7 +36,12 @@ router = APIRouter()
 DETAILS = ("guest_id", "guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes")
 
 
-@router.put("/bookings/{booking_id}", openapi_extra=takes(UpdateBooking), responses={200: BOOKING})
+@router.put(
+    "/bookings/{booking_id}",
+    summary="Change a booking",
+    openapi_extra=takes(UpdateBooking),
+    responses={200: BOOKING},
+)
 async def put_booking(request: Request, booking_id: UUID) -> Response:
     """Change time, duration, party, resources or guest data. What is left out stays; all is checked anew."""
     raw = await request.body()
@@ -96,7 +101,12 @@ def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, 
     return details
 
 
-@router.post("/bookings/{booking_id}/cancel", openapi_extra=takes(CancelBooking), responses={200: BOOKING})
+@router.post(
+    "/bookings/{booking_id}/cancel",
+    summary="Cancel a booking",
+    openapi_extra=takes(CancelBooking),
+    responses={200: BOOKING},
+)
 async def post_cancel(request: Request, booking_id: UUID) -> Response:
     """Cancel; what it occupied is free at once."""
     raw = await request.body()
@@ -115,7 +125,12 @@ async def post_cancel(request: Request, booking_id: UUID) -> Response:
     return show_reply(await _move(request, step, booking=booking, venue=venue, key=key))
 
 
-@router.post("/bookings/{booking_id}/status", openapi_extra=takes(MoveBooking), responses={200: BOOKING})
+@router.post(
+    "/bookings/{booking_id}/status",
+    summary="Take a step of the state machine",
+    openapi_extra=takes(MoveBooking),
+    responses={200: BOOKING},
+)
 async def post_status(request: Request, booking_id: UUID) -> Response:
     """Take one step of the state machine: confirm, check in, complete, turn a hold into a booking, ..."""
     asked = parse(await request.body(), MoveBooking)

@@ -38,7 +38,9 @@ router = APIRouter()
 UNKNOWN_ADDRESS = "0.0.0.0"
 
 
-@router.post("/bookings", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201)
+@router.post(
+    "/bookings", summary="Book", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201
+)
 async def post_booking(request: Request) -> Response:
     """Book, or hold, one or several resources for one span: all of them or none."""
     raw = await request.body()
@@ -57,7 +59,13 @@ async def post_booking(request: Request) -> Response:
     return await _submit(request, wanted, seen_version=asked.seen_version)
 
 
-@router.post("/walk-ins", openapi_extra=takes(WalkIn), responses={201: BOOKING}, status_code=201)
+@router.post(
+    "/walk-ins",
+    summary="Seat a party now",
+    openapi_extra=takes(WalkIn),
+    responses={201: BOOKING},
+    status_code=201,
+)
 async def post_walk_in(request: Request) -> Response:
     """Seat a party now, for the usual time or until closing. Staff only."""
     raw = await request.body()

@@ -31,7 +31,9 @@ GuestId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\u0000]
 VERSION_MAX = 2**31 - 1
 
 
-@router.get("/bookings/reference/{reference}", responses={200: BOOKING})
+@router.get(
+    "/bookings/reference/{reference}", summary="Read a booking by its reference", responses={200: BOOKING}
+)
 async def get_by_reference(request: Request, reference: Reference) -> Response:
     """The booking with that reference."""
     booking = await request.app.state.by_reference.find(reference, request.state.actor)
@@ -39,7 +41,7 @@ async def get_by_reference(request: Request, reference: Reference) -> Response:
     return show(booking, await places_of(request).venue(booking.venue_id), request.state.actor)
 
 
-@router.get("/bookings/guest/{guest_id}", responses={200: BOOKINGS})
+@router.get("/bookings/guest/{guest_id}", summary="List the bookings of a guest", responses={200: BOOKINGS})
 async def get_of_guest(
     request: Request,
     guest_id: GuestId,
@@ -67,7 +69,7 @@ async def get_of_guest(
     return await _show(request, page)
 
 
-@router.get("/bookings/venue/{venue_id}", responses={200: BOOKINGS})
+@router.get("/bookings/venue/{venue_id}", summary="List the bookings of a venue", responses={200: BOOKINGS})
 async def get_of_venue(
     request: Request,
     venue_id: UUID,
@@ -94,14 +96,16 @@ async def get_of_venue(
     return await _show(request, page)
 
 
-@router.get("/bookings/{booking_id}", responses={200: BOOKING})
+@router.get("/bookings/{booking_id}", summary="Read a booking", responses={200: BOOKING})
 async def get_booking(request: Request, booking_id: UUID) -> Response:
     """One booking."""
     booking, venue = await find_booking(request, booking_id)
     return show(booking, venue, request.state.actor)
 
 
-@router.get("/bookings/{booking_id}/history", responses={200: HISTORY})
+@router.get(
+    "/bookings/{booking_id}/history", summary="Read the history of a booking", responses={200: HISTORY}
+)
 async def get_history(
     request: Request, booking_id: UUID, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Response:

@@ -25,7 +25,12 @@ router = APIRouter()
 DETAILS = ("guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes")
 
 
-@router.patch("/series/{series_id}", openapi_extra=takes(ChangeSeries), responses={200: shown.CHANGED})
+@router.patch(
+    "/series/{series_id}",
+    summary="Change a series",
+    openapi_extra=takes(ChangeSeries),
+    responses={200: shown.CHANGED},
+)
 async def patch_series(request: Request, series_id: UUID) -> Response:
     """Change one booking of a series, it and those after it, or all that are still to come: all of them, or as
     `on_conflict` says. What is over stays as it is."""
@@ -60,7 +65,12 @@ async def patch_series(request: Request, series_id: UUID) -> Response:
     return show_reply(forgotten(request, done).reply)
 
 
-@router.post("/series/{series_id}/cancel", openapi_extra=takes(CancelSeries), responses={200: shown.CHANGED})
+@router.post(
+    "/series/{series_id}/cancel",
+    summary="Cancel a series",
+    openapi_extra=takes(CancelSeries),
+    responses={200: shown.CHANGED},
+)
 async def post_cancel(request: Request, series_id: UUID) -> Response:
     """Cancel one booking of a series, it and those after it, or all that are still to come."""
     raw = await request.body()

@@ -26,7 +26,12 @@ from holdfast.series.routes.parts import db_of, locked
 router = APIRouter()
 
 
-@router.post("/series/preview", openapi_extra=takes(CreateSeries), responses={200: shown.PREVIEW})
+@router.post(
+    "/series/preview",
+    summary="See what a series would get",
+    openapi_extra=takes(CreateSeries),
+    responses={200: shown.PREVIEW},
+)
 async def post_preview(request: Request) -> Response:
     """What would come of each occurrence: where it would be, or what is in its way. Nothing is kept."""
     asked = parse(await request.body(), CreateSeries)
@@ -42,7 +47,13 @@ async def post_preview(request: Request) -> Response:
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
-@router.post("/series", openapi_extra=takes(CreateSeries), responses={201: shown.CREATED}, status_code=201)
+@router.post(
+    "/series",
+    summary="Book a series",
+    openapi_extra=takes(CreateSeries),
+    responses={201: shown.CREATED},
+    status_code=201,
+)
 async def post_series(request: Request) -> Response:
     """Book a whole series at once: all of it, or as `on_conflict` says."""
     raw = await request.body()

@@ -20,7 +20,7 @@ NIL = UUID(int=0)
 VenueId = Annotated[UUID, Query(description="The venue.")]
 
 
-@router.get("/series", responses={200: shown.PAGE})
+@router.get("/series", summary="List the series of a venue", responses={200: shown.PAGE})
 async def get_of_venue(
     request: Request, venue_id: VenueId, limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None
 ) -> Response:
@@ -39,7 +39,7 @@ async def get_of_venue(
     return answer({"items": [model.listed_json(each) for each in found[:limit]], "next": following})
 
 
-@router.get("/series/{series_id}", responses={200: shown.SERIES})
+@router.get("/series/{series_id}", summary="Read a series", responses={200: shown.SERIES})
 async def get_series(request: Request, series_id: UUID) -> Response:
     """A series with its bookings as they are now. Guests see their own."""
     series, members = await db_of(request).run(request.state.actor, find, series_id)
