@@ -165,3 +165,5 @@ async def test_nobody_else_sees_them(alley: House, charlie: dict[str, str]) -> N
         for each in answers:
             refused(each, status, code)
             assert "secret" not in each.text
+        # Who asked by the resource learns nothing of the venue that it is in.
+        assert not any(alley.venue_id in each.text for each in answers[2:4])

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
+import orjson
 import pytest
 from fastapi import FastAPI
 
+from holdfast.channel.names import availability
+from holdfast.channel.store import open_channel
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import lock_key
+from holdfast.place.slot import DAY_SLOT_ID
 from tests.conftest import House
 
-from .asking import at, cancel, claims, move, refused
+from .asking import DAY, at, cancel, claims, move, refused, tenant_id
 
 
 async def test_a_hold_occupies_until_it_expires(house: House, owner: asyncpg.Connection) -> None:
@@ -85,3 +93,27 @@ async def test_the_address_is_forgotten_with_the_hold(house: House, owner: async
     assert await owner.fetchval(ip, held["id"]) == "127.0.0.1"
     await move(house, held, "RESERVED", house.gina)
     assert await owner.fetchval(ip, held["id"]) is None
+
+
+async def test_one_that_makes_room_is_told_of_on_all_the_days_it_held(
+    db: Database, house: House, owner: asyncpg.Connection
+) -> None:
+    lane = house.ids("l1")
+    hours = {
+        "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]
+    }
+    await house.replace({**house.document, "hours": hours})
+    held = await house.booked(start=at("15:00"), end=at("15:00", 8), resource_ids=lane, hold=True)
+    name, venue_id = availability(DAY + timedelta(days=6), DAY_SLOT_ID), UUID(house.venue_id)
+    await db.call(SYSTEM, locks=[lock_key(venue_id)]).run(
+        open_channel, tenant_id=await tenant_id(owner, house), venue_id=venue_id, name=name
+    )
+    over = {"booking": "id", "claim": "owner_id"}
+    for table, column in over.items():
+        await owner.execute(f"UPDATE {table} SET expires_at = now() WHERE {column} = $1", UUID(held["id"]))
+    await house.booked(start=at("15:00"), end=at("15:00", 1), resource_ids=lane)
+    told = await owner.fetch("SELECT payload FROM event WHERE venue_id = $1 AND channel = $2", venue_id, name)
+    payloads = [orjson.loads(row["payload"]) for row in told]
+    assert [(each["section_id"], each["previous_state"], each["new_state"]) for each in payloads] == [
+        (lane[0], "held", "available")
+    ]

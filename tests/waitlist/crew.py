@@ -137,12 +137,4 @@ async def crew_on(server: Server, place: Path) -> AsyncIterator[Crew]:
             yield crew
         finally:
             await asyncio.gather(*map(stop, crew.workers))
-            import shutil
-
-            shutil.copytree(
-                place,
-                "/tmp/dbgcrew",
-                ignore=shutil.ignore_patterns("postgres*", "*sock*"),
-                dirs_exist_ok=True,
-            )  # DBG
             await owner.close()

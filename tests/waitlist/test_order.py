@@ -15,9 +15,7 @@ from tests.conftest import House
 from .asking import Json, entry_of, joined, promoted
 
 NIGHT = 24 * 60
-ALWAYS = {
-    "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]
-}
+ALWAYS = {"weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]}
 
 
 def night(number: int) -> str:
@@ -35,9 +33,7 @@ async def one_room(open_house: Any) -> House:
 
 
 async def stays(house: House, start: int, *, nights: int) -> Json:
-    return await joined(
-        house, earliest=night(start), latest=night(start), duration_minutes=nights * NIGHT
-    )
+    return await joined(house, earliest=night(start), latest=night(start), duration_minutes=nights * NIGHT)
 
 
 @pytest.mark.parametrize("told", [True, False])

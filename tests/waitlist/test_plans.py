@@ -44,6 +44,9 @@ async def test_it_goes_by_its_index(db: Database, name: str) -> None:
     assert "Seq Scan" not in found
     assert "Sort" not in found
     assert "Hash" not in found
+    assert "Join Filter" not in found
+    for condition in re.findall(r"using booking_.*\n +Index Cond: (.*)", found):
+        assert re.search(r"\b(booking_)?id = ", condition), "all bookings of the tenant are looked through"
 
 
 def test_there_are_statements() -> None:

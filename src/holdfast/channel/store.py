@@ -11,8 +11,9 @@ from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 
-AROUND = timedelta(days=2)
-"""A slot that a span touches is of an opening day less than this away, in whatever zone."""
+AROUND = timedelta(days=4)
+"""A slot that a span touches is of an opening day no further away, in whatever zone: it ends up to two days after
+its opening day began, and the buffers of both may be two days together."""
 
 
 @dataclass(frozen=True, slots=True)

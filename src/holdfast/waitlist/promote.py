@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from holdfast.booking.create import Booked, create
 from holdfast.booking.search import Found
@@ -65,6 +65,19 @@ async def promote(
     return offers
 
 
+async def has_place(tx: Tx, venue: Venue, entry: Entry) -> bool:
+    """Whether anything is free that would do for it, whoever waits before it.
+
+    Of who joins a full house that is all there is to ask: to go through the queue costs many times as much.
+    """
+    window = Span(entry.earliest_at, entry.latest_at + entry.length)
+    for piece in _cut([window], now=tx.now):
+        seen = await look(tx, venue, piece, [entry])
+        if seen is not None and seen.place_for(entry) is not None:
+            return True
+    return False
+
+
 async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
     """The time to look at, the whole of it no further than anybody waits: PIECES_AT_ONCE together, more than
     that at most PIECE each.
@@ -79,12 +92,7 @@ async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
             for each in windows
             if each.overlaps(around)
         )
-    pieces: list[Span] = []
-    for window in windows:
-        start = max(window.start, tx.now)
-        while start < window.end and len(pieces) < PIECES_MAX:
-            pieces.append(Span(start, min(start + PIECE, window.end)))
-            start += PIECE
+    pieces = _cut(windows, now=tx.now)
     if len(pieces) <= PIECES_AT_ONCE:
         # As one: a visit may reach into the next, where somebody who waited longer wants to begin.
         return list(merged(pieces))
@@ -92,6 +100,16 @@ async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
         return pieces
     turn = int(tx.now.timestamp()) // ROTATION_S % len(pieces)
     return pieces[turn:] + pieces[:turn]
+
+
+def _cut(windows: Sequence[Span], *, now: datetime) -> list[Span]:
+    pieces: list[Span] = []
+    for window in windows:
+        start = max(window.start, now)
+        while start < window.end and len(pieces) < PIECES_MAX:
+            pieces.append(Span(start, min(start + PIECE, window.end)))
+            start += PIECE
+    return pieces
 
 
 def _widened(venue: Venue, span: Span) -> Span:

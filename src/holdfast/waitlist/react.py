@@ -15,7 +15,8 @@ from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.promote import SOURCE, promote
+from holdfast.waitlist.model import EntryStatus
+from holdfast.waitlist.promote import SOURCE, has_place, promote
 
 SWEEP_S = 30
 VENUES_MAX = 10_000
@@ -53,7 +54,15 @@ async def promote_freed(tx: Tx, event: Event, *, places: Places, pricing: Pricin
     # In a statement of its own: the snapshot of one that waits is older than what it waited for.
     await tx.execute("SELECT pg_advisory_xact_lock($1::bigint)", lock_key(event.venue_id))
     for venue in await _venues(tx, [event.venue_id], places):
+        if event.event_type == "waitlist.joined" and not await _finds_something(tx, event, venue, places):
+            return
         await promote(tx, venue, places=places, pricing=pricing, around=_span(event))
+
+
+async def _finds_something(tx: Tx, joined: Event, venue: Venue, places: Places) -> bool:
+    entry = await store.find(tx, joined.subject_id)
+    waits = entry.status is EntryStatus.WAITING
+    return waits and await has_place(tx, await places.current(tx, venue), entry)
 
 
 async def _venues(tx: Tx, ids: Sequence[UUID], places: Places) -> list[Venue]:
