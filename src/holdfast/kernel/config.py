@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is believed. Default: none:
     the address that connects is the client's. Holds are counted by it."""
 
+    worker_metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """TCP port on `host` where `holdfast work` answers with its metrics; 0 takes any that is free.
+    Default: none, it doesn't."""
+
     pool_max: int = Field(default=10, ge=1, le=1000)
     """Connections to the database per process at most. Default: 10."""
 

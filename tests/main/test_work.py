@@ -1,0 +1,38 @@
+"""`holdfast work` as a process: its metrics have a port of their own, when it is given one."""
+
+from __future__ import annotations
+
+import urllib.request
+from pathlib import Path
+
+from tests.processes import free_port, running, start, status, until
+
+
+async def test_it_answers_with_its_metrics(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"database_url": database_url, "data_dir": tmp_path, "unsafe_database": 1}
+    async with running("work", log=tmp_path / "work.log", worker_metrics_port=port, **settings):
+
+        async def ticked() -> bool:
+            if status(port, "/metrics") != 200:
+                return False
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+                return b'holdfast_tick_runs_total{outcome="done",tick="expire"}' in answer.read()
+
+        await until(ticked)
+    assert status(port, "/metrics") is None
+
+
+async def test_a_port_that_is_taken_is_named(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    settings = {"database_url": database_url, "data_dir": tmp_path, "unsafe_database": 1}
+    async with running("work", log=tmp_path / "first.log", worker_metrics_port=port, **settings):
+
+        async def answers() -> bool:
+            return status(port, "/metrics") == 200
+
+        await until(answers)
+        second = start("work", log=tmp_path / "second.log", worker_metrics_port=port, **settings)
+        assert second.process.wait(30) == 1
+    assert f"127.0.0.1:{port}" in second.log.read_text()
+    assert "HOLDFAST_WORKER_METRICS_PORT" in second.log.read_text()
