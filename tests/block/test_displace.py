@@ -167,3 +167,11 @@ def test_nobody_can_ask_for_the_step_alone() -> None:
     assert Status.MANUAL_REVIEW not in TRANSITIONS[Status.RESERVED]
     with pytest.raises(InvalidTransition):
         states.step(Status.RESERVED, Status.MANUAL_REVIEW)
+
+
+async def test_who_asks_by_the_reference_is_told_at_once(alley: House) -> None:
+    there = await alley.booked(start=at("12:00"), resource_ids=alley.ids("l5"))
+    address = f"/bookings/reference/{there['booking_reference']}"
+    assert (await alley.client.get(address, headers=alley.bob)).json()["status"] == "RESERVED"
+    await blocked(alley, "l5", on_conflict="displace")
+    assert (await alley.client.get(address, headers=alley.bob)).json()["status"] == "MANUAL_REVIEW"

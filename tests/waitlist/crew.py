@@ -21,8 +21,6 @@ from tests.conftest import House, open_house_at
 from tests.processes import Running, serving, start, stop, until
 
 WORKERS = 4
-KILL_PAUSE_S_MAX = 0.5
-"""Between a moment at which jobs are in hand and a kill, at most."""
 _databases = itertools.count(1)
 
 # Nothing that a reaction could still have to do: no job, and no event that none was made of.
@@ -76,13 +74,13 @@ class Crew:
         log = self.place / f"work-{number}.log"
         return start("work", log=log, database_url=self.url, data_dir=self.place, unsafe_database=1)
 
-    async def kill_some(self, dice: random.Random, times: int) -> None:
-        """Kills so many workers one after the other, each while there are jobs in hand; another takes its place."""
+    async def kill_some(self, dice: random.Random, times: int, *, pause_s_max: float) -> None:
+        """Kills so many workers one after the other, with pauses of any length before; another takes the place."""
         order = [n % WORKERS for n in range(times)]
         dice.shuffle(order)
         for number in order:
+            await asyncio.sleep(dice.uniform(0, pause_s_max))
             await until(self._in_hand)
-            await asyncio.sleep(dice.uniform(0, KILL_PAUSE_S_MAX))
             in_hand = await self.owner.fetchval(IN_HAND)
             await self.workers[number].kill()
             self.kills.append(in_hand)

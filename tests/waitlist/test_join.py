@@ -191,7 +191,9 @@ async def test_a_venue_has_so_many_entries_and_no_more(house: House, monkeypatch
     monkeypatch.setattr(joining, "ENTRIES_MAX", 2)
     for _ in range(2):
         await joined(house, {})
-    assert refused(await ask_to_join(house, {}), 409, "WAITLIST_FULL")["entries_max"] == 2
+    full = refused(await ask_to_join(house, {}), 409, "WAITLIST_FULL")
+    assert full["entries_max"] == 2
+    assert full["detail"] == "So many wait here already that nobody more is taken."
 
 
 async def test_guests_wait_for_themselves(house: House) -> None:

@@ -237,6 +237,14 @@ async def test_an_offer_that_lapses_goes_to_the_next(
     refused(await answer(house, first, "accept"), 409, "OFFER_EXPIRED")
 
 
+async def test_an_offer_stands_no_longer_than_until_the_visit(db: Database, one_table: House) -> None:
+    house = one_table
+    await house.change_policy(offer_ttl_seconds=900)
+    entry = await joined(house, earliest=at("18:00"), latest=at("18:00"))
+    assert await promoted(db, house, now=instant("17:50")) == 1
+    assert datetime.fromisoformat((await entry_of(house, entry))["offer"]["expires_at"]) == instant("18:00")
+
+
 async def test_a_swept_offer_lapses_too(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
     house = one_table
     wanted: Json = {"earliest": at("18:00"), "latest": at("18:00")}

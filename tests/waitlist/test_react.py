@@ -133,6 +133,30 @@ async def test_who_joins_when_it_is_free_is_offered_it(
     assert await status_of(one_table, entry) == "OFFERED"
 
 
+async def test_who_joins_when_it_is_free_lets_those_before_have_it(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    first, second = [await joined(one_table, **PINNED) for _ in range(2)]
+    event = await last_event(owner, one_table, "waitlist.joined")
+    assert str(event.subject_id) == second["id"]
+    await react(db, event)
+    assert [await status_of(one_table, each) for each in (first, second)] == ["OFFERED", "WAITING"]
+
+
+async def test_who_joins_a_full_house_has_nobody_else_looked_at(
+    db: Database, one_table: House, owner: asyncpg.Connection
+) -> None:
+    """Each join would otherwise cost more the more there are who wait."""
+    await one_table.booked(start=at("18:00"))
+    other = await joined(one_table, earliest=at("18:00"), latest=at("21:00"))
+    await joined(one_table, **PINNED)
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    assert await status_of(one_table, other) == "WAITING"
+    await answer(one_table, await joined(one_table, **PINNED), "leave")
+    await react(db, await last_event(owner, one_table, "waitlist.joined"))
+    assert await status_of(one_table, other) == "WAITING"
+
+
 async def test_who_would_come_any_time_is_offered_the_first(
     db: Database, one_table: House, owner: asyncpg.Connection
 ) -> None:

@@ -26,8 +26,9 @@ from holdfast.place.venue import Venue
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-async def refit(tx: Tx, venue: Venue) -> None:
+async def refit(tx: Tx, venue: Venue, *, of: frozenset[UUID] | None = None) -> None:
     """Nothing of what the venue's blocks say is left out of the ledger, and nothing else of theirs is in it.
+    `of`: only blocks of any of these resources are looked at.
 
     A resource that was given more units is blocked with all of them; bookings that got there first are
     displaced, but not parties that sit there: they keep their unit. What is over stays as it was. Runs under the
@@ -37,6 +38,8 @@ async def refit(tx: Tx, venue: Venue) -> None:
         tx, tenant_id=venue.tenant_id, venue_id=venue.id, start=tx.now, end=NEVER
     )
     for block in definitions:
+        if of is not None and of.isdisjoint(block.resource_ids):
+            continue
         shift = await _refit(tx, block, venue)
         if shift.freed or shift.taken:
             await announce(tx, venue, shift, reason=block.reason)

@@ -62,6 +62,8 @@ async def post_block(request: Request) -> Response:
         reply = await _locked(request, venue).run(
             create, asked.wanted(), venue=venue, places=places_of(request), keyed=key
         )
+    if asked.on_conflict == "displace":
+        request.app.state.by_reference.forget_all()
     return show_reply(reply, status=201)
 
 

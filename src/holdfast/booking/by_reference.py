@@ -52,3 +52,8 @@ class ByReference:
         self._forgotten += 1
         for at in ((booking.reference, (booking.tenant_id,)), (booking.reference, None)):
             self._kept.pop(at, None)
+
+    def forget_all(self) -> None:
+        """To be called after a change of bookings that are not at hand was committed in this process."""
+        self._forgotten += 1
+        self._kept.clear()

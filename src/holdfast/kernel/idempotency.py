@@ -23,6 +23,8 @@ NOT_KEPT = frozenset(
     {
         "OVERLOADED",
         "TOO_MANY_HOLDS",
+        "TOO_MANY_ENTRIES",
+        "WAITLIST_FULL",
         "RATE_LIMITED",
         "VERSION_CONFLICT",
         "IDEMPOTENCY_CONFLICT",

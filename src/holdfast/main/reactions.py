@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from holdfast.block.refit import refit
 from holdfast.dispatch.reaction import Reaction, Tools
 from holdfast.kernel.events import Event
@@ -16,8 +18,11 @@ async def promote_freed(tx: Tx, event: Event, tools: Tools) -> None:
 
 async def refit_blocks(tx: Tx, event: Event, tools: Tools) -> None:
     """Blocks take all units of their resources, those too that a change of the venue has added."""
+    changed = frozenset(map(UUID, event.payload["resource_ids"]))
+    if not changed:
+        return
     for venue in (await tools.places.reload(tx, [event.subject_id])).values():
-        await refit(tx, venue)
+        await refit(tx, venue, of=changed)
 
 
 REACTIONS = (

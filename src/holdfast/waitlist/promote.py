@@ -31,6 +31,8 @@ PIECES_AT_ONCE = 7
 LOOKS_MAX = 5_000
 OFFERS_MAX = 100
 """Offers that one run makes for a piece; the next makes the others."""
+OFFER_TTL_S_MIN = 60
+"""Even for a visit that is about to begin: less time nobody could answer in."""
 ROTATION_S = 30
 BREATH_EVERY = 100
 PACING_WINDOW = timedelta(minutes=15)
@@ -184,7 +186,13 @@ def _wanted(tx: Tx, venue: Venue, entry: Entry, place: Found) -> Wanted:
         resource_ids=tuple(resource.id for resource in place.sets[0]),
         guest=entry.guest,
         hold=True,
-        hold_ttl_seconds=venue.policy.offer_ttl_seconds,
+        hold_ttl_seconds=_ttl_s(tx, venue, place),
         source=SOURCE,
         traceparent=tx.traceparent,
     )
+
+
+def _ttl_s(tx: Tx, venue: Venue, place: Found) -> int:
+    """Seconds that the offer stands: no longer than until the visit, so that the next can still come."""
+    until_start_s = int((place.span.start - tx.now).total_seconds())
+    return min(venue.policy.offer_ttl_seconds, max(until_start_s, OFFER_TTL_S_MIN))
