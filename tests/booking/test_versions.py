@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from holdfast.booking import store
-from holdfast.booking.model import Step
+from holdfast.booking.step import Step
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import VersionConflict

@@ -131,6 +131,33 @@ def test_it_keeps_so_many_venues_and_forgets_all_rather_than_one(monkeypatch: py
     assert len(floors.channels()) == 0
 
 
+def test_it_keeps_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors_module, "CHANNELS_MAX", 3)
+    floors = known(5)
+    for n in range(20):
+        venue_id = new_id()
+        floors.read(venue_id, f"2027-01-06:{n}", stand(1), mark=floors.mark(venue_id))
+        assert len(floors.channels()) <= 3
+        if n % 4 == 0:
+            floors.changed(venue_id)
+    assert floors.newest(VENUE, CHANNEL) is None
+
+
+def test_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(floors_module, "CHANNELS_MAX", 1)
+    floors = Floors()
+    for forget in (
+        lambda: floors.changed(VENUE),
+        lambda: floors.told(told(1), "e2"),
+        lambda: floors.read(VENUE, CHANNEL, stand(1, epoch="e2"), mark=floors.mark(VENUE)),
+        floors.forget_all,
+    ):
+        floors.read(VENUE, CHANNEL, stand(5), mark=floors.mark(VENUE))
+        assert floors.floor(VENUE, CHANNEL) == stand(5)
+        forget()
+        assert floors.channels() == []
+
+
 def test_events_of_no_channel_are_none_of_its_business() -> None:
     floors = known(5)
     for committed in (told(None), told(9, channel=None), told(9, venue_id=None)):

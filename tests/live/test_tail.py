@@ -7,18 +7,25 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import pytest
 from fastapi import FastAPI
 
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.events import Committed
+from holdfast.kernel.events import Committed, Position
+from holdfast.kernel.tx import Tx
 from holdfast.live import store, subscribe, tail
+from holdfast.live.audience import Views
+from holdfast.live.channels import Channel
 from holdfast.live.hub import Hub
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.asgi import asked, opening
 from tests.live.conftest import slot_channel
 from tests.live.reading import versions
+from tests.live.test_slow import Stuck, stream_to
 from tests.processes import until
 
 
@@ -117,6 +124,62 @@ async def test_another_history_is_a_reset_for_everybody(
         await again.nothing(for_s=0.1)
     async with asked(app, slot_channel(house), after="0badcafe-1-1") as again:
         assert (await again.take(1))[0].event == "reset"
+
+
+async def test_nobody_follows_a_channel_that_is_being_opened_anew(
+    app: FastAPI, hub: Hub, house: House
+) -> None:
+    """The history was lost while somebody was about to be seated; what happens meanwhile would be lost too."""
+    async with asked(app, slot_channel(house)) as gina:
+        await opening(gina)
+        (known,) = hub.channels
+    wanted: Views = ((known.key, b'"x"', False),)
+    stream = stream_to(Stuck())
+    for channel in (None, Channel(known.key)):
+        hub.channels.clear()
+        if channel is not None:
+            hub.channels._by_key[known.key] = channel
+        for seats in ({"wanted": wanted}, {"wanted": (), "beside": wanted}):
+            with pytest.raises(Overloaded):
+                subscribe.follow(hub, stream, **seats)
+    hub.channels.clear()
+    assert stream not in hub.streams
+
+
+class RolledBack(Exception):
+    pass
+
+
+async def test_what_was_purged_can_not_be_replayed(db: Database) -> None:
+    """A cursor from before it is too old, however few events are kept."""
+
+    async def after_a_purge(tx: Tx) -> None:
+        assert await store.position_before(tx, 10**9) == await purged(tx)
+        await tx.execute(PURGED, "123", 45)
+        assert await store.position_before(tx, 10**9) == Position(123, 45)
+        assert await store.position_before(tx, 0) > Position(123, 45)
+        raise RolledBack
+
+    with pytest.raises(RolledBack):
+        await db.run(SYSTEM, after_a_purge)
+
+
+PURGED = """
+    INSERT INTO event_cursor (name, xid, seq) VALUES ('purged', $1::text::xid8, $2)
+    ON CONFLICT (name) DO UPDATE SET xid = excluded.xid, seq = excluded.seq
+"""
+
+
+async def purged(tx: Tx) -> Position:
+    row = await tx.fetchrow("SELECT xid::text::bigint AS xid, seq FROM event_cursor WHERE name = 'purged'")
+    return Position() if row is None else Position(row["xid"], row["seq"])
+
+
+async def test_the_history_is_that_of_what_is_written_now(db: Database, owner: asyncpg.Connection) -> None:
+    wal = await owner.fetchval("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    system = await owner.fetchval("SELECT system_identifier FROM pg_control_system()")
+    assert (await db.run(SYSTEM, store.history)).name == store.history_name(system, wal[:8])
+    assert store.history_name(system, wal[:8]) != store.history_name(system, "00000002")
 
 
 async def _other_history(_tx: Any) -> store.History:

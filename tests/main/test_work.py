@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import urllib.request
+from asyncio import to_thread
 from pathlib import Path
 
 from tests.processes import free_port, running, start, status, until
+
+
+def read(port: int) -> bytes:
+    if status(port, "/metrics") != 200:
+        return b""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+        return answer.read()
 
 
 async def test_it_answers_with_its_metrics(database_url: str, tmp_path: Path) -> None:
@@ -14,10 +22,7 @@ async def test_it_answers_with_its_metrics(database_url: str, tmp_path: Path) ->
     async with running("work", log=tmp_path / "work.log", worker_metrics_port=port, **settings):
 
         async def ticked() -> bool:
-            if status(port, "/metrics") != 200:
-                return False
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-                return b'holdfast_tick_runs_total{outcome="done",tick="expire"}' in answer.read()
+            return b'holdfast_tick_runs_total{outcome="done",tick="expire"}' in await to_thread(read, port)
 
         await until(ticked)
     assert status(port, "/metrics") is None

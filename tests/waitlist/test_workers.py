@@ -88,12 +88,14 @@ async def many(
     kills: int,
     pause_s_max: float,
     within_s: float,
-) -> None:
+) -> int:
+    """All of it; answers how many jobs were taken over from workers that were killed."""
     dice = random.Random(SEED)
     full = await full_house(crew, dice, tables=tables, days=days, offer_ttl_seconds=3600)
     await full.queue([full.any_entry() for _ in range(entries)])
     await crew.settled(within_s=within_s)
     assert await full.entries("OFFERED") == [], "all was taken"
+    taken_over = -await crew.taken_over()
     started = time.monotonic()
     killing = asyncio.create_task(crew.kill_some(dice, kills, pause_s_max=pause_s_max))
     refused = await cancel_all(full)
@@ -105,15 +107,16 @@ async def many(
     offered = await full.entries("OFFERED")
     assert len(offered) == world.offers > len(full.places) / 2
     await nobody_else_gets_it(full, offered)
-    waits = await full.waits_s()
+    waits, taken_over = await full.waits_s(), taken_over + await crew.taken_over()
     print(
         f"{len(full.places)} cancelled in {cancelled - started:.1f} s ({refused} asked again),"
         f" settled {settled - cancelled:.1f} s later; {world.offers} offers, {len(world.waiting)} wait on;"
-        f" {kills} kills, jobs in hand {crew.kills[-kills:]}, {await crew.taken_over()} taken over; from"
+        f" {kills} kills, jobs in hand {crew.kills[-kills:]}, {taken_over} taken over; from"
         f" cancellation to offer p50 {quantile(waits, 0.5):.2f} s, p95 {quantile(waits, 0.95):.2f} s,"
         f" longest {waits[-1]:.2f} s"
     )
     await crew.audited()
+    return taken_over
 
 
 def quantile(ordered: list[float], share: float) -> float:
@@ -127,7 +130,7 @@ async def test_150_cancellations_and_two_kills(crew: Crew) -> None:
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 async def test_1000_cancellations_and_eight_kills(crew: Crew) -> None:
-    await many(crew, tables=100, days=2, entries=1_500, kills=8, pause_s_max=5, within_s=600)
+    assert await many(crew, tables=100, days=2, entries=1_500, kills=8, pause_s_max=5, within_s=600) > 0
 
 
 async def test_offers_are_taken_given_back_or_lapse_and_the_next_has_its_turn(crew: Crew) -> None:

@@ -14,9 +14,10 @@ from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.audit.check import Check, Judge
 from holdfast.audit.checks import CHECKS
-from holdfast.kernel.db import UNREACHABLE, Database
+from holdfast.kernel.db import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.faults import UNREACHABLE
 
 SHOWN_MAX = 100
 """Violations of one check that a report lists; it counts them all."""

@@ -11,10 +11,11 @@ from holdfast.booking import claiming, model, rules, states, store
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.conflicts import taken
 from holdfast.booking.decide import open_sets
-from holdfast.booking.model import Booking, Step
+from holdfast.booking.model import Booking
 from holdfast.booking.move import find_version
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition
+from holdfast.booking.step import Step
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Occupancy, Shift

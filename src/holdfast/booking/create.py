@@ -10,8 +10,9 @@ from uuid import UUID
 from holdfast.booking import create_store, model
 from holdfast.booking.decide import Created, Further, Known, Refused, decide, prepare
 from holdfast.booking.due import evict_expired_holds
-from holdfast.booking.model import Booking, Step
+from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
+from holdfast.booking.step import Step
 from holdfast.booking.wanted import Wanted
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims

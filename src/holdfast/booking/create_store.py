@@ -14,9 +14,9 @@ import orjson
 
 from holdfast.booking import rules, store
 from holdfast.booking.decide import Known, hold_quotas
-from holdfast.booking.model import Step
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import OCCUPYING
+from holdfast.booking.step import Step
 from holdfast.booking.wanted import Wanted
 from holdfast.channel import store as channels
 from holdfast.claim.model import Claim, Occupancy

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
-from holdfast.booking.model import ACTIONS, Booking, Step, ended
+from holdfast.booking.model import Booking, ended
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import Status
+from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import Wanted, When

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from holdfast.booking import store
-from holdfast.booking.model import ACTIONS, Booking, Step, ended
+from holdfast.booking.model import Booking, ended
 from holdfast.booking.states import EXPIRING, Status
+from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
 from holdfast.channel.store import maybe_open, reach
 from holdfast.claim import store as claims

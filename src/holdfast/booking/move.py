@@ -10,9 +10,10 @@ from uuid import UUID
 
 from holdfast.booking import access, claiming, model, states, store
 from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.model import ACTIONS, Booking, Step, moved
+from holdfast.booking.model import Booking, moved
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition, Status
+from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims

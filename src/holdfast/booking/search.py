@@ -77,7 +77,7 @@ class Outlook:
         """Counts with these claims from now on."""
         for claim in claims_:
             self.occupancy.add(claim)
-            self._times.pop(claim.resource_id, None)  # they are kept sorted from when they are first asked for
+            self._times.pop(claim.resource_id, None)  # sorted when first asked for: now it has to be anew
 
     def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
         answer = known.get(resource.id)

@@ -10,8 +10,9 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from holdfast.booking.model import COLUMNS, Booking, Step
+from holdfast.booking.model import COLUMNS, Booking
 from holdfast.booking.states import Status
+from holdfast.booking.step import Step
 from holdfast.kernel import events
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict

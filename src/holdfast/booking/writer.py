@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Sequence
 from contextvars import Context
 from dataclasses import replace
@@ -15,8 +14,9 @@ import structlog
 
 from holdfast.booking.conflicts import lost
 from holdfast.booking.create import Busy, Outcome, create
-from holdfast.booking.decide import SETS_FIRST, Refused
+from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
+from holdfast.booking.gathering import SET_MAX, Gathering, Waiting
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -28,16 +28,12 @@ from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 
-SET_MAX = 64
 SETS_MAX = 2
-PROBES_MAX = 2_000
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
 STOPPING = "The service is stopping. Try again with the same key."
 TOO_LATE = "The booking was not written in time. Try again with the same key."
-
-Waiting = tuple[Wanted, "asyncio.Future[Outcome]"]
 
 log = structlog.get_logger()
 
@@ -59,7 +55,7 @@ class Writer:
         self._db = db
         self._places = places
         self._pricing = pricing
-        self._waiting: deque[Waiting] = deque()
+        self._waiting = Gathering(places)
         self._scheduled = False
         self._stopped = False
         self._under_way: list[frozenset[UUID]] = []  # the venues of each set
@@ -91,7 +87,7 @@ class Writer:
             raise Overloaded("Too many bookings are waiting to be written. Try again with the same key.")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.append((wanted, future))
+        self._waiting.add((wanted, future))
         self._schedule()
         too_late = loop.call_later(left_s(REQUEST_DEADLINE_S), _fail, future, Overloaded(TOO_LATE))
         try:
@@ -107,33 +103,13 @@ class Writer:
 
     def _start_sets(self) -> None:
         self._scheduled = False
-        while not self._stopped and len(self._under_way) < SETS_MAX and (taken := self._take()):
+        while not self._stopped and len(self._under_way) < SETS_MAX:
+            taken = self._waiting.take(but=self._under_way)
+            if not taken:
+                return
             venues = frozenset([wanted.venue_id for wanted, _ in taken])
             self._under_way.append(venues)
             self._spawn(self._write_set(taken, venues))
-
-    def _take(self) -> list[Waiting]:
-        """The next set. Who gave up waiting is left out; whose venue is in a set under way stays."""
-        taken: list[Waiting] = []
-        staying: list[Waiting] = []
-        probes: dict[object, int] = {}
-        while self._waiting and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
-            waiting = self._waiting.popleft()
-            if any(waiting[0].venue_id in venues for venues in self._under_way):
-                staying.append(waiting)
-            elif not waiting[1].done():
-                taken.append(waiting)
-                wanted = waiting[0]
-                # Many who want the same time at a venue ask the ledger the same questions.
-                probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
-        self._waiting.extendleft(reversed(staying))
-        return taken
-
-    def _probes(self, wanted: Wanted) -> int:
-        """About how many places of the ledger must be looked at: many for whom anything will do."""
-        venue = self._places.at_hand(wanted.venue_id)
-        anything = min(len(venue.resources), SETS_FIRST) if venue is not None else SETS_FIRST
-        return len(wanted.resource_ids) or anything
 
     async def _write_set(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
         try:

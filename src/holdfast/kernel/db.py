@@ -19,6 +19,7 @@ from asyncpg.pool import PoolConnectionProxy
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.faults import RETRIABLE, UNABLE, UNREACHABLE
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 from holdfast.kernel.tx import Tx, parse_locked
 
@@ -31,29 +32,6 @@ AVOIDED = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
 ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
-
-# Deadlock, serialisation failure, lock not to be had in time: nothing was done, and a second try can succeed.
-# A prepared statement that a migration made stale is prepared anew.
-RETRIABLE = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.InvalidCachedStatementError,
-)
-# The database is gone, going or not there yet.
-UNREACHABLE = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # the connection broke between two statements, and asyncpg has just noticed
-    asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
-)
-# What the database can't do for now, by SQLSTATE: connection, refused log-in, read-only (a standby), timeouts,
-# no disk or memory, somebody's intervention, a failing system.
-UNABLE = ("08", "28", "25006", "25P03", "53", "57", "58")
 
 log = structlog.get_logger()
 

@@ -47,7 +47,8 @@ class Floors:
     def __init__(self) -> None:
         self.latest_mark = 0
         self._mark_of_others = 0
-        self._venues: OrderedDict[UUID, _Venue] = OrderedDict()
+        self._venues: dict[UUID, _Venue] = {}
+        self._floors = 0
         self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
 
     def mark(self, venue_id: UUID) -> int:
@@ -65,12 +66,13 @@ class Floors:
         self._is_at(venue_id, channel, stand.version)
         if self.mark(venue_id) != mark:
             return
-        floors = self._known(venue_id, mark).floors
-        floor = floors.get(channel)
-        if floor is not None and floor.epoch != stand.epoch:
-            del floors[channel]  # which of the two is the later one, the next read will tell
-        elif floor is None or stand.reaches(floor):
-            floors[channel] = stand
+        floor = self.floor(venue_id, channel)
+        if floor is None:
+            self._add(venue_id, channel, stand, mark=mark)
+        elif floor.epoch != stand.epoch:
+            self._forget(venue_id, channel)  # which of the two is the later one, the next read will tell
+        elif stand.reaches(floor):
+            self._venues[venue_id].floors[channel] = stand
 
     def told(self, committed: Committed, epoch: str) -> None:
         """The tail told an event of a channel. `epoch`: its epoch as clients are told it."""
@@ -82,7 +84,7 @@ class Floors:
         if floor is None:
             return
         if floor.epoch != epoch:
-            del self._venues[event.venue_id].floors[event.channel]
+            self._forget(event.venue_id, event.channel)
         elif committed.version > floor.version:
             told = Stand(epoch, committed.version, floor.rules_version)
             self._venues[event.venue_id].floors[event.channel] = told
@@ -90,13 +92,16 @@ class Floors:
     def changed(self, venue_id: UUID) -> None:
         """Something of the venue changed: nothing is known of it until it was read again."""
         mark = self._next_mark()
-        self._known(venue_id, mark).floors.clear()
-        self._venues[venue_id].mark = mark
+        known = self._known(venue_id, mark)
+        self._floors -= len(known.floors)
+        known.floors.clear()
+        known.mark = mark
 
     def forget_all(self) -> None:
         """The tail was lost: nothing is known any more."""
         self._mark_of_others = self._next_mark()
         self._venues.clear()
+        self._floors = 0
 
     def newest(self, venue_id: UUID, channel: str) -> int | None:
         """The newest version of the channel that this process has heard of lately. For statistics."""
@@ -105,6 +110,17 @@ class Floors:
     def channels(self) -> list[tuple[UUID, str]]:
         """The channels whose floor is known: those that somebody looks at."""
         return [(id_, channel) for id_, known in self._venues.items() for channel in known.floors]
+
+    def _add(self, venue_id: UUID, channel: str, stand: Stand, *, mark: int) -> None:
+        if self._floors >= CHANNELS_MAX:
+            self.forget_all()  # what somebody looks at is soon read again, and the rest was not
+            return
+        self._known(venue_id, mark).floors[channel] = stand
+        self._floors += 1
+
+    def _forget(self, venue_id: UUID, channel: str) -> None:
+        del self._venues[venue_id].floors[channel]
+        self._floors -= 1
 
     def _next_mark(self) -> int:
         self.latest_mark += 1

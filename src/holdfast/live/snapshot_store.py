@@ -10,7 +10,7 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
 from holdfast.kernel.tx import Tx
 from holdfast.live.cursor import public_epoch
-from holdfast.live.store import history_name
+from holdfast.live.store import TIMELINE, history_name
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
@@ -30,10 +30,10 @@ class Read:
 
 
 # One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
-READ = """
+READ = f"""
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
            (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
-           (SELECT timeline_id FROM pg_control_checkpoint()) AS timeline_id,
+           {TIMELINE} AS timeline,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
@@ -53,7 +53,7 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         return None
     first = rows[0]
     tx.now = tx.now or first["now"]
-    history = history_name(first["system_identifier"], first["timeline_id"])
+    history = history_name(first["system_identifier"], first["timeline"])
     return Read(
         epoch=None if first["epoch"] is None else public_epoch(first["epoch"], history),
         version=first["version"],

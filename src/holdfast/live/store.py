@@ -10,10 +10,15 @@ from holdfast.kernel.events import Position
 from holdfast.kernel.tx import Tx
 from holdfast.live.frames import Key
 
+# Of what is written now. pg_control_checkpoint() has that of the last checkpoint: for minutes after a fail-over,
+# the one that was left. A standby writes nothing.
+TIMELINE = """(SELECT CASE WHEN pg_is_in_recovery() THEN '0'
+                        ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END)"""
+
 # Another cluster, or this one after a restore or a fail-over: the same transaction ids may mean other things.
-HISTORY = """
-    SELECT system_identifier, timeline_id, clock_timestamp() AS now
-      FROM pg_control_system(), pg_control_checkpoint()
+HISTORY = f"""
+    SELECT system_identifier, {TIMELINE} AS timeline, clock_timestamp() AS now
+      FROM pg_control_system()
 """
 
 
@@ -29,27 +34,31 @@ async def history(tx: Tx) -> History:
     """The history that the database is in."""
     row = await tx.fetchrow(HISTORY)
     assert row is not None
-    return History(history_name(row["system_identifier"], row["timeline_id"]), row["now"])
+    return History(history_name(row["system_identifier"], row["timeline"]), row["now"])
 
 
-def history_name(system_identifier: int, timeline_id: int) -> str:
+def history_name(system_identifier: int, timeline: str) -> str:
     """What the history of a cluster on a timeline is called: 8 hex digits."""
-    return hashlib.sha256(f"{system_identifier}/{timeline_id}".encode()).hexdigest()[:8]
+    return hashlib.sha256(f"{system_identifier}/{timeline}".encode()).hexdigest()[:8]
 
 
+# Up to its cursor `purged`, old events may have been removed.
 LAST = """
-    SELECT xid::text::bigint AS xid, seq
-      FROM event
-     WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
-     ORDER BY event.xid DESC, event.seq DESC
-    OFFSET $1 LIMIT 1
+    (SELECT xid::text::bigint AS xid, seq
+       FROM event
+      WHERE xid < pg_snapshot_xmin(pg_current_snapshot())
+      ORDER BY event.xid DESC, event.seq DESC
+     OFFSET $1 LIMIT 1)
+    UNION ALL
+    SELECT xid::text::bigint, seq FROM event_cursor WHERE name = 'purged'
 """
 
 
 async def position_before(tx: Tx, count: int) -> Position:
-    """The place behind which the last `count` readable events are; the very beginning when there are fewer."""
-    row = await tx.fetchrow(LAST, count)
-    return Position() if row is None else Position(row["xid"], row["seq"])
+    """The place behind which the last `count` readable events are. When fewer are kept, the one up to which they
+    were purged; the very beginning when none were."""
+    rows = await tx.fetch(LAST, count)
+    return max((Position(row["xid"], row["seq"]) for row in rows), default=Position())
 
 
 # Events behind the place are counted whether they can be read in order yet or not: what the row of the channel

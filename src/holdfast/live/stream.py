@@ -14,7 +14,7 @@ from holdfast.live.packing import Packing
 BACKLOG_BYTES_MAX = 1_000_000
 """So much may wait for a reader. More is thrown away, and the stream with it."""
 STALLED_CLOSE_S = 5.0
-"""A reader that was too slow has so long to take what the socket has already; then it is cut off."""
+"""A reader whose stream ends has so long to take what the socket has already; then it is cut off."""
 WRITES_AT_ONCE = 100
 """Streams that are written to before others get their turn of the event loop."""
 
@@ -120,6 +120,9 @@ class Stream:
         self._waiting, self._waiting_bytes = self.packing.pack(farewell), 0
         self._dropped = True
         self._outbox.add(self.flush)
+        self._cut_off_later()
+
+    def _cut_off_later(self) -> None:
         asyncio.get_running_loop().call_later(STALLED_CLOSE_S, self._cut_off)
 
     def _cut_off(self) -> None:
@@ -128,7 +131,11 @@ class Stream:
         self.end("slow")
 
     def end(self, why: End) -> None:
-        """It is over; nothing is written any more."""
-        if not self.ended.done():
-            self._waiting = []
-            self.ended.set_result(why)
+        """It is over; nothing is written any more. Whoever serves it has STALLED_CLOSE_S to say so: what the
+        socket was given before may never be taken."""
+        if self.ended.done():
+            return
+        self._waiting = []
+        self.ended.set_result(why)
+        if why != "left":
+            self._cut_off_later()

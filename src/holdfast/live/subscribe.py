@@ -97,8 +97,10 @@ def follow(
     the stream will be told. Raises InvalidRequest for what is no cursor.
     """
     telling = hub.telling
-    if any(telling.channels.get(key) is None for key, _, _ in wanted):
-        raise Overloaded("The database has another history now. Connect again.")
+    for key, _, _ in (*beside, *wanted):
+        known = telling.channels.get(key)
+        if known is None or known.epoch is None:  # somebody else has just begun to open it anew
+            raise Overloaded("The database has another history now. Connect again.")
     hub.seat(stream, tuple(sorted({*beside, *wanted})))
     if after is None:
         return []

@@ -109,6 +109,8 @@ class Socket:
             if left < 0:
                 # What is not read fills the connection, and the sender has to wait.
                 await asyncio.wait([ended], timeout=-left / OPS_PER_S_MAX)
+                if ended.done():
+                    return
             await self._hear(message.get("text") or message.get("bytes") or b"")
 
     async def _hear(self, said: str | bytes) -> None:
@@ -138,7 +140,7 @@ class Socket:
             for view in wanted:
                 self._views[orjson.loads(view[1])] = (view,)
             # Behind what was missed: everything up to that version has now been told, or is in the snapshot.
-            self._stream.tell([*missed, encode({"op": "subscribed", "channels": self._stands(wanted)})])
+            self._tell([*missed, encode({"op": "subscribed", "channels": self._stands(wanted)})])
         finally:
             pins.release()
 
@@ -156,7 +158,10 @@ class Socket:
         return tuple(sorted(view for each in self._views.values() for view in each))
 
     def _say(self, message: dict[str, Any]) -> None:
-        if not self._stream.tell([encode(message)]):
+        self._tell([encode(message)])
+
+    def _tell(self, frames: list[bytes]) -> None:
+        if not self._stream.tell(frames):
             self._hub.drop(self._stream)
 
 

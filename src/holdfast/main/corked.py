@@ -59,6 +59,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         extensions: Any = self.scope.get("extensions")
         extensions[EXTENSION] = self._wire
 
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()  # what was written and is not taken would keep it from closing
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._wire.paused = True

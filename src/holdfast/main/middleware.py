@@ -22,6 +22,7 @@ from typing import Any
 import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import request_deadline
@@ -90,6 +91,8 @@ class Surround:
         handshake = _Handshake(send)
         try:
             await self._app(scope, receive, handshake)
+        except (OSError, WebSocketDisconnect):
+            return  # Nobody is there to be told.
         except Exception as error:
             log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
             await handshake.fail()

@@ -23,6 +23,8 @@ GRACE_S = 8
 WS_BYTES_MAX = 1_000_000
 """A longer message ends its WebSocket; live channels refuse shorter ones already, and go on."""
 WS_PING_S = 15.0
+"""A WebSocket is pinged (RFC 6455, 5.5.2) so long after it answered the last one, and closed when it does not answer
+in the same time again."""
 
 log = structlog.get_logger(__name__)
 
@@ -75,6 +77,7 @@ def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
         ws=WebSocketProtocol,
         ws_max_size=WS_BYTES_MAX,
         ws_ping_interval=WS_PING_S,
+        ws_ping_timeout=WS_PING_S,
         # The same bytes go to all readers of a channel; compressing them for each would cost more than sending.
         ws_per_message_deflate=False,
         lifespan="on",

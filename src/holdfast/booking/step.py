@@ -1,0 +1,109 @@
+"""One step of a booking: its row in the history, and the event that tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from holdfast.booking.model import Booking
+from holdfast.booking.states import Status
+from holdfast.channel.names import BOOKINGS
+from holdfast.kernel.events import Event
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the audit trail, beside the booking it led to. `previous`: the booking's time before, if
+    the step changed it."""
+
+    booking: Booking
+    from_status: Status | None
+    action: str
+    actor: str
+    reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
+    previous: Span | None = None
+
+    def history(self) -> dict[str, Any]:
+        """The row for table `booking_history`."""
+        return {
+            "tenant_id": self.booking.tenant_id,
+            "booking_id": self.booking.id,
+            "version": self.booking.version,
+            "from_status": self.from_status,
+            "to_status": self.booking.status,
+            "actor": self.actor,
+            "action": self.action,
+            "reason": self.reason,
+            "metadata": self.metadata,
+            "created_at": self.booking.updated_at,
+        }
+
+    @property
+    def event_type(self) -> str:
+        return EVENT_TYPES.get(self.action, "booking.status_changed")
+
+    def event(self) -> Event:
+        """The event that tells of it: ids and facts, nothing personal."""
+        booking = self.booking
+        return Event(
+            id=new_id(),
+            tenant_id=booking.tenant_id,
+            event_type=self.event_type,
+            venue_id=booking.venue_id,
+            subject_id=booking.id,
+            payload=self._payload(),
+            actor=self.actor,
+            created_at=booking.updated_at,
+            traceparent=self.traceparent,
+            channel=BOOKINGS,
+        )
+
+    def _payload(self) -> dict[str, Any]:
+        booking = self.booking
+        payload: dict[str, Any] = {
+            "booking_id": booking.id,
+            "booking_reference": booking.reference,
+            "from_status": self.from_status,
+            "status": booking.status,
+            "version": booking.version,
+            "venue_id": booking.venue_id,
+            "resource_ids": booking.resource_ids,
+            "slot_id": booking.slot_id,
+            "start": booking.start_at,
+            "end": booking.end_at,
+            "party_size": booking.party_size,
+            "total_minor": booking.total_minor,
+            "currency": booking.currency,
+            "expires_at": booking.expires_at,
+            "source": booking.source,
+        }
+        if self.action == "update":
+            payload["previous_start"] = self.previous and self.previous.start
+            payload["previous_end"] = self.previous and self.previous.end
+        return payload
+
+
+# The action in the history, and the type of event that goes out for it.
+EVENT_TYPES = {
+    "create": "booking.created",
+    "update": "booking.updated",
+    "cancel": "booking.cancelled",
+    "confirm": "booking.confirmed",
+    "check_in": "booking.checked_in",
+    "complete": "booking.completed",
+    "expire": "booking.expired",
+    "no_show": "booking.no_show",
+}
+
+ACTIONS = {
+    Status.CONFIRMED: "confirm",
+    Status.CHECKED_IN: "check_in",
+    Status.COMPLETED: "complete",
+    Status.CANCELLED: "cancel",
+    Status.NO_SHOW: "no_show",
+    Status.EXPIRED: "expire",
+}

@@ -1,0 +1,155 @@
+"""Connections whose other side is gone, or takes nothing: none stays, and none is an error of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from contextlib import closing
+from pathlib import Path
+
+import asyncpg
+import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+
+from holdfast.kernel.encode import encode
+from holdfast.live import stream as streams
+from holdfast.live.packing import WS
+from holdfast.live.stream import BACKLOG_BYTES_MAX
+from holdfast.live.ws import Socket
+from holdfast.main import serve
+from tests.conftest import House
+from tests.live.conftest import slot_channel
+from tests.live.near import Near, ask_for_socket, ask_for_stream, near, subscribe
+from tests.live.test_slow import EVENT, Stuck, stream_to
+from tests.processes import until
+
+PINGED_S = 0.3
+
+
+async def seated(server: Near) -> None:
+    async def one() -> bool:
+        return any(server.hub.streams.values())
+
+    await until(one)
+
+
+async def fill(server: Near, owner: asyncpg.Connection, house: House) -> None:
+    """The sockets of both sides have all they can take; less than may wait does."""
+    row = await owner.fetchrow(
+        "SELECT tenant_id, venue_id, name FROM channel WHERE venue_id = $1 AND name <> 'bookings'",
+        house.venue_id,
+    )
+    assert row is not None
+    for _ in range(200):
+        if any(stream._outlet.paused for stream in server.hub.streams):
+            return
+        await owner.execute(EVENT, *row, 100_000)
+        await server.hub.tail.caught_up()
+        await asyncio.sleep(0.01)
+    raise AssertionError("it takes everything")
+
+
+async def nothing_is_left(server: Near) -> None:
+    async def nothing() -> bool:
+        return not server.hub.streams and not server.left
+
+    await until(nothing, within_s=10)
+
+
+async def test_a_token_that_ends_ends_the_connection_of_one_that_reads_nothing(
+    database_url: str,
+    data_dir: Path,
+    house: House,
+    owner: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "STALLED_CLOSE_S", 0.2)
+    async with near(database_url, data_dir) as server:
+        with closing(server.deaf()) as sock:
+            ask_for_stream(sock, slot_channel(house), house.mint(house.tenant, ["staff"], "bob", ttl_s=3))
+            await seated(server)
+            await fill(server, owner, house)
+            assert server.hub.streams
+            await nothing_is_left(server)
+
+
+async def test_an_end_is_a_cut_when_it_is_not_taken_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "STALLED_CLOSE_S", 0.01)
+    for why, is_cut in (("token", True), ("lost", True), ("shutdown", True), ("left", False)):
+        outlet = Stuck()
+        stream_to(outlet).end(why)
+        assert not outlet.aborted
+        await asyncio.sleep(0.05)
+        assert outlet.aborted is is_cut, why
+
+
+async def test_who_does_not_answer_pings_is_gone_though_the_socket_is_full(
+    database_url: str, data_dir: Path, house: House, owner: asyncpg.Connection
+) -> None:
+    async with near(database_url, data_dir, ping_s=3) as server:
+        with closing(server.deaf()) as sock:
+            ask_for_socket(sock)
+            await asyncio.sleep(0.2)
+            subscribe(sock, slot_channel(house))
+            await seated(server)
+            await fill(server, owner, house)
+            assert server.hub.streams
+            await nothing_is_left(server)
+
+
+async def test_a_websocket_is_pinged_and_who_answers_stays(database_url: str, data_dir: Path) -> None:
+    config = serve._server(None, trusted_proxies=None).config
+    assert config.ws_ping_interval == config.ws_ping_timeout == serve.WS_PING_S == 15
+    async with near(database_url, data_dir, ping_s=PINGED_S) as server:
+        with closing(server.deaf()) as sock:
+            url = f"ws://127.0.0.1:{server.port}/api/v1/live/ws"
+            async with connect(url, proxy=None, ping_interval=None) as answering:
+                ask_for_socket(sock)
+
+                async def both() -> bool:
+                    return len(server.hub.streams) == 2
+
+                async def one() -> bool:
+                    return len(server.hub.streams) == 1
+
+                await until(both)
+                await until(one)
+                await asyncio.sleep(3 * PINGED_S)
+                assert len(server.hub.streams) == 1
+                await answering.send('{"op": "ping"}')
+                assert await answering.recv() == '{"op":"pong"}'
+
+
+async def test_who_is_gone_is_no_error(database_url: str, data_dir: Path) -> None:
+    with capture_logs() as logs:
+        async with near(database_url, data_dir) as server:
+            with server.deaf() as sock:
+                ask_for_socket(sock)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            await nothing_is_left(server)
+            url = f"ws://127.0.0.1:{server.port}/api/v1/live/ws"
+            async with connect(url, proxy=None):
+                for stream in server.hub.streams:
+                    stream._cut_off()
+                await nothing_is_left(server)
+            async with connect(url, proxy=None):
+                server.server.should_exit = True
+                await nothing_is_left(server)
+    assert [each for each in logs if each["log_level"] in ("warning", "error")] == []
+
+
+async def test_what_was_missed_is_not_piled_up_for_one_that_reads_nothing() -> None:
+    """Each `subscribe` may be answered with as much as may wait."""
+    dropped: list[object] = []
+
+    class Hub:
+        drop = dropped.append
+
+    outlet, socket_ = Stuck(), Socket(Hub(), None, expires_at=None)  # pyright: ignore[reportArgumentType]
+    socket_._stream = stream_to(outlet, WS)
+    socket_._tell([b"x" * BACKLOG_BYTES_MAX])
+    assert not dropped
+    socket_._tell([encode({"op": "pong"})])
+    assert dropped == [socket_._stream]
