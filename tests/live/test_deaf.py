@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from holdfast.kernel.encode import encode
 from holdfast.live import stream as streams
 from holdfast.live.packing import WS
-from holdfast.live.stream import BACKLOG_BYTES_MAX
+from holdfast.live.stream import BACKLOG_BYTES_MAX, End
 from holdfast.live.ws import Socket
 from holdfast.main import serve
 from tests.conftest import House
@@ -77,7 +77,8 @@ async def test_a_token_that_ends_ends_the_connection_of_one_that_reads_nothing(
 
 async def test_an_end_is_a_cut_when_it_is_not_taken_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams, "STALLED_CLOSE_S", 0.01)
-    for why, is_cut in (("token", True), ("lost", True), ("shutdown", True), ("left", False)):
+    cut: dict[End, bool] = {"token": True, "lost": True, "shutdown": True, "left": False}
+    for why, is_cut in cut.items():
         outlet = Stuck()
         stream_to(outlet).end(why)
         assert not outlet.aborted

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.kernel.encode import encode
 from holdfast.kernel.events import Committed, Position
 
@@ -18,7 +19,6 @@ Transport = Literal["sse", "ws"]
 Key = tuple[UUID, UUID, str]
 """A channel inside: tenant, venue, name."""
 
-AVAILABILITY_UPDATED = "availability.updated"
 BLOCKED_REASON = "closed for maintenance"
 """What guests are told of a block; why it is there is the venue's business."""
 

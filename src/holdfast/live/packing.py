@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from holdfast.live.frames import Transport
 
 COMMENT = b":\n\n"
-LAST_CHUNK = b"0\r\n\r\n"
 _TEXT = 0x81  # RFC 6455, 5.2: the last part of a message, of text
 
 

@@ -13,14 +13,13 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.live.cache import Entry
+from holdfast.live.frames import BLOCKED_REASON, guest_state
 from holdfast.live.names import availability_name
 from holdfast.live.snapshot import Section, Snapshot
 from holdfast.place.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
 
 View = Literal["staff", "guest"]
-CLOSED = "closed for maintenance"
-"""All that others than staff learn of a block."""
 
 
 class SectionShown(BaseModel):
@@ -98,9 +97,9 @@ def _for_staff(section: Section) -> dict[str, Any]:
 
 def _for_guests(section: Section) -> dict[str, Any]:
     state = section.state.state
-    shown: dict[str, Any] = {"state": "available" if state == "available" else "unavailable"}
+    shown: dict[str, Any] = {"state": guest_state(state)}
     if state == "blocked":
-        shown["reason"] = CLOSED
+        shown["reason"] = BLOCKED_REASON
     return shown
 
 

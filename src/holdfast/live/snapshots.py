@@ -82,6 +82,7 @@ class Snapshots:
 
         Raises what `take_snapshot` does.
         """
+        self._fresh.is_following()  # first: it may find that all marks are others now
         mark = self.floors.mark(wanted.venue_id)
         key = _key(wanted, view, mark)
         entry = self.memory.get(key)
