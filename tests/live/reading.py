@@ -97,6 +97,8 @@ class Reader(asyncio.Protocol):
                 self._text = rest
                 if block.startswith(b":"):
                     self.comments += 1
+                    if block.startswith(b":\nid: "):
+                        self.cursor = block[6:].decode()
                     continue
                 return self._frame(block.decode())
 

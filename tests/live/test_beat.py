@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -13,6 +13,8 @@ from fastapi import FastAPI
 
 from holdfast.live import beat
 from holdfast.live.beat import Beat
+from holdfast.live.cursor import parse_cursor
+from holdfast.live.frames import comment
 from holdfast.live.packing import SSE, WS
 from holdfast.live.stream import Outbox, Stream
 from tests.booking.asking import at
@@ -37,7 +39,7 @@ async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.Mo
         nonlocal rounds
         rounds += 1
 
-    beats = Beat(slow=lambda _: None, each=count)
+    beats = Beat(comment=lambda _: comment(None), slow=lambda _: None, each=count)
     for stream in (*streams, socket):
         beats.add(stream)
     beats.discard(streams[0])
@@ -55,7 +57,7 @@ async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.Mo
 
 
 async def test_ends_of_tokens_are_forgotten_with_their_streams() -> None:
-    beats = Beat(slow=lambda _: None, each=lambda: None)
+    beats = Beat(comment=lambda _: comment(None), slow=lambda _: None, each=lambda: None)
     stream = Stream(Stuck(), Outbox(), packing=SSE, expires_at=1e12)
     beats.add(stream)
     beats.discard(stream)
@@ -70,6 +72,27 @@ async def test_comments_go_between_frames(app: FastAPI, house: House) -> None:
         await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
         await gina.take(1)
         assert gina.comments == 1
+
+
+async def test_a_comment_says_how_far_a_quiet_stream_is_told(
+    app: FastAPI, house: House, open_house: Callable[..., Awaitable[House]]
+) -> None:
+    hub = app.state.hub
+    async with asked(app, slot_channel(house)) as gina:
+        first = await opening(gina)
+        (stream,) = [each for each in hub.streams if hub.streams[each] is not None]
+        other = await open_house()
+        await other.booked(start=at("19:00"), resource_ids=other.ids("s1"))  # no event of Gina's channel
+        await hub.tail.caught_up()
+        stream.tell([hub._comment(stream)])
+        assert await gina.nothing() is None
+        quiet = gina.cursor
+        await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
+        (frame,) = await gina.take(1)
+        assert gina.comments == 1
+        assert parse_cursor(first.id or "") < parse_cursor(quiet or "") < parse_cursor(frame.id or "")
+        hub.seat(stream, ())
+        assert hub._comment(stream) == b":\n\n"
 
 
 async def metrics(api: Running) -> str:

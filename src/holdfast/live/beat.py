@@ -10,8 +10,10 @@ from contextlib import suppress
 from contextvars import Context
 from itertools import count
 
+import structlog
+
+from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.packing import COMMENT
 from holdfast.live.stream import Stream
 
 COMMENT_S = 15.0
@@ -19,12 +21,21 @@ COMMENT_S = 15.0
 BEATS = 60
 """One timer for all streams: they are spread over so many beats in that time."""
 
+log = structlog.get_logger()
+
 
 class Beat:
-    """The one timer. `slow` is told a stream whose reader does not even take comments; `each` is called at every
-    beat."""
+    """The one timer. `comment`: what a stream is told for it. `slow` is told a stream whose reader does not even
+    take comments; `each` is called at every beat."""
 
-    def __init__(self, *, slow: Callable[[Stream], None], each: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        comment: Callable[[Stream], bytes],
+        slow: Callable[[Stream], None],
+        each: Callable[[], None],
+    ) -> None:
+        self._comment = comment
         self._slow = slow
         self._each = each
         self._turns: list[dict[Stream, None]] = [{} for _ in range(BEATS)]
@@ -63,12 +74,19 @@ class Beat:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(COMMENT_S / BEATS)
-            self._end_expired(time.time())
-            self._next = (self._next + 1) % BEATS
-            for stream in list(self._turns[self._next]):
-                if stream.packing.transport == "sse" and not stream.tell([COMMENT]):
-                    self._slow(stream)
-            self._each()
+            try:
+                self._beat()
+            except Exception as error:
+                # One stream that can't be served must not end the comments and tokens of all.
+                log.error("live_beat_failed", error=type(error).__qualname__, stack=stack_of(error))
+
+    def _beat(self) -> None:
+        self._end_expired(time.time())
+        self._next = (self._next + 1) % BEATS
+        for stream in list(self._turns[self._next]):
+            if stream.packing.transport == "sse" and not stream.tell([self._comment(stream)]):
+                self._slow(stream)
+        self._each()
 
     def _end_expired(self, now: float) -> None:
         for second in [each for each in self._ends if each <= now] if self._ends else ():

@@ -134,3 +134,9 @@ def opening(*, retry_ms: int, cursor: str | None) -> bytes:
     """The first block of an SSE stream: when to come back, and from where."""
     id_ = b"" if cursor is None else b"id: %b\n" % cursor.encode()
     return b"retry: %d\n%b\n" % (retry_ms, id_)
+
+
+def comment(cursor: str | None) -> bytes:
+    """What an SSE stream gets when nothing happens: it lives, and how far it is told. A client that comes back
+    after a long quiet time then has missed nothing."""
+    return b":\n\n" if cursor is None else b":\nid: %b\n\n" % cursor.encode()

@@ -16,6 +16,7 @@ from holdfast.live import metrics
 from holdfast.live.audience import Audience, Views
 from holdfast.live.beat import Beat
 from holdfast.live.channels import Channels
+from holdfast.live.frames import comment
 from holdfast.live.names import Names
 from holdfast.live.packing import Packing
 from holdfast.live.stream import End, Outbox, Stream
@@ -52,7 +53,7 @@ class Hub:
         self.outbox = Outbox()
         self.streams: dict[Stream, Audience | None] = {}
         self._audiences: dict[tuple[Packing, Views], Audience] = {}
-        self._beat = Beat(slow=self.drop, each=self.channels.forget_unread)
+        self._beat = Beat(comment=self._comment, slow=self.drop, each=self.channels.forget_unread)
         self._closing = False
         self._db = db
         self._places = places
@@ -144,6 +145,11 @@ class Hub:
             channel = self.channels.get(key)
             if channel is not None and channel.audiences.pop(audience, None) is not None:
                 channel.unread_since = time.monotonic()
+
+    def _comment(self, stream: Stream) -> bytes:
+        # Who has no seat yet may still have to be told what it missed: no cursor beyond that.
+        seated = self.streams.get(stream) is not None
+        return comment(self.telling.cursor() if seated else None)
 
     def drop(self, stream: Stream) -> None:
         """The stream's reader is too slow: it is told to begin anew, and closed."""

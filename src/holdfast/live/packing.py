@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from holdfast.live.frames import Transport
 
-COMMENT = b":\n\n"
 _TEXT = 0x81  # RFC 6455, 5.2: the last part of a message, of text
 
 

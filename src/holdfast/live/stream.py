@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 import structlog
 
+from holdfast.kernel.failure import stack_of
 from holdfast.live.packing import Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
@@ -45,7 +46,7 @@ class Outbox:
         self._scheduled = False
 
     def add(self, write: Callable[[], None]) -> None:
-        """Has it called soon, after all that was added before. It must not raise."""
+        """Has it called soon, after all that was added before."""
         self._queue.append(write)
         if not self._scheduled:
             self._scheduled = True
@@ -53,7 +54,11 @@ class Outbox:
 
     def _run(self) -> None:
         for _ in range(min(WRITES_AT_ONCE, len(self._queue))):
-            self._queue.popleft()()
+            try:
+                self._queue.popleft()()
+            except Exception as error:
+                # Those behind it are still to be written to.
+                log.error("live_write_failed", error=type(error).__qualname__, stack=stack_of(error))
         self._scheduled = bool(self._queue)
         if self._scheduled:
             asyncio.get_running_loop().call_soon(self._run)
