@@ -151,13 +151,12 @@ async def test_what_one_process_worked_out_the_other_finds_in_redis(
         await busy_redis.house.booked(start=at("18:00"), resource_ids=busy_redis.house.ids("t1"))
         seen = await look(busy_redis.house, {})
 
-        async def same() -> bool:
-            return await look(there, {}) == seen
+        async def found_there() -> bool:
+            before = from_cache()
+            same = await look(there, {}) == seen
+            return same and from_cache() == before + 1
 
-        await until(same)
-        before = from_cache()
-        assert await look(there, {}) == seen
-        assert from_cache() == before + 1
+        await until(found_there)
 
 
 async def test_nothing_in_redis_says_who_booked(busy_redis: Busy, redis_server: RedisServer) -> None:

@@ -175,7 +175,7 @@ async def test_redis_that_hangs_is_waited_for_once(redis: RedisCache, redis_serv
     started = time.monotonic()
     assert await asyncio.gather(*(redis.get("a") for _ in range(100))) == [None] * 100
     assert await redis.get("a") is None
-    assert time.monotonic() - started < 10 * OPERATION_S_MAX  # not a hundred times
+    assert time.monotonic() - started < 50 * OPERATION_S_MAX  # not a hundred times, on a slow machine too
     redis_server.send(signal.SIGCONT)
 
     async def is_back() -> Any:

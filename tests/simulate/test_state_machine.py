@@ -210,9 +210,9 @@ TIMES = pytest.mark.parametrize(
 
 @TIMES
 def test_bookings_go_as_the_oracle_says(world: World, times: int) -> None:
-    simulate(Bookings, world, runs=180 * times, steps=60)
+    simulate(Bookings, world, runs=100 * times, steps=60)
 
 
 @TIMES
 def test_sets_are_as_good_as_one_after_the_other(world: World, times: int) -> None:
-    simulate(Sets, world, runs=100 * times, steps=12)
+    simulate(Sets, world, runs=60 * times, steps=12)

@@ -40,7 +40,7 @@ def complaints(simulated: Simulated) -> str:
     return "\n".join(simulated.record.wrong)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 async def test_all_holds(play: Play, seed: int) -> None:
     simulated = await play(seed)
     assert simulated.ok, simulated.record.wrong
@@ -50,7 +50,7 @@ async def test_all_holds(play: Play, seed: int) -> None:
     assert not simulated.faults
 
 
-@pytest.mark.parametrize("seed", [3, 4])
+@pytest.mark.parametrize("seed", [3])
 async def test_all_holds_with_faults(play: Play, seed: int) -> None:
     simulated = await play(seed, faults=True)
     assert simulated.ok, simulated.record.wrong

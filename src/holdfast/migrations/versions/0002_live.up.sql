@@ -16,10 +16,12 @@ ALTER TABLE event
     ADD COLUMN channel text,
     ADD COLUMN epoch integer,
     ADD COLUMN version bigint,
-    ADD COLUMN written_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    ADD COLUMN written_at timestamptz NOT NULL DEFAULT now(),  -- one value for all there are: no row is rewritten
     ADD CONSTRAINT event_on_a_channel_is_counted
         CHECK ((channel IS NULL) = (version IS NULL) AND (channel IS NULL) = (epoch IS NULL)
                AND (channel IS NULL OR venue_id IS NOT NULL));
+
+ALTER TABLE event ALTER COLUMN written_at SET DEFAULT clock_timestamp();
 
 -- How far events were purged: one row, once any were.
 CREATE TABLE event_purge (
