@@ -158,7 +158,7 @@ async def test_redis_that_is_gone_is_as_good_as_none_and_found_again(redis_serve
     for _ in range(50):
         assert await cache.get("a") is None
         await cache.put("a", entry())
-    assert time.monotonic() - started < 50 * OPERATION_S_MAX / 5
+    assert time.monotonic() - started < 50 * OPERATION_S_MAX  # half of what waiting each time would take
     redis_server.start()
 
     async def is_back() -> bool:
