@@ -290,8 +290,8 @@ CREATE TABLE idempotency (
     CONSTRAINT idempotency_pkey PRIMARY KEY (tenant_id, operation, key)
 );
 
--- The purge of expired keys; rows come in order of time, so a BRIN index costs inserts next to nothing.
-CREATE INDEX idempotency_by_age ON idempotency USING brin (expires_at);
+-- The purge of expired keys. Rows come in order of time, so inserts write to one page of it.
+CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);
 
 -- ---------------------------------------------------------------------------------------------
 -- Blocks, the waitlist, series
@@ -419,13 +419,10 @@ CREATE TABLE series_booking (
 -- Events: the outbox. Everything outside the transaction reads from here.
 -- ---------------------------------------------------------------------------------------------
 
+-- A partition for each month of ids (UUIDv7): made ahead and dropped when old, by a tick.
 CREATE TABLE event (
     tenant_id   uuid        NOT NULL,
     id          uuid        NOT NULL,
-    seq         bigint      NOT NULL GENERATED ALWAYS AS IDENTITY,
-    xid         xid8        NOT NULL DEFAULT pg_current_xact_id(),  -- read up to the snapshot's xmin, in
-                                                                    -- (xid, seq): ids are not handed out
-                                                                    -- in commit order
     event_type  text        NOT NULL,
     venue_id    uuid,
     subject_id  uuid        NOT NULL,               -- the booking, block, ... it is about
@@ -434,26 +431,208 @@ CREATE TABLE event (
     traceparent text,
     created_at  timestamptz NOT NULL,
     channel     text,                               -- of its venue: `bookings`, or a day and slot
-    epoch       integer,                            -- of the channel when it was told
+    epoch       integer,                            -- of the channel when it was emitted
     version     bigint,                             -- its number on the channel, within the epoch
     written_at  timestamptz NOT NULL DEFAULT clock_timestamp(),  -- whatever clock created_at goes by
     CONSTRAINT event_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT event_on_a_channel_is_counted
         CHECK ((channel IS NULL) = (version IS NULL) AND (channel IS NULL) = (epoch IS NULL)
                AND (channel IS NULL OR venue_id IS NOT NULL))
-);
+) PARTITION BY RANGE (id);
+-- What no month was made for: nothing is refused because a tick did not run. It moves when its month is made.
+CREATE TABLE event_other PARTITION OF event DEFAULT;
 
--- The commit-order reader.
-CREATE INDEX event_in_commit_order ON event (xid, seq);
+-- Events without a position: each is written with its row here, in one transaction, and leaves when it is numbered.
+-- `seq` is drawn under the lock of the channel's row, so that on a channel it grows in commit order.
+CREATE TABLE event_new (
+    seq       bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    tenant_id uuid   NOT NULL,
+    event_id  uuid   NOT NULL,
+    CONSTRAINT event_new_pkey PRIMARY KEY (seq)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_insert_threshold = -1, autovacuum_analyze_scale_factor = 0,
+        autovacuum_analyze_threshold = 100000);
+
+-- The positions of events: dense, in commit order, given after the commit by number_events().
+CREATE TABLE event_log (
+    position  bigint NOT NULL,
+    tenant_id uuid   NOT NULL,
+    event_id  uuid   NOT NULL,
+    -- Serves whoever reads on from a position.
+    CONSTRAINT event_log_pkey PRIMARY KEY (position, event_id)
+) PARTITION BY RANGE (event_id);
+CREATE TABLE event_log_other PARTITION OF event_log DEFAULT;
 -- The feed of a tenant's events.
-CREATE INDEX event_of_tenant_in_commit_order ON event (tenant_id, xid, seq);
+CREATE INDEX event_log_of_tenant ON event_log (tenant_id, position);
+
 -- How far events were purged: one row, once any were.
 CREATE TABLE event_purge (
-    only_row    boolean     NOT NULL DEFAULT true,
-    up_to       timestamptz NOT NULL,
+    only_row boolean     NOT NULL DEFAULT true,
+    position bigint      NOT NULL,
+    up_to    timestamptz NOT NULL,                  -- nothing older than this need be there
     CONSTRAINT event_purge_pkey PRIMARY KEY (only_row),
     CONSTRAINT event_purge_is_one_row CHECK (only_row)
 );
+
+-- The epoch of positions: random, and another whenever this is not the database it was drawn for.
+CREATE TABLE event_epoch (
+    only_row boolean NOT NULL DEFAULT true,
+    epoch    text    NOT NULL,
+    drawn_in text    NOT NULL,
+    CONSTRAINT event_epoch_pkey PRIMARY KEY (only_row),
+    CONSTRAINT event_epoch_is_one_row CHECK (only_row),
+    CONSTRAINT event_epoch_is_hex CHECK (epoch ~ '^[0-9a-f]{8}$')
+);
+
+-- The epoch, drawn anew where the cluster, its timeline, the database or the table is another than the one it was
+-- drawn in: after a dump was restored, after a recovery to a point in time, after a fail-over. The timeline is that of
+-- what is written now; pg_control_checkpoint() has the one before for minutes. A standby, which can't write, keeps it.
+CREATE FUNCTION event_epoch_now() RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    here  text;
+    found event_epoch;
+BEGIN
+    SELECT * INTO found FROM event_epoch;
+    IF pg_is_in_recovery() THEN
+        RETURN coalesce(found.epoch, '00000000');
+    END IF;
+    SELECT concat_ws('/', system_identifier, left(pg_walfile_name(pg_current_wal_lsn()), 8),
+                     pg_database.oid, 'event'::regclass::oid)
+      INTO here
+      FROM pg_control_system(), pg_database WHERE datname = current_database();
+    IF found.drawn_in IS DISTINCT FROM here THEN
+        INSERT INTO event_epoch (epoch, drawn_in) VALUES (left(md5(random()::text || clock_timestamp()), 8), here)
+        ON CONFLICT ON CONSTRAINT event_epoch_pkey DO UPDATE
+           SET epoch = excluded.epoch, drawn_in = excluded.drawn_in
+         WHERE event_epoch.drawn_in <> excluded.drawn_in;
+        SELECT * INTO found FROM event_epoch;
+    END IF;
+    RETURN found.epoch;
+END
+$$;
+
+-- Gives positions to up to `most` events that were committed, in the order of their `seq`.
+--
+-- One at a time, by a lock taken in a statement of its own: the next statement's snapshot is younger, so it sees what
+-- whoever had the lock before has committed. The whole queue is looked at from `floor_seq` on, since a transaction may
+-- commit long after it drew its number. `floor_seq` counts only for the same table on the same run of the server
+-- (`source`). A caller may raise it to a number of a pass before (`last_seq`) once a complete pass began when all
+-- transactions that had an id then (below `next_xid`) were over (`oldest_running`).
+-- It commits durably, whatever the server's default: what was read must not be numbered otherwise after a crash.
+CREATE FUNCTION number_events(
+    known_source text, floor_seq bigint, most integer,
+    OUT source text, OUT head bigint, OUT is_complete boolean, OUT last_seq bigint,
+    OUT oldest_running bigint, OUT next_xid bigint
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET holdfast.tenants = '*' AS $$
+DECLARE
+    numbered integer := 0;
+BEGIN
+    SELECT concat_ws('/', pg_postmaster_start_time(), pg_database.oid, 'event_new'::regclass::oid) INTO source
+      FROM pg_database WHERE datname = current_database();
+    IF source IS DISTINCT FROM known_source THEN
+        floor_seq := 0;
+    END IF;
+    is_complete := pg_try_advisory_xact_lock(7308613714020265332);
+    oldest_running := pg_snapshot_xmin(pg_current_snapshot())::text::bigint;
+    head := greatest((SELECT position FROM event_log ORDER BY position DESC LIMIT 1),
+                     (SELECT position FROM event_purge), 0);
+    IF is_complete THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+        WITH next AS (
+            DELETE FROM event_new
+             WHERE seq = ANY (ARRAY(SELECT e.seq FROM event_new AS e WHERE e.seq > floor_seq
+                                     ORDER BY e.seq LIMIT most))
+         RETURNING seq, tenant_id, event_id
+        ), placed AS (
+            INSERT INTO event_log (position, tenant_id, event_id)
+            SELECT head + row_number() OVER (ORDER BY next.seq), next.tenant_id, next.event_id FROM next
+        )
+        SELECT count(*), max(seq) INTO numbered, last_seq FROM next;
+        head := head + numbered;
+        is_complete := numbered < most;
+    END IF;
+    next_xid := pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+END
+$$;
+
+-- The first id (UUIDv7) of a month: its milliseconds, then zeros.
+CREATE FUNCTION first_id_of(month date) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+    SELECT rpad(lpad(to_hex((extract(epoch FROM month::timestamp) * 1000)::bigint), 12, '0'), 32, '0')::uuid
+$$;
+
+-- Makes the months that are missing, from this one to `ahead` months on.
+CREATE FUNCTION add_event_months(ahead integer) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
+DECLARE
+    month  date := date_trunc('month', now() AT TIME ZONE 'UTC')::date;
+    parent text;
+    part   text;
+BEGIN
+    FOR place IN 0..ahead LOOP
+        FOREACH parent IN ARRAY ARRAY['event', 'event_log'] LOOP
+            part := parent || to_char(month, '_YYYY_MM');
+            IF to_regclass(part) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', part, parent);
+                EXECUTE format(
+                    'WITH moved AS (DELETE FROM %1$I WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING *)
+                     INSERT INTO %5$I SELECT * FROM moved',
+                    parent || '_other', CASE parent WHEN 'event' THEN 'id' ELSE 'event_id' END,
+                    first_id_of(month), first_id_of((month + interval '1 month')::date), part);
+                EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, part,
+                    first_id_of(month), first_id_of((month + interval '1 month')::date));
+            END IF;
+        END LOOP;
+        month := (month + interval '1 month')::date;
+    END LOOP;
+END
+$$;
+
+-- Drops the months that ended more than `kept_days` ago, and up to `most` events as old that no month was made for;
+-- returns how many of these. A month with an event that has no position yet stays: nobody has read that one.
+CREATE FUNCTION drop_event_months(kept_days integer, most integer) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms'
+SET holdfast.tenants = '*' AS $$
+DECLARE
+    month   date;
+    before  date := (now() AT TIME ZONE 'UTC' - make_interval(days => kept_days))::date;
+    suffix  text;
+    last    bigint;
+    purged  bigint := 0;
+    handled integer;
+BEGIN
+    FOR month IN
+        SELECT to_date(right(relname, 7), 'YYYY_MM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+         WHERE inhparent = 'event'::regclass AND relname ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY 1
+    LOOP
+        EXIT WHEN month + interval '1 month' > before;
+        CONTINUE WHEN EXISTS (SELECT FROM event_new WHERE event_id >= first_id_of(month)
+                                 AND event_id < first_id_of((month + interval '1 month')::date));
+        suffix := to_char(month, '_YYYY_MM');
+        EXECUTE format('SELECT max(position) FROM %I', 'event_log' || suffix) INTO last;
+        purged := greatest(purged, last);
+        EXECUTE format('DROP TABLE %I, %I', 'event' || suffix, 'event_log' || suffix);
+    END LOOP;
+    WITH gone AS (
+        DELETE FROM event_log_other
+         WHERE position = ANY (ARRAY(SELECT position FROM event_log_other
+                                      WHERE event_id < first_id_of(before) ORDER BY position LIMIT most))
+     RETURNING position, tenant_id, event_id
+    ), forgotten AS (
+        DELETE FROM event_other USING gone
+         WHERE event_other.tenant_id = gone.tenant_id AND event_other.id = gone.event_id
+    )
+    SELECT max(position), count(*) INTO last, handled FROM gone;
+    purged := greatest(purged, last);
+    IF purged > 0 THEN
+        INSERT INTO event_purge (position, up_to) VALUES (purged, before)
+        ON CONFLICT ON CONSTRAINT event_purge_pkey
+        DO UPDATE SET position = greatest(event_purge.position, excluded.position),
+                      up_to = greatest(event_purge.up_to, excluded.up_to);
+    END IF;
+    RETURN handled;
+END
+$$;
 
 -- Channels: what clients follow live. The row is the counter of versions; it stays locked from when an event
 -- draws its number until the commit. A channel of availability has a row from when somebody first asks for it.
@@ -468,6 +647,59 @@ CREATE TABLE channel (
     CONSTRAINT channel_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT channel_version_is_counted CHECK (version >= 0)
 );
+
+-- ---------------------------------------------------------------------------------------------
+-- Jobs: what is to be done because of an event, and what failed for good
+-- ---------------------------------------------------------------------------------------------
+
+-- Written in the transaction of the event, where anybody waits for it, and removed in the transaction that does the
+-- work: that the row is gone is the mark that it was done. It carries its event, whatever becomes of the table.
+CREATE TABLE job (
+    tenant_id       uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    lane            text        NOT NULL,           -- a slow lane holds up no other
+    reaction        text        NOT NULL,
+    venue_id        uuid,
+    event           jsonb       NOT NULL,
+    due_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    leased_until    timestamptz,                    -- a worker has it until then
+    leases          integer     NOT NULL DEFAULT 0, -- how often one has taken it; who has it counts by this number
+    vanished        integer     NOT NULL DEFAULT 0, -- how many workers have let their lease run out
+    failures        integer     NOT NULL DEFAULT 0,
+    first_failed_at timestamptz,
+    CONSTRAINT job_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT job_failures_are_dated CHECK ((failures = 0) = (first_failed_at IS NULL)),
+    CONSTRAINT job_is_leased_by_somebody CHECK (leased_until IS NULL OR leases > 0)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+-- Which job of a lane is next.
+CREATE INDEX job_due ON job (lane, due_at);
+-- Whether a worker has another job of the venue.
+CREATE INDEX job_leased ON job (tenant_id, venue_id) WHERE leased_until IS NOT NULL;
+
+-- A job that failed for good, with its event. Replayed it is a job again, of the same id.
+CREATE TABLE dead_letter (
+    tenant_id       uuid        NOT NULL,
+    id              uuid        NOT NULL,
+    lane            text        NOT NULL,
+    reaction        text        NOT NULL,
+    venue_id        uuid,
+    event           jsonb       NOT NULL,
+    attempts        integer     NOT NULL,
+    error           text        NOT NULL,
+    first_failed_at timestamptz NOT NULL,
+    dead_at         timestamptz NOT NULL,
+    replayed_at     timestamptz,
+    replayed_by     text,
+    delivered_at    timestamptz,                    -- when a replay succeeded
+    CONSTRAINT dead_letter_pkey PRIMARY KEY (tenant_id, id),
+    CONSTRAINT dead_letter_has_attempts CHECK (attempts > 0),
+    CONSTRAINT dead_letter_replay_has_an_actor CHECK ((replayed_at IS NULL) = (replayed_by IS NULL)),
+    CONSTRAINT dead_letter_is_delivered_by_a_replay CHECK (delivered_at IS NULL OR replayed_at IS NOT NULL)
+);
+-- Serves the list, newest first, of one tenant or of all, and the search for one by its id alone.
+CREATE UNIQUE INDEX dead_letter_id_is_unique ON dead_letter (id);
+-- Serves the purge of those that were replayed long ago.
+CREATE INDEX dead_letter_replayed ON dead_letter (replayed_at) WHERE replayed_at IS NOT NULL;
 
 -- ---------------------------------------------------------------------------------------------
 -- Isolation and rights
@@ -520,6 +752,14 @@ ALTER TABLE idempotency     ENABLE ROW LEVEL SECURITY;
 ALTER TABLE idempotency     FORCE  ROW LEVEL SECURITY;
 ALTER TABLE event           ENABLE ROW LEVEL SECURITY;
 ALTER TABLE event           FORCE  ROW LEVEL SECURITY;
+ALTER TABLE event_new       ENABLE ROW LEVEL SECURITY;
+ALTER TABLE event_new       FORCE  ROW LEVEL SECURITY;
+ALTER TABLE event_log       ENABLE ROW LEVEL SECURITY;
+ALTER TABLE event_log       FORCE  ROW LEVEL SECURITY;
+ALTER TABLE job             ENABLE ROW LEVEL SECURITY;
+ALTER TABLE job             FORCE  ROW LEVEL SECURITY;
+ALTER TABLE dead_letter     ENABLE ROW LEVEL SECURITY;
+ALTER TABLE dead_letter     FORCE  ROW LEVEL SECURITY;
 
 ALTER TABLE channel        ENABLE ROW LEVEL SECURITY;
 ALTER TABLE channel        FORCE  ROW LEVEL SECURITY;
@@ -547,6 +787,10 @@ CREATE POLICY own_tenant ON claim_archive   USING (tenant_id = ANY ((SELECT visi
 CREATE POLICY own_tenant ON booking_history USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON idempotency     USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON event           USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON event_new       USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON event_log       USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON job             USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON dead_letter     USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON channel        USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON block          USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 CREATE POLICY own_tenant ON block_history  USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
@@ -565,6 +809,11 @@ GRANT SELECT, INSERT                 ON claim_archive   TO holdfast_app;
 GRANT SELECT, INSERT                 ON booking_history TO holdfast_app;
 GRANT SELECT, INSERT, DELETE         ON idempotency     TO holdfast_app;
 GRANT SELECT, INSERT                 ON event           TO holdfast_app;
+GRANT SELECT, INSERT                 ON event_new       TO holdfast_app;
+GRANT SELECT                         ON event_log       TO holdfast_app;
+GRANT SELECT                         ON event_epoch     TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON job             TO holdfast_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dead_letter     TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON channel        TO holdfast_app;
 GRANT SELECT                         ON event_purge    TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON block          TO holdfast_app;
@@ -573,286 +822,14 @@ GRANT SELECT, INSERT, UPDATE         ON waitlist_entry TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON series         TO holdfast_app;
 GRANT SELECT, INSERT, DELETE         ON series_booking TO holdfast_app;
 
+REVOKE EXECUTE ON FUNCTION event_epoch_now()                             FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION number_events(text, bigint, integer)          FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION add_event_months(integer)                     FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION drop_event_months(integer, integer)           FROM PUBLIC;
+GRANT  EXECUTE ON FUNCTION event_epoch_now()                             TO holdfast_app;
+GRANT  EXECUTE ON FUNCTION number_events(text, bigint, integer)          TO holdfast_app;
+GRANT  EXECUTE ON FUNCTION add_event_months(integer)                     TO holdfast_app;
+GRANT  EXECUTE ON FUNCTION drop_event_months(integer, integer)           TO holdfast_app;
 
--- ---------------------------------------------------------------------------------------------
--- Reactions: how far readers of events have come, what became of each, and the queue
--- ---------------------------------------------------------------------------------------------
-
--- The queue of jobs: PGQueuer's own objects as release 1.6.0 makes them, in a schema of their own.
--- A test compares them with what the installed release would make.
-
-CREATE SCHEMA pgqueuer;
-
-CREATE TYPE pgqueuer.pgqueuer_status AS ENUM ('queued', 'picked', 'successful', 'exception', 'canceled', 'deleted', 'failed');
-
-CREATE TABLE pgqueuer.pgqueuer (
-    id bigserial NOT NULL PRIMARY KEY,
-    priority integer NOT NULL,
-    queue_manager_id uuid,
-    created timestamp with time zone NOT NULL DEFAULT now(),
-    updated timestamp with time zone NOT NULL DEFAULT now(),
-    heartbeat timestamp with time zone NOT NULL DEFAULT now(),
-    execute_after timestamp with time zone NOT NULL DEFAULT now(),
-    status pgqueuer.pgqueuer_status NOT NULL,
-    entrypoint text NOT NULL,
-    dedupe_key text,
-    payload bytea,
-    headers jsonb,
-    attempts integer NOT NULL DEFAULT 0,
-    slot bigint
-);
-
-CREATE TABLE pgqueuer.pgqueuer_log (
-    id bigint GENERATED BY DEFAULT AS IDENTITY NOT NULL PRIMARY KEY,
-    created timestamp with time zone NOT NULL DEFAULT now(),
-    job_id bigint NOT NULL,
-    status pgqueuer.pgqueuer_status NOT NULL,
-    priority integer NOT NULL,
-    entrypoint text NOT NULL,
-    traceback jsonb,
-    aggregated boolean DEFAULT false
-);
-
-CREATE TABLE pgqueuer.pgqueuer_schedules (
-    id bigserial NOT NULL PRIMARY KEY,
-    expression text NOT NULL,
-    entrypoint text NOT NULL,
-    heartbeat timestamp with time zone NOT NULL DEFAULT now(),
-    created timestamp with time zone NOT NULL DEFAULT now(),
-    updated timestamp with time zone NOT NULL DEFAULT now(),
-    next_run timestamp with time zone NOT NULL DEFAULT now(),
-    last_run timestamp with time zone,
-    status pgqueuer.pgqueuer_status DEFAULT 'queued'::pgqueuer.pgqueuer_status,
-    UNIQUE (expression, entrypoint)
-);
-
-CREATE TABLE pgqueuer.pgqueuer_statistics (
-    id bigserial NOT NULL PRIMARY KEY,
-    created timestamp with time zone NOT NULL DEFAULT date_trunc('sec'::text, now()),
-    count bigint NOT NULL,
-    priority integer NOT NULL,
-    status pgqueuer.pgqueuer_status NOT NULL,
-    entrypoint text NOT NULL
-);
-
-CREATE INDEX pgqueuer_ep_ea_idx ON pgqueuer.pgqueuer USING btree (entrypoint, execute_after) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
-
-CREATE INDEX pgqueuer_ep_prio_id_idx ON pgqueuer.pgqueuer USING btree (entrypoint, priority DESC, id) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
-
-CREATE INDEX pgqueuer_log_created ON pgqueuer.pgqueuer_log USING btree (created);
-
-CREATE INDEX pgqueuer_log_job_id_status ON pgqueuer.pgqueuer_log USING btree (job_id, created DESC);
-
-CREATE INDEX pgqueuer_log_not_aggregated ON pgqueuer.pgqueuer_log USING btree ((1)) WHERE (NOT aggregated);
-
-CREATE INDEX pgqueuer_log_status ON pgqueuer.pgqueuer_log USING btree (status);
-
-CREATE INDEX pgqueuer_picked_heartbeat_idx ON pgqueuer.pgqueuer USING btree (heartbeat) WHERE (status = 'picked'::pgqueuer.pgqueuer_status);
-
-CREATE UNIQUE INDEX pgqueuer_picked_slot_idx ON pgqueuer.pgqueuer USING btree (entrypoint, slot) WHERE ((status = 'picked'::pgqueuer.pgqueuer_status) AND (slot IS NOT NULL));
-
-CREATE INDEX pgqueuer_priority_id_id1_idx ON pgqueuer.pgqueuer USING btree (priority, id DESC) INCLUDE (id) WHERE (status = 'queued'::pgqueuer.pgqueuer_status);
-
-CREATE INDEX pgqueuer_queue_manager_id_idx ON pgqueuer.pgqueuer USING btree (queue_manager_id) WHERE (queue_manager_id IS NOT NULL);
-
-CREATE UNIQUE INDEX pgqueuer_statistics_unique_count ON pgqueuer.pgqueuer_statistics USING btree (priority, date_trunc('sec'::text, timezone('UTC'::text, created)), status, entrypoint);
-
-CREATE UNIQUE INDEX pgqueuer_unique_dedupe_key ON pgqueuer.pgqueuer USING btree (dedupe_key) WHERE ((status = ANY (ARRAY['queued'::pgqueuer.pgqueuer_status, 'picked'::pgqueuer.pgqueuer_status])) AND (dedupe_key IS NOT NULL));
-
-CREATE INDEX pgqueuer_updated_id_id1_idx ON pgqueuer.pgqueuer USING btree (updated, id DESC) INCLUDE (id) WHERE (status = 'picked'::pgqueuer.pgqueuer_status);
-
-CREATE FUNCTION pgqueuer.fn_pgqueuer_changed() RETURNS TRIGGER AS $$
-DECLARE
-    to_emit BOOLEAN := false;  -- Flag to decide whether to emit a notification
-BEGIN
-    -- Check operation type and set the emit flag accordingly
-    IF TG_OP = 'UPDATE' AND OLD IS DISTINCT FROM NEW THEN
-        to_emit := true;
-    ELSIF TG_OP = 'DELETE' THEN
-        to_emit := true;
-    ELSIF TG_OP = 'INSERT' THEN
-        to_emit := true;
-    ELSIF TG_OP = 'TRUNCATE' THEN
-        to_emit := true;
-    END IF;
-
-    -- Perform notification if the emit flag is set
-    IF to_emit THEN
-        PERFORM pg_notify(
-            'ch_pgqueuer',
-            json_build_object(
-                'channel', 'ch_pgqueuer',
-                'operation', lower(TG_OP),
-                'sent_at', NOW(),
-                'table', TG_TABLE_NAME,
-                'type', 'table_changed_event'
-            )::text
-        );
-    END IF;
-
-    -- Return appropriate value based on the operation
-    IF TG_OP IN ('INSERT', 'UPDATE') THEN
-        RETURN NEW;
-    ELSIF TG_OP = 'DELETE' THEN
-        RETURN OLD;
-    ELSE
-        RETURN NULL; -- For TRUNCATE and other non-row-specific contexts
-    END IF;
-
-END;
-$$ LANGUAGE plpgsql;
-
-CREATE TRIGGER tg_pgqueuer_changed
-AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pgqueuer.pgqueuer
-EXECUTE FUNCTION pgqueuer.fn_pgqueuer_changed();
-
--- Of what holdfast_app needs, nothing is about what jobs hold: ids of a tenant and an event.
-GRANT USAGE ON SCHEMA pgqueuer TO holdfast_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer.pgqueuer            TO holdfast_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer.pgqueuer_log        TO holdfast_app;
-GRANT SELECT                         ON pgqueuer.pgqueuer_statistics TO holdfast_app;
-GRANT USAGE                          ON SEQUENCE pgqueuer.pgqueuer_id_seq TO holdfast_app;
-
--- How far readers of the event table have come, by name: `reactions` (the dispatcher) and `purged`.
--- Of no tenant: it says nothing but how many transactions there were.
-
-CREATE TABLE event_cursor (
-    name text   NOT NULL,
-    xid  xid8   NOT NULL,
-    seq  bigint NOT NULL,
-    CONSTRAINT event_cursor_pkey PRIMARY KEY (name)
-);
-
--- What became of an event at a reaction: delivered (the mark commits with what the reaction did), or how
--- often it has failed. It goes when its event goes.
-
-CREATE TABLE delivery (
-    tenant_id       uuid        NOT NULL,
-    event_id        uuid        NOT NULL,
-    reaction        text        NOT NULL,
-    failures        integer     NOT NULL DEFAULT 0,
-    first_failed_at timestamptz,
-    delivered_at    timestamptz,
-    CONSTRAINT delivery_pkey PRIMARY KEY (tenant_id, event_id, reaction),
-    CONSTRAINT delivery_failures_are_dated CHECK (failures >= 0 AND (failures = 0 OR first_failed_at IS NOT NULL))
-);
-
--- An event that a reaction failed on for good. It keeps the event from being purged.
-
-CREATE TABLE dead_letter (
-    tenant_id       uuid        NOT NULL,
-    id              uuid        NOT NULL,
-    event_id        uuid        NOT NULL,
-    reaction        text        NOT NULL,
-    attempts        integer     NOT NULL,
-    error           text        NOT NULL,
-    first_failed_at timestamptz NOT NULL,
-    dead_at         timestamptz NOT NULL,
-    replayed_at     timestamptz,
-    replayed_by     text,
-    CONSTRAINT dead_letter_pkey PRIMARY KEY (tenant_id, id),
-    CONSTRAINT dead_letter_event_exists FOREIGN KEY (tenant_id, event_id) REFERENCES event (tenant_id, id),
-    CONSTRAINT dead_letter_is_one_for_each_reaction UNIQUE (tenant_id, event_id, reaction),
-    CONSTRAINT dead_letter_has_attempts CHECK (attempts > 0),
-    CONSTRAINT dead_letter_replay_has_an_actor CHECK ((replayed_at IS NULL) = (replayed_by IS NULL))
-);
-
--- Serves the list, newest first, of one tenant or of all, and the search for one by its id alone.
-CREATE UNIQUE INDEX dead_letter_id_is_unique ON dead_letter (id);
--- Serves the purge of those that were replayed long ago.
-CREATE INDEX dead_letter_replayed ON dead_letter (replayed_at) WHERE replayed_at IS NOT NULL;
-
-ALTER TABLE delivery    ENABLE ROW LEVEL SECURITY;
-ALTER TABLE delivery    FORCE  ROW LEVEL SECURITY;
-ALTER TABLE dead_letter ENABLE ROW LEVEL SECURITY;
-ALTER TABLE dead_letter FORCE  ROW LEVEL SECURITY;
-
-CREATE POLICY own_tenant ON delivery    USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON dead_letter USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-
-GRANT SELECT, INSERT, UPDATE ON event_cursor TO holdfast_app;
-GRANT SELECT, INSERT, UPDATE ON delivery     TO holdfast_app;
-GRANT SELECT, INSERT, UPDATE ON dead_letter  TO holdfast_app;
-
--- Looks through up to `most` of the oldest events and removes those that are older than 30 days, with their
--- deliveries; answers how many it has looked through. It goes in commit order behind a cursor of its own, which
--- does not overtake that of the dispatcher: what no job was made of stays. So does what a dead letter keeps.
--- While one does it, another has nothing to do.
-CREATE FUNCTION purge_events(most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    behind event_cursor;
-    looked integer;
-BEGIN
-    INSERT INTO event_cursor (name, xid, seq) VALUES ('purged', '0', 0) ON CONFLICT DO NOTHING;
-    SELECT * INTO behind FROM event_cursor WHERE name = 'purged' FOR UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
-        RETURN 0;
-    END IF;
-    WITH next AS (
-        SELECT event.xid, event.seq, event.tenant_id, event.id,
-               bool_and(event.written_at < clock_timestamp() - interval '30 days')
-                   OVER (ORDER BY event.xid, event.seq) AS is_old
-          FROM event
-         WHERE (event.xid, event.seq) > (behind.xid, behind.seq)
-           AND (event.xid, event.seq) <= (SELECT xid, seq FROM event_cursor WHERE name = 'reactions')
-         ORDER BY event.xid, event.seq
-         LIMIT most
-    ), old AS MATERIALIZED (
-        SELECT * FROM next WHERE is_old
-    ), gone AS (
-        DELETE FROM event USING old
-         WHERE event.tenant_id = old.tenant_id AND event.id = old.id
-           AND NOT EXISTS (SELECT FROM dead_letter
-                            WHERE dead_letter.tenant_id = event.tenant_id AND dead_letter.event_id = event.id)
-     RETURNING event.tenant_id, event.id, event.written_at
-    ), forgotten AS (
-        DELETE FROM delivery USING gone
-         WHERE delivery.tenant_id = gone.tenant_id AND delivery.event_id = gone.id
-    ), noted AS (
-        INSERT INTO event_purge (up_to) SELECT max(written_at) FROM gone HAVING count(*) > 0
-        ON CONFLICT (only_row) DO UPDATE SET up_to = greatest(event_purge.up_to, excluded.up_to)
-    ), moved AS (
-        UPDATE event_cursor SET (xid, seq) = (SELECT xid, seq FROM old ORDER BY xid DESC, seq DESC LIMIT 1)
-         WHERE name = 'purged' AND EXISTS (SELECT FROM old)
-    )
-    SELECT count(*) INTO looked FROM old;
-    RETURN looked;
-END
-$$;
-
--- Removes up to `most` dead letters that were replayed more than 30 days ago, with the events that only they
--- have kept; answers how many. Those that nobody replayed stay.
-CREATE FUNCTION purge_dead_letters(most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    tenant_ids uuid[];
-    event_ids uuid[];
-BEGIN
-    WITH gone AS (
-        DELETE FROM dead_letter
-         WHERE id = ANY (ARRAY(SELECT id FROM dead_letter
-                                WHERE replayed_at < clock_timestamp() - interval '30 days'
-                                ORDER BY replayed_at LIMIT most FOR UPDATE SKIP LOCKED))
-     RETURNING tenant_id, event_id
-    )
-    SELECT coalesce(array_agg(tenant_id), '{}'), coalesce(array_agg(event_id), '{}')
-      INTO tenant_ids, event_ids FROM gone;
-    -- In a statement of its own, since this one must see that the letters are gone.
-    WITH gone AS (
-        DELETE FROM event USING unnest(tenant_ids, event_ids) AS old (tenant_id, id)
-         WHERE event.tenant_id = old.tenant_id AND event.id = old.id
-           AND (event.xid, event.seq) <= (SELECT xid, seq FROM event_cursor WHERE name = 'purged')
-           AND NOT EXISTS (SELECT FROM dead_letter
-                            WHERE dead_letter.tenant_id = event.tenant_id AND dead_letter.event_id = event.id)
-     RETURNING event.tenant_id, event.id
-    )
-    DELETE FROM delivery USING gone
-     WHERE delivery.tenant_id = gone.tenant_id AND delivery.event_id = gone.id;
-    RETURN cardinality(event_ids);
-END
-$$;
-REVOKE EXECUTE ON FUNCTION purge_dead_letters(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION purge_dead_letters(integer) TO holdfast_app;
-REVOKE EXECUTE ON FUNCTION purge_events(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION purge_events(integer) TO holdfast_app;
+-- The months from now on; a tick goes on with it.
+SELECT add_event_months(3);

@@ -13,7 +13,7 @@ from fastapi.routing import iter_route_contexts
 from typer.main import get_command
 
 from holdfast.audit.checks import CHECKS
-from holdfast.dispatch.metrics import JOBS
+from holdfast.job.metrics import JOBS
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import STATUS
 from holdfast.main.cli import app as cli

@@ -26,7 +26,7 @@ SECRETS = {
 
 
 async def told(owner: asyncpg.Connection, booking: dict[str, Any]) -> list[asyncpg.Record]:
-    return await owner.fetch("SELECT * FROM event WHERE subject_id = $1 ORDER BY xid, seq", booking["id"])
+    return await owner.fetch("SELECT * FROM event WHERE subject_id = $1 ORDER BY id", booking["id"])
 
 
 async def test_one_for_each_change(house: House, owner: asyncpg.Connection) -> None:

@@ -14,14 +14,10 @@ from tests.waitlist.asking import joined, promoted
 Json = dict[str, Any]
 
 BURY = """
-    WITH event AS (
-        SELECT tenant_id, id FROM event WHERE venue_id = $1 AND event_type = 'booking.created' LIMIT 1
-    ), failed AS (
-        INSERT INTO delivery (tenant_id, event_id, reaction, failures, first_failed_at)
-        SELECT tenant_id, id, 'promote_freed', 5, now() FROM event
-    )
-    INSERT INTO dead_letter (tenant_id, id, event_id, reaction, attempts, error, first_failed_at, dead_at)
-    SELECT tenant_id, gen_random_uuid(), id, 'promote_freed', 5, 'RuntimeError in promote', now(), now() FROM event
+    INSERT INTO dead_letter (tenant_id, id, lane, reaction, venue_id, event, attempts, error, first_failed_at, dead_at)
+    SELECT tenant_id, gen_random_uuid(), 'planning', 'promote_freed', venue_id,
+           to_jsonb(event) - 'epoch' - 'version' - 'written_at', 5, 'RuntimeError in promote', now(), now()
+      FROM event WHERE venue_id = $1 AND event_type = 'booking.created' LIMIT 1
     RETURNING id::text
 """
 

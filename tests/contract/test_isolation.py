@@ -68,7 +68,7 @@ async def owner(database_url: str) -> Any:
 
 TABLES = (
     "tenant", "venue", "resource", "booking", "claim", "booking_history", "event", "series", "series_booking",
-    "waitlist_entry", "block", "block_history", "channel", "dead_letter", "delivery",
+    "waitlist_entry", "block", "block_history", "channel", "job", "dead_letter",
 )  # fmt: skip
 
 

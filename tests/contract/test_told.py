@@ -12,12 +12,13 @@ import orjson
 import pytest
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.dispatch.envelope import envelope
+from holdfast.event.model import Event
+from holdfast.event.number import Numberer
+from holdfast.event.read import read
+from holdfast.feed.envelope import envelope
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.encode import encode
-from holdfast.kernel.events import Event, Position, read_committed
-from holdfast.kernel.tx import Tx
 from holdfast.live.event_models import EVENTS
 from holdfast.place.tenant import Tenant
 from tests.conftest import House
@@ -153,7 +154,6 @@ def kinds(heard: Heard) -> set[str]:
 
 
 async def all_events(db: Database, tenant: UUID) -> list[Event]:
-    async def read(tx: Tx) -> list[Event]:
-        return [each.event for each in await read_committed(tx, after=Position())]
-
-    return await db.call(SYSTEM, tenants=[tenant]).run(read)
+    await Numberer(db).number()
+    found = await db.call(SYSTEM, tenants=[tenant]).run(read, after=0)
+    return [each.event for each in found]

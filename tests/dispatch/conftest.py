@@ -16,16 +16,16 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
-
 from holdfast.dispatch.dispatch import DISPATCHER_LOCK, dispatch
 from holdfast.dispatch.jobs import Jobs
 from holdfast.dispatch.reaction import Delivery, Reaction, Tools
+from holdfast.kernel.events import Event
+
 from holdfast.kernel import events
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server, create_database
-from holdfast.kernel.events import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app

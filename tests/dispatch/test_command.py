@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from holdfast.dispatch.reaction import Reaction
+
 from holdfast.kernel.ids import new_id
 from tests.main.test_audit_command import holdfast
 from tests.processes import until

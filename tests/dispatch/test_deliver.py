@@ -6,13 +6,13 @@ import asyncio
 import time
 
 import pytest
-
 from holdfast.dispatch.deliver import deliver, error_of, retry_s
 from holdfast.dispatch.reaction import Reaction, Tools
 from holdfast.dispatch.store import TRIES_MAX
+from holdfast.kernel.events import Event, emit
+
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.processes import until

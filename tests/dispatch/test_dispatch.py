@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 
 import orjson
-
 from holdfast.dispatch.dispatch import DISPATCHER_LOCK, dispatch, lag_s
 from holdfast.dispatch.jobs import Jobs
 from holdfast.dispatch.reaction import Reaction, Tools
+from holdfast.kernel.events import Event
+from holdfast.main.run_reactions import reaction_loops
+
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.events import Event
 from holdfast.kernel.tx import Tx
-from holdfast.main.run_reactions import reaction_loops
 from holdfast.main.worker import run_loops
 from tests.processes import until
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-
 from holdfast.dispatch import feed
 from holdfast.dispatch.purge import EVENTS_KEPT_DAYS, purge_events
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.events import SOURCE, Event, Position
+
+from holdfast.kernel.actor import SYSTEM
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.processes import until

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
-
 from holdfast.dispatch.purge import EVENTS_KEPT_DAYS, purge_dead_letters, purge_events, purge_job_log
 from holdfast.dispatch.reaction import Reaction, Tools
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.events import Event
+
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.tx import Tx
 from tests.processes import until
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-
 from holdfast.dispatch.reaction import Reaction, Tools
 from holdfast.kernel.events import Event
+
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.conftest import House

@@ -6,9 +6,9 @@ import subprocess
 
 import asyncpg
 import pytest
-
 from holdfast.dispatch import dispatch, feed, store
 from holdfast.dispatch.queue import SETTINGS, own_connection, queries_on
+
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from holdfast.dispatch.jobs import JOB_LOCK
+
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import lock_key
 from tests.processes import until

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncpg
 import pytest
-
 from holdfast.dispatch.deliver import TAKEN_OVER_MAX, VANISHED
 from holdfast.dispatch.reaction import Reaction
+
 from holdfast.kernel.ids import new_id
 from tests.processes import until
 

@@ -7,8 +7,9 @@ import signal
 import sys
 
 from holdfast.dispatch.reaction import Reaction, Tools
-from holdfast.kernel.db import Database
 from holdfast.kernel.events import Event, emit
+
+from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.logs import start_logging

@@ -7,13 +7,16 @@ import re
 import pytest
 
 from holdfast.booking import lists, search, store
-from holdfast.kernel import events, idempotency
+from holdfast.event import read
+from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 
 STATEMENTS = {
-    "events": events.READ,
+    "events": read.READ,
+    "events_of_tenant": read.READ_OF_TENANT,
+    "event_bounds": read.BOUNDS,
     "idempotency": idempotency.FIND,
     "of_venue": lists.OF_VENUE,
     "due": store.DUE,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
-from holdfast.kernel.events import Position
 from holdfast.live.frames import Told
 
 TENANT, VENUE = UUID(int=1), UUID(int=2)
@@ -15,4 +14,4 @@ def told(n: int, *, channel: str = "bookings", size: int = 10) -> Told:
     """The n-th event of all, and the n-th of that channel."""
     fields = b'"n":%d,"x":"%b"}' % (n, b"x" * size)
     key = (TENANT, VENUE, channel)
-    return Told(Position(n, n), key, 1, n, "booking.created", datetime.now(UTC), staff=fields, guest=fields)
+    return Told(n, key, 1, n, "booking.created", datetime.now(UTC), staff=fields, guest=fields)

@@ -113,9 +113,7 @@ async def test_a_claim_that_nobody_was_told_of(
 
 
 async def _last_event(owner: asyncpg.Connection, house: House) -> Any:
-    last = (
-        "SELECT id FROM event WHERE venue_id = $1 AND channel LIKE '2%' ORDER BY xid DESC, seq DESC LIMIT 1"
-    )
+    last = "SELECT id FROM event WHERE venue_id = $1 AND channel LIKE '2%' ORDER BY version DESC LIMIT 1"
     return await owner.fetchval(last, UUID(house.venue_id))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.kernel.events import Committed, Event, Position
+from holdfast.event.model import Committed, Event
 from holdfast.kernel.ids import new_id
 from holdfast.live import floors as floors_module
 from holdfast.live.floors import Floors, Stand
@@ -33,7 +33,7 @@ def told(version: int | None, *, venue_id: UUID | None = VENUE, channel: str | N
         created_at=NOW,
         channel=channel,
     )
-    return Committed(Position(), event, version, 1, NOW)
+    return Committed(0, event, version, 1, NOW)
 
 
 def known(version: int) -> Floors:

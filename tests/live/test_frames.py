@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
+from holdfast.event.model import Committed, Event
 from holdfast.kernel.errors import Forbidden, InvalidRequest
-from holdfast.kernel.events import Committed, Event, Position
 from holdfast.live import frames, packing
 from holdfast.live.cursor import cursor_of, parse_cursor, public_epoch
 from holdfast.live.viewer import check_origin, origins
@@ -28,7 +28,7 @@ def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0
         id=VENUE, tenant_id=TENANT, event_type="availability.updated", venue_id=VENUE, subject_id=VENUE,
         payload=payload, actor="staff:bob", created_at=NOW, channel="2027-01-01:late",
     )  # fmt: skip
-    return frames.told(Committed(Position(7, 9), event, version=3, epoch=255, written_at=NOW))
+    return frames.told(Committed(7, event, version=3, epoch=255, written_at=NOW))
 
 
 def fields(each: frames.Told, *, staff: bool) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_chunks_say_how_long_they_are() -> None:
 
 
 def test_a_cursor_comes_back_as_it_was_given() -> None:
-    position = Position(2**40, 17)
+    position = 2**40
     assert parse_cursor(cursor_of(position, "0badcafe")) == (position, "0badcafe")
 
 

@@ -74,4 +74,4 @@ def around(start: str, end: str) -> Span:
 
 async def told(owner: asyncpg.Connection, entry: Json) -> list[asyncpg.Record]:
     """The events about the entry, in order."""
-    return await owner.fetch("SELECT * FROM event WHERE subject_id = $1 ORDER BY xid, seq", UUID(entry["id"]))
+    return await owner.fetch("SELECT * FROM event WHERE subject_id = $1 ORDER BY id", UUID(entry["id"]))

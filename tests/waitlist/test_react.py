@@ -12,9 +12,9 @@ import asyncpg
 import orjson
 import pytest
 
+from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.events import Event
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
@@ -34,7 +34,7 @@ async def one_table(open_house: Any) -> House:
 
 async def last_event(owner: asyncpg.Connection, house: House, type_: str) -> Event:
     row = await owner.fetchrow(
-        "SELECT * FROM event WHERE venue_id = $1 AND event_type = $2 ORDER BY xid DESC, seq DESC LIMIT 1",
+        "SELECT * FROM event WHERE venue_id = $1 AND event_type = $2 ORDER BY id DESC LIMIT 1",
         UUID(house.venue_id),
         type_,
     )

@@ -95,7 +95,6 @@ async def many(
     await full.queue([full.any_entry() for _ in range(entries)])
     await crew.settled(within_s=within_s)
     assert await full.entries("OFFERED") == [], "all was taken"
-    taken_over = -await crew.taken_over()
     started = time.monotonic()
     killing = asyncio.create_task(crew.kill_some(dice, kills, pause_s_max=pause_s_max))
     refused = await cancel_all(full)
@@ -107,7 +106,7 @@ async def many(
     offered = await full.entries("OFFERED")
     assert len(offered) == world.offers > len(full.places) / 2
     await nobody_else_gets_it(full, offered)
-    waits, taken_over = await full.waits_s(), taken_over + await crew.taken_over()
+    waits, taken_over = await full.waits_s(), sum(crew.kills[-kills:] if kills else ())
     print(
         f"{len(full.places)} cancelled in {cancelled - started:.1f} s ({refused} asked again),"
         f" settled {settled - cancelled:.1f} s later; {world.offers} offers, {len(world.waiting)} wait on;"

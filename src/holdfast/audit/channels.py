@@ -21,9 +21,13 @@ LAST = """
 # The first that is kept starts at 1, unless older ones were purged.
 GAPS = """
     WITH counted AS (
-        SELECT tenant_id, venue_id, channel, epoch, version, id,
-               lag(version) OVER (PARTITION BY tenant_id, venue_id, channel, epoch ORDER BY xid, seq) AS before
-          FROM event WHERE channel IS NOT NULL
+        SELECT event.tenant_id, venue_id, channel, epoch, version, id,
+               lag(version) OVER (PARTITION BY event.tenant_id, venue_id, channel, epoch
+                                      ORDER BY log.position NULLS LAST, new.seq) AS before
+          FROM event
+          LEFT JOIN event_log AS log ON log.tenant_id = event.tenant_id AND log.event_id = event.id
+          LEFT JOIN event_new AS new ON new.tenant_id = event.tenant_id AND new.event_id = event.id
+         WHERE channel IS NOT NULL
     )
     SELECT tenant_id, venue_id, channel, epoch, version, before AS version_before, id AS event_id
       FROM counted
@@ -31,7 +35,32 @@ GAPS = """
         OR before IS NULL AND version <> 1 AND NOT EXISTS (SELECT FROM event_purge)
 """
 
+# Each event has one position or waits for one; positions have no gaps from where events are kept, and events.
+UNPLACED = """
+    WITH placed AS (
+        SELECT tenant_id, event_id, position, NULL::bigint AS seq FROM event_log
+         UNION ALL SELECT tenant_id, event_id, NULL, seq FROM event_new
+    )
+    SELECT coalesce(event.tenant_id, placed.tenant_id) AS tenant_id, coalesce(event.id, placed.event_id) AS event_id,
+           count(placed.event_id) AS places, min(placed.position) AS position
+      FROM event
+      FULL JOIN placed ON placed.tenant_id = event.tenant_id AND placed.event_id = event.id
+     GROUP BY 1, 2
+    HAVING count(event.id) <> 1 OR count(placed.event_id) <> 1
+"""
+HOLES = """
+    WITH kept AS (
+        SELECT tenant_id, event_id, position, lag(position) OVER (ORDER BY position) AS before
+          FROM event_log
+         WHERE position > coalesce((SELECT position FROM event_purge), 0)
+    )
+    SELECT tenant_id, event_id, position, before AS position_before FROM kept
+     WHERE position <> coalesce(before, (SELECT position FROM event_purge), 0) + 1
+"""
+
 CHANNELS = (
+    Check("events_have_one_position", "Each event has one position, or waits for one.", UNPLACED),
+    Check("positions_are_dense", "The positions of events have no gaps and occur once.", HOLES),
     Check("channels_are_at_their_last_event", "A channel's version is that of the last event on it.", LAST),
     Check(
         "channels_are_counted_in_commit_order",

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 from holdfast.place.hours import instant_of
 from holdfast.place.venue import Venue

@@ -11,7 +11,7 @@ import orjson
 
 from holdfast.block.model import COLUMNS, Block, Step
 from holdfast.booking.lists import Place
-from holdfast.kernel import events
+from holdfast.event.emit import emit_from, emitting
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
@@ -43,15 +43,14 @@ INSERT = f"""
         INSERT INTO block ({_NAMES})
         SELECT {_NAMES} FROM json_to_record($1::text::json) AS b ({_RECORD})
     ), history AS ({_HISTORY}
-    ), {events.emit_from("$3")}
+    ), {emit_from("$3")}
     SELECT
 """
 
 
 async def insert(tx: Tx, step: Step) -> None:
     """Writes a new block with its history and event."""
-    await tx.execute(INSERT, *_rows(step))
-    tx.venue_ids.add(step.block.venue_id)
+    await tx.execute(INSERT, *_rows(tx, step))
 
 
 # No row updated means that somebody changed it since it was read.
@@ -63,20 +62,19 @@ SAVE = f"""
          WHERE block.id = new.id AND block.version = new.version - 1
      RETURNING block.id
     ), history AS ({_HISTORY}
-    ), {events.emit_from("$3")}
+    ), {emit_from("$3")}
     SELECT count(*) FROM saved
 """
 
 
 async def save(tx: Tx, step: Step) -> None:
     """Writes the block one version on, with its history and event. Raises VersionConflict."""
-    if await tx.fetchval(SAVE, *_rows(step)) != 1:
+    if await tx.fetchval(SAVE, *_rows(tx, step)) != 1:
         raise VersionConflict
-    tx.venue_ids.add(step.block.venue_id)
 
 
-def _rows(step: Step) -> tuple[str, str, str]:
-    return encode_text(step.block), encode_text(step.history()), encode_text([step.event()])
+def _rows(tx: Tx, step: Step) -> tuple[str, str, str]:
+    return encode_text(step.block), encode_text(step.history()), emitting(tx, [step.event()])
 
 
 FIND = f"SELECT {_NAMES} FROM block WHERE id = $1"

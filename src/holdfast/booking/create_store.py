@@ -21,7 +21,8 @@ from holdfast.booking.wanted import Wanted
 from holdfast.channel import store as channels
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
-from holdfast.kernel import events, idempotency
+from holdfast.event.emit import emit_from, emitting
+from holdfast.kernel import idempotency
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
@@ -166,7 +167,7 @@ WRITE = f"""
     ), bookings AS ({store.insert_from("$2")}
     ), claims AS ({take_from("$3")}
     ), history AS ({store.history_from("$4")}
-    ), {events.emit_from("$5")}
+    ), {emit_from("$5")}
     SELECT
 """
 
@@ -185,6 +186,5 @@ async def write(
         store.dump([step.booking for step in steps]),
         encode_text([claim.row() for claim in claims]),
         store.dump_history(steps),
-        store.dump_events(steps),
+        emitting(tx, store.events_of(steps)),
     )
-    tx.venue_ids.update(step.booking.venue_id for step in steps)

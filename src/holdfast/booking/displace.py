@@ -17,8 +17,8 @@ from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
+from holdfast.event.model import Event
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.events import Event
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 

@@ -8,7 +8,7 @@ from typing import Any
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 

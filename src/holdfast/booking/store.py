@@ -13,7 +13,8 @@ import orjson
 from holdfast.booking.model import COLUMNS, Booking
 from holdfast.booking.states import Status
 from holdfast.booking.step import Step
-from holdfast.kernel import events
+from holdfast.event.emit import emit_from, emitting
+from holdfast.event.model import Event
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
@@ -72,7 +73,7 @@ SAVE = f"""
            AND booking.version = new.version - 1
      RETURNING booking.id
     ), history AS ({history_from("$2")}
-    ), {events.emit_from("$3")}
+    ), {emit_from("$3")}
     SELECT count(*) FROM saved
 """
 
@@ -82,10 +83,9 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
     if not steps:
         return
     bookings = [step.booking for step in steps]
-    saved = await tx.fetchval(SAVE, dump(bookings), dump_history(steps), dump_events(steps))
+    saved = await tx.fetchval(SAVE, dump(bookings), dump_history(steps), emitting(tx, events_of(steps)))
     if saved != len(steps):
         raise VersionConflict
-    tx.venue_ids.update(booking.venue_id for booking in bookings)
 
 
 def dump(bookings: Sequence[Booking]) -> str:
@@ -98,9 +98,9 @@ def dump_history(steps: Sequence[Step]) -> str:
     return encode_text([step.history() for step in steps])
 
 
-def dump_events(steps: Sequence[Step]) -> str:
-    """Events as the statements take them."""
-    return encode_text([step.event() for step in steps])
+def events_of(steps: Sequence[Step]) -> list[Event]:
+    """The event of each."""
+    return [step.event() for step in steps]
 
 
 FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"

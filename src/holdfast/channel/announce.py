@@ -10,7 +10,8 @@ from holdfast.channel.state import SlotState, slot_state, window_of
 from holdfast.channel.touched import Slot, touched
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift
-from holdfast.kernel.events import Event, emit
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx

@@ -51,9 +51,11 @@ class Database:
     def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float) -> None:
         self.pool = pool
         self.acquire_timeout_s = acquire_timeout_s
+        self.before_commit: Callable[[Tx], Awaitable[None]] | None = None
+        """Called with each transaction that has emitted events, before it commits: what must happen with them does."""
         self.after_commit: list[Callable[[set[UUID]], None]] = []
-        """Told the venues of which a transaction of this process wrote events, as soon as it is committed; it must
-        neither wait nor raise."""
+        """Called with the venues of the events that a transaction of this process emitted, as soon as it is
+        committed; must neither wait nor raise."""
 
     @classmethod
     async def connect(
@@ -189,6 +191,8 @@ class Call:
             if not self.own_clock:
                 await self._read_clock(tx)
             value = await verb(tx, *args, **kwargs)
+            if tx.events and self.db.before_commit is not None:
+                await self.db.before_commit(tx)
             if await tx.execute("COMMIT") != "COMMIT":
                 raise RuntimeError(f"{verb.__name__} went on after a statement had failed: rolled back")
         except BaseException as e:
@@ -197,9 +201,10 @@ class Call:
         finally:
             ROUND_TRIPS.inc(tx.round_trips)
             await self.db.pool.release(conn)
-        if tx.venue_ids:
+        venue_ids = {each.venue_id for each in tx.events if each.venue_id is not None}
+        if venue_ids:
             for listener in self.db.after_commit:
-                listener(tx.venue_ids)
+                listener(venue_ids)
         return value
 
     def _begin(self) -> str:

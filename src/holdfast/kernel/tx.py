@@ -18,10 +18,10 @@ class Tx:
 
     `now` is the instant this transaction decides by: the database's clock, read after the locks were
     taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
-    `venue_ids`: venues of which it wrote events.
+    `events`: what it has emitted so far, in that order (`event.model.Event`).
     """
 
-    __slots__ = ("_conn", "actor", "locked", "now", "round_trips", "traceparent", "venue_ids")
+    __slots__ = ("_conn", "actor", "events", "locked", "now", "round_trips", "traceparent")
 
     def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
         self._conn = conn
@@ -30,7 +30,7 @@ class Tx:
         self.locked: frozenset[int] | None = None
         self.round_trips = 0
         self.traceparent: str | None = None
-        self.venue_ids: set[UUID] = set()
+        self.events: list[Any] = []
 
     async def fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         self.round_trips += 1

@@ -6,17 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from holdfast.event.model import Committed
+from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.events import Committed
 from holdfast.live import audit_store as store
 from holdfast.live.cursor import public_epoch
 from holdfast.live.fold import Board, Gap, apply, differences
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.place.places import Places
 
-SETTLE_TRIES_MAX = 100
-SETTLE_PAUSE_S = 0.05
+NUMBERING_TRIES_MAX = 100
+NUMBERING_PAUSE_S = 0.05
 VERSIONS_SHOWN_MAX = 20
 
 
@@ -38,35 +39,34 @@ async def audit_channel(
     """What is wrong with the channel; None when it could not be told.
 
     1. Take a snapshot, let things happen (`between`), and take another.
-    2. Read the channel's events by all transactions that were under way in that time, in commit order.
+    2. Have all that was committed until then numbered, and read the channel's events since before the first.
     3. Fold them into the first snapshot, as a client does, up to the version of the second.
     4. The two must say the same of every section, at the same version and epoch, and no version is left out.
 
-    It can't be told when the rules of the venue changed, a transaction stayed open for too long, or there were
-    more than EVENTS_MAX events.
+    It can't be told when the rules of the venue changed, somebody else kept numbering events for too long, or there
+    were more than EVENTS_MAX events.
     """
-    before = await db.run(SYSTEM, store.reach)
+    numberer = Numberer(db)
+    before = await numberer.number()
     first = await take_snapshot(db, wanted, places=places)
     await between()
     second = await take_snapshot(db, wanted, places=places)
-    after = await _settled(db)
-    if after is None or first.stand.rules_version != second.stand.rules_version:
+    if not await _all_numbered(numberer) or first.stand.rules_version != second.stand.rules_version:
         return None
     call = db.call(SYSTEM, tenants=[wanted.tenant_id])
-    events = await call.run(store.events, wanted, since=before.settled, until=after.unborn)
+    events = await call.run(store.events, wanted, after=before.head)
     if len(events) >= store.EVENTS_MAX:
         return None
     return mismatches(first, events, second)
 
 
-async def _settled(db: Database) -> store.Reach | None:
-    """This moment, once all transactions under way in it are over."""
-    moment = await db.run(SYSTEM, store.reach)
-    for _ in range(SETTLE_TRIES_MAX):
-        if (await db.run(SYSTEM, store.reach)).settled >= moment.unborn:
-            return moment
-        await asyncio.sleep(SETTLE_PAUSE_S)
-    return None
+async def _all_numbered(numberer: Numberer) -> bool:
+    """Whether every event that was committed until now has its position."""
+    for _ in range(NUMBERING_TRIES_MAX):
+        if (await numberer.number()).is_complete:
+            return True
+        await asyncio.sleep(NUMBERING_PAUSE_S)
+    return False
 
 
 def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -> list[Mismatch]:

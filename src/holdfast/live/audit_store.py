@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from holdfast.kernel.events import Committed, committed_of
+from holdfast.event.model import COLUMNS, Committed
+from holdfast.event.read import committed_of
 from holdfast.kernel.tx import Tx
 from holdfast.live.snapshot import Wanted
 
 EVENTS_MAX = 10_000
 
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """A moment among transactions: those below `settled` are over, those from `unborn` on had not begun."""
-
-    settled: int
-    unborn: int
-
-
-REACH = """
-    SELECT pg_snapshot_xmin(s)::text::bigint AS settled, pg_snapshot_xmax(s)::text::bigint AS unborn
-      FROM pg_current_snapshot() AS s
+EVENTS = f"""
+    SELECT log.position, event.*
+      FROM (SELECT position, event_id FROM event_log WHERE tenant_id = $1 AND position > $4) AS log,
+           LATERAL (SELECT {COLUMNS}, event.epoch, event.version, event.written_at
+                      FROM event
+                     WHERE event.tenant_id = $1 AND event.id = log.event_id AND event.venue_id = $2
+                       AND event.channel = $3
+                    OFFSET 0) AS event
+     ORDER BY log.position
+     LIMIT $5
 """
 
 
-async def reach(tx: Tx) -> Reach:
-    """The present moment."""
-    row = await tx.fetchrow(REACH)
-    assert row is not None
-    return Reach(row["settled"], row["unborn"])
-
-
-# By the index in commit order, over no more than what was written since the first snapshot.
-EVENTS = """
-    SELECT xid::text::bigint AS xid, seq, tenant_id, id, event_type, venue_id, subject_id,
-           payload, actor, traceparent, created_at, channel, epoch, version, written_at
-      FROM event
-     WHERE xid >= $1::text::xid8 AND xid < $2::text::xid8
-       AND tenant_id = $3 AND venue_id = $4 AND channel = $5
-     ORDER BY event.xid, event.seq
-     LIMIT $6
-"""
-
-
-async def events(tx: Tx, wanted: Wanted, *, since: int, until: int) -> list[Committed]:
-    """The events of the channel by transactions from `since` on and before `until`, in commit order; the
-    first EVENTS_MAX."""
-    rows = await tx.fetch(
-        EVENTS, str(since), str(until), wanted.tenant_id, wanted.venue_id, wanted.channel, EVENTS_MAX
-    )
+async def events(tx: Tx, wanted: Wanted, *, after: int) -> list[Committed]:
+    """The events of the channel behind the position, in commit order; the first EVENTS_MAX."""
+    rows = await tx.fetch(EVENTS, wanted.tenant_id, wanted.venue_id, wanted.channel, after, EVENTS_MAX)
     return [committed_of(row) for row in rows]

@@ -12,7 +12,6 @@ from holdfast.channel.store import open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.events import Position
 from holdfast.kernel.tx import lock_key
 from holdfast.live import store
 from holdfast.live.audience import Audience
@@ -46,7 +45,7 @@ class Channel:
         self.audiences: dict[Audience, list[tuple[bytes, bool]]] = {}
         self.pins = 0
         self.opening: asyncio.Task[None] | None = None
-        self.opened_here = Position()
+        self.opened_here = 0
         """Where the tail was when this process opened it, if it did: nobody can have been told of it before."""
         self.seen: list[Told] = []
         self.unread_since = time.monotonic()
@@ -65,7 +64,7 @@ class Channels:
         self._db = db
         self._by_key: OrderedDict[Key, Channel] = OrderedDict()
         self._at_once = asyncio.Semaphore(OPENING_AT_ONCE_MAX)
-        self.position = Position()
+        self.position = 0
         """How far the tail has come."""
 
     def __iter__(self) -> Iterator[Channel]:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import re
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.events import Position
 
 CURSOR_CHARS_MAX = 100
-_CURSOR = re.compile(r"([0-9a-f]{8})-([0-9a-f]{1,16})-([0-9a-f]{1,16})")
+_CURSOR = re.compile(r"([0-9a-f]{8})-([0-9a-f]{1,16})")
 _MAX = 2**63 - 1
 
 
-def cursor_of(position: Position, history: str) -> str:
-    """The cursor of a client that was told everything up to there. `history`: 8 hex digits that name the history
-    of the database, since in another one the same place is another moment."""
-    return f"{history}-{position.xid:x}-{position.seq:x}"
+def cursor_of(position: int, history: str) -> str:
+    """The cursor of a client that was sent everything up to the position. `history`: the epoch of positions, since in
+    another one the same position is another moment."""
+    return f"{history}-{position:x}"
 
 
-def parse_cursor(text: str) -> tuple[Position, str]:
-    """The place, and the history it is of. Raises InvalidRequest."""
+def parse_cursor(text: str) -> tuple[int, str]:
+    """The position, and the history it belongs to. Raises InvalidRequest."""
     found = _CURSOR.fullmatch(text)
     if found is not None:
-        position = Position(int(found[2], 16), int(found[3], 16))
-        if position.xid <= _MAX and position.seq <= _MAX:
+        position = int(found[2], 16)
+        if position <= _MAX:
             return position, found[1]
     raise InvalidRequest.of(
         "after", text[:CURSOR_CHARS_MAX], "must be a cursor that this service gave, as it was given"

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from holdfast.kernel.events import Committed
+from holdfast.event.model import Committed
 
 VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000

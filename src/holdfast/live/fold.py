@@ -8,7 +8,7 @@ from uuid import UUID
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.channel.state import SlotState
-from holdfast.kernel.events import Committed
+from holdfast.event.model import Committed
 from holdfast.live.snapshot import Snapshot
 
 

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from uuid import UUID
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
+from holdfast.event.model import Committed
 from holdfast.kernel.encode import encode
-from holdfast.kernel.events import Committed, Position
 
 Transport = Literal["sse", "ws"]
 Key = tuple[UUID, UUID, str]
@@ -28,7 +28,7 @@ class Told:
     """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
     opening brace. `epoch`: as the database counts it."""
 
-    position: Position
+    position: int
     key: Key
     epoch: int
     version: int

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from holdfast.kernel.events import Committed
+from holdfast.event.model import Committed
 from holdfast.live.cursor import public_epoch
 from holdfast.live.floors import Floors, Stand
 

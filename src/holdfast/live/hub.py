@@ -8,9 +8,9 @@ from uuid import UUID
 
 import structlog
 
+from holdfast.event.model import Committed
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.events import Committed, Position
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
 from holdfast.live.audience import Audience, Views
@@ -163,7 +163,7 @@ class Hub:
 
     # What the tail tells.
 
-    def begin(self, history: str, floor: Position) -> None:
+    def begin(self, history: str, floor: int) -> None:
         if self.history is not None and self.telling.history not in ("", history):
             log.error("live_history_changed", history=history)
         self._start_over("history")

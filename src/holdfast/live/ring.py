@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from holdfast.kernel.events import Position
 from holdfast.live.frames import Key, Told
 
 REPLAY_EVENTS_MAX = 10_000
@@ -14,7 +13,7 @@ REPLAY_EVENTS_MAX = 10_000
 class Ring:
     """The last REPLAY_EVENTS_MAX events. All there are behind `floor` are here."""
 
-    def __init__(self, floor: Position) -> None:
+    def __init__(self, floor: int) -> None:
         self.floor = floor
         self._all: deque[Told] = deque()
         self._by_key: dict[Key, deque[Told]] = {}
@@ -26,7 +25,7 @@ class Ring:
         if len(self._all) > REPLAY_EVENTS_MAX:
             self._drop_first()
 
-    def since(self, key: Key, after: Position) -> list[Told]:
+    def since(self, key: Key, after: int) -> list[Told]:
         """The events of that channel behind the place, which must not be before `floor`; oldest first."""
         found: list[Told] = []
         for each in reversed(self._by_key.get(key, ())):

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
+from holdfast.event.epoch import EPOCH
 from holdfast.kernel.tx import Tx
 from holdfast.live.cursor import public_epoch
-from holdfast.live.store import TIMELINE, history_name
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
@@ -32,8 +32,7 @@ class Read:
 # One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
 READ = f"""
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
-           (SELECT system_identifier FROM pg_control_system()) AS system_identifier,
-           {TIMELINE} AS timeline,
+           ({EPOCH}) AS history,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
@@ -53,9 +52,8 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         return None
     first = rows[0]
     tx.now = tx.now or first["now"]
-    history = history_name(first["system_identifier"], first["timeline"])
     return Read(
-        epoch=None if first["epoch"] is None else public_epoch(first["epoch"], history),
+        epoch=None if first["epoch"] is None else public_epoch(first["epoch"], first["history"]),
         version=first["version"],
         rules_version=first["rules_version"],
         claims=[claims.from_row(row) for row in rows if row["unit"] is not None],

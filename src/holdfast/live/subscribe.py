@@ -10,7 +10,6 @@ from itertools import pairwise
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import left_s
 from holdfast.kernel.errors import InvalidRequest, Overloaded
-from holdfast.kernel.events import Position
 from holdfast.live import metrics
 from holdfast.live.audience import Views, views_of
 from holdfast.live.channels import Channel
@@ -106,7 +105,7 @@ def follow(
         return []
     transport = stream.packing.transport
     resets: list[tuple[str, Views]] = []
-    missed: list[tuple[Position, bytes]] = []
+    missed: list[tuple[int, bytes]] = []
     position, history = parse_cursor(after)
     for view in wanted:
         key, name, staff = view
@@ -131,7 +130,7 @@ def follow(
     ]
 
 
-def _no_place(hub: Hub, position: Position, history: str) -> str | None:
+def _no_place(hub: Hub, position: int, history: str) -> str | None:
     """Why nothing can be said about what was missed since the cursor; None if it can."""
     if history != hub.telling.history:
         return "history"
@@ -140,7 +139,7 @@ def _no_place(hub: Hub, position: Position, history: str) -> str | None:
     return "old" if position < hub.telling.ring.floor else None
 
 
-def _why_not(hub: Hub, channel: Channel, position: Position) -> str | None:
+def _why_not(hub: Hub, channel: Channel, position: int) -> str | None:
     """Why it can't be said of that channel; None if it can."""
     ring = hub.telling.ring
     if position < channel.opened_here:

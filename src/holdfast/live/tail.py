@@ -11,10 +11,12 @@ from typing import Protocol
 
 import structlog
 
+from holdfast.event.model import Committed
+from holdfast.event.number import Numberer
+from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.events import READ_MAX, Committed, Position, read_committed
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store
 from holdfast.live.ring import REPLAY_EVENTS_MAX
@@ -23,6 +25,8 @@ POLL_S_MIN = 0.020
 """Between two reads at least, however often the bell rings."""
 BUSY_POLL_S = 0.025
 IDLE_POLL_S = 0.050
+OTHERS_S = 0.002
+"""Between two looks while another process numbers events."""
 BUSY_S = 1.0
 """After an event it reads at the busy pace for so long."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
@@ -35,7 +39,7 @@ log = structlog.get_logger()
 class Listener(Protocol):
     """Who is told what the tail reads."""
 
-    def begin(self, history: str, floor: Position) -> None:
+    def begin(self, history: str, floor: int) -> None:
         """From here on: everything behind `floor`, in a history that was not known before."""
         ...
 
@@ -48,6 +52,7 @@ class Tail:
     """One task that reads all events of all tenants in commit order, each once, by one connection at a time.
 
     1. It learns which history the database is in, and begins REPLAY_EVENTS_MAX events before its end.
+       Before it reads, it gives what was committed its positions.
     2. It reads on every BUSY_POLL_S while events come and every IDLE_POLL_S when they don't, and at once when
        the bell rings.
     3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
@@ -56,6 +61,8 @@ class Tail:
 
     def __init__(self, db: Database, listener: Listener) -> None:
         self._call = db.call(SYSTEM, own_clock=True)
+        self._numberer = Numberer(db)
+        self._source: str | None = None
         self._listener = listener
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,7 +71,7 @@ class Tail:
         self._busy_until = 0.0
         self._read_at = 0.0
         self.history: str | None = None
-        self.position = Position()
+        self.position = 0
         self.clock_ahead_s = 0.0
         self.ready = asyncio.Event()
         """Set when it has come to the end for the first time."""
@@ -146,15 +153,23 @@ class Tail:
         self._attached_until = time.monotonic() + ATTACHED_S
 
     async def _read(self) -> bool:
-        """Reads a page and has it taken; whether there may be more."""
+        """Numbers events, reads a page and has it taken; returns whether there may be more."""
         self._bell.clear()
         self._read_at = time.monotonic()
-        events = await self._call.run(read_committed, after=self.position)
-        if events:
+        numbered = await self._numberer.number()
+        if numbered.source != self._source or numbered.head < self.position:
+            self._source = numbered.source
+            await self._attach()
+        if numbered.head > self.position:
+            events = await self._call.run(read, after=self.position)
             self._busy_until = time.monotonic() + BUSY_S
-            self.position = events[-1].position
+            self.position = events[-1].position if events else numbered.head
             self._listener.take(events)
-        return len(events) == READ_MAX
+            if len(events) == READ_MAX:
+                return True
+        if not numbered.is_complete:
+            await asyncio.sleep(OTHERS_S)  # somebody else numbers what we may be waiting for
+        return not numbered.is_complete
 
     async def _pause(self) -> None:
         pause_s = BUSY_POLL_S if time.monotonic() < self._busy_until else IDLE_POLL_S

@@ -6,7 +6,7 @@ import time
 
 import structlog
 
-from holdfast.kernel.events import Committed, Position
+from holdfast.event.model import Committed
 from holdfast.live import frames, metrics
 from holdfast.live.audience import Audience, Views
 from holdfast.live.channels import Channel, Channels
@@ -29,16 +29,16 @@ class Telling:
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
-        self.begin("", Position())
+        self.begin("", 0)
 
-    def begin(self, history: str, floor: Position) -> None:
+    def begin(self, history: str, floor: int) -> None:
         """Another history: nothing behind `floor` has been told yet."""
         self.history = history
         self.ring = Ring(floor)
         self.channels.position = floor
 
     @property
-    def position(self) -> Position:
+    def position(self) -> int:
         return self.channels.position
 
     def cursor(self) -> str:

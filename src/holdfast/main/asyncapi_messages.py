@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.dispatch.shown import EventShown
+from holdfast.feed.shown import EventShown
 from holdfast.kernel.body import REF_TEMPLATE
 from holdfast.live import frame_models as frames
 from holdfast.live import ws

@@ -10,9 +10,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from holdfast.dispatch import replay, store
-from holdfast.dispatch.shown import letter_shown
-from holdfast.dispatch.store import DeadLetter
+from holdfast.job import replay, store
+from holdfast.job.model import DeadLetter
+from holdfast.job.shown import letter_shown
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.encode import encode

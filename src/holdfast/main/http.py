@@ -14,8 +14,10 @@ from starlette.types import ASGIApp
 from holdfast.booking.by_reference import ByReference
 from holdfast.booking.suggest import Suggestions
 from holdfast.booking.writer import Writer
+from holdfast.event.number import Numberer
 from holdfast.identity.issuer import trusted_issuers
 from holdfast.identity.token import TokenVerifier, TrustedIssuer
+from holdfast.job.reaction import Tools
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.turns import Turns
@@ -26,6 +28,7 @@ from holdfast.main.caller import identify
 from holdfast.main.docs import serve_docs
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document
+from holdfast.main.reactions import reacting
 from holdfast.main.refusals import answer_refusals
 from holdfast.main.shortcut import Shortcuts, shortcuts
 from holdfast.main.snapshots import start_snapshots
@@ -76,7 +79,8 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
 def _routers() -> list[APIRouter]:
     from holdfast.block import routes as block
     from holdfast.booking import routes as booking
-    from holdfast.dispatch import routes as dispatch
+    from holdfast.feed.routes import router as feed
+    from holdfast.job.routes import router as dead_letters
     from holdfast.live import routes as live
     from holdfast.live import snapshot_routes
     from holdfast.place import routes as place
@@ -85,7 +89,7 @@ def _routers() -> list[APIRouter]:
 
     return [
         booking.router, place.router, series, waitlist, block.router, snapshot_routes.router, live.router,
-        dispatch.router,
+        feed, dead_letters,
     ]  # fmt: skip
 
 
@@ -119,6 +123,8 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     running.callback(state.probe.close)
     state.places = Places(state.db)
     state.pricing = LocalPricing()
+    reacting(state.db, Tools(state.places, state.pricing))
+    state.numberer = Numberer(state.db)
     state.turns = Turns(at_once_max=max(1, settings.pool_max // 3))
     state.suggestions = Suggestions(state.db)
     state.by_reference = ByReference(state.db)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from holdfast.block.refit import refit
-from holdfast.dispatch.reaction import Reaction, Tools
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
+from holdfast.job.enqueue import React
+from holdfast.job.reaction import Immediate, Reaction, Tools, all_of, in_one_transaction
+from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.waitlist import react
 
@@ -25,7 +27,16 @@ async def refit_blocks(tx: Tx, event: Event, tools: Tools) -> None:
         await refit(tx, venue, of=changed)
 
 
+PLANNING = "planning"
+
+IMMEDIATE: tuple[Immediate, ...] = ()
 REACTIONS = (
-    Reaction("promote_freed", react.FREEING, promote_freed),
-    Reaction("refit_blocks", ("venue.updated",), refit_blocks),
+    Reaction("promote_freed", react.FREEING, PLANNING, in_one_transaction(promote_freed), react.awaited),
+    Reaction("refit_blocks", ("venue.updated",), PLANNING, in_one_transaction(refit_blocks), all_of),
 )
+
+
+def reacting(db: Database, tools: Tools) -> Database:
+    """The database, whose transactions have these reactions to what they emit from now on."""
+    db.before_commit = React(IMMEDIATE, REACTIONS, tools)
+    return db

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from holdfast.booking import due
 from holdfast.claim import store as claims
-from holdfast.dispatch import purge
-from holdfast.dispatch.reaction import Tools
+from holdfast.event import months
+from holdfast.job.reaction import Tools
+from holdfast.job.store import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
 from holdfast.live.close_channels import KEPT_FOR, close_channels
@@ -34,10 +35,10 @@ TICKS = (
     Tick(name="complete", period_s=10.0, verb=due.complete, batch=100),
     Tick(name="archive_claims", period_s=NIGHTLY_S, verb=archive_claims, batch=1_000),
     Tick(name="close_channels", period_s=NIGHTLY_S, verb=close_channels, batch=1_000),
-    Tick(name="purge_idempotency", period_s=HOURLY_S, verb=purge_idempotency, batch=1_000),
-    Tick(name="purge_events", period_s=HOURLY_S, verb=purge.purge_events, batch=1_000),
-    Tick(name="purge_dead_letters", period_s=NIGHTLY_S, verb=purge.purge_dead_letters, batch=1_000),
-    Tick(name="purge_job_log", period_s=HOURLY_S, verb=purge.purge_job_log, batch=1_000),
+    Tick(name="purge_idempotency", period_s=60.0, verb=purge_idempotency, batch=1_000),
+    Tick(name="add_event_months", period_s=HOURLY_S, verb=months.add_months, batch=1),
+    Tick(name="drop_event_months", period_s=HOURLY_S, verb=months.drop_months, batch=1_000),
+    Tick(name="purge_dead_letters", period_s=NIGHTLY_S, verb=purge_dead_letters, batch=1_000),
 )
 
 

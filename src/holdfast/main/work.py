@@ -5,28 +5,36 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 
 import structlog
 from prometheus_client import start_http_server
 
-from holdfast.dispatch.jobs import Jobs
-from holdfast.dispatch.reaction import Reaction, Tools
+from holdfast.event.number import Numberer
+from holdfast.job import store
+from holdfast.job.metrics import EVENT_LAG, LAG
+from holdfast.job.reaction import Reaction, Tools
+from holdfast.job.run import AT_ONCE_MAX, Lane
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.failure import stack_of
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
-from holdfast.main.run_reactions import reaction_loops
+from holdfast.main.reactions import REACTIONS, reacting
 from holdfast.main.tick import Tick
-from holdfast.main.worker import run_loops, tick_loops
+from holdfast.main.worker import run_loops, sleep, tick_loops
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
+
+LAG_PERIOD_S = 5.0
 
 log = structlog.get_logger(__name__)
 
 
 async def work(settings: Settings) -> None:
-    """Runs ticks and reactions until SIGTERM or SIGINT, then finishes what is under way."""
-    from holdfast.main.reactions import REACTIONS
+    """Runs ticks and jobs until SIGTERM or SIGINT, then finishes what is under way."""
     from holdfast.main.ticks import all_ticks
 
     stopping = asyncio.Event()
@@ -38,6 +46,7 @@ async def work(settings: Settings) -> None:
         stop_telling = tell_metrics(settings)
         try:
             tools = Tools(Places(database), LocalPricing())
+            reacting(database, tools)
             await run_worker(
                 database, url, tools, ticks=all_ticks(tools), reactions=REACTIONS, stopping=stopping
             )
@@ -78,12 +87,37 @@ async def run_worker(
     stopping: asyncio.Event,
 ) -> None:
     """Runs all that happens by itself until `stopping` is set, and then for 3 s at most. `url`: of the
-    database of `db`."""
+    database of `db`. Each lane has connections of its own, so that none waits for another's."""
     log.info(
         "worker_starts",
         ticks=[tick.name for tick in ticks],
         reactions=[reaction.name for reaction in reactions],
     )
-    jobs = Jobs(db, reactions, tools)
-    reacting = reaction_loops(db, url, reactions=reactions, jobs=jobs, stopping=stopping)
-    await run_loops([*tick_loops(db, ticks, stopping), *reacting], stopping)
+    async with AsyncExitStack() as lanes:
+        running = [*tick_loops(db, ticks, stopping), _keep_measuring(db, stopping)]
+        for name in dict.fromkeys(reaction.lane for reaction in reactions):
+            own = await Database.connect(url, pool_max=AT_ONCE_MAX + 1)
+            lanes.push_async_callback(own.close)
+            own.before_commit = db.before_commit
+            running.append(Lane(name, own, reactions, tools).run(stopping))
+        await run_loops(running, stopping)
+
+
+async def _keep_measuring(db: Database, stopping: asyncio.Event) -> None:
+    """Every LAG_PERIOD_S: how late jobs and events are. Events are numbered here too, where nobody reads them."""
+    numberer = Numberer(db)
+    while not stopping.is_set():
+        try:
+            await numberer.number()
+            lanes, events_s = await db.run(SYSTEM, store.lags)
+            LAG.clear()
+            for lane, lag_s in lanes.items():
+                LAG.labels(lane).set(lag_s)
+            EVENT_LAG.set(events_s)
+        except Exception as error:
+            log.error("lag_unknown", **_reason(error))
+        await sleep(stopping, LAG_PERIOD_S)
+
+
+def _reason(error: Exception) -> dict[str, str]:
+    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}

@@ -16,8 +16,6 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.main.tick import Tick
 
-ROUNDS_MAX = 50
-"""Full batches in a row before a tick pauses for its period."""
 DEADLINE_S = 10.0
 BACK_OFF_S_MIN = 0.5
 BACK_OFF_S_MAX = 30.0
@@ -69,12 +67,12 @@ async def _keep(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
 
 
 async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
-    """Batch after batch while they are full."""
-    for _ in range(ROUNDS_MAX):
+    """Batch after batch until one is not full: whatever has piled up is drained."""
+    while not stopping.is_set():
         handled = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.verb, tick.batch)
         ROWS.labels(tick.name).inc(handled)
         RUNS.labels(tick.name, "done").inc()
-        if handled < tick.batch or stopping.is_set():
+        if handled < tick.batch:
             break
 
 

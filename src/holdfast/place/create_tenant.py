@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.storable import refuse_unstorable

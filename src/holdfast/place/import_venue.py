@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place import resource_store, store, venue_store

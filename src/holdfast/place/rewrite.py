@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.events import Event, emit
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place import resource_store, store, venue_store

@@ -9,8 +9,8 @@ from uuid import UUID
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
+from holdfast.event.emit import emit
 from holdfast.kernel.encode import encode_text
-from holdfast.kernel.events import emit
 from holdfast.kernel.idempotency import Keyed, once
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places

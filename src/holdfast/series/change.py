@@ -12,9 +12,9 @@ from holdfast.booking.change import Change, change
 from holdfast.booking.model import Booking
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, When
+from holdfast.event.emit import emit
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.events import emit
 from holdfast.kernel.idempotency import Keyed, once
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places

@@ -17,9 +17,9 @@ from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import When
+from holdfast.event.emit import emit
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.events import emit
 from holdfast.kernel.idempotency import Keyed, once
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span

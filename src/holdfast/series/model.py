@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from holdfast.booking import states
 from holdfast.booking.model import Booking
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx

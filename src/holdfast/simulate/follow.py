@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.live import audit_store
 from holdfast.live.audit_channel import mismatches
-from holdfast.live.audit_store import Reach
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.place.places import Places
 
@@ -21,11 +21,11 @@ class Follower:
     places: Places
     wanted: Wanted
     first: Snapshot | None = None
-    since: Reach | None = None
+    since: int = 0
 
     async def begin(self) -> None:
         """Takes a snapshot. Nothing happens meanwhile, or it is begun anew."""
-        self.since = await self.db.run(SYSTEM, audit_store.reach)
+        self.since = (await Numberer(self.db).number()).head
         self.first = await take_snapshot(self.db, self.wanted, places=self.places)
 
     async def compare(self) -> list[str]:
@@ -33,10 +33,10 @@ class Follower:
         transaction is under way."""
         first, since = self.first, self.since
         await self.begin()
-        if first is None or since is None or self.first is None or self.since is None:
+        if first is None or self.first is None:
             return []
         if first.stand.epoch != self.first.stand.epoch:
             return []  # closed meanwhile, as days that are over are
         call = self.db.call(SYSTEM, tenants=[self.wanted.tenant_id])
-        events = await call.run(audit_store.events, self.wanted, since=since.settled, until=self.since.unborn)
+        events = await call.run(audit_store.events, self.wanted, after=since)
         return [f"told {each.told} and shows {each.read}" for each in mismatches(first, events, self.first)]

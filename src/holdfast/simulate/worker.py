@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
+from holdfast.event.model import Committed, Event
+from holdfast.event.number import Numberer
+from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.events import READ_MAX, Committed, Event, Position, read_committed
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
@@ -29,7 +31,6 @@ KILLED_SHARE: Final = 0.05
 ROUNDS_MAX: Final = 50
 TRIES_MAX: Final = 20
 NOTHING_FREED: Final = frozenset({"booking.created", "availability.updated"})
-POSITION = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 T = TypeVar("T")
 
@@ -97,7 +98,7 @@ class Worker:
 class Promoter(Worker):
     """Offers what comes free: reads the events in commit order and reacts to each, and sweeps."""
 
-    after: Position = field(default_factory=Position)
+    after: int = 0
 
     async def promote(self) -> None:
         """Every PROMOTES_EVERY; with faults it is killed now and then, and the next goes on from where it was."""
@@ -115,21 +116,26 @@ class Promoter(Worker):
     async def begin(self) -> None:
         """From the events that are written from now on."""
 
-        async def position(tx: Tx) -> int:
-            return await tx.fetchval(POSITION)
-
-        self.after = Position(await self.run(position) or 0, 0)
+        self.after = await self._head()
 
     async def catch_up(self) -> None:
         """Reacts to all that was committed, and sweeps."""
+        await self._head()
         for _ in range(ROUNDS_MAX):
-            found: list[Committed] = await self.run(read_committed, after=self.after) or []
+            found: list[Committed] = await self.run(read, after=self.after) or []
             for each in found:
                 await self._react(each)
                 self.after = each.position
             if len(found) < READ_MAX:
                 break
         await self.run(sweep, len(self.world.houses), **self._tools())
+
+    async def _head(self) -> int:
+        """The last position, once what was committed has one; where it is now when that can't be told."""
+        try:
+            return (await Numberer(self.world.asking.any().db).number()).head
+        except Overloaded:
+            return self.after
 
     async def _react(self, committed: Committed) -> None:
         """As often as it takes: an event is done with only when what it asks for was committed."""

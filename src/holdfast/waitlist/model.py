@@ -12,7 +12,7 @@ from holdfast.booking.choose import Demand
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.wanted import Guest, Preferences
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.states import OCCUPYING, Status
-from holdfast.kernel.events import Event
+from holdfast.event.model import Event
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx, lock_key, lock_some
 from holdfast.place.places import Places
@@ -35,6 +35,14 @@ FREEING = (
     "waitlist.joined",
 )
 """The types of events that can move a queue."""
+
+
+async def awaited(tx: Tx, events: Sequence[Event]) -> list[Event]:
+    """Those of the events that free something at a venue where anybody waits or has an offer."""
+    freeing = [event for event in events if event.venue_id is not None and _frees(event)]
+    venues = dict.fromkeys((event.tenant_id, event.venue_id) for event in freeing)
+    open_at = {at for at in venues if at[1] is not None and await queue_store.any_open(tx, at[0], at[1])}
+    return [event for event in freeing if (event.tenant_id, event.venue_id) in open_at]
 
 
 async def promote_freed(tx: Tx, event: Event, *, places: Places, pricing: Pricing) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID
 import orjson
 
 from holdfast.booking.wanted import Preferences
+from holdfast.event.emit import emit
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.kernel.events import emit
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from uuid import UUID
 
-from holdfast.dispatch import store
-from holdfast.dispatch.queue import enqueue
-from holdfast.dispatch.store import DeadLetter
 from holdfast.identity.roles import can_touch_venue
+from holdfast.job import store
+from holdfast.job.model import DeadLetter
 from holdfast.kernel.errors import NotFound
 from holdfast.kernel.tx import Tx
 from holdfast.place.reach import own_tenant
@@ -36,11 +35,10 @@ async def inspect(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> tuple
 
 
 async def replay(tx: Tx, letter_id: UUID) -> tuple[DeadLetter, Tenant]:
-    """The dead letter, of which a job was made: the reaction is tried again, up to TRIES_MAX times. One
-    that was replayed already stays as it is. Raises NotFound as `inspect` does."""
+    """The dead letter, which is a job again: tried up to TRIES_MAX times. One that was replayed already stays as it
+    is. Raises NotFound as `inspect` does."""
     letter, tenant = await inspect(tx, letter_id, for_update=True)
-    if letter.replayed_at is None and await store.reopen(tx, letter.delivery):
-        await enqueue(tx, [letter.delivery])
+    if letter.replayed_at is None and await store.reopen(tx, letter):
         letter = replace(letter, replayed_at=tx.now, replayed_by=str(tx.actor))
     return letter, tenant
 

@@ -7,14 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from holdfast.dispatch.replay import inspect, page_of, replay
-from holdfast.dispatch.routes.feed import Slug
-from holdfast.dispatch.shown import DeadLetterShown, DeadLettersShown, letter_shown
+from holdfast.feed.routes import Slug
 from holdfast.identity.roles import require
+from holdfast.job.replay import inspect, page_of, replay
+from holdfast.job.shown import DeadLetterShown, DeadLettersShown, letter_shown
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, Limit, answer
 
-router = APIRouter()
+router = APIRouter(tags=["Events"])
 
 Replayed = Annotated[bool, Query(description="Also those that were replayed.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.kernel.events import SOURCE, VERSION, Event
+from holdfast.event.model import SOURCE, VERSION, Event
 from holdfast.place.tenant import Tenant
 
 

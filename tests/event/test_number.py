@@ -8,11 +8,11 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from holdfast.kernel.events import Committed, Event, Position
 
 from holdfast.kernel import events
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.events import Committed, Event, Position
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 

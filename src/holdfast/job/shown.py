@@ -1,4 +1,4 @@
-"""The answers about events and dead letters, as the OpenAPI document describes them."""
+"""The answers about dead letters, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -6,34 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel
 
-from holdfast.dispatch.envelope import envelope
-from holdfast.dispatch.store import DeadLetter
+from holdfast.feed.envelope import envelope
+from holdfast.feed.shown import EventShown
+from holdfast.job.model import DeadLetter
 from holdfast.place.tenant import Tenant
-
-
-class EventShown(BaseModel):
-    """An event. `timestamp`: when it happened. `payload`: ids and facts, by type; nothing personal.
-    `tenant`: its slug. `traceparent`: of the request that caused it (W3C Trace Context)."""
-
-    id: UUID
-    event_type: str
-    payload: dict[str, JsonValue]
-    timestamp: datetime
-    source: str
-    version: str
-    tenant: str
-    venue_id: UUID | None
-    actor: str
-    traceparent: str | None
-
-
-class EventsShown(BaseModel):
-    """Events in commit order. `next`: give it as `after` to read on; it is there always."""
-
-    items: list[EventShown]
-    next: str
 
 
 class DeadLetterShown(BaseModel):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.dispatch.envelope import envelope
-from holdfast.dispatch.feed import cursor_of, position_of, read_feed
-from holdfast.dispatch.shown import EventsShown
+from holdfast.feed.envelope import envelope
+from holdfast.feed.read import cursor_of, parse_cursor, read_feed
+from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Db, Limit, answer
 
-router = APIRouter()
+router = APIRouter(tags=["Events"])
 
 After = Annotated[str | None, Query(max_length=200, description="`next` of the answer before.")]
 Slug = Annotated[
@@ -31,6 +31,7 @@ EventType = Annotated[
 
 @router.get("/events", response_model=EventsShown, summary="Read events")
 async def get_events(
+    request: Request,
     db: Db,
     actor: Caller,
     after: After = None,
@@ -46,6 +47,8 @@ async def get_events(
     events are kept for 30 days.
     """
     require(actor, "staff")
-    page = await db.run(actor, read_feed, tenant, after=position_of(after), event_type=type_, limit=limit)
+    place = parse_cursor(after)
+    await request.app.state.numberer.number()
+    page = await db.run(actor, read_feed, tenant, after=place, event_type=type_, limit=limit)
     items = [envelope(event, page.tenant) for event in page.events]
     return answer({"items": items, "next": cursor_of(page.next)})

@@ -1,0 +1,71 @@
+"""Giving events their positions: dense, in commit order, after the commit.
+
+A change writes its event and, beside it, a row in `event_new` with a number from a sequence. Whoever wants to read
+events first moves what is committed from there to `event_log`, in order of those numbers. On each channel they grow in
+commit order, since they are drawn under the lock of the channel's row. An event that has no position yet is a visible
+row, so none can be skipped; and no transaction id is stored, so a restore or a move to another server changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx
+
+NUMBERED_MAX = 10_000
+"""Events in one pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """`head`: the last position there is. `is_complete`: whether every event that was committed before the pass began
+    has its position now; not so when somebody else is numbering at this moment, or there were more than one pass takes.
+    `source`: the table, and the run of the server; where it is another, the database may be too.
+    """
+
+    head: int
+    is_complete: bool
+    source: str
+
+
+NUMBER = "SELECT * FROM number_events($1, $2, $3)"
+
+
+class Numberer:
+    """Numbers events, in a short transaction of its own each time.
+
+    One at a time in the whole database: who finds another at work leaves it to them. It remembers up to which number
+    of the sequence nothing can come any more, so that it need not look there: dead rows pile up in the queue while
+    somebody holds an old snapshot, such as a dump. A number is such a floor once every transaction that had begun when
+    it was seen is over. What is remembered is good for one table on one run of the server.
+    """
+
+    def __init__(self, db: Database) -> None:
+        self._call = db.call(SYSTEM, own_clock=True)
+        self._source: str | None = None
+        self._floor = 0
+        self._seen: tuple[int, int] | None = (
+            None  # a number, and the transaction id that was next when it was seen
+        )
+
+    async def number(self) -> Numbered:
+        """Gives positions to up to NUMBERED_MAX events; committed when it returns."""
+        source, head, is_complete, last_seq, oldest_running, next_xid = await self._call.run(
+            _number, self._source, self._floor
+        )
+        # Only now: had the commit failed, what it looked at would still be to be numbered.
+        if source != self._source:
+            self._source, self._floor, self._seen = source, 0, None
+        elif self._seen is not None and is_complete and oldest_running >= self._seen[1]:
+            self._floor, self._seen = self._seen[0], None
+        if self._seen is None and last_seq is not None:
+            self._seen = (last_seq, next_xid)
+        return Numbered(head, is_complete, source)
+
+
+async def _number(tx: Tx, source: str | None, floor: int) -> tuple[str, int, bool, int | None, int, int]:
+    row = await tx.fetchrow(NUMBER, source, floor, NUMBERED_MAX)
+    assert row is not None
+    return tuple(row)  # pyright: ignore[reportReturnType]

@@ -1,0 +1,82 @@
+"""What a reaction is; `main/reactions.py` lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from holdfast.event.model import Event
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.place.places import Places
+from holdfast.port.pricing import Pricing
+
+TRANSACTION_S_MAX = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What verbs of reactions may need beside the transaction."""
+
+    places: Places
+    pricing: Pricing
+
+
+Verb = Callable[[Tx, Event, Tools], Awaitable[None]]
+Finish = Callable[[Tx], Awaitable[None]]
+"""Marks the job as done, in the transaction of its work; to be awaited last in it. Raises LeaseLost when another worker
+has the job now."""
+
+
+class Handle(Protocol):
+    """Does what the event asks for, in as many transactions of `db` as it takes, and awaits `finish` at the end of
+    the last. It may be run again after any of them, out of order, and when much has changed since the event."""
+
+    async def __call__(self, db: Database, event: Event, tools: Tools, finish: Finish) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Immediate:
+    """Something that happens with an event: `verb` runs in its transaction, before the commit."""
+
+    event_types: tuple[str, ...]
+    verb: Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Something that is done after an event, as a job.
+
+    `name`: as in jobs, dead letters, logs and metrics; once it has run somewhere it stays, since they carry it.
+    `event_types`: in full. `lane`: its jobs wait for no other lane's. `awaited`: which of these events ask for anything
+    to be done; asked in their transaction, so that nothing is written for the others.
+    """
+
+    name: str
+    event_types: tuple[str, ...]
+    lane: str
+    handle: Handle
+    awaited: Callable[[Tx, Sequence[Event]], Awaitable[Sequence[Event]]]
+
+
+def in_one_transaction(verb: Verb) -> Handle:
+    """Runs the verb as the system, seeing the event's tenant alone, under the lock of the event's venue if there is
+    one; it commits together with the job's end."""
+
+    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+        async def both(tx: Tx) -> None:
+            tx.traceparent = event.traceparent
+            await verb(tx, event, tools)
+            await finish(tx)
+
+        locks = [] if event.venue_id is None else [lock_key(event.venue_id)]
+        await db.call(SYSTEM, tenants=[event.tenant_id], locks=locks, deadline_s=TRANSACTION_S_MAX).run(both)
+
+    return handle
+
+
+async def all_of(_tx: Tx, events: Sequence[Event]) -> Sequence[Event]:
+    """Each event asks for something."""
+    return events

@@ -1,0 +1,255 @@
+"""SQL on jobs and dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from holdfast.event.model import Event
+from holdfast.job.model import DeadLetter, Job
+from holdfast.kernel.encode import encode_text
+from holdfast.kernel.tx import Tx
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now."""
+
+
+ENQUEUE = """
+    INSERT INTO job (tenant_id, id, lane, reaction, venue_id, event)
+    SELECT tenant_id, id, lane, reaction, venue_id, event
+      FROM json_to_recordset($1::text::json) AS j (
+           tenant_id uuid, id uuid, lane text, reaction text, venue_id uuid, event jsonb)
+"""
+
+
+async def enqueue(tx: Tx, jobs: Sequence[Job]) -> None:
+    """Writes jobs; they exist if the transaction commits."""
+    rows = [
+        {
+            "tenant_id": each.event.tenant_id,
+            "id": each.id,
+            "lane": each.lane,
+            "reaction": each.reaction,
+            "venue_id": each.event.venue_id,
+            "event": each.event,
+        }
+        for each in jobs
+    ]
+    await tx.execute(ENQUEUE, encode_text(rows))
+
+
+# One at a time of a venue and lane: a second would only wait for the first. That is no promise, but spares work.
+TAKE = """
+    WITH next AS (
+        SELECT tenant_id, id FROM job
+         WHERE lane = $1 AND due_at <= clock_timestamp() AND reaction = ANY ($2::text[])
+           AND (leased_until IS NULL OR leased_until < clock_timestamp())
+           AND NOT EXISTS (SELECT FROM job AS other
+                            WHERE other.tenant_id = job.tenant_id AND other.venue_id = job.venue_id
+                              AND other.leased_until >= clock_timestamp() AND other.lane = job.lane)
+         ORDER BY due_at
+         LIMIT 1
+           FOR UPDATE SKIP LOCKED
+    )
+    UPDATE job SET leases = leases + 1, vanished = vanished + (leased_until IS NOT NULL)::integer,
+                   leased_until = clock_timestamp() + $3
+      FROM next
+     WHERE job.tenant_id = next.tenant_id AND job.id = next.id
+    RETURNING job.tenant_id, job.id, lane, reaction, event, leases, failures, vanished
+"""
+
+
+async def take(tx: Tx, lane: str, reactions: Sequence[str], *, lease_s: float) -> Job | None:
+    """The job of the lane that is due longest and that nobody has, leased for so long; None when there is none."""
+    row = await tx.fetchrow(TAKE, lane, list(reactions), timedelta(seconds=lease_s))
+    if row is None:
+        return None
+    return Job(
+        id=row["id"],
+        event=event_from(row["event"]),
+        lane=row["lane"],
+        reaction=row["reaction"],
+        lease=row["leases"],
+        failures=row["failures"],
+        vanished=row["vanished"],
+    )
+
+
+RENEW = """
+    UPDATE job SET leased_until = clock_timestamp() + $4
+     WHERE tenant_id = $1 AND id = $2 AND leases = $3 AND leased_until IS NOT NULL
+"""
+
+
+async def renew(tx: Tx, job: Job, *, lease_s: float) -> None:
+    """Prolongs the lease. Raises LeaseLost."""
+    _check(await tx.execute(RENEW, *_key(job), timedelta(seconds=lease_s)))
+
+
+GIVE_BACK = """
+    UPDATE job SET leased_until = NULL, due_at = clock_timestamp() + $4
+     WHERE tenant_id = $1 AND id = $2 AND leases = $3
+"""
+
+
+async def give_back(tx: Tx, job: Job, *, after_s: float = 0) -> None:
+    """Anybody may take it, after so many seconds. Nothing, if another worker has it now."""
+    await tx.execute(GIVE_BACK, *_key(job), timedelta(seconds=after_s))
+
+
+FINISH = """
+    WITH done AS (
+        DELETE FROM job WHERE tenant_id = $1 AND id = $2 AND leases = $3 RETURNING tenant_id, id
+    ), delivered AS (
+        UPDATE dead_letter SET delivered_at = $4
+          FROM done WHERE dead_letter.tenant_id = done.tenant_id AND dead_letter.id = done.id
+    )
+    SELECT true FROM done
+"""
+
+
+async def finish(tx: Tx, job: Job) -> None:
+    """The job is done, if the transaction commits: that its row is gone is the mark of it. Raises LeaseLost."""
+    if await tx.fetchval(FINISH, *_key(job), tx.now) is not True:
+        raise LeaseLost
+
+
+FAIL = """
+    UPDATE job SET failures = failures + 1, first_failed_at = coalesce(first_failed_at, $4),
+                   leased_until = NULL, due_at = clock_timestamp() + $5
+     WHERE tenant_id = $1 AND id = $2 AND leases = $3
+"""
+
+
+async def fail(tx: Tx, job: Job, *, retry_s: float) -> None:
+    """Notes a failure; it is tried again after so many seconds. Raises LeaseLost."""
+    _check(await tx.execute(FAIL, *_key(job), tx.now, timedelta(seconds=retry_s)))
+
+
+BURY = """
+    WITH dead AS (
+        DELETE FROM job WHERE tenant_id = $1 AND id = $2 AND leases = $3
+     RETURNING tenant_id, id, lane, reaction, venue_id, event, coalesce(first_failed_at, $4) AS first_failed_at
+    )
+    INSERT INTO dead_letter (tenant_id, id, lane, reaction, venue_id, event, attempts, error, first_failed_at, dead_at)
+    SELECT tenant_id, id, lane, reaction, venue_id, event, $5, $6, first_failed_at, $4 FROM dead
+    ON CONFLICT ON CONSTRAINT dead_letter_pkey
+    DO UPDATE SET attempts = excluded.attempts, error = excluded.error,
+                  first_failed_at = excluded.first_failed_at, dead_at = excluded.dead_at,
+                  replayed_at = NULL, replayed_by = NULL, delivered_at = NULL
+"""
+
+
+async def bury(tx: Tx, job: Job, *, attempts: int, error: str) -> None:
+    """Makes a dead letter of it, or opens again the one that was replayed. Raises LeaseLost."""
+    _check(await tx.execute(BURY, *_key(job), tx.now, attempts, error))
+
+
+def _key(job: Job) -> tuple[UUID, UUID, int]:
+    return job.event.tenant_id, job.id, job.lease
+
+
+def _check(result: str) -> None:
+    if result.endswith(" 0"):
+        raise LeaseLost
+
+
+def event_from(text: str) -> Event:
+    """The event as a job carries it."""
+    values = orjson.loads(text)
+    for name in ("id", "tenant_id", "venue_id", "subject_id"):
+        values[name] = values[name] and UUID(values[name])
+    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    return Event(**values)
+
+
+LAGS = """
+    SELECT lane, greatest(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS lag_s
+      FROM job GROUP BY lane
+"""
+EVENT_LAG = """
+    SELECT greatest(extract(epoch FROM clock_timestamp() - (
+        SELECT event.written_at FROM (SELECT tenant_id, event_id FROM event_new ORDER BY seq LIMIT 1) AS oldest
+          JOIN event ON event.tenant_id = oldest.tenant_id AND event.id = oldest.event_id)), 0)::float8
+"""
+
+
+async def lags(tx: Tx) -> tuple[dict[str, float], float]:
+    """For how long the job that is due longest has been due, by lane; and how long the oldest event without a position
+    has been there. Both in seconds."""
+    by_lane = {row["lane"]: row["lag_s"] for row in await tx.fetch(LAGS)}
+    return by_lane, await tx.fetchval(EVENT_LAG) or 0.0
+
+
+_LETTER = """
+    SELECT id, lane, reaction, event, attempts, error, first_failed_at, dead_at, replayed_at, replayed_by,
+           delivered_at
+      FROM dead_letter"""
+
+LIST = f"""{_LETTER}
+     WHERE ($1::uuid IS NULL OR tenant_id = $1) AND id < $2
+       AND ($3::uuid[] IS NULL OR venue_id = ANY ($3))
+       AND ($4 OR replayed_at IS NULL)
+     ORDER BY id DESC
+     LIMIT $5
+"""
+LAST = UUID(int=2**128 - 1)
+
+
+async def letters(
+    tx: Tx, *, tenant_id: UUID | None, replayed: bool, before: UUID | None, limit: int
+) -> list[DeadLetter]:
+    """Dead letters that the actor may see, the newest first; `replayed`: those that were replayed as well."""
+    venues = None if tx.actor.venue_ids is None else list(tx.actor.venue_ids)
+    rows = await tx.fetch(LIST, tenant_id, before or LAST, venues, replayed, limit)
+    return [_letter(row) for row in rows]
+
+
+FIND = f"{_LETTER} WHERE id = $1"
+FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
+
+
+async def find(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> DeadLetter | None:
+    """The dead letter, locked if asked."""
+    row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, letter_id)
+    return None if row is None else _letter(row)
+
+
+def _letter(row: Any) -> DeadLetter:
+    return DeadLetter(**{**dict(row), "event": event_from(row["event"])})
+
+
+REOPEN = """
+    WITH replayed AS (
+        UPDATE dead_letter SET replayed_at = $3, replayed_by = $4
+         WHERE tenant_id = $1 AND id = $2 AND replayed_at IS NULL
+     RETURNING tenant_id, id, lane, reaction, venue_id, event
+    )
+    INSERT INTO job (tenant_id, id, lane, reaction, venue_id, event)
+    SELECT tenant_id, id, lane, reaction, venue_id, event FROM replayed
+"""
+
+
+async def reopen(tx: Tx, letter: DeadLetter) -> bool:
+    """Whether the letter was still dead; it is a job again, of the same id."""
+    done = await tx.execute(REOPEN, letter.event.tenant_id, letter.id, tx.now, str(tx.actor))
+    return not done.endswith(" 0")
+
+
+PURGE = """
+    DELETE FROM dead_letter
+     WHERE id = ANY (ARRAY(SELECT id FROM dead_letter WHERE replayed_at < $1
+                            ORDER BY replayed_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+"""
+KEPT = timedelta(days=30)
+
+
+async def purge_dead_letters(tx: Tx, limit: int) -> int:
+    """Removes up to `limit` dead letters that were replayed more than KEPT ago; returns how many. Those that nobody
+    replayed stay for good."""
+    return int((await tx.execute(PURGE, tx.now - KEPT, limit)).split()[-1])
