@@ -1,128 +1,242 @@
-"""The commit-order reader: nothing skipped, nothing doubled, whoever commits when."""
+"""Positions: dense, in commit order, nothing skipped, whoever numbers and whoever has a transaction open."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
-from holdfast.kernel.events import Committed, Event, Position
 
-from holdfast.kernel import events
+from holdfast.event import number
+from holdfast.event.emit import emit
+from holdfast.event.model import Committed, Event
+from holdfast.event.number import Numberer
+from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
+from tests.processes import until
 
-INSERT = """
-    INSERT INTO event (tenant_id, id, event_type, subject_id, payload, actor, created_at)
-    VALUES ($1, $2, 'test.happened', $2, '{}', 'system', now())
-"""
-# One transaction for each event, without a round trip for each.
-INSERT_MANY = """
-    DO $$ BEGIN
-        FOR n IN 1..{count} LOOP
-            INSERT INTO event (tenant_id, id, event_type, subject_id, payload, actor, created_at)
-            VALUES ('{tenant}', gen_random_uuid(), 'test.happened', gen_random_uuid(), '{{}}', 'system', now());
-            COMMIT;
-        END LOOP;
-    END $$
-"""
+from .writing import INSERT, INSERT_MANY
 
-
-@pytest.fixture
-async def slow(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    """Somebody whose transaction takes long."""
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
-
-
-@pytest.fixture
-async def quick(database_url: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database_url)
-    yield connection
-    await connection.close()
+Another = Callable[..., Any]
 
 
 class Reader:
-    """Reads on from where it was, page by page, and keeps all that it got."""
+    """Reads on from where it was, page by page, and keeps all that it got. Numbers first, as all readers do."""
 
     def __init__(self, db: Database, tenant: UUID, *, page: int = 1_000) -> None:
         self.call = db.call(SYSTEM, tenants=[tenant])
+        self.numberer = Numberer(db)
         self.page = page
-        self.at = Position()
+        self.at = 0
         self.got: list[Committed] = []
 
     async def read(self) -> int:
-        """Everything there is by now; how many that was."""
+        """Everything there is by now; returns how many events that was."""
+        await until(self._all_numbered)
         before = len(self.got)
-        while page := await self.call.run(events.read_committed, after=self.at, limit=self.page):
+        while page := await self.call.run(read, after=self.at, limit=self.page):
             assert len(page) <= self.page
             self.got += page
             self.at = page[-1].position
         return len(self.got) - before
+
+    async def _all_numbered(self) -> bool:
+        return (await self.numberer.number()).is_complete
 
     @property
     def ids(self) -> list[UUID]:
         return [each.event.id for each in self.got]
 
 
-async def test_a_transaction_left_open_loses_nothing_while_ten_thousand_others_commit(
-    db: Database, slow: asyncpg.Connection, quick: asyncpg.Connection
+async def positions(owner: asyncpg.Connection) -> list[int]:
+    return [row[0] for row in await owner.fetch("SELECT position FROM event_log ORDER BY position")]
+
+
+async def are_dense(owner: asyncpg.Connection) -> bool:
+    """All that was committed has one position, without gaps."""
+    placed = await positions(owner)
+    written = await owner.fetchval("SELECT count(*) FROM event")
+    return placed == list(range(1, written + 1)) and not await owner.fetchval(
+        "SELECT count(*) FROM event_new"
+    )
+
+
+async def test_ten_thousand_commits_arrive_while_a_transaction_is_open_and_its_event_after_them(
+    db: Database, owner: asyncpg.Connection, another: Another
 ) -> None:
     tenant, late = new_id(), new_id()
     reader = Reader(db, tenant)
-    await quick.execute(INSERT_MANY.format(count=500, tenant=tenant))
-    assert await reader.read() == 500
-
-    transaction = slow.transaction()
-    await transaction.start()
-    await slow.execute(INSERT, tenant, late)
-    for _ in range(4):
-        await quick.execute(INSERT_MANY.format(count=2_500, tenant=tenant))
-        # It stands before all of these: to read on past it would be to lose it.
-        assert await reader.read() == 0
-    await transaction.commit()
-
-    assert await reader.read() == 10_001
-    assert reader.ids[500] == late
-    assert len(set(reader.ids)) == len(reader.ids) == 10_501
-    positions = [each.position for each in reader.got]
-    assert positions == sorted(positions)
-    assert await reader.read() == 0
+    async with another() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await slow.execute(INSERT, tenant, late)
+        for _ in range(4):
+            await owner.execute(INSERT_MANY.format(count=2_500, tenant=tenant))
+            assert await reader.read() == 2_500
+        await transaction.commit()
+    assert await reader.read() == 1
+    assert reader.ids[-1] == late
+    assert len(set(reader.ids)) == 10_001
+    assert await are_dense(owner)
 
 
-async def test_who_began_first_and_wrote_last_is_not_passed_over(
-    db: Database, slow: asyncpg.Connection, quick: asyncpg.Connection
+async def test_a_writing_transaction_in_another_database_delays_nothing(
+    db: Database, owner: asyncpg.Connection, another: Another, server: Server
 ) -> None:
-    """Its number is higher than that of an event which stands behind it: pages must not jump over it."""
-    tenant, early, late = new_id(), new_id(), new_id()
-    transaction = slow.transaction()
-    await transaction.start()
-    await slow.fetchval("SELECT pg_current_xact_id()")
-    await quick.execute(INSERT, tenant, early)
-    await slow.execute(INSERT, tenant, late)
-    await transaction.commit()
-    reader = Reader(db, tenant, page=1)
+    tenant = new_id()
+    reader = Reader(db, tenant)
+    async with another(server.url("postgres")) as foreign:
+        transaction = foreign.transaction()
+        await transaction.start()
+        await foreign.fetchval("SELECT pg_current_xact_id()")
+        for _ in range(3):
+            await owner.execute(INSERT, tenant, new_id())
+            assert await reader.read() == 1
+        await transaction.rollback()
+
+
+async def test_what_drew_its_number_first_and_commits_last_is_not_skipped_however_often_was_numbered_meanwhile(
+    db: Database, owner: asyncpg.Connection, another: Another
+) -> None:
+    """The floor of a numberer must not rise above it."""
+    tenant, late = new_id(), new_id()
+    reader = Reader(db, tenant)
+    async with another() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await slow.execute(INSERT, tenant, late)
+        for _ in range(20):
+            await owner.execute(INSERT, tenant, new_id())
+            await reader.read()
+        floor = reader.numberer._floor
+        await transaction.commit()
     await reader.read()
-    assert reader.ids == [late, early]
+    assert reader.ids[-1] == late
+    for _ in range(3):
+        await owner.execute(INSERT, tenant, new_id())
+        await reader.read()
+    assert reader.numberer._floor > floor, "once nothing can come any more it is not looked for"
 
 
-async def test_what_was_rolled_back_never_happened(
-    db: Database, slow: asyncpg.Connection, quick: asyncpg.Connection
+async def test_a_floor_of_another_table_or_run_of_the_server_does_not_count(
+    db: Database, owner: asyncpg.Connection
+) -> None:
+    tenant = new_id()
+    reader = Reader(db, tenant)
+    await reader.read()
+    await owner.execute(INSERT, tenant, new_id())
+    reader.numberer._floor, reader.numberer._source = 2**60, "another"
+    assert await reader.read() == 1
+    assert reader.numberer._floor == 0
+
+
+async def test_what_was_rolled_back_has_no_position(
+    db: Database, owner: asyncpg.Connection, another: Another
 ) -> None:
     tenant, never, kept = new_id(), new_id(), new_id()
+    async with another() as slow:
+        transaction = slow.transaction()
+        await transaction.start()
+        await slow.execute(INSERT, tenant, never)
+        await owner.execute(INSERT, tenant, kept)
+        await transaction.rollback()
     reader = Reader(db, tenant)
-    transaction = slow.transaction()
-    await transaction.start()
-    await slow.execute(INSERT, tenant, never)
-    await quick.execute(INSERT, tenant, kept)
-    await transaction.rollback()
     await reader.read()
     assert reader.ids == [kept]
+    assert await are_dense(owner)
+
+
+async def test_many_numberers_at_once_number_each_event_once(db: Database, owner: asyncpg.Connection) -> None:
+    tenant = new_id()
+    writing = asyncio.create_task(owner.execute(INSERT_MANY.format(count=2_000, tenant=tenant)))
+
+    async def keep_numbering() -> None:
+        numberer = Numberer(db)
+        while not writing.done():
+            await numberer.number()
+
+    await asyncio.gather(*(keep_numbering() for _ in range(4)), writing)
+    reader = Reader(db, tenant)
+    await reader.read()
+    assert len(set(reader.ids)) == len(reader.ids) == 2_000
+    assert await are_dense(owner)
+
+
+async def test_who_finds_another_at_work_leaves_it_to_them_and_says_so(
+    db: Database, owner: asyncpg.Connection, another: Another
+) -> None:
+    tenant = new_id()
+    await owner.execute(INSERT, tenant, new_id())
+    async with another() as other, other.transaction():
+        await other.fetchval("SELECT is_complete FROM number_events(NULL, 0, 1000)")
+        found = await Numberer(db).number()
+        assert not found.is_complete
+        assert found.head == len(await positions(owner)), "what is not committed is not to be read"
+    assert (await Numberer(db).number()).is_complete
+    assert await are_dense(owner)
+
+
+async def test_a_numberer_whose_commit_fails_has_done_nothing(
+    db: Database, owner: asyncpg.Connection
+) -> None:
+    tenant = new_id()
+    reader = Reader(db, tenant)
+    for _ in range(3):
+        await owner.execute(INSERT, tenant, new_id())
+        await reader.read()
+    before = reader.numberer._floor, reader.numberer._seen
+    await owner.execute(INSERT, tenant, new_id())
+
+    async def number_and_fail(tx: Tx) -> None:
+        await number._number(tx, reader.numberer._source, reader.numberer._floor)
+        raise ConnectionResetError
+
+    with pytest.raises(Exception, match="can't be reached"):
+        await db.call(SYSTEM, own_clock=True).run(number_and_fail)
+    assert (reader.numberer._floor, reader.numberer._seen) == before
+    assert await reader.read() == 1
+    assert await are_dense(owner)
+
+
+async def test_a_pass_has_a_bound_and_the_next_goes_on(
+    db: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(number, "NUMBERED_MAX", 7)
+    tenant = new_id()
+    head = (await Numberer(db).number()).head
+    await owner.execute(INSERT_MANY.format(count=20, tenant=tenant))
+    numberer = Numberer(db)
+    passes = [await numberer.number() for _ in range(3)]
+    assert [(each.head - head, each.is_complete) for each in passes] == [(7, False), (14, False), (20, True)]
+
+
+async def test_numbers_are_drawn_by_who_has_a_transaction_id(db: Database) -> None:
+    """Else a numberer could think that nobody can come below a number any more, and be wrong."""
+    event = Event(new_id(), new_id(), "test.happened", None, new_id(), {}, "system", datetime.now(UTC))
+
+    async def order(tx: Tx) -> list[str]:
+        await tx.execute("SET LOCAL client_min_messages = warning")
+        rows = await tx.fetch(f"EXPLAIN (COSTS OFF, VERBOSE) {_emit()}", "[]")
+        await emit(tx, [event])
+        return [row[0] for row in rows]
+
+    plan = await db.call(SYSTEM, tenants=[event.tenant_id]).run(order)
+    into_new = next(n for n, line in enumerate(plan) if "Insert on public.event_new" in line)
+    assert any("CTE Scan on emitted" in line for line in plan[into_new:]), "it is fed by what was inserted"
+
+
+def _emit() -> str:
+    from holdfast.event.emit import EMIT
+
+    return EMIT
 
 
 async def test_the_events_of_one_transaction_keep_their_order(db: Database) -> None:
@@ -142,30 +256,32 @@ async def test_the_events_of_one_transaction_keep_their_order(db: Database) -> N
         for n in range(20)
     ]
 
-    async def emit(tx: Tx) -> None:
-        await events.emit(tx, wanted[:15])
-        await events.emit(tx, [])
-        await events.emit(tx, wanted[15:])
+    async def write(tx: Tx) -> list[Event]:
+        await emit(tx, wanted[:15])
+        await emit(tx, [])
+        await emit(tx, wanted[15:])
+        return tx.events
 
-    await db.call(SYSTEM, tenants=[tenant]).run(emit)
+    assert await db.call(SYSTEM, tenants=[tenant]).run(write) == wanted
     reader = Reader(db, tenant)
     await reader.read()
     assert [each.event for each in reader.got] == wanted
 
 
-async def test_each_reads_the_events_of_its_own_tenants(db: Database, quick: asyncpg.Connection) -> None:
+async def test_each_reads_the_events_of_its_own_tenants(db: Database, owner: asyncpg.Connection) -> None:
     mine, theirs = new_id(), new_id()
-    await quick.execute(INSERT, mine, new_id())
-    await quick.execute(INSERT, theirs, new_id())
+    await owner.execute(INSERT, mine, new_id())
+    await owner.execute(INSERT, theirs, new_id())
+    await Numberer(db).number()
     for tenants, seen in (([mine], {mine}), ([mine, theirs], {mine, theirs}), ([], set())):
-        call = db.call(SYSTEM, tenants=tenants)
-        page = await call.run(events.read_committed, after=Position())
+        page = await db.call(SYSTEM, tenants=tenants).run(read, after=0)
         assert {each.event.tenant_id for each in page} == seen
 
 
 @pytest.mark.parametrize(("limit", "count"), [(1, 1), (7, 7), (0, 1), (-5, 1)])
-async def test_a_page_has_a_bound(db: Database, quick: asyncpg.Connection, limit: int, count: int) -> None:
+async def test_a_page_has_a_bound(db: Database, owner: asyncpg.Connection, limit: int, count: int) -> None:
     tenant = new_id()
-    await quick.execute(INSERT_MANY.format(count=9, tenant=tenant))
-    page = await db.call(SYSTEM, tenants=[tenant]).run(events.read_committed, after=Position(), limit=limit)
+    await owner.execute(INSERT_MANY.format(count=9, tenant=tenant))
+    await Numberer(db).number()
+    page = await db.call(SYSTEM, tenants=[tenant]).run(read, after=0, limit=limit)
     assert len(page) == count

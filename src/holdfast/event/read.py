@@ -56,15 +56,9 @@ def committed_of(row: Any) -> Committed:
     )
 
 
-BOUNDS = """
-    SELECT coalesce((SELECT position FROM event_purge), 0) AS purged,
-           greatest((SELECT position FROM event_log ORDER BY position DESC LIMIT 1),
-                    (SELECT position FROM event_purge), 0) AS head
-"""
+PURGED = "SELECT coalesce((SELECT position FROM event_purge), 0)"
 
 
-async def bounds(tx: Tx) -> tuple[int, int]:
-    """The last position that was purged, and the last there is; 0 for none."""
-    row = await tx.fetchrow(BOUNDS)
-    assert row is not None
-    return row["purged"], row["head"]
+async def purged(tx: Tx) -> int:
+    """The last position that was purged; 0 for none."""
+    return await tx.fetchval(PURGED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from holdfast.event.epoch import epoch
 from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS
-from holdfast.event.read import READ_MAX, bounds, read_of_tenant
+from holdfast.event.read import READ_MAX, purged, read_of_tenant
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.place.reach import own_tenant
@@ -59,22 +59,20 @@ def parse_cursor(cursor: str | None) -> Place | None:
 
 
 async def read_feed(
-    tx: Tx, slug: str | None, *, after: Place | None, event_type: str | None, limit: int
+    tx: Tx, slug: str | None, *, head: int, after: Place | None, event_type: str | None, limit: int
 ) -> Page:
     """The events behind `after`, of the tenant named or the actor's own, that the actor may see.
 
     `event_type`: only these; with a dot at the end all that begin so (`booking.`). Fewer than `limit` do
-    not mean that there are no more. Only events that have a position are there: number them first.
+    not mean that there are no more. `head`: the last position, as numbering the events has just told.
     Raises InvalidRequest for a place of another epoch or one behind which events were purged, and what `own_tenant`
     raises.
     """
     tenant = await own_tenant(tx, slug)
     now = await epoch(tx)
-    # Before the events are read: what gets a position meanwhile must not be jumped over.
-    purged, head = await bounds(tx)
     if after is not None and (after.epoch != now or after.position > head):
         raise _refused(after, "is from before the database was restored or moved")
-    at, events = after.position if after else purged, list[Event]()
+    at, events = after.position if after else 0, list[Event]()
     narrowed = event_type is not None or tx.actor.venue_ids is not None
     wanted = READ_MAX if narrowed else limit
     for _ in range(SCANS_MAX):
@@ -91,7 +89,7 @@ async def read_feed(
             at = at if len(found) == wanted else max(at, head)
         break
     # Afterwards: what was purged before the events were read shows now.
-    if after is not None and after.position < (await bounds(tx))[0]:
+    if after is not None and after.position < await purged(tx):
         raise _refused(
             after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so that some are gone"
         )

@@ -48,7 +48,7 @@ async def get_events(
     """
     require(actor, "staff")
     place = parse_cursor(after)
-    await request.app.state.numberer.number()
-    page = await db.run(actor, read_feed, tenant, after=place, event_type=type_, limit=limit)
+    head = (await request.app.state.numberer.number()).head
+    page = await db.run(actor, read_feed, tenant, head=head, after=place, event_type=type_, limit=limit)
     items = [envelope(event, page.tenant) for event in page.events]
     return answer({"items": items, "next": cursor_of(page.next)})

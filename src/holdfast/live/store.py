@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.event.epoch import EPOCH
-from holdfast.event.read import bounds
+from holdfast.event.read import purged
 from holdfast.kernel.tx import Tx
 from holdfast.live.frames import Key
 
@@ -28,11 +28,10 @@ async def history(tx: Tx) -> History:
     return History(row["name"], row["now"])
 
 
-async def position_before(tx: Tx, count: int) -> int:
-    """The position behind which the last `count` events are; when fewer are kept, the one up to which they were
-    purged."""
-    purged, head = await bounds(tx)
-    return max(purged, head - count)
+async def position_before(tx: Tx, head: int, count: int) -> int:
+    """The position behind which the last `count` events up to `head` are; when fewer are kept, the one up to which they
+    were purged."""
+    return max(await purged(tx), head - count)
 
 
 # Events behind the position count whether they have one yet or not: what the row of the channel says counts them too.

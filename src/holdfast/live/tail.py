@@ -146,7 +146,8 @@ class Tail:
         found = await self._call.run(store.history)
         self.clock_ahead_s = found.now.timestamp() - (asked_at + time.time()) / 2
         if found.name != self.history:
-            floor = await self._call.run(store.position_before, REPLAY_EVENTS_MAX)
+            head = (await self._numberer.number()).head
+            floor = await self._call.run(store.position_before, head, REPLAY_EVENTS_MAX)
             self.history, self.position = found.name, floor
             self.ready.clear()
             self._listener.begin(found.name, floor)

@@ -1,0 +1,50 @@
+"""A database of its own: what is numbered here is written here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server, create_database
+from holdfast.main.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+async def event_url(server: Server) -> str:
+    assert await create_database(server, "events")
+    await migrate(server.url("events"))
+    return server.url("events")
+
+
+@pytest.fixture
+async def db(event_url: str) -> AsyncIterator[Database]:
+    database = await Database.connect(event_url, acquire_timeout_s=60)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def owner(event_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A superuser who sees all tenants."""
+    connection = await asyncpg.connect(event_url, server_settings={"holdfast.tenants": "*"})
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def another(event_url: str) -> Callable[..., object]:
+    """Opens a connection for somebody else, to this database or to another of the server."""
+
+    @asynccontextmanager
+    async def open_one(url: str = event_url) -> AsyncIterator[asyncpg.Connection]:
+        connection = await asyncpg.connect(url)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
+    return open_one
