@@ -56,17 +56,25 @@ class Reader:
         return [each.event.id for each in self.got]
 
 
+# Of what is kept; other tests here have months dropped.
+POSITIONS = """
+    SELECT position FROM event_log WHERE position > coalesce((SELECT position FROM event_purge), 0) ORDER BY 1
+"""
+PLACES = """
+    SELECT (SELECT count(*) FROM event) = (SELECT count(DISTINCT event_id) FROM event_log)
+       AND (SELECT count(*) FROM event) = (SELECT count(*) FROM event_log)
+       AND NOT EXISTS (SELECT FROM event_new)
+"""
+
+
 async def positions(owner: asyncpg.Connection) -> list[int]:
-    return [row[0] for row in await owner.fetch("SELECT position FROM event_log ORDER BY position")]
+    return [row[0] for row in await owner.fetch(POSITIONS)]
 
 
 async def are_dense(owner: asyncpg.Connection) -> bool:
     """All that was committed has one position, without gaps."""
     placed = await positions(owner)
-    written = await owner.fetchval("SELECT count(*) FROM event")
-    return placed == list(range(1, written + 1)) and not await owner.fetchval(
-        "SELECT count(*) FROM event_new"
-    )
+    return placed == list(range(placed[0], placed[0] + len(placed))) and await owner.fetchval(PLACES)
 
 
 async def test_ten_thousand_commits_arrive_while_a_transaction_is_open_and_its_event_after_them(
@@ -179,7 +187,7 @@ async def test_who_finds_another_at_work_leaves_it_to_them_and_says_so(
         await other.fetchval("SELECT is_complete FROM number_events(NULL, 0, 1000)")
         found = await Numberer(db).number()
         assert not found.is_complete
-        assert found.head == len(await positions(owner)), "what is not committed is not to be read"
+        assert found.head == (await positions(owner))[-1], "what is not committed is not to be read"
     assert (await Numberer(db).number()).is_complete
     assert await are_dense(owner)
 
