@@ -93,6 +93,7 @@ BEGIN
       INTO here
       FROM pg_control_system(), pg_database WHERE datname = current_database();
     IF found.drawn_in IS DISTINCT FROM here THEN
+        PERFORM set_config('synchronous_commit', 'on', true);  -- a crash must not draw it again
         INSERT INTO event_epoch (epoch, drawn_in) VALUES (left(md5(random()::text || clock_timestamp()), 8), here)
         ON CONFLICT ON CONSTRAINT event_epoch_pkey DO UPDATE
            SET epoch = excluded.epoch, drawn_in = excluded.drawn_in
