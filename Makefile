@@ -10,6 +10,7 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; d
 PORT ?= 8000
 DATA_DIR ?= data
 ARGS ?=
+WORKERS ?= auto
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -43,7 +44,7 @@ run: setup  ## set up and start Holdfast with the demo venues (PORT=8000, DATA_D
 test: $(DEV)  ## set up, check and pass all tests (ARGS="-k name" for some)
 	@scripts/test-services
 	@$(MAKE) check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
 
 check: $(DEV)  ## lint, format, types, import rules
 	@echo "checking: ruff, basedpyright, import-linter" >&2

@@ -25,11 +25,18 @@ from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.ids import new_id
 from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
-from tests.services import pytest_terminal_summary as pytest_terminal_summary
+from tests.alone import Alone
+from tests.count import Count
+from tests.services import LeftOut
 from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
 
 # Nothing here survives the tests, and they restart the server when they mean to test durability.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for plugin in (Count, Alone, LeftOut):
+        config.pluginmanager.register(plugin(config), f"tests.{plugin.__name__}")
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 `scripts/test-services` installs them. A test asks with `postgres15()` or the fixture `redis_server`; without the
 service it is skipped, and the end of the run says so loudly. With HOLDFAST_REQUIRE_SERVICES=1 it fails
-instead. conftest.py imports `pytest_terminal_summary` from here.
+instead. conftest.py registers `LeftOut`.
 """
 
 from __future__ import annotations
@@ -136,10 +136,25 @@ def services_required() -> bool:
     return os.environ.get("HOLDFAST_REQUIRE_SERVICES", "") not in ("", "0")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+class LeftOut:
     """Says at the end of the run which services were missing and what was not tested for that."""
-    for service, tests in sorted(_left_out.items()):
-        terminalreporter.section(f"NOT TESTED: {service} is missing", sep="!", red=True, bold=True)
-        for test in sorted(tests):
-            terminalreporter.write_line(f"  {test}", red=True)
-        terminalreporter.write_line("Run scripts/test-services as root, or install it by hand.")
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_sessionfinish(self) -> None:
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output["left_out"] = {service: sorted(tests) for service, tests in _left_out.items()}
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: object) -> None:
+        for service, tests in getattr(node, "workeroutput", {}).get("left_out", {}).items():
+            _left_out.setdefault(service, set()).update(tests)
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for service, tests in sorted(_left_out.items()):
+            terminalreporter.section(f"NOT TESTED: {service} is missing", sep="!", red=True, bold=True)
+            for test in sorted(tests):
+                terminalreporter.write_line(f"  {test}", red=True)
+            terminalreporter.write_line("Run scripts/test-services as root, or install it by hand.")

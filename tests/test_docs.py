@@ -164,7 +164,11 @@ def test_the_readme_counts_the_checks_of_the_audit() -> None:
 def files() -> Iterator[Path]:
     """Whatever text belongs to the project."""
     for path in [*ROOT.iterdir(), *(each for tree in TREES for each in (ROOT / tree).rglob("*"))]:
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".png", ".pyc"):
+        if (
+            path.is_file()
+            and not {".git", "__pycache__"} & {*path.parts}
+            and path.suffix not in (".png", ".pyc")
+        ):
             yield path
 
 
