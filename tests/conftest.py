@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 
@@ -27,11 +28,19 @@ from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
 from tests.alone import Alone
 from tests.count import Count
+from tests.processes import PATIENT_S
 from tests.services import LeftOut
 from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
 
 # Nothing here survives the tests, and they restart the server when they mean to test durability.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+
+# Neither is about what a test looks for, and a slow machine fails both.
+hypothesis.settings.register_profile(
+    "holdfast", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("holdfast")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,14 +71,17 @@ async def database_url(server: Server) -> str:
 
 @pytest.fixture(scope="session")
 async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.connect(database_url, pool_max=20)
+    database = await Database.connect(database_url, pool_max=20, deadline_s=PATIENT_S)
     yield database
     await database.close()
 
 
 @pytest.fixture(scope="session")
 async def app(database_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
-    application = create_app(Settings(database_url=database_url, data_dir=data_dir, pool_max=20))
+    settings = Settings(
+        database_url=database_url, data_dir=data_dir, pool_max=20, request_deadline_s=PATIENT_S
+    )
+    application = create_app(settings)
     async with application.router.lifespan_context(application):
         yield application
 

@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-SOON_S = 30.0
-STOP_S_MAX = 15.0
+SOON_S = 60.0
+STOP_S_MAX = 60.0
+PATIENT_S = 60.0
+"""The time of requests wherever tests are not about it: a slow machine is not what they look for."""
 
 
 async def until(found: Callable[[], Awaitable[T | None]], *, within_s: float = SOON_S) -> T:
@@ -100,7 +102,13 @@ async def running(*words: str, log: Path, port: int = 0, **settings: Any) -> Asy
 async def serving(url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Running]:
     """An API of its own on that database, which need not be a safe one."""
     port = free_port()
-    settings = {"database_url": url, "data_dir": data_dir, "unsafe_database": 1, **settings}
+    settings = {
+        "database_url": url,
+        "data_dir": data_dir,
+        "unsafe_database": 1,
+        "request_deadline_s": PATIENT_S,
+        **settings,
+    }
     async with running("serve", log=data_dir / f"serve-{port}.log", port=port, **settings) as api:
         yield api
 

@@ -34,7 +34,7 @@ from holdfast.place.places import Places
 from holdfast.place.tenant_store import insert_tenant
 from holdfast.port.pricing import LocalPricing
 from tests.conftest import House
-from tests.processes import until
+from tests.processes import PATIENT_S, until
 
 HAPPENED = "test.happened"
 EMPTY = """
@@ -152,7 +152,9 @@ async def desk_url(server: Server) -> str:
 @pytest.fixture(scope="session")
 async def app(desk_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
     """The application on the same database. Nobody listens, and its events are truncated: no live channels."""
-    application = create_app(Settings(database_url=desk_url, data_dir=data_dir, live=False))
+    application = create_app(
+        Settings(database_url=desk_url, data_dir=data_dir, live=False, request_deadline_s=PATIENT_S)
+    )
     async with application.router.lifespan_context(application):
         yield application
 
@@ -176,7 +178,7 @@ async def desk(desk_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
 @asynccontextmanager
 async def desk_at(url: str) -> AsyncIterator[Desk]:
     """The database with a tenant in it."""
-    db = await Database.connect(url)
+    db = await Database.connect(url, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(url)
     await owner.execute("SET holdfast.tenants = '*'; SET lock_timeout = '5s'")
     tenant_id = new_id()

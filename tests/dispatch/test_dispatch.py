@@ -15,7 +15,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.main.worker import run_loops
-from tests.processes import until
+from tests.processes import PATIENT_S, until
 
 from .conftest import HAPPENED, INSERT, Desk
 
@@ -72,7 +72,7 @@ async def test_many_dispatchers_at_once_make_each_event_a_job_once(desk: Desk) -
             count = await call.run(dispatch, [ONE], 20)
             done += count
 
-    others = [await Database.connect(desk.url) for _ in range(3)]
+    others = [await Database.connect(desk.url, deadline_s=PATIENT_S) for _ in range(3)]
     await asyncio.wait_for(asyncio.gather(*map(dispatcher, [desk.db, *others])), 30)
     for db in others:
         await db.close()

@@ -16,6 +16,7 @@ from holdfast.live.hub import Hub
 from holdfast.main.http import create_app
 from holdfast.main.listen import address, listen
 from holdfast.main.serve import _server
+from tests.processes import PATIENT_S
 
 _UPGRADE = (
     "GET /api/v1/live/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -46,7 +47,7 @@ class Near:
 @asynccontextmanager
 async def near(url: str, data_dir: Path, *, ping_s: float = 15.0) -> AsyncIterator[Near]:
     """It serves for the block."""
-    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=5))
+    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=5, request_deadline_s=PATIENT_S))
     server = _server(app, trusted_proxies=None)
     server.config.ws_ping_interval = server.config.ws_ping_timeout = ping_s
     listener = await listen("127.0.0.1", 0)

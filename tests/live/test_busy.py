@@ -22,7 +22,7 @@ from tests.booking.asking import at
 from tests.conftest import open_house_at
 from tests.live.busy import Busy, busy_at, client_of
 from tests.live.looking import look, states
-from tests.processes import until
+from tests.processes import PATIENT_S, until
 from tests.services import RedisServer
 from tests.services import redis_server as redis_server
 
@@ -32,7 +32,13 @@ BUSY_S = 1.0
 @asynccontextmanager
 async def app_on(database_url: str, data_dir: Path, redis_url: str | None) -> AsyncIterator[FastAPI]:
     """An application of its own; with Redis it keeps nothing in memory, so that Redis is what is tested."""
-    settings = Settings(database_url=database_url, data_dir=data_dir, pool_max=10, redis_url=redis_url)
+    settings = Settings(
+        database_url=database_url,
+        data_dir=data_dir,
+        pool_max=10,
+        redis_url=redis_url,
+        request_deadline_s=PATIENT_S,
+    )
     app = create_app(settings)
     async with app.router.lifespan_context(app):
         if redis_url is not None:

@@ -13,6 +13,7 @@ from holdfast.kernel.tx import Tx
 from holdfast.main.migrate import migrate
 from holdfast.main.tick import Tick
 from holdfast.main.worker import BACK_OFF_S_MAX, ROUNDS_MAX, pause_s, run_ticks
+from tests.processes import PATIENT_S
 
 LONG_S = 3600.0
 SOON_S = 20.0
@@ -22,7 +23,7 @@ SOON_S = 20.0
 async def db(new_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Database]:
     url = await new_database()
     await migrate(url)
-    database = await Database.connect(url)
+    database = await Database.connect(url, deadline_s=PATIENT_S)
     yield database
     await database.close()
 

@@ -20,7 +20,7 @@ from holdfast.booking.gathering import SET_MAX, Gathering, Waiting
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.deadline import left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
@@ -48,7 +48,7 @@ class Writer:
        it in a set of its own, with other such sets, one for a venue and up to BUSY_VENUES_MAX at a time.
     2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
        request never fails another.
-    3. More than WAITING_MAX waiting: Overloaded at once. Longer than REQUEST_DEADLINE_S: Overloaded.
+    3. More than WAITING_MAX waiting: Overloaded at once. Longer than the time of a request: Overloaded.
     """
 
     def __init__(self, db: Database, places: Places, pricing: Pricing) -> None:
@@ -89,7 +89,7 @@ class Writer:
         future: asyncio.Future[Outcome] = loop.create_future()
         self._waiting.add((wanted, future))
         self._schedule()
-        too_late = loop.call_later(left_s(REQUEST_DEADLINE_S), _fail, future, Overloaded(TOO_LATE))
+        too_late = loop.call_later(left_s(self._db.deadline_s), _fail, future, Overloaded(TOO_LATE))
         try:
             return await future
         finally:

@@ -91,6 +91,10 @@ class Settings(BaseSettings):
     pool_max: int = Field(default=10, ge=1, le=1000)
     """Connections to the database per process at most. Default: 10."""
 
+    request_deadline_s: float = Field(default=1.8, ge=0.1, le=600)
+    """A request that has waited this long in all, for its turn, a lock, a connection or the database, is answered
+    with 503, seconds. Each of these waits has a part of it. Default: 1.8."""
+
     redis_url: Annotated[str, AfterValidator(_is_redis)] | None = Field(default=None, repr=False)
     """Redis that all processes keep snapshots of availability in: `redis://host:6379/0`, `rediss://`, `unix://`.
     Default: none, which means that each keeps its own in memory alone."""

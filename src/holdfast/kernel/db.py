@@ -30,6 +30,7 @@ APP_ROLE = "holdfast_app"
 AVOIDED = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
 """What plans use that look at more rows than they are about."""
 ATTEMPTS_MAX = 5
+ACQUIRE_TIMEOUT_S = 1.0
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
 
@@ -44,25 +45,46 @@ class Bounds:
     lock_ms: int = 1_000
     idle_in_transaction_ms: int = 10_000
 
+    @classmethod
+    def within(cls, deadline_s: float) -> Bounds:
+        """The usual limits in proportion to the time of a request; none but a lock's gets shorter."""
+        usual, times = cls(), deadline_s / REQUEST_DEADLINE_S
+        return cls(
+            statement_ms=round(usual.statement_ms * max(times, 1)),
+            lock_ms=round(usual.lock_ms * times),
+            idle_in_transaction_ms=round(usual.idle_in_transaction_ms * max(times, 1)),
+        )
+
 
 class Database:
     """A pool of connections and the one way to use them: `run`."""
 
-    def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, acquire_timeout_s: float, deadline_s: float) -> None:
         self.pool = pool
         self.acquire_timeout_s = acquire_timeout_s
         self.before_commit: Callable[[Tx], Awaitable[None]] | None = None
         """Called with each transaction that has emitted events, before it commits: what must happen with them does."""
+        self.deadline_s = deadline_s
         self.after_commit: list[Callable[[set[UUID]], None]] = []
         """Called with the venues of the events that a transaction of this process emitted, as soon as it is
         committed; must neither wait nor raise."""
 
     @classmethod
     async def connect(
-        cls, url: str, *, pool_max: int = 10, acquire_timeout_s: float = 1.0, bounds: Bounds | None = None
+        cls,
+        url: str,
+        *,
+        pool_max: int = 10,
+        deadline_s: float = REQUEST_DEADLINE_S,
+        acquire_timeout_s: float | None = None,
+        bounds: Bounds | None = None,
     ) -> Database:
-        """Opens a pool of up to `pool_max` connections to `url`; connections are made as they are needed."""
-        limits = bounds or Bounds()
+        """Opens a pool of up to `pool_max` connections to `url`; connections are made as they are needed.
+
+        deadline_s: of a call that names none. `acquire_timeout_s` and `bounds` are in proportion unless given.
+        """
+        limits = bounds or Bounds.within(deadline_s)
+        acquire_timeout_s = acquire_timeout_s or ACQUIRE_TIMEOUT_S * deadline_s / REQUEST_DEADLINE_S
         pool = await asyncpg.create_pool(
             url,
             min_size=0,
@@ -88,7 +110,7 @@ class Database:
                 "idle_in_transaction_session_timeout": str(limits.idle_in_transaction_ms),
             },
         )
-        return cls(pool, acquire_timeout_s=acquire_timeout_s)
+        return cls(pool, acquire_timeout_s=acquire_timeout_s, deadline_s=deadline_s)
 
     async def close(self) -> None:
         """Closes the pool, at the latest after 5 s."""
@@ -106,11 +128,11 @@ class Database:
         **kwargs: P.kwargs,
     ) -> T:
         """The verb's value, after its transaction was committed. See `Call` for the knobs."""
-        return await Call(self, actor).run(verb, *args, **kwargs)
+        return await self.call(actor).run(verb, *args, **kwargs)
 
     def call(self, actor: Actor, **knobs: Any) -> Call:
         """`run` with other than the usual tenants, locks, clock or deadline."""
-        return Call(self, actor, **knobs)
+        return Call(self, actor, **{"deadline_s": self.deadline_s, **knobs})
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from holdfast.kernel.deadline import left_s
+from holdfast.kernel.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 
 WAIT_S = 1.5
@@ -46,7 +46,7 @@ class Turns:
 @asynccontextmanager
 async def _within_time(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(left_s(WAIT_S)):
+        async with asyncio.timeout(part_s(WAIT_S)):
             await gate.acquire()
     except TimeoutError:
         raise Overloaded("Others are changing the same place. Try again with the same key.") from None

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from holdfast.channel.touched import slots_of_day
 from holdfast.kernel.db import Database
+from holdfast.kernel.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.live.cache import Entry, MemoryCache, SharedCache
@@ -119,7 +120,7 @@ class Snapshots:
     async def _take(self, wanted: Wanted) -> Snapshot:
         """From the database; not too many at once, so that connections are left for those who book."""
         try:
-            async with asyncio.timeout(WAIT_S_MAX):
+            async with asyncio.timeout(part_s(WAIT_S_MAX)):
                 await self._at_once.acquire()
         except TimeoutError:
             raise Overloaded("Too many look at once. Try again shortly.") from None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.deadline import left_s
+from holdfast.kernel.deadline import part_s
 from holdfast.kernel.errors import InvalidRequest, Overloaded
 from holdfast.live import metrics
 from holdfast.live.audience import Views, views_of
@@ -42,7 +42,7 @@ async def ready(hub: Hub) -> None:
     if not hub.enabled:
         raise Overloaded(OFF, retry_after_seconds=60)
     try:
-        async with asyncio.timeout(left_s(READY_S_MAX)):
+        async with asyncio.timeout(part_s(READY_S_MAX)):
             await hub.tail.ready.wait()
     except TimeoutError:
         raise Overloaded("Live channels are not ready yet. Connect again shortly.") from None
@@ -80,7 +80,7 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
     position, history = parse_cursor(after)
     if history == hub.history and position > hub.telling.position:
         try:
-            async with asyncio.timeout(left_s(AHEAD_S_MAX)):
+            async with asyncio.timeout(part_s(AHEAD_S_MAX)):
                 await hub.tail.caught_up()
         except TimeoutError:
             return

@@ -43,7 +43,8 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         behind = Shortcuts(super().build_middleware_stack(), shortcuts(self))
-        return Surround(behind, templates=_templates(self))
+        deadline_s = self.state.request_deadline_s
+        return Surround(behind, templates=_templates(self), request_deadline_s=deadline_s)
 
 
 def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> Application:
@@ -63,6 +64,7 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
         lifespan=_lifespan(settings),
     )
     app.state.tally = metrics.Tally()
+    app.state.request_deadline_s = settings.request_deadline_s
     for router in _routers() if routers is None else routers:
         app.include_router(router, prefix=API)
     for router in _aliases():
@@ -117,7 +119,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
     state.verifier = TokenVerifier(_issuers(settings))
-    state.db = await Database.connect(url, pool_max=settings.pool_max)
+    state.db = await Database.connect(url, pool_max=settings.pool_max, deadline_s=settings.request_deadline_s)
     running.push_async_callback(state.db.close)
     state.probe = health.Probe(url)
     running.callback(state.probe.close)

@@ -55,12 +55,14 @@ log = structlog.get_logger()
 
 class Surround:
     """The middleware. `templates`: the paths of routes, by what a matched scope has as `endpoint`.
+    `request_deadline_s`: how long a request waits at most, in all.
 
     Expects `verifier`, `places` and `tally` on the state of the application.
     """
 
-    def __init__(self, app: ASGIApp, *, templates: Mapping[Any, str]) -> None:
+    def __init__(self, app: ASGIApp, *, templates: Mapping[Any, str], request_deadline_s: float) -> None:
         self._app = app
+        self._request_deadline_s = request_deadline_s
         self._templates = templates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +77,7 @@ class Surround:
         tally: Tally = scope["app"].state.tally
         tally.in_flight += 1
         try:
-            with request_deadline():
+            with request_deadline(self._request_deadline_s):
                 await self._answer(scope, receive, answer, headers)
         finally:
             tally.in_flight -= 1

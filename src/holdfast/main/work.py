@@ -42,7 +42,9 @@ async def work(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
-        database = await Database.connect(url, pool_max=settings.pool_max)
+        database = await Database.connect(
+            url, pool_max=settings.pool_max, deadline_s=settings.request_deadline_s
+        )
         stop_telling = tell_metrics(settings)
         try:
             tools = Tools(Places(database), LocalPricing())

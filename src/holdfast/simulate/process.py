@@ -38,11 +38,6 @@ class OnClock(Database):
     def call(self, actor: Actor, **knobs: Any) -> Call:
         return ShakyCall(self, actor, **{"now": self.clock.seen(), "deadline_s": None, **knobs})
 
-    async def run(
-        self, actor: Actor, verb: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any
-    ) -> Any:
-        return await self.call(actor).run(verb, *args, **kwargs)
-
 
 class ShakyCall(Call):
     """A call of an `OnClock`. What nobody foresaw is noted here: others may catch it and carry on."""
