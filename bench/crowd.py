@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-ANSWER_S_MAX = 15.0
+ANSWER_S_MAX = 75.0
 """Who has no answer by then takes the connection for lost."""
 
 

@@ -22,12 +22,12 @@ from fastapi import FastAPI
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.ids import new_id
 from holdfast.main.http import create_app
-from holdfast.main.migrate import migrate
 from tests.alone import Alone
 from tests.count import Count
+from tests.databases import new_database
 from tests.processes import PATIENT_S
 from tests.services import LeftOut
 from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -64,9 +64,7 @@ def server(data_dir: Path) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 async def database_url(server: Server) -> str:
-    await create_database(server)
-    await migrate(server.url())
-    return server.url()
+    return await new_database(server, "holdfast")
 
 
 @pytest.fixture(scope="session")

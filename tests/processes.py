@@ -12,8 +12,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -101,16 +101,11 @@ async def running(*words: str, log: Path, port: int = 0, **settings: Any) -> Asy
 @asynccontextmanager
 async def serving(url: str, data_dir: Path, **settings: Any) -> AsyncIterator[Running]:
     """An API of its own on that database, which need not be a safe one."""
-    port = free_port()
-    settings = {
-        "database_url": url,
-        "data_dir": data_dir,
-        "unsafe_database": 1,
-        "request_deadline_s": PATIENT_S,
-        **settings,
-    }
-    async with running("serve", log=data_dir / f"serve-{port}.log", port=port, **settings) as api:
-        yield api
+    usual = {"database_url": url, "data_dir": data_dir, "unsafe_database": 1, "request_deadline_s": PATIENT_S}
+    with reserved_port() as port:
+        log = data_dir / f"serve-{port}.log"
+        async with running("serve", log=log, port=port, **{**usual, **settings}) as api:
+            yield api
 
 
 async def stop(started: Running) -> None:
@@ -126,11 +121,14 @@ async def stop(started: Running) -> None:
             raise AssertionError(f"it did not stop: {started.log.read_text()[-2000:]}") from None
 
 
-def free_port() -> int:
-    """A port of this machine that nobody uses at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of this machine for the block: nobody gets it by chance, and who is told of it can listen there."""
+    with socket.socket() as held:
+        # Both ends with this option, and this one does not listen: the system lets the other bind it too.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 def children_of(pid: int) -> dict[int, str]:

@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
 from tests.conftest import House, open_house_at
+from tests.databases import new_database
 from tests.processes import Running, serving
 
 
@@ -41,10 +41,8 @@ async def served(
     server: Server, data_dir: Path, issuer: DevIssuer, *, database: str, **settings: Any
 ) -> AsyncIterator[Api]:
     """It serves for the block, on a new database of that name."""
-    assert await create_database(server, database)
-    url = server.url(database)
-    await migrate(url)
+    url = await new_database(server, database)
     async with serving(url, data_dir, **settings) as process:
         base_url = f"http://127.0.0.1:{process.port}/api/v1"
-        async with httpx.AsyncClient(base_url=base_url, timeout=20) as client:
+        async with httpx.AsyncClient(base_url=base_url, timeout=None) as client:
             yield Api(process, url, client, issuer)

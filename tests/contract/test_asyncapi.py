@@ -71,7 +71,7 @@ def test_a_broken_one_is_not(name: str, document: Json, standard: jsonschema.Dra
 
 
 async def test_it_is_served_to_anybody_and_printed(api: Api, document: Json) -> None:
-    async with httpx.AsyncClient(base_url=api.url) as client:
+    async with httpx.AsyncClient(base_url=api.url, timeout=None) as client:
         response = await client.get("/asyncapi.json")
         assert (await client.get("/asyncapi.json", headers={"authorization": "Bearer x"})).status_code == 200
     assert (response.status_code, response.headers["content-type"]) == (200, "application/json")

@@ -12,6 +12,7 @@ import pytest
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
 from holdfast.kernel.db import Database
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST, House
@@ -50,14 +51,14 @@ def harmed(postgres: EmbeddedPostgres, crash_url: str) -> Server:
 
 @pytest.fixture(scope="session")
 async def api(crash_url: str, data_dir: Path) -> AsyncIterator[Running]:
-    """One for all tests: whatever they do to the database, it is never started again."""
-    async with serving(crash_url, data_dir) as started:
+    """One for all tests: whatever they do to the database, it is never started again. Requests have the usual time."""
+    async with serving(crash_url, data_dir, request_deadline_s=REQUEST_DEADLINE_S) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 async def client(api: Running) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1", timeout=20) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1", timeout=None) as http:
         yield http
 
 

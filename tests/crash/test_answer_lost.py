@@ -13,7 +13,7 @@ from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.crash.conftest import audited
-from tests.processes import Running, serving
+from tests.processes import PATIENT_S, Running, serving
 from tests.wire import book, staff
 
 CLIENTS = 64
@@ -54,7 +54,7 @@ async def _killed_at_commit(
     async with crowd([api.port], len(requests)) as clients:
         killer = asyncio.create_task(kill())
         answers = await clients.ask(requests)
-        await asyncio.wait_for(killer, 10)
+        await asyncio.wait_for(killer, PATIENT_S)
     await asyncio.to_thread(api.process.wait)
     return answers
 

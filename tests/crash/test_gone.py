@@ -6,12 +6,16 @@ import asyncio
 import signal
 import time
 
+import pytest
+
 from bench.crowd import Crowd
 from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from tests.conftest import House
 from tests.crash.conftest import audited
 from tests.crash.test_hanging import everything, told_in_time
 from tests.processes import Running, send, status
+
+pytestmark = pytest.mark.alone
 
 AGAIN_S_MAX = 3.0
 

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from bench.crowd import Answer, Crowd
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
@@ -16,6 +18,8 @@ from tests.conftest import House
 from tests.crash.conftest import audited
 from tests.processes import Running, children_of, send, status
 from tests.wire import book, cancel, change, get, move, post, staff
+
+pytestmark = pytest.mark.alone
 
 ANSWER_MS_MAX = 2_000
 WAVES = 5

@@ -13,12 +13,15 @@ import asyncpg
 import pytest
 
 from bench.crowd import Answer, Crowd, crowd
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.tx import lock_key
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.crash.test_hanging import everything, told_in_time
 from tests.processes import Running, serving, status
 from tests.wire import book, cancel, change, move, staff
+
+pytestmark = pytest.mark.alone
 
 OTHERS = 8
 SECONDS = 2.5
@@ -142,7 +145,8 @@ async def test_a_pool_that_is_exhausted(
     busy_house: House, crash_url: str, data_dir: Path, pool_max: int
 ) -> None:
     requests = await everything(busy_house)
-    async with serving(crash_url, data_dir, pool_max=pool_max) as small, crowd([small.port], 64) as clients:
+    settings = {"pool_max": pool_max, "request_deadline_s": REQUEST_DEADLINE_S}
+    async with serving(crash_url, data_dir, **settings) as small, crowd([small.port], 64) as clients:
         # The process has seen the venue before it gets slow, as it would have.
         warm = await clients.ask(requests[5:])
         assert {each.status for each in warm} == {200}

@@ -26,15 +26,17 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server, create_database
+from holdfast.kernel.embedded import Server
+from holdfast.kernel.events import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app
-from holdfast.main.migrate import migrate
 from holdfast.place.places import Places
 from holdfast.place.tenant_store import insert_tenant
 from holdfast.port.pricing import LocalPricing
+from tests import databases
 from tests.conftest import House
-from tests.processes import PATIENT_S, until
+from tests.processes import PATIENT_S, SOON_S, until
 
 HAPPENED = "test.happened"
 EMPTY = """
@@ -126,27 +128,22 @@ class Desk:
             yield stopping
         finally:
             stopping.set()
-            await asyncio.wait_for(running, 10)
+            await asyncio.wait_for(running, SOON_S)
 
 
 @pytest.fixture
 def new_database(server: Server) -> Callable[[], Awaitable[str]]:
-    """Makes a database, migrates it, and answers its URL."""
+    """Makes a migrated database, and answers its URL."""
 
     async def make() -> str:
-        name = f"dispatch_{next(_numbers)}"
-        assert await create_database(server, name)
-        await migrate(server.url(name))
-        return server.url(name)
+        return await databases.new_database(server, f"dispatch_{next(_numbers)}")
 
     return make
 
 
 @pytest.fixture(scope="session")
 async def desk_url(server: Server) -> str:
-    assert await create_database(server, "desk")
-    await migrate(server.url("desk"))
-    return server.url("desk")
+    return await databases.new_database(server, "desk")
 
 
 @pytest.fixture(scope="session")

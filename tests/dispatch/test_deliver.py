@@ -15,7 +15,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .conftest import HAPPENED, Desk
 
@@ -165,7 +165,7 @@ async def test_when_told_to_stop_what_does_not_end_is_given_back(
     await desk.emit()
     await desk.dispatch_all([reaction])
     async with desk.jobs(reaction) as stopping:
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), SOON_S)
         told = time.monotonic()
         stopping.set()
     assert time.monotonic() - told < 2

@@ -15,7 +15,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.main.worker import run_loops
-from tests.processes import PATIENT_S, until
+from tests.processes import PATIENT_S, SOON_S, until
 
 from .conftest import HAPPENED, INSERT, Desk
 
@@ -73,7 +73,7 @@ async def test_many_dispatchers_at_once_make_each_event_a_job_once(desk: Desk) -
             done += count
 
     others = [await Database.connect(desk.url, deadline_s=PATIENT_S) for _ in range(3)]
-    await asyncio.wait_for(asyncio.gather(*map(dispatcher, [desk.db, *others])), 30)
+    await asyncio.wait_for(asyncio.gather(*map(dispatcher, [desk.db, *others])), SOON_S)
     for db in others:
         await db.close()
     assert [id_ for _, id_ in await jobs_of(desk)] == [str(event.id) for event in made]
@@ -139,5 +139,5 @@ async def test_the_loops_of_a_worker_do_all_of_it_and_stop(desk: Desk) -> None:
 
     await until(delivered)
     stopping.set()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, SOON_S)
     assert await desk.queued() == 0

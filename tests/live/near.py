@@ -16,13 +16,12 @@ from holdfast.live.hub import Hub
 from holdfast.main.http import create_app
 from holdfast.main.listen import address, listen
 from holdfast.main.serve import _server
-from tests.processes import PATIENT_S
+from tests.processes import PATIENT_S, SOON_S
 
 _UPGRADE = (
     "GET /api/v1/live/ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
-STOPS_WITHIN_S = 15
 
 
 class Near:
@@ -59,7 +58,7 @@ async def near(url: str, data_dir: Path, *, ping_s: float = 15.0) -> AsyncIterat
         yield Near(server, app.state.hub, address(listener)[1])
     finally:
         server.should_exit = True
-        await asyncio.wait_for(serving, STOPS_WITHIN_S)
+        await asyncio.wait_for(serving, SOON_S)
 
 
 def ask_for_stream(sock: socket.socket, channel: str, token: str) -> None:

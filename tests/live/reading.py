@@ -11,7 +11,9 @@ from urllib.parse import quote
 
 import orjson
 
-WITHIN_S = 10.0
+from tests.processes import SOON_S
+
+WITHIN_S = SOON_S
 
 
 @dataclass(frozen=True, slots=True)

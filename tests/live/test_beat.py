@@ -96,7 +96,7 @@ async def test_a_comment_says_how_far_a_quiet_stream_is_told(
 
 
 async def metrics(api: Running) -> str:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
         return (await client.get(f"http://127.0.0.1:{api.port}/metrics")).text
 
 

@@ -55,7 +55,7 @@ async def nothing_is_left(server: Near) -> None:
     async def nothing() -> bool:
         return not server.hub.streams and not server.left
 
-    await until(nothing, within_s=10)
+    await until(nothing)
 
 
 async def test_a_token_that_ends_ends_the_connection_of_one_that_reads_nothing(

@@ -22,7 +22,7 @@ from tests.booking.asking import DAY, at, cancel
 from tests.conftest import House
 from tests.contract.everything import DOCUMENT, SLOT
 from tests.contract.served import Api, served
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .fault_proxy import fault_proxy
 
@@ -157,7 +157,7 @@ async def test_a_client_that_asks_for_nonsense_ends(api: Api, language: str) -> 
     house.venue["slug"] = "elsewhere"
     async with running(language, api.url, house, token=None) as client:
         assert client.process.stderr is not None
-        errors = await asyncio.wait_for(client.process.stderr.read(), 20)
+        errors = await asyncio.wait_for(client.process.stderr.read(), SOON_S)
         assert await client.process.wait() == 1
     assert b"404" in errors
     assert client.said == []

@@ -16,7 +16,7 @@ from tests.conftest import House
 from tests.live.asgi import Asked, asked, opening
 from tests.live.conftest import bookings_channel, slot_channel, staff
 from tests.live.reading import connect, opened, versions
-from tests.processes import Running, serving
+from tests.processes import SOON_S, Running, serving
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def changes(house: House, count: int) -> None:
 
 
 async def told_up_to(hub: Hub) -> None:
-    await asyncio.wait_for(hub.tail.caught_up(), 10)
+    await asyncio.wait_for(hub.tail.caught_up(), SOON_S)
 
 
 async def test_exactly_what_was_missed_comes_first(api: Running, house: House) -> None:

@@ -21,7 +21,7 @@ from tests.conftest import House
 from tests.live.asgi import asked, opening
 from tests.live.conftest import slot_channel
 from tests.live.reading import opened, versions
-from tests.processes import Running, until
+from tests.processes import SOON_S, Running, until
 
 EVENT = """
     WITH counted AS (
@@ -36,7 +36,7 @@ EVENT = """
 
 async def metric(api: Running, name: str) -> float:
     def read() -> str:
-        return urllib.request.urlopen(f"http://127.0.0.1:{api.port}/metrics", timeout=5).read().decode()
+        return urllib.request.urlopen(f"http://127.0.0.1:{api.port}/metrics", timeout=SOON_S).read().decode()
 
     found = re.search(rf"^{re.escape(name)} ([\d.e+]+)", await asyncio.to_thread(read), re.MULTILINE)
     return float(found[1]) if found else 0.0
@@ -118,7 +118,7 @@ async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told == BACKLOG_BYTES_MAX
     stream.drop([b"reset"])
     assert not outlet.written
-    assert await asyncio.wait_for(stream.ended, 5) == "slow"
+    assert await asyncio.wait_for(stream.ended, SOON_S) == "slow"
     assert outlet.aborted
     assert not outlet.written
 

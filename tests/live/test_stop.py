@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.conftest import House
 from tests.live.conftest import slot_channel
 from tests.live.reading import connect, opened
-from tests.processes import serving
+from tests.processes import SOON_S, serving
 
 
 async def test_open_streams_do_not_hold_up_a_server_that_stops(
@@ -28,7 +28,7 @@ async def test_open_streams_do_not_hold_up_a_server_that_stops(
             for stream in streams:
                 assert await stream.next() is None  # ended, and not cut off
             with pytest.raises(ConnectionClosed) as closed:
-                await asyncio.wait_for(socket.recv(), 5)
+                await asyncio.wait_for(socket.recv(), SOON_S)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1012
         await asyncio.to_thread(api.process.wait, 10)

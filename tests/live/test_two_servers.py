@@ -21,7 +21,7 @@ from tests.conftest import House
 from tests.live.conftest import bookings_channel, slot_channel, staff
 from tests.live.reading import Frame, Reader, connect, opened, versions
 from tests.live.test_slow import EVENT
-from tests.processes import Running, running, serving
+from tests.processes import SOON_S, Running, running, serving
 
 DISCONNECTS = 1_000
 READERS = 20
@@ -58,7 +58,7 @@ async def two(database_url: str, data_dir: Path) -> AsyncIterator[Two]:
 
 
 def client_of(server: Running) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}/api/v1", trust_env=False)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}/api/v1", trust_env=False, timeout=None)
 
 
 async def channel_row(owner: asyncpg.Connection, house: House, name: str) -> tuple[Any, Any, str]:
@@ -76,10 +76,10 @@ async def test_a_change_through_one_arrives_at_the_other(two: Two, house: House)
         client_of(two.a) as through_a,
     ):
         await socket.send(orjson.dumps({"op": "subscribe", "channels": names}).decode())
-        assert orjson.loads(await asyncio.wait_for(socket.recv(), 10))["op"] == "subscribed"
+        assert orjson.loads(await asyncio.wait_for(socket.recv(), SOON_S))["op"] == "subscribed"
         house.client = through_a
         await house.booked(start=at("19:00"), resource_ids=house.ids("t1"))
-        heard = [orjson.loads(await asyncio.wait_for(socket.recv(), 10)) for _ in names]
+        heard = [orjson.loads(await asyncio.wait_for(socket.recv(), SOON_S)) for _ in names]
     frames = await bob.take(2)
     assert [frame.event for frame in frames] == [each["type"] for each in heard]
     assert [frame.id for frame in frames] == [each["cursor"] for each in heard]

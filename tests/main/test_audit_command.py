@@ -36,7 +36,7 @@ async def holdfast(*words: str, **variables: str) -> subprocess.CompletedProcess
         env=environ | variables,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
         check=False,
     )
 

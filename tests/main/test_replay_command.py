@@ -36,7 +36,7 @@ def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "holdfast.main.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
         env={**os.environ, "COLUMNS": "100"},
     )

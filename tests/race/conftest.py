@@ -12,8 +12,8 @@ import pytest
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
+from tests.databases import new_database
 from tests.processes import Running, running, serving
 
 CLIENTS = 64
@@ -21,9 +21,7 @@ CLIENTS = 64
 
 @pytest.fixture(scope="session")
 async def race_url(server: Server) -> str:
-    assert await create_database(server, "race")
-    await migrate(server.url("race"))
-    return server.url("race")
+    return await new_database(server, "race")
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +40,7 @@ async def worker(race_url: str, data_dir: Path) -> AsyncIterator[Running]:
 @pytest.fixture(scope="session")
 async def client(apis: list[Running]) -> AsyncIterator[httpx.AsyncClient]:
     """For what is prepared: `house` and its like come over HTTP here."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{apis[0].port}/api/v1", timeout=20) as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{apis[0].port}/api/v1", timeout=None) as http:
         yield http
 
 

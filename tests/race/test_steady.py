@@ -5,14 +5,37 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
-from bench.crowd import Crowd
+import pytest
+
+from bench.crowd import Crowd, crowd
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from tests.booking.asking import at
 from tests.conftest import House
+from tests.processes import serving
+from tests.race.conftest import CLIENTS
 from tests.wire import book, staff
 
+pytestmark = pytest.mark.alone
+
 SECONDS = 3.0
+
+
+@pytest.fixture(params=[1, 2], ids=["one server", "two servers"])
+async def everybody(request: pytest.FixtureRequest, race_url: str, data_dir: Path) -> AsyncIterator[Crowd]:
+    """Their requests have no more than the usual time."""
+    async with AsyncExitStack() as running:
+        servers = [
+            await running.enter_async_context(
+                serving(race_url, data_dir, request_deadline_s=REQUEST_DEADLINE_S)
+            )
+            for _ in range(request.param)
+        ]
+        yield await running.enter_async_context(crowd([each.port for each in servers], CLIENTS))
 
 
 async def test_nobody_is_turned_away(open_house: Any, everybody: Crowd) -> None:

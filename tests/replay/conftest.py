@@ -8,8 +8,8 @@ from itertools import count
 import pytest
 
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
+from tests.databases import new_database
 
 _numbers = count(1)
 
@@ -17,8 +17,7 @@ _numbers = count(1)
 @pytest.fixture
 async def empty_db(server: Server) -> AsyncIterator[Database]:
     name = f"replay_{next(_numbers)}"
-    assert await create_database(server, name)
-    await migrate(server.url(name))
+    await new_database(server, name)
     database = await Database.connect(server.url(name))
     yield database
     await database.close()

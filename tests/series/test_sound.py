@@ -8,11 +8,11 @@ from typing import Any
 
 from holdfast.audit.run import audit
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
 from tests.audit.conftest import serving
 from tests.booking.asking import at
 from tests.conftest import open_house_at
+from tests.databases import new_database
 
 from .asking import ask, bookings, cancel, change, made, read, week
 
@@ -20,9 +20,7 @@ KEYS = 6
 
 
 async def test_the_audit_finds_nothing(server: Server, data_dir: Path, issuer: DevIssuer) -> None:
-    await create_database(server, "series_sound")
-    url = server.url("series_sound")
-    await migrate(url)
+    url = await new_database(server, "series_sound")
     async with serving(url, data_dir) as (client, db):
         house = await open_house_at(client, issuer)
         table = house.ids("t1")

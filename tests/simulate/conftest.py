@@ -6,16 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
+from tests.databases import new_database
 
 from .world import World
 
 
 @pytest.fixture(scope="session")
 async def simulated_url(server: Server) -> str:
-    await create_database(server, "simulated")
-    await migrate(server.url("simulated"))
+    await new_database(server, "simulated")
     return server.url("simulated")
 
 

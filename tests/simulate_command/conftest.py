@@ -9,10 +9,10 @@ from itertools import count
 import pytest
 
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.run import Asked, Simulated, simulate
+from tests.databases import new_database
 
 _numbers = count(1)
 
@@ -30,8 +30,7 @@ async def play(server: Server) -> AsyncIterator[Play]:
 
         async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 60) -> Simulated:
             name = f"simulated_{next(_numbers)}"
-            assert await create_database(server, name)
-            await migrate(server.url(name))
+            await new_database(server, name)
             database = await Database.connect(server.url(name), pool_max=3)
             opened.push_async_callback(database.close)
             asked = Asked(seed, "test", days=days, faults=faults, guests=guests)

@@ -15,9 +15,9 @@ import httpx
 
 from bench.crowd import Answer, Client
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
 from tests.conftest import House, open_house_at
+from tests.databases import new_database
 from tests.processes import Running, serving, start, stop, until
 
 WORKERS = 4
@@ -105,14 +105,11 @@ class Crew:
 @asynccontextmanager
 async def crew_on(server: Server, place: Path) -> AsyncIterator[Crew]:
     """A new database with an API and WORKERS workers on it, all of which end with the block."""
-    name = f"crew_{next(_databases)}"
-    assert await create_database(server, name)
-    url = server.url(name)
-    await migrate(url)
+    url = await new_database(server, f"crew_{next(_databases)}")
     owner = await asyncpg.connect(url)
     async with (
         serving(url, place) as api,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1") as http,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{api.port}/api/v1", timeout=None) as http,
     ):
         crew = Crew(url, place, api, http, owner, DevIssuer.load(place))
         try:
