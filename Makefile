@@ -19,6 +19,8 @@ DEV := .venv/.dev
 UV_COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade) pyproject.toml
 export PIP_USER := 0
+# Rewriting the asserts of all tests takes seconds; what was compiled is for the next run.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A virtual environment holds absolute paths: a moved or copied one, or one whose Python has gone, is
 # made again.

@@ -21,10 +21,12 @@ from holdfast.live.snapshot import Wanted, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.looking import look, section
+from tests.processes import until
 
 TABLES = ("t1", "t2", "t3", "l1")
 READERS = 6
 AGAIN_MAX = 5
+CHANGES = 12
 
 
 @dataclass
@@ -41,14 +43,16 @@ class Busy:
     ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, disturb: Callable[[], Awaitable[None]]) -> None:
-        """Everybody at once, until `disturb` has done its worst."""
+        """Everybody at once, until `disturb` has done its worst. Whoever fails ends it."""
         people = [self.book(slug) for slug in TABLES] + [self.read(n) for n in range(READERS)]
-        tasks = [asyncio.create_task(each) for each in people]
         try:
-            await disturb()
-        finally:
-            self.ending.set()
-            await asyncio.gather(*tasks)
+            async with asyncio.TaskGroup() as tasks:
+                for each in people:
+                    tasks.create_task(each)
+                await disturb()
+                self.ending.set()
+        except* AssertionError as failed:
+            raise failed.exceptions[0] from None
 
     async def book(self, slug: str) -> None:
         """Somebody books and cancels, and must see each of it at once."""
@@ -60,6 +64,15 @@ class Busy:
             await self.sees(slug, "held" if hold else "confirmed")
             await self.insist(f"/{booking['id']}/cancel", {"expected_version": booking["version"]})
             await self.sees(slug, "available")
+
+    async def goes_on(self, changes: int = CHANGES) -> None:
+        """So much more was changed, and seen by who changed it."""
+        before = self.own
+
+        async def done() -> bool:
+            return self.own >= before + changes
+
+        await until(done)
 
     async def insist(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """What a change answers, asked again with its key after a 503: the machine may be slow."""
@@ -86,7 +99,7 @@ class Busy:
             seen = await self.look(staff=number % 2 == 0)
             assert seen["version"] >= version
             version = seen["version"]
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.01)
 
     async def look(self, *, staff: bool) -> dict[str, Any]:
         seen = await look(self.house, self.house.bob if staff else {})
@@ -95,7 +108,7 @@ class Busy:
 
     async def check(self) -> None:
         """Each look showed what the events up to its version make of what was there at first."""
-        assert self.own > 10
+        assert self.own >= CHANGES
         boards = await self.boards()
         for seen in self.seen:
             board = boards[seen["version"]]
@@ -111,9 +124,9 @@ class Busy:
     async def boards(self) -> dict[int, Board]:
         """The board at each version, by all events of the channel."""
         db = self.app.state.db
-        until = await db.run(SYSTEM, audit_store.reach)
+        reached = await db.run(SYSTEM, audit_store.reach)
         call = db.call(SYSTEM, tenants=[self.wanted.tenant_id])
-        events = await call.run(audit_store.events, self.wanted, since=self.since, until=until.unborn)
+        events = await call.run(audit_store.events, self.wanted, since=self.since, until=reached.unborn)
         history = self.first.epoch.partition("-")[2]
         board, boards = self.first, {self.first.version: self.first}
         for event in events:

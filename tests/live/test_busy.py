@@ -26,8 +26,6 @@ from tests.processes import PATIENT_S, until
 from tests.services import RedisServer
 from tests.services import redis_server as redis_server
 
-BUSY_S = 1.0
-
 
 @asynccontextmanager
 async def app_on(database_url: str, data_dir: Path, redis_url: str | None) -> AsyncIterator[FastAPI]:
@@ -81,26 +79,30 @@ def from_cache() -> float:
     return counted["memory"] + counted["redis"]
 
 
-async def a_while() -> None:
-    await asyncio.sleep(BUSY_S)
-
-
 async def test_all_that_is_seen_is_of_one_moment(busy: Busy) -> None:
     before = from_cache()
-    await busy.run(a_while)
+
+    async def seen_from_the_cache() -> None:
+        await busy.goes_on()
+
+        async def some() -> bool:
+            return from_cache() > before
+
+        await until(some)
+
+    await busy.run(seen_from_the_cache)
     await busy.check()
-    assert from_cache() > before
 
 
 async def test_redis_that_is_killed_makes_it_slower_and_nothing_else(
     busy_redis: Busy, redis_server: RedisServer
 ) -> None:
     async def kill() -> None:
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         redis_server.send(signal.SIGKILL)
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         await asyncio.to_thread(redis_server.start)
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
 
     await busy_redis.run(kill)
     await busy_redis.check()
@@ -112,15 +114,15 @@ async def test_redis_that_comes_back_with_what_it_once_knew(
     dump = redis_server.place / "dump.rdb"
 
     async def turn_back() -> None:
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         assert redis_server.ask("SAVE").startswith(b"+OK")
         shutil.copy(dump, tmp_path)
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         redis_server.send(signal.SIGKILL)
         shutil.copy(tmp_path / "dump.rdb", dump)
         await asyncio.to_thread(redis_server.start)
         assert redis_server.ask("DBSIZE") > b":0"
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
 
     await busy_redis.run(turn_back)
     await busy_redis.check()
@@ -128,11 +130,11 @@ async def test_redis_that_comes_back_with_what_it_once_knew(
 
 async def test_redis_that_hangs(busy_redis: Busy, redis_server: RedisServer) -> None:
     async def hang() -> None:
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         redis_server.send(signal.SIGSTOP)
-        await asyncio.sleep(BUSY_S)
+        await busy_redis.goes_on()
         redis_server.send(signal.SIGCONT)
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
 
     await busy_redis.run(hang)
     await busy_redis.check()
@@ -140,9 +142,9 @@ async def test_redis_that_hangs(busy_redis: Busy, redis_server: RedisServer) -> 
 
 async def test_redis_that_is_full(busy_redis: Busy, redis_server: RedisServer) -> None:
     async def fill() -> None:
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
         redis_server.ask("CONFIG", "SET", "maxmemory", "1")
-        await asyncio.sleep(BUSY_S / 2)
+        await busy_redis.goes_on()
 
     await busy_redis.run(fill)
     await busy_redis.check()
@@ -181,12 +183,19 @@ async def test_nothing_in_redis_says_who_booked(busy_redis: Busy, redis_server: 
     assert b"bob" not in value
 
 
-async def test_while_the_tail_is_lost_the_database_is_asked(busy: Busy) -> None:
+async def test_while_the_tail_is_lost_the_database_is_asked(
+    busy: Busy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What another process commits then would not be heard of."""
-    house = busy.house
+    monkeypatch.setattr("holdfast.live.freshness.LAG_S_MAX", 0.05)
+    house, tail = busy.house, busy.app.state.hub.tail
     await look(house, {})
-    await busy.app.state.hub.tail.stop()
-    await asyncio.sleep(1.05)
+    await tail.stop()
+
+    async def lost() -> bool:
+        return tail.lag_s > 0.05
+
+    await until(lost)
     before = from_cache()
     for _ in range(3):
         assert states(await look(house, {}))["T1"] == "available"
