@@ -1,4 +1,4 @@
-"""A database of its own with every kind of booking in it, and copies of it to do harm to."""
+"""A database of its own with every kind of booking in it, to do harm to."""
 
 from __future__ import annotations
 
@@ -45,19 +45,40 @@ async def filled(server: Server, data_dir: Path, issuer: DevIssuer) -> str:
 
 @pytest.fixture
 async def copy(server: Server, filled: str) -> AsyncIterator[str]:
-    """The URL of a copy of the filled database, for one test."""
+    """The URL of a copy of the filled database, for one test that commits."""
+    async with copied(server, filled) as url:
+        yield url
+
+
+@asynccontextmanager
+async def copied(server: Server, template: str) -> AsyncIterator[str]:
     name = f"audit_{next(_numbers)}"
     connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {filled}")
+    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     yield server.url(name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 
 
+@pytest.fixture(scope="session")
+async def sound(server: Server, filled: str) -> AsyncIterator[str]:
+    """The URL of a copy that no test changes for good."""
+    async with copied(server, filled) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def superuser(sound: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the sound database that nothing is forbidden."""
+    connection = await asyncpg.connect(sound)
+    yield connection
+    await connection.close()
+
+
 @pytest.fixture
-async def harmed(copy: str) -> AsyncIterator[tuple[Database, asyncpg.Connection]]:
-    """A copy as the application sees it, and a superuser's connection to it."""
-    database, superuser = await Database.connect(copy), await asyncpg.connect(copy)
-    yield database, superuser
-    await superuser.close()
-    await database.close()
+async def harmed(superuser: asyncpg.Connection) -> AsyncIterator[asyncpg.Connection]:
+    """The same in a transaction that is rolled back: harm done in it is seen by `audit_here`, and then undone."""
+    transaction = superuser.transaction(isolation="repeatable_read")
+    await transaction.start()
+    yield superuser
+    await transaction.rollback()

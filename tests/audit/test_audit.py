@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -13,7 +14,7 @@ import pytest
 
 from holdfast.audit.check import Check
 from holdfast.audit.checks import CHECKS
-from holdfast.audit.run import SHOWN_MAX, Report, audit
+from holdfast.audit.run import SHOWN_MAX, Report, audit, audit_here
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
@@ -24,7 +25,6 @@ from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm
 from tests.conftest import House
 
-Harmed = tuple[Database, asyncpg.Connection]
 NAMES = [check.name for check in CHECKS]
 
 
@@ -32,8 +32,17 @@ def failed(report: Report) -> list[str]:
     return [each.check.name for each in report.failed]
 
 
-async def test_a_sound_database_with_every_kind_of_booking_passes(harmed: Harmed) -> None:
-    db, superuser = harmed
+@pytest.fixture(scope="module")
+async def db(sound: str) -> AsyncIterator[Database]:
+    """The sound database as the application sees it."""
+    database = await Database.connect(sound)
+    yield database
+    await database.close()
+
+
+async def test_a_sound_database_with_every_kind_of_booking_passes(
+    db: Database, superuser: asyncpg.Connection
+) -> None:
     statuses = {row[0] for row in await superuser.fetch("SELECT DISTINCT status FROM booking")}
     assert statuses >= {
         "HELD", "PENDING", "PENDING_APPROVAL", "RESERVED", "CONFIRMED", "CHECKED_IN", "COMPLETED",
@@ -48,13 +57,12 @@ async def test_a_sound_database_with_every_kind_of_booking_passes(harmed: Harmed
     assert seen == NAMES
 
 
-async def test_an_empty_database_passes(harmed: Harmed) -> None:
-    db, superuser = harmed
-    await superuser.execute(
+async def test_an_empty_database_passes(harmed: asyncpg.Connection) -> None:
+    await harmed.execute(
         "TRUNCATE tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history,"
         " idempotency, event CASCADE"
     )
-    assert (await audit(db)).ok
+    assert (await audit_here(harmed)).ok
 
 
 def test_every_check_has_its_harm_and_every_name_is_one_checks() -> None:
@@ -63,23 +71,21 @@ def test_every_check_has_its_harm_and_every_name_is_one_checks() -> None:
 
 
 @pytest.mark.parametrize("harm", HARMS, ids=lambda harm: f"{harm.check}: {harm.what}")
-async def test_a_check_finds_its_harm_and_names_the_row(harmed: Harmed, harm: Harm) -> None:
-    db, superuser = harmed
+async def test_a_check_finds_its_harm_and_names_the_row(harmed: asyncpg.Connection, harm: Harm) -> None:
     if harm.without:
-        await superuser.execute(harm.without)
-    named = await superuser.fetchval(harm.sql)
+        await harmed.execute(harm.without)
+    named = await harmed.fetchval(harm.sql)
     assert named is not None, "the harm was not done"
     if harm.then:
-        await superuser.execute(harm.then)
-    report = await audit(db)
+        await harmed.execute(harm.then)
+    report = await audit_here(harmed)
     assert set(failed(report)) == {harm.check, *harm.also}
     shown = [each.violations for each in report.failed if each.check.name == harm.check]
     assert str(named) in orjson.dumps(shown).decode()
 
 
-async def test_only_some_are_shown_and_all_are_counted(harmed: Harmed) -> None:
-    db, superuser = harmed
-    await superuser.execute(
+async def test_only_some_are_shown_and_all_are_counted(harmed: asyncpg.Connection) -> None:
+    await harmed.execute(
         """
         INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
         SELECT tenant_id, id, 1, tstzrange(day, day + '1 hour'), 'booking', gen_random_uuid()
@@ -87,15 +93,16 @@ async def test_only_some_are_shown_and_all_are_counted(harmed: Harmed) -> None:
                generate_series('2090-01-01'::timestamptz, '2090-12-31', '1 day') AS day
         """
     )
-    [found] = (await audit(db)).failed
+    [found] = (await audit_here(harmed)).failed
     assert (found.check.name, found.count, len(found.violations)) == ("claims_have_an_owner", 365, SHOWN_MAX)
 
 
-async def test_what_can_not_be_read_is_a_violation_and_the_other_checks_go_on(harmed: Harmed) -> None:
-    db, superuser = harmed
-    await superuser.execute("UPDATE idempotency SET body = '{' WHERE key = 'key of plain'")
-    await superuser.execute("UPDATE booking SET timezone = 'Mars/Phobos' WHERE special_requests = 'lane'")
-    report = await audit(db)
+async def test_what_can_not_be_read_is_a_violation_and_the_other_checks_go_on(
+    harmed: asyncpg.Connection,
+) -> None:
+    await harmed.execute("UPDATE idempotency SET body = '{' WHERE key = 'key of plain'")
+    await harmed.execute("UPDATE booking SET timezone = 'Mars/Phobos' WHERE special_requests = 'lane'")
+    report = await audit_here(harmed)
     assert set(failed(report)) == {
         "wall_times_agree_with_instants",
         "acknowledged_bookings_exist",
@@ -106,9 +113,8 @@ async def test_what_can_not_be_read_is_a_violation_and_the_other_checks_go_on(ha
     assert len(report.results) == len(CHECKS)
 
 
-async def test_what_is_past_may_lie_on_a_unit_that_is_gone(harmed: Harmed) -> None:
-    db, superuser = harmed
-    await superuser.execute(
+async def test_what_is_past_may_lie_on_a_unit_that_is_gone(harmed: asyncpg.Connection) -> None:
+    await harmed.execute(
         """
         WITH past AS (
             UPDATE claim SET during = tstzrange('2020-01-01', '2020-01-02') FROM booking
@@ -116,41 +122,41 @@ async def test_what_is_past_may_lie_on_a_unit_that_is_gone(harmed: Harmed) -> No
         UPDATE resource SET units = 1, version = 2 FROM past WHERE id = past.resource_id
         """
     )
-    assert "claims_are_on_units_that_exist" not in failed(await audit(db))
+    assert "claims_are_on_units_that_exist" not in failed(await audit_here(harmed))
 
 
-async def test_under_rules_that_were_changed_a_booking_may_be_due_as_before(harmed: Harmed) -> None:
-    db, superuser = harmed
-    await superuser.execute(
+async def test_under_rules_that_were_changed_a_booking_may_be_due_as_before(
+    harmed: asyncpg.Connection,
+) -> None:
+    await harmed.execute(
         """
         UPDATE booking SET due_at = due_at + interval '1 day' WHERE special_requests = 'plain';
         UPDATE booking SET due_at = NULL WHERE special_requests IN ('lane', 'seated')
         """
     )
-    assert failed(await audit(db)) == ["bookings_are_due_when_their_status_says"]
-    await superuser.execute("UPDATE venue SET version = 2")
-    assert (await audit(db)).ok
+    assert failed(await audit_here(harmed)) == ["bookings_are_due_when_their_status_says"]
+    await harmed.execute("UPDATE venue SET version = 2")
+    assert (await audit_here(harmed)).ok
 
 
-async def test_a_user_who_owns_nothing_finds_the_same(copy: str) -> None:
+AS_AUDITOR = "SET LOCAL SESSION AUTHORIZATION auditor; SET LOCAL ROLE holdfast_app"
+AS_SUPERUSER = "SET LOCAL ROLE none; SET LOCAL SESSION AUTHORIZATION DEFAULT"
+
+
+async def test_a_user_who_owns_nothing_finds_the_same(harmed: asyncpg.Connection) -> None:
     """Under row-level security, as where the application's user is not a superuser."""
-    superuser = await asyncpg.connect(copy)
-    await superuser.execute(
-        "DO $$ BEGIN CREATE ROLE auditor LOGIN IN ROLE holdfast_app; EXCEPTION WHEN duplicate_object THEN END $$"
-    )
-    db = await Database.connect(copy.replace("//postgres@", "//auditor@"))
-    try:
-        assert (await audit(db)).ok
-        sql = "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'plain'"
-        assert await superuser.execute(sql) == "DELETE 1"
-        assert failed(await audit(db)) == ["bookings_hold_what_was_booked"]
-    finally:
-        await db.close()
-        await superuser.close()
+    await harmed.execute(f"CREATE ROLE auditor IN ROLE holdfast_app; {AS_AUDITOR}")
+    assert (await audit_here(harmed)).ok
+    assert await harmed.fetchval("SELECT row_security_active('booking')")
+    await harmed.execute(AS_SUPERUSER)
+    sql = "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'plain'"
+    assert await harmed.execute(sql) == "DELETE 1"
+    await harmed.execute(AS_AUDITOR)
+    assert failed(await audit_here(harmed)) == ["bookings_hold_what_was_booked"]
+    assert await harmed.fetchval("SELECT row_security_active('booking')")
 
 
-async def test_it_can_not_write(harmed: Harmed) -> None:
-    db, _ = harmed
+async def test_it_can_not_write(db: Database) -> None:
     writing = Check("writes", "It writes.", "SELECT nextval('event_seq_seq') AS value")
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await audit(db, checks=[writing])
@@ -186,7 +192,7 @@ class Answers:
         until = self.by_status.total() + count
         while self.by_status.total() < until:
             self._one.clear()
-            await asyncio.wait_for(self._one.wait(), 20)
+            await asyncio.wait_for(self._one.wait(), 60)
 
 
 async def test_a_database_that_is_written_to_meanwhile_passes(

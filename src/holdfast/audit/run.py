@@ -19,6 +19,8 @@ from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.faults import UNREACHABLE
 
+Connection = asyncpg.Connection | PoolConnectionProxy
+
 SHOWN_MAX = 100
 """Violations of one check that a report lists; it counts them all."""
 STATEMENT_TIMEOUT_S = 3600
@@ -87,11 +89,18 @@ async def audit(
             db.pool.acquire(timeout=db.acquire_timeout_s) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            await _prepare(connection)
-            results: list[Result] = []
-            for check in checks:
-                starts(check.name)
-                results.append(await _result(connection, check))
+            return await audit_here(connection, checks=checks, starts=starts)
+
+
+async def audit_here(
+    connection: Connection, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = _nothing
+) -> Report:
+    """Audits inside the transaction that is open on `connection`, and sees its uncommitted changes."""
+    await connection.execute(PREPARE)
+    results: list[Result] = []
+    for check in checks:
+        starts(check.name)
+        results.append(await _result(connection, check))
     return Report(tuple(results))
 
 
@@ -126,19 +135,13 @@ PREPARE = f"""
 """
 
 
-async def _prepare(connection: PoolConnectionProxy) -> None:
-    await connection.execute(PREPARE)
-
-
-async def _result(connection: PoolConnectionProxy, check: Check) -> Result:
+async def _result(connection: Connection, check: Check) -> Result:
     started = time.perf_counter()
     count, violations = await _violations(connection, check)
     return Result(check, count, violations, time.perf_counter() - started)
 
 
-async def _violations(
-    connection: PoolConnectionProxy, check: Check
-) -> tuple[int, tuple[dict[str, Any], ...]]:
+async def _violations(connection: Connection, check: Check) -> tuple[int, tuple[dict[str, Any], ...]]:
     try:
         async with connection.transaction():
             if check.judge is not None:
