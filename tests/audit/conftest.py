@@ -11,13 +11,14 @@ import asyncpg
 import httpx
 import pytest
 
+from holdfast.event.number import Numberer
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
+from holdfast.kernel.embedded import Server
 from holdfast.main.http import create_app
-from holdfast.main.migrate import migrate
 from tests.audit.bookings import fill
+from tests.databases import new_database
 
 _numbers = count(1)
 
@@ -35,11 +36,10 @@ async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[httpx.AsyncCl
 @pytest.fixture(scope="session")
 async def filled(server: Server, data_dir: Path, issuer: DevIssuer) -> str:
     """The name of a database with bookings of every kind, to which nobody is connected."""
-    assert await create_database(server, "audit_filled")
-    url = server.url("audit_filled")
-    await migrate(url)
+    url = await new_database(server, "audit_filled")
     async with serving(url, data_dir) as (client, db):
         await fill(client, db, issuer)
+        await Numberer(db).number()
     return "audit_filled"
 
 

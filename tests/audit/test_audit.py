@@ -60,7 +60,7 @@ async def test_a_sound_database_with_every_kind_of_booking_passes(
 async def test_an_empty_database_passes(harmed: asyncpg.Connection) -> None:
     await harmed.execute(
         "TRUNCATE tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history,"
-        " idempotency, event CASCADE"
+        " idempotency, event, event_log, event_new CASCADE"
     )
     assert (await audit_here(harmed)).ok
 
@@ -157,7 +157,7 @@ async def test_a_user_who_owns_nothing_finds_the_same(harmed: asyncpg.Connection
 
 
 async def test_it_can_not_write(db: Database) -> None:
-    writing = Check("writes", "It writes.", "SELECT nextval('event_seq_seq') AS value")
+    writing = Check("writes", "It writes.", "SELECT nextval('event_new_seq_seq') AS value")
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         await audit(db, checks=[writing])
     # The connection is as it was before.

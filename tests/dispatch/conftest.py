@@ -25,9 +25,7 @@ from holdfast.kernel import events
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded import Server
-from holdfast.kernel.events import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app

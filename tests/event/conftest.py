@@ -9,20 +9,19 @@ import asyncpg
 import pytest
 
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
-from holdfast.main.migrate import migrate
+from holdfast.kernel.embedded import Server
+from tests.databases import new_database
+from tests.processes import PATIENT_S
 
 
 @pytest.fixture(scope="session")
 async def event_url(server: Server) -> str:
-    assert await create_database(server, "events")
-    await migrate(server.url("events"))
-    return server.url("events")
+    return await new_database(server, "events")
 
 
 @pytest.fixture
 async def db(event_url: str) -> AsyncIterator[Database]:
-    database = await Database.connect(event_url, acquire_timeout_s=60)
+    database = await Database.connect(event_url, deadline_s=PATIENT_S)
     yield database
     await database.close()
 

@@ -29,7 +29,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
-from tests.processes import SOON_S, until
+from tests.processes import PATIENT_S, SOON_S, until
 
 KILLS = 32
 VENUES = 3
@@ -64,7 +64,7 @@ class World:
 
     async def write(self, dice: random.Random) -> None:
         """Events on the channels of venues, under their locks, as bookings are."""
-        db = await Database.connect(self.url, pool_max=2, acquire_timeout_s=60)
+        db = await Database.connect(self.url, pool_max=2, deadline_s=PATIENT_S)
         while not self.done.is_set():
             venue = dice.choice(self.venues)
             now = datetime.now(UTC)
@@ -98,7 +98,7 @@ class World:
 
     async def look(self) -> None:
         """Reads on, again and again; what was read stays what it is."""
-        db = await Database.connect(self.url, pool_max=1, acquire_timeout_s=60)
+        db = await Database.connect(self.url, pool_max=1, deadline_s=PATIENT_S)
         at = 0
         while not self.done.is_set():
             with suppress(*GONE):

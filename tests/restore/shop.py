@@ -27,7 +27,7 @@ from tests.booking.asking import at, cancel
 from tests.conftest import House, open_house_at
 from tests.live.asgi import asked
 from tests.live.conftest import slot_channel
-from tests.processes import until
+from tests.processes import PATIENT_S, until
 from tests.waitlist.asking import entry_of, joined
 
 Json = dict[str, Any]
@@ -81,8 +81,8 @@ class Shop:
 @asynccontextmanager
 async def shop_on(url: str, data_dir: Path) -> AsyncIterator[Shop]:
     """Everything that runs on the database, for the block."""
-    app = create_app(Settings(database_url=url, data_dir=data_dir, unsafe_database=True))
-    db = await Database.connect(url)
+    app = create_app(Settings(database_url=url, data_dir=data_dir, request_deadline_s=PATIENT_S))
+    db = await Database.connect(url, deadline_s=PATIENT_S)
     tools = Tools(Places(db), LocalPricing())
     stopping = asyncio.Event()
     lane = Lane(PLANNING, reacting(db, tools), REACTIONS, tools)

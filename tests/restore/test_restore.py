@@ -20,6 +20,7 @@ from holdfast.kernel.embedded.account import account_for
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
+from tests.databases import new_database
 from tests.processes import until
 
 from .shop import evening_at, goes_on, shop_on
@@ -50,8 +51,7 @@ async def test_a_dump_restored_into_a_younger_cluster(
     server: Server, tmp_path: Path, data_dir: Path, issuer: DevIssuer
 ) -> None:
     """The transaction ids of the old cluster are far ahead of those of the new one."""
-    await create_database(server, "dumped")
-    await migrate(server.url("dumped"))
+    await new_database(server, "dumped")
     owner = await asyncpg.connect(server.url("dumped"))
     await owner.execute(BURN)
     await owner.close()
@@ -73,8 +73,7 @@ async def test_a_dump_restored_in_place_of_what_went_on(
     server: Server, tmp_path: Path, data_dir: Path, issuer: DevIssuer
 ) -> None:
     """Cluster, timeline and database are the same; positions behind the dump mean other events now."""
-    await create_database(server, "replaced")
-    await migrate(server.url("replaced"))
+    await new_database(server, "replaced")
     dump = tmp_path / "dump"
     async with shop_on(server.url("replaced"), data_dir) as shop:
         before = await evening_at(shop, issuer)

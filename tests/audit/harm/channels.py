@@ -6,7 +6,40 @@ from tests.audit.harm.parts import Harm
 
 LAST = "(SELECT max(version) FROM event AS e WHERE e.venue_id = event.venue_id AND e.channel = event.channel)"
 
+LATEST = "(SELECT max(position) FROM event_log)"
+
 CHANNELS = (
+    Harm(
+        "events_have_one_position",
+        "an event waits for none and has none",
+        f"DELETE FROM event_log WHERE position = {LATEST} RETURNING event_id",
+    ),
+    Harm(
+        "events_have_one_position",
+        "an event waits for one and has one",
+        f"""
+        INSERT INTO event_new (tenant_id, event_id)
+        SELECT tenant_id, event_id FROM event_log WHERE position = {LATEST} RETURNING event_id""",
+    ),
+    Harm(
+        "events_have_one_position",
+        "a position has no event",
+        f"""
+        INSERT INTO event_log (position, tenant_id, event_id)
+        SELECT {LATEST} + 1, id, gen_random_uuid() FROM tenant LIMIT 1 RETURNING event_id""",
+    ),
+    Harm(
+        "positions_are_dense",
+        "one is left out",
+        f"UPDATE event_log SET position = position + 1 WHERE position = {LATEST} RETURNING event_id",
+    ),
+    Harm(
+        "positions_are_dense",
+        "one is given twice",
+        """
+        UPDATE event_log SET position = 1 WHERE position = 2
+        RETURNING (SELECT event_id FROM event_log WHERE position = 3)""",
+    ),
     Harm(
         "channels_are_at_their_last_event",
         "a number was given to nobody",

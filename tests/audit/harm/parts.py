@@ -85,11 +85,16 @@ RETELL = """
       FROM booking b WHERE subject_id = b.id AND payload ->> 'version' = b.version::text"""
 
 COPY_EVENT = """
-    INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at)
-    SELECT event.tenant_id, gen_random_uuid(), event_type, event.venue_id, {subject}, payload || '{payload}',
-           actor, event.created_at
-      FROM event JOIN booking ON booking.id = subject_id
-     WHERE special_requests = '{of}' AND payload ->> 'version' = '1' RETURNING {returning}"""
+    WITH copied AS (
+        INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at)
+        SELECT event.tenant_id, gen_random_uuid(), event_type, event.venue_id, {subject}, payload || '{payload}',
+               actor, event.created_at
+          FROM event JOIN booking ON booking.id = subject_id
+         WHERE special_requests = '{of}' AND payload ->> 'version' = '1' RETURNING *
+    ), queued AS (
+        INSERT INTO event_new (tenant_id, event_id) SELECT tenant_id, id FROM copied
+    )
+    SELECT {returning} FROM copied"""
 
 COPY_STEP = """
     INSERT INTO booking_history (tenant_id, booking_id, version, from_status, to_status, actor, action,
