@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from bench import baseline, blocks, bookings, live, race, reads, series, size, snapshots
+from bench import baseline, blocks, bookings, events, live, race, reads, retention, series, size, snapshots
 from bench.stand import Stand, stand
 
 ROUNDS = 3
@@ -178,12 +178,24 @@ async def bench_live(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     return await live.measure(made, seconds=asked.seconds)
 
 
+async def bench_events(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """From the writing of an event to reading it, in several situations; ratio: the worst p95 to a quiet one."""
+    return await events.measure(made, seconds=asked.seconds)
+
+
+async def bench_retention(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """The purge of 900,000 keys and `--large` events beside bookings; ratio: bookings with it to without."""
+    return await retention.measure(made, seconds=asked.seconds, keys=900_000, events=asked.large)
+
+
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "blocks": bench_blocks,
     "bookings": bench_bookings,
+    "events": bench_events,
     "live": bench_live,
     "race": bench_race,
     "reads": bench_reads,
+    "retention": bench_retention,
     "series": bench_series,
     "size": bench_size,
     "snapshots": bench_snapshots,

@@ -31,8 +31,12 @@ FILL = """
         SELECT tenant_id, id, 1, 'RESERVED', 'system', 'create', now() FROM made
     ), events AS (
         INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at)
-        SELECT tenant_id, gen_random_uuid(), 'booking.created', venue_id, id,
+        SELECT tenant_id, uuidv7(), 'booking.created', venue_id, id,
                jsonb_build_object('booking_id', id, 'status', 'RESERVED', 'version', 1), 'system', now() FROM made
+     RETURNING tenant_id, id
+    ), positions AS (
+        INSERT INTO event_log (position, tenant_id, event_id)
+        SELECT (SELECT coalesce(max(position), 0) FROM event_log) + row_number() OVER (), tenant_id, id FROM events
     )
     INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id)
     SELECT tenant_id, resource_id, 1, tstzrange(starts, starts + interval '75 minutes'), 'booking', id FROM made
