@@ -7,7 +7,8 @@
 --      constraint on it makes a double booking impossible, whatever the code above does.
 --   2. Every change writes its history row and its event in its own transaction.
 --   3. Every key starts with tenant_id, and every table has row-level security: a transaction
---      sees the tenants it named in `holdfast.tenants`, and none when it named none.
+--      sees the tenants it named in `holdfast.tenants`, and none when it named none. Statements
+--      name the tenant as well, which is also what their indexes are searched by.
 --   4. Instants are UTC (timestamptz); spans are half-open [start, end). Money is in minor units
 --      of the currency (cents, for most).
 
@@ -28,12 +29,15 @@ CREATE TABLE tenant (
     CONSTRAINT tenant_slug_is_a_slug CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')
 );
 
--- The tenants this transaction may see: the comma-separated list in `holdfast.tenants`, or all of
--- them for '*' (ticks, audit, platform administrators). Unset: NULL, so `= ANY (NULL)` is no rows.
+-- Whether this transaction sees all tenants: `holdfast.tenants` is '*' (ticks, audit, platform administrators).
+CREATE FUNCTION sees_all_tenants() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT current_setting('holdfast.tenants', true) = '*'
+$$;
+
+-- The tenants it sees otherwise: the comma-separated list in `holdfast.tenants`. Unset, empty or '*': NULL, so
+-- `= ANY (NULL)` is no rows. Anything else raises an error.
 CREATE FUNCTION visible_tenants() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
-    SELECT CASE setting WHEN '*' THEN (SELECT array_agg(id) FROM tenant)
-                        ELSE string_to_array(nullif(setting, ''), ',')::uuid[] END
-      FROM current_setting('holdfast.tenants', true) AS setting
+    SELECT string_to_array(nullif(nullif(current_setting('holdfast.tenants', true), ''), '*'), ',')::uuid[]
 $$;
 
 -- Tries to take transaction-level advisory locks, in the order given; returns the ones it got.
@@ -185,6 +189,8 @@ CREATE TABLE booking (
         due_at IS NULL OR status NOT IN ('COMPLETED', 'CANCELLED', 'NO_SHOW', 'EXPIRED'))
 );
 
+-- A booking by its id alone: /bookings/{id}.
+CREATE UNIQUE INDEX booking_id_is_unique ON booking (id);
 -- Lists and day views of a venue, and pacing (covers that start in a window).
 CREATE INDEX booking_by_venue ON booking (tenant_id, venue_id, start_at, id);
 -- "My bookings", and the quota of holds per guest.
@@ -230,6 +236,7 @@ CREATE FUNCTION claims_overlapping(
     owner_kind text, owner_id uuid, expires_at timestamptz, state text, changed_by text
 ) LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
+    sees_all boolean := sees_all_tenants();
     visible uuid[] := visible_tenants();
 BEGIN
     -- OFFSET 0 keeps it one probe each, whatever the planner believes of the table's size.
@@ -244,7 +251,7 @@ BEGIN
                      WHERE claim.tenant_id = asked.tenant_id AND claim.resource_id = asked.resource_id
                        AND claim.during && tstzrange(asked.start_at, asked.end_at)
                     OFFSET 0) AS c
-     WHERE asked.tenant_id = ANY (visible);
+     WHERE sees_all OR asked.tenant_id = ANY (visible);
 END
 $$;
 
@@ -324,6 +331,8 @@ CREATE TABLE block (
     CONSTRAINT block_takes_time CHECK (local_start < local_end AND first_at < last_at),
     CONSTRAINT block_has_resources CHECK (cardinality(resource_ids) > 0)
 );
+-- A block by its id alone: /chain/maintenance-blocks/{id}.
+CREATE UNIQUE INDEX block_id_is_unique ON block (id);
 -- Lists of blocks by start, and the definitions behind what is blocked, of which removed ones are a part too.
 -- Lists, and which blocks a venue has.
 CREATE INDEX block_by_venue ON block (tenant_id, venue_id, first_at, id);
@@ -375,6 +384,8 @@ CREATE TABLE waitlist_entry (
         CHECK (joined_ip IS NULL OR status IN ('WAITING', 'OFFERED')),
     CONSTRAINT waitlist_entry_has_a_party CHECK (party_size > 0 AND duration_minutes > 0)
 );
+-- An entry by its id alone: /waitlist/{id}.
+CREATE UNIQUE INDEX waitlist_entry_id_is_unique ON waitlist_entry (id);
 -- The queue, in its order.
 CREATE INDEX waitlist_entry_open ON waitlist_entry (tenant_id, venue_id, seq) WHERE status IN ('WAITING', 'OFFERED');
 -- The entry that a booking is the offer of.
@@ -402,6 +413,8 @@ CREATE TABLE series (
     CONSTRAINT series_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT series_takes_time CHECK (duration_minutes > 0)
 );
+-- A series by its id alone: /series/{id}.
+CREATE UNIQUE INDEX series_id_is_unique ON series (id);
 -- Lists of series, the oldest first.
 CREATE INDEX series_by_venue ON series (tenant_id, venue_id, id);
 
@@ -731,7 +744,6 @@ REVOKE EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], tim
 GRANT EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) TO holdfast_app;
 GRANT SELECT ON claim TO holdfast_ledger;
 CREATE POLICY ledger_reads ON claim FOR SELECT TO holdfast_ledger USING (true);
-GRANT SELECT ON tenant TO holdfast_ledger;  -- visible_tenants(), under the policy of tenant
 
 ALTER TABLE tenant          ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenant          FORCE  ROW LEVEL SECURITY;
@@ -775,29 +787,28 @@ ALTER TABLE series         FORCE  ROW LEVEL SECURITY;
 ALTER TABLE series_booking ENABLE ROW LEVEL SECURITY;
 ALTER TABLE series_booking FORCE  ROW LEVEL SECURITY;
 
--- The sub-select is evaluated once a statement, not once a row.
-CREATE POLICY own_tenant ON tenant USING (
-    (SELECT current_setting('holdfast.tenants', true)) = '*'
-    OR id = ANY (string_to_array(nullif((SELECT current_setting('holdfast.tenants', true)), ''), ',')::uuid[]));
-CREATE POLICY own_tenant ON venue           USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON resource        USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON resource_join   USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON booking         USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON claim           USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON claim_archive   USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON booking_history USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON idempotency     USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON event           USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON event_new       USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON event_log       USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON job             USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON dead_letter     USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON channel        USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON block          USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON block_history  USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON waitlist_entry USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON series         USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
-CREATE POLICY own_tenant ON series_booking USING (tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+-- The sub-selects are evaluated once per statement, not once per row. No index can search by an OR: what finds
+-- a statement's rows is the tenant that the statement itself names, or an id that is unique everywhere.
+CREATE POLICY own_tenant ON tenant          USING ((SELECT sees_all_tenants()) OR id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON venue           USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON resource        USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON resource_join   USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON booking         USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON claim           USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON claim_archive   USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON booking_history USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON idempotency     USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON event           USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON event_new       USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON event_log       USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON job             USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON dead_letter     USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON channel        USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON block          USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON block_history  USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON waitlist_entry USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON series         USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
+CREATE POLICY own_tenant ON series_booking USING ((SELECT sees_all_tenants()) OR tenant_id = ANY ((SELECT visible_tenants())::uuid[]));
 
 GRANT USAGE ON SCHEMA public TO holdfast_app;
 GRANT SELECT, INSERT, UPDATE         ON tenant          TO holdfast_app;

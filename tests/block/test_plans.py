@@ -12,14 +12,14 @@ from holdfast.kernel.db import Database
 from tests.kernel.test_plans import plan
 
 STATEMENTS = {
-    "save": (store.SAVE, "block_pkey"),
-    "find": (store.FIND, "block_pkey"),
-    "find_for_update": (store.FIND_FOR_UPDATE, "block_pkey"),
+    "save": (store.SAVE, "block_id_is_unique"),
+    "find": (store.FIND, "block_id_is_unique"),
+    "get_for_update": (store.GET_FOR_UPDATE, "block_id_is_unique"),
     "history": (store.HISTORY, "block_history_pkey"),
     "of_venue": (store.OF_VENUE, "block_by_venue"),
     "reaching_into": (store.REACHING_INTO, "block_by_venue"),
-    "of_ids": (store.OF_IDS, "block_pkey"),
-    "owners": (displace.OF_OWNERS, "booking_pkey"),
+    "of_ids": (store.OF_IDS, "block_id_is_unique"),
+    "owners": (displace.OF_OWNERS, "booking_id_is_unique"),
     "drop": (drop.DROP, "claim_pkey"),
     "still_of": (drop.STILL_OF, "claim_pkey"),
 }

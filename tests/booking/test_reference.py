@@ -34,6 +34,25 @@ async def test_it_is_found_by_who_may_see_it(house: House, charlie: dict[str, st
     refused(await look_up(house, {"booking_reference": "BR-20270101-ZZZZZZ"}), 404, "NOT_FOUND")
 
 
+async def test_who_reaches_all_tenants_names_the_one_to_look_in(house: House, open_house: Any) -> None:
+    """References and guests are known within a tenant: the same name may be another's elsewhere."""
+    other = await open_house()
+    booking = await house.booked(house.gina, start=at("18:00"))
+    root = {"authorization": f"Bearer {house.mint(None, ['platform_admin'], 'root')}"}
+    for path in (f"/bookings/reference/{booking['booking_reference']}", "/bookings/guest/gina"):
+        asked = [
+            await house.client.get(f"{path}?tenant={each.tenant}", headers=root) for each in (house, other)
+        ]
+        assert booking["id"] in asked[0].text
+        assert booking["id"] not in asked[1].text
+        assert refused(await house.client.get(path, headers=root), 400, "INVALID_REQUEST")["errors"]
+        # Others need not name theirs, and name no other.
+        assert (
+            booking["id"] in (await house.client.get(f"{path}?tenant={house.tenant}", headers=house.bob)).text
+        )
+        refused(await house.client.get(f"{path}?tenant={other.tenant}", headers=house.bob), 404, "NOT_FOUND")
+
+
 async def test_every_change_is_seen_at_once(house: House) -> None:
     booking = await house.booked(house.gina, start=at("18:00"))
     steps: list[Callable[[dict[str, Any]], Awaitable[httpx.Response]]] = [
@@ -75,14 +94,14 @@ async def test_what_was_read_while_it_changed_is_not_kept() -> None:
     gina = Actor(kind="guest", id="gina", tenant_ids=(UUID(int=1),), roles=frozenset({"guest"}))
     database = SlowDatabase()
     kept = ByReference(database)  # pyright: ignore[reportArgumentType]
-    reading = asyncio.create_task(kept.find("BR-20270101-AAAAAA", gina))
+    reading = asyncio.create_task(kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina))
     await database.asked.wait()
     kept.forget(Row(gina, 2))  # pyright: ignore[reportArgumentType]
     database.answers.put_nowait(Row(gina, 1))
     await reading
     database.answers.put_nowait(Row(gina, 2))
-    assert (await kept.find("BR-20270101-AAAAAA", gina)).version == 2
-    assert (await kept.find("BR-20270101-AAAAAA", gina)).version == 2
+    assert (await kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina)).version == 2
+    assert (await kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina)).version == 2
     assert database.times == 2
 
 

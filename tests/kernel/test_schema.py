@@ -12,7 +12,7 @@ import pytest
 from holdfast.kernel.embedded import Server, create_database, embedded
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.main.connect import connection_to
-from holdfast.main.migrate import migrate
+from holdfast.main.migrate import MIGRATIONS, migrate, migrate_back
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
 SMALL = {"shared_buffers": "16MB", "max_connections": "20", "fsync": "off"}
@@ -29,6 +29,24 @@ def dump(url: str) -> list[str]:
     command = [wheel_bin_dir() / "pg_dump", "--schema-only", "--exclude-table=alembic_version", url]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return [line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))]
+
+
+async def test_the_newest_migration_can_be_undone(server: Server) -> None:
+    *before, newest = sorted((MIGRATIONS / "versions").glob("*.up.sql"))
+    for name in ("before", "undone"):
+        await create_database(server, name)
+    async with connection_to(server.url("before")) as connection:
+        await connection.execute("CREATE TABLE alembic_version ()")  # rights to it are given in one of them
+        for file in before:
+            await connection.execute(file.read_text())
+    await migrate(server.url("undone"))
+    assert dump(server.url("undone")) != dump(server.url("before")), newest
+
+    await migrate_back(server.url("undone"), to=before[-1].name[:4])
+    # Rights are listed in the order in which they were given.
+    want, have = sorted(dump(server.url("before"))), sorted(dump(server.url("undone")))
+    difference = list(difflib.unified_diff(want, have, "before", "undone", lineterm="", n=1))
+    assert not difference, "\n".join(difference)
 
 
 async def test_schema_sql_and_the_migrations_make_the_same_database(server: Server) -> None:

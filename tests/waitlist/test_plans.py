@@ -19,10 +19,11 @@ STATEMENTS = {
 }
 # Every other goes by the index of who is open, that of nobody else.
 OTHERS = {
-    "store.FIND": "waitlist_entry_pkey",
-    "store.FIND_FOR_UPDATE": "waitlist_entry_pkey",
-    "store.OFFERS": "booking_pkey",
-    "store.SAVE": "waitlist_entry_pkey",
+    "store.FIND": "waitlist_entry_id_is_unique",
+    "store.GET": "waitlist_entry_id_is_unique",
+    "store.GET_FOR_UPDATE": "waitlist_entry_id_is_unique",
+    "store.OFFERS": "booking_id_is_unique",
+    "store.SAVE": "waitlist_entry_id_is_unique",
     "store.CHANGED": "booking_history_pkey",
     "lists.CLOSED": "waitlist_entry_closed",
 }

@@ -37,7 +37,7 @@ async def change(tx: Tx, asked: Change, *, venue: Venue, places: Places | None =
     back makes a new block. A block of which nothing is left is removed. Runs under the lock of `venue`.
     Raises NotFound, VersionConflict, InvalidRequest.
     """
-    before = await _find(tx, asked.block_id, asked.expected_version)
+    before = await _lock(tx, venue, asked.block_id, asked.expected_version)
     after = replace(
         before,
         reason=asked.reason or before.reason,
@@ -54,7 +54,7 @@ async def change(tx: Tx, asked: Change, *, venue: Venue, places: Places | None =
     freed: list[Claim] = []
     if gone:
         starts_from = gone[0].span.start
-        freed = await drop(tx, owner_id=before.id, starts_from=starts_from)
+        freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, starts_from=starts_from)
     await _write(tx, before, after, freed, venue=venue, places=places)
     return after
 
@@ -66,15 +66,15 @@ async def remove(
 
     Runs under the lock of `venue`. Raises NotFound, VersionConflict.
     """
-    before = await _find(tx, block_id, expected_version)
+    before = await _lock(tx, venue, block_id, expected_version)
     after = replace(before, removed_at=tx.now, version=before.version + 1, updated_at=tx.now)
-    freed = await drop(tx, owner_id=before.id, ends_after=tx.now)
+    freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, ends_after=tx.now)
     await _write(tx, before, after, freed, venue=venue, places=places)
     return after
 
 
-async def _find(tx: Tx, block_id: UUID, expected_version: int) -> Block:
-    block = await store.find(tx, block_id, for_update=True)
+async def _lock(tx: Tx, venue: Venue, block_id: UUID, expected_version: int) -> Block:
+    block = await store.lock(tx, venue.tenant_id, block_id)
     if block.version != expected_version:
         raise VersionConflict(
             f"The block is at version {block.version}, not {expected_version}: "

@@ -66,7 +66,7 @@ async def refuse_bookings(tx: Tx, venue: Venue, ids: Sequence[UUID], *, detail: 
 
 async def bookings_shown(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """The first BOOKINGS_SHOWN_MAX of these bookings, as a block's refusal and preview show them."""
-    found = await owners(tx, ids[:BOOKINGS_SHOWN_MAX])
+    found = await owners(tx, venue.tenant_id, ids[:BOOKINGS_SHOWN_MAX])
     return [booking_shown(each, venue) for each in found]
 
 
@@ -87,7 +87,7 @@ def booking_shown(booking: Booking, venue: Venue) -> dict[str, Any]:
 async def blocks_shown(tx: Tx, venue: Venue, clash: Clash) -> list[dict[str, Any]]:
     """The first BLOCKS_SHOWN_MAX of the blocks in the way, each with the first time that they meet."""
     ids = list(clash.blocks)[:BLOCKS_SHOWN_MAX]
-    found = {block.id: block for block in await store.of_ids(tx, ids)}
+    found = {block.id: block for block in await store.of_ids(tx, venue.tenant_id, ids)}
     return [_block_shown(found[each], clash.blocks[each][0], venue) for each in ids if each in found]
 
 

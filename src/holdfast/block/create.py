@@ -84,7 +84,7 @@ async def _displaceable(tx: Tx, found: Clash, wanted: Wanted, venue: Venue) -> S
     if len(ids) > DISPLACED_MAX:
         detail = f"There is {said}, and one block displaces at most {DISPLACED_MAX}: block a shorter time."
         await clash.refuse_bookings(tx, venue, ids, detail=detail)
-    bookings = await booking_store.of_ids(tx, ids)
+    bookings = await booking_store.of_ids(tx, [(venue.tenant_id, id_) for id_ in ids])
     sitting = [each.id for each in bookings if each.status not in {Status.HELD, *DISPLACEABLE}]
     if sitting:
         detail = (

@@ -22,7 +22,7 @@ async def preview(tx: Tx, wanted: Wanted, *, venue: Venue) -> dict[str, Any]:
     """
     defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
     found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
-    bookings = await owners(tx, list(found.bookings)[: clash.BOOKINGS_SHOWN_MAX])
+    bookings = await owners(tx, venue.tenant_id, list(found.bookings)[: clash.BOOKINGS_SHOWN_MAX])
     few = len(found.bookings) <= DISPLACED_MAX
     return {
         "rrule": defined.block.rrule,

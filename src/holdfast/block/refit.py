@@ -48,20 +48,21 @@ async def refit(tx: Tx, venue: Venue, *, of: frozenset[UUID] | None = None) -> N
 async def _refit(tx: Tx, block: Block, venue: Venue) -> Shift:
     resources = [venue.resources[each] for each in block.resource_ids if each in venue.resources]
     wanted = {_key(each): each for each in claims_of(block, resources, within=Span(tx.now, NEVER))}
-    own = await still_of(tx, owner_id=block.id, ends_after=tx.now)
+    own = await still_of(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
     missing, freed = wanted, list[Claim]()
     if all(_key(each) in wanted for each in own):
         had = set(map(_key, own))
         missing = {key: each for key, each in wanted.items() if key not in had}
     else:
-        freed = await drop(tx, owner_id=block.id, ends_after=tx.now)
+        freed = await drop(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
     shift = Shift(freed=freed)
     return shift + await _take(tx, block, list(missing.values()), venue) if missing else shift
 
 
 async def _take(tx: Tx, block: Block, missing: Sequence[Claim], venue: Venue) -> Shift:
     clash = await find_clash(tx, missing, own_id=block.id)
-    on_it = await booking_store.of_ids(tx, list(_owners(clash.bookings, missing))) if clash.bookings else []
+    owners = [(venue.tenant_id, id_) for id_ in _owners(clash.bookings, missing)]
+    on_it = await booking_store.of_ids(tx, owners) if owners else []
     movable = [each for each in on_it if each.status in {Status.HELD, *DISPLACEABLE}]
     stays = _staying(clash.bookings, movable) + [each for found in clash.blocks.values() for each in found]
     free = [each for each in missing if not any(_meets(each, other) for other in stays)]

@@ -59,7 +59,7 @@ SAVE = f"""
         UPDATE block SET reason = new.reason, cancelled_from = new.cancelled_from, removed_at = new.removed_at,
                          last_at = new.last_at, version = new.version, updated_at = new.updated_at
           FROM json_to_record($1::text::json) AS new ({_RECORD})
-         WHERE block.id = new.id AND block.version = new.version - 1
+         WHERE block.tenant_id = new.tenant_id AND block.id = new.id AND block.version = new.version - 1
      RETURNING block.id
     ), history AS ({_HISTORY}
     ), {emit_from("$3")}
@@ -78,12 +78,22 @@ def _rows(tx: Tx, step: Step) -> tuple[str, str, str]:
 
 
 FIND = f"SELECT {_NAMES} FROM block WHERE id = $1"
-FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
 
 
-async def find(tx: Tx, block_id: UUID, *, for_update: bool = False) -> Block:
-    """The block, if it is of a tenant that tx may see; locked against other changes if asked. Raises NotFound."""
-    row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, block_id)
+async def find(tx: Tx, block_id: UUID) -> Block:
+    """The block, for those who do not know its tenant yet. Raises NotFound."""
+    return _found(await tx.fetchrow(FIND, block_id), block_id)
+
+
+GET_FOR_UPDATE = f"SELECT {_NAMES} FROM block WHERE tenant_id = $1 AND id = $2 FOR UPDATE"
+
+
+async def lock(tx: Tx, tenant_id: UUID, block_id: UUID) -> Block:
+    """The tenant's block, locked against other changes. Raises NotFound."""
+    return _found(await tx.fetchrow(GET_FOR_UPDATE, tenant_id, block_id), block_id)
+
+
+def _found(row: Any, block_id: UUID) -> Block:
     if row is None:
         raise NotFound(f"There is no block {block_id}.")
     return from_row(row)
@@ -153,12 +163,18 @@ async def reaching_into(
     return [from_row(row) for row in rows]
 
 
-OF_IDS = f"SELECT {_NAMES} FROM block WHERE id = ANY ($1::uuid[])"
+# LATERAL with OFFSET 0: one probe for each, whatever the planner believes of the table's size.
+OF_IDS = f"""
+    SELECT b.*
+      FROM unnest($2::uuid[]) AS asked (id),
+           LATERAL (SELECT {_NAMES} FROM block
+                     WHERE block.tenant_id = $1 AND block.id = asked.id OFFSET 0) AS b
+"""
 
 
-async def of_ids(tx: Tx, ids: Sequence[UUID]) -> list[Block]:
-    """These blocks, of the tenants that tx may see."""
-    return [from_row(row) for row in await tx.fetch(OF_IDS, list(ids))]
+async def of_ids(tx: Tx, tenant_id: UUID, ids: Sequence[UUID]) -> list[Block]:
+    """These blocks of the tenant."""
+    return [from_row(row) for row in await tx.fetch(OF_IDS, tenant_id, list(ids))]
 
 
 def from_row(row: Any) -> Block:

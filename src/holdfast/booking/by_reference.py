@@ -24,12 +24,12 @@ class ByReference:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._kept: OrderedDict[tuple[str, tuple[UUID, ...] | None], tuple[float, Booking]] = OrderedDict()
+        self._kept: OrderedDict[tuple[UUID, str], tuple[float, Booking]] = OrderedDict()
         self._forgotten = 0
 
-    async def find(self, reference: str, actor: Actor) -> Booking:
-        """The booking, of the tenants that the actor reaches. Raises NotFound."""
-        at = (reference, actor.tenant_ids)
+    async def find(self, tenant_id: UUID, reference: str, actor: Actor) -> Booking:
+        """The tenant's booking, if the actor may see it. Raises NotFound."""
+        at = (tenant_id, reference)
         kept = self._kept.get(at)
         if kept is None or time.monotonic() - kept[0] >= KEPT_S:
             kept = await self._find(at, actor)
@@ -37,9 +37,9 @@ class ByReference:
             raise NotFound(f"There is no booking {reference}.")  # as if there were none: not even its id
         return kept[1]
 
-    async def _find(self, at: tuple[str, tuple[UUID, ...] | None], actor: Actor) -> tuple[float, Booking]:
+    async def _find(self, at: tuple[UUID, str], actor: Actor) -> tuple[float, Booking]:
         started, forgotten = time.monotonic(), self._forgotten
-        found = (started, await self._db.run(actor, store.find_reference, at[0]))
+        found = (started, await self._db.run(actor, store.find_reference, *at))
         # What was read while something changed may be what it was before.
         if forgotten == self._forgotten:
             self._kept[at] = found
@@ -50,8 +50,7 @@ class ByReference:
     def forget(self, booking: Booking) -> None:
         """To be called after a change of the booking was committed in this process."""
         self._forgotten += 1
-        for at in ((booking.reference, (booking.tenant_id,)), (booking.reference, None)):
-            self._kept.pop(at, None)
+        self._kept.pop((booking.tenant_id, booking.reference), None)
 
     def forget_all(self) -> None:
         """To be called after a change of bookings that are not at hand was committed in this process."""

@@ -63,7 +63,7 @@ async def change(
 
     async def apply() -> str:
         current = venue if places is None else await places.current(tx, venue)
-        booking = await find_version(tx, asked.booking_id, asked.expected_version)
+        booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
         if booking.status in states.TERMINAL:
             raise InvalidTransition(
                 f"A booking that is {booking.status} can't be changed any more: make a new one.",

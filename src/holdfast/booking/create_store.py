@@ -28,46 +28,51 @@ from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx, parse_locked
 
-# LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes.
+# LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes; arrivals
+# in the order of the index by venue, so that it takes no other.
 READ = """
     SELECT clock_timestamp() AS now,
            current_setting('holdfast.locked', true) AS locked,
            (SELECT json_agg(json_build_array(v.id, v.rules_version))
-              FROM venue v WHERE v.id = ANY ($1::uuid[])) AS versions,
+              FROM unnest($1::uuid[], $2::uuid[]) AS k (tenant_id, id),
+                   LATERAL (SELECT id, rules_version FROM venue
+                             WHERE venue.tenant_id = k.tenant_id AND venue.id = k.id OFFSET 0) AS v) AS versions,
            (SELECT json_agg(json_build_array(i.tenant_id, i.key, i.code, i.body,
                                              encode(i.request_hash, 'hex'), i.expires_at))
-              FROM unnest($2::uuid[], $3::text[]) AS k (tenant_id, key),
+              FROM unnest($3::uuid[], $4::text[]) AS k (tenant_id, key),
                    LATERAL (SELECT * FROM idempotency
                              WHERE idempotency.tenant_id = k.tenant_id AND operation = 'create'
                                AND idempotency.key = k.key OFFSET 0) AS i) AS replies,
            (SELECT json_agg(json_build_array(c.tenant_id, c.resource_id, c.unit, c.start_at, c.end_at,
                                              c.owner_id, c.owner_kind, c.expires_at, c.state,
                                              c.changed_by))
-              FROM claims_overlapping($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[]) AS c
+              FROM claims_overlapping($5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[]) AS c
            ) AS claims,
            (SELECT json_agg(json_build_array(w.venue_id, w.start_at, b.covers))
-              FROM unnest($8::uuid[], $9::uuid[], $10::timestamptz[]) AS w (tenant_id, venue_id, start_at),
-                   LATERAL (SELECT sum(party_size) AS covers FROM booking
+              FROM unnest($9::uuid[], $10::uuid[], $11::timestamptz[]) AS w (tenant_id, venue_id, start_at),
+                   LATERAL (SELECT sum(party_size) AS covers FROM (
+                            SELECT party_size FROM booking
                              WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
                                AND booking.start_at >= w.start_at
                                AND booking.start_at < w.start_at + interval '15 minutes'
-                               AND booking.status = ANY ($15::text[])
-                               AND (expires_at IS NULL OR expires_at > coalesce($16, clock_timestamp()))) AS b
+                               AND booking.status = ANY ($16::text[])
+                               AND (expires_at IS NULL OR expires_at > coalesce($17, clock_timestamp()))
+                             ORDER BY booking.start_at OFFSET 0) AS arriving) AS b
              WHERE b.covers IS NOT NULL) AS covers,
            (SELECT json_agg(json_build_array(h.tenant_id, 'guest:' || h.guest_id, b.open))
-              FROM unnest($11::uuid[], $12::text[]) AS h (tenant_id, guest_id),
+              FROM unnest($12::uuid[], $13::text[]) AS h (tenant_id, guest_id),
                    LATERAL (SELECT count(*) AS open FROM booking
                              WHERE booking.tenant_id = h.tenant_id AND booking.guest_id = h.guest_id
-                               AND status = 'HELD' AND expires_at > coalesce($16, clock_timestamp())) AS b
+                               AND status = 'HELD' AND expires_at > coalesce($17, clock_timestamp())) AS b
            ) AS guest_holds,
            (SELECT json_agg(json_build_array(h.tenant_id, 'ip:' || host(h.ip), b.open))
-              FROM unnest($13::uuid[], $14::inet[]) AS h (tenant_id, ip),
+              FROM unnest($14::uuid[], $15::inet[]) AS h (tenant_id, ip),
                    LATERAL (SELECT count(*) AS open FROM booking
                              WHERE booking.tenant_id = h.tenant_id AND booking.hold_ip = h.ip
-                               AND status = 'HELD' AND expires_at > coalesce($16, clock_timestamp())) AS b
+                               AND status = 'HELD' AND expires_at > coalesce($17, clock_timestamp())) AS b
            ) AS ip_holds,
            (SELECT json_agg(venue_id) FROM (SELECT r.venue_id
-              FROM unnest($17::uuid[], $18::uuid[], $19::text[], $20::text[]) AS r (tenant_id, venue_id, first, last),
+              FROM unnest($18::uuid[], $19::uuid[], $20::text[], $21::text[]) AS r (tenant_id, venue_id, first, last),
                    LATERAL (SELECT FROM channel
                              WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
                                AND channel.name BETWEEN r.first AND r.last LIMIT 1) AS c
@@ -98,7 +103,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
     held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
         READ,
-        list({each.venue_id for each in wanted}),
+        *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
         [tenant for tenant, _ in keyed],
         [key for _, key in keyed],
         *columns(probe for each in prepared for probe in each.probes()),

@@ -72,7 +72,7 @@ async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy:
     in_the_way = occupancy.expired_in_the_way(claims_wanted)
     if not in_the_way:
         return Shift()
-    found = await store.of_ids(tx, sorted(in_the_way))
+    found = await store.of_ids(tx, in_the_way)
     past = [
         each for each in found if each.status in EXPIRING and each.expires_at and each.expires_at <= tx.now
     ]

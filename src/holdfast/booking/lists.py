@@ -77,7 +77,7 @@ _NARROWED = """
 OF_VENUE = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = $1 AND venue_id = $2::uuid {_NARROWED}"
 OF_GUEST = f"""
     SELECT {READ_COLUMNS} FROM booking
-     WHERE ($1::uuid[] IS NULL OR tenant_id = ANY ($1)) AND guest_id = $2::text
+     WHERE tenant_id = $1 AND guest_id = $2::text
        AND ($10::uuid[] IS NULL OR venue_id = ANY ($10)) {_NARROWED}"""
 
 
@@ -92,12 +92,13 @@ async def of_venue(tx: Tx, venue: Venue, *, narrow: Filter, after: Place, limit:
     return _page(rows, limit)
 
 
-async def of_guest(tx: Tx, guest_id: str, *, narrow: Filter, after: Place, limit: int) -> Page:
-    """The guest's bookings in order of their start, at the tenants and venues that the actor reaches."""
+async def of_guest(
+    tx: Tx, tenant_id: UUID, guest_id: str, *, narrow: Filter, after: Place, limit: int
+) -> Page:
+    """The guest's bookings in order of their start, at those of the tenant's venues that the actor reaches."""
     actor = tx.actor
-    tenants = None if actor.tenant_ids is None else list(actor.tenant_ids)
     venues = None if actor.venue_ids is None or actor.kind == "guest" else list(actor.venue_ids)
-    rows = await tx.fetch(OF_GUEST, tenants, guest_id, *_narrowed(narrow, after, limit), venues)
+    rows = await tx.fetch(OF_GUEST, tenant_id, guest_id, *_narrowed(narrow, after, limit), venues)
     return _page(rows, limit)
 
 

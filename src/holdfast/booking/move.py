@@ -60,19 +60,19 @@ async def move(
 
     async def change() -> str:
         current = venue if places is None else await places.current(tx, venue)
-        booking = await find_version(tx, asked.booking_id, asked.expected_version)
+        booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
         after = await _moved(tx, booking, asked, current)
         return encode_text(model.as_json(after, current, tx.actor))
 
     return await once(tx, keyed, change)
 
 
-async def find_version(tx: Tx, booking_id: UUID, expected_version: int) -> Booking:
+async def find_version(tx: Tx, tenant_id: UUID, booking_id: UUID, expected_version: int) -> Booking:
     """The booking, locked, if the actor may see it and it is the version they saw.
 
     Raises NotFound, VersionConflict, and InvalidTransition for a hold that is past its time.
     """
-    booking = await store.find(tx, booking_id, for_update=True)
+    booking = await store.get(tx, tenant_id, booking_id, for_update=True)
     _check_version(tx, booking, expected_version)
     return booking
 
@@ -98,7 +98,8 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
     For whoever moves many bookings of one venue at the same instant: a step each, three round trips for
     all together. Raises as `move` does, for the first that can't be taken.
     """
-    found = {booking.id: booking for booking in await store.of_ids(tx, [each.booking_id for each in asked])}
+    locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
+    found = {booking.id: booking for booking in locked}
     befores, steps = [], []
     for each in asked:
         before = found.pop(each.booking_id, None)

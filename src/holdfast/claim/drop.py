@@ -11,11 +11,9 @@ from holdfast.kernel.tx import Tx
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
-# By claim_pkey, whose first column comes with the policy: named here as well, it would make the index of
-# claim_never_overlaps look as good to a plan made for a small table, which reads all claims of the tenant by it.
 DROP = f"""
     DELETE FROM claim
-     WHERE owner_id = $1 AND lower(during) >= $2 AND upper(during) > $3
+     WHERE tenant_id = $1 AND owner_id = $2 AND lower(during) >= $3 AND upper(during) > $4
  RETURNING {COLUMNS}
 """
 
@@ -23,18 +21,19 @@ DROP = f"""
 async def drop(
     tx: Tx,
     *,
+    tenant_id: UUID,
     owner_id: UUID,
     starts_from: datetime = BEGINNING,
     ends_after: datetime = BEGINNING,
 ) -> list[Claim]:
     """Frees the owner's claims that start then or later and end after that; answers what they were."""
-    rows = await tx.fetch(DROP, owner_id, starts_from, ends_after)
+    rows = await tx.fetch(DROP, tenant_id, owner_id, starts_from, ends_after)
     return [from_row(row) for row in rows]
 
 
-STILL_OF = f"SELECT {COLUMNS} FROM claim WHERE owner_id = $1 AND upper(during) > $2"
+STILL_OF = f"SELECT {COLUMNS} FROM claim WHERE tenant_id = $1 AND owner_id = $2 AND upper(during) > $3"
 
 
-async def still_of(tx: Tx, *, owner_id: UUID, ends_after: datetime) -> list[Claim]:
+async def still_of(tx: Tx, *, tenant_id: UUID, owner_id: UUID, ends_after: datetime) -> list[Claim]:
     """The owner's claims that end after that."""
-    return [from_row(row) for row in await tx.fetch(STILL_OF, owner_id, ends_after)]
+    return [from_row(row) for row in await tx.fetch(STILL_OF, tenant_id, owner_id, ends_after)]

@@ -106,10 +106,10 @@ class Occupancy:
             return None
         return next((unit for unit in range(1, resource.units + 1) if unit not in taken), None)
 
-    def expired_in_the_way(self, claims: Iterable[Claim]) -> set[UUID]:
-        """Owners of holds past their time whose claims are still in the table where these are to go."""
+    def expired_in_the_way(self, claims: Iterable[Claim]) -> set[tuple[UUID, UUID]]:
+        """Holds past their time, as (tenant, owner), whose claims are still in the table where these are to go."""
         return {
-            old.owner_id
+            (old.tenant_id, old.owner_id)
             for new in claims
             for old in self.by_resource.get(new.resource_id, ())
             if old.unit == new.unit and old.span.overlaps(new.span) and not old.stands(self.now)

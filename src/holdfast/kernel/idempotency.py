@@ -112,9 +112,15 @@ def row(
     }
 
 
+# LATERAL with OFFSET 0: one probe for each key, whatever the planner believes of the table's size.
 FORGET = """
     DELETE FROM idempotency
-     WHERE operation = $3 AND (tenant_id, key) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))
+     WHERE ctid = ANY (ARRAY(
+           SELECT found.ctid
+             FROM unnest($1::uuid[], $2::text[]) AS old (tenant_id, key),
+                  LATERAL (SELECT ctid FROM idempotency
+                            WHERE idempotency.tenant_id = old.tenant_id AND operation = $3
+                              AND idempotency.key = old.key OFFSET 0) AS found))
 """
 
 

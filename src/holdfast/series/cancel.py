@@ -45,7 +45,7 @@ async def cancel_series(
 
     async def apply() -> str:
         current = await places.current(tx, venue)
-        series, members = await find_version(tx, asked.series_id, asked.expected_version)
+        series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
         about = concerned(members, asked.scope, asked.occurrence_on)
         coming = [each for each in about if each.is_open(tx.now)]
         if not coming:
@@ -57,7 +57,7 @@ async def cancel_series(
         return encode_text(
             model.as_json(
                 after,
-                (await find_version(tx, series.id, after.version))[1],
+                (await find_version(tx, series.tenant_id, series.id, after.version))[1],
                 changed=[each.on for each in coming],
                 unchanged=[not_to_come(each, current) for each in about if each not in coming],
             )

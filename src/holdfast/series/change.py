@@ -82,7 +82,7 @@ async def change_series(
 
     async def apply() -> str:
         current = await places.current(tx, venue)
-        series, members = await find_version(tx, asked.series_id, asked.expected_version)
+        series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
         about = concerned(members, asked.scope, asked.occurrence_on)
         coming = [each for each in about if each.is_open(tx.now)]
         if not coming:
@@ -99,7 +99,7 @@ async def change_series(
         return encode_text(
             model.as_json(
                 after,
-                (await find_version(tx, series.id, after.version))[1],
+                (await find_version(tx, series.tenant_id, series.id, after.version))[1],
                 changed=[each.on for each in done],
                 unchanged=[
                     *(each.as_json(current) for each in missed),

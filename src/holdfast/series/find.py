@@ -17,17 +17,22 @@ from holdfast.series.model import Member, Scope, Series, chosen
 async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
     """The series and those of its bookings that the actor may see. Raises NotFound: what is not yours
     does not exist for you."""
-    series = await store.find(tx, series_id)
+    return await _with_members(tx, await store.find(tx, series_id))
+
+
+async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:
     if not _is_visible(series, tx.actor):
-        raise NotFound(f"There is no series {series_id}.")
+        raise NotFound(f"There is no series {series.id}.")
     return series, [
         each for each in await store.members(tx, series) if access.is_visible(each.booking, tx.actor)
     ]
 
 
-async def find_version(tx: Tx, series_id: UUID, expected_version: int) -> tuple[Series, list[Member]]:
-    """The same, at the version that they saw. Raises NotFound, VersionConflict."""
-    series, members = await find(tx, series_id)
+async def find_version(
+    tx: Tx, tenant_id: UUID, series_id: UUID, expected_version: int
+) -> tuple[Series, list[Member]]:
+    """The same of the tenant's series, at the version that they saw. Raises NotFound, VersionConflict."""
+    series, members = await _with_members(tx, await store.get(tx, tenant_id, series_id))
     if series.version != expected_version:
         raise VersionConflict(
             f"The series is at version {series.version}, not {expected_version}: "

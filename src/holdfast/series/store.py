@@ -38,8 +38,19 @@ FIND = f"SELECT {_NAMES} FROM series WHERE id = $1"
 
 
 async def find(tx: Tx, series_id: UUID) -> Series:
-    """The series, of the tenants tx may see. Raises NotFound."""
-    row = await tx.fetchrow(FIND, series_id)
+    """The series, for those who do not know its tenant yet. Raises NotFound."""
+    return _found(await tx.fetchrow(FIND, series_id), series_id)
+
+
+GET = f"SELECT {_NAMES} FROM series WHERE tenant_id = $1 AND id = $2"
+
+
+async def get(tx: Tx, tenant_id: UUID, series_id: UUID) -> Series:
+    """The tenant's series. Raises NotFound."""
+    return _found(await tx.fetchrow(GET, tenant_id, series_id), series_id)
+
+
+def _found(row: asyncpg.Record | None, series_id: UUID) -> Series:
     if row is None:
         raise NotFound(f"There is no series {series_id}.")
     return _from_row(row)

@@ -22,7 +22,7 @@ async def accept(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Ent
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.find(tx, entry_id, for_update=True)
+    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
     require_visible(entry, tx.actor)
     entry = await settled(tx, entry)
     if entry.status is EntryStatus.ACCEPTED or entry.offer_lapsed:
@@ -30,7 +30,7 @@ async def accept(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Ent
     after = moved(entry, EntryStatus.ACCEPTED, now=tx.now)
     assert entry.booking_id is not None
     current = await places.current(tx, venue)
-    booking = await bookings.find(tx, entry.booking_id)
+    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
     onward = states.initial_status(current.policy, hold=False)
     step = Move(booking_id=booking.id, to=onward, expected_version=booking.version)
     await move(tx, step, venue=current)

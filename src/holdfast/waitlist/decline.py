@@ -23,7 +23,7 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> En
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.find(tx, entry_id, for_update=True)
+    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
     require_visible(entry, tx.actor)
     entry = await settled(tx, entry)
     if entry.status is EntryStatus.DECLINED or entry.offer_lapsed:
@@ -37,6 +37,6 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> En
 async def give_back(tx: Tx, entry: Entry, *, venue: Venue, reason: str) -> None:
     """Cancels the hold of an open offer, which frees the place."""
     assert entry.booking_id is not None
-    booking = await bookings.find(tx, entry.booking_id)
+    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
     step = Move(booking_id=booking.id, to=Status.CANCELLED, expected_version=booking.version, reason=reason)
     await move(tx, step, venue=venue)

@@ -22,7 +22,7 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Entr
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.find(tx, entry_id, for_update=True)
+    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
     require_visible(entry, tx.actor)
     if entry.status is EntryStatus.LEFT:
         return entry

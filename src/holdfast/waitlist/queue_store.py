@@ -132,12 +132,12 @@ async def over(tx: Tx, venue: Venue, *, limit: int) -> list[Entry]:
     return [from_row(row) for row in await tx.fetch(OVER, venue.tenant_id, venue.id, tx.now, limit)]
 
 
-# LATERAL with OFFSET 0, and the tenant left to the policy: one probe for each offer, also with a plan made for small
-# tables, by which each would be looked for among all bookings of the tenant.
+# LATERAL with OFFSET 0: one probe for each offer, whatever the planner believes of the tables' sizes.
 ANSWERED = f"""
     SELECT {READ_COLUMNS}, b.status AS booking_status, b.expires_at AS booking_expires_at
       FROM waitlist_entry AS e,
-           LATERAL (SELECT status, expires_at FROM booking WHERE id = e.booking_id OFFSET 0) AS b
+           LATERAL (SELECT status, expires_at FROM booking
+                     WHERE booking.tenant_id = e.tenant_id AND booking.id = e.booking_id OFFSET 0) AS b
      WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.status = 'OFFERED'
        AND (b.status <> 'HELD' OR b.expires_at <= $3)
      ORDER BY e.seq

@@ -68,7 +68,7 @@ async def promote_freed(tx: Tx, event: Event, *, places: Places, pricing: Pricin
 
 
 async def _finds_something(tx: Tx, joined: Event, venue: Venue, places: Places) -> bool:
-    entry = await store.find(tx, joined.subject_id)
+    entry = await store.get(tx, joined.tenant_id, joined.subject_id)
     waits = entry.status is EntryStatus.WAITING
     return waits and await has_place(tx, await places.current(tx, venue), entry)
 

@@ -143,7 +143,9 @@ async def _changed(
 
     async def change(tx: Tx) -> tuple[Entry, Booking | None]:
         after = await verb(tx, entry_id, venue=venue, places=places_of(request))
-        return after, None if after.booking_id is None else await bookings.find(tx, after.booking_id)
+        if after.booking_id is None:
+            return after, None
+        return after, await bookings.get(tx, after.tenant_id, after.booking_id)
 
     change.__name__ = verb.__name__  # as metrics and the log know it
     async with request.app.state.turns.of(venue.id):

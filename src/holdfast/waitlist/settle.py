@@ -35,7 +35,7 @@ async def settled(tx: Tx, entry: Entry) -> Entry:
     """The entry as it stands by now, saved so. Runs under the venue's lock."""
     if entry.status is not EntryStatus.OFFERED or entry.booking_id is None:
         return entry
-    booking = await bookings.find(tx, entry.booking_id)
+    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
     to = became(booking.status, expires_at=booking.expires_at, now=tx.now)
     if to is None:
         return entry

@@ -28,6 +28,23 @@ def places_of(request: Request) -> Places:
     return request.app.state.places
 
 
+async def tenant_for(request: Request, slug: str | None) -> UUID:
+    """The tenant named, or the only one the caller belongs to.
+
+    Raises NotFound when it is not the caller's, InvalidRequest when one of several must be named.
+    """
+    mine = request.state.actor.tenant_ids
+    if slug is not None:
+        tenant_id = await places_of(request).tenant_id(slug)
+    elif mine is None or len(mine) > 1:
+        raise InvalidRequest.of("tenant", None, "is required: the slug of the tenant to look in")
+    else:
+        tenant_id = mine[0] if mine else None
+    if tenant_id is None or (mine is not None and tenant_id not in mine):
+        raise NotFound("There is no such tenant, or it is not yours.")
+    return tenant_id
+
+
 async def venue_for(request: Request, venue_id: UUID) -> Venue:
     """The venue, if the caller may book there: anybody anonymous, or who belongs to its tenant.
 

@@ -14,12 +14,20 @@ from holdfast.booking import access, lists, store
 from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.lists import Filter, Page, Place
 from holdfast.booking.model import as_json
-from holdfast.booking.routes.parts import find_booking, places_of, require_staff, show, venue_for
+from holdfast.booking.routes.parts import (
+    find_booking,
+    places_of,
+    require_staff,
+    show,
+    tenant_for,
+    venue_for,
+)
 from holdfast.booking.shown import BOOKING, BOOKINGS, HISTORY
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+from holdfast.place.routes.at_hand import TenantQuery
 
 router = APIRouter()
 
@@ -34,9 +42,10 @@ VERSION_MAX = 2**31 - 1
 @router.get(
     "/bookings/reference/{reference}", summary="Read a booking by its reference", responses={200: BOOKING}
 )
-async def get_by_reference(request: Request, reference: Reference) -> Response:
-    """The booking with that reference."""
-    booking = await request.app.state.by_reference.find(reference, request.state.actor)
+async def get_by_reference(request: Request, reference: Reference, tenant: TenantQuery = None) -> Response:
+    """The booking with that reference. It is unique within a tenant, which platform administrators have to name."""
+    tenant_id = await tenant_for(request, tenant)
+    booking = await request.app.state.by_reference.find(tenant_id, reference, request.state.actor)
     access.require_visible(booking, request.state.actor)
     return show(booking, await places_of(request).venue(booking.venue_id), request.state.actor)
 
@@ -49,10 +58,12 @@ async def get_of_guest(
     to: To = None,
     status: Status | None = None,
     resource_id: UUID | None = None,
+    tenant: TenantQuery = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """The guest's bookings, by start. Guests see their own; staff those at their venues."""
+    """The guest's bookings, by start. Guests see their own; staff those at their venues. Platform administrators
+    have to name the tenant."""
     actor: Actor = request.state.actor
     if actor.kind == "anonymous":
         raise Unauthenticated
@@ -61,6 +72,7 @@ async def get_of_guest(
     page = await request.app.state.db.run(
         actor,
         lists.of_guest,
+        await tenant_for(request, tenant),
         guest_id,
         narrow=_filter(from_, to, status, resource_id),
         after=Place.of(cursor),

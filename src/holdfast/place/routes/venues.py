@@ -31,10 +31,10 @@ async def get_venues(
 ) -> Response:
     """The venues of a tenant: of `tenant`, which is needed without a token, or of the token's own, and
     then only those the token is limited to."""
-    tenant_ids = await _tenants_asked(actor, places, tenant)
-    found = await db.call(actor, tenants=tenant_ids).run(
+    tenant_id = await _tenant_asked(actor, places, tenant)
+    found = await db.call(actor, tenants=None if tenant_id is None else [tenant_id]).run(
         store.list_venues,
-        tenant_ids=tenant_ids,
+        tenant_id=tenant_id,
         venue_ids=actor.venue_ids,
         after=_after(cursor),
         limit=limit + 1,
@@ -63,15 +63,18 @@ async def patch_venue(
     return answer(venue_shown(kept), version=kept.version)
 
 
-async def _tenants_asked(actor: Actor, places: Places, slug: str | None) -> list[UUID] | None:
+async def _tenant_asked(actor: Actor, places: Places, slug: str | None) -> UUID | None:
+    """The tenant named, of whoever it is, or the caller's; None: a platform administrator asks for all."""
     if slug is not None:
         tenant_id = await places.tenant_id(slug)
         if tenant_id is None:
             raise NotFound(f"There is no tenant {slug}.")
-        return [tenant_id]
-    if actor.kind == "anonymous":
+        return tenant_id
+    if actor.tenant_ids is None:
+        return None
+    if len(actor.tenant_ids) != 1:
         raise InvalidRequest.of("tenant", None, "is required without a token: the slug of a tenant")
-    return None if actor.tenant_ids is None else list(actor.tenant_ids)
+    return actor.tenant_ids[0]
 
 
 def _after(cursor: str | None) -> UUID | None:

@@ -1,0 +1,20 @@
+"""Policies without a list of all tenants; look-ups by id alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from holdfast.main.migrate import run_file
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".up.sql"))
+
+
+def downgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".down.sql"))
