@@ -14,6 +14,8 @@ import orjson
 from tests.processes import SOON_S
 
 WITHIN_S = SOON_S
+TTLS_S = (1, 5, 25)
+"""Of tokens that are to end soon: a slow machine needs one that lasts until it has connected."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import structlog
@@ -37,13 +38,13 @@ class Auditor:
         snapshots: Snapshots,
         *,
         period_s: float = PERIOD_S,
-        watched_s: float = WATCHED_S,
+        watch: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(WATCHED_S),
     ) -> None:
         self._db = db
         self._places = places
         self._snapshots = snapshots
         self._period_s = period_s
-        self._watched_s = watched_s
+        self._watch = watch
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -83,9 +84,7 @@ class Auditor:
             return 0
         venue = await self._places.venue(venue_id)
         wanted = Wanted(venue.tenant_id, venue_id, *slot)
-        found = await audit_channel(
-            self._db, wanted, places=self._places, between=lambda: asyncio.sleep(self._watched_s)
-        )
+        found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
         AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
         for each in (found or ())[:LOGGED_MAX]:
             log.error(
