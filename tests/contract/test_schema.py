@@ -25,6 +25,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance, unsuppor
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.main.http import create_app
+from tests.processes import PATIENT_S
 
 from .codes import check_problem
 from .filling import Filling, There
@@ -112,7 +113,7 @@ def session() -> Iterator[requests.Session]:
 @pytest.fixture(scope="session")
 async def arrange(api: Api) -> AsyncIterator[Callable[[], Awaitable[Filling]]]:
     """Makes a house, with all that there can be in it."""
-    db = await Database.connect(api.database_url, pool_max=2)
+    db = await Database.connect(api.database_url, pool_max=2, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(api.database_url)
 
     async def arranged() -> Filling:

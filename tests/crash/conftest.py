@@ -16,7 +16,7 @@ from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST, House
-from tests.processes import Running, serving
+from tests.processes import PATIENT_S, Running, serving
 
 # A server that is killed must have written what it acknowledged.
 HARMED = {**FAST, "synchronous_commit": "on"}
@@ -78,7 +78,7 @@ async def busy_house(open_house: Callable[..., Any]) -> House:
 
 async def audited(url: str) -> None:
     """Passes if everything in the database is as it must be."""
-    database = await Database.connect(url)
+    database = await Database.connect(url, deadline_s=PATIENT_S)
     try:
         report = await audit(database)
     finally:

@@ -18,6 +18,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.http import create_app
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST, House, open_house_at
+from tests.processes import PATIENT_S
 from tests.services import postgres15
 
 
@@ -30,7 +31,14 @@ async def old_house() -> AsyncIterator[tuple[House, Any]]:
         server = postgres.start()
         await create_database(server)
         await migrate(server.url())
-        app = create_app(Settings(database_url=server.url(), data_dir=data_dir, unsafe_database=True))
+        app = create_app(
+            Settings(
+                database_url=server.url(),
+                data_dir=data_dir,
+                unsafe_database=True,
+                request_deadline_s=PATIENT_S,
+            )
+        )
         async with app.router.lifespan_context(app):
             transport = httpx.ASGITransport(app=app)
             async with httpx.AsyncClient(transport=transport, base_url="http://old.test/api/v1") as client:

@@ -10,6 +10,7 @@ import pytest
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from tests.databases import new_database
+from tests.processes import PATIENT_S
 
 _numbers = count(1)
 
@@ -18,6 +19,6 @@ _numbers = count(1)
 async def empty_db(server: Server) -> AsyncIterator[Database]:
     name = f"replay_{next(_numbers)}"
     await new_database(server, name)
-    database = await Database.connect(server.url(name))
+    database = await Database.connect(server.url(name), deadline_s=PATIENT_S)
     yield database
     await database.close()

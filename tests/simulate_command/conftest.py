@@ -13,6 +13,7 @@ from holdfast.kernel.embedded import Server
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.run import Asked, Simulated, simulate
 from tests.databases import new_database
+from tests.processes import PATIENT_S
 
 _numbers = count(1)
 
@@ -31,7 +32,7 @@ async def play(server: Server) -> AsyncIterator[Play]:
         async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 60) -> Simulated:
             name = f"simulated_{next(_numbers)}"
             await new_database(server, name)
-            database = await Database.connect(server.url(name), pool_max=3)
+            database = await Database.connect(server.url(name), pool_max=3, deadline_s=PATIENT_S)
             opened.push_async_callback(database.close)
             asked = Asked(seed, "test", days=days, faults=faults, guests=guests)
             return await simulate(database, server.url(name), asked, ticks=TICKS, passed=nothing)

@@ -18,7 +18,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import Server
 from tests.conftest import House, open_house_at
 from tests.databases import new_database
-from tests.processes import Running, serving, start, stop, until
+from tests.processes import PATIENT_S, Running, serving, start, stop, until
 
 WORKERS = 4
 _databases = itertools.count(1)
@@ -62,7 +62,8 @@ class Crew:
     def employ(self, number: int) -> Running:
         """A new worker in that one's place."""
         log = self.place / f"work-{number}.log"
-        return start("work", log=log, database_url=self.url, data_dir=self.place, unsafe_database=1)
+        settings = {"database_url": self.url, "data_dir": self.place, "unsafe_database": 1}
+        return start("work", log=log, request_deadline_s=PATIENT_S, **settings)
 
     async def kill_some(self, dice: random.Random, times: int, *, pause_s_max: float) -> None:
         """Kills so many workers one after the other, with pauses of any length before; another takes the place."""
@@ -79,7 +80,7 @@ class Crew:
     async def _in_hand(self) -> bool:
         return await self.owner.fetchval(IN_HAND) > 0
 
-    async def settled(self, *, within_s: float) -> None:
+    async def settled(self, *, within_s: float = 300) -> None:
         """Everything that was to be done because of something is done."""
         for worker in self.workers:
             assert worker.process.poll() is None, worker.log.read_text()[-2000:]
@@ -98,7 +99,7 @@ class Crew:
             data_dir=self.place,
             unsafe_database=1,
         )
-        assert await asyncio.to_thread(running.process.wait, 60) == 0, running.log.read_text()[-3000:]
+        assert await asyncio.to_thread(running.process.wait, 300) == 0, running.log.read_text()[-3000:]
         assert await self.owner.fetchval("SELECT count(*) FROM dead_letter") == 0
 
 
