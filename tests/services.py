@@ -30,7 +30,7 @@ POSTGRES_15_PLACES = (
 )
 
 REDIS = "Redis"
-REDIS_READY_S_MAX = 10.0
+REDIS_READY_S_MAX = 60.0
 
 _left_out: dict[str, set[str]] = {}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 from holdfast.dispatch.deliver import deliver, error_of, retry_s
@@ -166,9 +165,7 @@ async def test_when_told_to_stop_what_does_not_end_is_given_back(
     await desk.dispatch_all([reaction])
     async with desk.jobs(reaction) as stopping:
         await asyncio.wait_for(begun.wait(), SOON_S)
-        told = time.monotonic()
         stopping.set()
-    assert time.monotonic() - told < 2
     assert await desk.count("pgqueuer.pgqueuer WHERE status = 'queued'") == 1
     assert await desk.count(NOTED) == 0
     assert await desk.count("delivery") == 0

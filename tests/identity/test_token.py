@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import jwt
 import pytest
@@ -146,10 +146,10 @@ def test_a_repeated_token_is_far_cheaper_than_a_new_one(issuer: DevIssuer) -> No
     verifier, tokens = TokenVerifier([issuer]), [mint(issuer, f"guest-{number}") for number in range(50)]
 
     def seconds() -> float:
-        began = perf_counter()
+        began = process_time()
         for token in tokens:
             verifier.verify(token, NOW)
-        return perf_counter() - began
+        return process_time() - began
 
     fresh = seconds()
     assert min(seconds() for _ in range(5)) < fresh / 10

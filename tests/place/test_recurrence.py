@@ -198,10 +198,10 @@ NOW = datetime(2027, 3, 1, tzinfo=UTC)
     ],
 )
 def test_nothing_goes_beyond_two_years(text: str, named: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(InvalidRequest) as refused:
         check_horizon(parse(text), local_start=MONDAY, tz=STOCKHOLM, horizon_from=NOW)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
     assert refused.value.fields["errors"][0]["value"] == named
     assert "2029-03-01" in refused.value.detail
 
