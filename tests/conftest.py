@@ -54,6 +54,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.option.basetemp is None:
+        # The usual one is shared by all runs of a user, and each closes it to others when it begins: also to the
+        # user whom a database server of another run has become.
+        config.option.basetemp = tempfile.mkdtemp(prefix="holdfast-pytest-")
+        config.add_cleanup(partial(shutil.rmtree, config.option.basetemp, ignore_errors=True))
     for plugin in (Count, Alone, LeftOut):
         config.pluginmanager.register(plugin(config), f"tests.{plugin.__name__}")
 
