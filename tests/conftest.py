@@ -6,10 +6,12 @@ and must see nothing.
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.http import create_app
 from tests.alone import Alone
 from tests.count import Count
-from tests.databases import new_database
+from tests.databases import left_behind, new_database
 from tests.processes import PATIENT_S
 from tests.services import LeftOut
 from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -73,8 +75,13 @@ def data_dir() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def server(data_dir: Path) -> Iterator[Server]:
     postgres = EmbeddedPostgres(data_dir, FAST)
-    yield postgres.start()
-    postgres.stop()
+    running = postgres.start()
+    yield running
+    try:
+        with ThreadPoolExecutor() as beside_the_loop:
+            assert beside_the_loop.submit(asyncio.run, left_behind(running)).result() == []
+    finally:
+        postgres.stop()
 
 
 @pytest.fixture(scope="session")

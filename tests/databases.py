@@ -1,4 +1,4 @@
-"""Databases of a test's own, as copies of a template."""
+"""Databases of a test's own, as copies of a template, and what tests may not leave behind."""
 
 from __future__ import annotations
 
@@ -8,6 +8,15 @@ from holdfast.kernel.embedded import Server, create_database
 from holdfast.main.migrate import migrate
 
 TEMPLATE = "migrated"
+OF_THE_CLUSTER = """
+    SELECT 'role ' || rolname FROM pg_roles
+     WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'holdfast_app', 'holdfast_ledger')
+        OR rolname IN ('holdfast_app', 'holdfast_ledger') AND (rolsuper OR rolbypassrls OR rolcanlogin)
+    UNION ALL
+    SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting
+    UNION ALL
+    SELECT 'setting ' || name FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'
+"""
 
 
 async def new_database(server: Server, name: str) -> str:
@@ -25,3 +34,12 @@ async def new_database(server: Server, name: str) -> str:
     finally:
         await connection.close()
     return server.url(name)
+
+
+async def left_behind(server: Server) -> list[str]:
+    """What tests have changed for all databases of the server, and with it for other tests."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        return [row[0] for row in await connection.fetch(OF_THE_CLUSTER)]
+    finally:
+        await connection.close()

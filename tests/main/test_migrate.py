@@ -114,10 +114,15 @@ async def test_an_ordinary_owner_can_migrate_and_then_take_on_the_role(server: S
         async with connection_to(admin) as connection:
             await connection.execute(statement)
     url = server.url("alices", "alice")
-    assert await migrate(url)
-    database = await Database.connect(url, deadline_s=PATIENT_S)
-    assert await database.run(SYSTEM, _role) == "holdfast_app"
-    await database.close()
+    try:
+        assert await migrate(url)
+        database = await Database.connect(url, deadline_s=PATIENT_S)
+        assert await database.run(SYSTEM, _role) == "holdfast_app"
+        await database.close()
+    finally:
+        for statement in ("DROP DATABASE alices WITH (FORCE)", "DROP OWNED BY alice", "DROP ROLE alice"):
+            async with connection_to(admin) as connection:
+                await connection.execute(statement)
 
 
 async def _role(tx: Tx) -> str:

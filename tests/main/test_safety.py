@@ -97,9 +97,13 @@ async def test_a_user_who_may_not_take_on_the_role_is_told_so(new_database: NewD
     async with connection_to(url) as connection:
         await connection.execute("CREATE ROLE charlie LOGIN")
         await connection.execute("GRANT SELECT ON alembic_version TO charlie")
-    async with connection_to(url.replace("postgres@", "charlie@")) as connection:
-        with pytest.raises(Failed, match="GRANT holdfast_app TO that user"):
-            await check_database(connection, unsafe=True)
+    try:
+        async with connection_to(url.replace("postgres@", "charlie@")) as connection:
+            with pytest.raises(Failed, match="GRANT holdfast_app TO that user"):
+                await check_database(connection, unsafe=True)
+    finally:
+        async with connection_to(url) as connection:
+            await connection.execute("DROP OWNED BY charlie; DROP ROLE charlie")
 
 
 async def test_the_facts_are_read_from_the_server(new_database: NewDatabase) -> None:
