@@ -22,7 +22,7 @@ OPERATIONS = {
 MADE_UP = {str(route.name).replace("_", " ").title() for route in iter_route_contexts(APP.routes)}
 """What the framework makes of the names of functions."""
 WITHOUT_A_BODY = ("204", "304")
-REFUSALS = {"400", "401", "403", "404", "409", "429", "503"}
+REFUSALS = {"400", "401", "403", "404", "409", "429", "503", "504"}
 
 
 def test_it_is_valid_openapi_3_1(app: FastAPI) -> None:

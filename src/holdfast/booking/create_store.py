@@ -33,6 +33,7 @@ from holdfast.kernel.tx import Tx, parse_locked
 READ = """
     SELECT clock_timestamp() AS now,
            current_setting('holdfast.locked', true) AS locked,
+           pg_current_xact_id()::text AS xid,
            (SELECT json_agg(json_build_array(v.id, v.rules_version))
               FROM unnest($1::uuid[], $2::uuid[]) AS k (tenant_id, id),
                    LATERAL (SELECT id, rules_version FROM venue
@@ -93,7 +94,7 @@ class Read:
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
-    """Reads it all in one round trip; sets `tx.now` unless it is set, and `tx.locked`."""
+    """Reads it all in one round trip; sets `tx.now` unless it is set, `tx.locked` and `tx.xid`."""
     keyed = list(dict.fromkeys((each.tenant_id, each.key) for each in wanted if each.key is not None))
     paced = {
         (each.venue.tenant_id, each.venue.id, rules.pacing_window(each.span.start))
@@ -119,6 +120,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
     assert row is not None
     tx.now = tx.now or row["now"]
     tx.locked = tx.locked or parse_locked(row["locked"])
+    tx.xid = row["xid"]
     return _read(row, tx.now)
 
 

@@ -5,18 +5,58 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.booking.create import Outcome
 from holdfast.booking.decide import SETS_FIRST
 from holdfast.booking.wanted import Wanted
+from holdfast.kernel.errors import Overloaded
 from holdfast.place.places import Places
 
 SET_MAX = 64
 PROBES_MAX = 2_000
 """Places of the ledger that one set may have to look at, about."""
+TOO_LATE = "The booking was not written in time. Try again with the same key."
 
-Waiting = tuple[Wanted, "asyncio.Future[Outcome]"]
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A booking that is wanted, and its answer.
+
+    It waits, and is Overloaded at `until` (the loop's time). Or a transaction with the locks in hand has taken it,
+    and then only what becomes of that transaction answers it: no timer may say otherwise.
+    """
+
+    wanted: Wanted
+    answer: asyncio.Future[Outcome]
+    until: float
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.answer.done()
+
+    def wait(self) -> None:
+        """Nobody has taken it, or whoever had could do nothing with it."""
+        self.take()
+        late = Overloaded(TOO_LATE)
+        self._timer = self.answer.get_loop().call_at(self.until, self.fail, late)
+
+    def take(self) -> bool:
+        """Taken from here on, if somebody still waits; answers whether."""
+        if self._timer is not None:
+            self._timer.cancel()
+        return self.is_awaited
+
+    def answered(self, outcome: Outcome) -> None:
+        if self.take():
+            self.answer.set_result(outcome)
+
+    def fail(self, error: BaseException) -> None:
+        if self.take():
+            self.answer.set_exception(error)
 
 
 class Gathering:
@@ -43,11 +83,11 @@ class Gathering:
         probes: dict[object, int] = {}
         while self._waiting and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
             waiting = self._waiting.popleft()
-            if any(waiting[0].venue_id in venues for venues in but):
+            wanted = waiting.wanted
+            if any(wanted.venue_id in venues for venues in but):
                 staying.append(waiting)
-            elif not waiting[1].done():
+            elif waiting.is_awaited:
                 taken.append(waiting)
-                wanted = waiting[0]
                 # Many who want the same time at a venue ask the ledger the same questions.
                 probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
         self._waiting.extendleft(reversed(staying))

@@ -16,12 +16,12 @@ from holdfast.booking.conflicts import lost
 from holdfast.booking.create import Busy, Outcome, create
 from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.gathering import SET_MAX, Gathering, Waiting
+from holdfast.booking.gathering import SET_MAX, TOO_LATE, Gathering, Waiting
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import left_s
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
@@ -32,8 +32,9 @@ SETS_MAX = 2
 WAITING_MAX = 2_000
 BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
+STOP_S = 5.0
+"""How long sets that are under way have to end when this stops."""
 STOPPING = "The service is stopping. Try again with the same key."
-TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 log = structlog.get_logger()
 
@@ -48,7 +49,8 @@ class Writer:
        it in a set of its own, with other such sets, one for a venue and up to BUSY_VENUES_MAX at a time.
     2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
        request never fails another.
-    3. More than WAITING_MAX waiting: Overloaded at once. Longer than the time of a request: Overloaded.
+    3. More than WAITING_MAX waiting: Overloaded at once. Not taken by a transaction that holds its venue's lock within
+       the time of a request: Overloaded. What was taken is answered by the commit.
     """
 
     def __init__(self, db: Database, places: Places, pricing: Pricing) -> None:
@@ -72,28 +74,33 @@ class Writer:
         return len(self._waiting) + sum(map(len, self._busy.values()))
 
     async def stop(self) -> None:
-        """Stops; what still waits is answered with Overloaded."""
+        """Stops. What waits is answered with Overloaded; the sets under way end, within STOP_S."""
         self._stopped = True
-        for task in self._tasks:
+        for waiting in [*self._waiting, *(each for group in self._busy.values() for each in group)]:
+            waiting.fail(Overloaded(STOPPING))
+        tasks = [*self._tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_S)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        left = [*self._waiting, *(each for group in self._busy.values() for each in group)]
-        for _, future in left:
-            _fail(future, Overloaded(STOPPING))
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def submit(self, wanted: Wanted) -> Outcome:
-        """What comes of it: Booked, Refused or Again. Raises Overloaded."""
+        """What comes of it: Booked, Refused or Again. Raises Overloaded when it was not made, nor ever will be, and
+        OutcomeUnknown."""
+        if self._stopped:
+            raise Overloaded(STOPPING)
         if self.waiting >= WAITING_MAX:
             raise Overloaded("Too many bookings are waiting to be written. Try again with the same key.")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting.add((wanted, future))
+        waiting = Waiting(wanted, loop.create_future(), loop.time() + left_s(self._db.deadline_s))
+        waiting.wait()
+        self._waiting.add(waiting)
         self._schedule()
-        too_late = loop.call_later(left_s(self._db.deadline_s), _fail, future, Overloaded(TOO_LATE))
         try:
-            return await future
+            return await waiting.answer
         finally:
-            too_late.cancel()
+            waiting.take()
 
     def _schedule(self) -> None:
         # Not at once: what comes in the same turn of the event loop goes into the same set.
@@ -107,7 +114,7 @@ class Writer:
             taken = self._waiting.take(but=self._under_way)
             if not taken:
                 return
-            venues = frozenset([wanted.venue_id for wanted, _ in taken])
+            venues = frozenset([each.wanted.venue_id for each in taken])
             self._under_way.append(venues)
             self._spawn(self._write_set(taken, venues))
 
@@ -126,24 +133,24 @@ class Writer:
                 await self._one_by_one(taken)
                 return
         except BaseException:
-            # This was stopped, or something failed that never should: nobody is left waiting for nothing.
-            for _, future in taken:
-                _fail(future, Overloaded(STOPPING))
+            # This was cut off, or something failed that never should: nobody is left waiting for nothing.
+            for waiting in taken:
+                waiting.fail(OutcomeUnknown())
             raise
         for waiting, outcome in zip(taken, outcomes, strict=False):
             if isinstance(outcome, Busy):
                 self._wait_for_venue(waiting)
             else:
-                _answer(waiting[1], outcome)
+                waiting.answered(outcome)
 
     async def _try(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome] | None:
         """The outcomes of the set; None when it must be run again one by one."""
         self.sets += 1
         try:
             return await self._create(taken, try_locks=try_locks)
-        except Overloaded as error:
-            for _, future in taken:
-                _fail(future, error)
+        except (Overloaded, OutcomeUnknown) as error:
+            for waiting in taken:
+                waiting.fail(error)
             return []
         except (asyncpg.ExclusionViolationError, asyncpg.UniqueViolationError) as error:
             log.info("set_run_again", size=len(taken), error=type(error).__name__)
@@ -152,30 +159,34 @@ class Writer:
         return None
 
     async def _create(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome]:
-        keys = sorted({lock_key(each.venue_id) for each, _ in taken})
+        keys = sorted({lock_key(each.wanted.venue_id) for each in taken})
         call = self._db.call(
             SYSTEM,
-            tenants={each.tenant_id for each, _ in taken},
-            own_clock=not any(each.walk_in for each, _ in taken),
+            tenants={each.wanted.tenant_id for each in taken},
+            own_clock=not any(each.wanted.walk_in for each in taken),
             **({"try_locks": keys} if try_locks else {"locks": keys}),
         )
         return await call.run(self.create_awaited, taken)
 
     async def create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
-        """Creates what somebody still waits for, now that the locks are held: who was told meanwhile that
-        it is too late must not find a booking."""
+        """Creates what somebody still waits for, now that the locks are held. From here on only the commit answers
+        them; who was told before that it is too late must not find a booking."""
         late = Refused(Overloaded(TOO_LATE))
         outcomes: list[Outcome] = [late] * len(taken)
-        awaited = [place for place, (_, future) in enumerate(taken) if not future.done()]
+        awaited = [place for place, each in enumerate(taken) if each.take()]
         if awaited:
-            wanted = [taken[place][0] for place in awaited]
+            wanted = [taken[place].wanted for place in awaited]
             made = await create(tx, wanted, places=self._places, pricing=self._pricing)
             for place, outcome in zip(awaited, made, strict=True):
                 outcomes[place] = outcome
         return outcomes
 
     def _wait_for_venue(self, waiting: Waiting) -> None:
-        venue_id = waiting[0].venue_id
+        venue_id = waiting.wanted.venue_id
+        waiting.wait()
+        if self._stopped:
+            waiting.fail(Overloaded(STOPPING))
+            return
         if venue_id in self._busy:
             self._busy[venue_id].append(waiting)
         else:
@@ -191,35 +202,37 @@ class Writer:
             while self._busy[venue_id]:
                 async with self._busy_slots:
                     gathered, self._busy[venue_id] = self._busy[venue_id], []
-                    taken = [each for each in gathered if not each[1].done()]
+                    taken = [each for each in gathered if each.is_awaited]
                     for first in range(0, len(taken), SET_MAX):
                         await self._write(taken[first : first + SET_MAX], try_locks=False)
         finally:
             # Nobody is left, unless this was stopped.
-            for _, future in self._busy.pop(venue_id):
-                _fail(future, Overloaded(STOPPING))
+            for waiting in self._busy.pop(venue_id):
+                waiting.fail(Overloaded(STOPPING))
 
     async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
-        for wanted, future in taken:
-            if future.done():
+        for waiting in taken:
+            waiting.wait()
+        for waiting in taken:
+            if not waiting.is_awaited:
                 continue
             try:
-                _answer(future, await self._alone(wanted, future))
+                waiting.answered(await self._alone(waiting))
             except Exception as error:
                 if not isinstance(error, HoldfastError):
-                    log.error("booking_failed", booking_id=str(wanted.id), stack=stack_of(error))
-                _fail(future, error)
+                    log.error("booking_failed", booking_id=str(waiting.wanted.id), stack=stack_of(error))
+                waiting.fail(error)
 
-    async def _alone(self, wanted: Wanted, future: asyncio.Future[Outcome]) -> Outcome:
+    async def _alone(self, waiting: Waiting) -> Outcome:
         for _ in range(TRIES_ALONE_MAX):
             try:
-                return (await self._create([(wanted, future)], try_locks=False))[0]
+                return (await self._create([waiting], try_locks=False))[0]
             except asyncpg.ExclusionViolationError:
-                return Refused(await self._lost(wanted))
+                return Refused(await self._lost(waiting.wanted))
             except asyncpg.UniqueViolationError:
                 # The reference is taken (one in millions), or the key was used at this moment elsewhere:
                 # next time the first is another, and the second is found.
-                wanted = replace(wanted, id=new_id())
+                waiting.wanted = replace(waiting.wanted, id=new_id())
         raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
 
     async def _lost(self, wanted: Wanted) -> NotAvailable:
@@ -234,13 +247,3 @@ class Writer:
         task = asyncio.get_running_loop().create_task(work, context=Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _answer(future: asyncio.Future[Outcome], outcome: Outcome) -> None:
-    if not future.done():
-        future.set_result(outcome)
-
-
-def _fail(future: asyncio.Future[Outcome], error: BaseException) -> None:
-    if not future.done():
-        future.set_exception(error)

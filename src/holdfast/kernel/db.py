@@ -18,7 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
-from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.faults import RETRIABLE, UNABLE, UNREACHABLE
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 from holdfast.kernel.tx import Tx, parse_locked
@@ -33,6 +33,14 @@ ATTEMPTS_MAX = 5
 ACQUIRE_TIMEOUT_S = 1.0
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
+COMMIT_S = 2.0
+"""How long to wait for the answer to a COMMIT."""
+SETTLE_S = 3.0
+"""How long to ask afterwards, by another connection, what became of it."""
+SETTLE_PAUSE_S = 0.05
+
+CLOCK = "SELECT clock_timestamp(), current_setting('holdfast.locked', true), NULL"
+CLOCK_AND_XID = CLOCK.replace("NULL", "pg_current_xact_id()::text")
 
 log = structlog.get_logger()
 
@@ -119,6 +127,19 @@ class Database:
         except TimeoutError:
             self.pool.terminate()
 
+    async def is_committed(self, xid: str) -> bool | None:
+        """Whether that transaction, whose connection is given up, was committed. Asks until it has ended, for
+        SETTLE_S at most; None when that does not tell."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_S):
+                while not self.pool.is_closing():
+                    with suppress(asyncpg.PostgresError, *UNREACHABLE):
+                        status = await self.pool.fetchval("SELECT pg_xact_status($1::text::xid8)", xid)
+                        if status != "in progress":
+                            return None if status is None else status == "committed"
+                    await asyncio.sleep(SETTLE_PAUSE_S)
+        return None
+
     async def run(
         self,
         actor: Actor,
@@ -149,8 +170,9 @@ class Call:
     None: no limit but the server's.
 
     READ COMMITTED; run again up to ATTEMPTS_MAX times on 40001, 40P01 and 55P03. Raises Overloaded when
-    no connection or lock is to be had in time or the database is gone. A commit whose answer was
-    lost is reported so too: whoever asks again with the same idempotency key learns the outcome.
+    no connection or lock is to be had in time or the database is gone: then no COMMIT was sent, or it did
+    not succeed, and nothing was done nor ever will be. No deadline ends the wait for a COMMIT that was sent.
+    When its answer is lost PostgreSQL is asked for the outcome; raises OutcomeUnknown when it can't say.
     """
 
     db: Database
@@ -169,8 +191,8 @@ class Call:
         started = time.perf_counter()
         name = verb.__name__
         try:
-            async with asyncio.timeout(None if self.deadline_s is None else left_s(self.deadline_s)):
-                return await self._attempts(name, verb, *args, **kwargs)
+            async with asyncio.timeout(None if self.deadline_s is None else left_s(self.deadline_s)) as limit:
+                return await self._attempts(limit, verb, *args, **kwargs)
         except TimeoutError:
             raise Overloaded("The database did not answer in time. Try again with the same key.") from None
         except UNREACHABLE as e:
@@ -187,15 +209,17 @@ class Call:
 
     async def _attempts(
         self,
-        name: str,
+        limit: asyncio.Timeout,
         verb: Callable[Concatenate[Tx, P], Awaitable[T]],
         /,
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
+        name, until = verb.__name__, limit.when()
         for attempt in range(1, ATTEMPTS_MAX + 1):
+            limit.reschedule(until)
             try:
-                return await self._once(verb, *args, **kwargs)
+                return await self._once(limit, verb, *args, **kwargs)
             except RETRIABLE as e:
                 RETRIES.labels(name, type(e).__name__).inc()
                 log.info("transaction_retried", verb=name, attempt=attempt, error=type(e).__name__)
@@ -203,7 +227,12 @@ class Call:
         raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
 
     async def _once(
-        self, verb: Callable[Concatenate[Tx, P], Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        limit: asyncio.Timeout,
+        verb: Callable[Concatenate[Tx, P], Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> T:
         conn = await self.db.pool.acquire(timeout=self.db.acquire_timeout_s)
         tx = Tx(conn, self.actor, self.now)
@@ -215,7 +244,8 @@ class Call:
             value = await verb(tx, *args, **kwargs)
             if tx.events and self.db.before_commit is not None:
                 await self.db.before_commit(tx)
-            if await tx.execute("COMMIT") != "COMMIT":
+            limit.reschedule(None)
+            if await self._commit(tx, conn) != "COMMIT":
                 raise RuntimeError(f"{verb.__name__} went on after a statement had failed: rolled back")
         except BaseException as e:
             await _abandon(conn, e)
@@ -228,6 +258,20 @@ class Call:
             for listener in self.db.after_commit:
                 listener(venue_ids)
         return value
+
+    async def _commit(self, tx: Tx, conn: PoolConnectionProxy) -> str:
+        try:
+            async with asyncio.timeout(COMMIT_S):
+                return await tx.execute("COMMIT")
+        except (TimeoutError, *UNREACHABLE) as error:
+            log.warning("commit_unanswered", error=type(error).__name__)
+            await _abandon(conn, error)  # so that it ends there, and another is to be had
+            committed = None if tx.xid is None else await self.db.is_committed(tx.xid)
+            if committed is None:
+                raise OutcomeUnknown from error
+            if not committed:
+                raise Overloaded from error
+            return "COMMIT"
 
     def _begin(self) -> str:
         """One round trip for all of it. The values are UUIDs and integers made here, so quoting is safe."""
@@ -242,16 +286,21 @@ class Call:
         return sql
 
     async def _read_clock(self, tx: Tx) -> None:
-        row = await tx.fetchrow("SELECT clock_timestamp(), current_setting('holdfast.locked', true)")
+        # Whoever takes a lock is going to write. The id is drawn with the lock held, as by a first write.
+        row = await tx.fetchrow(CLOCK_AND_XID if self.locks else CLOCK)
         assert row is not None
         tx.now = self.now or row[0]
         tx.locked = parse_locked(row[1])
+        tx.xid = row[2]
 
 
 async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:
     """Rolls back; a connection that may be in the middle of something is thrown away instead."""
-    if conn.is_closed():
-        return
+    try:
+        if conn.is_closed():
+            return
+    except asyncpg.InterfaceError:
+        return  # It broke, and the pool has thrown it away.
     rolled_back = False
     try:
         if isinstance(error, Exception) and not isinstance(error, TimeoutError):

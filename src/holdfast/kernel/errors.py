@@ -66,7 +66,13 @@ class IdempotencyConflict(HoldfastError):
 
 
 class Overloaded(HoldfastError):
-    """The service can't take this right now. Try again shortly with the same key: that also tells whether
-    it was done after all."""
+    """The service can't take this right now, and nothing was done. Try again shortly with the same key."""
 
     code = "OVERLOADED"
+
+
+class OutcomeUnknown(HoldfastError):
+    """The database's answer to the commit was lost: this was either done in full or not at all. Try again with
+    the same key to find out; without one, look before you try again."""
+
+    code = "OUTCOME_UNKNOWN"

@@ -51,6 +51,7 @@ STATUS = {
     "TOO_MANY_ENTRIES": 429,
     "INTERNAL": 500,
     "OVERLOADED": 503,
+    "OUTCOME_UNKNOWN": 504,
 }
 
 
@@ -82,7 +83,7 @@ def problem(error: HoldfastError, *, instance: str) -> Response:
         **error.fields,
     }
     response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)
-    if status in (429, 503):
+    if status in (429, 503, 504):
         response.headers["retry-after"] = str(error.fields.get("retry_after_seconds", RETRY_AFTER_S))
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"

@@ -18,10 +18,11 @@ class Tx:
 
     `now` is the instant this transaction decides by: the database's clock, read after the locks were
     taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
+    `xid`: the transaction's id as PostgreSQL has it, where the commit's outcome may have to be found out.
     `events`: what it has emitted so far, in that order (`event.model.Event`).
     """
 
-    __slots__ = ("_conn", "actor", "events", "locked", "now", "round_trips", "traceparent")
+    __slots__ = ("_conn", "actor", "events", "locked", "now", "round_trips", "traceparent", "xid")
 
     def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
         self._conn = conn
@@ -29,6 +30,7 @@ class Tx:
         self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
         self.locked: frozenset[int] | None = None
         self.round_trips = 0
+        self.xid: str | None = None
         self.traceparent: str | None = None
         self.events: list[Any] = []
 

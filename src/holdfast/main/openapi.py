@@ -51,7 +51,8 @@ REFUSALS = {
     "404": "There is no such thing, or it is not yours to see.",
     "409": "It is taken, was changed meanwhile, or the idempotency key was used for something else.",
     "429": "Too many at once.",
-    "503": "It can't be taken right now. Ask again with the same idempotency key.",
+    "503": "It can't be taken right now, and nothing was done. Ask again with the same idempotency key.",
+    "504": "The database's answer was lost: it was done or not. Ask again with the same idempotency key.",
 }
 TOO_LONG = "The body is longer than 256 KiB."
 
@@ -175,4 +176,4 @@ def problem_response(status: str, description: str) -> dict[str, Any]:
         "description": description,
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
-    return response | ({"headers": _RETRY_AFTER} if status in ("429", "503") else {})
+    return response | ({"headers": _RETRY_AFTER} if status in ("429", "503", "504") else {})

@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.idempotency import DONE, Reply, StoredRefusal, refusal_body
 from holdfast.simulate.chaos import Chaos
@@ -90,7 +90,7 @@ class Asking:
             reply = await send(self.any())
         except StoredRefusal as refused:
             return _answer(Reply(refused.code, refusal_body(refused)))
-        except Overloaded as error:
+        except (OutcomeUnknown, Overloaded) as error:
             self._record.overloaded += 1
             if error.detail.startswith(RETRIED_OUT):
                 self._record.found_wrong(f"A transaction was retried out: {error.detail}")

@@ -16,7 +16,7 @@ from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Guest, Wanted
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.process import Process
@@ -121,7 +121,7 @@ class Booker:
         for _ in range(READS_MAX):
             try:
                 return await self.world.asking.any().db.run(self.actor, store.find, booking_id)
-            except Overloaded:
+            except (OutcomeUnknown, Overloaded):
                 self.world.record.overloaded += 1
             except HoldfastError as error:
                 self.world.record.found_wrong(

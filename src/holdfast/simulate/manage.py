@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import Imported, import_venue
@@ -51,7 +51,7 @@ async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:
             imported: Imported = await process.db.run(
                 SYSTEM, import_venue, document, tenant=house.venue.tenant_slug
             )
-        except Overloaded:
+        except (OutcomeUnknown, Overloaded):
             world.record.overloaded += 1
             continue
         except HoldfastError as error:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.booking.wanted import ANYTHING, Guest
 from holdfast.kernel.encode import encode_text
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.booker import Booker
@@ -77,7 +77,7 @@ async def _join(booker: Booker, wanted: Wish) -> UUID | None:
 async def _look(booker: Booker, entry_id: UUID) -> Entry | None:
     try:
         return await booker.world.asking.any().db.run(booker.actor, store.find, entry_id)
-    except Overloaded:
+    except (OutcomeUnknown, Overloaded):
         booker.world.record.overloaded += 1
     except HoldfastError as error:
         booker.world.record.found_wrong(f"Entry {entry_id} was acknowledged and is not there: {error}")

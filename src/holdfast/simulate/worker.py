@@ -12,7 +12,7 @@ from holdfast.event.model import Committed, Event
 from holdfast.event.number import Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
@@ -87,7 +87,7 @@ class Worker:
         call = self.world.asking.any().db.call(SYSTEM, tenants=self.world.tenants, locks=locks)
         try:
             return await call.run(verb, *args, **kwargs)
-        except Overloaded:
+        except (OutcomeUnknown, Overloaded):
             self.world.record.overloaded += 1
         except Exception as error:
             self.world.record.found_wrong(f"{verb.__name__} of a worker failed: {stack_of(error)}")
@@ -134,7 +134,7 @@ class Promoter(Worker):
         """The last position, once what was committed has one; where it is now when that can't be told."""
         try:
             return (await Numberer(self.world.asking.any().db).number()).head
-        except Overloaded:
+        except (OutcomeUnknown, Overloaded):
             return self.after
 
     async def _react(self, committed: Committed) -> None:
