@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from holdfast.booking import suggest as suggesting
 from tests.conftest import House
+from tests.processes import until
 
 from .asking import DAY, at, cancel, instant, refused
 
@@ -59,8 +62,12 @@ async def test_nothing_is_farther_than_two_hours_or_more_than_three(house: House
     await each_is_bookable(house, slots)
     await house.booked(start=at("15:00"), end=at("16:15"), resource_ids=house.ids("l1"))
     await house.booked(start=at("19:45"), end=at("20:15"), resource_ids=house.ids("l1"))
-    refused(await house.book(**wanted), 409, "LANE_NOT_AVAILABLE")
-    assert await suggested(house, **wanted) == []
+    body = refused(await house.book(**wanted), 409, "LANE_NOT_AVAILABLE")
+    assert body["suggested_slots"] == []
+    assert (
+        body["detail"]
+        == "L1 is taken at that time. Nothing is free within two hours of it: take another time."
+    )
 
 
 async def test_they_keep_the_rules(house: House) -> None:
@@ -147,3 +154,43 @@ async def test_split_capacity_suggests_where_a_unit_is_left(house: House, party:
     slots = await suggested(house, **wanted)
     assert [slot["start"] for slot in slots] == [at("16:30"), at("19:30"), at("16:15")]
     await each_is_bookable(house, slots, party_size=party)
+
+
+async def test_of_many_refused_at_once_some_get_none_and_are_told_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever books or looks meanwhile need not wait for them."""
+    await house.booked(start=at("10:00"), end=at("22:30"), resource_ids=house.ids("t1"))
+    running, most, go_on = 0, 0, asyncio.Event()
+
+    async def slow(*_: Any) -> list[Any]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await go_on.wait()
+        running -= 1
+        return [{"start": "soon"}]
+
+    monkeypatch.setattr(suggesting, "suggest", slow)
+    monkeypatch.setattr(suggesting, "TURN_S", 0.001)
+    clocks = [f"{hour}:{minute}" for hour in (12, 15, 18) for minute in ("00", "15", "30", "45")]
+    asked = [
+        asyncio.create_task(house.book(start=at(clock), resource_ids=house.ids("t1"))) for clock in clocks
+    ]
+
+    async def all_but_few() -> bool:
+        return sum(task.done() for task in asked) == len(asked) - suggesting.AT_ONCE_MAX
+
+    await until(all_but_few)
+    await house.booked(start=at("18:00"), resource_ids=house.ids("t2"))
+    asking = {"venue_id": house.venue_id, "start": at("18:00"), "party_size": 2}
+    check = await house.client.post("/bookings/availability/check", json=asking, headers=house.bob)
+    assert check.json()["available"]
+    assert most == suggesting.AT_ONCE_MAX
+    go_on.set()
+    bodies = [refused(await task, 409, "TABLE_NOT_AVAILABLE") for task in asked]
+    offered = {body["detail"] for body in bodies if body["suggested_slots"]}
+    assert offered == {"T1 is taken at that time. Take one of the suggested slots."}
+    turned_away = [body["detail"] for body in bodies if not body["suggested_slots"]]
+    told = "T1 is taken at that time. There was no time to look for another: see what the day has."
+    assert turned_away == [told] * (len(clocks) - suggesting.AT_ONCE_MAX)

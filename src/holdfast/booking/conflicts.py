@@ -23,9 +23,9 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
         closed = conflicts and all("reason" in each for each in conflicts)
         state = CLOSED if closed else "taken"
-        detail = f"{names or 'That'} is {state} at that time: take one of the suggested slots."
+        detail = f"{names or 'That'} is {state} at that time."
     else:
-        detail = f"No {kind} for {prepared.wanted.party_size} is free at that time: take one of the suggested slots."
+        detail = f"No {kind} for {prepared.wanted.party_size} is free at that time."
     return NotAvailable(
         kind,
         detail,

@@ -47,8 +47,8 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """To be tried again, waiting for the venue's lock: somebody else holds it, or more of the ledger must be
-    looked at than one set has time for."""
+    """To be tried again: somebody else holds the venue's lock, or more of the ledger must be looked at than one set
+    has time for."""
 
 
 Outcome = Booked | Refused | Again | Busy

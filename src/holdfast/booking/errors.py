@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.kernel.errors import HoldfastError
 
@@ -72,3 +72,14 @@ class NotAvailable(HoldfastError):
         self.code = f"{kind.upper()}_NOT_AVAILABLE"
         self.wanted = wanted
         super().__init__(detail, **fields)
+
+    def suggesting(self, slots: list[dict[str, Any]] | None) -> NotAvailable:
+        """The same, with what is free instead. None: there was no time to look."""
+        self.fields["suggested_slots"] = slots or []
+        if slots:
+            self.detail += " Take one of the suggested slots."
+        elif slots is None:
+            self.detail += " There was no time to look for another: see what the day has."
+        else:
+            self.detail += " Nothing is free within two hours of it: take another time."
+        return self

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from contextvars import Context
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +17,7 @@ from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
@@ -22,8 +25,11 @@ from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 SUGGESTIONS_MAX = 3
+AT_ONCE_MAX = 2
+TURN_S = 0.25
 WITHIN = timedelta(hours=2)
 log = structlog.get_logger()
+T = TypeVar("T")
 Sets = tuple[tuple[Resource, ...], ...]
 
 
@@ -73,14 +79,19 @@ def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
 
 
 class Suggestions:
-    """Suggestions worked out once for all who were refused the same thing at the same moment."""
+    """Suggestions worked out once for all who were refused the same thing at the same moment.
+
+    To work them out takes longer than to book. So AT_ONCE_MAX are worked out at a time, and whoever would have to
+    wait for longer than TURN_S is refused without.
+    """
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._running: dict[object, asyncio.Task[list[dict[str, Any]]]] = {}
+        self._running: dict[object, asyncio.Task[list[dict[str, Any]] | None]] = {}
+        self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
-    async def near(self, wanted: Prepared) -> list[dict[str, Any]]:
-        """See `suggest`; nothing when the database is too busy to say: the refusal stands without."""
+    async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
+        """See `suggest`; None when there is no time to say: the refusal stands without."""
         venue, asked = wanted.venue, wanted.wanted
         key = (
             venue.id,
@@ -97,12 +108,22 @@ class Suggestions:
             task.add_done_callback(lambda _: self._running.pop(key, None))
         return await asyncio.shield(task)
 
-    async def _suggest(self, wanted: Prepared) -> list[dict[str, Any]]:
+    async def _suggest(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         try:
-            return await self._db.call(SYSTEM, tenants=[wanted.venue.tenant_id]).run(suggest, wanted)
+            return await self.run(wanted.venue, suggest, wanted)
         except Overloaded:
-            return []
+            return None
         except Exception as error:
             # The refusal is right without them.
             log.error("suggestions_failed", stack=stack_of(error))
-            return []
+            return None
+
+    async def run(self, venue: Venue, verb: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """What a verb that looks for something says, when it is its turn. Raises Overloaded."""
+        async with AsyncExitStack() as turn:
+            try:
+                async with asyncio.timeout(TURN_S * self._db.deadline_s / REQUEST_DEADLINE_S):
+                    await turn.enter_async_context(self._at_once)
+            except TimeoutError:
+                raise Overloaded from None
+            return await self._db.call(SYSTEM, tenants=[venue.tenant_id]).run(verb, *args)

@@ -16,7 +16,7 @@ from holdfast.booking.conflicts import lost
 from holdfast.booking.create import Busy, Outcome, create
 from holdfast.booking.decide import Refused
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.gathering import SET_MAX, TOO_LATE, Gathering, Waiting
+from holdfast.booking.gathering import TOO_LATE, Gathering, Waiting
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -30,7 +30,6 @@ from holdfast.port.pricing import Pricing
 
 SETS_MAX = 2
 WAITING_MAX = 2_000
-BUSY_VENUES_MAX = 4
 TRIES_ALONE_MAX = 3
 STOP_S = 5.0
 """How long sets that are under way have to end when this stops."""
@@ -45,8 +44,8 @@ class Writer:
 
     0. Up to SETS_MAX sets are under way at once, none with a venue of another: while the database works on
        one, this process decides on the next.
-    1. A set takes its venues' locks only where they are free at once. What wants a busy venue waits for
-       it in a set of its own, with other such sets, one for a venue and up to BUSY_VENUES_MAX at a time.
+    1. A set waits for its venues' locks, in the order of their keys, for 100 ms. It goes on with those that it has;
+       what wants one of the others waits, without a connection, until that is free (`LateLocks`).
     2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
        request never fails another.
     3. More than WAITING_MAX waiting: Overloaded at once. Not taken by a transaction that holds its venue's lock within
@@ -57,26 +56,22 @@ class Writer:
         self._db = db
         self._places = places
         self._pricing = pricing
-        self._waiting = Gathering(places)
+        self._waiting = Gathering(places, db.late, self._schedule)
         self._scheduled = False
         self._stopped = False
         self._under_way: list[frozenset[UUID]] = []  # the venues of each set
-        self._busy: dict[UUID, list[Waiting]] = {}
-        # Each waits on a connection; a third of them at most, so that the others' venues have theirs.
-        busy_max = min(BUSY_VENUES_MAX, max(1, db.pool.get_max_size() // 3))
-        self._busy_slots = asyncio.Semaphore(busy_max)
         self._tasks: set[asyncio.Task[None]] = set()
         self.sets = 0
 
     @property
     def waiting(self) -> int:
-        """How many bookings wait to be taken into a set."""
-        return len(self._waiting) + sum(map(len, self._busy.values()))
+        """How many bookings wait to be taken into a set, those at stuck venues left out."""
+        return len(self._waiting)
 
     async def stop(self) -> None:
         """Stops. What waits is answered with Overloaded; the sets under way end, within STOP_S."""
         self._stopped = True
-        for waiting in [*self._waiting, *(each for group in self._busy.values() for each in group)]:
+        for waiting in [*self._waiting]:
             waiting.fail(Overloaded(STOPPING))
         tasks = [*self._tasks]
         if tasks:
@@ -101,6 +96,7 @@ class Writer:
             return await waiting.answer
         finally:
             waiting.take()
+            self._waiting.drop(waiting)
 
     def _schedule(self) -> None:
         # Not at once: what comes in the same turn of the event loop goes into the same set.
@@ -120,15 +116,15 @@ class Writer:
 
     async def _write_set(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
         try:
-            await self._write(taken, try_locks=True)
+            await self._write(taken)
         finally:
             self._under_way.remove(venues)
             if self._waiting:
                 self._schedule()
 
-    async def _write(self, taken: list[Waiting], *, try_locks: bool) -> None:
+    async def _write(self, taken: list[Waiting]) -> None:
         try:
-            outcomes = await self._try(taken, try_locks=try_locks)
+            outcomes = await self._try(taken)
             if outcomes is None:
                 await self._one_by_one(taken)
                 return
@@ -137,17 +133,25 @@ class Writer:
             for waiting in taken:
                 waiting.fail(OutcomeUnknown())
             raise
-        for waiting, outcome in zip(taken, outcomes, strict=False):
-            if isinstance(outcome, Busy):
-                self._wait_for_venue(waiting)
-            else:
-                waiting.answered(outcome)
+        self._answer(taken, outcomes)
 
-    async def _try(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome] | None:
+    def _answer(self, taken: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
+        again: list[Waiting] = []
+        for waiting, outcome in zip(taken, outcomes, strict=False):
+            if not isinstance(outcome, Busy):
+                waiting.answered(outcome)
+            elif self._stopped:
+                waiting.fail(Overloaded(STOPPING))
+            else:
+                waiting.wait()
+                again.append(waiting)
+        self._waiting.put_back(again)
+
+    async def _try(self, taken: Sequence[Waiting]) -> list[Outcome] | None:
         """The outcomes of the set; None when it must be run again one by one."""
         self.sets += 1
         try:
-            return await self._create(taken, try_locks=try_locks)
+            return await self._create(taken)
         except (Overloaded, OutcomeUnknown) as error:
             for waiting in taken:
                 waiting.fail(error)
@@ -158,13 +162,13 @@ class Writer:
             log.error("set_failed", size=len(taken), stack=stack_of(error))
         return None
 
-    async def _create(self, taken: Sequence[Waiting], *, try_locks: bool) -> list[Outcome]:
-        keys = sorted({lock_key(each.wanted.venue_id) for each in taken})
+    async def _create(self, taken: Sequence[Waiting]) -> list[Outcome]:
         call = self._db.call(
             SYSTEM,
             tenants={each.wanted.tenant_id for each in taken},
             own_clock=not any(each.wanted.walk_in for each in taken),
-            **({"try_locks": keys} if try_locks else {"locks": keys}),
+            some_locks=sorted({lock_key(each.wanted.venue_id) for each in taken}),
+            lane="sets",
         )
         return await call.run(self.create_awaited, taken)
 
@@ -181,35 +185,6 @@ class Writer:
                 outcomes[place] = outcome
         return outcomes
 
-    def _wait_for_venue(self, waiting: Waiting) -> None:
-        venue_id = waiting.wanted.venue_id
-        waiting.wait()
-        if self._stopped:
-            waiting.fail(Overloaded(STOPPING))
-            return
-        if venue_id in self._busy:
-            self._busy[venue_id].append(waiting)
-        else:
-            self._busy[venue_id] = [waiting]
-            self._spawn(self._write_busy(venue_id))
-
-    async def _write_busy(self, venue_id: UUID) -> None:
-        """Set after set for a venue that was busy: each waits for the lock, and takes what gathered until it ran.
-
-        Never two at a time, so that one venue, stuck for long, takes one connection and not all there are.
-        """
-        try:
-            while self._busy[venue_id]:
-                async with self._busy_slots:
-                    gathered, self._busy[venue_id] = self._busy[venue_id], []
-                    taken = [each for each in gathered if each.is_awaited]
-                    for first in range(0, len(taken), SET_MAX):
-                        await self._write(taken[first : first + SET_MAX], try_locks=False)
-        finally:
-            # Nobody is left, unless this was stopped.
-            for waiting in self._busy.pop(venue_id):
-                waiting.fail(Overloaded(STOPPING))
-
     async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
         for waiting in taken:
             waiting.wait()
@@ -217,7 +192,7 @@ class Writer:
             if not waiting.is_awaited:
                 continue
             try:
-                waiting.answered(await self._alone(waiting))
+                self._answer([waiting], [await self._alone(waiting)])
             except Exception as error:
                 if not isinstance(error, HoldfastError):
                     log.error("booking_failed", booking_id=str(waiting.wanted.id), stack=stack_of(error))
@@ -226,7 +201,7 @@ class Writer:
     async def _alone(self, waiting: Waiting) -> Outcome:
         for _ in range(TRIES_ALONE_MAX):
             try:
-                return (await self._create([waiting], try_locks=False))[0]
+                return (await self._create([waiting]))[0]
             except asyncpg.ExclusionViolationError:
                 return Refused(await self._lost(waiting.wanted))
             except asyncpg.UniqueViolationError:

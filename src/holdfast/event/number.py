@@ -43,7 +43,7 @@ class Numberer:
     """
 
     def __init__(self, db: Database) -> None:
-        self._call = db.call(SYSTEM, own_clock=True)
+        self._call = db.call(SYSTEM, own_clock=True, lane="background")
         self._source: str | None = None
         self._floor = 0
         self._seen: tuple[int, int] | None = (

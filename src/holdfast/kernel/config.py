@@ -89,7 +89,8 @@ class Settings(BaseSettings):
     Default: none, it doesn't."""
 
     pool_max: int = Field(default=10, ge=1, le=1000)
-    """Connections to the database per process at most. Default: 10."""
+    """Connections to the database per process at most. An API process gives a fifth of them to creating bookings,
+    three tenths to other changes and two fifths to reads, one each at least. Default: 10."""
 
     request_deadline_s: float = Field(default=1.8, ge=0.1, le=600)
     """A request that has waited this long in all, for its turn, a lock, a connection or the database, is answered

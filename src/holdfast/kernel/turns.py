@@ -15,16 +15,11 @@ WAITING_MAX = 500
 
 
 class Turns:
-    """One at a time for each id, and `at_once_max` at a time for all of them.
+    """One at a time for each id: those who want the same lock wait here and not in the database."""
 
-    Whoever has its turn may wait for a lock that another process holds, with a connection in hand: the
-    limit leaves connections to those who want something else.
-    """
-
-    def __init__(self, *, at_once_max: int = 4) -> None:
+    def __init__(self) -> None:
         self._locks: dict[UUID, asyncio.Lock] = {}
         self._wanting: dict[UUID, int] = {}
-        self._at_once = asyncio.Semaphore(at_once_max)
 
     @asynccontextmanager
     async def of(self, id_: UUID) -> AsyncIterator[None]:
@@ -35,7 +30,7 @@ class Turns:
         lock = self._locks.setdefault(id_, asyncio.Lock())
         self._wanting[id_] = self._wanting.get(id_, 0) + 1
         try:
-            async with _within_time(lock), _within_time(self._at_once):
+            async with _within_time(lock):
                 yield
         finally:
             self._wanting[id_] -= 1
@@ -44,7 +39,7 @@ class Turns:
 
 
 @asynccontextmanager
-async def _within_time(gate: asyncio.Lock | asyncio.Semaphore) -> AsyncIterator[None]:
+async def _within_time(gate: asyncio.Lock) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(part_s(WAIT_S)):
             await gate.acquire()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,24 +11,27 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.late import LockLate
 
 
 class Tx:
     """One open transaction: what a verb may use.
 
     `now` is the instant this transaction decides by: the database's clock, read after the locks were
-    taken, or a virtual one. `locked`: the keys of `try_locks` that were free; None when none were tried.
+    taken, or a virtual one. `locked`: which of the locks that its call names it holds; None when it names none.
+    `late`: locks that are known to be held by others for long.
     `xid`: the transaction's id as PostgreSQL has it, where the commit's outcome may have to be found out.
     `events`: what it has emitted so far, in that order (`event.model.Event`).
     """
 
-    __slots__ = ("_conn", "actor", "events", "locked", "now", "round_trips", "traceparent", "xid")
+    __slots__ = ("_conn", "actor", "events", "late", "locked", "now", "round_trips", "traceparent", "xid")
 
     def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
         self._conn = conn
         self.actor = actor
         self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
         self.locked: frozenset[int] | None = None
+        self.late: Container[int] = ()
         self.round_trips = 0
         self.xid: str | None = None
         self.traceparent: str | None = None
@@ -63,12 +66,22 @@ def lock_key(id_: UUID) -> int:
     return int.from_bytes(id_.bytes[8:], "big", signed=True)
 
 
+TRY_LOCKS = "SELECT try_locks($1::bigint[])"
+
+
+async def take_lock(tx: Tx, key: int) -> None:
+    """Takes an advisory lock that was not known when the transaction began. Raises LockLate, upon which the
+    transaction is run again once the lock is free."""
+    if key in tx.late or not await tx.fetchval("SELECT take_locks(ARRAY[$1::bigint])", key):
+        raise LockLate([key])
+
+
 async def lock_some(tx: Tx, keys: Sequence[int]) -> list[int]:
     """Takes those of the advisory locks that are free at once; where none is, waits for the first.
 
     `keys`: none twice, at least one. Answers which it got. Waiting with none in hand, nobody waits in a circle.
     """
-    locked: list[int] = await tx.fetchval("SELECT try_locks($1::bigint[])", list(keys))
+    locked: list[int] = await tx.fetchval(TRY_LOCKS, list(keys))
     if locked:
         return locked
     await tx.execute("SELECT pg_advisory_xact_lock($1::bigint)", keys[0])

@@ -60,7 +60,7 @@ class Tail:
     """
 
     def __init__(self, db: Database, listener: Listener) -> None:
-        self._call = db.call(SYSTEM, own_clock=True)
+        self._call = db.call(SYSTEM, own_clock=True, lane="background")
         self._numberer = Numberer(db)
         self._source: str | None = None
         self._listener = listener

@@ -20,6 +20,7 @@ from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.job.reaction import Tools
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
+from holdfast.kernel.lanes import lanes
 from holdfast.kernel.turns import Turns
 from holdfast.live.hub import Hub
 from holdfast.live.viewer import origins
@@ -119,7 +120,12 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
     state.verifier = TokenVerifier(_issuers(settings))
-    state.db = await Database.connect(url, pool_max=settings.pool_max, deadline_s=settings.request_deadline_s)
+    state.db = await Database.connect(
+        url,
+        pool_max=settings.pool_max,
+        lanes=lanes(settings.pool_max),
+        deadline_s=settings.request_deadline_s,
+    )
     running.push_async_callback(state.db.close)
     state.probe = health.Probe(url)
     running.callback(state.probe.close)
@@ -127,7 +133,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     state.pricing = LocalPricing()
     reacting(state.db, Tools(state.places, state.pricing))
     state.numberer = Numberer(state.db)
-    state.turns = Turns(at_once_max=max(1, settings.pool_max // 3))
+    state.turns = Turns()
     state.suggestions = Suggestions(state.db)
     state.by_reference = ByReference(state.db)
     state.writer = Writer(state.db, state.places, state.pricing)

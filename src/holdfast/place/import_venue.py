@@ -9,7 +9,7 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.tx import Tx, lock_key, take_lock
 from holdfast.place import resource_store, store, venue_store
 from holdfast.place.document import VenueDocument
 from holdfast.place.kept import Kept, edges_by_id
@@ -65,7 +65,7 @@ async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None
 
 async def _replace(tx: Tx, document: VenueDocument, venue_id: UUID) -> Kept:
     # The id is known only here; what is read from now on was committed before the lock was had.
-    await venue_store.lock_venue(tx, lock_key(venue_id))
+    await take_lock(tx, lock_key(venue_id))
     kept = await own_venue(tx, venue_id)
     return await rewrite(tx, kept, document, ids=kept.ids)
 

@@ -48,14 +48,6 @@ async def touch_venue(tx: Tx, *, tenant_id: UUID, id: UUID) -> None:
     await tx.execute(TOUCH_VENUE, tenant_id, id, tx.now)
 
 
-LOCK_VENUE = "SELECT pg_advisory_xact_lock($1)"
-
-
-async def lock_venue(tx: Tx, key: int) -> None:
-    """Waits for the venue's lock. What follows is a new statement, so it sees all that was committed."""
-    await tx.execute(LOCK_VENUE, key)
-
-
 def _columns(document: VenueDocument) -> tuple[Any, ...]:
     data = document.model_dump(mode="json", exclude={"resources"})
     own = (data[name] for name in ("slug", "name", "kind", "timezone", "currency"))

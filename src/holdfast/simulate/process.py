@@ -14,6 +14,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Bounds, Call, Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
+from holdfast.kernel.lanes import lanes
 from holdfast.kernel.turns import Turns
 from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
@@ -68,11 +69,13 @@ class Process:
 
     @classmethod
     async def start(cls, url: str, *, clock: Clock, chaos: Chaos, record: Record) -> Process:
-        db = await OnClock.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10, bounds=BOUNDS)
+        db = await OnClock.connect(
+            url, pool_max=POOL_MAX, lanes=lanes(POOL_MAX), acquire_timeout_s=10, bounds=BOUNDS
+        )
         assert isinstance(db, OnClock)
         db.clock, db.chaos, db.record = clock, chaos, record
         places, pricing = Places(db), LocalPricing()
-        return cls(db, places, pricing, Writer(db, places, pricing), Turns(at_once_max=POOL_MAX // 2))
+        return cls(db, places, pricing, Writer(db, places, pricing), Turns())
 
     async def stop(self) -> None:
         """Ends in order."""

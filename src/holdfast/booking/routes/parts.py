@@ -125,7 +125,7 @@ def show_reply(reply: Reply, *, status: int = 200) -> Response:
 async def with_suggestions(request: Request, error: NotAvailable) -> NotAvailable:
     """The refusal with what is free instead; worked out after the locks are gone."""
     if error.wanted is not None:
-        error.fields["suggested_slots"] = await request.app.state.suggestions.near(error.wanted)
+        error.suggesting(await request.app.state.suggestions.near(error.wanted))
     return error
 
 

@@ -39,7 +39,7 @@ async def post_document(
     blocks hold what would go. Importing the same document again changes nothing."""
     require(actor, "manager")
     document = parse_document(load_text(await _text(request)))
-    kept, is_new = await db.run(actor, import_venue, document, tenant=tenant)
+    kept, is_new = await db.call(actor, lane="changes").run(import_venue, document, tenant=tenant)
     places.forget(kept.id)
     return answer(venue_shown(kept), status=201 if is_new else 200, version=kept.version)
 

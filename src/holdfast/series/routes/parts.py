@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import Request
 
 from holdfast.booking.routes.parts import locked_call, places_of
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.place.venue import Venue
@@ -32,7 +31,7 @@ async def locked(request: Request, venue: Venue, verb: Any, *args: Any, **kwargs
         except SeriesRefused as error:
             refused = error
     with suppress(Overloaded):  # the refusal is right without them
-        await db_of(request).call(SYSTEM, tenants=[venue.tenant_id]).run(suggest_all, refused.missed)
+        await request.app.state.suggestions.run(venue, suggest_all, refused.missed)
     raise refused.suggesting(venue)
 
 
