@@ -21,7 +21,12 @@ CLIENTS = 64
 
 @pytest.fixture(scope="session")
 async def race_url(server: Server) -> str:
-    return await new_database(server, "race")
+    url = await new_database(server, "race")
+    owner = await asyncpg.connect(url)
+    # Sooner than a transaction gives up waiting for a lock, so that whoever waits in a circle is found out.
+    await owner.execute("ALTER DATABASE race SET deadlock_timeout = '20ms'")
+    await owner.close()
+    return url
 
 
 @pytest.fixture(scope="session")
