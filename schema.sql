@@ -232,7 +232,7 @@ CREATE TABLE claim (
     resource_id uuid      NOT NULL,
     unit        integer   NOT NULL,                 -- 1..resource.units
     during      tstzrange NOT NULL,                 -- with the buffers
-    owner_kind  text      NOT NULL,
+    owner_kind  text      NOT NULL,                 -- cleaning: the buffer after a party that has left
     owner_id    uuid      NOT NULL,                 -- booking.id, or the block's
     expires_at  timestamptz,                        -- of a hold: from then on it stands in nobody's way
     state       text      NOT NULL DEFAULT 'confirmed',  -- what floor plans show
@@ -242,7 +242,7 @@ CREATE TABLE claim (
     -- Also serves "the claims of this owner". `during` is in it because a recurring block claims one unit often.
     CONSTRAINT claim_pkey PRIMARY KEY (tenant_id, owner_id, resource_id, unit, during),
     CONSTRAINT claim_resource_exists FOREIGN KEY (tenant_id, resource_id) REFERENCES resource (tenant_id, id),
-    CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'block')),
+    CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'block', 'cleaning')),
     CONSTRAINT claim_state_is_known CHECK (state IN ('held', 'pending_approval', 'confirmed', 'blocked')),
     CONSTRAINT claim_unit_is_positive CHECK (unit >= 1),
     CONSTRAINT claim_is_a_bounded_span CHECK (

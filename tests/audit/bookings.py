@@ -90,9 +90,12 @@ async def _living(house: House) -> None:
     await step(house, converted, "RESERVED", headers=house.gina)
     confirmed = await house.booked(start=at(20), special_requests="confirmed")
     await step(house, confirmed, "CONFIRMED")
-    body = {"venue_id": house.venue_id, "party_size": 2, "special_requests": "seated"}
-    seated = await house.client.post("/walk-ins", json=body, headers=house.bob)
-    assert seated.status_code == 201, seated.text
+    for name in ("seated", "cleaned", "called away"):
+        body = {"venue_id": house.venue_id, "party_size": 2, "special_requests": name}
+        seated = await house.client.post("/walk-ins", json=body, headers=house.bob)
+        assert seated.status_code == 201, seated.text
+        if name != "seated":
+            await step(house, seated.json(), "COMPLETED" if name == "cleaned" else "CANCELLED")
 
 
 async def _changed(house: House) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -27,10 +28,14 @@ class Book:
             if each.status in statuses and each.due_at is not None and each.due_at <= now
         ]
 
-    def end(self, booking: Booking, to: S) -> None:
-        """Time did it."""
+    def end(self, booking: Booking, to: S, now: datetime) -> None:
+        """Time did it. A visit ended when it was to, and what is left of its claims is for cleaning."""
         assert to in STEPS[booking.status]
-        booking.status, booking.version, booking.claims = to, booking.version + 1, []
+        booking.status, booking.version = to, booking.version + 1
+        left = [
+            replace(claim, start=booking.end) for claim in booking.claims if claim.end > max(booking.end, now)
+        ]
+        booking.claims = left if to is S.COMPLETED else []
         booking.expires_at = booking.due_at = booking.ip = None
 
     # ---- units
@@ -45,7 +50,19 @@ class Book:
                 self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
             ):
                 assert other.is_past_its_time(now), f"double booking with {other.id}"
-                self.end(other, S.EXPIRED)
+                self.end(other, S.EXPIRED, now)
+
+    def cleaning(self, booking: Booking, now: datetime) -> list[Claim]:
+        """What stays of the claims when the party leaves now: the buffer that was agreed, on the unit where
+        nobody else comes for longest, and until somebody does."""
+        found = []
+        for claim in booking.claims:
+            end = now + claim.place.after
+            units = range(1, claim.place.units + 1)
+            until = max(self._free_until(claim.place, now, end, unit, booking) for unit in units)
+            if until > now:
+                found.append(Claim(claim.place, now, until))
+        return found
 
     # ---- room
 
@@ -86,6 +103,11 @@ class Book:
         claims = self._in_the_way(place, *place.claimed(start, end), but=but)
         taken = {claim.unit for booking, claim in claims if not booking.is_past_its_time(now)}
         return len(taken) < place.units
+
+    def _free_until(self, place: Place, start: datetime, end: datetime, unit: int, but: Booking) -> datetime:
+        claims = self._in_the_way(place, start, end, unit=unit, but=but)
+        starts = [claim.start for other, claim in claims if not other.is_past_its_time(start)]
+        return min(starts, default=end)
 
     def _in_the_way(
         self,

@@ -92,13 +92,14 @@ class Oracle(Book):
         """The booking one step on."""
         house = self.houses[booking.venue]
         occupied = booking.status in OCCUPYING
+        was_there = booking.status is S.CHECKED_IN or to is S.COMPLETED
         booking.status, booking.version = to, booking.version + 1
         if to is not S.HELD:
             booking.ip = None
         booking.expires_at = expiry(house, booking, now)
         booking.due_at = due(house, booking)
         if to not in OCCUPYING:
-            booking.claims = []
+            booking.claims = self.cleaning(booking, now) if was_there else []
         elif not occupied:
             booking.take(self._now(house, booking.choice))
 

@@ -101,7 +101,7 @@ class Run:
             assert sum(done) <= len(overdue), f"{name} moved {sum(done)} bookings on, {len(overdue)} were due"
         assert sum(done) == len(overdue), f"{name} left {len(overdue) - sum(done)} bookings"
         for booking in overdue:
-            self.oracle.end(booking, to)
+            self.oracle.end(booking, to, self.now)
         self._compare(self._look())
 
     def rewrite(self, venue: int, which: int) -> None:

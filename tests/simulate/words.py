@@ -105,7 +105,7 @@ class Claim:
 
 @dataclass
 class Booking:
-    """One booking. `claims` is empty unless its status occupies."""
+    """One booking. `claims` is empty unless its status occupies, or a party has left and it is being cleaned."""
 
     id: UUID
     venue: int

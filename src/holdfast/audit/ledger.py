@@ -45,7 +45,7 @@ SPANS = """
 """
 
 # A resource may be made smaller, or removed, as soon as nobody holds that part any more: then what is past,
-# or expired, may still speak of it. One that was never changed gives no such excuse.
+# or expired, or being cleaned, may still speak of it. One that was never changed gives no such excuse.
 UNITS = """
     SELECT claim.tenant_id, claim.resource_id, claim.unit, claim.during, claim.owner_kind, claim.owner_id,
            resource.units, resource.removed_at
@@ -55,14 +55,15 @@ UNITS = """
         OR claim.unit < 1
         OR (claim.unit > resource.units OR resource.removed_at IS NOT NULL)
            AND (resource.version = 1
-                OR upper(claim.during) > now() AND (claim.expires_at IS NULL OR claim.expires_at > now()))
+                OR claim.owner_kind <> 'cleaning'
+                   AND upper(claim.during) > now() AND (claim.expires_at IS NULL OR claim.expires_at > now()))
 """
 
 OWNERLESS = """
     SELECT claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during
       FROM claim
       LEFT JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
-     WHERE claim.owner_kind = 'booking' AND booking.id IS NULL
+     WHERE claim.owner_kind IN ('booking', 'cleaning') AND booking.id IS NULL
 """
 
 ENDED = """
@@ -132,7 +133,31 @@ SHOWN = """
      WHERE claim.owner_kind = 'booking' AND claim.state <> shown.state
      UNION ALL
     SELECT tenant_id, owner_id, NULL, resource_id, state FROM claim
-     WHERE owner_kind = 'block' AND state <> 'blocked'
+     WHERE state <> CASE owner_kind WHEN 'block' THEN 'blocked' WHEN 'cleaning' THEN 'confirmed' ELSE state END
+"""
+
+# A venue and a resource that were never changed have the buffer that was agreed; of others only the bound is known.
+# How much of it is left can't be told afterwards: a neighbour or a block may have been in the way, and be gone.
+CLEANING = f"""
+    WITH left_behind AS (
+        SELECT *, count(*) OVER (PARTITION BY tenant_id, owner_id, resource_id) AS claims
+          FROM claim WHERE owner_kind = 'cleaning'
+    )
+    SELECT c.tenant_id, c.owner_id AS booking_id, booking.status, c.resource_id, c.unit, c.during,
+           booking.completed_at, booking.cancelled_at, booking.checked_in_at
+      FROM left_behind AS c
+      JOIN booking ON booking.tenant_id = c.tenant_id AND booking.id = c.owner_id
+      LEFT JOIN resource ON resource.tenant_id = c.tenant_id AND resource.id = c.resource_id
+      LEFT JOIN venue ON venue.tenant_id = booking.tenant_id AND venue.id = booking.venue_id
+     WHERE NOT coalesce(
+           c.claims = 1 AND c.expires_at IS NULL
+           AND c.resource_id = ANY (booking.resource_ids)
+           AND lower(c.during) = CASE WHEN booking.status = 'COMPLETED' THEN booking.completed_at
+                                      WHEN booking.checked_in_at IS NOT NULL THEN booking.cancelled_at END
+           AND upper(c.during) - lower(c.during) <= CASE WHEN venue.version = 1 AND resource.version = 1
+               THEN make_interval(mins => coalesce(resource.buffer_after_minutes,
+                                                   (venue.policy ->> 'buffer_after_minutes')::integer, 0))
+               ELSE {BUFFER_MAX} END, false)
 """
 
 ARCHIVED_EARLY = """
@@ -145,12 +170,21 @@ LEDGER = (
     Check("claims_never_overlap", "No unit of a resource is occupied twice at any time.", OVERLAPS),
     Check("claims_are_bounded_spans", "Every claim is a bounded, half-open span of time.", SPANS),
     Check("claims_are_on_units_that_exist", "Every claim is on a unit that its resource has.", UNITS),
-    Check("claims_have_an_owner", "Every claim of a booking has that booking.", OWNERLESS),
+    Check(
+        "claims_have_an_owner",
+        "Every claim of a booking, or of cleaning after it, has that booking.",
+        OWNERLESS,
+    ),
     Check(
         "bookings_that_ended_hold_nothing",
-        "No booking claims anything in a status that doesn't occupy.",
+        "No booking claims anything in a status that doesn't occupy, beyond the time to clean.",
         ENDED,
         (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "cleaning_follows_a_visit",
+        "What stays of a visit that ended is at most the buffer that was agreed, from when the party left.",
+        CLEANING,
     ),
     Check(
         "bookings_hold_what_was_booked",

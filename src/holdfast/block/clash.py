@@ -13,7 +13,7 @@ from holdfast.block.model import OWNER_KIND, Block
 from holdfast.booking.displace import owners
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim
+from holdfast.claim.model import CLEANING, Claim, Shift, clear_of
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
@@ -23,28 +23,39 @@ BLOCKS_SHOWN_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The claims in the way, of owners in the order in which they are met; expired holds apart."""
+    """The claims in the way, of owners in the order in which they are met; expired holds and cleaning apart."""
 
     bookings: dict[UUID, list[Claim]]
     blocks: dict[UUID, list[Claim]]
     expired: list[Claim]
+    cleaning: list[Claim]
 
 
 async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
     """What of the ledger shares time with these claims, but for those of the block itself."""
     spans = dict.fromkeys((each.tenant_id, each.resource_id, each.span) for each in wanted)
-    clash = Clash({}, {}, [])
+    clash = Clash({}, {}, [], [])
     found = await claims.overlapping(tx, spans)
     for claim in sorted(found, key=lambda each: (each.span, each.owner_id)):
         if claim.owner_id == own_id:
             continue
         if not claim.stands(tx.now):
             clash.expired.append(claim)
+        elif claim.owner_kind == CLEANING:
+            clash.cleaning.append(claim)
         elif claim.owner_kind == OWNER_KIND:
             clash.blocks.setdefault(claim.owner_id, []).append(claim)
         else:
             clash.bookings.setdefault(claim.owner_id, []).append(claim)
     return clash
+
+
+async def cut_cleaning(tx: Tx, clash: Clash, wanted: Sequence[Claim]) -> Shift:
+    """Ends cleaning where the block's claims begin: it keeps guests away, which a block does as well."""
+    freed = await claims.free(tx, {(each.tenant_id, each.owner_id) for each in clash.cleaning})
+    left = [short for each in freed if (short := clear_of(each, wanted))]
+    await claims.take(tx, left)
+    return Shift(freed, left)
 
 
 async def refuse_blocks(tx: Tx, venue: Venue, clash: Clash) -> None:

@@ -64,6 +64,7 @@ async def _create(tx: Tx, defined: Defined, wanted: Wanted, venue: Venue) -> lis
     bookings = await _displaceable(tx, found, wanted, venue)
     shift = await evict_expired_holds(tx, defined.claims, Occupancy.of(found.expired, now=tx.now))
     shift += Shift(freed=await give_up(tx, bookings))
+    shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await take_all(tx, defined)
     step = Step(block, "create", str(tx.actor), _changes(defined, bookings), tx.traceparent)
     await store.insert(tx, step)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from holdfast.block import store
-from holdfast.block.clash import find_clash
+from holdfast.block.clash import cut_cleaning, find_clash
 from holdfast.block.expand import claims_of
 from holdfast.block.model import Block
 from holdfast.booking import store as booking_store
@@ -67,6 +67,7 @@ async def _take(tx: Tx, block: Block, missing: Sequence[Claim], venue: Venue) ->
     stays = _staying(clash.bookings, movable) + [each for found in clash.blocks.values() for each in found]
     free = [each for each in missing if not any(_meets(each, other) for other in stays)]
     shift = await evict_expired_holds(tx, free, Occupancy.of(clash.expired, now=tx.now))
+    shift += await cut_cleaning(tx, clash, free)
     shift += Shift(freed=await give_up(tx, movable), taken=free)
     await claims.take(tx, free)
     await displace(tx, movable, venue=venue, block_id=block.id)

@@ -20,12 +20,7 @@ from holdfast.place.venue import Resource, Venue
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
-    """After a step that left time and resources as they were: frees the claims, or sets what they say and
-    until when they stand."""
-    if not before.occupies:
-        return Shift()
-    if not after.occupies:
-        return Shift(freed=await claims.free(tx, [(after.tenant_id, after.id)]))
+    """After a step between statuses that occupy: sets what the claims say and until when they stand."""
     state = CLAIM_STATES[after.status]
     if CLAIM_STATES[before.status] == state and before.expires_at == after.expires_at:
         return Shift()

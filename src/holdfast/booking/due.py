@@ -7,7 +7,10 @@ channels tell of it in the order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
 
 from holdfast.booking import store
 from holdfast.booking.model import Booking, ended
@@ -16,10 +19,12 @@ from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
 from holdfast.channel.store import maybe_open, reach
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Occupancy, Shift
+from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx, lock_key, lock_some
 from holdfast.place.store import load_venues
+from holdfast.place.venue import Resource
 
 EXPIRY_REASONS = {
     Status.HELD: "The hold was not converted in time.",
@@ -76,12 +81,56 @@ async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy:
     past = [
         each for each in found if each.status in EXPIRING and each.expires_at and each.expires_at <= tx.now
     ]
-    return await _free(tx, _steps(tx, past, Status.EXPIRED))
+    steps = _steps(tx, past, Status.EXPIRED)
+    await store.save(tx, steps)
+    return await leave(tx, steps)
+
+
+async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resource] | None = None) -> Shift:
+    """Frees what the bookings occupied that these steps ended, but for the time in which it is cleaned.
+
+    A party that was there leaves the buffer after its visit, from when it left: the place can't be given to
+    anybody before. Neighbours keep what they have: cleaning ends where the next claim begins, or moves to a unit
+    that is free for longer, as far as `resources` tells that there are others. Runs under the locks of the
+    venues. To be announced by the caller.
+    """
+    freed = await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps])
+    of = {each.booking.id: each for each in steps}
+    wanted = [each for claim in freed if (each := _cleaning(of[claim.owner_id], claim, now=tx.now))]
+    if not wanted:
+        return Shift(freed)
+    around = await claims.overlapping(tx, [(each.tenant_id, each.resource_id, each.span) for each in wanted])
+    standing = [each for each in around if each.stands(tx.now)]
+    taken: list[Claim] = []
+    for each in wanted:
+        resource = (resources or {}).get(each.resource_id)
+        if fits := clear_of(each, standing + taken, units=resource.units if resource else 0):
+            taken.append(fits)
+    evicted = await evict_expired_holds(tx, taken, Occupancy.of(around, now=tx.now))
+    await claims.take(tx, taken)
+    return Shift(freed, taken) + evicted
+
+
+def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:
+    """What stays of the claim; None where nobody was, or where the time to clean is over or was none.
+
+    How long that takes is what was agreed: the rules of today may be others.
+    """
+    booking = step.booking
+    was_there = step.from_status is Status.CHECKED_IN or booking.status is Status.COMPLETED
+    left_at = booking.completed_at or booking.cancelled_at
+    if not was_there or left_at is None:
+        return None
+    end = left_at + (claim.span.end - booking.end_at)
+    if end <= max(left_at, now):
+        return None
+    return replace(claim, span=Span(left_at, end), owner_kind=CLEANING)
 
 
 async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> int:
     steps = _steps(tx, bookings, to, reason=reason)
-    shift = await _free(tx, steps)
+    await store.save(tx, steps)
+    shift = await leave(tx, steps)
     reaches = [reach(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
     if steps and (venue_ids := await maybe_open(tx, reaches)):
         for venue in (await load_venues(tx, sorted(venue_ids))).values():
@@ -92,7 +141,7 @@ async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str |
 def _steps(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> list[Step]:
     return [
         Step(
-            booking=ended(booking, to, now=tx.now),
+            booking=_ended(tx, booking, to),
             from_status=booking.status,
             action=ACTIONS[to],
             actor=str(SYSTEM),  # whoever is in the transaction: time did it
@@ -102,6 +151,8 @@ def _steps(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | Non
     ]
 
 
-async def _free(tx: Tx, steps: Sequence[Step]) -> Shift:
-    await store.save(tx, steps)
-    return Shift(freed=await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps]))
+def _ended(tx: Tx, booking: Booking, to: Status) -> Booking:
+    # A visit that ends by itself ends when it was to, however late a tick looks: what was free after its buffer,
+    # and may have been promised to somebody, stays free.
+    stamps = {"completed_at": booking.end_at} if to is Status.COMPLETED else {}
+    return ended(booking, to, now=tx.now, **stamps)

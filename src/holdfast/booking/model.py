@@ -98,7 +98,7 @@ def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **chan
     expires = states.expires_at(status, policy=policy, now=now, start=booking.start_at)
     due = states.due_at(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
-        changes[stamp] = now
+        changes.setdefault(stamp, now)
     if status is not Status.HELD:
         changes["hold_ip"] = None
     return replace(

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from holdfast.booking import access, claiming, model, states, store
 from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.due import leave
 from holdfast.booking.model import Booking, moved
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel.announce import announce
-from holdfast.claim import store as claims
 from holdfast.claim.model import Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
@@ -109,11 +109,7 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
         befores.append(before)
         steps.append(_step(tx, before, each, venue))
     afters = [step.booking for step in steps]
-    freed = [b for b, a in zip(befores, afters, strict=True) if b.occupies and not a.occupies]
-    shift = Shift(freed=await claims.free(tx, [(booking.tenant_id, booking.id) for booking in freed]))
-    for before, after in zip(befores, afters, strict=True):
-        if after.occupies:
-            shift += await _claims(tx, before, after, venue)
+    shift = await _claims(tx, befores, steps, venue)
     await store.save(tx, steps)
     await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
     return afters
@@ -121,7 +117,7 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
 
 async def _moved(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Booking:
     step = _step(tx, booking, asked, venue)
-    shift = await _claims(tx, booking, step.booking, venue)
+    shift = await _claims(tx, [booking], [step], venue)
     await store.save(tx, [step])
     await announce(tx, venue, shift, reason=step.event_type)
     return step.booking
@@ -171,8 +167,18 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
     return {"cancellation_fee": format_money(fee_minor, booking.currency), "currency": booking.currency}
 
 
-async def _claims(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
-    if before.occupies or not after.occupies:
+async def _claims(tx: Tx, befores: Sequence[Booking], steps: Sequence[Step], venue: Venue) -> Shift:
+    pairs = list(zip(befores, steps, strict=True))
+    left = [step for before, step in pairs if before.occupies and not step.booking.occupies]
+    shift = await leave(tx, left, resources=venue.resources)
+    for before, step in pairs:
+        if step.booking.occupies:
+            shift += await _occupy(tx, before, step.booking, venue)
+    return shift
+
+
+async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
+    if before.occupies:
         return await claiming.follow(tx, before, after)
     resources, units, occupancy = await claiming.place_for(tx, _as_prepared(tx, after, venue))
     return await claiming.occupy(tx, after, venue, resources, units, occupancy)

@@ -60,7 +60,8 @@ def _events(
             was = [claim for claim in here if claim not in taken] + freed.get(resource.id, [])
             old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
             if old != state:
-                by = [claim.changed_by for claim in new.get(resource.id, ())]
+                window = window_of(resource, slot.span)
+                by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
                 yield _event(tx, venue, slot, resource, old, state, reason, by[-1] if by else str(tx.actor))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
 ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
+
+CLEANING: Final = "cleaning"
+"""The kind of owner of a claim that outlasts its booking: the party has left, and the place is being cleaned."""
 
 Probe = tuple[UUID, UUID, Span]
 """A question to the ledger: tenant, resource, and the span asked about (buffers included)."""
@@ -52,6 +55,20 @@ class Claim:
             "state": self.state,
             "changed_by": self.changed_by,
         }
+
+
+def clear_of(claim: Claim, others: Iterable[Claim], *, units: int = 0) -> Claim | None:
+    """The claim, ended where the first of the others begins; None when that leaves nothing of it.
+
+    `units`: of the resource. Where another of these units is free for longer, the claim moves there.
+    """
+    ends = dict.fromkeys((claim.unit, *range(1, units + 1)), claim.span.end)
+    for other in others:
+        if other.resource_id == claim.resource_id and other.unit in ends and other.span.overlaps(claim.span):
+            ends[other.unit] = min(ends[other.unit], other.span.start)
+    unit = max(ends, key=ends.__getitem__)  # the first of equals, which is its own
+    start, end = claim.span.start, ends[unit]
+    return replace(claim, unit=unit, span=Span(start, end)) if start < end else None
 
 
 @dataclass(slots=True)

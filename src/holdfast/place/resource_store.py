@@ -75,7 +75,7 @@ async def replace_joins(tx: Tx, edges: Mapping[Edge, int], *, tenant_id: UUID, v
 
 
 class InUse(NamedTuple):
-    """Standing claims on a resource that are not over: how many, and the highest unit among them."""
+    """Standing claims on a resource that are not over, cleaning aside: how many, and the highest unit."""
 
     claims: int
     unit_max: int
@@ -88,6 +88,7 @@ RESOURCES_IN_USE = """
      WHERE tenant_id = $1 AND resource_id = ANY ($2::uuid[])
        AND during && tstzrange($3, NULL)
        AND (expires_at IS NULL OR expires_at > $3)
+       AND owner_kind <> 'cleaning'
      GROUP BY resource_id
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.audit.harm.parts import Harm, claim, claimed, drop
+from tests.audit.harm.parts import Harm, booking, claim, claimed, drop
 
 OF_LATER = "(SELECT during FROM claim JOIN booking ON booking.id = owner_id WHERE special_requests = 'later')"
 FAR = "tstzrange('2090-01-01', '2090-01-02')"
@@ -104,6 +104,39 @@ LEDGER = (
         also=("claims_of_blocks_have_their_block",),
     ),
     Harm("claims_have_an_owner", "a claim of nobody", ORPHAN),
+    Harm("claims_have_an_owner", "cleaning after nobody", ORPHAN.replace("'booking'", "'cleaning'")),
+    Harm("claims_show_what_they_are_for", "cleaning looks blocked", claim("state = 'blocked'", "cleaned")),
+    Harm(
+        "cleaning_follows_a_visit",
+        "it takes longer than agreed",
+        claim("during = tstzrange(lower(during), upper(during) + interval '1 second')", "cleaned"),
+    ),
+    Harm(
+        "cleaning_follows_a_visit",
+        "it begins before the party leaves",
+        claim("during = tstzrange(lower(during) - interval '1 second', upper(during))", "called away"),
+    ),
+    Harm("cleaning_follows_a_visit", "it expires", claim("expires_at = now() + interval '1 day'", "cleaned")),
+    Harm(
+        "cleaning_follows_a_visit",
+        "of another resource",
+        claimed(
+            "cleaned",
+            resource="l1",
+            kind="cleaning",
+            during="tstzrange(b.completed_at, b.completed_at + '1 s')",
+        ),
+    ),
+    Harm(
+        "cleaning_follows_a_visit",
+        "after a party that is still there",
+        claimed("seated", resource="s1", unit="9", kind="cleaning", during=FAR),
+    ),
+    Harm(
+        "cleaning_follows_a_visit",
+        "after a party that never came",
+        booking("checked_in_at = NULL", "called away"),
+    ),
     Harm(
         "bookings_that_ended_hold_nothing",
         "a cancelled booking still claims",

@@ -32,11 +32,11 @@ def claim(what: str, of: str) -> str:
      WHERE booking.id = owner_id AND special_requests = '{of}' RETURNING owner_id"""
 
 
-def claimed(of: str, *, resource: str, unit: str = "1", during: str) -> str:
+def claimed(of: str, *, resource: str, unit: str = "1", during: str, kind: str = "booking") -> str:
     """A claim more for a booking, on another resource of its venue."""
     return f"""
     INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at)
-    SELECT b.tenant_id, r.id, {unit}, {during}, 'booking', b.id, b.expires_at
+    SELECT b.tenant_id, r.id, {unit}, {during}, '{kind}', b.id, b.expires_at
       FROM booking b JOIN resource r ON r.venue_id = b.venue_id AND r.slug = '{resource}'
      WHERE b.special_requests = '{of}' RETURNING owner_id"""
 

@@ -1,0 +1,20 @@
+"""Cleaning outlasts its booking."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+from holdfast.main.migrate import run_file
+
+revision = "0006"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".up.sql"))
+
+
+def downgrade() -> None:
+    run_file(op.get_bind(), Path(__file__).with_suffix(".down.sql"))
