@@ -250,6 +250,9 @@ CREATE TABLE claim (
         AND lower_inc(during) AND NOT upper_inc(during))
 );
 
+-- The archive: the claims that ended first.
+CREATE INDEX claim_by_end ON claim (upper(during));
+
 -- The claims that share time with what is asked, given as parallel arrays; of visible tenants only.
 --
 -- Row-level security lets an index search by an operator only if that operator can't leak what it
@@ -282,8 +285,7 @@ BEGIN
 END
 $$;
 
--- Claims of blocks that are over, moved here by a nightly tick so that the ledger's cost does not grow with
--- history. Bookings give theirs up when they end.
+-- Claims that were over long ago, moved here by a tick so that the ledger's cost does not grow with history.
 CREATE TABLE claim_archive (
     tenant_id   uuid        NOT NULL,
     resource_id uuid        NOT NULL,

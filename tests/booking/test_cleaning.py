@@ -17,6 +17,7 @@ from holdfast.booking.move import Move, move, move_set
 from holdfast.booking.states import Status
 from holdfast.channel.names import availability
 from holdfast.channel.store import open_channel
+from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx, lock_key
@@ -312,3 +313,46 @@ async def test_a_table_that_is_cleaned_can_be_removed(house: House, db: Database
         f"/resources/{house.resources['t3']}", headers={**house.alice, "if-match": '"1"'}
     )
     assert gone.status_code in (200, 204), gone.text
+
+
+async def test_claims_that_are_over_leave_the_ledger_whoever_had_them(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
+    tenant = await tenant_id(owner, house)
+    sits, left, later = (
+        await visit(house),
+        await visit(house, "14:00", "15:00"),
+        await visit(house, "21:00", "22:00"),
+    )
+    await step(db, house, left, "COMPLETED", "15:00")
+    call = db.call(SYSTEM, tenants=[tenant], now=instant("20:00"))
+
+    async def archived(clock: str, limit: int = 10) -> int:
+        return await call.run(store.archive, before=instant(clock), limit=limit)
+
+    assert [await archived("19:30", 1) for _ in range(2)] == [1, 0]
+    assert await archived("19:31") == 1
+    assert await archived("19:31") == 0
+    assert [await claims(owner, each) for each in (sits, left)] == [[], []]
+    assert len(await claims(owner, later)) == 1
+    kinds = await owner.fetch(
+        "SELECT owner_kind FROM claim_archive WHERE tenant_id = $1 ORDER BY during", tenant
+    )
+    assert [row["owner_kind"] for row in kinds] == ["cleaning", "booking"]
+
+
+async def test_a_booking_goes_on_without_its_archived_claims(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
+    tenant = await tenant_id(owner, house)
+    moved, done = await visit(house), await visit(house, "18:00", "19:00", "t2")
+    call = db.call(SYSTEM, tenants=[tenant], now=instant("20:00"))
+    for _ in range(2):  # moved away and back, and archived again
+        assert await call.run(store.archive, before=instant("19:31"), limit=10) > 0
+        moved = (await change(house, moved, end=at("19:30"))).json()
+        assert await spans(owner, moved) == [span("17:50", "20:00")]
+        moved = (await change(house, moved, end=at("19:00"))).json()
+    await step(db, house, done, "COMPLETED", "20:00")
+    assert await claims(owner, done) == []
+    await step(db, house, moved, "COMPLETED", "20:00")
+    assert await spans(owner, moved) == [span("20:00", "20:30")]

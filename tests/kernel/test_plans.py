@@ -7,6 +7,7 @@ import re
 import pytest
 
 from holdfast.booking import lists, search, store
+from holdfast.claim import store as claims
 from holdfast.event import read
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
@@ -23,6 +24,7 @@ STATEMENTS = {
     "by_reference": store.FIND_REFERENCE,
     "history": store.HISTORY,
     "covers": search.COVERS,
+    "archive": claims.ARCHIVE,
 }
 
 

@@ -64,6 +64,14 @@ class Book:
                 found.append(Claim(claim.place, now, until))
         return found
 
+    def archive(self, before: datetime) -> int:
+        """Forgets the claims that ended before then; returns how many."""
+        over = 0
+        for booking in self.bookings.values():
+            stay = [claim for claim in booking.claims if claim.end >= before]
+            over, booking.claims = over + len(booking.claims) - len(stay), stay
+        return over
+
     # ---- room
 
     def standing(self, now: datetime) -> Iterator[Booking]:

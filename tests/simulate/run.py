@@ -104,6 +104,15 @@ class Run:
             self.oracle.end(booking, to, self.now)
         self._compare(self._look())
 
+    def archive(self, before: datetime, limit: int) -> None:
+        """Moves what ended before then out of the ledger, in batches."""
+        over, done = self.oracle.archive(before), list[int]()
+        while not done or done[-1]:
+            done.append(self.world.archive(self.tenants, self.now, before=before, limit=limit))
+        assert sum(done) == over, f"{sum(done)} claims were archived, and {over} were over"
+        assert max(done) <= limit
+        self._compare(self._look())
+
     def rewrite(self, venue: int, which: int) -> None:
         """The manager gives the venue other rules; what is booked stays as it was agreed."""
         document = self.documents[venue]

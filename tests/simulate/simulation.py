@@ -91,6 +91,11 @@ class Simulation(RuleBasedStateMachine):
     def tick(self, name: str, limit: int) -> None:
         self.run.tick(name, limit)
 
+    @rule(hours=st.sampled_from([0, 0, 1, 12]), limit=st.sampled_from([1, 100]))
+    def archive(self, hours: int, limit: int) -> None:
+        """What has been over for so long leaves the ledger, whatever becomes of its booking later."""
+        self.run.archive(self.run.now - timedelta(hours=hours), limit)
+
     @rule(venue=VENUES, which=st.integers(0, len(REWRITES) - 1))
     def rewrite(self, venue: int, which: int) -> None:
         self.run.rewrite(venue, which)

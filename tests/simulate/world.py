@@ -17,6 +17,7 @@ from holdfast.booking.create import create
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences
+from holdfast.claim import store as claims
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
@@ -167,6 +168,11 @@ class World:
     ) -> int:
         """How many bookings one run of the tick moved on."""
         return self.do(self.db.call(SYSTEM, tenants=tenants, now=now, deadline_s=DEADLINE_S).run(verb, limit))
+
+    def archive(self, tenants: Sequence[UUID], now: datetime, *, before: datetime, limit: int) -> int:
+        """How many claims one run moved out of the ledger."""
+        call = self.db.call(SYSTEM, tenants=tenants, now=now, deadline_s=DEADLINE_S)
+        return self.do(call.run(claims.archive, before=before, limit=limit))
 
     # ---- looking
 

@@ -16,7 +16,7 @@ from holdfast.waitlist import react
 HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
 ARCHIVED_AFTER = 2 * KEPT_FOR
-"""No channel shows days so long past any more: archiving says nothing to those who listen."""
+"""No channel shows days so long past any more, so a picture of last week is as it was and nobody has to be told."""
 
 
 async def archive_claims(tx: Tx, limit: int) -> int:
@@ -33,7 +33,7 @@ TICKS = (
     Tick(name="expire", period_s=1.0, verb=due.expire, batch=100),
     Tick(name="no_show", period_s=10.0, verb=due.no_show, batch=100),
     Tick(name="complete", period_s=10.0, verb=due.complete, batch=100),
-    Tick(name="archive_claims", period_s=NIGHTLY_S, verb=archive_claims, batch=1_000),
+    Tick(name="archive_claims", period_s=HOURLY_S, verb=archive_claims, batch=1_000),
     Tick(name="close_channels", period_s=NIGHTLY_S, verb=close_channels, batch=1_000),
     Tick(name="purge_idempotency", period_s=60.0, verb=purge_idempotency, batch=1_000),
     Tick(name="add_event_months", period_s=HOURLY_S, verb=months.add_months, batch=1),

@@ -1,4 +1,4 @@
-"""Cleaning outlasts its booking."""
+"""Cleaning outlasts its booking; ended claims are found by their end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from alembic import op
 from holdfast.main.migrate import run_file
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 
 
 def upgrade() -> None:
