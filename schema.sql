@@ -565,12 +565,14 @@ $$;
 -- It commits durably, whatever the server's default: what was read must not be numbered otherwise after a crash.
 CREATE FUNCTION number_events(
     known_source text, floor_seq bigint, most integer,
-    OUT source text, OUT head bigint, OUT is_complete boolean, OUT last_seq bigint,
-    OUT oldest_running bigint, OUT next_xid bigint
+    OUT epoch text, OUT head bigint, OUT is_complete boolean, OUT now timestamptz,
+    OUT source text, OUT last_seq bigint, OUT oldest_running bigint, OUT next_xid bigint
 ) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET holdfast.tenants = '*' AS $$
 DECLARE
     numbered integer := 0;
 BEGIN
+    epoch := event_epoch_now();
+    now := clock_timestamp();
     SELECT concat_ws('/', pg_postmaster_start_time(), pg_database.oid, 'event_new'::regclass::oid) INTO source
       FROM pg_database WHERE datname = current_database();
     IF source IS DISTINCT FROM known_source THEN

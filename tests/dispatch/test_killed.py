@@ -12,8 +12,8 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-
 from holdfast.dispatch.jobs import TAKE_OVER_S
+
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST

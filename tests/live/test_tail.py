@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from holdfast.event.model import Committed
-from holdfast.event.number import Numberer
+from holdfast.event.number import Numbered, Numberer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import store, subscribe, tail
@@ -106,13 +106,11 @@ async def test_another_history_is_a_reset_for_everybody(
         (frame,) = await gina.take(1)
         assert frame.data is not None
         with monkeypatch.context() as restored:
-            restored.setattr(store, "history", _other_history)
-            hub.tail._attached_until = 0.0
+            restored.setattr(hub.tail._numberer, "number", _in_another_history(hub.tail._numberer))
             (reset,) = await gina.take(1)
             assert reset.event == "reset"
             assert await gina.next() is None
         assert lost
-    hub.tail._attached_until = 0.0
 
     async def back() -> bool:
         return hub.history == frame.data["epoch"].split("-")[1]
@@ -160,8 +158,13 @@ async def test_what_was_purged_can_not_be_replayed(db: Database, owner: asyncpg.
     await tx.rollback()
 
 
-async def _other_history(_tx: Any) -> store.History:
-    return store.History("0badcafe", datetime.now(UTC))
+def _in_another_history(numberer: Numberer) -> Callable[[], Awaitable[Numbered]]:
+    number = numberer.number
+
+    async def elsewhere() -> Numbered:
+        return replace(await number(), epoch="0badcafe")
+
+    return elsewhere
 
 
 async def test_a_listener_that_fails_leaves_nobody_in_doubt(

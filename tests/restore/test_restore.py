@@ -11,9 +11,8 @@ from pathlib import Path
 
 import asyncpg
 
-from holdfast.event.epoch import epoch
+from holdfast.event.number import Numberer
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import account_for
@@ -133,7 +132,7 @@ async def test_the_epoch_survives_restarts_and_crashes(tmp_path: Path) -> None:
             if await create_database(server):
                 await migrate(server.url())
             db = await Database.connect(server.url())
-            epochs += [await db.run(SYSTEM, epoch) for _ in range(2)]
+            epochs += [(await Numberer(db).number()).epoch for _ in range(2)]
             await db.close()
             os.kill(server.pid, 9 if len(epochs) == 2 else 15)
             await asyncio.to_thread(postgres.stop)

@@ -9,6 +9,8 @@ row, so none can be skipped; and no transaction id is stored, so a restore or a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -20,14 +22,17 @@ NUMBERED_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """`head`: the last position there is. `is_complete`: whether every event that was committed before the pass began
+    """`epoch`: which history positions belong to, 8 hex digits; another whenever they may mean other events than
+    before: after a restore, a fail-over or a move to another server. A cursor is an epoch and a position.
+    `head`: the last position there is. `is_complete`: whether every event that was committed before the pass began
     has its position now; not so when somebody else is numbering at this moment, or there were more than one pass takes.
-    `source`: the table, and the run of the server; where it is another, the database may be too.
+    `now`: the database's clock.
     """
 
+    epoch: str
     head: int
     is_complete: bool
-    source: str
+    now: datetime
 
 
 NUMBER = "SELECT * FROM number_events($1, $2, $3)"
@@ -52,20 +57,16 @@ class Numberer:
 
     async def number(self) -> Numbered:
         """Gives positions to up to NUMBERED_MAX events; committed when it returns."""
-        source, head, is_complete, last_seq, oldest_running, next_xid = await self._call.run(
-            _number, self._source, self._floor
-        )
+        row = await self._call.run(_number, self._source, self._floor)
         # Only now: had the commit failed, what it looked at would still be to be numbered.
-        if source != self._source:
-            self._source, self._floor, self._seen = source, 0, None
-        elif self._seen is not None and is_complete and oldest_running >= self._seen[1]:
+        if row["source"] != self._source:
+            self._source, self._floor, self._seen = row["source"], 0, None
+        elif self._seen is not None and row["is_complete"] and row["oldest_running"] >= self._seen[1]:
             self._floor, self._seen = self._seen[0], None
-        if self._seen is None and last_seq is not None:
-            self._seen = (last_seq, next_xid)
-        return Numbered(head, is_complete, source)
+        if self._seen is None and row["last_seq"] is not None:
+            self._seen = (row["last_seq"], row["next_xid"])
+        return Numbered(row["epoch"], row["head"], row["is_complete"], row["now"])
 
 
-async def _number(tx: Tx, source: str | None, floor: int) -> tuple[str, int, bool, int | None, int, int]:
-    row = await tx.fetchrow(NUMBER, source, floor, NUMBERED_MAX)
-    assert row is not None
-    return tuple(row)  # pyright: ignore[reportReturnType]
+async def _number(tx: Tx, source: str | None, floor: int) -> Any:
+    return await tx.fetchrow(NUMBER, source, floor, NUMBERED_MAX)

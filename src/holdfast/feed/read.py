@@ -6,9 +6,9 @@ import base64
 import re
 from dataclasses import dataclass
 
-from holdfast.event.epoch import epoch
 from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS
+from holdfast.event.number import Numbered
 from holdfast.event.read import READ_MAX, purged, read_of_tenant
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
@@ -59,17 +59,17 @@ def parse_cursor(cursor: str | None) -> Place | None:
 
 
 async def read_feed(
-    tx: Tx, slug: str | None, *, head: int, after: Place | None, event_type: str | None, limit: int
+    tx: Tx, slug: str | None, *, numbered: Numbered, after: Place | None, event_type: str | None, limit: int
 ) -> Page:
     """The events behind `after`, of the tenant named or the actor's own, that the actor may see.
 
     `event_type`: only these; with a dot at the end all that begin so (`booking.`). Fewer than `limit` do
-    not mean that there are no more. `head`: the last position, as numbering the events has just told.
+    not mean that there are no more. `numbered`: what numbering the events has just told.
     Raises InvalidRequest for a place of another epoch or one behind which events were purged, and what `own_tenant`
     raises.
     """
     tenant = await own_tenant(tx, slug)
-    now = await epoch(tx)
+    now, head = numbered.epoch, numbered.head
     if after is not None and (after.epoch != now or after.position > head):
         raise _refused(after, "is from before the database was restored or moved")
     at, events = after.position if after else 0, list[Event]()

@@ -48,7 +48,9 @@ async def get_events(
     """
     require(actor, "staff")
     place = parse_cursor(after)
-    head = (await request.app.state.numberer.number()).head
-    page = await db.run(actor, read_feed, tenant, head=head, after=place, event_type=type_, limit=limit)
+    numbered = await request.app.state.numberer.number()
+    page = await db.run(
+        actor, read_feed, tenant, numbered=numbered, after=place, event_type=type_, limit=limit
+    )
     items = [envelope(event, page.tenant) for event in page.events]
     return answer({"items": items, "next": cursor_of(page.next)})

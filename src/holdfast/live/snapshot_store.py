@@ -8,7 +8,6 @@ from uuid import UUID
 
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
-from holdfast.event.epoch import EPOCH
 from holdfast.kernel.tx import Tx
 from holdfast.live.cursor import public_epoch
 from holdfast.place.store import plain_id
@@ -30,9 +29,9 @@ class Read:
 
 
 # One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
-READ = f"""
+READ = """
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
-           ({EPOCH}) AS history,
+           (SELECT epoch FROM event_epoch) AS history,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b

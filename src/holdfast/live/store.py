@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
-from holdfast.event.epoch import EPOCH
 from holdfast.event.read import purged
 from holdfast.kernel.tx import Tx
 from holdfast.live.frames import Key
-
-HISTORY = f"SELECT ({EPOCH}) AS name, clock_timestamp() AS now"
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Which history of a database this is. `name`: the epoch of its positions. `now`: its clock."""
-
-    name: str
-    now: datetime
-
-
-async def history(tx: Tx) -> History:
-    """The history that the database is in."""
-    row = await tx.fetchrow(HISTORY)
-    assert row is not None
-    return History(row["name"], row["now"])
 
 
 async def position_before(tx: Tx, head: int, count: int) -> int:

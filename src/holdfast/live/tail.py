@@ -30,8 +30,6 @@ OTHERS_S = 0.002
 BUSY_S = 1.0
 """After an event it reads at the busy pace for so long."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
-ATTACHED_S = 60.0
-"""After so long it looks again whether this is still the same history, and what the database's clock says."""
 
 log = structlog.get_logger()
 
@@ -51,23 +49,21 @@ class Listener(Protocol):
 class Tail:
     """One task that reads all events of all tenants in commit order, each once, by one connection at a time.
 
-    1. It learns which history the database is in, and begins REPLAY_EVENTS_MAX events before its end.
-       Before it reads, it gives what was committed its positions.
+    1. Before each read, it gives what was committed its positions, and learns which history these belong to. In one
+       that is new to it, it begins REPLAY_EVENTS_MAX events before the end.
     2. It reads on every BUSY_POLL_S while events come and every IDLE_POLL_S when they don't, and at once when
        the bell rings.
     3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
-       it was; after that, and every ATTACHED_S, it looks at the history again. In another one it begins anew.
+       it was.
     """
 
     def __init__(self, db: Database, listener: Listener) -> None:
         self._call = db.call(SYSTEM, own_clock=True, lane="background")
         self._numberer = Numberer(db)
-        self._source: str | None = None
         self._listener = listener
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
-        self._attached_until = 0.0
         self._busy_until = 0.0
         self._read_at = 0.0
         self.history: str | None = None
@@ -111,7 +107,6 @@ class Tail:
                 await self._step()
             except Exception as error:
                 self._log(error)
-                self._attached_until = 0.0
                 await asyncio.sleep(retry_s * random.uniform(0.5, 1.0))
                 retry_s = min(2 * retry_s, RETRY_S_MAX)
             else:
@@ -124,8 +119,6 @@ class Tail:
             log.error("live_tail_failed", error=type(error).__qualname__, stack=stack_of(error))
 
     async def _step(self) -> None:
-        if time.monotonic() >= self._attached_until:
-            await self._attach()
         waiters, self._waiters = self._waiters, []
         full = True
         try:
@@ -141,26 +134,21 @@ class Tail:
                 waiter.set_result(None)
         await self._pause()
 
-    async def _attach(self) -> None:
-        asked_at = time.time()
-        found = await self._call.run(store.history)
-        self.clock_ahead_s = found.now.timestamp() - (asked_at + time.time()) / 2
-        if found.name != self.history:
-            head = (await self._numberer.number()).head
-            floor = await self._call.run(store.position_before, head, REPLAY_EVENTS_MAX)
-            self.history, self.position = found.name, floor
-            self.ready.clear()
-            self._listener.begin(found.name, floor)
-        self._attached_until = time.monotonic() + ATTACHED_S
+    async def _begin(self, history: str, head: int) -> None:
+        floor = await self._call.run(store.position_before, head, REPLAY_EVENTS_MAX)
+        self.history, self.position = history, floor
+        self.ready.clear()
+        self._listener.begin(history, floor)
 
     async def _read(self) -> bool:
         """Numbers events, reads a page and has it taken; returns whether there may be more."""
         self._bell.clear()
         self._read_at = time.monotonic()
+        asked_at = time.time()
         numbered = await self._numberer.number()
-        if numbered.source != self._source or numbered.head < self.position:
-            self._source = numbered.source
-            await self._attach()
+        self.clock_ahead_s = numbered.now.timestamp() - (asked_at + time.time()) / 2
+        if numbered.epoch != self.history or numbered.head < self.position:
+            await self._begin(numbered.epoch, numbered.head)
         if numbered.head > self.position:
             events = await self._call.run(read, after=self.position)
             self._busy_until = time.monotonic() + BUSY_S

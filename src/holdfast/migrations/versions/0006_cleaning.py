@@ -9,7 +9,7 @@ from alembic import op
 from holdfast.main.migrate import run_file
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 
 def upgrade() -> None:

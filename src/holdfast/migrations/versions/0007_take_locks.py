@@ -9,7 +9,7 @@ from alembic import op
 from holdfast.main.migrate import run_file
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 HERE = Path(__file__)
 
