@@ -20,13 +20,27 @@ from typing import Any
 
 import uvloop
 
-from bench import baseline, blocks, bookings, events, live, race, reads, retention, series, size, snapshots
+from bench import (
+    baseline,
+    blocks,
+    bookings,
+    events,
+    live,
+    race,
+    reads,
+    retention,
+    series,
+    size,
+    snapshots,
+    tenants,
+)
 from bench.stand import Stand, stand
 
 ROUNDS = 3
 RATIO_MIN = 0.5
 ONE_CLIENT_P50_MS_MAX = 5.0
 SMALL = 10_000
+TENANTS_RATIO_MAX = 2.0
 
 
 async def bench_bookings(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
@@ -188,6 +202,16 @@ async def bench_retention(made: Stand, asked: argparse.Namespace) -> dict[str, A
     return await retention.measure(made, seconds=asked.seconds, keys=900_000, events=asked.large)
 
 
+async def bench_tenants(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
+    """Look-ups and a tick with 5 and with 100,000 tenants in the tables; ratio: the worst of many to few."""
+    await size.fill(made, SMALL)
+    few = await tenants.measure(made)
+    await tenants.fill(made)
+    many = await tenants.measure(made)
+    ratio = max(many[name] / few[name] for name in few)
+    return {"few_ms": few, "many_ms": many, "ratio": round(ratio, 3), "ok": ratio <= TENANTS_RATIO_MAX}
+
+
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "blocks": bench_blocks,
     "bookings": bench_bookings,
@@ -199,6 +223,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "series": bench_series,
     "size": bench_size,
     "snapshots": bench_snapshots,
+    "tenants": bench_tenants,
 }
 
 
