@@ -27,6 +27,7 @@ AT_ONCE_MAX = 4
 LEASE_S = 10.0
 """A job whose worker has not prolonged its lease for so long is another's. It does so every third of that."""
 JOB_S_MAX = 60.0
+"""A job that takes longer has failed."""
 POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
 """Between two looks for a job: after one was found, and after many that found none."""
 BACK_OFF_S_MAX = 5.0
@@ -45,7 +46,8 @@ log = structlog.get_logger(__name__)
 class Lane:
     """The jobs of the reactions in one lane, run with the connections of `db`, which no other lane should have.
 
-    `retry_least_s`: how long after its first failure a job is tried again, about.
+    `retry_least_s`: how long after its first failure a job is tried again, about. `job_s_max`: a job that takes longer
+    has failed. `finish_s`: how long jobs under way may go on after the worker was told to stop.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Lane:
         *,
         lease_s: float = LEASE_S,
         retry_least_s: float = RETRY_S_MIN,
+        job_s_max: float = JOB_S_MAX,
         finish_s: float = FINISH_S,
     ) -> None:
         self.name = name
@@ -65,6 +68,7 @@ class Lane:
         self._tools = tools
         self._lease_s = lease_s
         self._retry_least_s = retry_least_s
+        self._job_s_max = job_s_max
         self._finish_s = finish_s
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -86,6 +90,8 @@ class Lane:
                 call = self._db.call(SYSTEM, deadline_s=TRANSACTION_S_MAX)
                 job = await call.run(store.take, self.name, list(self._reactions), lease_s=self._lease_s)
                 failures = 0
+            except LeaseLost:
+                job = None
             except Exception as error:
                 failures += 1
                 log.error("jobs_not_taken", lane=self.name, failures=failures, **_reason(error))
@@ -152,7 +158,7 @@ class Lane:
         working = asyncio.ensure_future(handle(self._db, job.event, self._tools, finish))
         renewing = asyncio.ensure_future(self._keep_lease(job))
         try:
-            async with asyncio.timeout(JOB_S_MAX):
+            async with asyncio.timeout(self._job_s_max):
                 await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (working, renewing):

@@ -236,6 +236,7 @@ CREATE TABLE job (
     lane            text        NOT NULL,           -- a slow lane holds up no other
     reaction        text        NOT NULL,
     venue_id        uuid,
+    turn            uuid        NOT NULL GENERATED ALWAYS AS (coalesce(venue_id, id)) STORED, -- whose jobs take turns
     event           jsonb       NOT NULL,
     due_at          timestamptz NOT NULL DEFAULT clock_timestamp(),
     leased_until    timestamptz,                    -- a worker has it until then
@@ -247,10 +248,12 @@ CREATE TABLE job (
     CONSTRAINT job_failures_are_dated CHECK ((failures = 0) = (first_failed_at IS NULL)),
     CONSTRAINT job_is_leased_by_somebody CHECK (leased_until IS NULL OR leases > 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
--- Which job of a lane is next.
+-- Serves the search for the job of a lane that has been due longest.
 CREATE INDEX job_due ON job (lane, due_at);
--- Whether a worker has another job of the venue.
-CREATE INDEX job_leased ON job (tenant_id, venue_id) WHERE leased_until IS NOT NULL;
+-- Serves the search for the first job of each venue, where one venue has very many.
+CREATE INDEX job_turn ON job (lane, turn, due_at) WHERE leased_until IS NULL;
+-- One job of a venue at a time in each lane. Serves the search for what is leased.
+CREATE UNIQUE INDEX job_one_of_a_venue ON job (lane, turn) WHERE leased_until IS NOT NULL;
 
 -- A job that failed for good, with its event. Replayed it is a job again, of the same id.
 CREATE TABLE dead_letter (
