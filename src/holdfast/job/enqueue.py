@@ -27,11 +27,11 @@ class React:
         seen = 0
         for _ in range(ROUNDS_MAX):
             events: list[Event] = tx.events[seen:]
-            if not events:
-                return
             seen = len(tx.events)
             await self._happen_with(tx, events)
             await self._enqueue(tx, events)
+            if len(tx.events) == seen:
+                return
         raise RuntimeError(f"reactions caused each other more than {ROUNDS_MAX} times")
 
     async def _happen_with(self, tx: Tx, events: Sequence[Event]) -> None:

@@ -108,6 +108,7 @@ class Lane:
         try:
             outcome = await self._outcome(job)
         except LeaseLost:
+            log.warning("job_lost", **_about(job))
             outcome = "lost"
         except asyncio.CancelledError:
             JOBS.labels(job.reaction, "given_back").inc()
@@ -167,6 +168,8 @@ class Lane:
         for outcome in done:
             if isinstance(outcome, Exception):
                 raise outcome
+        if working.cancelled():
+            raise RuntimeError("cancelled by something that it waited for")
         if not finished:
             await self._noted(store.finish, job)
 

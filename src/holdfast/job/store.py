@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -200,9 +201,12 @@ def _check(result: str) -> None:
         raise LeaseLost
 
 
+FIELDS = frozenset(field.name for field in fields(Event))
+
+
 def event_from(text: str) -> Event:
-    """The event as a job carries it."""
-    values = orjson.loads(text)
+    """The event as a job carries it; what a newer version wrote beside that is left out."""
+    values = {name: value for name, value in orjson.loads(text).items() if name in FIELDS}
     for name in ("id", "tenant_id", "venue_id", "subject_id"):
         values[name] = values[name] and UUID(values[name])
     values["created_at"] = datetime.fromisoformat(values["created_at"])
