@@ -213,9 +213,15 @@ def event_from(text: str) -> Event:
     return Event(**values)
 
 
+# From lane to lane along the index, so that it reads one row of each.
 LAGS = """
-    SELECT lane, greatest(extract(epoch FROM clock_timestamp() - min(due_at)), 0)::float8 AS lag_s
-      FROM job GROUP BY lane
+    WITH RECURSIVE oldest AS (
+        (SELECT lane, due_at FROM job ORDER BY lane, due_at LIMIT 1)
+         UNION ALL
+        SELECT following.* FROM oldest, LATERAL (
+               SELECT lane, due_at FROM job WHERE job.lane > oldest.lane ORDER BY lane, due_at LIMIT 1) AS following
+    )
+    SELECT lane, greatest(extract(epoch FROM clock_timestamp() - due_at), 0)::float8 AS lag_s FROM oldest
 """
 EVENT_LAG = """
     SELECT greatest(extract(epoch FROM clock_timestamp() - (
@@ -225,8 +231,8 @@ EVENT_LAG = """
 
 
 async def lags(tx: Tx) -> tuple[dict[str, float], float]:
-    """For how long the job that is due longest has been due, by lane; and how long the oldest event without a position
-    has been there. Both in seconds."""
+    """For how long the oldest job of each lane that has any has been due; and for how long the oldest event without a
+    position has been there. Both in seconds."""
     by_lane = {row["lane"]: row["lag_s"] for row in await tx.fetch(LAGS)}
     return by_lane, await tx.fetchval(EVENT_LAG) or 0.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 
 import structlog
@@ -96,8 +96,9 @@ async def run_worker(
         reactions=[reaction.name for reaction in reactions],
     )
     async with AsyncExitStack() as lanes:
-        running = [*tick_loops(db, ticks, stopping), _keep_measuring(db, stopping)]
-        for name in dict.fromkeys(reaction.lane for reaction in reactions):
+        names = dict.fromkeys(reaction.lane for reaction in reactions)
+        running = [*tick_loops(db, ticks, stopping), _keep_measuring(db, stopping, names)]
+        for name in names:
             own = await Database.connect(url, pool_max=AT_ONCE_MAX + 1)
             lanes.push_async_callback(own.close)
             own.before_commit = db.before_commit
@@ -105,16 +106,19 @@ async def run_worker(
         await run_loops(running, stopping)
 
 
-async def _keep_measuring(db: Database, stopping: asyncio.Event) -> None:
+async def _keep_measuring(db: Database, stopping: asyncio.Event, lanes: Iterable[str]) -> None:
     """Every LAG_PERIOD_S: how late jobs and events are. Events are numbered here too, where nobody reads them."""
-    numberer = Numberer(db)
+    numberer, seen = Numberer(db), set(lanes)
     while not stopping.is_set():
         try:
             await numberer.number()
-            lanes, events_s = await db.run(SYSTEM, store.lags)
-            LAG.clear()
-            for lane, lag_s in lanes.items():
-                LAG.labels(lane).set(lag_s)
+        except Exception as error:
+            log.error("events_not_numbered", **_reason(error))
+        try:
+            lags, events_s = await db.run(SYSTEM, store.lags)
+            seen |= lags.keys()
+            for lane in seen:
+                LAG.labels(lane).set(lags.get(lane, 0.0))
             EVENT_LAG.set(events_s)
         except Exception as error:
             log.error("lag_unknown", **_reason(error))
