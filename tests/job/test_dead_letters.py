@@ -6,15 +6,15 @@ from typing import Any
 
 import httpx
 import pytest
-from holdfast.dispatch.reaction import Reaction, Tools
-from holdfast.kernel.events import Event
 
+from holdfast.event.model import Event
+from holdfast.job.reaction import Tools
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.conftest import House
 from tests.processes import until
 
-from .conftest import HAPPENED, Desk
+from .conftest import Desk, reaction
 
 
 class Door:
@@ -32,15 +32,14 @@ class Door:
 
 async def buried(desk: Desk, house: House, door: Door, number: int = 1, **where: Any) -> list[Event]:
     """Events of the house that are dead letters of the reaction `door`."""
+    desk.react(reaction("door", door))
     made = await desk.emit(number, tenant_id=await desk.tenant_of(house), **where)
-    reaction = Reaction("door", (HAPPENED,), door)
-    await desk.dispatch_all([reaction])
     await run(desk, door)
     return made
 
 
 async def run(desk: Desk, door: Door) -> None:
-    async with desk.jobs(Reaction("door", (HAPPENED,), door)):
+    async with desk.lane(reaction("door", door)):
         await until(desk.drained)
 
 
@@ -86,10 +85,10 @@ async def test_replayed_twice_it_is_delivered_once(
     answers = [(await client.post(path, headers=house.alice)) for _ in range(2)]
     assert [each.status_code for each in answers] == [202, 202]
     assert answers[0].json() == answers[1].json()
-    assert await desk.queued() == 1
+    assert await desk.count("job") == 1
     await run(desk, door)
     await client.post(path, headers=house.alice)
-    assert await desk.queued() == 0
+    assert await desk.count("job") == 0
     assert door.passed == 1
 
 
@@ -138,7 +137,7 @@ async def test_nobody_else_finds_them(
         response = await client.get("/dead-letters", headers=headers)
         assert response.status_code == many
         assert many != 200 or response.json()["items"] == []
-    assert await desk.queued() == 0
+    assert await desk.count("job") == 0
     assert len(await listed(client, house.alice)) == 1
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 
-from holdfast.dispatch.reaction import Reaction
-
 from holdfast.kernel.ids import new_id
 from tests.main.test_audit_command import holdfast
 from tests.processes import until
 
-from .conftest import HAPPENED, Desk
-from .test_replay import Door
+from .conftest import Desk, reaction
+from .test_dead_letters import Door
 
 
 async def test_list_show_replay(desk: Desk) -> None:
     settings = {"HOLDFAST_DATABASE_URL": desk.url, "HOLDFAST_UNSAFE_DATABASE": "1"}
-    door = Reaction("door", (HAPPENED,), Door())
+    door = reaction("door", Door())
+    desk.react(door)
     [event] = await desk.emit()
-    await desk.dispatch_all([door])
-    async with desk.jobs(door):
+    async with desk.lane(door):
         await until(desk.drained)
 
     listed = await holdfast("dead-letters", "list", "--json", **settings)
@@ -29,7 +27,7 @@ async def test_list_show_replay(desk: Desk) -> None:
     assert letter["id"] in table.stdout
     replayed = await holdfast("dead-letters", "replay", letter["id"], **settings)
     assert json.loads(replayed.stdout)["replayed_by"] == "system"
-    assert await desk.queued() == 1
+    assert await desk.count("job") == 1
     missing = await holdfast("dead-letters", "show", str(new_id()), **settings)
     assert (missing.returncode, missing.stdout) == (1, "")
     assert "There is no dead letter" in missing.stderr

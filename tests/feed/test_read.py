@@ -1,22 +1,27 @@
-"""GET /events: everything in commit order, nothing left out, each tenant and venue its own."""
+"""GET /events: everything in the order of positions, nothing left out, each tenant and venue its own."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
-from holdfast.dispatch import feed
-from holdfast.dispatch.purge import EVENTS_KEPT_DAYS, purge_events
-from holdfast.kernel.events import SOURCE, Event, Position
 
+from holdfast.event.emit import emit
+from holdfast.event.model import SOURCE, Event
+from holdfast.event.months import drop_months
+from holdfast.feed import read
+from holdfast.feed.read import Place, cursor_of, parse_cursor
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
 from tests.conftest import House
+from tests.event.writing import INSERT
+from tests.job.conftest import Desk, made
+from tests.job.test_purge import long_ago
 from tests.processes import until
-
-from .conftest import INSERT, Desk
 
 
 class Poller:
@@ -88,7 +93,7 @@ async def test_pages_follow_one_another_and_then_what_comes_later(desk: Desk, ho
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (None, ["test.one", "test.two", "other.one"]),
+        (None, ["tenant.created", "venue.created", "test.one", "test.two", "other.one"]),
         ("test.", ["test.one", "test.two"]),
         ("test.two", ["test.two"]),
         ("test", []),
@@ -97,7 +102,6 @@ async def test_pages_follow_one_another_and_then_what_comes_later(desk: Desk, ho
 )
 async def test_types(desk: Desk, house: House, wanted: str | None, found: list[str]) -> None:
     tenant = await desk.tenant_of(house)
-    await desk.owner.execute("DELETE FROM event")
     for kind in ("test.one", "test.two", "other.one", "mark.end"):
         await desk.emit(kind=kind, tenant_id=tenant)
     end = Poller(house, type="mark.end")
@@ -107,29 +111,44 @@ async def test_types(desk: Desk, house: House, wanted: str | None, found: list[s
     assert [event["event_type"] for event in poller.got if event["event_type"] != "mark.end"] == found
 
 
-async def test_what_commits_late_still_arrives_and_in_its_place(desk: Desk, house: House) -> None:
-    """One transaction is held open while others commit: to read on past it would be to lose it."""
+async def test_what_commits_late_holds_up_nobody_and_still_arrives(desk: Desk, house: House) -> None:
+    """A transaction is held open while a thousand others commit: these come meanwhile, and it comes after them."""
     tenant = await desk.tenant_of(house)
     poller = Poller(house, limit=500, type="test.")
     early = await desk.emit(3, tenant_id=tenant)
     await poller.poll_until(3)
     others: list[Event] = []
+    late = new_id()
     async with desk.another() as slow:
         transaction = slow.transaction()
         await transaction.start()
-        late = await slow.fetchval(INSERT, tenant, "test.late")
-        for _ in range(50):
+        await slow.execute(INSERT, tenant, late)
+        for number in range(1, 51):
             others += await desk.emit(20, tenant_id=tenant)
-            assert await poller.poll() == 0
+            if number % 10 == 0:
+                assert (await poller.poll_until(3 + 20 * number))[3:] == ids(others)
         await transaction.commit()
-    assert await poller.poll_until(1_004) == [*ids(early), late, *ids(others)]
+    after = await desk.emit(1, tenant_id=tenant)
+    assert await poller.poll_until(1_005) == [*ids(early), *ids(others), str(late), *ids(after)]
+    assert await poller.poll() == 0
+
+
+async def test_what_was_rolled_back_never_comes(desk: Desk, house: House) -> None:
+    tenant = await desk.tenant_of(house)
+    async with desk.another() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute(INSERT, tenant, new_id())
+        await transaction.rollback()
+    marker = await desk.emit(1, tenant_id=tenant)
+    assert await Poller(house, type="test.").poll_until(1) == ids(marker)
 
 
 async def test_who_looks_for_what_is_rare_gets_it_page_by_page(
     desk: Desk, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "SCAN_MAX", 5)
-    monkeypatch.setattr(feed, "SCANS_MAX", 2)
+    monkeypatch.setattr(read, "READ_MAX", 5)
+    monkeypatch.setattr(read, "SCANS_MAX", 2)
     tenant = await desk.tenant_of(house)
     rare: list[Event] = []
     for _ in range(4):
@@ -141,8 +160,8 @@ async def test_who_looks_for_what_is_rare_gets_it_page_by_page(
 async def test_staff_of_some_venues_see_these(desk: Desk, house: House) -> None:
     tenant = await desk.tenant_of(house)
     await desk.emit(2, tenant_id=tenant)
-    seen = await desk.emit(2, tenant_id=tenant, venue_id=house.venue_id)
-    await desk.emit(2, tenant_id=tenant, venue_id=str(tenant))
+    seen = await desk.emit(2, tenant_id=tenant, venue_id=UUID(house.venue_id))
+    await desk.emit(2, tenant_id=tenant, venue_id=new_id())
     headers = house.headers("staff", subject="bob", venues=[house.venue_id])
     assert await Poller(house, headers, type="test.").poll_until(2) == ids(seen)
     assert len(await Poller(house, type="test.").poll_until(6)) == 6
@@ -176,8 +195,10 @@ async def test_staff_only(house: House, client: httpx.AsyncClient, who: str | No
         ({"after": "abc"}, "after"),
         ({"after": "ä"}, "after"),
         ({"after": ""}, "after"),
-        ({"after": feed.cursor_of(Position(2**64, 0))}, "after"),
-        ({"after": feed.cursor_of(Position(2**62, 0))}, "after"),  # of a database that has seen more
+        ({"after": cursor_of(Place("0123abcd", 2**63))}, "after"),
+        ({"after": cursor_of(Place("no epoch", 1))}, "after"),
+        ({"after": "MTIzLjQ1Ng"}, "after"),  # two numbers, as cursors once were
+        ({"after": "x" * 201}, "after"),
         ({"type": "Booking.*"}, "type"),
         ({"limit": "0"}, "limit"),
         ({"limit": "501"}, "limit"),
@@ -191,28 +212,59 @@ async def test_bad_queries_say_what_would_be_right(
     assert response.json()["errors"][0]["field"] == field
 
 
-async def test_a_cursor_behind_which_events_are_gone(
-    desk: Desk, house: House, client: httpx.AsyncClient
-) -> None:
-    tenant = await desk.tenant_of(house)
-    old = await desk.emit(6, tenant_id=tenant)
-    first = Poller(house, limit=2, type="test.")
-    await first.poll()
-    await Poller(house, type="test.").poll_until(6)
-    stale, polled = Poller(house, limit=2, type="test."), first
-    await stale.poll()
-    while await polled.poll():
-        pass
-    days = timedelta(days=EVENTS_KEPT_DAYS + 1)
-    await desk.owner.execute("UPDATE event SET written_at = now() - $1::interval", days)
-    await desk.dispatch_all([])
-    assert await desk.db.run(SYSTEM, purge_events, 1_000) >= 6
+async def refused(house: House, after: Place) -> str:
+    """What is said about the cursor; with any, the way out."""
+    answer = await house.client.get("/events", params={"after": cursor_of(after)}, headers=house.bob)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    [error] = answer.json()["errors"]
+    assert error["field"] == "after"
+    assert "leave `after` out to begin with the oldest event there is" in answer.json()["detail"]
+    return answer.json()["detail"]
 
-    refused = await client.get("/events", params={"after": stale.after}, headers=house.bob)
-    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_REQUEST")
-    assert "leave `after` out" in refused.json()["detail"]
+
+async def place_of(poller: Poller) -> Place:
+    await poller.poll()
+    place = parse_cursor(poller.after)
+    assert place is not None
+    return place
+
+
+async def test_a_cursor_of_another_history_or_from_the_future_is_refused(house: House) -> None:
+    """Positions mean other events after a restore: going on there would skip some or give them twice."""
+    here = await place_of(Poller(house))
+    other = f"{int(here.epoch, 16) ^ 1:08x}"
+    for place in (replace(here, epoch=other), replace(here, epoch=other, position=0)):
+        assert "before the database was restored or moved" in await refused(house, place)
+    for ahead in (10_000, 2**63 - 1 - here.position):
+        place = replace(here, position=here.position + ahead)
+        assert "before the database was restored or moved" in await refused(house, place)
+    goes_on = Poller(house)
+    goes_on.after = cursor_of(here)
+    assert await goes_on.poll() == 0
+
+
+async def test_after_a_restore_whoever_begins_anew_gets_all_of_it(desk: Desk, house: House) -> None:
+    made = await desk.emit(3, tenant_id=await desk.tenant_of(house))
+    before = Poller(house, type="test.")
+    await before.poll_until(3)
+    await desk.owner.execute("UPDATE event_epoch SET drawn_in = 'elsewhere'")
+    assert "restored or moved" in await refused(house, parse_cursor(before.after) or Place("", 0))
+    anew = Poller(house, type="test.")
+    assert await anew.poll_until(3) == ids(made)
+    assert await anew.poll() == 0
+
+
+async def test_a_cursor_behind_which_events_are_gone(desk: Desk, house: House) -> None:
+    tenant = await desk.tenant_of(house)
+    for _ in range(6):
+        await desk.db.run(SYSTEM, emit, [long_ago(made(tenant))])
+    stale, polled = Poller(house, limit=2, type="test."), Poller(house, limit=2, type="test.")
+    behind = await place_of(stale)
+    await polled.poll_until(6)
+    assert await desk.db.run(SYSTEM, drop_months, 1_000) == 6
+
+    assert "is older than the 30 days" in await refused(house, behind)
     # Who had read all of it goes on, and so does who begins anew.
     new = await desk.emit(1, tenant_id=tenant)
     assert (await polled.poll_until(7))[-1:] == ids(new)
     assert await Poller(house, type="test.").poll_until(1) == ids(new)
-    assert len(old) == 6

@@ -1,0 +1,157 @@
+"""Workers that are killed, held up or stopped, and a database that goes away: nothing is lost or happens twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from holdfast.kernel.embedded import EmbeddedPostgres, create_database
+from holdfast.main.migrate import migrate
+from tests.conftest import FAST
+from tests.processes import Running, send, stop, until
+
+from .conftest import Desk, desk_at
+from .worker import BEGUN, REACTIONS
+
+ROOT = Path(__file__).parents[2]
+EVENTS = 50
+WORKING = """
+    SELECT count(*) FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'active'
+"""
+
+
+@asynccontextmanager
+async def worker(desk: Desk, log: Path) -> AsyncIterator[Running]:
+    """A worker process, for the block."""
+    running = _start(desk, log)
+    try:
+        yield running
+    finally:
+        await stop(running)
+
+
+def _start(desk: Desk, log: Path) -> Running:
+    with log.open("ab") as out:
+        command = [sys.executable, "-m", "tests.job.worker", desk.url]
+        return Running(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out), log)
+
+
+async def some_noted(desk: Desk, least: int) -> None:
+    async def are() -> bool:
+        return await desk.noted() >= least
+
+    await until(are)
+
+
+async def in_hand(desk: Desk) -> set[UUID]:
+    """The jobs of a worker that does not go on, once the database has done what it was asked for."""
+
+    async def is_quiet() -> bool:
+        return await desk.owner.fetchval(WORKING) == 0
+
+    await until(is_quiet)
+    return {row["id"] for row in await desk.owner.fetch("SELECT id FROM job WHERE leased_until > now()")}
+
+
+async def each_once(desk: Desk) -> None:
+    """All that was to be done is done, each once."""
+    await until(desk.drained)
+    assert await desk.each_noted_once(EVENTS)
+    assert await desk.count("dead_letter") == 0
+
+
+async def test_a_worker_that_is_killed_in_the_middle_of_jobs(desk: Desk, tmp_path: Path) -> None:
+    desk.react(*REACTIONS)
+    await desk.emit(EVENTS)
+    async with worker(desk, tmp_path / "first.log") as first:
+        await some_noted(desk, 5)
+        await first.kill()
+    left = await in_hand(desk)
+    assert left, "it was to be killed with jobs in hand"
+    async with desk.lane(*REACTIONS):
+
+        async def others_are_done() -> bool:
+            return await desk.count("job WHERE id <> ALL ($1)", left) == 0
+
+        await until(others_are_done)
+        # These are still the other's, as far as anybody knows.
+        assert await desk.count("job WHERE leases = 1") == len(left)
+        assert await desk.each_noted_once(EVENTS - len(left))
+        await desk.leases_run_out()
+        await each_once(desk)
+    # The second time it began anew with each.
+    assert await desk.count("event WHERE event_type = $1", BEGUN) > EVENTS
+
+
+async def test_a_worker_that_is_held_up_for_longer_than_its_lease(desk: Desk, tmp_path: Path) -> None:
+    """It goes on where it was, with transactions open, when another has done all of it."""
+    desk.react(*REACTIONS)
+    await desk.emit(EVENTS)
+    async with worker(desk, tmp_path / "first.log") as first:
+        await some_noted(desk, 5)
+        send(signal.SIGSTOP, first.pid)
+        left = await in_hand(desk)
+        assert left, "it was to be stopped with jobs in hand"
+        await desk.leases_run_out()
+        async with desk.lane(*REACTIONS):
+            await each_once(desk)
+        send(signal.SIGCONT, first.pid)
+
+        async def has_lost_them() -> bool:
+            lines = [json.loads(line) for line in first.log.read_text().splitlines()]
+            return {UUID(line["job_id"]) for line in lines if line["event"] == "job_lost"} == left
+
+        await until(has_lost_them)
+        assert first.process.poll() is None
+    await each_once(desk)
+
+
+async def test_a_worker_that_is_stopped_hands_back_what_it_holds(desk: Desk, tmp_path: Path) -> None:
+    desk.react(*REACTIONS)
+    await desk.emit(EVENTS)
+    async with worker(desk, tmp_path / "first.log") as first:
+        await some_noted(desk, 5)
+        first.process.terminate()
+        assert await asyncio.to_thread(first.process.wait, 30) == 0
+    done = await desk.noted()
+    assert 5 <= done < EVENTS
+    assert await desk.count("job WHERE leased_until IS NULL AND vanished = 0") == EVENTS - done
+    async with desk.lane(*REACTIONS):
+        await each_once(desk)
+
+
+@pytest.fixture
+def mortal(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """A server that may be stopped."""
+    postgres = EmbeddedPostgres(data_dir / "mortal", FAST)
+    yield postgres
+    postgres.stop()
+
+
+async def test_a_database_that_is_restarted(mortal: EmbeddedPostgres, tmp_path: Path) -> None:
+    server = await asyncio.to_thread(mortal.start)
+    await create_database(server)
+    await migrate(server.url())
+    async with desk_at(server.url()) as desk:
+        desk.react(*REACTIONS)
+        await desk.emit(EVENTS)
+        async with worker(desk, tmp_path / "worker.log") as running:
+            await some_noted(desk, 5)
+            await asyncio.to_thread(mortal.stop)
+            await asyncio.to_thread(mortal.start)
+            desk.owner = await asyncpg.connect(server.url())
+            await desk.leases_run_out()
+            await each_once(desk)
+            assert running.process.poll() is None
+        await desk.owner.close()

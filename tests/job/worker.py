@@ -1,0 +1,56 @@
+"""A worker as `holdfast work` runs it, with reactions for tests: `python -m tests.job.worker URL`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
+from holdfast.job.enqueue import React
+from holdfast.job.reaction import Finish, Reaction, Tools, all_of
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
+from holdfast.main.logs import start_logging
+from holdfast.main.work import run_worker
+from holdfast.place.places import Places
+from holdfast.port.pricing import LocalPricing
+
+KIND, BEGUN, NOTED = "test.happened", "test.begun", "test.noted"
+
+
+async def note_slowly(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    """Writes an event about this one in a transaction, and another in a second one, which takes its time."""
+
+    async def write(tx: Tx, kind: str) -> None:
+        await emit(tx, [Event(new_id(), event.tenant_id, kind, None, event.id, {}, str(tx.actor), tx.now)])
+
+    async def write_last(tx: Tx) -> None:
+        await write(tx, NOTED)
+        await tx.execute("SELECT pg_sleep(0.05)")
+        await finish(tx)
+
+    await db.run(SYSTEM, write, BEGUN)
+    await db.run(SYSTEM, write_last)
+
+
+REACTIONS = (Reaction("note_slowly", (KIND,), "lane", note_slowly, all_of),)
+
+
+async def main(url: str) -> None:
+    start_logging("INFO")
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    db = await Database.connect(url)
+    tools = Tools(Places(db), LocalPricing())
+    db.before_commit = React((), REACTIONS, tools)
+    await run_worker(db, url, tools, ticks=(), reactions=REACTIONS, stopping=stopping)
+    await db.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
