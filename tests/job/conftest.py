@@ -26,15 +26,16 @@ from holdfast.job.run import Lane
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import Server, create_database
+from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app
-from holdfast.main.migrate import migrate
 from holdfast.place.places import Places
 from holdfast.place.tenant_store import insert_tenant
 from holdfast.port.pricing import LocalPricing
+from tests import databases
 from tests.conftest import House
+from tests.processes import PATIENT_S, SOON_S
 
 HAPPENED, NOTED = "test.happened", "test.noted"
 LANE = "lane"
@@ -128,7 +129,7 @@ class Desk:
             yield stopping
         finally:
             stopping.set()
-            await asyncio.wait_for(running, 30)
+            await asyncio.wait_for(running, SOON_S)
 
     @asynccontextmanager
     async def others(self, number: int) -> AsyncIterator[list[Database]]:
@@ -136,7 +137,7 @@ class Desk:
         async with AsyncExitStack() as stack:
             pools: list[Database] = []
             for _ in range(number):
-                pools.append(await Database.connect(self.url))
+                pools.append(await Database.connect(self.url, deadline_s=PATIENT_S))
                 stack.push_async_callback(pools[-1].close)
                 pools[-1].before_commit = self.db.before_commit
             yield pools
@@ -153,15 +154,15 @@ class Desk:
 
 @pytest.fixture(scope="session")
 async def desk_url(server: Server) -> str:
-    if await create_database(server, "desk"):
-        await migrate(server.url("desk"))
-    return server.url("desk")
+    return await databases.new_database(server, "desk")
 
 
 @pytest.fixture(scope="session")
 async def app(desk_url: str, data_dir: Path) -> AsyncIterator[FastAPI]:
     """The application on the same database. Nobody listens, and its events are truncated: no live channels."""
-    application = create_app(Settings(database_url=desk_url, data_dir=data_dir, live=False))
+    application = create_app(
+        Settings(database_url=desk_url, data_dir=data_dir, live=False, request_deadline_s=PATIENT_S)
+    )
     async with application.router.lifespan_context(application):
         yield application
 
@@ -184,7 +185,7 @@ async def desk(desk_url: str) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def desk_at(url: str) -> AsyncIterator[Desk]:
     """The database with a tenant in it."""
-    db = await Database.connect(url)
+    db = await Database.connect(url, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(url)
     await owner.execute("SET holdfast.tenants = '*'; SET lock_timeout = '5s'")
     tenant_id = new_id()

@@ -18,7 +18,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
-from tests.processes import Running, send, stop, until
+from tests.processes import SOON_S, Running, send, stop, until
 
 from .conftest import Desk, desk_at
 from .worker import BEGUN, REACTIONS
@@ -123,7 +123,7 @@ async def test_a_worker_that_is_stopped_hands_back_what_it_holds(desk: Desk, tmp
     async with worker(desk, tmp_path / "first.log") as first:
         await some_noted(desk, 5)
         first.process.terminate()
-        assert await asyncio.to_thread(first.process.wait, 30) == 0
+        assert await asyncio.to_thread(first.process.wait, SOON_S) == 0
     done = await desk.noted()
     assert 5 <= done < EVENTS
     assert await desk.count("job WHERE leased_until IS NULL AND vanished = 0") == EVENTS - done

@@ -12,7 +12,7 @@ from holdfast.job import store
 from holdfast.job.metrics import JOBS
 from holdfast.kernel.actor import SYSTEM
 from holdfast.main import work
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .conftest import Desk, reaction
 from .test_run import Failing
@@ -89,7 +89,7 @@ async def test_a_worker_tells_them_also_when_there_are_none_left(
     await desk.owner.execute("DELETE FROM job")
     await until(lambda: tell(0.0, 0.0))
     stopping.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, SOON_S)
 
 
 GAUGES = (

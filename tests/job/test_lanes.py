@@ -11,7 +11,7 @@ from holdfast.job.run import AT_ONCE_MAX
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.work import run_worker
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .conftest import Desk, note, reaction
 from .test_run import NOTE
@@ -68,7 +68,7 @@ async def test_a_slow_lane_holds_up_no_other(desk: Desk) -> None:
     blocked.go_on.set()
     await until(desk.drained)
     stopping.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, SOON_S)
     assert blocked.most == AT_ONCE_MAX
 
 

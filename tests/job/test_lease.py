@@ -19,7 +19,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .conftest import HAPPENED, LANE, Desk, made, note, reaction
 
@@ -41,7 +41,7 @@ class Gate:
             await self.opened.wait()
 
     async def is_reached(self) -> None:
-        await asyncio.wait_for(self.reached.wait(), 30)
+        await asyncio.wait_for(self.reached.wait(), SOON_S)
 
     def before(self, verb: Verb) -> Verb:
         async def gated(tx: Tx, event: Event, tools: Tools) -> None:

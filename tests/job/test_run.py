@@ -17,7 +17,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.main.work import run_worker
-from tests.processes import until
+from tests.processes import SOON_S, until
 
 from .conftest import HAPPENED, LANE, NOTED, Desk, note, reaction
 
@@ -59,7 +59,7 @@ async def test_a_worker_does_all_of_it_and_stops(desk: Desk) -> None:
     running = asyncio.create_task(worker)
     await until(desk.drained)
     stopping.set()
-    await asyncio.wait_for(running, 30)
+    await asyncio.wait_for(running, SOON_S)
     assert await desk.each_noted_once(10)
 
 
@@ -158,7 +158,7 @@ async def test_when_told_to_stop_what_does_not_end_is_given_back(desk: Desk) -> 
     desk.react(stuck)
     await desk.emit()
     async with desk.lane(stuck, finish_s=0.01):
-        await asyncio.wait_for(begun.wait(), 30)
+        await asyncio.wait_for(begun.wait(), SOON_S)
     row = await desk.owner.fetchrow(
         "SELECT leased_until, failures, vanished, due_at <= now() AS is_due FROM job"
     )
@@ -183,7 +183,7 @@ async def test_when_told_to_stop_what_is_under_way_may_finish(desk: Desk) -> Non
     await desk.emit(AT_ONCE_MAX + 1)
     async with desk.lane(slow_one, finish_s=60) as stopping:
         for _ in range(AT_ONCE_MAX):
-            await asyncio.wait_for(begun.acquire(), 30)
+            await asyncio.wait_for(begun.acquire(), SOON_S)
         stopping.set()
         go_on.set()
     assert await desk.noted() == AT_ONCE_MAX

@@ -45,7 +45,7 @@ async def main(url: str) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    db = await Database.connect(url)
+    db = await Database.connect(url, deadline_s=60)
     tools = Tools(Places(db), LocalPricing())
     db.before_commit = React((), REACTIONS, tools)
     await run_worker(db, url, tools, ticks=(), reactions=REACTIONS, stopping=stopping)

@@ -49,6 +49,7 @@ OF_ALL = {
     "claim.store.ARCHIVE": "a tick",
     "event.read.READ": "reads the events of all in commit order",
     "job.store.EVENT_LAG": "a metric",
+    "job.store.EXPIRE": "the leases of all",
     "job.store.LAGS": "a metric",
     "job.store.PURGE": "a tick",
     "job.store.TAKE": "the jobs of all, in the order in which they are due",

@@ -146,10 +146,9 @@ async def give_back(tx: Tx, job: Job, *, after_s: float = 0) -> None:
 
 FINISH = """
     WITH done AS (
-        DELETE FROM job WHERE tenant_id = $1 AND id = $2 AND leases = $3 RETURNING tenant_id, id
+        DELETE FROM job WHERE tenant_id = $1 AND id = $2 AND leases = $3 RETURNING true
     ), delivered AS (
-        UPDATE dead_letter SET delivered_at = $4
-          FROM done WHERE dead_letter.tenant_id = done.tenant_id AND dead_letter.id = done.id
+        UPDATE dead_letter SET delivered_at = $4 WHERE tenant_id = $1 AND id = $2 AND EXISTS (SELECT FROM done)
     )
     SELECT true FROM done
 """
