@@ -24,6 +24,7 @@ from tests.wire import book, cancel, change, move, staff
 pytestmark = pytest.mark.alone
 
 OTHERS = 8
+MOMENT_MS = 500
 SECONDS = 2.5
 WAVE_EVERY_S = 0.3
 
@@ -58,8 +59,14 @@ async def _bookings(house: House, clients: Crowd, *, day: int) -> list[Answer]:
     return [each for many in await asyncio.gather(*map(one, range(OTHERS))) for each in many]
 
 
-def _median_ms(answers: list[Answer]) -> float:
-    return sorted(each.ms for each in answers)[len(answers) // 2]
+def _as_quick(before: list[Answer], during: list[Answer]) -> None:
+    """All were booked, and nobody waited for a lock: longer than a moment only where it took long before too."""
+    assert {each.status for each in before + during} == {201}, [
+        each for each in before + during if each.status != 201
+    ]
+    slowest_before, slowest = (max(each.ms for each in answers) for answers in (before, during))
+    print("other venue, slowest before and during, ms:", round(slowest_before), round(slowest))
+    assert slowest < max(MOMENT_MS, 4 * slowest_before)
 
 
 async def test_a_venue_whose_lock_is_held(
@@ -86,19 +93,8 @@ async def test_a_venue_whose_lock_is_held(
                 await asyncio.sleep(WAVE_EVERY_S)
             refused = [answer for wave in waves for answer in await wave]
         during = await others
-    print("slowest 503, ms:", round(told_in_time(refused)))
-    assert {each.status for each in before + during} == {201}, [
-        each for each in before + during if each.status != 201
-    ]
-    slowest = max(each.ms for each in during)
-    print(
-        "other venue, median ms before and during:",
-        _median_ms(before),
-        _median_ms(during),
-        "slowest",
-        slowest,
-    )
-    assert slowest < 500
+    told_in_time(refused, before)
+    _as_quick(before, during)
     # Nothing was done behind anybody's back.
     owner = await asyncpg.connect(crash_url)
     stored = await owner.fetch(
@@ -123,8 +119,9 @@ async def test_many_venues_whose_locks_are_held(
         for token in [staff(house)]
         for request in (book(house, token=token, start=at("18:00")), cancel(booking, token=token))
     ]
+    before = await _bookings(busy_house, clients, day=1)
     async with held(crash_url, "SELECT pg_advisory_xact_lock(key) FROM unnest($1::bigint[]) AS key", keys):
-        others = asyncio.create_task(_bookings(busy_house, clients, day=1))
+        others = asyncio.create_task(_bookings(busy_house, clients, day=100))
         waves = []
         async with crowd([api.port], 6 * len(asked)) as stuck_ones:
             for number in range(6):
@@ -133,11 +130,8 @@ async def test_many_venues_whose_locks_are_held(
                 await asyncio.sleep(2 * WAVE_EVERY_S)
             refused = [answer for wave in waves for answer in await wave]
         during = await others
-    print("slowest 503, ms:", round(told_in_time(refused)))
-    assert {each.status for each in during} == {201}
-    slowest = max(each.ms for each in during)
-    print("other venue, median ms:", _median_ms(during), "slowest", slowest)
-    assert slowest < 500
+    told_in_time(refused, before)
+    _as_quick(before, during)
 
 
 @pytest.mark.parametrize("pool_max", [1, pytest.param(2, marks=pytest.mark.soak)])
@@ -162,6 +156,6 @@ async def test_a_pool_that_is_exhausted(
             answers = [answer for wave in waves for answer in await wave]
             # Nobody holds the probe's connection.
             assert await asyncio.to_thread(status, small.port, "/readyz", timeout_s=2) == 200
-        print("slowest 503, ms:", round(told_in_time(answers)))
+        told_in_time(answers, warm)
         again = await clients.ask(requests[:1])
         assert again[0].status == 201
