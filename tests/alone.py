@@ -29,6 +29,7 @@ class AloneLast(WorkStealingScheduling):
         super().__init__(config, log)
         self._marked = marked
         self._alone: list[int] | None = None
+        self._is_last = False
 
     @property
     def tests_finished(self) -> bool:
@@ -37,12 +38,16 @@ class AloneLast(WorkStealingScheduling):
     def check_schedule(self) -> None:
         if self._alone is None and self.collection is not None:
             self._put_aside(self.collection)
-        if self._alone:
-            self._share(self._idle())
-        if self._alone and self._nothing_to_steal():
-            self._leave_one()
-        else:
+        if self._is_last:
+            self._end()
+        elif not self._alone:
             super().check_schedule()
+        else:
+            self._share(self._idle())
+            if self._nothing_to_steal():
+                self._leave_one()
+            else:
+                super().check_schedule()
 
     def _put_aside(self, collection: list[str]) -> None:
         marked = set(self._marked.read_text().splitlines())
@@ -65,13 +70,19 @@ class AloneLast(WorkStealingScheduling):
         return not self.pending and self.steal_requested_from_node is None and longest <= MIN_PENDING
 
     def _leave_one(self) -> None:
-        """Ends the idle workers but one; that one gets what was put aside as soon as no other is left."""
+        """Ends the idle workers but one; that one does what was put aside as soon as no other is left."""
         idle = self._idle()
         for node in idle[1:] if idle == self._up() else idle:
             node.shutdown()
-        if len(self.nodes) == 1:
-            self.pending, self._alone = self._alone or [], []
-            super().check_schedule()
+        if len(idle) == len(self.nodes) == 1:
+            self.pending, self._alone, self._is_last = self._alone or [], [], True
+            self._end()
+
+    def _end(self) -> None:
+        """The worker that is left does all there is. One that comes in place of one that crashed does so too."""
+        for node in self._up():
+            self._send_tests(node, len(self.pending))
+            node.shutdown()
 
 
 class Alone:

@@ -113,17 +113,22 @@ class Worker:
 class Run:
     """A run of tests by the scheduler, in an order of its own: what pytest-xdist's controller does."""
 
-    def __init__(self, marked: Path, tests: int, workers: int, chance: random.Random) -> None:
+    def __init__(
+        self, marked: Path, tests: int, workers: int, chance: random.Random, *, crashes: int = 0
+    ) -> None:
         config: Any = SimpleNamespace(getvalue=lambda _name: [f"{workers}*popen"])
         self.scheduler: Any = AloneLast(config, SimpleNamespace(workstealsched=lambda *_: None), marked)
         self.workers = [Worker() for _ in range(workers)]
         self.chance = chance
-        self.started: list[tuple[int, int]] = []
-        """Of each test, in order: which, and how many others were running or still to come elsewhere."""
+        self.crashes = crashes
+        self.ids = [str(index) for index in range(tests)]
+        self.started: list[tuple[int, list[Worker]]] = []
+        """Of each test, in order: which, and the other workers there were; after a crash, those with something to do."""
+        self.has_crashed = False
         for worker in self.workers:
             self.scheduler.add_node(worker)
         for worker in self.workers:
-            self.scheduler.add_node_collection(worker, [str(index) for index in range(tests)])
+            self.scheduler.add_node_collection(worker, self.ids)
         self.scheduler.schedule()
 
     def to_the_end(self) -> None:
@@ -144,12 +149,16 @@ class Run:
             steps.append(lambda: self.leave(worker))
         if worker.asked_for is not None:
             steps.append(lambda: self.give_back(worker))
+        if worker.running is not None and self.crashes:
+            steps.append(lambda: self.crash(worker))
         return steps
 
     def begin(self, worker: Worker) -> None:
         others = [each for each in self.workers if each is not worker]
         worker.running = worker.queue.pop(0)
-        self.started.append((worker.running, len(others)))
+        if self.has_crashed:
+            others = [each for each in others if each.queue or each.running is not None]
+        self.started.append((worker.running, others))
 
     def finish(self, worker: Worker) -> None:
         done, worker.running = worker.running, None
@@ -162,18 +171,35 @@ class Run:
         worker.queue = [index for index in worker.queue if index not in given]
         self.scheduler.remove_pending_tests_from_node(worker, sorted(given))
 
+    def crash(self, worker: Worker) -> None:
+        """It is gone with its test; another takes its place."""
+        self.crashes -= 1
+        self.has_crashed = True
+        self.workers.remove(worker)
+        assert self.scheduler.remove_node(worker) == str(worker.running)
+        other = Worker()
+        self.workers.append(other)
+        self.scheduler.add_node(other)
+        self.scheduler.add_node_collection(other, self.ids)
+        self.scheduler.schedule()
+
     def leave(self, worker: Worker) -> None:
         self.workers.remove(worker)
         assert self.scheduler.remove_node(worker) is None
 
 
-@given(alone=st.lists(st.booleans(), max_size=24), workers=st.integers(1, 3), seed=st.integers(0, 2**32))
+@given(
+    alone=st.lists(st.booleans(), max_size=24),
+    workers=st.integers(1, 3),
+    crashes=st.integers(0, 2),
+    seed=st.integers(0, 2**32),
+)
 def test_every_test_runs_once_and_the_alone_ones_last_on_the_only_worker_left(
-    tmp_path_factory: pytest.TempPathFactory, alone: list[bool], workers: int, seed: int
+    tmp_path_factory: pytest.TempPathFactory, alone: list[bool], workers: int, crashes: int, seed: int
 ) -> None:
     marked = tmp_path_factory.getbasetemp() / "marked"
     marked.write_text("\n".join(str(index) for index, is_alone in enumerate(alone) if is_alone))
-    run = Run(marked, len(alone), workers, random.Random(seed))
+    run = Run(marked, len(alone), workers, random.Random(seed), crashes=crashes)
     run.to_the_end()
     order = [index for index, _ in run.started]
     assert sorted(order) == list(range(len(alone)))
