@@ -123,7 +123,7 @@ class Run:
         self.crashes = crashes
         self.ids = [str(index) for index in range(tests)]
         self.started: list[tuple[int, list[Worker]]] = []
-        """Of each test, in order: which, and the other workers there were; after a crash, those with something to do."""
+        """Of each test, in order: which, and the other workers; after a crash, those with something to do."""
         self.has_crashed = False
         for worker in self.workers:
             self.scheduler.add_node(worker)
