@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx
 import orjson
 import pytest
 
@@ -15,10 +17,13 @@ from holdfast.audit.trail import TRAIL
 from holdfast.booking import states
 from holdfast.booking.states import DISPLACEABLE, OCCUPYING, TRANSITIONS, InvalidTransition, Status, displaced
 from holdfast.kernel.db import Database
+from holdfast.kernel.embedded import Server
 from tests.audit.bookings import step
+from tests.audit.conftest import serving
 from tests.block.asking import ALLEY, RULES, block, blocked
 from tests.booking.asking import at, refused
 from tests.conftest import House
+from tests.databases import new_database
 
 STEPS = """
     SELECT event_type, payload, actor, channel FROM event
@@ -34,6 +39,32 @@ async def shown(house: House, booking: dict[str, Any]) -> dict[str, Any]:
 async def last_step(house: House, booking: dict[str, Any]) -> dict[str, Any]:
     response = await house.client.get(f"/bookings/{booking['id']}/history", headers=house.bob)
     return response.json()["items"][-1]
+
+
+Served = tuple[str, httpx.AsyncClient, Database]
+
+
+@pytest.fixture(scope="module")
+async def served(server: Server, data_dir: Path) -> AsyncIterator[Served]:
+    """A database of its own, which is audited: in the shared one other tests have moved time."""
+    url = await new_database(server, "displaced")
+    async with serving(url, data_dir) as (client, db):
+        yield url, client, db
+
+
+@pytest.fixture
+def database_url(served: Served) -> str:
+    return served[0]
+
+
+@pytest.fixture
+def client(served: Served) -> httpx.AsyncClient:
+    return served[1]
+
+
+@pytest.fixture
+def db(served: Served) -> Database:
+    return served[2]
 
 
 async def test_a_booking_goes_to_review_with_alternatives(
