@@ -54,9 +54,8 @@ async def copy(server: Server, filled: str) -> AsyncIterator[str]:
 @asynccontextmanager
 async def copied(server: Server, template: str) -> AsyncIterator[str]:
     name = f"audit_{next(_numbers)}"
+    yield await new_database(server, name, like=template)
     connection = await asyncpg.connect(server.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield server.url(name)
     await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
     await connection.close()
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from datetime import date, timedelta
 from typing import Any
 
@@ -17,13 +16,12 @@ from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
-from holdfast.replay.file import read_stays
 from holdfast.replay.plan import Plan, plan_replay, stay_span
 from holdfast.replay.run import Replayed, replay
-from holdfast.replay.stay import Stay
+from holdfast.replay.stay import BadRow, Stay
 
 from .first_fit import first_fit
-from .hotel_data import data_file, needs_data
+from .hotel_data import needs_data
 from .rows import stay
 
 JULY_1, JULY_11, JULY_14 = date(2015, 7, 1), date(2015, 7, 11), date(2015, 7, 14)
@@ -198,21 +196,51 @@ async def test_a_hand_in_its_bookings_stops_it_with_the_refusal_itself(empty_db:
 
 
 @needs_data
-async def test_the_real_file_goes_as_first_fit_says(empty_db: Database) -> None:
-    plan = plan_replay(row for row in read_stays(data_file()) if isinstance(row, Stay))
+async def test_a_week_of_the_real_file_goes_as_first_fit_says(
+    empty_db: Database, real_file: list[Stay | BadRow]
+) -> None:
+    """All who were to arrive in one week, so many that both hotels refuse some."""
+    week = date(2015, 7, 13).isocalendar()[:2]
+    arrivals = [
+        row for row in real_file if isinstance(row, Stay) and row.arrival_on.isocalendar()[:2] == week
+    ]
+    replayed = await put_through_audited(empty_db, plan_replay(arrivals), claims_halfway=100)
+    assert (len(replayed.booking_ids), len(replayed.refused)) == (281, 51)
+    assert {arrival.hotel for arrival in arrivals if arrival.line in replayed.refused} == {
+        "City Hotel",
+        "Resort Hotel",
+    }
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@needs_data
+async def test_the_real_file_goes_as_first_fit_says(
+    empty_db: Database, real_file: list[Stay | BadRow]
+) -> None:
+    plan = plan_replay(row for row in real_file if isinstance(row, Stay))
+    replayed = await put_through_audited(empty_db, plan, claims_halfway=1_000)
+    assert (len(replayed.booking_ids), len(replayed.refused)) == (14_583, 265)
+
+
+async def put_through_audited(db: Database, plan: Plan, *, claims_halfway: int) -> Replayed:
+    """As first fit says, and the audit passes at the end and halfway, with more than so many claims."""
     done, halfway = 0, []
 
     async def watch(actions: int) -> None:
         nonlocal done
         done += actions
         if done >= len(plan.actions) // 2 and not halfway:
-            [ledger] = await rows(empty_db, "SELECT count(*) AS claims FROM claim")
-            halfway.append(((await audit(empty_db)).ok, ledger["claims"] > 1_000))
+            [ledger] = await rows(db, "SELECT count(*) AS claims FROM claim")
+            halfway.append(((await audit(db)).ok, ledger["claims"] > claims_halfway))
 
-    replayed = await replay(empty_db, plan, run_id="whole", watch=watch)
-    assert (len(replayed.booking_ids), len(replayed.refused)) == (14_583, 265)
-    assert Counter(replayed.refused.values()) == {"ROOM_NOT_AVAILABLE": 265}
+    replayed = await replay(db, plan, run_id="whole", watch=watch)
     assert done == len(plan.actions)
-    await assert_as_first_fit(empty_db, plan, replayed)
+    rooms = {each.line: plan.hotels[each.hotel].room_types[each.room_type] for each in plan.stays}
+    assert replayed.refused == {
+        line: "ROOM_NOT_AVAILABLE" if rooms[line] else "INVALID_REQUEST" for line in replayed.refused
+    }
+    await assert_as_first_fit(db, plan, replayed)
     assert halfway == [(True, True)]
-    assert (await audit(empty_db)).ok
+    assert (await audit(db)).ok
+    return replayed
