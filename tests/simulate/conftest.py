@@ -14,8 +14,7 @@ from .world import World
 
 @pytest.fixture(scope="session")
 async def simulated_url(server: Server) -> str:
-    await new_database(server, "simulated")
-    return server.url("simulated")
+    return await new_database(server, "simulated")
 
 
 @pytest.fixture(scope="package")

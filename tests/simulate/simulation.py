@@ -1,4 +1,4 @@
-"""What every machine does: time moves, rules are rewritten, and at the end the audit has nothing to say."""
+"""What every machine does: time moves, rules are rewritten, and in the end the audit has nothing to say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import random
 import sys
 from datetime import timedelta
+from typing import ClassVar
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, seed, settings
@@ -24,7 +25,7 @@ from .words import ENDS, EXPIRING, Booking
 from .world import World
 
 SEED = int(os.environ.get("HOLDFAST_SEED") or random.SystemRandom().randrange(2**32))
-RUNS_BETWEEN_CLEANING = 20
+RUNS_BETWEEN_AUDITS = 20
 PROFILE = settings(
     deadline=None,
     print_blob=True,
@@ -38,19 +39,25 @@ class Simulation(RuleBasedStateMachine):
 
     world: World
     runs = 0
+    audits_each_run = False
+    found: ClassVar[list[str]] = []
 
     def __init__(self) -> None:
         super().__init__()
-        if type(self).runs % RUNS_BETWEEN_CLEANING == 0:
+        if self.audits_each_run:
+            self.world.empty()
+        elif type(self).runs % RUNS_BETWEEN_AUDITS == 0:
+            self.found.extend(self.world.audit())
             self.world.empty()
         type(self).runs += 1
         self.run = Run(self.world)
         self.asking = Asking(self.run)
 
     def teardown(self) -> None:
-        if sys.exc_info()[0] is None:  # after a step that went wrong, that is what is to be told
-            report = self.world.audit()
-            assert report.ok, [(each.check.name, each.violations[:3]) for each in report.failed]
+        # After a step that went wrong, that is what is to be told.
+        if self.audits_each_run and sys.exc_info()[0] is None:
+            found = self.world.audit()
+            assert not found, found
 
     @initialize(drafts=st.lists(DRAFTS, min_size=4, max_size=16))
     def there_are_bookings(self, drafts: list[Draft]) -> None:
@@ -115,8 +122,18 @@ class Simulation(RuleBasedStateMachine):
 
 
 def simulate(machine: type[Simulation], world: World, *, runs: int, steps: int) -> None:
-    """Runs the machine so many times, so many steps each at most; what it says comes with the seed."""
-    machine.world = world
+    """Runs the machine so many times, so many steps each at most; what it says comes with the seed.
+
+    What the runs leave is audited together. Should that fail, they are run again with an audit after each, which
+    shows the shortest one that leaves what must not be.
+    """
+    machine.world, machine.found = world, []
+    world.empty()
     print(f"HOLDFAST_SEED={SEED}")
     profile = settings(PROFILE, max_examples=runs, stateful_step_count=steps)
     run_state_machine_as_test(seed(SEED)(machine), settings=profile)
+    found = machine.found + world.audit()
+    if found:
+        again = type(machine.__name__, (machine,), {"audits_each_run": True})
+        run_state_machine_as_test(seed(SEED)(again), settings=profile)
+    assert not found, found

@@ -30,11 +30,10 @@ async def play(server: Server) -> AsyncIterator[Play]:
     async with AsyncExitStack() as opened:
 
         async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 60) -> Simulated:
-            name = f"simulated_{next(_numbers)}"
-            await new_database(server, name)
-            database = await Database.connect(server.url(name), pool_max=3, deadline_s=PATIENT_S)
+            url = await new_database(server, f"simulated_{next(_numbers)}")
+            database = await Database.connect(url, pool_max=3, deadline_s=PATIENT_S)
             opened.push_async_callback(database.close)
             asked = Asked(seed, "test", days=days, faults=faults, guests=guests)
-            return await simulate(database, server.url(name), asked, ticks=TICKS, passed=nothing)
+            return await simulate(database, url, asked, ticks=TICKS, passed=nothing)
 
         yield playing

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,6 +22,7 @@ from holdfast.claim.model import Claim
 from holdfast.kernel.tx import Tx
 from holdfast.place.document import parse_document
 from holdfast.place.snapshot import snapshot
+from holdfast.simulate import worker
 from holdfast.simulate.guest import arrivals
 from holdfast.simulate.places import RESTAURANT
 from holdfast.simulate.report import figures
@@ -33,6 +34,13 @@ from .conftest import Play
 
 SOAK_SEEDS = 20
 NOON = datetime(2040, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time does its work every 40 minutes: enough for what is planted to show."""
+    monkeypatch.setattr(worker, "TICKS_EVERY", timedelta(minutes=40))
+    monkeypatch.setattr(worker, "PROMOTES_EVERY", timedelta(minutes=30))
 
 
 def complaints(simulated: Simulated) -> str:
@@ -79,6 +87,7 @@ def wishes(seed: int) -> list[object]:
     return [(each, wish(random, venue, now=each.at, seed=seed)) for each in arrivals(random, NOON, 200)]
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_claims_that_are_not_freed_are_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def forgetful(_tx: Tx, _owners: Any) -> list[Claim]:
         return []
@@ -92,6 +101,7 @@ async def test_claims_that_are_not_freed_are_found(play: Play, monkeypatch: pyte
     assert told["repeat"] == "holdfast simulate --seed 1 --days 1 --guests 30"
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_changes_that_are_not_told_are_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(*_args: Any, **_kwargs: Any) -> None:
         return None
@@ -102,6 +112,7 @@ async def test_changes_that_are_not_told_are_found(play: Play, monkeypatch: pyte
     assert "The channel" in complaints(simulated)
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_answers_that_are_not_kept_are_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     write = booking_create.create_store.write
 
@@ -113,6 +124,7 @@ async def test_answers_that_are_not_kept_are_found(play: Play, monkeypatch: pyte
     assert "The same request got two answers" in complaints(simulated)
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_steps_that_are_not_written_are_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     save = bookings.save
 
@@ -123,6 +135,7 @@ async def test_steps_that_are_not_written_are_found(play: Play, monkeypatch: pyt
     assert "CHECKED_IN" in complaints(await play(1, guests=60))
 
 
+@pytest.mark.usefixtures("seldom")
 async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = promote.queue_store.waiting
 
