@@ -26,12 +26,14 @@ _numbers = count(1)
 
 @asynccontextmanager
 async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Database]]:
-    """A client of the API on that database, and the API's own connections to it."""
+    """A client of the API on that database, and connections for what a worker does."""
     app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=20, request_deadline_s=PATIENT_S))
+    worker = await Database.connect(url, deadline_s=PATIENT_S)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
-            yield client, app.state.db
+            yield client, worker
+    await worker.close()
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from tests.conftest import House
 SPANS = """
     SELECT lower(during) FROM claim WHERE owner_id = $1::text::uuid ORDER BY 1
 """
-EVENTS = "SELECT event_type, actor, channel FROM event WHERE subject_id = $1::text::uuid ORDER BY seq"
+EVENTS = "SELECT event_type, actor, channel FROM event WHERE subject_id = $1::text::uuid ORDER BY id"
 
 
 async def rows(database_url: str, sql: str, made: dict[str, Any]) -> list[Any]:

@@ -20,7 +20,7 @@ CLAIMS = """
 """
 EVENTS = """
     SELECT event_type, payload, actor, channel, version FROM event
-     WHERE subject_id = $1::text::uuid ORDER BY seq
+     WHERE subject_id = $1::text::uuid ORDER BY id
 """
 
 

@@ -27,7 +27,7 @@ from tests.databases import new_database
 
 STEPS = """
     SELECT event_type, payload, actor, channel FROM event
-     WHERE subject_id = $1::text::uuid AND payload ->> 'version' = $2 ORDER BY seq
+     WHERE subject_id = $1::text::uuid AND payload ->> 'version' = $2 ORDER BY id
 """
 
 

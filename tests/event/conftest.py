@@ -40,7 +40,7 @@ def another(event_url: str) -> Callable[..., object]:
 
     @asynccontextmanager
     async def open_one(url: str = event_url) -> AsyncIterator[asyncpg.Connection]:
-        connection = await asyncpg.connect(url)
+        connection = await asyncpg.connect(url, server_settings={"holdfast.tenants": "*"})
         try:
             yield connection
         finally:

@@ -86,7 +86,13 @@ class World:
         """Has a process number, and kills it at any moment."""
         while not self.done.is_set():
             numbering = await asyncio.create_subprocess_exec(
-                wheel_bin_dir() / "psql", "-qAt", self.url, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL
+                wheel_bin_dir() / "psql",
+                "-qAt",
+                self.url,
+                stdin=PIPE,
+                stdout=DEVNULL,
+                stderr=DEVNULL,
+                env=os.environ | {"PGOPTIONS": "-c holdfast.tenants=*"},
             )
             assert numbering.stdin is not None
             numbering.stdin.write(b"SELECT head FROM number_events(NULL, 0, 1000) \\watch 0.001\n")

@@ -214,6 +214,17 @@ async def test_a_numberer_whose_commit_fails_has_done_nothing(
     assert await are_dense(owner)
 
 
+async def test_only_who_sees_all_tenants_numbers(db: Database, owner: asyncpg.Connection) -> None:
+    """Anybody else would not see the last position."""
+
+    async def as_one_tenant(tx: Tx) -> None:
+        await tx.fetch("SELECT * FROM number_events(NULL, 0, 1)")
+
+    for tenants in ([new_id()], []):
+        with pytest.raises(asyncpg.RaiseError):
+            await db.call(SYSTEM, tenants=tenants).run(as_one_tenant)
+
+
 async def test_a_pass_has_a_bound_and_the_next_goes_on(
     db: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

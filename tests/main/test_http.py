@@ -144,7 +144,7 @@ async def test_without_a_token_one_is_anonymous(client: httpx.AsyncClient) -> No
 
 
 async def test_a_token_says_who_calls(client: httpx.AsyncClient, data_dir: Path) -> None:
-    tenant = await app_of(client).state.db.run(SYSTEM, create_tenant, "nord", "Nord")
+    tenant = await app_of(client).state.db.call(SYSTEM, lane="changes").run(create_tenant, "nord", "Nord")
     for _ in range(2):
         me = (await client.get("/api/v1/me/x", headers=bearer(data_dir, "nord", "manager"))).json()
         assert (me["kind"], me["id"], me["tenants"]) == ("staff", "alice", [str(tenant.id)])
@@ -337,7 +337,7 @@ async def test_the_document_has_our_errors(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     assert document["openapi"].startswith("3.1")
     responses = document["paths"]["/api/v1/me/{part}"]["get"]["responses"]
-    assert set(responses) == {"200", "400", "401", "403", "404", "409", "429", "503"}
+    assert set(responses) == {"200", "400", "401", "403", "404", "409", "429", "503", "504"}
     schema = responses["409"]["content"]["application/problem+json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/Problem"}
     assert "422" not in str(document)

@@ -116,10 +116,13 @@ CREATE FUNCTION number_events(
     known_source text, floor_seq bigint, most integer,
     OUT epoch text, OUT head bigint, OUT is_complete boolean, OUT now timestamptz,
     OUT source text, OUT last_seq bigint, OUT oldest_running bigint, OUT next_xid bigint
-) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET holdfast.tenants = '*' AS $$
+) LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     numbered integer := 0;
 BEGIN
+    IF current_setting('holdfast.tenants', true) IS DISTINCT FROM '*' THEN
+        RAISE EXCEPTION 'events are numbered by who sees all tenants: set holdfast.tenants to *';
+    END IF;
     epoch := event_epoch_now();
     now := clock_timestamp();
     SELECT concat_ws('/', pg_postmaster_start_time(), pg_database.oid, 'event_new'::regclass::oid) INTO source
@@ -185,8 +188,7 @@ $$;
 -- Drops the months that ended more than `kept_days` ago, and up to `most` events as old that no month was made for;
 -- returns how many of these. A month with an event that has no position yet stays: nobody has read that one.
 CREATE FUNCTION drop_event_months(kept_days integer, most integer) RETURNS integer
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms'
-SET holdfast.tenants = '*' AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET lock_timeout = '100ms' AS $$
 DECLARE
     month   date;
     before  date := (now() AT TIME ZONE 'UTC' - make_interval(days => kept_days))::date;
@@ -195,6 +197,9 @@ DECLARE
     purged  bigint := 0;
     handled integer;
 BEGIN
+    IF current_setting('holdfast.tenants', true) IS DISTINCT FROM '*' THEN
+        RAISE EXCEPTION 'events are dropped by who sees all tenants: set holdfast.tenants to *';
+    END IF;
     FOR month IN
         SELECT to_date(right(relname, 7), 'YYYY_MM') FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
          WHERE inhparent = 'event'::regclass AND relname ~ '_[0-9]{4}_[0-9]{2}$' ORDER BY 1
