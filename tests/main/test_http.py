@@ -23,6 +23,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.config import Settings
+from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s, part_s
 from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
@@ -82,6 +83,11 @@ async def get_me(part: str, caller: Caller, request: Request) -> Response:
             "logged": CONTEXT.get(),
         }
     )
+
+
+@router.get("/left")
+async def get_left() -> Response:
+    return answer({"all": left_s(3600.0), "of_a_usual_second": part_s(1.0)})
 
 
 @router.get("/kept")
@@ -269,6 +275,13 @@ async def test_made_up_methods_and_paths_are_one_series(client: httpx.AsyncClien
     text = (await client.get("/metrics")).text
     assert "nowhere" not in text
     assert "X1" not in text
+
+
+async def test_requests_have_the_time_that_is_set(serve: Serve, postgres: Any) -> None:
+    async with serve(postgres.url(), request_deadline_s=REQUEST_DEADLINE_S * 10) as client:
+        left = (await client.get("/api/v1/left")).json()
+        assert left == pytest.approx({"all": REQUEST_DEADLINE_S * 10, "of_a_usual_second": 10.0})
+        assert app_of(client).state.db.deadline_s == REQUEST_DEADLINE_S * 10
 
 
 async def test_metrics_show_the_pool_and_the_writer(client: httpx.AsyncClient) -> None:
