@@ -44,7 +44,7 @@ async def last_step(house: House, booking: dict[str, Any]) -> dict[str, Any]:
 Served = tuple[str, httpx.AsyncClient, Database]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def served(server: Server, data_dir: Path) -> AsyncIterator[Served]:
     """A database of its own, which is audited: in the shared one other tests have moved time."""
     url = await new_database(server, "displaced")
