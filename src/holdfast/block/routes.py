@@ -23,7 +23,14 @@ from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
 from holdfast.block.store import When
 from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.lists import Place
-from holdfast.booking.routes.parts import keyed, places_of, require_staff, show_reply, venue_for
+from holdfast.booking.routes.parts import (
+    idempotency_key,
+    keyed,
+    places_of,
+    require_staff,
+    show_reply,
+    venue_for,
+)
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
@@ -77,6 +84,7 @@ async def post_block(request: Request) -> Response:
 async def post_preview(request: Request) -> Response:
     """For staff: what such a block would be, and the bookings it would hit. Nothing is written."""
     asked = parse(await request.body(), CreateBlock)
+    idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
     seen = await _own_venue(request, asked.venue_id)
 
     async def look(tx: Tx) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.metrics import WANTED, count_created
 from holdfast.booking.routes.creating import guest_of
-from holdfast.booking.routes.parts import keyed, places_of, show_reply, venue_for
+from holdfast.booking.routes.parts import idempotency_key, keyed, places_of, show_reply, venue_for
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
@@ -35,6 +35,7 @@ router = APIRouter()
 async def post_preview(request: Request) -> Response:
     """What would come of each occurrence: where it would be, or what is in its way. Nothing is kept."""
     asked = parse(await request.body(), CreateSeries)
+    idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
     venue = await venue_for(request, asked.venue_id)
     call = db_of(request).call(request.state.actor, tenants=[venue.tenant_id])
     found = await call.run(
