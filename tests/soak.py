@@ -10,9 +10,14 @@ import os
 import pytest
 
 
+def soaking() -> bool:
+    """Whether this is a run of long campaigns."""
+    return os.environ.get("HOLDFAST_SOAK", "") not in ("", "0")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves the long campaigns out, and has the run's last line say how many."""
-    if os.environ.get("HOLDFAST_SOAK", "") not in ("", "0"):
+    if soaking():
         return
     long = [item for item in items if item.get_closest_marker("soak")]
     if long:

@@ -1,4 +1,4 @@
-"""The API that the tests of this folder ask, as a process of its own."""
+"""The API that the tests of this folder ask, as a process of its own, and its two documents."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import orjson
 import pytest
 
 from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.encode import encode
 from holdfast.main.asyncapi import asyncapi
+from holdfast.main.http import create_app
 
 from .served import Api, served
 
@@ -21,6 +23,12 @@ from .served import Api, served
 async def api(server: Server, data_dir: Path, issuer: DevIssuer) -> AsyncIterator[Api]:
     async with served(server, data_dir, issuer, database="contract") as api:
         yield api
+
+
+@pytest.fixture(scope="session")
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document. Its operations are the keys of `rules.THEIRS`, as test_isolation.py sees to."""
+    return create_app(Settings()).openapi()
 
 
 @pytest.fixture(scope="session")

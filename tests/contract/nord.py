@@ -30,7 +30,7 @@ REASON = "the pipe above lane 1 burst"
 SECRETS = [*PERSONAL.values(), REASON]
 """What outsiders must read nowhere."""
 BLOCKS = "/api/v1/chain/maintenance-blocks"
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)

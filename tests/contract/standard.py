@@ -20,9 +20,10 @@ def asyncapi_3() -> jsonschema.Draft7Validator:
     return jsonschema.Draft7Validator(json.loads(SCHEMA.read_text("utf-8")))
 
 
-def faults(document: Json, standard: jsonschema.Draft7Validator) -> list[str]:
-    """What is wrong with the document: by the standard's schema, and what a schema can't say."""
-    return [error.message for error in standard.iter_errors(document)] + [*dangling(document)]
+def faults(document: Json, standard: jsonschema.Draft7Validator) -> Iterator[str]:
+    """What is wrong with the document: what a schema can't say, and by the standard's schema."""
+    yield from dangling(document)
+    yield from (error.message for error in standard.iter_errors(document))
 
 
 def dangling(document: Json) -> Iterator[str]:

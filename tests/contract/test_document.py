@@ -5,48 +5,59 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from holdfast.kernel.config import Settings
 from holdfast.main.http import create_app
 
-APP = create_app(Settings())
-DOCUMENT = APP.openapi()
-OPERATIONS = {
-    f"{method.upper()} {path}": operation
-    for path, item in DOCUMENT["paths"].items()
-    for method, operation in item.items()
-}
-MADE_UP = {str(route.name).replace("_", " ").title() for route in iter_route_contexts(APP.routes)}
-"""What the framework makes of the names of functions."""
+from .rules import THEIRS
+
+Json = dict[str, Any]
+
 WITHOUT_A_BODY = ("204", "304")
 REFUSALS = {"400", "401", "403", "404", "409", "429", "503", "504"}
 
 
-def test_it_is_valid_openapi_3_1(app: FastAPI) -> None:
-    document = app.openapi()
-    assert document["openapi"].startswith("3.1.")
+@pytest.fixture(scope="module")
+def operations(openapi: Json) -> Json:
+    return {
+        f"{method.upper()} {path}": operation
+        for path, item in openapi["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def made_up() -> set[str]:
+    """What the framework makes of the names of functions."""
+    routes = create_app(Settings()).routes
+    return {str(route.name).replace("_", " ").title() for route in iter_route_contexts(routes)}
+
+
+def test_it_is_valid_openapi_3_1(openapi: Json) -> None:
+    assert openapi["openapi"].startswith("3.1.")
     wrong = [
         f"{'/'.join(map(str, error.absolute_path))}: {error.message}"
-        for error in OpenAPIV31SpecValidator(document).iter_errors()
+        for error in OpenAPIV31SpecValidator(openapi).iter_errors()
     ]
     assert not wrong, wrong
 
 
-def test_the_validator_objects_to_what_is_wrong(app: FastAPI) -> None:
-    document = {**app.openapi(), "info": {"title": "no version"}}
-    assert list(OpenAPIV31SpecValidator(document).iter_errors())
+def test_the_validator_objects_to_what_is_wrong(openapi: Json) -> None:
+    document = {**openapi, "info": {"title": "no version"}, "paths": {}}
+    assert next(OpenAPIV31SpecValidator(document).iter_errors(), None)
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation_is_described_with_all_its_answers(name: str) -> None:
-    operation: dict[str, Any] = OPERATIONS[name]
+@pytest.mark.parametrize("name", THEIRS)
+def test_an_operation_is_described_with_all_its_answers(
+    name: str, openapi: Json, operations: Json, made_up: set[str]
+) -> None:
+    operation: Json = operations[name]
     of_api = name.partition(" ")[2].startswith("/api/")
-    assert operation["summary"] not in MADE_UP
+    assert operation["summary"] not in made_up
     assert not of_api or operation["description"]
-    assert {tag["name"] for tag in DOCUMENT["tags"]} >= set(operation["tags"])
+    assert {tag["name"] for tag in openapi["tags"]} >= set(operation["tags"])
     responses = operation["responses"]
     assert any(status.startswith("2") for status in responses)
     for status, response in responses.items():
@@ -57,6 +68,6 @@ def test_an_operation_is_described_with_all_its_answers(name: str) -> None:
     assert ("413" in responses) is ("requestBody" in operation)
 
 
-def test_no_two_operations_have_the_same_summary() -> None:
-    summaries = [operation["summary"] for operation in OPERATIONS.values()]
+def test_no_two_operations_have_the_same_summary(operations: Json) -> None:
+    summaries = [operation["summary"] for operation in operations.values()]
     assert len(set(summaries)) == len(summaries)

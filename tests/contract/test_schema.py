@@ -1,8 +1,9 @@
 """Whatever the OpenAPI document allows and forbids is sent: no failure, and no answer it does not describe.
 
-Schemathesis makes up the requests, first each boundary of each schema, then some at random. In half of
-them the ids are those of a venue that is there, so that they get further than to a 404. A failure says how
-to repeat the request; HOLDFAST_SEED=<the seed printed> repeats all of them.
+Schemathesis makes up the requests: at the boundaries of each schema, and some at random. In two of three
+the ids are those of a venue that is there, so that they get further than to a 404. An ordinary run sends
+the same sample of them each time; `make soak` sends all boundaries and many more at random, other ones each
+time. A failure says how to repeat the request; HOLDFAST_SEED=<the seed printed> repeats all of them.
 """
 
 from __future__ import annotations
@@ -19,21 +20,31 @@ import asyncpg
 import pytest
 import requests
 import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.generation.drivers import CoverageGenerator
+from schemathesis.generation.feedback import NO_FEEDBACK
+from schemathesis.generation.overrides import Override
 from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
 
-from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.main.http import create_app
 from tests.processes import PATIENT_S
+from tests.soak import soaking
 
 from .codes import check_problem
 from .filling import Filling, There
+from .rules import THEIRS
 from .served import Api
 
-SEED = int(os.environ.get("HOLDFAST_SEED") or random.randrange(2**32))
+Cases = list[schemathesis.Case]
+
+SEED = int(os.environ.get("HOLDFAST_SEED") or (random.randrange(2**32) if soaking() else 1))
 EXAMPLES = 4
 EXAMPLES_SOAK = 300
+BOUNDARIES_MAX = 12
+"""Of the valid requests at boundaries and of the invalid ones, for each operation in an ordinary run."""
 
 CHECKS = {
     # A body that is too long is refused before anybody looks at what is in it.
@@ -55,20 +66,47 @@ NEVER_ASKED = {
 }
 """Paths that are not asked, and why. The WebSocket beside them is not in the document."""
 
-DOCUMENT = create_app(Settings()).openapi()
+OPERATIONS = [operation for operation in THEIRS if operation.partition(" ")[2] not in NEVER_ASKED]
 
 
-def made_up(examples: int, *, boundaries: bool) -> Any:
-    """The operations of the document with so many requests at random each, beside those at boundaries."""
-    config = {
-        "seed": SEED,
-        "suppress-health-check": ["all"],
-        "generation": {"max-examples": examples, "database": "none"},
-        "phases": {"coverage": {"enabled": boundaries}},
-        "checks": CHECKS,
-    }
-    schema = schemathesis.openapi.from_dict(DOCUMENT, config=SchemathesisConfig.from_dict(config))
-    return schema.exclude(path=list(NEVER_ASKED))
+@pytest.fixture(scope="session")
+def schema(openapi: dict[str, Any]) -> Any:
+    """The document as what requests are made of."""
+    config = SchemathesisConfig.from_dict({"seed": SEED, "checks": CHECKS})
+    return schemathesis.openapi.from_dict(openapi, config=config)
+
+
+def at_boundaries(schema: Any, operation: str, *, at_most: int | None = None) -> Cases:
+    """Requests at the boundaries of the operation's schemas, spread evenly over all there are; `at_most` of the
+    valid ones, and of the invalid ones."""
+    meant = schema.find_operation_by_label(operation)
+    generation = schema.config.generation_for(operation=meant, phase="coverage")
+    found = list(
+        CoverageGenerator(
+            operation=meant,
+            generation_modes=generation.modes,
+            generation_config=generation,
+            auth_storage=None,
+            override=Override(),
+            feedback=NO_FEEDBACK,
+        )
+    )
+    kinds = [[case for case in found if case.meta.generation.mode is mode] for mode in GenerationMode]
+    assert all(kinds), operation
+    return [case for kind in kinds for case in kind[:: -(-len(kind) // (at_most or len(kind)))]]
+
+
+def at_random(schema: Any, operation: str, examples: int, ask: Callable[[schemathesis.Case], None]) -> None:
+    """Asks with so many requests made up at random, valid and invalid ones."""
+    meant = schema.find_operation_by_label(operation)
+
+    @seed(SEED)
+    @settings(max_examples=examples, database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.one_of([meant.as_strategy(generation_mode=mode) for mode in GenerationMode]))
+    def asked(case: schemathesis.Case) -> None:
+        ask(case)
+
+    asked()
 
 
 @dataclass
@@ -83,12 +121,17 @@ class Asking:
 
     def ask(self, case: schemathesis.Case) -> None:
         self.filling.fill(case)
-        response = case.call(base_url=self.url, session=self.session, headers=self.headers)
+        response = case.call(base_url=self.url, session=self.session, headers=self.headers, timeout=PATIENT_S)
         self.answered[response.status_code] += 1
         self.filling.learn(case, response)
         case.validate_response(response, excluded_checks=_left_out(case), headers=self.headers)
         if response.status_code >= 400:
             check_problem(response)
+
+    def assert_some_done(self, operation: str) -> None:
+        """What was right with some of the requests, or the operation is none that a manager may do."""
+        done = sum(count for status, count in self.answered.items() if status < 300)
+        assert bool(done) is (operation not in NEVER_DONE), dict(self.answered)
 
 
 def _left_out(case: schemathesis.Case) -> list[Any]:
@@ -99,7 +142,7 @@ def _left_out(case: schemathesis.Case) -> list[Any]:
 def _is_of_another(case: schemathesis.Case) -> bool:
     return any(
         case.method.lower() in item and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), case.path)
-        for path, item in DOCUMENT["paths"].items()
+        for path, item in case.operation.schema.raw_schema["paths"].items()
         if path != case.path
     )
 
@@ -107,6 +150,7 @@ def _is_of_another(case: schemathesis.Case) -> bool:
 @pytest.fixture(scope="session")
 def session() -> Iterator[requests.Session]:
     with requests.Session() as session:
+        session.trust_env = False  # spares each request a look at the environment
         yield session
 
 
@@ -117,22 +161,37 @@ async def arrange(api: Api) -> AsyncIterator[Callable[[], Awaitable[Filling]]]:
     owner = await asyncpg.connect(api.database_url)
 
     async def arranged() -> Filling:
-        return Filling(await There.at(await api.house(), db=db, owner=owner))
+        # Always open, so that a party can be at the door whenever the tests run.
+        house = await api.house(hours={"weekly": []})
+        return Filling(await There.at(house, db=db, owner=owner))
 
     yield arranged
     await owner.close()
     await db.close()
 
 
+@pytest.fixture(scope="session")
+async def shared(arrange: Callable[[], Awaitable[Filling]]) -> Filling:
+    """A house for those who only read, and for those who may do little."""
+    return await arrange()
+
+
 @pytest.fixture
-async def manager(api: Api, session: requests.Session, arrange: Callable[[], Awaitable[Filling]]) -> Asking:
-    filling = await arrange()
+async def manager(
+    operation: str,
+    api: Api,
+    session: requests.Session,
+    arrange: Callable[[], Awaitable[Filling]],
+    shared: Filling,
+) -> Asking:
+    """Of a house that nothing was done to, since what one operation leaves can be in another's way."""
+    filling = Filling(shared.there) if operation.startswith("GET ") else await arrange()
     return Asking(api.url, filling.house.alice, filling, session)
 
 
 @pytest.fixture(scope="session")
-async def anonymous(api: Api, session: requests.Session, arrange: Callable[[], Awaitable[Filling]]) -> Asking:
-    return Asking(api.url, {}, await arrange(), session)
+def anonymous(api: Api, session: requests.Session, shared: Filling) -> Asking:
+    return Asking(api.url, {}, shared, session)
 
 
 @pytest.fixture(autouse=True)
@@ -140,34 +199,33 @@ def told() -> None:
     print(f"HOLDFAST_SEED={SEED}")
 
 
-@pytest.fixture
-async def successful(manager: Asking, request: pytest.FixtureRequest) -> AsyncIterator[Asking]:
-    """The manager, with some of whose requests something must have been done at the end."""
-    yield manager
-    operation = request.node.name.partition("[")[2].rstrip("]")
-    done = sum(count for status, count in manager.answered.items() if status < 300)
-    assert bool(done) is (operation not in NEVER_DONE), dict(manager.answered)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_for_a_manager(operation: str, schema: Any, manager: Asking) -> None:
+    for case in at_boundaries(schema, operation, at_most=BOUNDARIES_MAX):
+        manager.ask(case)
+    at_random(schema, operation, EXAMPLES, manager.ask)
+    manager.assert_some_done(operation)
 
 
-@made_up(EXAMPLES, boundaries=True).parametrize()
-def test_for_a_manager(case: schemathesis.Case, successful: Asking) -> None:
-    successful.ask(case)
-
-
-@made_up(EXAMPLES, boundaries=False).parametrize()
-def test_without_a_token(case: schemathesis.Case, anonymous: Asking) -> None:
-    anonymous.ask(case)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_without_a_token(operation: str, schema: Any, anonymous: Asking) -> None:
+    at_random(schema, operation, EXAMPLES, anonymous.ask)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@made_up(EXAMPLES_SOAK, boundaries=True).parametrize()
-def test_for_a_manager_at_length(case: schemathesis.Case, successful: Asking) -> None:
-    successful.ask(case)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_for_a_manager_at_length(operation: str, schema: Any, manager: Asking) -> None:
+    for case in at_boundaries(schema, operation):
+        manager.ask(case)
+    at_random(schema, operation, EXAMPLES_SOAK, manager.ask)
+    manager.assert_some_done(operation)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@made_up(EXAMPLES_SOAK, boundaries=True).parametrize()
-def test_without_a_token_at_length(case: schemathesis.Case, anonymous: Asking) -> None:
-    anonymous.ask(case)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_without_a_token_at_length(operation: str, schema: Any, anonymous: Asking) -> None:
+    for case in at_boundaries(schema, operation):
+        anonymous.ask(case)
+    at_random(schema, operation, EXAMPLES_SOAK, anonymous.ask)
