@@ -44,7 +44,7 @@ async def claim(
 async def events(database_url: str, venue_id: str) -> list[str]:
     connection = await asyncpg.connect(database_url)
     try:
-        sql = "SELECT event_type FROM event WHERE subject_id = $1 ORDER BY id"
+        sql = "SELECT event_type FROM event WHERE subject_id = $1 ORDER BY written_at"
         return [row[0] for row in await connection.fetch(sql, UUID(venue_id))]
     finally:
         await connection.close()
