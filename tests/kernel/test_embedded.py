@@ -24,7 +24,6 @@ from holdfast.kernel.embedded import (
 )
 from holdfast.kernel.embedded.account import account_for
 from holdfast.kernel.embedded.watch import wait_ended
-from tests.services import postgres15
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the server runs as another user")
 SMALL = {"shared_buffers": "16MB", "max_connections": "20", "fsync": "off"}
@@ -81,10 +80,22 @@ async def test_it_starts_answers_stops_and_keeps_what_was_written(postgres: Embe
     await connection.close()
 
 
+@pytest.fixture(scope="module")
+def running(
+    made: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[EmbeddedPostgres, Server]]:
+    """A server that tests look at, and leave as it is."""
+    path = tmp_path_factory.mktemp("running") / "data"
+    shutil.copytree(made, path)
+    postgres = EmbeddedPostgres(path, SMALL)
+    yield postgres, postgres.start()
+    postgres.stop()
+
+
 async def test_it_speaks_utf8_in_utc_checks_its_pages_and_listens_to_nobody_outside(
-    postgres: EmbeddedPostgres,
+    running: tuple[EmbeddedPostgres, Server],
 ) -> None:
-    server = postgres.start()
+    _, server = running
     assert await ask(server, "SELECT upper('é')") == "É"
     assert await ask(server, "SHOW timezone") == "UTC"
     assert await ask(server, "SHOW data_checksums") == "on"
@@ -101,8 +112,10 @@ async def test_settings_override_the_defaults(place: Path, made: Path) -> None:
         assert await ask(server, "SHOW random_page_cost") == "1.1"
 
 
-def test_the_block_adopts_a_running_server_and_leaves_it_alone(postgres: EmbeddedPostgres) -> None:
-    server = postgres.start()
+def test_the_block_adopts_a_running_server_and_leaves_it_alone(
+    running: tuple[EmbeddedPostgres, Server],
+) -> None:
+    postgres, server = running
     with embedded(postgres.layout.data_dir) as adopted:
         assert adopted == server
     assert postgres.running() == server
@@ -226,13 +239,6 @@ def test_an_interrupted_initdb_is_done_again(place: Path) -> None:
     with embedded(place / "data", SMALL) as server:
         assert server.data_dir == place / "data"
     assert not half.exists()
-
-
-async def test_it_runs_the_oldest_supported_version(place: Path) -> None:
-    with embedded(place / "data", SMALL, bin_dir=postgres15()) as server:
-        assert (await ask(server, "SHOW server_version")).startswith("15.")
-        assert await ask(server, "SELECT upper('é')") == "É"
-        assert await ask(server, "SHOW data_checksums") == "on"
 
 
 @AS_ROOT

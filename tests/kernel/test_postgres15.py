@@ -51,6 +51,8 @@ async def old_house() -> AsyncIterator[tuple[House, Any]]:
 async def test_it_is_postgresql_15(old_house: tuple[House, Any]) -> None:
     async with old_house[1].state.db.pool.acquire() as connection:
         assert connection.get_server_version().major == 15
+        found = await connection.fetchrow("SELECT upper('é'), current_setting('data_checksums')")
+        assert tuple(found) == ("É", "on")
 
 
 async def test_a_booking_is_made_refused_changed_and_cancelled(old_house: tuple[House, Any]) -> None:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import difflib
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from holdfast.kernel.embedded import Server, create_database, embedded
+from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.main.connect import connection_to
-from holdfast.main.migrate import MIGRATIONS, migrate, migrate_back
+from holdfast.main.migrate import MIGRATIONS, migrate_back
+from tests.databases import new_database
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
-SMALL = {"shared_buffers": "16MB", "max_connections": "20", "fsync": "off"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with embedded(tmp_path_factory.mktemp("schema") / "data", SMALL) as running:
-        yield running
 
 
 def dump(url: str) -> list[str]:
@@ -33,31 +24,27 @@ def dump(url: str) -> list[str]:
 
 async def test_the_newest_migration_can_be_undone(server: Server) -> None:
     *before, newest = sorted((MIGRATIONS / "versions").glob("*.up.sql"))
-    for name in ("before", "undone"):
-        await create_database(server, name)
+    await create_database(server, "before")
     async with connection_to(server.url("before")) as connection:
         await connection.execute("CREATE TABLE alembic_version ()")  # rights to it are given in one of them
         for file in before:
             await connection.execute(file.read_text())
-    await migrate(server.url("undone"))
-    assert dump(server.url("undone")) != dump(server.url("before")), newest
+    undone = await new_database(server, "undone")
+    assert dump(undone) != dump(server.url("before")), newest
 
-    await migrate_back(server.url("undone"), to=before[-1].name[:4])
+    await migrate_back(undone, to=before[-1].name[:4])
     # Rights are listed in the order in which they were given.
-    want, have = sorted(dump(server.url("before"))), sorted(dump(server.url("undone")))
+    want, have = sorted(dump(server.url("before"))), sorted(dump(undone))
     difference = list(difflib.unified_diff(want, have, "before", "undone", lineterm="", n=1))
     assert not difference, "\n".join(difference)
 
 
 async def test_schema_sql_and_the_migrations_make_the_same_database(server: Server) -> None:
-    designed, migrated = server.url("designed"), server.url("migrated")
-    for name in ("designed", "migrated"):
-        await create_database(server, name)
-    async with connection_to(designed) as connection:
+    await create_database(server, "designed")
+    async with connection_to(server.url("designed")) as connection:
         await connection.execute(SCHEMA.read_text())
-    await migrate(migrated)
 
-    want, have = dump(designed), dump(migrated)
+    want, have = dump(server.url("designed")), dump(await new_database(server, "as_migrated"))
     assert any("claim_never_overlaps" in line for line in want)
     difference = list(difflib.unified_diff(want, have, "schema.sql", "migrations", lineterm="", n=1))
     assert not difference, "\n".join(difference)

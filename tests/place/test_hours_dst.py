@@ -31,7 +31,7 @@ ZONES = """
 """.split()  # noqa: SIM905 - thirty lines are harder to read
 FIRST, LAST = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
 WALL_TIMES = st.datetimes(datetime.fromisoformat("2026-01-01"), datetime.fromisoformat("2030-12-31"))
-MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 
 class Transition(NamedTuple):
@@ -50,16 +50,24 @@ def offset(instant: datetime, tz: ZoneInfo) -> timedelta:
 
 @cache
 def transitions(name: str) -> tuple[Transition, ...]:
-    """Found the slow way, hour by hour and then minute by minute, to share nothing with what is tested."""
+    """Found the slow way, day by day, hour by hour and then minute by minute, to share nothing with what is tested."""
     tz = ZoneInfo(name)
-    every_hour = [FIRST + HOUR * step for step in range((LAST - FIRST) // HOUR + 1)]
     found: list[Transition] = []
-    for early, late in pairwise(every_hour):
-        if offset(early, tz) != offset(late, tz):
-            minutes = [early + MINUTE * step for step in range(1, 61)]
-            at = next(each for each in minutes if offset(each, tz) == offset(late, tz))
-            found.append(Transition(at, offset(early, tz), offset(late, tz)))
+    for day in changing(FIRST, LAST, DAY, tz):
+        for hour in changing(day, day + DAY, HOUR, tz):
+            for minute in changing(hour, hour + HOUR, MINUTE, tz):
+                at = minute + MINUTE
+                found.append(Transition(at, offset(minute, tz), offset(at, tz)))
     return tuple(found)
+
+
+def changing(start: datetime, end: datetime, step: timedelta, tz: ZoneInfo) -> list[datetime]:
+    """The instants, one step apart, between which and the next the offset is another."""
+    instants = [start + step * number for number in range((end - start) // step + 1)]
+    offsets = [offset(instant, tz) for instant in instants]
+    return [
+        instant for instant, (early, late) in zip(instants, pairwise(offsets), strict=False) if early != late
+    ]
 
 
 def wall(instant: datetime, utc_offset: timedelta) -> datetime:
