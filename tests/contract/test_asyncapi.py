@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from holdfast.block.model import EVENT_TYPES as BLOCK_TYPES
 from holdfast.booking.step import EVENT_TYPES as BOOKING_TYPES
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.kernel import events
+from holdfast.event import model as events
 from holdfast.live.event_models import EVENTS, ON_BOOKINGS, VERSION
 from holdfast.main.asyncapi_messages import REPLIES, REQUESTS, SOCKET_PREFIX
 from holdfast.main.cli import app as cli
