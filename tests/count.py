@@ -25,8 +25,6 @@ class Count:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Names the ids that are not unique, and then runs nothing."""
-        for item in items:
-            _give_full_id(item)
         self._collected = len(items)
         shared = [nodeid for nodeid, times in Counter(item.nodeid for item in items).items() if times > 1]
         if shared:
@@ -77,10 +75,3 @@ class Count:
         text = "\n  ".join([f"{len(nodeids)} {problem}:", *nodeids[:SHOWN_MAX], *more])
         report = pytest.CollectReport(nodeid="tests", outcome="failed", longrepr=text, result=[])
         self._config.hook.pytest_collectreport(report=report)
-
-
-def _give_full_id(item: pytest.Item) -> None:
-    # Schemathesis puts the operation into an item's name only; pytest makes ids of the parameters it knows.
-    _, bracket, params = item.name.partition("[")
-    if bracket and item.id.params is None:
-        item._id = item.id.with_params(params.removesuffix("]"))
