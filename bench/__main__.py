@@ -26,6 +26,7 @@ from bench import (
     bookings,
     events,
     live,
+    processes,
     race,
     reads,
     retention,
@@ -187,6 +188,12 @@ async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     return {**found, "ratio": round(ratio, 3), "ok": all(each["ok"] for each in found.values())}
 
 
+async def bench_processes(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Bookings and reads with one API process and with two on one database; ratio: two to one by bookings a second."""
+    await size.fill(made, SMALL)
+    return await processes.measure(made, seconds=asked.seconds)
+
+
 async def bench_live(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     """Delivery of events to 1,000 and 5,000 streams, and what bookings pay for it; ratio: to a bare server."""
     return await live.measure(made, seconds=asked.seconds)
@@ -217,6 +224,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "bookings": bench_bookings,
     "events": bench_events,
     "live": bench_live,
+    "processes": bench_processes,
     "race": bench_race,
     "reads": bench_reads,
     "retention": bench_retention,
