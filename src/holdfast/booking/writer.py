@@ -163,8 +163,12 @@ class Writer:
         return None
 
     async def _create(self, taken: Sequence[Waiting]) -> list[Outcome]:
+        # As much time as the one that has waited longest has left. But never little: a set that is given up for one
+        # of its bookings has to be written anew for the others, and under load there is always one.
+        left = min(each.until for each in taken) - asyncio.get_running_loop().time()
         call = self._db.call(
             SYSTEM,
+            deadline_s=max(left, self._db.deadline_s / 2),
             tenants={each.wanted.tenant_id for each in taken},
             own_clock=not any(each.wanted.walk_in for each in taken),
             some_locks=sorted({lock_key(each.wanted.venue_id) for each in taken}),

@@ -84,6 +84,7 @@ class Process:
 
     async def kill(self) -> None:
         """Ends at once, whatever was under way: transactions end as the server sees fit."""
+        self.db.late.close()
         self.db.pool.terminate()
         await self.writer.stop()
 
