@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
+from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.live import audit_store
@@ -124,9 +125,14 @@ class Busy:
     async def boards(self) -> dict[int, Board]:
         """The board at each version, by all events of the channel."""
         db = self.app.state.db
-        reached = await db.run(SYSTEM, audit_store.reach)
+        numberer = Numberer(db)
+
+        async def all_numbered() -> bool:
+            return (await numberer.number()).is_complete
+
+        await until(all_numbered)
         call = db.call(SYSTEM, tenants=[self.wanted.tenant_id])
-        events = await call.run(audit_store.events, self.wanted, since=self.since, until=reached.unborn)
+        events = await call.run(audit_store.events, self.wanted, after=self.since)
         history = self.first.epoch.partition("-")[2]
         board, boards = self.first, {self.first.version: self.first}
         for event in events:
@@ -140,9 +146,9 @@ async def busy_at(app: FastAPI, house: House) -> Busy:
     db, places = app.state.db, app.state.places
     venue = await places.venue(UUID(house.venue_id))
     wanted = Wanted(venue.tenant_id, venue.id, DAY, "day")
-    since = await db.run(SYSTEM, audit_store.reach)
+    since = (await Numberer(db).number()).head
     first = Board.of(await take_snapshot(db, wanted, places=places))
-    return Busy(app, house, wanted, first, since.settled)
+    return Busy(app, house, wanted, first, since)
 
 
 def client_of(app: FastAPI) -> httpx.AsyncClient:

@@ -26,11 +26,15 @@ from tests.processes import SOON_S, Running, until
 EVENT = """
     WITH counted AS (
         UPDATE channel SET version = version + 1 WHERE tenant_id = $1 AND venue_id = $2 AND name = $3
-        RETURNING epoch, version)
-    INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at, channel,
-                       epoch, version)
-    SELECT $1, gen_random_uuid(), 'booking.created', $2, $2, jsonb_build_object('x', repeat('x', $4)), 'system',
-           now(), $3, epoch, version FROM counted
+        RETURNING epoch, version
+    ), written AS (
+        INSERT INTO event (tenant_id, id, event_type, venue_id, subject_id, payload, actor, created_at, channel,
+                           epoch, version)
+        SELECT $1, gen_random_uuid(), 'booking.created', $2, $2, jsonb_build_object('x', repeat('x', $4)), 'system',
+               now(), $3, epoch, version FROM counted
+        RETURNING tenant_id, id
+    )
+    INSERT INTO event_new (tenant_id, event_id) SELECT tenant_id, id FROM written
 """
 
 

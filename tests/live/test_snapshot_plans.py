@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
@@ -14,11 +16,14 @@ from tests.kernel.test_plans import plan
     ("sql", "indexes"),
     [
         (snapshot_store.READ, ["using channel_pkey", "on block", "on venue"]),
-        (audit_store.EVENTS, ["in_commit_order on event"]),
+        (audit_store.EVENTS, ["position_idx on event_log", "pkey on event"]),
     ],
     ids=["snapshot", "events"],
 )
 async def test_it_goes_by_indexes(db: Database, sql: str, indexes: list[str]) -> None:
     found = await db.run(SYSTEM, plan, sql)
     assert all(index in found for index in indexes), found
-    assert not [word for word in ("Seq Scan", "Sort", "Hash") if word in found], found
+    found = found.replace("Seq Scan on event_epoch", "")  # one row
+    assert "Seq Scan" not in found
+    assert "Hash" not in found
+    assert not re.search(r"^[ >-]*Sort *$", found, re.MULTILINE), found

@@ -16,8 +16,10 @@ import orjson
 import pytest
 from websockets.asyncio.client import connect as ws_connect
 
+from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
 from tests.conftest import House
+from tests.event.writing import INSERT_MANY
 from tests.live.conftest import bookings_channel, slot_channel, staff
 from tests.live.reading import Frame, Reader, connect, opened, versions
 from tests.live.test_slow import EVENT
@@ -27,15 +29,7 @@ DISCONNECTS = 1_000
 READERS = 20
 SEED = random.SystemRandom().randrange(2**32)
 
-TEN_THOUSAND = """
-    DO $$ BEGIN
-        FOR n IN 1..10000 LOOP
-            INSERT INTO event (tenant_id, id, event_type, subject_id, payload, actor, created_at)
-            VALUES (gen_random_uuid(), gen_random_uuid(), 'test.happened', gen_random_uuid(), '{}', 'system', now());
-            COMMIT;
-        END LOOP;
-    END $$
-"""
+TEN_THOUSAND = INSERT_MANY.format(count=10_000, tenant=new_id())
 
 
 @dataclass
