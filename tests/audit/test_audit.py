@@ -24,6 +24,7 @@ from tests.audit.bookings import at, open_house
 from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm
 from tests.conftest import House
+from tests.processes import PATIENT_S
 
 NAMES = [check.name for check in CHECKS]
 
@@ -192,7 +193,7 @@ class Answers:
         until = self.by_status.total() + count
         while self.by_status.total() < until:
             self._one.clear()
-            await asyncio.wait_for(self._one.wait(), 60)
+            await asyncio.wait_for(self._one.wait(), PATIENT_S)
 
 
 async def test_a_database_that_is_written_to_meanwhile_passes(

@@ -14,6 +14,7 @@ from tests.block.asking import blocked
 from tests.booking.asking import DAY, at
 from tests.conftest import House, venue_document
 from tests.live.asgi import asked
+from tests.processes import PATIENT_S
 from tests.series import asking as series
 
 from .arranged import buried, offered
@@ -30,7 +31,6 @@ REASON = "the pipe above lane 1 burst"
 SECRETS = [*PERSONAL.values(), REASON]
 """What outsiders must read nowhere."""
 BLOCKS = "/api/v1/chain/maintenance-blocks"
-WITHIN_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Nord:
         """How a live stream of the channel begins, or the refusal: it would never end by itself."""
         token = self.headers(who).get("authorization", "").removeprefix("Bearer ") or None
         async with asked(self.app, channel, token=token) as stream:
-            first = await asyncio.wait_for(stream.messages.get(), WITHIN_S)
+            first = await asyncio.wait_for(stream.messages.get(), PATIENT_S)
             return httpx.Response(stream.status, headers=stream.headers, content=first["body"])
 
     async def follow_bookings(self, who: str) -> httpx.Response:

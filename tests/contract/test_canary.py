@@ -22,7 +22,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import Server
 from tests.booking.asking import at
 from tests.conftest import House
-from tests.processes import stop
+from tests.processes import PATIENT_S, stop
 
 from .sending import (
     BODIES,
@@ -172,7 +172,7 @@ async def no_http(port: int) -> None:
     ):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(raw)
-        await asyncio.wait_for(reader.read(), 10)
+        await asyncio.wait_for(reader.read(), PATIENT_S)
         writer.close()
 
 

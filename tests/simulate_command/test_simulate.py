@@ -151,7 +151,7 @@ def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
         [sys.executable, "-m", "holdfast.main.cli", "simulate", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         env={**os.environ, "COLUMNS": "100"},
     )
