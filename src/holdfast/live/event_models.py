@@ -126,6 +126,7 @@ class VenueUpdated(Payload):
     rules_version: int
     changed: list[str]
     resource_ids: list[UUID] = Field(description="Added or changed.")
+    grown_resource_ids: list[UUID] = Field(description="Those of them that were given more units.")
     removed_resource_ids: list[UUID]
 
 

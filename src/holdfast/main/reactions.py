@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from holdfast.block.refit import refit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import React
-from holdfast.job.reaction import Immediate, Reaction, Tools, all_of, in_one_transaction
+from holdfast.job.reaction import Immediate, Reaction, Tools, in_one_transaction
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
+from holdfast.place.store import load_venues
 from holdfast.waitlist import react
 
 
@@ -19,20 +18,18 @@ async def promote_freed(tx: Tx, event: Event, tools: Tools) -> None:
 
 
 async def refit_blocks(tx: Tx, event: Event, tools: Tools) -> None:
-    """Blocks take all units of their resources, those too that a change of the venue has added."""
-    changed = frozenset(map(UUID, event.payload["resource_ids"]))
-    if not changed:
-        return
-    for venue in (await tools.places.reload(tx, [event.subject_id])).values():
-        await refit(tx, venue, of=changed)
+    """Blocks take all units of their resources, those too that this change of the venue adds."""
+    if grown := event.payload["grown_resource_ids"]:
+        # Not by `places`, which would keep for others what is not committed yet.
+        for venue in (await load_venues(tx, [event.subject_id])).values():
+            await refit(tx, venue, grown=grown)
 
 
 PLANNING = "planning"
 
-IMMEDIATE: tuple[Immediate, ...] = ()
+IMMEDIATE = (Immediate(("venue.updated",), refit_blocks),)
 REACTIONS = (
     Reaction("promote_freed", react.FREEING, PLANNING, in_one_transaction(promote_freed), react.awaited),
-    Reaction("refit_blocks", ("venue.updated",), PLANNING, in_one_transaction(refit_blocks), all_of),
 )
 
 

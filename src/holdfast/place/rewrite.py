@@ -28,6 +28,7 @@ class Difference:
     put: Mapping[UUID, ResourceDocument]
     removed: Mapping[UUID, ResourceDocument]
     shrunk: Mapping[UUID, ResourceDocument]
+    grown: tuple[UUID, ...]
     edges: Mapping[Edge, int] | None
 
     def __bool__(self) -> bool:
@@ -68,6 +69,7 @@ def differ(kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> D
         },
         removed={id_: each for id_, each in before.items() if id_ not in after},
         shrunk={id_: each for id_, each in after.items() if id_ in before and each.units < before[id_].units},
+        grown=tuple(id_ for id_, each in after.items() if id_ in before and each.units > before[id_].units),
         edges=edges if edges != edges_before else None,
     )
 
@@ -119,6 +121,7 @@ def _event(tx: Tx, kept: Kept, difference: Difference) -> Event:
         "rules_version": kept.rules_version + 1,
         "changed": list(difference.own),
         "resource_ids": list(difference.put),
+        "grown_resource_ids": list(difference.grown),
         "removed_resource_ids": list(difference.removed),
     }
     return Event(

@@ -371,8 +371,7 @@ SELECT e.tenant_id, gen_random_uuid(), 'planning', wanted.reaction, e.venue_id, 
        LATERAL (SELECT 'promote_freed' AS reaction
                  WHERE e.event_type IN ('booking.cancelled', 'booking.expired', 'booking.no_show', 'booking.completed',
                                         'booking.updated', 'booking.confirmed', 'booking.status_changed',
-                                        'block.cancelled', 'block.updated', 'waitlist.joined')
-                UNION ALL SELECT 'refit_blocks' WHERE e.event_type = 'venue.updated') AS wanted
+                                        'block.cancelled', 'block.updated', 'waitlist.joined')) AS wanted
  WHERE ((e.xid, e.seq) > (SELECT xid, seq FROM event_cursor WHERE name = 'reactions')
         OR NOT EXISTS (SELECT FROM event_cursor WHERE name = 'reactions')
         OR EXISTS (SELECT FROM pgqueuer.pgqueuer AS q
