@@ -8,10 +8,11 @@ from uuid import UUID
 from holdfast.event.model import Event
 from holdfast.job.reaction import Tools
 from holdfast.job.run import AT_ONCE_MAX
+from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.work import run_worker
-from tests.processes import SOON_S, until
+from tests.processes import PATIENT_S, SOON_S, until
 
 from .conftest import Desk, note, reaction
 from .test_run import NOTE
@@ -45,7 +46,8 @@ class Blocked:
 
 
 async def test_a_slow_lane_holds_up_no_other(desk: Desk) -> None:
-    """All that the slow one may have at once is taken, with connections and all."""
+    """The slow one has all the jobs that it may have at once, each in a transaction; and neither lane needs the
+    connections of the ticks."""
     blocked = Blocked()
     slow, quick = (
         reaction("slow", blocked, lane="slow"),
@@ -54,7 +56,8 @@ async def test_a_slow_lane_holds_up_no_other(desk: Desk) -> None:
     desk.react(slow, quick)
     await desk.emit(3 * AT_ONCE_MAX)
     stopping = asyncio.Event()
-    worker = run_worker(desk.db, desk.url, desk.tools, ticks=(), reactions=[slow, quick], stopping=stopping)
+    small = await Database.connect(desk.url, pool_max=2, deadline_s=PATIENT_S)
+    worker = run_worker(small, desk.url, desk.tools, ticks=(), reactions=[slow, quick], stopping=stopping)
     running = asyncio.create_task(worker)
     await blocked.are(AT_ONCE_MAX)
     await desk.emit(10, kind="test.quick")
@@ -69,6 +72,7 @@ async def test_a_slow_lane_holds_up_no_other(desk: Desk) -> None:
     await until(desk.drained)
     stopping.set()
     await asyncio.wait_for(running, SOON_S)
+    await small.close()
     assert blocked.most == AT_ONCE_MAX
 
 
@@ -147,8 +151,10 @@ async def test_what_fails_at_one_venue_holds_up_nobody(desk: Desk) -> None:
 
 
 async def test_a_worker_leaves_alone_what_it_does_not_know(desk: Desk) -> None:
-    """As an older one does during a rollout: the newer has them all to itself."""
-    desk.react(NOTE, reaction("newer"))
+    """As an older one does during a rollout: the newer has them all to itself, and many of them hold up nobody."""
+    desk.react(reaction("newer"))
+    await desk.emit(120)
+    desk.react(NOTE)
     await desk.emit(3, venue_id=new_id())
     async with desk.lane(NOTE):
 
@@ -156,7 +162,7 @@ async def test_a_worker_leaves_alone_what_it_does_not_know(desk: Desk) -> None:
             return await desk.count("job WHERE reaction = 'note'") == 0
 
         await until(known_are_done)
-    assert await desk.count("job WHERE reaction = 'newer' AND leases = 0") == 3
+    assert await desk.count("job WHERE reaction = 'newer' AND leases = 0") == 120
 
 
 async def another_tenant(desk: Desk) -> UUID:
