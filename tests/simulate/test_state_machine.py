@@ -22,6 +22,7 @@ from .drafts import (
     KEYS,
     KINDS,
     LENGTHS,
+    MINUTE,
     PEOPLE,
     PICKS,
     PLACES,
@@ -198,6 +199,37 @@ class Sets(Simulation):
             self.run.move(booking, to, booking.version, self.asking.who("bob", booking.venue))
 
 
+class Visits(Simulation):
+    """Parties that come, and leave early, at their end or late; and others who want the place right after."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.run.rewrite(0, 1)  # a buffer on all of its places
+
+    @rule(
+        pick=PICKS,
+        minutes=st.sampled_from([-45, -20, -1, 0, 1, 15, 29, 30, 44, 60, 90]),
+        after=st.sampled_from([-1, 0, 1, 9, 10, 15, 20, 29, 30, 31, 45, 60]),
+        how=st.sampled_from([S.COMPLETED, S.COMPLETED, S.CANCELLED, None]),
+        draft=DRAFTS,
+    )
+    def come_and_go(self, pick: int, minutes: int, after: int, how: S | None, draft: Draft) -> None:
+        """One party leaves so many minutes after its end, or at a tick; the next comes so many after that."""
+        here = [each for each in self.going_on() if each.venue == 0 and S.CHECKED_IN in STEPS[each.status]]
+        if not here:
+            return
+        booking = here[pick % len(here)]
+        bob = self.asking.who("bob", booking.venue)
+        self.run.move(booking, S.CHECKED_IN, booking.version, bob)
+        self.run.pass_time(max(booking.end + minutes * MINUTE - self.run.now, timedelta()))
+        if how is None:
+            self.run.tick("complete", 100)
+        else:
+            self.run.move(booking, how, booking.version, bob)
+        length = (booking.end - booking.start + minutes * MINUTE) // MINUTE
+        self.run.create([(self.asking.ask_for_its_place(booking, draft, minutes=length + after), None)])
+
+
 # Without a fault the first takes seconds; with one, minutes are well spent on its shortest form.
 TIMES = pytest.mark.parametrize(
     "times",
@@ -216,3 +248,8 @@ def test_bookings_go_as_the_oracle_says(world: World, times: int) -> None:
 @TIMES
 def test_sets_are_as_good_as_one_after_the_other(world: World, times: int) -> None:
     simulate(Sets, world, runs=40 * times, steps=12)
+
+
+@TIMES
+def test_no_party_is_seated_while_it_is_cleaned_and_no_free_time_is_lost(world: World, times: int) -> None:
+    simulate(Visits, world, runs=30 * times, steps=12)

@@ -37,7 +37,8 @@ from .words import Answer, Ask, Cancelling, Changing, Who
 
 T = TypeVar("T")
 DEADLINE_S = 60.0
-TABLES = "tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history, idempotency, event"
+TABLES = """tenant, venue, resource, resource_join, booking, claim, claim_archive, booking_history, idempotency, event,
+            event_new, event_log"""
 
 
 @dataclass(frozen=True)
