@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,6 +17,7 @@ from holdfast.booking.wanted import check_length
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours, slot
@@ -27,7 +26,6 @@ from holdfast.port.pricing import Pricing
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
-TURN_S = 0.005
 Sets = Sequence[tuple[Resource, ...]]
 
 
@@ -104,11 +102,11 @@ async def view(
 
 async def starts(seen: View) -> list[Start]:
     """Every start that is free for the party, in order. Raises Overloaded when it takes too long."""
-    turn = _Turn()
+    slices = Slices()
     found = []
     for asked in seen.by_day.values():
         for span, slot_id in asked:
-            await turn.share()
+            await _share(slices)
             free = seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id)
             if free is not None:
                 found.append(Start(free, slot_id))
@@ -117,31 +115,21 @@ async def starts(seen: View) -> list[Start]:
 
 async def days_with_room(seen: View) -> list[date]:
     """The days on which there is any free start. Raises Overloaded when it takes too long."""
-    turn = _Turn()
+    slices = Slices()
     found = []
     for day, asked in seen.by_day.items():
         for span, slot_id in asked:
-            await turn.share()
+            await _share(slices)
             if seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id):
                 found.append(day)
                 break
     return found
 
 
-class _Turn:
-    """Long work in small pieces, so that nobody's request waits for another's month at a large venue."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-
-    async def share(self) -> None:
-        """Lets others go first every few milliseconds. Raises Overloaded when the request's time is over."""
-        if time.perf_counter() - self._began < TURN_S:
-            return
-        if left_s(REQUEST_DEADLINE_S) <= 0:
-            raise Overloaded("There is too much to look through. Ask for a shorter time.")
-        await asyncio.sleep(0)
-        self._began = time.perf_counter()
+async def _share(slices: Slices) -> None:
+    """Lets others go first now and then. Raises Overloaded when the request's time is over."""
+    if await slices.rest() and left_s(REQUEST_DEADLINE_S) <= 0:
+        raise Overloaded("There is too much to look through. Ask for a shorter time.")
 
 
 def _sets(venue: Venue, party_size: int) -> Sets:
