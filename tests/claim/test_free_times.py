@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.claim.free_times import FreeTimes
-from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
@@ -21,7 +21,7 @@ def span(start: int, minutes: int) -> Span:
     return Span(NOW + timedelta(minutes=start), NOW + timedelta(minutes=start + minutes))
 
 
-def resource(units: int) -> Resource:
+def resource(units: int, before: int = 0, after: int = 0) -> Resource:
     return Resource(
         id=TABLE,
         slug="t1",
@@ -31,8 +31,8 @@ def resource(units: int) -> Resource:
         seats_min=1,
         seats_max=4,
         units=units,
-        buffer_before_minutes=0,
-        buffer_after_minutes=0,
+        buffer_before_minutes=before,
+        buffer_after_minutes=after,
         attributes={},
         hours=None,
         active=True,
@@ -62,3 +62,37 @@ def test_it_is_free_when_some_unit_is(taken: list[tuple[Span, int, bool]], asked
     standing = [claim for claim in ledger(taken) if claim.unit <= units]
     plain = Occupancy.of(standing, now=NOW).free_unit(table, asked) is not None
     assert FreeTimes(table, standing, now=NOW).free(asked) == plain
+
+
+@given(
+    claims,
+    st.lists(st.integers(0, 120), min_size=1, max_size=20, unique=True),
+    st.integers(1, 30),
+    st.tuples(st.integers(1, 3), st.integers(0, 9), st.integers(0, 9)),
+)
+def test_many_starts_at_once_are_as_each_alone(
+    taken: list[tuple[Span, int, bool]], minutes: list[int], length: int, table: tuple[int, int, int]
+) -> None:
+    asked = resource(*table)
+    free = FreeTimes(asked, [claim for claim in ledger(taken) if claim.unit <= asked.units], now=NOW)
+    spans_ = [span(start, length) for start in sorted(minutes)]
+    found = free.starts([each.start for each in spans_], timedelta(minutes=length))
+    assert [bool(found >> place & 1) for place in range(len(spans_))] == [
+        free.free(claimed_span(asked, each)) for each in spans_
+    ]
+    assert found < 1 << len(spans_)
+
+
+@given(claims, st.lists(spans, max_size=8), st.integers(1, 3))
+def test_what_is_taken_is_as_if_it_had_been_claimed(
+    taken: list[tuple[Span, int, bool]], wanted: list[Span], units: int
+) -> None:
+    table = resource(units)
+    occupancy = Occupancy.of([claim for claim in ledger(taken) if claim.unit <= units], now=NOW)
+    free = FreeTimes(table, occupancy.by_resource.get(TABLE, ()), now=NOW)
+    for place, each in enumerate(wanted):
+        unit = occupancy.free_unit(table, each)
+        assert free.free(each) == (unit is not None)
+        if unit is not None:
+            free.take(each)
+            occupancy.add(Claim(TENANT, TABLE, unit, each, UUID(int=1000 + place)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -115,6 +115,13 @@ class Occupancy:
             for claim in self.by_resource.get(resource.id, ())
             if claim.owner_id != but and claim.span.overlaps(wanted) and claim.stands(self.now)
         ]
+
+    def within(self, probes: Iterable[Probe]) -> Iterator[Claim]:
+        """The claims that stand in the way of a probe; one of several more than once."""
+        for _, resource_id, span in probes:
+            for claim in self.by_resource.get(resource_id, ()):
+                if claim.span.overlaps(span) and claim.stands(self.now):
+                    yield claim
 
     def free_unit(self, resource: Resource, span: Span, *, but: UUID | None = None) -> int | None:
         """The lowest unit that is free for all of the span; None when none is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -125,18 +126,21 @@ def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datet
 
 
 def from_row(row: Any) -> Claim:
-    """A claim from a row with the columns of OVERLAPPING."""
+    """A claim from a row with the columns of OVERLAPPING: of a month at a large venue there are many thousands."""
     return Claim(
-        tenant_id=plain_id(row["tenant_id"]),
-        resource_id=plain_id(row["resource_id"]),
-        unit=row["unit"],
-        span=Span(row["start_at"], row["end_at"]),
-        owner_id=plain_id(row["owner_id"]),
-        owner_kind=row["owner_kind"],
-        expires_at=row["expires_at"],
-        state=row["state"],
-        changed_by=row["changed_by"],
+        _id_seen_often(row["tenant_id"]),
+        _id_seen_often(row["resource_id"]),
+        row["unit"],
+        Span(row["start_at"], row["end_at"]),
+        plain_id(row["owner_id"]),
+        row["owner_kind"],
+        row["expires_at"],
+        row["state"],
+        row["changed_by"],
     )
+
+
+_id_seen_often = lru_cache(maxsize=10_000)(plain_id)
 
 
 # It looks at the claims that end first, and no further: `upper` is not leakproof, so row-level security keeps the
