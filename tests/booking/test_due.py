@@ -235,3 +235,16 @@ async def test_blocks_that_are_over_leave_the_ledger(
     kept = await owner.fetch("SELECT owner_id, lower(during) FROM claim_archive WHERE tenant_id = $1", tenant)
     assert [(str(row[0]), row[1]) for row in kept] == [(str(block), instant("18:00"))]
     assert len(await claims(owner, {"id": block})) == 1
+
+
+async def test_whose_bookings_are_due_is_told_the_longest_overdue_first(
+    open_house: Any, owner: asyncpg.Connection, db: Database
+) -> None:
+    late, early, never = [await open_house() for _ in range(3)]
+    for house, start in ((late, "19:00"), (early, "18:00"), (early, "20:00"), (never, "21:15")):
+        await house.booked(start=at(start))
+    ids = [await tenant_id(owner, house) for house in (late, early, never)]
+    call = db.call(SYSTEM, tenants=ids, now=instant("21:00"))
+    assert await call.run(due.tenants_with(due.NO_SHOW), 10) == [ids[1], ids[0]]
+    assert await call.run(due.tenants_with(due.NO_SHOW), 1) == [ids[1]]
+    assert await call.run(due.tenants_with(due.COMPLETE), 10) == []

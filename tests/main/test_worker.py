@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
+from uuid import UUID
 
 import pytest
 
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
+from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.tx import Tx
 from holdfast.main.tick import Tick
 from holdfast.main.worker import BACK_OFF_S_MAX, pause_s, run_ticks
@@ -110,6 +112,33 @@ async def test_a_tick_that_fails_holds_up_no_other(db: Database, monkeypatch: py
 
     await run_until(db, [Tick("broken", 0.001, broken, 1), marker(5, seen)], seen)
     assert tries[0] == 1
+
+
+async def test_each_tenant_is_seen_to_in_a_transaction_of_its_own_whatever_becomes_of_others(
+    db: Database,
+) -> None:
+    alice, bob = UUID(int=1), UUID(int=2)
+    left, runs, seen = {alice: 3, bob: 3}, list[tuple[str, int]](), asyncio.Event()
+
+    async def tenants(_tx: Tx, batch: int) -> list[UUID]:
+        assert batch == 2
+        return [tenant for tenant, count in left.items() if count]
+
+    async def visible(tx: Tx, batch: int) -> int:
+        named = await tx.fetchval("SELECT current_setting('holdfast.tenants')")
+        if not runs:
+            runs.append((named, 0))
+            raise Overloaded
+        handled = min(batch, left[UUID(named)])
+        left[UUID(named)] -= handled
+        runs.append((named, handled))
+        if not any(left.values()):
+            seen.set()
+        return handled
+
+    await run_until(db, [Tick("visible", 0.001, visible, 2, tenants)], seen)
+    assert runs[:2] == [(str(alice), 0), (str(bob), 2)]
+    assert sorted(runs) == [(str(alice), 0), (str(alice), 1), (str(alice), 2), (str(bob), 1), (str(bob), 2)]
 
 
 async def test_a_tick_that_does_not_end_is_rolled_back_when_it_is_to_stop(

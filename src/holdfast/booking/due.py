@@ -2,12 +2,12 @@
 
 Each verb here is a tick: bounded, it locks what is due and skips what others work on, so it is safe on any
 number of workers, and to run again. It holds the locks of the venues it frees places of, so that their
-channels tell of it in the order of commits.
+channels tell of it in the order of commits; workers run it for one tenant after the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -35,22 +35,36 @@ NO_SHOW_REASON = "Nobody checked in before the end of the grace period."
 COMPLETED_REASON = "The booked time is over."
 
 
+EXPIRE = tuple(sorted(EXPIRING))
+NO_SHOW = (Status.RESERVED, Status.CONFIRMED)
+COMPLETE = (Status.CHECKED_IN,)
+
+
 async def expire(tx: Tx, limit: int) -> int:
     """Expires up to `limit` holds, unpaid bookings and undecided requests; answers how many."""
-    overdue = await _due(tx, sorted(EXPIRING), limit=limit)
+    overdue = await _due(tx, EXPIRE, limit=limit)
     return await _end(tx, overdue, Status.EXPIRED)
 
 
 async def no_show(tx: Tx, limit: int) -> int:
     """Marks up to `limit` bookings whose guests did not come, and frees their places; answers how many."""
-    overdue = await _due(tx, [Status.RESERVED, Status.CONFIRMED], limit=limit)
+    overdue = await _due(tx, NO_SHOW, limit=limit)
     return await _end(tx, overdue, Status.NO_SHOW, reason=NO_SHOW_REASON)
 
 
 async def complete(tx: Tx, limit: int) -> int:
     """Completes up to `limit` visits whose time is over; answers how many."""
-    over = await _due(tx, [Status.CHECKED_IN], limit=limit)
+    over = await _due(tx, COMPLETE, limit=limit)
     return await _end(tx, over, Status.COMPLETED, reason=COMPLETED_REASON)
+
+
+def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[list[UUID]]]:
+    """Tells whose bookings in these statuses are due: of the so many that are longest overdue."""
+
+    async def due_tenants(tx: Tx, limit: int) -> list[UUID]:
+        return await store.due_tenants(tx, statuses, limit=limit)
+
+    return due_tenants
 
 
 async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Booking]:

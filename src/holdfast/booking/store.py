@@ -167,6 +167,23 @@ async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[
     return [plain_id(row["venue_id"]) for row in rows]
 
 
+DUE_TENANTS = """
+    SELECT tenant_id, min(due_at) AS due_at FROM (
+        SELECT tenant_id, due_at FROM booking
+         WHERE due_at <= $1 AND status = ANY ($2::text[])
+         ORDER BY due_at
+         LIMIT $3) AS due
+     GROUP BY tenant_id
+     ORDER BY 2
+"""
+
+
+async def due_tenants(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[UUID]:
+    """The tenants of the `limit` bookings that are longest overdue, theirs first."""
+    rows = await tx.fetch(DUE_TENANTS, tx.now, list(statuses), limit)
+    return [plain_id(row["tenant_id"]) for row in rows]
+
+
 DUE = f"""
     SELECT {READ_COLUMNS} FROM booking
      WHERE due_at <= $1 AND status = ANY ($2::text[]) AND venue_id = ANY ($4::uuid[])

@@ -15,6 +15,8 @@ from holdfast.waitlist import react
 
 HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
+DUE_AT_ONCE = 50
+"""Bookings that end in one transaction, which holds the locks of their venues."""
 ARCHIVED_AFTER = 2 * KEPT_FOR
 """No channel shows days so long past any more, so a picture of last week is as it was and nobody has to be told."""
 
@@ -30,9 +32,9 @@ async def purge_idempotency(tx: Tx, limit: int) -> int:
 
 
 TICKS = (
-    Tick(name="expire", period_s=1.0, verb=due.expire, batch=100),
-    Tick(name="no_show", period_s=10.0, verb=due.no_show, batch=100),
-    Tick(name="complete", period_s=10.0, verb=due.complete, batch=100),
+    Tick("expire", 1.0, due.expire, DUE_AT_ONCE, due.tenants_with(due.EXPIRE)),
+    Tick("no_show", 10.0, due.no_show, DUE_AT_ONCE, due.tenants_with(due.NO_SHOW)),
+    Tick("complete", 10.0, due.complete, DUE_AT_ONCE, due.tenants_with(due.COMPLETE)),
     Tick(name="archive_claims", period_s=HOURLY_S, verb=archive_claims, batch=1_000),
     Tick(name="close_channels", period_s=NIGHTLY_S, verb=close_channels, batch=1_000),
     Tick(name="purge_idempotency", period_s=60.0, verb=purge_idempotency, batch=1_000),

@@ -6,13 +6,14 @@ import asyncio
 import random
 from collections.abc import Coroutine, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.main.tick import Tick
 
@@ -68,12 +69,33 @@ async def _keep(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
 
 async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
     """Batch after batch until one is not full: whatever has piled up is drained."""
-    while not stopping.is_set():
-        handled = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.verb, tick.batch)
-        ROWS.labels(tick.name).inc(handled)
-        RUNS.labels(tick.name, "done").inc()
-        if handled < tick.batch:
-            break
+    handled = tick.batch
+    while handled >= tick.batch and not stopping.is_set():
+        if tick.tenants is None:
+            handled = await _batch(db, tick)
+        else:
+            found = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.tenants, tick.batch)
+            handled = sum([await _batch_of(db, tick, tenant_id) for tenant_id in found])
+
+
+async def _batch_of(db: Database, tick: Tick, tenant_id: UUID) -> int:
+    """One tenant's. What can't be done for now holds up no other's."""
+    try:
+        return await _batch(db, tick, tenants=[tenant_id])
+    except Overloaded as error:
+        _tell(tick, error, 1)
+        return 0
+
+
+async def _batch(db: Database, tick: Tick, **knobs: Any) -> int:
+    handled = await db.call(SYSTEM, deadline_s=DEADLINE_S, **knobs).run(tick.verb, tick.batch)
+    _count(tick, handled)
+    return handled
+
+
+def _count(tick: Tick, handled: int) -> None:
+    ROWS.labels(tick.name).inc(handled)
+    RUNS.labels(tick.name, "done").inc()
 
 
 def pause_s(period_s: float, failures: int) -> float:
