@@ -28,7 +28,7 @@ from holdfast.simulate.places import RESTAURANT
 from holdfast.simulate.report import figures
 from holdfast.simulate.run import Simulated
 from holdfast.simulate.wish import wish
-from holdfast.waitlist import promote
+from holdfast.waitlist import queue_store
 
 from .conftest import Play
 
@@ -137,12 +137,12 @@ async def test_steps_that_are_not_written_are_found(play: Play, monkeypatch: pyt
 
 @pytest.mark.usefixtures("seldom")
 async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    waiting = promote.queue_store.waiting
+    waiting = queue_store.waiting
 
     async def last_first(*args: Any, **kwargs: Any) -> list[Any]:
         return list(reversed(await waiting(*args, **kwargs)))
 
-    monkeypatch.setattr(promote.queue_store, "waiting", last_first)
+    monkeypatch.setattr(queue_store, "waiting", last_first)
     assert "waited for" in complaints(await play(1, guests=150))
 
 

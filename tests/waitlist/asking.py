@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
 import httpx
 
-from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Call, Database
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
+from holdfast.place.venue import Venue
 from holdfast.port.pricing import LocalPricing
-from holdfast.waitlist.promote import promote
+from holdfast.waitlist.promote import Promotion
 from tests.booking.asking import at, instant
 from tests.conftest import House
 
@@ -54,18 +58,75 @@ async def answer(house: House, entry: Json, how: str, who: dict[str, str] | None
     return await house.client.post(f"/waitlist/{entry['id']}/{how}", headers=headers)
 
 
+Verb = Callable[..., Awaitable[Any]]
+
+
+@dataclass
+class Knobs:
+    """A database all of whose transactions are run with these knobs, where they say nothing else.
+
+    `instead`: for the call of a transaction and its verb, the verb that is run. `before`: is awaited before a
+    transaction begins, with the name of its verb.
+    """
+
+    db: Database
+    knobs: Json = field(default_factory=dict)
+    instead: Callable[[Call, Verb], Verb] = lambda _, verb: verb
+    before: Callable[[str], Awaitable[None]] | None = None
+
+    @property
+    def as_database(self) -> Database:
+        return cast(Database, self)
+
+    def call(self, actor: Actor, **knobs: Any) -> Call:
+        return _Other(self.db.call(actor, **self.knobs | knobs), self)
+
+    async def run(self, actor: Actor, verb: Verb, *args: Any, **more: Any) -> Any:
+        return await self.call(actor).run(verb, *args, **more)
+
+
+class _Other(Call):
+    def __init__(self, call: Call, knobs: Knobs) -> None:
+        super().__init__(**{each.name: getattr(call, each.name) for each in fields(Call)})
+        self.other = knobs
+
+    async def run(self, verb: Verb, *args: Any, **more: Any) -> Any:
+        if self.other.before is not None:
+            await self.other.before(verb.__name__)
+        return await super().run(wraps(verb)(self.other.instead(self, verb)), *args, **more)
+
+
+@dataclass
+class Counting:
+    """Counts the statements of each transaction, by the verb's name."""
+
+    statements: list[tuple[str, int]] = field(default_factory=list)
+
+    def __call__(self, _call: Call, verb: Verb) -> Verb:
+        async def count(tx: Tx, *args: Any, **more: Any) -> Any:
+            before = tx.round_trips
+            done = await verb(tx, *args, **more)
+            self.statements.append((verb.__name__, tx.round_trips - before))
+            return done
+
+        return count
+
+    @property
+    def all(self) -> int:
+        return sum(count for _, count in self.statements)
+
+
 async def promoted(
     db: Database, house: House, *, now: datetime | None = None, around: Span | None = None
 ) -> int:
     """Has the venue's queue move, as if it were `now`; answers how many offers were made."""
-    venue_id, places = UUID(house.venue_id), Places(db)
-    venue = await places.venue(venue_id)
+    venue = await Places(db).venue(UUID(house.venue_id))
+    return await promotion(Knobs(db, {"now": now}).as_database, venue).run(around)
 
-    async def verb(tx: Tx) -> int:
-        return await promote(tx, venue, places=places, pricing=LocalPricing(), around=around)
 
-    call = db.call(SYSTEM, tenants=[venue.tenant_id], locks=[lock_key(venue_id)], now=now)
-    return await call.run(verb)
+def promotion(db: Database, venue: Venue) -> Promotion:
+    """A worker's, whose process has just begun."""
+    return Promotion(db, venue.tenant_id, venue.id, Places(db), LocalPricing())
 
 
 def around(start: str, end: str) -> Span:

@@ -16,19 +16,16 @@ import asyncpg
 import pytest
 
 from holdfast.booking import due
-from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db import Call, Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import LocalPricing
-from holdfast.waitlist.promote import promote
 from tests.booking.asking import DAY, at, instant, tick
 from tests.conftest import House
 
-from .asking import Json, answer, joined
+from .asking import Counting, Json, Knobs, Verb, answer, joined, promotion
 from .oracle import Table, Wish, World, replay
 
 TABLES = 20
@@ -59,19 +56,22 @@ class Many:
         return await replay(self.owner, self.house.venue_id, self.tables, self.wishes)
 
     async def promote(self, *, around: Span | None, now: datetime | None = None, fatal: bool = False) -> int:
-        """One run of a worker, which the killer may interrupt before it commits."""
-        places = Places(self.db)
+        """One run of a worker; a fatal one loses its connection before it commits offers, the first or later."""
+        at = self.dice.randint(1, 2)
 
-        async def verb(tx: Tx) -> int:
-            made = await promote(tx, self.venue, places=places, pricing=LocalPricing(), around=around)
-            if fatal:
+        def instead(call: Call, verb: Verb) -> Verb:
+            nonlocal at
+            at -= bool(call.locks)
+
+            async def killed(tx: Tx, *args: Any, **more: Any) -> Any:
+                done = await verb(tx, *args, **more)
                 pid = await tx.fetchval("SELECT pg_backend_pid()")
                 await self.owner.execute("SELECT pg_terminate_backend($1)", pid)
-            return made
+                return done
 
-        locks = [lock_key(self.venue.id)]
-        call = self.db.call(SYSTEM, tenants=[self.venue.tenant_id], locks=locks, now=now, deadline_s=20)
-        return await call.run(verb)
+            return killed if fatal and call.locks and at == 0 else verb
+
+        return await promotion(Knobs(self.db, {"now": now}, instead).as_database, self.venue).run(around)
 
     async def work(self, freed: asyncio.Queue[Span | None]) -> None:
         """Promotes for what was freed until all is done; what was interrupted is done again."""
@@ -277,15 +277,7 @@ async def test_one_freed_place_costs_little_however_many_wait(
     many, _ = await prepare(open_house, db, owner, days=1, entries=1)
     for _ in range(100):
         await joined(many.house, earliest=at("18:00"), latest=at("18:00"), duration_minutes=120)
-    asked: list[int] = []
-
-    async def verb(tx: Tx) -> int:
-        before = tx.round_trips
-        freed = Span(instant("18:00"), instant("20:00"))
-        made = await promote(tx, many.venue, places=Places(db), pricing=LocalPricing(), around=freed)
-        asked.append(tx.round_trips - before)
-        return made
-
-    locks = [lock_key(many.venue.id)]
-    assert await db.call(SYSTEM, tenants=[many.venue.tenant_id], locks=locks).run(verb) == 0
-    assert asked[0] <= 8
+    counting = Counting()
+    freed = Span(instant("18:00"), instant("20:00"))
+    assert await promotion(Knobs(db, instead=counting).as_database, many.venue).run(freed) == 0
+    assert counting.all <= 12

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,6 @@ import orjson
 import pytest
 
 from holdfast.event.model import Event
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
@@ -22,7 +20,7 @@ from holdfast.waitlist.react import promote_freed, sweep
 from tests.booking.asking import at, cancel, change, instant, move, tenant_id
 from tests.conftest import House
 
-from .asking import Json, answer, entry_of, joined
+from .asking import Counting, Json, Knobs, answer, entry_of, joined
 
 PINNED: Json = {"earliest": at("18:00"), "latest": at("18:00")}
 
@@ -53,13 +51,17 @@ async def last_event(owner: asyncpg.Connection, house: House, type_: str) -> Eve
 
 
 async def react(db: Database, event: Event, *, now: datetime | None = None) -> int:
-    """Runs the reaction; answers in how many round trips."""
+    """Runs the reaction to its end; answers in how many statements."""
+    ended: list[Tx] = []
 
-    async def verb(tx: Tx) -> int:
-        await promote_freed(tx, event, places=Places(db), pricing=LocalPricing())
-        return tx.round_trips
+    async def finish(tx: Tx) -> None:
+        ended.append(tx)
 
-    return await db.call(SYSTEM, tenants=[event.tenant_id], now=now).run(verb)
+    counting = Counting()
+    tools: Json = {"places": Places(db), "pricing": LocalPricing()}
+    await promote_freed(Knobs(db, {"now": now}, counting).as_database, event, **tools, finish=finish)
+    assert len(ended) == 1
+    return counting.all
 
 
 async def status_of(house: House, entry: Json) -> str:
@@ -255,11 +257,10 @@ async def test_the_sweep_finds_what_no_event_told_of(
     houses: list[House] = [await open_house(resources=[{"slug": "t1"}]) for _ in range(3)]
     entries = [await joined(house, **PINNED) for house in houses]
     tenants = [await tenant_id(owner, house) for house in houses]
-    swept = partial(sweep, places=Places(db), pricing=LocalPricing())
 
     async def once(second: int) -> int:
-        call = db.call(SYSTEM, tenants=tenants, now=datetime.fromtimestamp(second, instant("00:00").tzinfo))
-        return await call.run(lambda tx: swept(tx, 2))
+        now = datetime.fromtimestamp(second, instant("00:00").tzinfo)
+        return await swept(db, {"tenants": tenants, "now": now}, 2)
 
     start = int(instant("12:00").timestamp()) // 180 * 180
     assert [await once(start), await once(start + 30), await once(start + 60)] == [2, 1, 0]
@@ -274,8 +275,7 @@ async def test_the_sweep_leaves_out_whose_lock_is_taken(
     tenants = [await tenant_id(owner, house) for house in houses]
     async with owner.transaction():
         await owner.execute("SELECT pg_advisory_xact_lock($1::bigint)", _key(houses[0]))
-        call = db.call(SYSTEM, tenants=tenants)
-        assert await call.run(lambda tx: sweep(tx, 2, places=Places(db), pricing=LocalPricing())) == 1
+        assert await swept(db, {"tenants": tenants}, 2) == 1
     assert [await status_of(*pair) for pair in zip(houses, entries, strict=True)] == ["WAITING", "OFFERED"]
 
 
@@ -284,5 +284,8 @@ def _key(house: House) -> int:
 
 
 async def test_nothing_to_sweep(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
-    call = db.call(SYSTEM, tenants=[await tenant_id(owner, one_table)])
-    assert await call.run(lambda tx: sweep(tx, 2, places=Places(db), pricing=LocalPricing())) == 0
+    assert await swept(db, {"tenants": [await tenant_id(owner, one_table)]}, 2) == 0
+
+
+async def swept(db: Database, knobs: Json, limit: int) -> int:
+    return await sweep(Knobs(db, knobs).as_database, limit, places=Places(db), pricing=LocalPricing())

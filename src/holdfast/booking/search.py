@@ -13,14 +13,17 @@ from holdfast.booking.choose import distinct
 from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
 from holdfast.claim.free_times import FreeTimes
-from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours
 from holdfast.place.venue import Resource, Venue
 
 PACING_WINDOW = timedelta(minutes=15)
+RESOURCES_AT_ONCE = 16
+"""The ledger is read for so many resources with one statement: of months at a large venue it may be much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +72,28 @@ class Outlook:
         found = tuple(islice(free, most))
         return Found(span, found) if found else None
 
-    def has_time(self, resource: Resource, span: Span) -> bool:
-        """Whether the ledger has a unit of it free for a booking of that span, whatever the rules say."""
-        return self._times_of(resource).free(claimed_span(resource, span))
+    def starts(self, resource: Resource, times: Sequence[datetime], length: timedelta) -> int:
+        """A bit for each of the times, as `FreeTimes.starts` has it: set where the ledger and the hours of the
+        resource itself leave time for a booking of that length; the venue's rules are not looked at."""
+        found = self._times_of(resource).starts(times, length)
+        if resource.hours is not None:
+            for place, start in enumerate(times):
+                if not hours.is_open(self.venue, resource.hours, start, start + length):
+                    found &= ~(1 << place)
+        return found
 
-    def take(self, claims_: Iterable[Claim]) -> None:
-        """Counts with these claims from now on."""
-        for claim in claims_:
-            self.occupancy.add(claim)
-            self._times.pop(claim.resource_id, None)  # sorted when first asked for: now it has to be anew
+    def take(self, resources: Iterable[Resource], span: Span, *, party_size: int) -> None:
+        """Counts from now on as if these, which must be free, were booked for the span."""
+        for resource in resources:
+            self._times_of(resource).take(claimed_span(resource, span))
+        window = rules.pacing_window(span.start)
+        self.covers[window] = self.covers.get(window, 0) + party_size
 
     def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
         answer = known.get(resource.id)
         if answer is None:
             opened = resource.hours is None or hours.is_open(self.venue, resource.hours, span.start, span.end)
-            answer = opened and self.has_time(resource, span)
+            answer = opened and self._times_of(resource).free(claimed_span(resource, span))
             known[resource.id] = answer
         return answer
 
@@ -111,10 +121,14 @@ COVERS = """
 
 async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
     """Reads what there is to know to search these sets for starts within the span and stays that end in it."""
-    resources = distinct(sets)
-    found = await claims.overlapping(
-        tx, ((venue.tenant_id, each.id, claimed_span(each, span)) for each in resources)
-    )
+    resources, slices = distinct(sets), Slices()
+    occupancy = Occupancy(tx.now)
+    for first in range(0, len(resources), RESOURCES_AT_ONCE):
+        page = resources[first : first + RESOURCES_AT_ONCE]
+        probes = ((venue.tenant_id, each.id, claimed_span(each, span)) for each in page)
+        for claim in await claims.overlapping(tx, probes):
+            occupancy.add(claim)
+        await slices.rest()
     covers: dict[datetime, int] = {}
     if venue.policy.pacing_covers_max is not None:
         first, last = rules.pacing_window(span.start), span.end + PACING_WINDOW
@@ -122,7 +136,7 @@ async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span:
         for row in rows:
             window = rules.pacing_window(row["start_at"])
             covers[window] = covers.get(window, 0) + row["covers"]
-    return Outlook(venue, tx.now, Occupancy.of(found, now=tx.now), covers)
+    return Outlook(venue, tx.now, occupancy, covers)
 
 
 def equivalent(

@@ -68,6 +68,14 @@ async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collecti
     return {row["name"] for row in rows}
 
 
+VERSION = "SELECT version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = $3"
+
+
+async def version(tx: Tx, *, tenant_id: UUID, venue_id: UUID, name: str) -> int:
+    """The version of the last event on the channel; 0 where there was none."""
+    return await tx.fetchval(VERSION, tenant_id, venue_id, name) or 0
+
+
 OPEN = """
     INSERT INTO channel (tenant_id, venue_id, name, version) VALUES ($1, $2, $3, 0)
     ON CONFLICT ON CONSTRAINT channel_pkey DO NOTHING

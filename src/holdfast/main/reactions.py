@@ -5,16 +5,16 @@ from __future__ import annotations
 from holdfast.block.refit import refit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import React
-from holdfast.job.reaction import Immediate, Reaction, Tools, in_one_transaction
+from holdfast.job.reaction import Finish, Immediate, Reaction, Tools
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import load_venues
 from holdfast.waitlist import react
 
 
-async def promote_freed(tx: Tx, event: Event, tools: Tools) -> None:
+async def promote_freed(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
     """Offers what came free to those who wait for it."""
-    await react.promote_freed(tx, event, places=tools.places, pricing=tools.pricing)
+    await react.promote_freed(db, event, places=tools.places, pricing=tools.pricing, finish=finish)
 
 
 async def refit_blocks(tx: Tx, event: Event, tools: Tools) -> None:
@@ -28,9 +28,7 @@ async def refit_blocks(tx: Tx, event: Event, tools: Tools) -> None:
 PLANNING = "planning"
 
 IMMEDIATE = (Immediate(("venue.updated",), refit_blocks),)
-REACTIONS = (
-    Reaction("promote_freed", react.FREEING, PLANNING, in_one_transaction(promote_freed), react.awaited),
-)
+REACTIONS = (Reaction("promote_freed", react.FREEING, PLANNING, promote_freed, react.awaited),)
 
 
 def reacting(db: Database, tools: Tools) -> Database:

@@ -1,4 +1,4 @@
-"""What a tick is; `ticks.py` lists them."""
+"""What ticks and rounds are; `ticks.py` lists them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 
 
@@ -26,3 +27,15 @@ class Tick:
     verb: Callable[[Tx, int], Awaitable[int]]
     batch: int
     tenants: Callable[[Tx, int], Awaitable[Sequence[UUID]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Something to be done again and again in transactions of its own, such as what takes long thought between.
+
+    `run(db)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
+    """
+
+    name: str
+    period_s: float
+    run: Callable[[Database], Awaitable[int]]

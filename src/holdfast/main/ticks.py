@@ -8,9 +8,10 @@ from holdfast.event import months
 from holdfast.job.reaction import Tools
 from holdfast.job.store import purge_dead_letters
 from holdfast.kernel import idempotency
+from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.live.close_channels import KEPT_FOR, close_channels
-from holdfast.main.tick import Tick
+from holdfast.main.tick import Round, Tick
 from holdfast.waitlist import react
 
 HOURLY_S = 3600.0
@@ -44,10 +45,10 @@ TICKS = (
 )
 
 
-def all_ticks(tools: Tools) -> tuple[Tick, ...]:
-    """Those above, and those that need more than the transaction."""
+def all_ticks(tools: Tools) -> tuple[Tick | Round, ...]:
+    """Those above, and what takes more than one transaction."""
 
-    async def sweep_waitlists(tx: Tx, limit: int) -> int:
-        return await react.sweep(tx, limit, places=tools.places, pricing=tools.pricing)
+    async def sweep_waitlists(db: Database) -> int:
+        return await react.sweep(db, react.VENUES_SWEPT_MAX, places=tools.places, pricing=tools.pricing)
 
-    return (*TICKS, Tick(name="sweep_waitlists", period_s=react.SWEEP_S, verb=sweep_waitlists, batch=20))
+    return (*TICKS, Round(name="sweep_waitlists", period_s=react.SWEEP_S, run=sweep_waitlists))

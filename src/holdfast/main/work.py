@@ -23,7 +23,7 @@ from holdfast.kernel.failure import stack_of
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import REACTIONS, reacting
-from holdfast.main.tick import Tick
+from holdfast.main.tick import Round, Tick
 from holdfast.main.worker import run_loops, sleep, tick_loops
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
@@ -84,7 +84,7 @@ async def run_worker(
     url: str,
     tools: Tools,
     *,
-    ticks: Sequence[Tick],
+    ticks: Sequence[Tick | Round],
     reactions: Sequence[Reaction],
     stopping: asyncio.Event,
 ) -> None:

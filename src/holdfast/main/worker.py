@@ -15,7 +15,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.main.tick import Tick
+from holdfast.main.tick import Round, Tick
 
 DEADLINE_S = 10.0
 BACK_OFF_S_MIN = 0.5
@@ -30,13 +30,13 @@ RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.",
 log = structlog.get_logger(__name__)
 
 
-async def run_ticks(db: Database, ticks: Sequence[Tick], stopping: asyncio.Event) -> None:
+async def run_ticks(db: Database, ticks: Sequence[Tick | Round], stopping: asyncio.Event) -> None:
     """Runs every tick in its rhythm until `stopping` is set; returns within FINISH_TIMEOUT_S of that."""
     await run_loops(tick_loops(db, ticks, stopping), stopping)
 
 
 def tick_loops(
-    db: Database, ticks: Sequence[Tick], stopping: asyncio.Event
+    db: Database, ticks: Sequence[Tick | Round], stopping: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
     """A loop for each tick, which ends soon after `stopping` is set."""
     return [_keep(db, tick, stopping) for tick in ticks]
@@ -55,11 +55,14 @@ async def run_loops(loops: Sequence[Coroutine[Any, Any, None]], stopping: asynci
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _keep(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
+async def _keep(db: Database, tick: Tick | Round, stopping: asyncio.Event) -> None:
     failures = 0
     while not stopping.is_set():
         try:
-            await _rounds(db, tick, stopping)
+            if isinstance(tick, Tick):
+                await _rounds(db, tick, stopping)
+            else:
+                _count(tick, await tick.run(db))
             failures = 0
         except Exception as error:
             failures += 1
@@ -93,7 +96,7 @@ async def _batch(db: Database, tick: Tick, **knobs: Any) -> int:
     return handled
 
 
-def _count(tick: Tick, handled: int) -> None:
+def _count(tick: Tick | Round, handled: int) -> None:
     ROWS.labels(tick.name).inc(handled)
     RUNS.labels(tick.name, "done").inc()
 
@@ -104,7 +107,7 @@ def pause_s(period_s: float, failures: int) -> float:
     return (back_off_s if failures else period_s) * random.uniform(1 - JITTER, 1 + JITTER)
 
 
-def _tell(tick: Tick, error: Exception, failures: int) -> None:
+def _tell(tick: Tick | Round, error: Exception, failures: int) -> None:
     RUNS.labels(tick.name, "failed").inc()
     # A refusal explains itself; for anything else one needs to know where it came from, but its text may quote data.
     told = {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}

@@ -8,17 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeVar
 
-from holdfast.event.model import Committed, Event
+from holdfast.event.model import Committed
 from holdfast.event.number import Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.tx import Tx, lock_key
-from holdfast.place.places import Places
-from holdfast.port.pricing import Pricing
+from holdfast.kernel.tx import Tx
 from holdfast.simulate.world import World
-from holdfast.waitlist.react import promote_freed, sweep
+from holdfast.waitlist.react import promote_freed, sweep_venue
 
 TICKS_EVERY: Final = timedelta(minutes=8)
 """Less often than in life, where a hold is swept within a second: of what a day brings it is still all done."""
@@ -80,11 +78,9 @@ class Worker:
                 if (await self.run(tick.verb, tick.batch) or 0) < tick.batch:
                     break
 
-    async def run(
-        self, verb: Callable[..., Awaitable[T]], *args: Any, locks: Sequence[int] = (), **kwargs: Any
-    ) -> T | None:
+    async def run(self, verb: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T | None:
         """The value of the system's verb, of the simulation's tenants alone; None when it did not get there."""
-        call = self.world.asking.any().db.call(SYSTEM, tenants=self.world.tenants, locks=locks)
+        call = self.world.asking.any().db.call(SYSTEM, tenants=self.world.tenants)
         try:
             return await call.run(verb, *args, **kwargs)
         except (OutcomeUnknown, Overloaded):
@@ -128,7 +124,8 @@ class Promoter(Worker):
                 self.after = each.position
             if len(found) < READ_MAX:
                 break
-        await self.run(sweep, len(self.world.houses), **self._tools())
+        for house in self.world.houses:
+            await self._try(sweep_venue, house.venue.tenant_id, house.venue.id)
 
     async def _head(self) -> int:
         """The last position, once what was committed has one; where it is now when that can't be told."""
@@ -142,16 +139,23 @@ class Promoter(Worker):
         event = committed.event
         if event.channel is None or event.event_type in NOTHING_FREED:
             return
-        locks = [] if event.venue_id is None else [lock_key(event.venue_id)]
         for _ in range(TRIES_MAX):
-            if await self.run(_promoted, event, locks=locks, **self._tools()):
+            if await self._try(promote_freed, event, finish=_nothing_more):
                 break
 
-    def _tools(self) -> dict[str, Any]:
+    async def _try(self, work: Callable[..., Awaitable[object]], *args: Any, **more: Any) -> bool:
+        """Whether the work, which makes transactions of its own, got to its end."""
         process = self.world.asking.any()
-        return {"places": process.places, "pricing": process.pricing}
+        try:
+            await work(process.db, *args, places=process.places, pricing=process.pricing, **more)
+        except Overloaded:
+            self.world.record.overloaded += 1
+            return False
+        except Exception as error:
+            self.world.record.found_wrong(f"{work.__name__} failed: {stack_of(error)}")
+            return False
+        return True
 
 
-async def _promoted(tx: Tx, event: Event, *, places: Places, pricing: Pricing) -> bool:
-    await promote_freed(tx, event, places=places, pricing=pricing)
-    return True
+async def _nothing_more(_tx: Tx) -> None:
+    """There is no job to be ended with the last transaction."""

@@ -20,8 +20,7 @@ from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, shown, store
 from holdfast.waitlist.errors import TooManyEntries, WaitlistClosed, WaitlistFull
 from holdfast.waitlist.lists import Seen
-from holdfast.waitlist.model import Entry, EntryStatus
-from holdfast.waitlist.promote import ENTRIES_MAX
+from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
 from holdfast.waitlist.starts import Sets, starts
 
 WINDOW_DAYS_MAX = 31

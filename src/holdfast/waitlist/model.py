@@ -15,6 +15,9 @@ from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 
+ENTRIES_MAX = 2_000
+"""Open entries of a venue; more nobody may make."""
+
 
 class EntryStatus(StrEnum):
     """Where an entry stands. All but the first two are final."""

@@ -1,116 +1,207 @@
-"""Offering what is free to those who wait, first come, first served among those whom it fits."""
+"""Offering what is free to those who wait, first come, first served among those whom it fits.
+
+It is thought out on a snapshot, while no lock and no connection is held, and written a few offers at a time.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import UUID
 
-from holdfast.booking.create import Booked, create
-from holdfast.booking.search import Found
-from holdfast.booking.wanted import Wanted, When
+from holdfast.booking import search
+from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.db import Call, Database
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span, merged
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
-from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.look import look
-from holdfast.waitlist.model import Entry, EntryStatus, moved
+from holdfast.waitlist.model import Entry
+from holdfast.waitlist.offer import Batch, Made, look_again, offer
+from holdfast.waitlist.plan import Offer, Snapshot, plan
+from holdfast.waitlist.see import Queue, see_overview, see_queue, see_venue
 from holdfast.waitlist.settle import settle
+from holdfast.waitlist.starts import Sets
 
-ENTRIES_MAX = 2_000
-"""Open entries of a venue; more nobody may make."""
-PIECE = timedelta(days=1)
-"""The ledger is read for so much time at once, where there is more than PIECES_AT_ONCE to look at."""
+OFFERS_AT_ONCE = 8
+"""Offers that one transaction makes, under the venue's lock."""
+OFFERS_WAIT_S = 0.05
+"""So long a plan may go on before the offers that it has found are made."""
+PLANS_MAX = 8
+"""Plans in a row that come to nothing, since too much changes; the last is not to."""
+LOOKS_MAX = 3
+"""How often it is looked whether what has happened meanwhile leaves a few offers right."""
+REFUSALS_MAX = 2
+"""Whoever is refused so often what was planned for them waits on, and keeps nothing from others."""
+RESOURCE_DAYS_MAX = 10_000
+"""A plan is for no more days than this, divided by the venue's resources: 166 days of 60 tables. More time, in which
+people wait without a gap, is planned piece by piece."""
 PIECES_MAX = 400
-PIECES_AT_ONCE = 7
-"""So many are looked at together, and always; of more, one after the other, those for which LOOKS_MAX suffices."""
-LOOKS_MAX = 5_000
-OFFERS_MAX = 100
-"""Offers that one run makes for a piece; the next makes the others."""
-OFFER_TTL_S_MIN = 60
-"""Even for a visit that is about to begin: less time nobody could answer in."""
-ROTATION_S = 30
-BREATH_EVERY = 100
+READ_S_MAX = 10.0
 PACING_WINDOW = timedelta(minutes=15)
-SOURCE = "waitlist"
 
 
-async def promote(
-    tx: Tx, venue: Venue, *, places: Places, pricing: Pricing, around: Span | None = None
-) -> int:
-    """Makes the offers that can be made at the venue; answers how many. Asks what is so and not what
-    happened: it is safe to run again, at any time, any number of times.
+@dataclass(slots=True)
+class Promotion:
+    """Makes the offers that can be made at one venue.
 
-    `around`: the time that was freed; only visits that touch it are looked for. None: all the time in
-    which anybody waits, in pieces, as far as LOOKS_MAX goes.
-
-    1. Settle what happened to former offers.
-    2. For each who waits, in the order of the queue, look for the first start in the window with a free set.
-    3. Offer it: a hold with the policy's `offer_ttl_seconds`, which is taken for all who come after.
-
-    Runs under the venue's lock. What is freed is not kept for the waitlist meanwhile: a booking
-    that comes first gets it.
+    It asks what is so and not what happened: it is safe to run again, at any time, any number of times, and by
+    several at once. Each few offers are committed at once: whoever goes on after it was killed begins behind them.
     """
-    venue = await places.current(tx, venue)
-    await settle(tx, venue)
-    offers = looks = 0
-    pieces = await _pieces(tx, venue, around)
-    for piece in pieces:
-        made, looked = await _promote_in(tx, venue, piece, places=places, pricing=pricing)
-        offers, looks = offers + made, looks + looked
-        if looks > LOOKS_MAX and len(pieces) > PIECES_AT_ONCE:
-            break
-    return offers
+
+    db: Database
+    tenant_id: UUID
+    venue_id: UUID
+    places: Places
+    pricing: Pricing
+    traceparent: str | None = None
+    refused: Counter[UUID] = field(default_factory=Counter)
+
+    async def run(self, around: Span | None = None) -> int:
+        """Returns the number of offers made.
+
+        `around`: the time that was freed; only visits that touch it are looked for. None: all the time in
+        which anybody waits.
+
+        1. Settle what happened to former offers.
+        2. Read who waits, the rules, and the ledger. For each who waits, in the order of the queue, look for the
+           first start in the window with a free set.
+        3. Offer it, a few at a time: a hold with the policy's `offer_ttl_seconds`. Under the venue's lock it is
+           checked that all that this relies on is still so; where it is not, back to 2.
+
+        What is freed is not kept for the waitlist meanwhile: a booking that comes first gets it.
+        """
+        overview = await self._reading().run(see_overview, self.venue_id, places=self.places)
+        if overview is None:
+            return 0
+        while overview.unsettled and await self._writing().run(settle, overview.venue):
+            pass
+        pieces = _pieces(overview.venue, overview.windows, around)
+        return sum([await self._offer_in(piece) for piece in pieces])
+
+    async def has_place(self, entry: Entry) -> bool:
+        """Whether anything is free that would do for it, whoever waits before it.
+
+        Of who joins a full house that is all there is to ask: to go through the queue costs many times as much.
+        """
+        venue = await self._reading().run(see_venue, self.venue_id, places=self.places)
+        if venue is None:
+            return False
+        for piece in _pieces(venue, [Span(entry.earliest_at, entry.latest_at + entry.length)], None):
+            seen = await self._see_ledger(Queue(venue, 0, [entry]), piece)
+            async for _ in self._batches(seen):
+                return True
+        return False
+
+    async def _offer_in(self, piece: Span) -> int:
+        offers = plans = 0
+        while plans < PLANS_MAX:
+            queue = await self._reading().run(see_queue, self.venue_id, piece, places=self.places)
+            if queue is None:
+                break
+            plans += 1
+            seen = await self._see_ledger(queue, piece)
+            made, is_done = await self._carry_out(seen, strictly=plans < PLANS_MAX)
+            offers += made
+            if is_done:
+                break
+            if made:
+                plans = 0
+        return offers
+
+    async def _see_ledger(self, queue: Queue, piece: Span) -> Snapshot:
+        sets: dict[Demand, Sets] = {}
+        slices = Slices()
+        for entry in queue.entries:
+            if entry.demand not in sets:
+                sets[entry.demand] = _sets(queue.venue, entry)
+                await slices.rest()
+        longest = max(entry.length for entry in queue.entries)
+        around = Span(piece.start - longest, piece.end + longest)
+        every = [resources for each in sets.values() for resources in each]
+        outlook = await self._reading().run(search.look, queue.venue, every, around)
+        return Snapshot(piece, queue.entries, sets, outlook, queue.version)
+
+    async def _batches(self, seen: Snapshot) -> AsyncIterator[list[Offer]]:
+        """The plan's offers, up to OFFERS_AT_ONCE together."""
+        but = {id_ for id_, times in self.refused.items() if times >= REFUSALS_MAX}
+        slices, found_at = Slices(), 0.0
+        batch: list[Offer] = []
+        for each in plan(seen, but=but):
+            await slices.rest()
+            if each is not None:
+                found_at = found_at if batch else time.monotonic()
+                batch.append(each)
+            if batch and (len(batch) == OFFERS_AT_ONCE or time.monotonic() - found_at > OFFERS_WAIT_S):
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    async def _carry_out(self, seen: Snapshot, *, strictly: bool) -> tuple[int, bool]:
+        """How many offers of the plan were made, and whether that was all of it."""
+        version, done = seen.version, set[UUID]()
+        async for planned in self._batches(seen):
+            made = await self._make(Batch(seen, planned, version, done, strictly))
+            done.update(made.entries)
+            self.refused.update(made.refused)
+            if made.version is None or len(made.entries) < len(planned):
+                return len(done), False
+            version = made.version
+        return len(done), True
+
+    async def _make(self, batch: Batch) -> Made:
+        """Nothing is written if it can't be said that the offers are right."""
+        made = await self._writing().run(offer, batch, places=self.places, pricing=self.pricing)
+        for _ in range(LOOKS_MAX if batch.strictly else 0):
+            if made.version is not None:
+                break
+            version = await self._reading().run(look_again, batch)
+            if version is None:
+                break
+            batch = replace(batch, version=version)
+            made = await self._writing().run(offer, batch, places=self.places, pricing=self.pricing)
+        return made
+
+    def _reading(self) -> Call:
+        return self.db.call(SYSTEM, tenants=[self.tenant_id], deadline_s=READ_S_MAX)
+
+    def _writing(self) -> Call:
+        locks = [lock_key(self.venue_id)]
+        return self.db.call(SYSTEM, tenants=[self.tenant_id], locks=locks, traceparent=self.traceparent)
 
 
-async def has_place(tx: Tx, venue: Venue, entry: Entry) -> bool:
-    """Whether anything is free that would do for it, whoever waits before it.
-
-    Of who joins a full house that is all there is to ask: to go through the queue costs many times as much.
-    """
-    window = Span(entry.earliest_at, entry.latest_at + entry.length)
-    for piece in _cut([window], now=tx.now):
-        seen = await look(tx, venue, piece, [entry])
-        if seen is not None and seen.place_for(entry) is not None:
-            return True
-    return False
+def _sets(venue: Venue, entry: Entry) -> Sets:
+    """The sets of resources that would do by the venue's present rules, best first; none when none would."""
+    try:
+        return candidate_sets(venue, entry.demand)
+    except HoldfastError:
+        return ()
 
 
-async def _pieces(tx: Tx, venue: Venue, around: Span | None) -> list[Span]:
-    """The time to look at, the whole of it no further than anybody waits: PIECES_AT_ONCE together, more than
-    that at most PIECE each.
-
-    In order; but when one run may not have time for all the time there is, each begins elsewhere.
-    """
-    windows = merged(await queue_store.windows(tx, venue, limit=ENTRIES_MAX))
+def _pieces(venue: Venue, windows: Sequence[Span], around: Span | None) -> list[Span]:
+    """The time to plan, no more of it than anybody waits for."""
     if around is not None:
         around = _widened(venue, around)
-        windows = tuple(
+        windows = [
             Span(max(each.start, around.start), min(each.end, around.end))
             for each in windows
             if each.overlaps(around)
-        )
-    pieces = _cut(windows, now=tx.now)
-    if len(pieces) <= PIECES_AT_ONCE:
-        # As one: a visit may reach into the next, where somebody who waited longer wants to begin.
-        return list(merged(pieces))
-    if around is not None:
-        return pieces
-    turn = int(tx.now.timestamp()) // ROTATION_S % len(pieces)
-    return pieces[turn:] + pieces[:turn]
-
-
-def _cut(windows: Sequence[Span], *, now: datetime) -> list[Span]:
+        ]
+    longest = timedelta(days=max(RESOURCE_DAYS_MAX // max(len(venue.resources), 1), 1))
     pieces: list[Span] = []
-    for window in windows:
-        start = max(window.start, now)
+    for window in merged(windows):
+        start = window.start
         while start < window.end and len(pieces) < PIECES_MAX:
-            pieces.append(Span(start, min(start + PIECE, window.end)))
-            start += PIECE
+            pieces.append(Span(start, min(start + longest, window.end)))
+            start += longest
     return pieces
 
 
@@ -122,77 +213,3 @@ def _widened(venue: Venue, span: Span) -> Span:
     )
     by = timedelta(minutes=buffers) + PACING_WINDOW
     return Span(span.start - by, span.end + by)
-
-
-async def _promote_in(
-    tx: Tx, venue: Venue, piece: Span, *, places: Places, pricing: Pricing
-) -> tuple[int, int]:
-    """Offers made, and questions asked."""
-    longest = timedelta(minutes=venue.policy.duration_minutes_max)
-    waiting = await queue_store.waiting(tx, venue, piece, limit=ENTRIES_MAX)
-    # Who may no longer stay so long gets no offer, and must not keep the place from those who come after.
-    entries = [entry for entry in waiting if entry.length <= longest]
-    seen = await look(tx, venue, piece, entries)
-    if seen is None:
-        return 0, 0
-    found: list[tuple[Entry, Found]] = []
-    for number, entry in enumerate(entries):
-        place = seen.place_for(entry)
-        if place is not None:
-            seen.take(place, party_size=entry.party_size)
-            found.append((entry, place))
-        if len(found) == OFFERS_MAX:
-            break
-        if number % BREATH_EVERY == BREATH_EVERY - 1:
-            await asyncio.sleep(0)
-    return await _offer(tx, venue, found, places=places, pricing=pricing), seen.looks
-
-
-async def _offer(
-    tx: Tx,
-    venue: Venue,
-    found: Sequence[tuple[Entry, Found]],
-    *,
-    places: Places,
-    pricing: Pricing,
-) -> int:
-    if not found:
-        return 0
-    wanted = [_wanted(tx, venue, entry, place) for entry, place in found]
-    outcomes = await create(tx, wanted, places=places, pricing=pricing)
-    offered = [
-        moved(
-            entry,
-            EntryStatus.OFFERED,
-            now=tx.now,
-            booking_id=outcome.booking.id,
-            offer_expires_at=outcome.booking.expires_at,
-        )
-        for (entry, _), outcome in zip(found, outcomes, strict=True)
-        if isinstance(outcome, Booked)  # what the rules refuse after all waits on
-    ]
-    await store.save(tx, offered, actor=str(SYSTEM))
-    return len(offered)
-
-
-def _wanted(tx: Tx, venue: Venue, entry: Entry, place: Found) -> Wanted:
-    return Wanted(
-        id=new_id(),
-        tenant_id=venue.tenant_id,
-        venue_id=venue.id,
-        actor=SYSTEM,
-        when=When(start=place.span.start, end=place.span.end),
-        party_size=entry.party_size,
-        resource_ids=tuple(resource.id for resource in place.sets[0]),
-        guest=entry.guest,
-        hold=True,
-        hold_ttl_seconds=_ttl_s(tx, venue, place),
-        source=SOURCE,
-        traceparent=tx.traceparent,
-    )
-
-
-def _ttl_s(tx: Tx, venue: Venue, place: Found) -> int:
-    """Seconds that the offer stands: no longer than until the visit, so that the next can still come."""
-    until_start_s = int((place.span.start - tx.now).total_seconds())
-    return min(venue.policy.offer_ttl_seconds, max(until_start_s, OFFER_TTL_S_MIN))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -56,17 +57,22 @@ async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | No
     return Open(row["everybody"], row["own"], row["here"])
 
 
-ANY_OPEN = """
-    SELECT true FROM waitlist_entry
-     WHERE tenant_id = $1 AND venue_id = $2 AND status IN ('WAITING', 'OFFERED')
-     ORDER BY seq
-     LIMIT 1
+AWAITED = """
+    SELECT v.id FROM unnest($1::uuid[], $2::uuid[]) AS v (tenant_id, id),
+           LATERAL (SELECT FROM waitlist_entry AS e
+                     WHERE e.tenant_id = v.tenant_id AND e.venue_id = v.id AND e.status IN ('WAITING', 'OFFERED')
+                     ORDER BY e.seq
+                     LIMIT 1) AS first
 """
 
 
-async def any_open(tx: Tx, tenant_id: UUID, venue_id: UUID) -> bool:
-    """Whether anybody waits or has an offer at the venue."""
-    return bool(await tx.fetchval(ANY_OPEN, tenant_id, venue_id))
+async def awaited(tx: Tx, venues: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
+    """Of the venues, given as (tenant, venue), those at which anybody waits or has an offer."""
+    asked = sorted(set(venues))
+    if not asked:
+        return set()
+    rows = await tx.fetch(AWAITED, [tenant for tenant, _ in asked], [venue for _, venue in asked])
+    return {plain_id(row["id"]) for row in rows}
 
 
 # One probe of the index for each venue, however many entries it has.
@@ -81,28 +87,38 @@ OPEN_VENUES = """
                AND (tenant_id, venue_id) > (found.tenant_id, found.venue_id)
              ORDER BY tenant_id, venue_id LIMIT 1) AS following
     )
-    SELECT venue_id FROM found LIMIT $1
+    SELECT tenant_id, venue_id FROM found LIMIT $1
 """
 
 
-async def open_venues(tx: Tx, *, limit: int) -> list[UUID]:
-    """The venues at which anybody waits or has an offer, always in the same order."""
-    return [plain_id(row["venue_id"]) for row in await tx.fetch(OPEN_VENUES, limit)]
+async def open_venues(tx: Tx, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """(tenant, venue) for each venue at which anybody waits or has an offer, always in the same order."""
+    rows = await tx.fetch(OPEN_VENUES, limit)
+    return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
 
 
-WAITING = f"""
-    SELECT {READ_COLUMNS} FROM waitlist_entry AS e
+_WAITING = """
+     FROM waitlist_entry AS e
      WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.status = 'WAITING'
        AND e.earliest_at < $4 AND e.latest_at + make_interval(mins => e.duration_minutes) > $3
-     ORDER BY e.seq
-     LIMIT $5
 """
+WAITING = f"SELECT {READ_COLUMNS} {_WAITING} AND e.seq > $5 ORDER BY e.seq LIMIT $6"
 
 
-async def waiting(tx: Tx, venue: Venue, around: Span, *, limit: int) -> list[Entry]:
-    """Those who wait for a visit that could touch the span, in the order of the queue."""
-    rows = await tx.fetch(WAITING, venue.tenant_id, venue.id, around.start, around.end, limit)
+async def waiting(tx: Tx, venue: Venue, around: Span, *, after: int, limit: int) -> list[Entry]:
+    """Up to `limit` of those who wait for a visit that could touch the span, in the order of the queue: those
+    behind `after`, a `seq`."""
+    rows = await tx.fetch(WAITING, venue.tenant_id, venue.id, around.start, around.end, after, limit)
     return [from_row(row) for row in rows]
+
+
+IN_LINE = f"SELECT e.seq, e.version {_WAITING} AND e.seq <= $5 ORDER BY e.seq"
+
+
+async def in_line(tx: Tx, venue: Venue, around: Span, *, up_to: int) -> list[tuple[int, int]]:
+    """`seq` and version of each who waits for such a visit, in the order of the queue up to a `seq`."""
+    rows = await tx.fetch(IN_LINE, venue.tenant_id, venue.id, around.start, around.end, up_to)
+    return [(row["seq"], row["version"]) for row in rows]
 
 
 WINDOWS = """

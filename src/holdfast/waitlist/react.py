@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.event.model import Event
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx, lock_key, lock_some
+from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
-from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.model import EntryStatus
-from holdfast.waitlist.promote import SOURCE, has_place, promote
+from holdfast.waitlist.model import Entry, EntryStatus
+from holdfast.waitlist.offer import SOURCE
+from holdfast.waitlist.promote import Promotion
+
+log = structlog.get_logger(__name__)
 
 SWEEP_S = 30
+VENUES_SWEPT_MAX = 20
 VENUES_MAX = 10_000
-"""Venues with a waitlist that a sweep gets round to."""
+"""Venues with a waitlist that sweeps get round to."""
 OCCUPANCY_FIELDS = frozenset({"start_at", "end_at", "resource_ids", "party_size"})
 FREEING = (
     "booking.cancelled",
@@ -39,46 +47,39 @@ FREEING = (
 
 async def awaited(tx: Tx, events: Sequence[Event]) -> list[Event]:
     """Those of the events that free something at a venue where anybody waits or has an offer."""
-    freeing = [event for event in events if event.venue_id is not None and _frees(event)]
-    venues = dict.fromkeys((event.tenant_id, event.venue_id) for event in freeing)
-    open_at = {at for at in venues if at[1] is not None and await queue_store.any_open(tx, at[0], at[1])}
-    return [event for event in freeing if (event.tenant_id, event.venue_id) in open_at]
+    freeing = [(event, event.venue_id) for event in events if event.venue_id is not None and _frees(event)]
+    found = await queue_store.awaited(tx, ((event.tenant_id, venue_id) for event, venue_id in freeing))
+    return [event for event, venue_id in freeing if venue_id in found]
 
 
-async def promote_freed(tx: Tx, event: Event, *, places: Places, pricing: Pricing) -> None:
+async def promote_freed(
+    db: Database, event: Event, *, places: Places, pricing: Pricing, finish: Callable[[Tx], Awaitable[None]]
+) -> None:
     """Offers what the event says was freed to those who wait for it.
 
-    For events about bookings, blocks and the waitlist itself: who joins may find something free too. One
-    that frees nothing, or comes from a venue where nobody waits, costs a probe of an index at most.
-    Safe to run again. It takes the venue's lock before it writes: nothing else may have written in the
-    transaction without it.
+    For events about bookings, blocks and the waitlist itself: who joins may find something free too. It takes
+    several transactions, and is safe to run again after any of them. `finish`: the last of all.
     """
+    call = db.call(SYSTEM, tenants=[event.tenant_id], lane="changes")
+    found = await call.run(_concerned, event)
+    if found and event.venue_id is not None:
+        tools = {"places": places, "pricing": pricing, "traceparent": event.traceparent}
+        promotion = Promotion(db, event.tenant_id, event.venue_id, **tools)
+        if found is True or await promotion.has_place(found):
+            await promotion.run(_span(event))
+    await call.run(finish)
+
+
+async def _concerned(tx: Tx, event: Event) -> Entry | bool:
+    """Whether a queue may move because of it; of one who has joined, the entry."""
     if event.venue_id is None or not _frees(event):
-        return
-    if not await queue_store.any_open(tx, event.tenant_id, event.venue_id):
-        return
-    if event.event_type == "booking.updated" and not await _moved(tx, event):
-        return
-    # In a statement of its own: the snapshot of one that waits is older than what it waited for.
-    await tx.execute("SELECT pg_advisory_xact_lock($1::bigint)", lock_key(event.venue_id))
-    for venue in await _venues(tx, [event.venue_id], places):
-        if event.event_type == "waitlist.joined" and not await _finds_something(tx, event, venue, places):
-            return
-        await promote(tx, venue, places=places, pricing=pricing, around=_span(event))
-
-
-async def _finds_something(tx: Tx, joined: Event, venue: Venue, places: Places) -> bool:
-    entry = await store.get(tx, joined.tenant_id, joined.subject_id)
-    waits = entry.status is EntryStatus.WAITING
-    return waits and await has_place(tx, await places.current(tx, venue), entry)
-
-
-async def _venues(tx: Tx, ids: Sequence[UUID], places: Places) -> list[Venue]:
-    """The venues as they were lately: promoting looks whether that still holds."""
-    missing = [id_ for id_ in ids if places.at_hand(id_) is None]
-    if missing:
-        await places.reload(tx, missing)
-    return [venue for id_ in ids if (venue := places.at_hand(id_)) is not None]
+        return False
+    if not await queue_store.awaited(tx, [(event.tenant_id, event.venue_id)]):
+        return False
+    if event.event_type == "waitlist.joined":
+        entry = await store.get(tx, event.tenant_id, event.subject_id)
+        return entry if entry.status is EntryStatus.WAITING else False
+    return event.event_type != "booking.updated" or await _moved(tx, event)
 
 
 def _frees(event: Event) -> bool:
@@ -117,21 +118,30 @@ def _span(event: Event) -> Span | None:
     return Span(start, end) if start < end else None
 
 
-async def sweep(tx: Tx, limit: int, *, places: Places, pricing: Pricing) -> int:
-    """Sees to up to `limit` venues at which anybody waits, whatever happened there; answers how many offers
-    it made. For every SWEEP_S seconds: so a place that no event told of is found all the same.
+async def sweep(db: Database, limit: int, *, places: Places, pricing: Pricing) -> int:
+    """Sees to up to `limit` venues at which anybody waits, whatever happened there; returns the number of
+    offers made. For every SWEEP_S seconds: so a place that no event told of is found all the same.
 
-    1. Ask, without writing, which venues have open entries. Each run begins with others, so that all get
-       their turn.
-    2. Take the locks of these that are free at once; where none is, wait for the first.
-    3. Promote at each.
+    One venue after the other, each run begins with others, so that all get their turn. One whose lock is not to
+    be had is left for the next time.
     """
-    venue_ids = await queue_store.open_venues(tx, limit=VENUES_MAX)
-    if not venue_ids:
-        return 0
-    first = int(tx.now.timestamp()) // SWEEP_S * limit % len(venue_ids)
-    turn = (venue_ids[first:] + venue_ids[:first])[:limit]
-    keys = {lock_key(id_): id_ for id_ in turn}
-    locked = {keys[key] for key in await lock_some(tx, list(keys))}
-    found = await _venues(tx, sorted(locked), places)
-    return sum([await promote(tx, venue, places=places, pricing=pricing) for venue in found])
+    venues, now = await db.run(SYSTEM, _open_venues)
+    first = int(now.timestamp()) // SWEEP_S * limit % max(len(venues), 1)
+    offers = 0
+    for tenant_id, venue_id in (venues[first:] + venues[:first])[:limit]:
+        try:
+            offers += await sweep_venue(db, tenant_id, venue_id, places=places, pricing=pricing)
+        except Overloaded as error:
+            log.warning("venue_not_swept", venue_id=str(venue_id), error=error.detail)
+    return offers
+
+
+async def sweep_venue(
+    db: Database, tenant_id: UUID, venue_id: UUID, *, places: Places, pricing: Pricing
+) -> int:
+    """Offers whatever is free at the venue to those who wait there; returns the number of offers made."""
+    return await Promotion(db, tenant_id, venue_id, places, pricing).run()
+
+
+async def _open_venues(tx: Tx) -> tuple[list[tuple[UUID, UUID]], datetime]:
+    return await queue_store.open_venues(tx, limit=VENUES_MAX), tx.now

@@ -1,0 +1,187 @@
+"""Making a few planned offers: the short part of a promotion, under the venue's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from uuid import UUID
+
+from holdfast.booking.choose import free_units
+from holdfast.booking.create import Booked, create
+from holdfast.booking.wanted import Wanted, When
+from holdfast.channel import store as channels
+from holdfast.channel.names import BOOKINGS
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place import store as venues
+from holdfast.place.places import Places
+from holdfast.place.venue import Resource, Venue
+from holdfast.port.pricing import Pricing
+from holdfast.waitlist import queue_store, store
+from holdfast.waitlist.model import EntryStatus, moved
+from holdfast.waitlist.plan import Offer, Snapshot
+
+OFFER_TTL_S_MIN = 60
+"""Even for a visit that is about to begin: less time nobody could answer in."""
+SOURCE = "waitlist"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A few offers of a plan, next to be made.
+
+    `version`: of the venue's channel of bookings, up to which nothing has happened that they would not be right
+    after. `before`: the offers of the same plan that were made already, by entry. `strictly`: False for offers that
+    are made although something may have come free since, as if they had been made before it.
+    """
+
+    seen: Snapshot
+    offers: Sequence[Offer]
+    version: int
+    before: Collection[UUID] = ()
+    strictly: bool = True
+
+    @property
+    def venue(self) -> Venue:
+        return self.seen.venue
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What came of a batch: for whom offers were made, and to whom the booking was refused.
+
+    `version`: of the venue's channel of bookings, these offers included; None when something has changed and
+    nothing was written.
+    """
+
+    entries: Sequence[UUID] = ()
+    refused: Sequence[UUID] = ()
+    version: int | None = None
+
+
+async def offer(tx: Tx, batch: Batch, *, places: Places, pricing: Pricing) -> Made:
+    """Makes the offers, if nothing has changed since they were planned. Runs under the venue's lock."""
+    venue, offers = batch.venue, batch.offers
+    if await venues.rules_version(tx, venue) != venue.rules_version:
+        return Made()
+    if await _version(tx, venue) != batch.version:
+        offers = () if batch.strictly else await _still_free(tx, batch)
+    if not offers:
+        return Made()
+    wanted = [_wanted(tx, venue, each) for each in offers]
+    outcomes = await create(tx, wanted, places=places, pricing=pricing)
+    offered = [
+        moved(
+            each.entry,
+            EntryStatus.OFFERED,
+            now=tx.now,
+            booking_id=outcome.booking.id,
+            offer_expires_at=outcome.booking.expires_at,
+        )
+        for each, outcome in zip(offers, outcomes, strict=True)
+        if isinstance(outcome, Booked)
+    ]
+    await store.save(tx, offered, actor=str(SYSTEM))
+    made = [each.id for each in offered]
+    refused = [each.entry.id for each in offers if each.entry.id not in made]
+    return Made(made, refused, await _version(tx, venue))
+
+
+async def look_again(tx: Tx, batch: Batch) -> int | None:
+    """The version of the venue's channel, if all that has happened up to it leaves the offers right; None if
+    they are to be planned anew. Runs without a lock.
+
+    They are right while the same entries wait up to the last of them, their places are free, and nothing came
+    free beside these that could make a place for someone who waits longer.
+    """
+    venue = batch.venue
+    if venue.policy.pacing_covers_max is not None:
+        return None  # one arrival fewer, at whatever table, may make a place
+    if await venues.rules_version(tx, venue) != venue.rules_version:
+        return None
+    version = await _version(tx, venue)
+    if len(await _still_free(tx, batch)) < len(batch.offers):
+        return None
+    probes = _around(batch)
+    standing = set(map(_key, await claims.overlapping(tx, probes)))
+    return version if standing.issuperset(map(_key, batch.seen.outlook.occupancy.within(probes))) else None
+
+
+async def _version(tx: Tx, venue: Venue) -> int:
+    return await channels.version(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=BOOKINGS)
+
+
+async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
+    """The first of the offers, as far as their places are free; none if the queue up to the last has changed."""
+    last = batch.offers[-1].entry.seq
+    planned = [
+        (each.seq, each.version)
+        for each in batch.seen.entries
+        if each.seq <= last and each.id not in batch.before
+    ]
+    if await queue_store.in_line(tx, batch.venue, batch.seen.piece, up_to=last) != planned:
+        return []
+    probes = [
+        (batch.venue.tenant_id, resource.id, claimed_span(resource, each.span))
+        for each in batch.offers
+        for resource in each.resources
+    ]
+    now = Occupancy.of(await claims.overlapping(tx, probes), now=tx.now)
+    return list(takewhile(lambda each: free_units(each.resources, each.span, now) is not None, batch.offers))
+
+
+def _around(batch: Batch) -> list[Probe]:
+    """Where in the ledger something must have come free for an entry that waits longer to fit onto a place of the
+    batch now: on a resource of a set with one of the place, during a visit that meets that of the offer."""
+    venue, seen = batch.venue, batch.seen
+    longest = max(entry.length for entry in seen.entries)
+    return list(
+        dict.fromkeys(
+            (venue.tenant_id, id_, Span(each.span.start - longest, each.span.end + longest))
+            for each in batch.offers
+            for id_ in _beside(seen, each.resources)
+        )
+    )
+
+
+def _beside(seen: Snapshot, resources: Sequence[Resource]) -> set[UUID]:
+    """The resources that may be booked together with one of these, and these."""
+    venue, beside = seen.venue, {each.id for each in resources}
+    named = [set(demand.resource_ids) for demand in seen.sets if not beside.isdisjoint(demand.resource_ids)]
+    for _ in range(venue.policy.combination_resources_max - 1):
+        beside |= {other for id_ in beside for other in venue.joins.get(id_, ())}
+    return beside.union(*named)
+
+
+def _key(claim: Claim) -> tuple[UUID, int, Span, UUID]:
+    """What can't change of a claim without setting anything free."""
+    return claim.resource_id, claim.unit, claim.span, claim.owner_id
+
+
+def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
+    entry, span = planned.entry, planned.span
+    return Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=SYSTEM,
+        when=When(start=span.start, end=span.end),
+        party_size=entry.party_size,
+        resource_ids=tuple(resource.id for resource in planned.resources),
+        guest=entry.guest,
+        hold=True,
+        hold_ttl_seconds=_ttl_s(tx, venue, span),
+        source=SOURCE,
+        traceparent=tx.traceparent,
+    )
+
+
+def _ttl_s(tx: Tx, venue: Venue, span: Span) -> int:
+    """Seconds that the offer stands: no longer than until the visit, so that the next can still come."""
+    until_start_s = int((span.start - tx.now).total_seconds())
+    return min(venue.policy.offer_ttl_seconds, max(until_start_s, OFFER_TTL_S_MIN))

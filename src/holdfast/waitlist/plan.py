@@ -1,0 +1,240 @@
+"""Who gets what: the queue gone through in order, on paper. Pure."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from holdfast.booking.choose import Demand
+from holdfast.booking.search import Found, Outlook
+from holdfast.claim.model import claimed_span
+from holdfast.kernel.span import Span
+from holdfast.place.opening import Hours
+from holdfast.place.venue import Resource, Venue
+from holdfast.waitlist.model import Entry
+from holdfast.waitlist.starts import Sets, starts
+
+BLOCK = 64
+"""So many starts, one after the other, are looked at together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a plan is made from, as it was at one moment.
+
+    `piece`: visits that share time with it are planned. `entries`: all who wait for one, in the order of the
+    queue. `sets`: for each of their demands the resources that would do, best first; none when none would.
+    `version`: of the venue's channel of bookings, read before the rest: while it is the same, nothing has changed.
+    """
+
+    piece: Span
+    entries: list[Entry]
+    sets: Mapping[Demand, Sets]
+    outlook: Outlook
+    version: int
+
+    @property
+    def venue(self) -> Venue:
+        return self.outlook.venue
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an entry is to get."""
+
+    entry: Entry
+    span: Span
+    resources: tuple[Resource, ...]
+
+
+def plan(seen: Snapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer | None]:
+    """The offers that can be made, in the order of the queue; None wherever the caller may let others go first.
+
+    Each entry gets the first start in its window, with the best free set. What one gets is taken for all who come
+    after. `but`: entries to be passed over. Can be iterated once: it counts in `seen` what it has given away.
+    """
+    paper = _Paper(seen)
+    longest = timedelta(minutes=seen.venue.policy.duration_minutes_max)
+    for entry in seen.entries:
+        # Who may no longer stay so long gets no offer, and must not keep the place from those who come after.
+        if entry.id in but or entry.length > longest:
+            continue
+        found = yield from paper.place_for(entry)
+        if found is not None:
+            paper.take(found, party_size=entry.party_size)
+            yield Offer(entry, found.span, found.sets[0])
+        yield None
+
+
+@dataclass(slots=True)
+class _Block:
+    """Some of the starts. `all`: a bit for each. `free`: for each resource that was asked about, by its number, the
+    bits of the starts at which it has time. `changes`: how often that was found to be so no longer."""
+
+    times: list[datetime]
+    all: int = field(init=False)
+    free: dict[int, int] = field(default_factory=dict)
+    changes: int = 0
+
+    def __post_init__(self) -> None:
+        self.all = (1 << len(self.times)) - 1
+
+
+@dataclass(slots=True)
+class _Timetable:
+    """Every start of a visit of some length that the venue's hours allow, in order."""
+
+    length: timedelta
+    times: list[datetime]
+    blocks: list[_Block] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.blocks = [_Block(self.times[n : n + BLOCK]) for n in range(0, len(self.times), BLOCK)]
+
+    def forget(self, number: int, resource: Resource, taken: Span) -> None:
+        """What the resource is free for is to be asked anew for all visits that meet the span."""
+        nothing = claimed_span(resource, Span(taken.start, taken.start))
+        before, after = taken.start - nothing.start, nothing.end - taken.start
+        first = bisect_right(self.times, taken.start - after - self.length)
+        end = bisect_left(self.times, taken.end + before)
+        for block in self.blocks[first // BLOCK : -(-end // BLOCK)] if first < end else ():
+            if block.free.pop(number, None) is not None:
+                block.changes += 1
+
+
+@dataclass(slots=True)
+class _Wish:
+    """What some of those who wait want alike, but for the window.
+
+    `members`: the sets, by the numbers of their resources. `left`: the blocks in which something may be free for
+    them yet. `masks`: for such a block a bit for each start at which something was free when the block had changed
+    so often. Nothing comes free on paper: what is not set stays so.
+    """
+
+    sets: Sets
+    members: list[tuple[int, ...]]
+    party_size: int
+    timetable: _Timetable
+    left: list[int] = field(init=False)
+    masks: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.left = list(range(len(self.timetable.blocks)))
+
+    def keep(self, number: int, mask: int) -> None:
+        self.masks[number] = self.timetable.blocks[number].changes, mask
+        if not mask:
+            self.left.remove(number)
+
+
+@dataclass(slots=True)
+class _Paper:
+    """What is free, as far as the queue was gone through."""
+
+    seen: Snapshot
+    numbers: dict[UUID, int] = field(default_factory=dict)
+    resources: list[Resource] = field(default_factory=list)
+    timetables: dict[tuple[Hours | None, int], _Timetable] = field(default_factory=dict)
+    wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
+
+    def place_for(self, entry: Entry) -> Generator[None, None, Found | None]:
+        """The first start in its window with the best free set. Yields where others may go first."""
+        wish = yield from self._wish_of(entry)
+        times = wish.timetable.times
+        first, end = bisect_left(times, entry.earliest_at), bisect_right(times, entry.latest_at)
+        left = wish.left
+        numbers = left[bisect_left(left, first // BLOCK) : bisect_left(left, -(-end // BLOCK))]
+        for number in numbers:
+            from_, to = max(first - number * BLOCK, 0), min(end - number * BLOCK, BLOCK)
+            window = (1 << to) - (1 << from_) if from_ < to else 0
+            found = yield from self._first_in(wish, number, window)
+            if found is not None:
+                return found
+        return None
+
+    def _wish_of(self, entry: Entry) -> Generator[None, None, _Wish]:
+        demand = entry.demand
+        wish = self.wishes.get((demand, entry.duration_minutes))
+        if wish is None:
+            sets = self.seen.sets[demand]
+            timetable = yield from self._timetable(sets, entry.duration_minutes)
+            members = [tuple([self._number(each) for each in resources]) for resources in sets]
+            wish = _Wish(sets, members, entry.party_size, timetable)
+            self.wishes[demand, entry.duration_minutes] = wish
+        return wish
+
+    def _number(self, resource: Resource) -> int:
+        number = self.numbers.setdefault(resource.id, len(self.resources))
+        if number == len(self.resources):
+            self.resources.append(resource)
+        return number
+
+    def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
+        """None of its starts is too soon or too far ahead. Empty where no set would do."""
+        key = sets[0][0].hours if len(sets) == 1 else None, minutes if sets else 0
+        timetable = self.timetables.get(key)
+        if timetable is None:
+            venue, piece, now = self.seen.venue, self.seen.piece, self.seen.outlook.now
+            length = timedelta(minutes=minutes)
+            soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
+            within = Span(
+                max(piece.start - length, soonest),
+                min(piece.end, now + timedelta(days=venue.policy.max_advance_days)),
+            )
+            times: list[datetime] = []
+            for start in starts(venue, sets, minutes=minutes, within=within) if sets else ():
+                if Span(start, start + length).overlaps(piece):
+                    times.append(start)
+                    if len(times) % BLOCK == 0:
+                        yield None
+            timetable = self.timetables[key] = _Timetable(length, times)
+        return timetable
+
+    def _first_in(self, wish: _Wish, number: int, window: int) -> Generator[None, None, Found | None]:
+        outlook, times, length = self.seen.outlook, wish.timetable.blocks[number].times, wish.timetable.length
+        while candidates := (yield from self._mask(wish, number, window)):
+            place = (candidates & -candidates).bit_length() - 1
+            start = times[place]
+            found = outlook.free(wish.sets, Span(start, start + length), party_size=wish.party_size)
+            if found is not None:
+                return found
+            # Arrivals are full, or the step of a resource with hours of its own is another.
+            wish.keep(number, wish.masks[number][1] & ~(1 << place))
+        return None
+
+    def _mask(self, wish: _Wish, number: int, window: int) -> Generator[None, None, int]:
+        """A bit for each start in the window at which all of some set has time."""
+        block = wish.timetable.blocks[number]
+        changes, mask = wish.masks.get(number, (-1, block.all))
+        if changes != block.changes and mask & window:
+            mask &= yield from self._some_set_is_free(wish, block)
+            wish.keep(number, mask)
+        return mask & window
+
+    def _some_set_is_free(self, wish: _Wish, block: _Block) -> Generator[None, None, int]:
+        found, free, length = 0, block.free, wish.timetable.length
+        for members in wish.members:
+            both = block.all
+            for number in members:
+                bits = free.get(number)
+                if bits is None:
+                    bits = self.seen.outlook.starts(self.resources[number], block.times, length)
+                    free[number] = bits
+                    yield None
+                both &= bits
+                if not both:
+                    break
+            found |= both
+            if found == block.all:
+                break
+        return found
+
+    def take(self, found: Found, *, party_size: int) -> None:
+        """From now on the best of the sets found is taken then."""
+        self.seen.outlook.take(found.sets[0], found.span, party_size=party_size)
+        for resource in found.sets[0]:
+            for timetable in self.timetables.values():
+                timetable.forget(self.numbers[resource.id], resource, claimed_span(resource, found.span))

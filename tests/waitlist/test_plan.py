@@ -1,0 +1,229 @@
+"""The plan against the plain way: every start of every entry in turn, with the ledger looked through each time."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from holdfast.booking.choose import Demand, candidate_sets, free_units
+from holdfast.booking.search import Outlook
+from holdfast.booking.wanted import Preferences
+from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span
+from holdfast.place.document import parse_document
+from holdfast.place.snapshot import snapshot
+from holdfast.place.venue import Venue
+from holdfast.waitlist.model import Entry, EntryStatus
+from holdfast.waitlist.plan import BLOCK, Offer, Snapshot, plan
+from holdfast.waitlist.starts import Sets, starts
+
+NOW = datetime(2027, 6, 1, 9, tzinfo=UTC)
+DAYS = 3
+WEEK = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+
+
+def hours(open_: str, close: str) -> dict[str, Any]:
+    return {"weekly": [{"days": WEEK, "open": open_, "close": close}]}
+
+
+def venue(**policy: Any) -> Venue:
+    """Tables that are joined, a section of several units, a terrace with hours and a step of its own."""
+    resources: list[dict[str, Any]] = [
+        {"slug": "t1", "seats_max": 2, "zone": "hall", "adjacent": ["t2"]},
+        {"slug": "t2", "seats_max": 4, "zone": "hall", "adjacent": ["t3"]},
+        {"slug": "t3", "seats_min": 2, "seats_max": 4, "zone": "window"},
+        {"slug": "s1", "kind": "section", "seats_max": 4, "units": 2, "buffer_after_minutes": 15},
+        {"slug": "terrace", "seats_max": 6, "zone": "out", "hours": hours("12:10", "20:00")},
+    ]
+    document = parse_document(
+        {
+            "slug": "v",
+            "name": "V",
+            "timezone": "Europe/Stockholm",
+            "currency": "SEK",
+            "policy": {"slot_step_minutes": 15, "default_duration_minutes": 90, **policy},
+            "hours": hours("11:00", "22:00"),
+            "slots": [{"id": "late", "name": "Late", "days": WEEK, "start": "19:50", "minutes": 90}],
+            "resources": [{"kind": "table", **each} for each in resources],
+        }
+    )
+    ids = {each.slug: UUID(int=10 + n) for n, each in enumerate(document.resources)}
+    return snapshot(
+        document,
+        id=UUID(int=1),
+        tenant_id=UUID(int=2),
+        tenant_slug="n",
+        resource_ids=ids,
+        rules_version=1,
+        version=1,
+    )
+
+
+def some_entries(dice: random.Random, made: Venue, count: int) -> list[Entry]:
+    def entry(number: int) -> Entry:
+        earliest = NOW + timedelta(minutes=15 * dice.randrange(-8, 96 * (DAYS - 1)))
+        window = timedelta(minutes=dice.choice([0, 5, 60, 24 * 60, 48 * 60]))
+        named = (dice.choice(list(made.resources)),) if dice.random() < 0.3 else ()
+        zones = dice.choice([(), (), ("hall",), ("out",)]) if not named else ()
+        return Entry(
+            tenant_id=made.tenant_id,
+            id=UUID(int=1000 + number),
+            venue_id=made.id,
+            seq=number + 1,
+            status=EntryStatus.WAITING,
+            version=1,
+            party_size=dice.choice([1, 2, 2, 4, 5, 6, 8]),
+            earliest_at=earliest,
+            latest_at=earliest + window,
+            duration_minutes=dice.choice([45, 90, 120, 26 * 60]),
+            resource_ids=named,
+            preferences=Preferences(zones=zones),
+            guest_id=None,
+            guest_name=None,
+            guest_email=None,
+            guest_phone=None,
+            created_by="test",
+            created_at=NOW,
+            updated_at=NOW,
+        )
+
+    return [entry(number) for number in range(count)]
+
+
+def some_claims(dice: random.Random, made: Venue) -> list[Claim]:
+    """Some of them holds past their time."""
+    occupancy = Occupancy(NOW)
+    for number in range(60):
+        resource = dice.choice(list(made.resources.values()))
+        start = NOW + timedelta(minutes=5 * dice.randrange(-24, 12 * 24 * DAYS))
+        span = Span(start, start + timedelta(minutes=dice.choice([30, 90, 400])))
+        unit = occupancy.free_unit(resource, span)
+        if unit is not None:
+            past = NOW if dice.random() < 0.2 else None
+            taken = claimed_span(resource, span)
+            claim = Claim(made.tenant_id, resource.id, unit, taken, UUID(int=10**6 + number), expires_at=past)
+            occupancy.add(claim)
+    return [claim for claims in occupancy.by_resource.values() for claim in claims]
+
+
+def sets_of(made: Venue, entries: list[Entry]) -> dict[Demand, Sets]:
+    def of(entry: Entry) -> Sets:
+        try:
+            return candidate_sets(made, entry.demand)
+        except HoldfastError:
+            return ()
+
+    return {entry.demand: of(entry) for entry in entries}
+
+
+def plainly(seen: Snapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple[UUID, ...]]]:
+    made, taken, covers = seen.venue, list(claims), dict[datetime, int]()
+    found: list[tuple[UUID, Span, tuple[UUID, ...]]] = []
+    for entry in seen.entries:
+        sets = seen.sets[entry.demand]
+        window = Span(entry.earliest_at, entry.latest_at)
+        for start in starts(made, sets, minutes=entry.duration_minutes, within=window) if sets else ():
+            span = Span(start, start + entry.length)
+            occupancy = Occupancy.of(taken, now=NOW)
+            free = Outlook(made, NOW, occupancy, covers).free(sets, span, party_size=entry.party_size)
+            if not span.overlaps(seen.piece) or free is None:
+                continue
+            units = free_units(free.sets[0], span, occupancy)
+            assert units is not None
+            taken += [
+                Claim(made.tenant_id, each.id, unit, claimed_span(each, span), entry.id)
+                for each, unit in zip(free.sets[0], units, strict=True)
+            ]
+            quarter = start - timedelta(minutes=start.minute % 15)
+            covers[quarter] = covers.get(quarter, 0) + entry.party_size
+            found.append((entry.id, span, tuple(each.id for each in free.sets[0])))
+            break
+    return found
+
+
+@pytest.mark.parametrize("policy", [{}, {"pacing_covers_max": 8}, {"min_notice_minutes": 600}])
+@pytest.mark.parametrize("seed", range(4))
+def test_it_is_as_the_plain_way_has_it(seed: int, policy: dict[str, Any]) -> None:
+    dice = random.Random(f"{seed} {policy}")
+    made = venue(**policy)
+    entries, claims = some_entries(dice, made, 40), some_claims(dice, made)
+    piece = Span(NOW, NOW + timedelta(hours=24 * DAYS - dice.randrange(40)))
+    outlook = Outlook(made, NOW, Occupancy.of(claims, now=NOW), {})
+    seen = Snapshot(piece, entries, sets_of(made, entries), outlook, 0)
+    offers = [each for each in plan(seen) if each is not None]
+    got = [(each.entry.id, each.span, tuple(r.id for r in each.resources)) for each in offers]
+    assert got == plainly(seen, claims)
+    assert len(got) > 3
+
+
+def test_who_is_passed_over_keeps_nothing_from_others() -> None:
+    made = venue()
+    first = replace(
+        some_entries(random.Random(1), made, 1)[0], resource_ids=(), preferences=Preferences(zones=("out",))
+    )
+    first = replace(first, party_size=6, duration_minutes=90)
+    noon = NOW + timedelta(hours=5, minutes=10)
+    both = [replace(first, id=UUID(int=n), earliest_at=noon, latest_at=noon) for n in (1, 2)]
+
+    def offered(**but: Any) -> list[int]:
+        outlook = Outlook(made, NOW, Occupancy(NOW), {})
+        seen = Snapshot(Span(NOW, NOW + timedelta(days=1)), both, sets_of(made, both), outlook, 0)
+        return [each.entry.id.int for each in plan(seen, **but) if isinstance(each, Offer)]
+
+    assert offered() == [1]
+    assert offered(but={UUID(int=1)}) == [2]
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often the search was asked about some starts of a resource (`starts`), and for a set to book (`free`)."""
+    counted = Counter[str]()
+
+    def counting(name: str) -> None:
+        real = getattr(Outlook, name)
+
+        def count(*args: Any, **more: Any) -> Any:
+            counted[name] += 1
+            return real(*args, **more)
+
+        monkeypatch.setattr(Outlook, name, count)
+
+    counting("starts")
+    counting("free")
+    return counted
+
+
+def all_for_one_table(made: Venue, entries: list[Entry], taken: list[Claim]) -> list[Offer]:
+    table = UUID(int=10)
+    entries = [
+        replace(each, resource_ids=(table,), preferences=Preferences(), party_size=2) for each in entries
+    ]
+    outlook = Outlook(made, NOW, Occupancy.of(taken, now=NOW), {})
+    piece = Span(NOW, NOW + timedelta(days=3))
+    seen = Snapshot(piece, entries, sets_of(made, entries), outlook, 0)
+    return [each for each in plan(seen) if each is not None]
+
+
+def test_equal_wishes_are_worked_out_once(asked: Counter[str]) -> None:
+    """Of a thousand who want the same only the first is looked for; nobody asks again for what is known to be taken."""
+    made = venue()
+    one = replace(some_entries(random.Random(1), made, 1)[0], duration_minutes=90, earliest_at=NOW)
+    one = replace(one, latest_at=NOW + timedelta(days=2))
+    taken = Claim(made.tenant_id, UUID(int=10), 1, Span(NOW, NOW + timedelta(days=9)), UUID(int=5))
+    assert all_for_one_table(made, [replace(one, id=UUID(int=n)) for n in range(1000)], [taken]) == []
+    assert asked["starts"] <= 3 * 96 / BLOCK
+    assert asked["free"] == 0
+
+
+def test_only_what_is_free_is_asked_for(asked: Counter[str]) -> None:
+    """What one gets is known to be taken for all other wishes, however long their visits are."""
+    made, dice = venue(), random.Random(2)
+    offers = all_for_one_table(made, some_entries(dice, made, 100), [])
+    assert asked["free"] == len(offers) > 5
