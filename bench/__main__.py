@@ -34,6 +34,7 @@ from bench import (
     size,
     snapshots,
     tenants,
+    waitlist,
 )
 from bench.stand import Stand, stand
 
@@ -219,6 +220,13 @@ async def bench_tenants(made: Stand, _asked: argparse.Namespace) -> dict[str, An
     return {"few_ms": few, "many_ms": many, "ratio": round(ratio, 3), "ok": ratio <= TENANTS_RATIO_MAX}
 
 
+async def bench_waitlist(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """2,000 wait, a month comes free: offers, locks, and other tenants' bookings; ratio: their p99 then to idle."""
+    async with made.api() as port, made.process("work"):
+        await bookings.warm_up(made, port)
+        return await waitlist.measure(made, port, seconds=asked.seconds)
+
+
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "blocks": bench_blocks,
     "bookings": bench_bookings,
@@ -232,6 +240,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "size": bench_size,
     "snapshots": bench_snapshots,
     "tenants": bench_tenants,
+    "waitlist": bench_waitlist,
 }
 
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,24 +60,25 @@ class Stand:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
+        async with self.process("serve", port=str(port), **settings) as process:
+            self.pids[port] = process.pid
+            await _ready(port, process)
+            yield port
+
+    @asynccontextmanager
+    async def process(self, command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """`holdfast <command>` on the stand's database for the block, with these settings."""
         environment = os.environ | {
             "HOLDFAST_DATABASE_URL": self.server.url(),
             "HOLDFAST_DATA_DIR": str(self.data_dir),
-            "HOLDFAST_PORT": str(port),
             **{f"HOLDFAST_{name.upper()}": value for name, value in settings.items()},
         }
-        with (self.data_dir / f"api-{port}.log").open("wb") as log:
+        with (self.data_dir / f"{command}-{settings.get('port', '')}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", "holdfast.main.cli", "serve"),
-                env=environment,
-                stdout=log,
-                stderr=log,
+                sys.executable, *("-m", "holdfast.main.cli", command), env=environment, stdout=log, stderr=log
             )
-        self.pids[port] = process.pid
         try:
-            await _ready(port, process)
-            yield port
+            yield process
         finally:
             process.terminate()
             await asyncio.wait_for(process.wait(), 15)
@@ -113,21 +114,38 @@ async def stand(*, seed: int) -> AsyncIterator[Stand]:
 
 
 async def _make_venues(stand: Stand) -> None:
-    issuer = DevIssuer.load(stand.data_dir)
-    db = await Database.connect(stand.server.url(), bounds=Bounds(statement_ms=60_000))
-    places = Places(db)
-    try:
+    async with _database(stand) as db:
         for number in range(TENANTS):
-            slug = f"bench-{number}"
-            tenant = await db.run(SYSTEM, create_tenant, slug, slug)
-            token = issuer.mint(slug, ["staff"], "bench", ttl_s=24 * 3600)
-            for venue in range(VENUES_EACH):
-                document = parse_document(_document(venue))
-                kept = (await db.run(SYSTEM, import_venue, document, tenant=slug)).kept
-                ids = sorted((await places.venue(kept.id)).resources)
-                stand.venues.append(VenueAtHand(kept.id, tenant.id, slug, ids, token))
+            documents = [_document(venue) for venue in range(VENUES_EACH)]
+            stand.venues += await _tenant(stand, db, f"bench-{number}", documents)
+
+
+async def add_venue(stand: Stand, tenant: str, document: dict[str, object]) -> VenueAtHand:
+    """One more, of a tenant of its own; it is not among `stand.venues`. Its resources are in their order."""
+    async with _database(stand) as db:
+        return (await _tenant(stand, db, tenant, [document]))[0]
+
+
+@asynccontextmanager
+async def _database(stand: Stand) -> AsyncIterator[Database]:
+    db = await Database.connect(stand.server.url(), bounds=Bounds(statement_ms=60_000))
+    try:
+        yield db
     finally:
         await db.close()
+
+
+async def _tenant(
+    stand: Stand, db: Database, slug: str, documents: Sequence[dict[str, object]]
+) -> list[VenueAtHand]:
+    tenant = await db.run(SYSTEM, create_tenant, slug, slug)
+    token = DevIssuer.load(stand.data_dir).mint(slug, ["staff"], "bench", ttl_s=24 * 3600)
+    places, made = Places(db), list[VenueAtHand]()
+    for document in documents:
+        kept = (await db.run(SYSTEM, import_venue, parse_document(document), tenant=slug)).kept
+        resources = sorted((await places.venue(kept.id)).resources.values(), key=lambda each: each.order)
+        made.append(VenueAtHand(kept.id, tenant.id, slug, [each.id for each in resources], token))
+    return made
 
 
 def _document(number: int) -> dict[str, object]:
