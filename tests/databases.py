@@ -13,7 +13,7 @@ OF_THE_CLUSTER = """
      WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'holdfast_app', 'holdfast_ledger')
         OR rolname IN ('holdfast_app', 'holdfast_ledger') AND (rolsuper OR rolbypassrls OR rolcanlogin)
     UNION ALL
-    SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting
+    SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = 0
     UNION ALL
     SELECT 'setting ' || name FROM pg_file_settings WHERE sourcefile LIKE '%postgresql.auto.conf'
 """

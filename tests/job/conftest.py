@@ -187,7 +187,7 @@ async def desk_at(url: str) -> AsyncIterator[Desk]:
     """The database with a tenant in it."""
     db = await Database.connect(url, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(url)
-    await owner.execute("SET holdfast.tenants = '*'; SET lock_timeout = '5s'")
+    await owner.execute("SET holdfast.tenants = '*'; SET lock_timeout = '60s'")
     tenant_id = new_id()
 
     async def add_tenant(tx: Tx) -> None:
