@@ -268,14 +268,16 @@ async def test_the_sweep_finds_what_no_event_told_of(
 
 
 async def test_the_sweep_leaves_out_whose_lock_is_taken(
-    db: Database, open_house: Any, owner: asyncpg.Connection
+    database_url: str, open_house: Any, owner: asyncpg.Connection
 ) -> None:
+    db = await Database.connect(database_url, deadline_s=5)
     houses: list[House] = [await open_house(resources=[{"slug": "t1"}]) for _ in range(2)]
     entries = [await joined(house, **PINNED) for house in houses]
     tenants = [await tenant_id(owner, house) for house in houses]
     async with owner.transaction():
         await owner.execute("SELECT pg_advisory_xact_lock($1::bigint)", _key(houses[0]))
         assert await swept(db, {"tenants": tenants}, 2) == 1
+    await db.close()
     assert [await status_of(*pair) for pair in zip(houses, entries, strict=True)] == ["WAITING", "OFFERED"]
 
 
