@@ -45,7 +45,8 @@ CHANNELS = """
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A server that may be killed."""
-    postgres = EmbeddedPostgres(tmp_path / "mortal", FAST)
+    # What was answered must survive the kill.
+    postgres = EmbeddedPostgres(tmp_path / "mortal", FAST | {"synchronous_commit": "on"})
     yield postgres
     postgres.stop()
 

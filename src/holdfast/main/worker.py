@@ -79,6 +79,8 @@ async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
         else:
             found = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.tenants, tick.batch)
             handled = sum([await _batch_of(db, tick, tenant_id) for tenant_id in found])
+            if not found:
+                _count(tick, 0)  # it has run, and there was nothing to do
 
 
 async def _batch_of(db: Database, tick: Tick, tenant_id: UUID) -> int:
