@@ -21,7 +21,7 @@ from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.enqueue import React
 from holdfast.job.model import Job
-from holdfast.job.reaction import Immediate, Reaction, Tools, Verb, all_of, in_one_transaction
+from holdfast.job.reaction import Immediate, Reaction, Tools, Verb
 from holdfast.job.run import Lane
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
@@ -35,6 +35,7 @@ from holdfast.place.tenant_store import insert_tenant
 from holdfast.port.pricing import LocalPricing
 from tests import databases
 from tests.conftest import House
+from tests.job.handling import all_of, in_one_transaction
 from tests.processes import PATIENT_S, SOON_S
 
 HAPPENED, NOTED = "test.happened", "test.noted"

@@ -12,12 +12,13 @@ import pytest
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import ROUNDS_MAX
-from holdfast.job.reaction import Immediate, Reaction, Tools, in_one_transaction
+from holdfast.job.reaction import Immediate, Reaction, Tools
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.booking.asking import at, cancel
 from tests.conftest import House
+from tests.job.handling import in_one_transaction
 from tests.waitlist.asking import joined
 
 from .conftest import HAPPENED, LANE, Desk, made, note, reaction

@@ -13,12 +13,13 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.model import Job
-from holdfast.job.reaction import Finish, Reaction, Tools, Verb, all_of
+from holdfast.job.reaction import Finish, Reaction, Tools, Verb
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
+from tests.job.handling import all_of
 from tests.processes import SOON_S, until
 
 from .conftest import HAPPENED, LANE, Desk, made, note, reaction

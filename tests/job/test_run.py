@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from holdfast.event.model import Event
 from holdfast.job.model import TRIES_MAX
-from holdfast.job.reaction import Finish, Reaction, Tools, all_of
+from holdfast.job.reaction import Finish, Reaction, Tools
 from holdfast.job.run import AT_ONCE_MAX, error_of, retry_s
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.main.work import run_worker
+from tests.job.handling import all_of
 from tests.processes import SOON_S, until
 
 from .conftest import HAPPENED, LANE, NOTED, Desk, note, reaction

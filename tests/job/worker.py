@@ -9,7 +9,7 @@ import sys
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import React
-from holdfast.job.reaction import Finish, Reaction, Tools, all_of
+from holdfast.job.reaction import Finish, Reaction, Tools
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
@@ -18,6 +18,7 @@ from holdfast.main.logs import start_logging
 from holdfast.main.work import run_worker
 from holdfast.place.places import Places
 from holdfast.port.pricing import LocalPricing
+from tests.job.handling import all_of
 
 KIND, BEGUN, NOTED = "test.happened", "test.begun", "test.noted"
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from holdfast.event.model import Event
-from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 
@@ -59,24 +58,3 @@ class Reaction:
     lane: str
     handle: Handle
     awaited: Callable[[Tx, Sequence[Event]], Awaitable[Sequence[Event]]]
-
-
-def in_one_transaction(verb: Verb) -> Handle:
-    """Runs the verb as the system, seeing the event's tenant alone, under the lock of the event's venue if there is
-    one; it commits together with the job's end."""
-
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
-        async def both(tx: Tx) -> None:
-            tx.traceparent = event.traceparent
-            await verb(tx, event, tools)
-            await finish(tx)
-
-        locks = [] if event.venue_id is None else [lock_key(event.venue_id)]
-        await db.call(SYSTEM, tenants=[event.tenant_id], locks=locks, deadline_s=TRANSACTION_S_MAX).run(both)
-
-    return handle
-
-
-async def all_of(_tx: Tx, events: Sequence[Event]) -> Sequence[Event]:
-    """Each event asks for something."""
-    return events
