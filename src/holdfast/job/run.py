@@ -24,7 +24,7 @@ from holdfast.kernel.tx import Tx
 
 AT_ONCE_MAX = 4
 """Jobs of a lane that one worker runs at a time. Each may take a connection, and one more prolongs leases."""
-LEASE_S = 10.0
+LEASE_S = 5.0
 """A job whose worker has not prolonged its lease for so long is another's. It does so every third of that."""
 JOB_S_MAX = 60.0
 """A job that takes longer has failed."""
