@@ -65,14 +65,15 @@ async def in_hand(desk: Desk) -> set[UUID]:
 
 
 async def stopped_with_jobs(desk: Desk, running: Running) -> set[UUID]:
-    """The jobs that the worker has in hand, stopped by SIGSTOP at a moment at which it has any."""
+    """The jobs that the worker has in hand, stopped by SIGSTOP at a moment at which it has begun with some of them."""
 
     async def stopped() -> set[UUID]:
         send(signal.SIGSTOP, running.pid)
         found = await in_hand(desk)
-        if not found:
-            send(signal.SIGCONT, running.pid)  # it was between two jobs
-        return found
+        if found and await desk.count("event WHERE event_type = $1", BEGUN) > await desk.noted():
+            return found
+        send(signal.SIGCONT, running.pid)  # it was between two jobs
+        return set()
 
     return await until(stopped)
 
