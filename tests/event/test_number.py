@@ -19,6 +19,7 @@ from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
+from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.processes import until
@@ -193,7 +194,7 @@ async def test_who_finds_another_at_work_leaves_it_to_them_and_says_so(
 
 
 async def test_a_numberer_whose_commit_fails_has_done_nothing(
-    db: Database, owner: asyncpg.Connection
+    db: Database, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = new_id()
     reader = Reader(db, tenant)
@@ -203,12 +204,20 @@ async def test_a_numberer_whose_commit_fails_has_done_nothing(
     before = reader.numberer._floor, reader.numberer._seen
     await owner.execute(INSERT, tenant, new_id())
 
-    async def number_and_fail(tx: Tx) -> None:
-        await number._number(tx, reader.numberer._source, reader.numberer._floor)
-        raise ConnectionResetError
+    call = reader.numberer._call
 
-    with pytest.raises(Exception, match="can't be reached"):
-        await db.call(SYSTEM, own_clock=True).run(number_and_fail)
+    class BrokenAtTheCommit:
+        async def run(self, verb: Any, *args: Any) -> Any:
+            async def number_and_fail(tx: Tx) -> None:
+                await verb(tx, *args)
+                raise ConnectionResetError
+
+            return await call.run(number_and_fail)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(reader.numberer, "_call", BrokenAtTheCommit())
+        with pytest.raises(Overloaded, match="can't be reached"):
+            await reader.numberer.number()
     assert (reader.numberer._floor, reader.numberer._seen) == before
     assert await reader.read() == 1
     assert await are_dense(owner)

@@ -14,6 +14,7 @@ from typing import Any
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
+from holdfast.kernel.lanes import Lane
 from holdfast.kernel.tx import Tx
 
 NUMBERED_MAX = 10_000
@@ -45,10 +46,12 @@ class Numberer:
     of the sequence nothing can come any more, so that it need not look there: dead rows pile up in the queue while
     somebody holds an old snapshot, such as a dump. A number is such a floor once every transaction that had begun when
     it was seen is over. What is remembered is good for one table on one run of the server.
+
+    `lane`: whose connections it uses. Only `background` has no bound, so that is not for what requests ask for.
     """
 
-    def __init__(self, db: Database) -> None:
-        self._call = db.call(SYSTEM, own_clock=True, lane="background")
+    def __init__(self, db: Database, *, lane: Lane = "background") -> None:
+        self._call = db.call(SYSTEM, own_clock=True, lane=lane)
         self._source: str | None = None
         self._floor = 0
         self._seen: tuple[int, int] | None = (

@@ -132,7 +132,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     state.places = Places(state.db)
     state.pricing = LocalPricing()
     reacting(state.db, Tools(state.places, state.pricing))
-    state.numberer = Numberer(state.db)
+    state.numberer = Numberer(state.db, lane="changes")
     state.turns = Turns()
     state.suggestions = Suggestions(state.db)
     state.by_reference = ByReference(state.db)

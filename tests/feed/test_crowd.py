@@ -1,0 +1,42 @@
+"""Many who poll the feed at once take no more connections than changes and reads have."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from holdfast.kernel.db import Database
+from holdfast.kernel.lanes import lanes
+from tests.conftest import House
+
+POLLERS = 40
+
+
+async def test_those_who_poll_leave_connections_to_the_others(
+    app: FastAPI, client: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db: Database = app.state.db
+    connection, in_use, most = db.connection, 0, 0
+
+    @asynccontextmanager
+    async def counted(lane: Any) -> AsyncIterator[Any]:
+        nonlocal in_use, most
+        async with connection(lane) as found:
+            in_use += 1
+            most = max(most, in_use)
+            try:
+                yield found
+            finally:
+                in_use -= 1
+
+    monkeypatch.setattr(db, "connection", counted)
+    polls = await asyncio.gather(*(client.get("/events", headers=house.bob) for _ in range(POLLERS)))
+    assert {each.status_code for each in polls} == {200}
+    bounds = lanes(db.pool.get_max_size())
+    assert 0 < most <= bounds["changes"] + bounds["reads"] < db.pool.get_max_size()
