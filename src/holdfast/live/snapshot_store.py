@@ -31,7 +31,7 @@ class Read:
 # One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
 READ = """
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
-           (SELECT epoch FROM event_epoch) AS history,
+           coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
