@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from holdfast.event.model import Committed
+from holdfast.event.model import Committed, Event
 from holdfast.live.cursor import public_epoch
 from holdfast.live.floors import Floors, Stand
 
@@ -49,9 +49,9 @@ class Freshness:
                 # Windows, names and prices, or the reason of a block: they have no version on the channel.
                 self.floors.changed(event.venue_id)
 
-    def changed(self, venue_ids: Collection[UUID]) -> None:
-        """A listener of the database: this process has committed something of these venues."""
-        for venue_id in venue_ids:
+    def changed(self, events: Sequence[Event]) -> None:
+        """A listener of the database: this process has committed these."""
+        for venue_id in {each.venue_id for each in events if each.venue_id is not None}:
             self.floors.changed(venue_id)
 
     def is_following(self) -> bool:

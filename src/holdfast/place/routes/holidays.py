@@ -10,12 +10,12 @@ from fastapi import APIRouter, Response
 from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from holdfast.identity.roles import require
-from holdfast.kernel.http import Caller, Db, IfMatch, answer, required_version
+from holdfast.kernel.http import Caller, IfMatch, answer, required_version
 from holdfast.place.add_holidays import WithHolidays, add_holidays
 from holdfast.place.asked import ExpectedVersion
 from holdfast.place.holidays_of import Holiday, chosen, holidays_of
 from holdfast.place.opening import Hours, HoursSpan, Rule
-from holdfast.place.routes.at_hand import PlacesKept, changed_venue
+from holdfast.place.routes.at_hand import EngineUsed, changed_venue
 
 router = APIRouter()
 
@@ -77,7 +77,7 @@ class HoursWithHolidays(Hours):
     summary="Add the public holidays of a country to the hours of a venue",
 )
 async def post_holidays(
-    venue_id: UUID, body: HolidaysWanted, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: HolidaysWanted, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: one date exception for each holiday. Doing it again changes nothing."""
     require(actor, "manager")
@@ -86,8 +86,7 @@ async def post_holidays(
         body.country, years=set(body.years), subdivision=body.subdivision, language=body.language
     )
     done: WithHolidays = await changed_venue(
-        db,
-        places,
+        engine,
         actor,
         venue_id,
         add_holidays,
