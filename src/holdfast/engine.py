@@ -13,6 +13,7 @@ from holdfast.booking.suggest import Suggestions
 from holdfast.booking.wanted import Wanted
 from holdfast.booking.writer import Writer
 from holdfast.event.model import Event
+from holdfast.event.read import is_written
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
 from holdfast.kernel.idempotency import Done, Keyed, once
@@ -43,7 +44,7 @@ class Engine:
         self._turns = Turns()
         self._writer = Writer(db, self.places)
         self._react = react
-        db.ports, db.before_commit = ports, react
+        db.ports, db.before_commit, db.is_written = ports, react, is_written
         db.after_commit.append(self._forget)
 
     def over(self, db: Database) -> Engine:

@@ -171,7 +171,7 @@ class Call:
         except (TimeoutError, *UNREACHABLE) as error:
             log.warning("commit_unanswered", error=type(error).__name__)
             await _abandon(conn, error)  # so that it ends there, and another is to be had
-            committed = await self.db.is_committed(tx.xid) if tx.xid else None if may_write else False
+            committed = await self.db.is_committed(tx) if tx.xid else None if may_write else False
             if committed is None:
                 raise OutcomeUnknown from error
             if not committed:
