@@ -161,6 +161,7 @@ class Engine:
         key: Keyed | None,
         show: Callable[[T, Venue], Any],
         traceparent: str | None = None,
+        is_long: bool = False,
     ) -> Done[T]:
         """The same for a change that takes thought: `plan(read)` thinks, holding nothing, and
         `verb(tx, planned, plans_left=..., venue=...)` writes what is planned.
@@ -171,7 +172,7 @@ class Engine:
            all. The last time `plans_left` is 0: the verb refuses what is taken. A StalePlan is then raised.
         """
         read = partial(self.read_at, actor, venue)
-        more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent}
+        more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
         if key is not None and (stored := await read(idempotency.kept, key)):
             return Done(stored.for_request(key.request_hash))
         stale = StalePlan()
