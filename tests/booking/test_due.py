@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
 from holdfast.booking import due
+from holdfast.booking.move import Move
+from holdfast.booking.move import move as move_verb
+from holdfast.booking.states import Status
 from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import lock_key
+from holdfast.place.places import Places
 from tests.conftest import House
 
 from .asking import at, cancel, claims, history, instant, move, read, refused, tenant_id, tick
@@ -98,6 +104,19 @@ async def test_who_came_is_no_no_show_and_is_completed_at_the_end(
         instant("19:00").isoformat().replace("+00:00", "Z"),
     )
     assert await tick(db, tenant, due.complete, now=instant("20:00")) == 0
+
+
+async def test_who_came_after_the_end_left_no_sooner(
+    house: House, owner: asyncpg.Connection, db: Database
+) -> None:
+    tenant = await tenant_id(owner, house)
+    booking = await house.booked(start=at("18:00"), end=at("19:00"))
+    step = Move(booking_id=UUID(booking["id"]), to=Status.CHECKED_IN, expected_version=1)
+    venue = await Places(db).venue(UUID(house.venue_id))
+    locked = {"tenants": [tenant], "locks": [lock_key(venue.id)], "now": instant("19:10")}
+    await db.call(SYSTEM, **locked).run(move_verb, step, venue=venue)
+    assert await tick(db, tenant, due.complete, now=instant("19:20")) == 1
+    assert (await read(house, booking))["completed_at"] == instant("19:10").isoformat().replace("+00:00", "Z")
 
 
 async def test_a_policy_leaves_it_to_people(house: House, owner: asyncpg.Connection, db: Database) -> None:

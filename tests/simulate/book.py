@@ -29,11 +29,17 @@ class Book:
         ]
 
     def end(self, booking: Booking, to: S, now: datetime) -> None:
-        """Time did it. A visit ended when it was to, and what is left of its claims is for cleaning."""
+        """Time did it. A visit ended when it was to, or when the party came if that was later; what is left of its
+        claims from then, until somebody else has the unit, is for cleaning."""
         assert to in STEPS[booking.status]
         booking.status, booking.version = to, booking.version + 1
+        left_at = max(booking.end, booking.came_at or booking.end)
+        cleaned = [(claim, left_at + (claim.end - booking.end)) for claim in booking.claims]
         left = [
-            replace(claim, start=booking.end) for claim in booking.claims if claim.end > max(booking.end, now)
+            replace(claim, start=left_at, end=until)
+            for claim, end in cleaned
+            if end > max(left_at, now)
+            and (until := self._free_until(claim.place, left_at, end, claim.unit, booking)) > left_at
         ]
         booking.claims = left if to is S.COMPLETED else []
         booking.expires_at = booking.due_at = booking.ip = None

@@ -96,6 +96,8 @@ class Oracle(Book):
         booking.status, booking.version = to, booking.version + 1
         if to is not S.HELD:
             booking.ip = None
+        if to is S.CHECKED_IN:
+            booking.came_at = now
         booking.expires_at = expiry(house, booking, now)
         booking.due_at = due(house, booking)
         if to not in OCCUPYING:

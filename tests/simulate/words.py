@@ -121,6 +121,7 @@ class Booking:
     claims: list[Claim] = field(default_factory=list)
     expires_at: datetime | None = None
     due_at: datetime | None = None
+    came_at: datetime | None = None
 
     def is_past_its_time(self, now: datetime) -> bool:
         return self.status in EXPIRING and self.expires_at is not None and self.expires_at <= now

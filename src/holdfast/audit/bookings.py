@@ -75,7 +75,7 @@ STAMPS = """
       FROM booking
      WHERE status = 'CONFIRMED' AND confirmed_at IS NULL
         OR status = 'CHECKED_IN' AND checked_in_at IS NULL
-        OR (status = 'COMPLETED') <> (completed_at IS NOT NULL)
+        OR (status = 'COMPLETED') <> (completed_at IS NOT NULL) OR completed_at < checked_in_at
         OR (status = 'CANCELLED') <> (cancelled_at IS NOT NULL)
         OR (status = 'CANCELLED') <> (cancelled_by IS NOT NULL)
 """

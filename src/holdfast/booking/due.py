@@ -167,6 +167,6 @@ def _steps(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | Non
 
 def _ended(tx: Tx, booking: Booking, to: Status) -> Booking:
     # A visit that ends by itself ends when it was to, however late a tick looks: what was free after its buffer,
-    # and may have been promised to somebody, stays free.
-    stamps = {"completed_at": booking.end_at} if to is Status.COMPLETED else {}
-    return ended(booking, to, now=tx.now, **stamps)
+    # and may have been promised to somebody, stays free. Who came later than that was there when they came.
+    left_at = max(booking.end_at, booking.checked_in_at or booking.end_at)
+    return ended(booking, to, now=tx.now, **({"completed_at": left_at} if to is Status.COMPLETED else {}))
