@@ -16,8 +16,8 @@ from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.live import audit_store
-from holdfast.live.cursor import public_epoch
 from holdfast.live.fold import Board, apply
+from holdfast.live.frames import public_epoch
 from holdfast.live.snapshot import Wanted, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House

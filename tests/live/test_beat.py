@@ -11,9 +11,8 @@ from fastapi import FastAPI
 
 from holdfast.live import beat
 from holdfast.live.beat import Beat
-from holdfast.live.cursor import parse_cursor
-from holdfast.live.frames import comment
-from holdfast.live.packing import SSE, WS
+from holdfast.live.frames import comment, parse_cursor
+from holdfast.live.outlets import SSE, WS
 from holdfast.live.stream import Outbox, Stream
 from tests.booking.asking import at
 from tests.conftest import House

@@ -16,9 +16,9 @@ from holdfast.event.number import Numbered, Numberer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import store, subscribe, tail
-from holdfast.live.audience import Views
 from holdfast.live.channels import Channel
 from holdfast.live.hub import Hub
+from holdfast.live.stream import Views
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.asgi import asked, opening

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
 
 from holdfast.channel.names import slot_of
+from holdfast.event.model import Committed
+from holdfast.event.number import Numberer
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
-from holdfast.live.audit_channel import audit_channel
-from holdfast.live.snapshot import Wanted
-from holdfast.live.snapshot_metrics import AUDITED, MISMATCHES
+from holdfast.live import audit_store as store
+from holdfast.live.fold import Board, Gap, apply, differences
+from holdfast.live.frames import public_epoch
+from holdfast.live.metrics import AUDITED, MISMATCHES
+from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.live.snapshots import Snapshots
 from holdfast.place.places import Places
 
@@ -24,6 +30,9 @@ WATCHED_S = 2.0
 """How long a channel is looked at."""
 SAMPLE_MAX = 3
 LOGGED_MAX = 20
+NUMBERING_TRIES_MAX = 100
+NUMBERING_PAUSE_S = 0.05
+VERSIONS_SHOWN_MAX = 20
 
 log = structlog.get_logger(__name__)
 
@@ -97,3 +106,80 @@ class Auditor:
             )
         MISMATCHES.inc(len(found or ()))
         return len(found or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What the events since one snapshot make of a section, and what the next snapshot shows. `section_id`: None
+    for the channel as a whole, whose versions are not what they should be."""
+
+    channel: str
+    section_id: str | None
+    versions: tuple[int, int]
+    told: str
+    read: str
+
+
+async def audit_channel(
+    db: Database, wanted: Wanted, *, places: Places, between: Callable[[], Awaitable[None]]
+) -> list[Mismatch] | None:
+    """What is wrong with the channel; None when it could not be told.
+
+    1. Take a snapshot, let things happen (`between`), and take another.
+    2. Have all that was committed until then numbered, and read the channel's events since before the first.
+    3. Fold them into the first snapshot, as a client does, up to the version of the second.
+    4. The two must say the same of every section, at the same version and epoch, and no version is left out.
+
+    It can't be told when the rules of the venue changed, somebody else kept numbering events for too long, or there
+    were more than EVENTS_MAX events.
+    """
+    numberer = Numberer(db)
+    before = await numberer.number()
+    first = await take_snapshot(db, wanted, places=places)
+    await between()
+    second = await take_snapshot(db, wanted, places=places)
+    if not await _all_numbered(numberer) or first.stand.rules_version != second.stand.rules_version:
+        return None
+    call = db.call(SYSTEM, tenants=[wanted.tenant_id])
+    events = await call.run(store.events, wanted, after=before.head)
+    if len(events) >= store.EVENTS_MAX:
+        return None
+    return mismatches(first, events, second)
+
+
+async def _all_numbered(numberer: Numberer) -> bool:
+    """Whether every event that was committed until now has its position."""
+    for _ in range(NUMBERING_TRIES_MAX):
+        if (await numberer.number()).is_complete:
+            return True
+        await asyncio.sleep(NUMBERING_PAUSE_S)
+    return False
+
+
+def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -> list[Mismatch]:
+    """Where the second snapshot is not what the events make of the first. Pure."""
+    _, _, history = second.stand.epoch.partition("-")
+    board, read = Board.of(first), Board.of(second)
+    between = [each for each in events if each.version and board.version < each.version <= read.version]
+    versions = [each.version for each in between]
+    if versions != list(range(board.version + 1, read.version + 1)):
+        return [_mismatch(first, second, None, f"versions {_some(versions)}", f"version {read.version}")]
+    for event in between:
+        try:
+            board = apply(board, event, epoch=public_epoch(event.epoch or 0, history))
+        except Gap:
+            return [_mismatch(first, second, None, f"epoch {event.epoch}", f"epoch {read.epoch}")]
+    return [
+        _mismatch(first, second, None if section_id is None else str(section_id), str(told), str(seen))
+        for section_id, told, seen in differences(board, read)
+    ]
+
+
+def _mismatch(first: Snapshot, second: Snapshot, section_id: str | None, told: str, read: str) -> Mismatch:
+    versions = (first.stand.version, second.stand.version)
+    return Mismatch(f"{second.venue.id}:{second.slot.channel}", section_id, versions, told, read)
+
+
+def _some(versions: Sequence[int | None]) -> str:
+    shown = ", ".join(map(str, versions[:VERSIONS_SHOWN_MAX]))
+    return shown + (" ..." if len(versions) > VERSIONS_SHOWN_MAX else "") or "none"

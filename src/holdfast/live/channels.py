@@ -7,20 +7,23 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import Context
+from datetime import timedelta
 
-from holdfast.channel.store import open_channel
+from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.tx import lock_key
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.live import store
-from holdfast.live.audience import Audience
 from holdfast.live.frames import Key, Told
+from holdfast.live.stream import Audience
 
 UNREAD_KEPT_S = 60.0
 """A channel that nobody reads is followed for so long, so that those who come back find it."""
 OPENING_AT_ONCE_MAX = 3
 """Connections to the database that opening channels takes at most."""
+KEPT_FOR = timedelta(days=7)
+OPEN_FOR_MIN = timedelta(hours=1)
 
 
 class Channel:
@@ -138,3 +141,11 @@ class Channels:
         ]
         for key in gone:
             del self._by_key[key]
+
+
+async def close_channels(tx: Tx, limit: int) -> int:
+    """Closes up to `limit` channels of days more than KEPT_FOR ago; answers how many. They are those of
+    days that nobody asks for any more. A tick."""
+    return await forget(
+        tx, before=(tx.now - KEPT_FOR).date(), opened_before=tx.now - OPEN_FOR_MIN, limit=limit
+    )

@@ -14,6 +14,8 @@ from holdfast.channel import names
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.live.freshness import Freshness
+from holdfast.live.snapshot import Wanted
 from holdfast.place import store
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
 from holdfast.place.slot import slot_span
@@ -26,6 +28,8 @@ BEFORE_MAX = timedelta(days=1)
 AHEAD_MAX = timedelta(days=731)
 """From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody
 can open them without end."""
+MEANINGS_MAX = 20_000
+KEPT_S = 15.0
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenant}.{venue}"
@@ -150,3 +154,49 @@ def _id(text: str) -> UUID | None:
         return UUID(text) if len(text) == 36 else None
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A slot as a client names it."""
+
+    tenant: str
+    venue: str
+    date: str
+    slot_id: str | None
+
+
+class Meanings:
+    """Which slots clients mean by what they ask for, so that the same question need not be looked up again.
+
+    They hold while nothing of the venue changes, as far as this process knows, and for KEPT_S at most.
+    """
+
+    def __init__(self, fresh: Freshness) -> None:
+        self._fresh = fresh
+        self._kept: OrderedDict[Asked, tuple[Wanted, int, float]] = OrderedDict()
+
+    def known(self, asked: Asked) -> Wanted | None:
+        """What is meant by it, if that was `learnt` and did not change since."""
+        kept = self._kept.get(asked)
+        if kept is None or not self._fresh.is_following():
+            return None
+        wanted, mark, until = kept
+        if mark != self._fresh.floors.mark(wanted.venue_id) or until <= time.monotonic():
+            return None
+        self._kept.move_to_end(asked)
+        return wanted
+
+    def moment(self) -> int:
+        """To be taken before it is looked up what is meant."""
+        return self._fresh.floors.latest_mark
+
+    def learnt(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
+        """What is meant was looked up, beginning at that moment."""
+        mark = self._fresh.floors.mark(wanted.venue_id)
+        if mark > since:
+            return  # The venue changed meanwhile.
+        self._kept[asked] = (wanted, mark, time.monotonic() + KEPT_S)
+        self._kept.move_to_end(asked)
+        if len(self._kept) > MEANINGS_MAX:
+            self._kept.popitem(last=False)

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.http import problem
 from holdfast.live import subscribe
-from holdfast.live.cursor import CURSOR_CHARS_MAX
+from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
 from holdfast.live.sse import EventStream
 from holdfast.live.viewer import TOKEN, check_origin, viewer

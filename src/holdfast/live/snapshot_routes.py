@@ -13,8 +13,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.live.cache import Entry
-from holdfast.live.meanings import Asked, Meanings
-from holdfast.live.names import Names, day_of
+from holdfast.live.names import Asked, Meanings, Names, day_of
 from holdfast.live.snapshot import Wanted, named, slot_of
 from holdfast.live.snapshot_shown import SNAPSHOT, View
 from holdfast.live.snapshots import Snapshots

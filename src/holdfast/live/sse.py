@@ -6,12 +6,10 @@ import asyncio
 import random
 from typing import Any
 
-from holdfast.live import packing
-from holdfast.live.audience import Views
 from holdfast.live.frames import opening
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import Direct, Sent, wire_of
-from holdfast.live.stream import Stream
+from holdfast.live.outlets import SSE, SSE_WIRE, Direct, Packing, Sent, wire_of
+from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import Pinned, admitted, follow
 
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 5_000
@@ -66,15 +64,15 @@ class EventStream:
         stream.tell([opening(retry_ms=retry_ms, cursor=cursor), *missed])
 
 
-def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
+def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, Packing]:
     wire = wire_of(scope)
     if wire is not None:
-        return Direct(wire), packing.SSE_WIRE
+        return Direct(wire), SSE_WIRE
 
     async def send_part(part: bytes) -> None:
         await send({"type": "http.response.body", "body": part, "more_body": True})
 
-    return Sent(send_part), packing.SSE
+    return Sent(send_part), SSE
 
 
 async def _ended(stream: Stream, receive: Any, *, has_wire: bool) -> None:

@@ -1,4 +1,4 @@
-"""One reader: what waits for it, within bounds."""
+"""One reader: what waits for it, within bounds; and readers who get the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 import structlog
 
 from holdfast.kernel.failure import stack_of
-from holdfast.live.packing import Packing
+from holdfast.live.frames import Key
+from holdfast.live.outlets import Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
 """So much may wait for a reader. More is thrown away, and the stream with it."""
@@ -20,6 +21,8 @@ WRITES_AT_ONCE = 100
 """Streams that are written to before others get their turn of the event loop."""
 
 End = Literal["left", "token", "slow", "lost", "shutdown"]
+Views = tuple[tuple[Key, bytes, bool], ...]
+"""Channels with the name that the reader calls each by (as JSON), and whether as staff; in order."""
 log = structlog.get_logger()
 
 
@@ -144,3 +147,16 @@ class Stream:
         self.ended.set_result(why)
         if why != "left":
             self._cut_off_later()
+
+
+class Audience:
+    """Readers who get the same bytes: the same channels by the same names, with the same view, packed the same way.
+    `pending`: frames that are still to be packed for them."""
+
+    __slots__ = ("packing", "pending", "streams", "views")
+
+    def __init__(self, packing: Packing, views: Views) -> None:
+        self.packing = packing
+        self.views = views
+        self.streams: dict[Stream, None] = {}
+        self.pending: list[bytes] = []

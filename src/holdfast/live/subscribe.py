@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import part_s
+from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest, Overloaded
 from holdfast.live import metrics
-from holdfast.live.audience import Views, views_of
 from holdfast.live.channels import Channel
-from holdfast.live.cursor import parse_cursor
-from holdfast.live.frames import Told
+from holdfast.live.frames import Told, parse_cursor
 from holdfast.live.hub import Hub
-from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream
+from holdfast.live.names import Subject
+from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream, Views
 from holdfast.live.telling import RULES, is_availability
 
 CHANNELS_MAX = 50
@@ -35,6 +35,11 @@ async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
     if not 0 < len(wanted) <= CHANNELS_MAX:
         raise InvalidRequest.of("channel", len(wanted), f"name 1 to {CHANNELS_MAX} channels")
     return views_of([await hub.names.subject(name, actor) for name in wanted])
+
+
+def views_of(subjects: Iterable[Subject]) -> Views:
+    """What a reader of these channels sees."""
+    return tuple(sorted({((s.tenant_id, s.venue_id, s.channel), encode(s.name), s.staff) for s in subjects}))
 
 
 async def ready(hub: Hub) -> None:

@@ -19,7 +19,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store
-from holdfast.live.ring import REPLAY_EVENTS_MAX
+from holdfast.live.telling import REPLAY_EVENTS_MAX
 
 POLL_S_MIN = 0.020
 """Between two reads at least, however often the bell rings."""

@@ -17,12 +17,10 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.live import packing
-from holdfast.live.audience import Views
-from holdfast.live.cursor import public_epoch
+from holdfast.live.frames import public_epoch
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import Direct, Sent, wire_of
-from holdfast.live.stream import Stream
+from holdfast.live.outlets import WS, WS_WIRE, Direct, Packing, Sent, wire_of
+from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -178,12 +176,12 @@ def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
         raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
 
 
-def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
+def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, Packing]:
     wire = wire_of(scope)
     if wire is not None:
-        return Direct(wire), packing.WS_WIRE
+        return Direct(wire), WS_WIRE
 
     async def send_part(part: bytes) -> None:
         await send({"type": "websocket.send", "text": part.decode()})
 
-    return Sent(send_part), packing.WS
+    return Sent(send_part), WS
