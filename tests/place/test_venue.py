@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast.place.document import parse_document
-from holdfast.place.snapshot import snapshot
+from holdfast.place.kept import snapshot
 from holdfast.place.venue import SETS_EXAMINED_MAX, Venue, capacity, combinations, connected
 
 

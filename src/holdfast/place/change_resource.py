@@ -1,4 +1,4 @@
-"""A change of one resource."""
+"""One more resource in a venue, a change of one, and one taken off."""
 
 from __future__ import annotations
 
@@ -16,6 +16,17 @@ from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept
 from holdfast.place.reach import check_version, own_venue
 from holdfast.place.rewrite import rewrite
+
+
+async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Kept:
+    """The venue with one resource more. Run it with the venue's lock.
+
+    Raises `NotFound`, and `InvalidRequest` when the slug is taken or a neighbour is none of this venue's.
+    """
+    kept = await own_venue(tx, venue_id)
+    refuse_taken(kept, resource.slug)
+    wanted = with_adjacent(kept, resource)
+    return await rewrite(tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids)
 
 
 async def change_resource(
@@ -100,3 +111,21 @@ def _neighbours_of(
             if each.slug == slug
         ]
     return other.model_copy(update={"adjacent": tuple(kept)})
+
+
+async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected_version: int) -> Kept:
+    """The venue without the resource, whose row stays for history. Run it with the venue's lock.
+
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` while somebody holds it now or later.
+    """
+    kept = await own_venue(tx, venue_id)
+    gone = own_resource(kept, resource_id, expected_version=expected_version)
+    left = [
+        each.model_copy(
+            update={"adjacent": tuple(other for other in each.adjacent if other.slug != gone.slug)}
+        )
+        for each in kept.document.resources
+        if each is not gone
+    ]
+    ids = {each.slug: kept.ids[each.slug] for each in left}
+    return await rewrite(tx, kept, with_resources(kept, left), ids=ids)

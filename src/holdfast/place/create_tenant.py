@@ -9,7 +9,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.storable import refuse_unstorable
 from holdfast.place.tenant import Tenant
-from holdfast.place.tenant_store import insert_tenant
+from holdfast.place.write_store import insert_tenant
 
 
 async def create_tenant(tx: Tx, slug: str, name: str) -> Tenant:

@@ -10,7 +10,7 @@ from holdfast.event.model import Event
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key, take_lock
-from holdfast.place import resource_store, store, venue_store
+from holdfast.place import store, write_store
 from holdfast.place.document import VenueDocument
 from holdfast.place.kept import Kept, edges_by_id
 from holdfast.place.reach import own_tenant, own_venue
@@ -53,12 +53,12 @@ async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None
         raise Forbidden("You may change the venues you are limited to, but not add one.")
     refuse_unstorable(document.model_dump(mode="json"))
     venue_id = new_id()
-    if not await venue_store.insert_venue(tx, document, tenant_id=owner.id, id=venue_id):
+    if not await write_store.insert_venue(tx, document, tenant_id=owner.id, id=venue_id):
         return None
     resources = {new_id(): each for each in document.resources}
     edges = edges_by_id(document, {each.slug: id_ for id_, each in resources.items()})
-    await resource_store.put_resources(tx, resources, tenant_id=owner.id, venue_id=venue_id)
-    await resource_store.replace_joins(tx, edges, tenant_id=owner.id, venue_id=venue_id)
+    await write_store.put_resources(tx, resources, tenant_id=owner.id, venue_id=venue_id)
+    await write_store.replace_joins(tx, edges, tenant_id=owner.id, venue_id=venue_id)
     await emit(tx, [_created(tx, owner, venue_id)])
     return await store.read_venue(tx, venue_id)
 

@@ -11,7 +11,7 @@ from holdfast.event.model import Event
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from holdfast.place import resource_store, store, venue_store
+from holdfast.place import store, write_store
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge, Kept, edges_by_id
 from holdfast.place.storable import refuse_unstorable
@@ -96,23 +96,23 @@ async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
         raise InvalidRequest(detail, errors=errors[:50])
 
 
-async def resources_in_use(tx: Tx, kept: Kept, difference: Difference) -> dict[UUID, resource_store.InUse]:
+async def resources_in_use(tx: Tx, kept: Kept, difference: Difference) -> dict[UUID, write_store.InUse]:
     """Those that the difference takes away, wholly or in part, and that somebody holds."""
     wanted = [*difference.removed, *difference.shrunk]
-    return await resource_store.resources_in_use(tx, wanted, tenant_id=kept.tenant_id)
+    return await write_store.resources_in_use(tx, wanted, tenant_id=kept.tenant_id)
 
 
 async def _write(tx: Tx, kept: Kept, document: VenueDocument, difference: Difference) -> None:
     tenant_id, venue_id = kept.tenant_id, kept.id
     if difference.own:
-        await venue_store.update_venue(tx, document, tenant_id=tenant_id, id=venue_id)
+        await write_store.update_venue(tx, document, tenant_id=tenant_id, id=venue_id)
     else:
-        await venue_store.touch_venue(tx, tenant_id=tenant_id, id=venue_id)
+        await write_store.touch_venue(tx, tenant_id=tenant_id, id=venue_id)
     # Removed first: a slug they leave may be wanted.
-    await resource_store.remove_resources(tx, difference.removed, tenant_id=tenant_id)
-    await resource_store.put_resources(tx, difference.put, tenant_id=tenant_id, venue_id=venue_id)
+    await write_store.remove_resources(tx, difference.removed, tenant_id=tenant_id)
+    await write_store.put_resources(tx, difference.put, tenant_id=tenant_id, venue_id=venue_id)
     if difference.edges is not None:
-        await resource_store.replace_joins(tx, difference.edges, tenant_id=tenant_id, venue_id=venue_id)
+        await write_store.replace_joins(tx, difference.edges, tenant_id=tenant_id, venue_id=venue_id)
 
 
 def _event(tx: Tx, kept: Kept, difference: Difference) -> Event:

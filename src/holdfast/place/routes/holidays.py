@@ -11,8 +11,8 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from holdfast.identity.roles import require
 from holdfast.kernel.http import Caller, Db, IfMatch, answer, required_version
-from holdfast.place.add_holidays import WithHolidays, add_holidays
 from holdfast.place.asked import ExpectedVersion
+from holdfast.place.change_venue import WithHolidays, add_holidays
 from holdfast.place.holidays_of import Holiday, chosen, holidays_of
 from holdfast.place.opening import Hours, HoursSpan, Rule
 from holdfast.place.routes.at_hand import PlacesKept, changed_venue
