@@ -6,13 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.kernel.tx import Tx
-from holdfast.kernel.validation import invalid_request
-from holdfast.place.change_venue import changed
-from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument
+from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument, validated
 from holdfast.place.kept import Kept
 from holdfast.place.reach import check_version, own_venue
 from holdfast.place.rewrite import rewrite
@@ -39,7 +35,7 @@ async def change_resource(
     """
     kept = await own_venue(tx, venue_id)
     before = own_resource(kept, resource_id, expected_version=expected_version)
-    after = with_adjacent(kept, _changed(before, changes))
+    after = with_adjacent(kept, validated(ResourceDocument, {**dict(before), **changes}))
     if after.slug != before.slug:
         refuse_taken(kept, after.slug)
     others = [each for each in kept.document.resources if each is not before]
@@ -86,14 +82,7 @@ def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDo
 
     Raises `InvalidRequest`, naming fields of that resource as the request has them.
     """
-    return changed(kept.document, {"resources": tuple(resources)}, skip=2)
-
-
-def _changed(resource: ResourceDocument, changes: Mapping[str, Any]) -> ResourceDocument:
-    try:
-        return ResourceDocument.model_validate({**dict(resource), **changes})
-    except ValidationError as exc:
-        raise invalid_request(exc) from exc
+    return validated(VenueDocument, {**dict(kept.document), "resources": tuple(resources)}, skip=2)
 
 
 def _neighbours_of(

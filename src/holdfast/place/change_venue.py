@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
-from holdfast.kernel.validation import invalid_request
-from holdfast.place.document import VenueDocument
+from holdfast.place.document import parse_document
 from holdfast.place.holidays_of import Holiday
 from holdfast.place.kept import Kept
 from holdfast.place.opening import HoursException, HoursSpan
@@ -30,18 +27,8 @@ async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, ex
     Raises `NotFound`, `VersionConflict`, and `InvalidRequest` when the fields do not go together.
     """
     kept = await own_venue(tx, venue_id, expected_version=expected_version)
-    return await rewrite(tx, kept, changed(kept.document, changes), ids=kept.ids)
-
-
-def changed(document: VenueDocument, changes: Mapping[str, Any], *, skip: int = 0) -> VenueDocument:
-    """The document with other values in some fields, checked as a whole.
-
-    Raises `InvalidRequest`; `skip` leaves that many leading parts out of the fields it names.
-    """
-    try:
-        return VenueDocument.model_validate({**dict(document), **changes})
-    except ValidationError as exc:
-        raise invalid_request(exc, skip=skip) from exc
+    document = parse_document({**dict(kept.document), **changes})
+    return await rewrite(tx, kept, document, ids=kept.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +64,8 @@ async def add_holidays(
     for each in [*added, *(there if replace else ())]:
         exceptions[each.on] = HoursException(date=each.on, closed=not spans, spans=spans, name=each.name)
     hours = {"weekly": before.document.hours.weekly, "exceptions": tuple(exceptions.values())}
-    after = await rewrite(tx, before, changed(before.document, {"hours": hours}), ids=before.ids)
+    document = parse_document({**dict(before.document), "hours": hours})
+    after = await rewrite(tx, before, document, ids=before.ids)
     return WithHolidays(after, added, there if replace else [], [] if replace else there)
 
 

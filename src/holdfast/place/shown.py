@@ -11,8 +11,6 @@ from pydantic import Field
 from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept
 from holdfast.place.opening import Rule, Slot
-from holdfast.place.store import Listed
-from holdfast.place.tenant import Tenant
 
 
 class TenantShown(Rule):
@@ -118,16 +116,6 @@ class DayPage(_Page):
     """One entry for each day."""
 
     items: tuple[DayShown, ...]
-
-
-def tenant_shown(tenant: Tenant) -> dict[str, Any]:
-    """A `TenantShown`."""
-    return {name: getattr(tenant, name) for name in TenantShown.model_fields}
-
-
-def listed_shown(listed: Listed) -> dict[str, Any]:
-    """A `VenueListed`."""
-    return {name: getattr(listed, name) for name in VenueListed.model_fields}
 
 
 def venue_shown(kept: Kept) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from holdfast.place.import_venue import import_venue
 from holdfast.place.places import Places
 from holdfast.place.reach import own_tenant, own_venue
 from holdfast.place.routes.at_hand import TENANT_SLUG, PlacesKept, TenantQuery, changed_venue, public_venue
-from holdfast.place.shown import TenantShown, VenuePage, VenueShown, listed_shown, tenant_shown, venue_shown
+from holdfast.place.shown import TenantShown, VenuePage, VenueShown, venue_shown
 
 router = APIRouter()
 YAML = {YAML_TYPE: {"schema": {"type": "string"}}}
@@ -35,7 +35,7 @@ async def post_tenant(body: TenantWanted, db: Db, actor: Caller) -> Response:
     """For platform administrators. The slug can't be changed later, since tokens name it."""
     require(actor, "platform_admin")
     tenant = await db.call(actor, lane="changes").run(create_tenant, body.slug, body.name)
-    return answer(tenant_shown(tenant), status=201, version=tenant.version)
+    return answer(tenant, status=201, version=tenant.version)
 
 
 @router.get("/tenants/{slug}", response_model=TenantShown, summary="Read a tenant")
@@ -44,7 +44,7 @@ async def get_tenant(slug: Annotated[str, Path(pattern=TENANT_SLUG)], db: Db, ac
     if actor.kind == "anonymous":
         raise Unauthenticated
     tenant = await db.run(actor, own_tenant, slug)
-    return answer(tenant_shown(tenant), version=tenant.version)
+    return answer(tenant, version=tenant.version)
 
 
 @router.post(
@@ -112,8 +112,8 @@ async def get_venues(
         after=_after(cursor),
         limit=limit + 1,
     )
-    items = [listed_shown(each) for each in found[:limit]]
-    return answer({"items": items, "next": str(found[limit - 1].id) if len(found) > limit else None})
+    following = str(found[limit - 1]["id"]) if len(found) > limit else None
+    return answer({"items": found[:limit], "next": following})
 
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
