@@ -10,8 +10,10 @@ from holdfast.place.document import Currency, ResourceDocument, Slug, Zone
 from holdfast.place.opening import Hours, Rule, Slot
 from holdfast.place.policy import Policy
 
-ExpectedVersion = Annotated[StrictInt | None, Field(ge=1)]
-"""The version that was seen; needed unless If-Match says it."""
+ExpectedVersion = Annotated[
+    StrictInt | None,
+    Field(ge=1, description="The version of the venue that was seen; needed unless If-Match says it."),
+]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
@@ -44,7 +46,6 @@ class VenueChange(Rule):
     currency: Currency = ""
     """The currency of all its prices, ISO 4217."""
     expected_version: ExpectedVersion = None
-    """The version of the venue that was seen; needed unless If-Match says it."""
 
 
 class ResourceChange(ResourceDocument):
@@ -56,7 +57,7 @@ class ResourceChange(ResourceDocument):
     """Its name in addresses and documents; once in a venue."""
     name: str = Field(default="", min_length=1, max_length=100)
     """For people to read."""
-    expected_version: ExpectedVersion = None
+    expected_version: StrictInt | None = Field(default=None, ge=1)
     """The version of the resource that was seen; needed unless If-Match says it."""
 
     @model_validator(mode="after")
@@ -69,14 +70,12 @@ class HoursChange(Hours):
     """The hours that are to replace all of the venue's."""
 
     expected_version: ExpectedVersion = None
-    """The version of the venue that was seen; needed unless If-Match says it."""
 
 
 class PolicyChange(Policy):
     """The policy that is to replace the venue's; what is left out gets its default."""
 
     expected_version: ExpectedVersion = None
-    """The version of the venue that was seen; needed unless If-Match says it."""
 
 
 class SlotsChange(Rule):
@@ -85,7 +84,6 @@ class SlotsChange(Rule):
     items: tuple[Slot, ...] = Field(max_length=200)
     """Named windows; none: each opening day is one slot `day`."""
     expected_version: ExpectedVersion = None
-    """The version of the venue that was seen; needed unless If-Match says it."""
 
 
 def changes_of(body: BaseModel) -> dict[str, Any]:

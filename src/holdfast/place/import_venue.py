@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.event.emit import emit
-from holdfast.event.model import Event
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key, take_lock
@@ -59,7 +57,8 @@ async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None
     edges = edges_by_id(document, {each.slug: id_ for id_, each in resources.items()})
     await write_store.put_resources(tx, resources, tenant_id=owner.id, venue_id=venue_id)
     await write_store.replace_joins(tx, edges, tenant_id=owner.id, venue_id=venue_id)
-    await emit(tx, [_created(tx, owner, venue_id)])
+    payload = {"venue_id": venue_id, "rules_version": 1}
+    await write_store.emit_about(tx, "venue.created", payload, tenant_id=owner.id, venue_id=venue_id)
     return await store.read_venue(tx, venue_id)
 
 
@@ -68,16 +67,3 @@ async def _replace(tx: Tx, document: VenueDocument, venue_id: UUID) -> Kept:
     await take_lock(tx, lock_key(venue_id))
     kept = await own_venue(tx, venue_id)
     return await rewrite(tx, kept, document, ids=kept.ids)
-
-
-def _created(tx: Tx, owner: Tenant, venue_id: UUID) -> Event:
-    return Event(
-        id=new_id(),
-        tenant_id=owner.id,
-        event_type="venue.created",
-        venue_id=venue_id,
-        subject_id=venue_id,
-        payload={"venue_id": venue_id, "rules_version": 1},
-        actor=str(tx.actor),
-        created_at=tx.now,
-    )

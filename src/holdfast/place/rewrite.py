@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from holdfast.event.emit import emit
-from holdfast.event.model import Event
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
@@ -49,7 +47,6 @@ async def rewrite(tx: Tx, kept: Kept, document: VenueDocument, *, ids: Mapping[s
         return kept
     await _refuse_in_use(tx, kept, difference)
     await _write(tx, kept, document, difference)
-    await emit(tx, [_event(tx, kept, difference)])
     after = await store.read_venue(tx, kept.id)
     assert after is not None
     return after
@@ -79,7 +76,8 @@ def _alone(resource: ResourceDocument) -> ResourceDocument:
 
 
 async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
-    in_use = await resources_in_use(tx, kept, difference)
+    taken_away = [*difference.removed, *difference.shrunk]  # wholly or in part
+    in_use = await write_store.resources_in_use(tx, taken_away, tenant_id=kept.tenant_id)
     errors = []
     for id_, use in in_use.items():
         if id_ in difference.removed:
@@ -96,12 +94,6 @@ async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
         raise InvalidRequest(detail, errors=errors[:50])
 
 
-async def resources_in_use(tx: Tx, kept: Kept, difference: Difference) -> dict[UUID, write_store.InUse]:
-    """Those that the difference takes away, wholly or in part, and that somebody holds."""
-    wanted = [*difference.removed, *difference.shrunk]
-    return await write_store.resources_in_use(tx, wanted, tenant_id=kept.tenant_id)
-
-
 async def _write(tx: Tx, kept: Kept, document: VenueDocument, difference: Difference) -> None:
     tenant_id, venue_id = kept.tenant_id, kept.id
     if difference.own:
@@ -113,9 +105,6 @@ async def _write(tx: Tx, kept: Kept, document: VenueDocument, difference: Differ
     await write_store.put_resources(tx, difference.put, tenant_id=tenant_id, venue_id=venue_id)
     if difference.edges is not None:
         await write_store.replace_joins(tx, difference.edges, tenant_id=tenant_id, venue_id=venue_id)
-
-
-def _event(tx: Tx, kept: Kept, difference: Difference) -> Event:
     payload = {
         "venue_id": kept.id,
         "rules_version": kept.rules_version + 1,
@@ -124,13 +113,4 @@ def _event(tx: Tx, kept: Kept, difference: Difference) -> Event:
         "grown_resource_ids": list(difference.grown),
         "removed_resource_ids": list(difference.removed),
     }
-    return Event(
-        id=new_id(),
-        tenant_id=kept.tenant_id,
-        event_type="venue.updated",
-        venue_id=kept.id,
-        subject_id=kept.id,
-        payload=payload,
-        actor=str(tx.actor),
-        created_at=tx.now,
-    )
+    await write_store.emit_about(tx, "venue.updated", payload, tenant_id=tenant_id, venue_id=venue_id)

@@ -8,6 +8,9 @@ from uuid import UUID
 
 import orjson
 
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge
@@ -131,6 +134,23 @@ async def replace_joins(tx: Tx, edges: Mapping[Edge, int], *, tenant_id: UUID, v
     if edges:
         lows, highs = ([edge[end] for edge in edges] for end in (0, 1))
         await tx.execute(PUT_JOINS, tenant_id, venue_id, lows, highs, list(edges.values()))
+
+
+async def emit_about(
+    tx: Tx, event_type: str, payload: dict[str, Any], *, tenant_id: UUID, venue_id: UUID | None = None
+) -> None:
+    """Writes the event that tells of a change of the venue, or of the tenant itself."""
+    event = Event(
+        id=new_id(),
+        tenant_id=tenant_id,
+        event_type=event_type,
+        venue_id=venue_id,
+        subject_id=venue_id or tenant_id,
+        payload=payload,
+        actor=str(tx.actor),
+        created_at=tx.now,
+    )
+    await emit(tx, [event])
 
 
 class InUse(NamedTuple):

@@ -45,7 +45,6 @@ class HolidaysWanted(Rule):
     replace: StrictBool = False
     """Whether an exception that a date has already gives way; else it is kept."""
     expected_version: ExpectedVersion = None
-    """The version of the venue that was seen; needed unless If-Match says it."""
 
     @model_validator(mode="after")
     def _closed_or_spans(self) -> HolidaysWanted:
