@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import structlog
@@ -96,14 +96,7 @@ class Auditor:
         found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
         AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
         for each in (found or ())[:LOGGED_MAX]:
-            log.error(
-                "live_mismatch",
-                channel=each.channel,
-                section_id=each.section_id,
-                versions=each.versions,
-                told=each.told,
-                read=each.read,
-            )
+            log.error("live_mismatch", **asdict(each))
         MISMATCHES.inc(len(found or ()))
         return len(found or ())
 

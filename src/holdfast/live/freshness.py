@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 from uuid import UUID
 
 from holdfast.event.model import Committed
 from holdfast.live.frames import public_epoch
+from holdfast.live.tail import Tail
 
 LAG_S_MAX = 1.0
 """A tail that was not at the end for so long is lost."""
@@ -18,24 +18,10 @@ VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000
 
 
-class Following(Protocol):
-    """The tail of the events, which tells this process what others commit."""
-
-    @property
-    def history(self) -> str | None:
-        """Which history of the database it reads; None before it could read any."""
-        ...
-
-    @property
-    def lag_s(self) -> float:
-        """For how long it has not been at the end."""
-        ...
-
-
 class Freshness:
     """The floors of channels, kept by what the tail tells and by what this process commits."""
 
-    def __init__(self, tail: Following) -> None:
+    def __init__(self, tail: Tail) -> None:
         self.floors = Floors()
         self._tail = tail
         self._history: str | None = None

@@ -76,11 +76,6 @@ class Wire(Protocol):
     def abort(self) -> None: ...
 
 
-def wire_of(scope: Any) -> Wire | None:
-    """The connection of the request, if the server gives it away."""
-    return (scope.get("extensions") or {}).get(EXTENSION)
-
-
 class Direct:
     """An outlet on a wire. The connection is somebody else's again once it is released."""
 
@@ -93,6 +88,7 @@ class Direct:
 
     @property
     def paused(self) -> bool:
+        """Whether it takes nothing at the moment; `drained` is called when that ends."""
         return self._wire is None or self._wire.paused
 
     def write(self, parts: list[bytes]) -> None:
@@ -100,6 +96,7 @@ class Direct:
             self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def abort(self) -> None:
+        """Ends it at once, whatever is still to be sent."""
         if self._wire is not None:
             self._wire.abort()
 
@@ -154,3 +151,16 @@ class Sent:
 
     def release(self) -> None:
         self._drained = self._lost = None
+
+
+Outlet = Direct | Sent
+"""Where a stream goes."""
+
+
+def outlet_of(
+    scope: Any, send: Callable[[bytes], Awaitable[None]], *, wire: Packing, messages: Packing
+) -> tuple[Outlet, Packing]:
+    """Where the answer to a request goes and how frames are packed for it: as for a `wire` if the server gives the
+    connection away, or else as `messages`, one part for each call of `send`."""
+    connection = (scope.get("extensions") or {}).get(EXTENSION)
+    return (Sent(send), messages) if connection is None else (Direct(connection), wire)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 import structlog
 
 from holdfast.kernel.failure import stack_of
 from holdfast.live.frames import Key
-from holdfast.live.outlets import Packing
+from holdfast.live.outlets import Outlet, Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
 """So much may wait for a reader. More is thrown away, and the stream with it."""
@@ -24,21 +24,6 @@ End = Literal["left", "token", "slow", "lost", "shutdown"]
 Views = tuple[tuple[Key, bytes, bool], ...]
 """Channels with the name that the reader calls each by (as JSON), and whether as staff; in order."""
 log = structlog.get_logger()
-
-
-class Outlet(Protocol):
-    """Where a stream goes. Has `drained` called when it stops being paused."""
-
-    @property
-    def paused(self) -> bool:
-        """Whether it takes nothing at the moment."""
-        ...
-
-    def write(self, parts: list[bytes]) -> None: ...
-
-    def abort(self) -> None:
-        """Ends it at once, whatever is still to be sent."""
-        ...
 
 
 class Outbox:

@@ -19,7 +19,7 @@ from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.live.frames import public_epoch
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import WS, WS_WIRE, Direct, Packing, Sent, wire_of
+from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
 from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
 
@@ -74,7 +74,10 @@ class Socket:
         self._views: dict[str, Views] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        outlet, packed = _outlet(scope, send)
+        async def send_part(part: bytes) -> None:
+            await send({"type": "websocket.send", "text": part.decode()})
+
+        outlet, packed = outlet_of(scope, send_part, wire=WS_WIRE, messages=WS)
         self._stream = Stream(outlet, self._hub.outbox, packing=packed, expires_at=self._expires_at)
         try:
             with admitted(self._hub, self._stream):
@@ -174,14 +177,3 @@ def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
             str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping")
         )
         raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
-
-
-def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, Packing]:
-    wire = wire_of(scope)
-    if wire is not None:
-        return Direct(wire), WS_WIRE
-
-    async def send_part(part: bytes) -> None:
-        await send({"type": "websocket.send", "text": part.decode()})
-
-    return Sent(send_part), WS
