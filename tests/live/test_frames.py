@@ -12,7 +12,7 @@ from holdfast.event.model import Committed, Event
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.live import frames, outlets
 from holdfast.live.frames import cursor_of, parse_cursor, public_epoch
-from holdfast.live.viewer import check_origin, origins
+from holdfast.live.routes import check_origin, origins
 from tests.live.made import TENANT, VENUE
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)

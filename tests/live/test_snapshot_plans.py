@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.live import audit_store, store
+from holdfast.live import store
 from tests.kernel.test_plans import plan
 
 
@@ -16,7 +16,7 @@ from tests.kernel.test_plans import plan
     ("sql", "indexes"),
     [
         (store.READ, ["using channel_pkey", "on block", "on venue"]),
-        (audit_store.EVENTS, ["position_idx on event_log", "pkey on event"]),
+        (store.EVENTS, ["position_idx on event_log", "pkey on event"]),
     ],
     ids=["snapshot", "events"],
 )

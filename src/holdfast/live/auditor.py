@@ -17,7 +17,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
-from holdfast.live import audit_store as store
+from holdfast.live import store
 from holdfast.live.fold import Board, Gap, apply, differences
 from holdfast.live.frames import public_epoch
 from holdfast.live.metrics import AUDITED, MISMATCHES

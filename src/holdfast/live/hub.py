@@ -13,12 +13,11 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.beat import Beat
 from holdfast.live.channels import Channels
 from holdfast.live.frames import comment
 from holdfast.live.names import Names
 from holdfast.live.outlets import Packing
-from holdfast.live.stream import Audience, End, Outbox, Stream, Views
+from holdfast.live.stream import Audience, Beat, End, Outbox, Stream, Views
 from holdfast.live.tail import Tail
 from holdfast.live.telling import VENUE_UPDATED, Telling, measure, send
 from holdfast.place.places import Places

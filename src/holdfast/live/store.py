@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
-from holdfast.event.read import purged
+from holdfast.event.model import COLUMNS, Committed
+from holdfast.event.read import committed_of, purged
 from holdfast.kernel.tx import Tx
 from holdfast.live.frames import Key, public_epoch
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
+
+if TYPE_CHECKING:
+    from holdfast.live.snapshot import Wanted
+
+EVENTS_MAX = 10_000
 
 
 async def position_before(tx: Tx, head: int, count: int) -> int:
@@ -87,3 +94,22 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         claims=[claims.from_row(row) for row in rows if row["unit"] is not None],
         reasons={plain_id(row["owner_id"]): row["reason"] for row in rows if row["reason"] is not None},
     )
+
+
+EVENTS = f"""
+    SELECT log.position, event.*
+      FROM (SELECT position, event_id FROM event_log WHERE tenant_id = $1 AND position > $4) AS log,
+           LATERAL (SELECT {COLUMNS}, event.epoch, event.version, event.written_at
+                      FROM event
+                     WHERE event.tenant_id = $1 AND event.id = log.event_id AND event.venue_id = $2
+                       AND event.channel = $3
+                    OFFSET 0) AS event
+     ORDER BY log.position
+     LIMIT $5
+"""
+
+
+async def events(tx: Tx, wanted: Wanted, *, after: int) -> list[Committed]:
+    """The events of the channel behind the position, in commit order; the first EVENTS_MAX."""
+    rows = await tx.fetch(EVENTS, wanted.tenant_id, wanted.venue_id, wanted.channel, after, EVENTS_MAX)
+    return [committed_of(row) for row in rows]

@@ -13,7 +13,6 @@ from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, IfMatch, Limit, answer, required_version
 from holdfast.place import store
-from holdfast.place.asked import TenantWanted, VenueChange, changes_of
 from holdfast.place.change_venue import change_venue
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
@@ -22,7 +21,15 @@ from holdfast.place.import_venue import import_venue
 from holdfast.place.places import Places
 from holdfast.place.reach import own_tenant, own_venue
 from holdfast.place.routes.at_hand import TENANT_SLUG, PlacesKept, TenantQuery, changed_venue, public_venue
-from holdfast.place.shown import TenantShown, VenuePage, VenueShown, venue_shown
+from holdfast.place.shown import (
+    TenantShown,
+    TenantWanted,
+    VenueChange,
+    VenuePage,
+    VenueShown,
+    changes_of,
+    venue_shown,
+)
 
 router = APIRouter()
 YAML = {YAML_TYPE: {"schema": {"type": "string"}}}
