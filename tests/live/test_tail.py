@@ -113,7 +113,7 @@ async def test_another_history_is_a_reset_for_everybody(
         assert lost
 
     async def back() -> bool:
-        return hub.history == frame.data["epoch"].split("-")[1]
+        return hub.tail.history == frame.data["epoch"].split("-")[1]
 
     await until(back)
     # What the client has is of the old history again: there is nothing it could have missed.

@@ -20,6 +20,9 @@ from holdfast.kernel.errors import InvalidRequest
 Transport = Literal["sse", "ws"]
 Key = tuple[UUID, UUID, str]
 """A channel inside: tenant, venue, name."""
+View = tuple[Key, bytes, bool]
+"""A channel as one reader sees it: with the name that the client calls it by (as JSON), and whether as staff, who see
+all five states and who changed them."""
 
 BLOCKED_REASON = "closed for maintenance"
 """What guests are told of a block; why it is there is the venue's business."""

@@ -57,11 +57,6 @@ class Hub:
         self._places = places
 
     @property
-    def history(self) -> str | None:
-        """8 hex digits that name the history of the database; None until the tail has begun."""
-        return self.tail.history
-
-    @property
     def requests(self) -> int:
         """Streams that are the answer to an HTTP request."""
         return sum(1 for each in self.streams if each.packing.transport == "sse")
@@ -162,7 +157,7 @@ class Hub:
     # What the tail tells.
 
     def begin(self, history: str, floor: int) -> None:
-        if self.history is not None and self.telling.history not in ("", history):
+        if self.tail.history is not None and self.telling.history not in ("", history):
             log.error("live_history_changed", history=history)
         self._start_over("history")
         self.telling.begin(history, floor)
@@ -179,7 +174,7 @@ class Hub:
             # Whom it was told and whom not, nobody knows: let them all begin anew.
             log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
             self._start_over("failure")
-            self.telling.begin(self.history or "", events[-1].position)
+            self.telling.begin(self.tail.history or "", events[-1].position)
 
     def _inform(self, events: list[Committed]) -> None:
         for committed in events:

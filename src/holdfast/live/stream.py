@@ -17,7 +17,7 @@ import structlog
 
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.frames import Key
+from holdfast.live.frames import View
 from holdfast.live.outlets import Outlet, Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
@@ -32,8 +32,8 @@ BEATS = 60
 """One timer for all streams: they are spread over so many beats in that time."""
 
 End = Literal["left", "token", "slow", "lost", "shutdown"]
-Views = tuple[tuple[Key, bytes, bool], ...]
-"""Channels with the name that the reader calls each by (as JSON), and whether as staff; in order."""
+Views = tuple[View, ...]
+"""What one reader sees, in order."""
 log = structlog.get_logger()
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import part_s
-from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest, Overloaded
 from holdfast.live import metrics
 from holdfast.live.channels import Channel
 from holdfast.live.frames import Told, parse_cursor
 from holdfast.live.hub import Hub
-from holdfast.live.names import Subject
 from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream, Views
 from holdfast.live.telling import RULES, is_availability
 
@@ -29,17 +27,12 @@ OFF = "Live channels are switched off on this server (HOLDFAST_LIVE=false)."
 
 
 async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
-    """What the actor sees of the channels of these names. Raises what `Names.subject` does, and InvalidRequest
+    """What the actor sees of the channels of these names. Raises what `Names.view` does, and InvalidRequest
     when there is none or more than CHANNELS_MAX."""
     wanted = list(dict.fromkeys(names))
     if not 0 < len(wanted) <= CHANNELS_MAX:
         raise InvalidRequest.of("channel", len(wanted), f"name 1 to {CHANNELS_MAX} channels")
-    return views_of([await hub.names.subject(name, actor) for name in wanted])
-
-
-def views_of(subjects: Iterable[Subject]) -> Views:
-    """What a reader of these channels sees."""
-    return tuple(sorted({((s.tenant_id, s.venue_id, s.channel), encode(s.name), s.staff) for s in subjects}))
+    return tuple(sorted({await hub.names.view(name, actor) for name in wanted}))
 
 
 async def ready(hub: Hub) -> None:
@@ -83,7 +76,7 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
     if after is None:
         return
     position, history = parse_cursor(after)
-    if history == hub.history and position > hub.telling.position:
+    if history == hub.tail.history and position > hub.telling.position:
         try:
             async with asyncio.timeout(part_s(AHEAD_S_MAX)):
                 await hub.tail.caught_up()

@@ -67,6 +67,7 @@ class Tail:
         self._busy_until = 0.0
         self._read_at = 0.0
         self.history: str | None = None
+        """8 hex digits that name the history of the database; None until it has begun."""
         self.position = 0
         self.clock_ahead_s = 0.0
         self.ready = asyncio.Event()
