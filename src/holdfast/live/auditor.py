@@ -46,13 +46,11 @@ class Auditor:
         places: Places,
         snapshots: Snapshots,
         *,
-        period_s: float = PERIOD_S,
         watch: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(WATCHED_S),
     ) -> None:
         self._db = db
         self._places = places
         self._snapshots = snapshots
-        self._period_s = period_s
         self._watch = watch
         self._task: asyncio.Task[None] | None = None
 
@@ -69,7 +67,7 @@ class Auditor:
     async def _run(self) -> None:
         while True:
             # Not all processes at once.
-            await asyncio.sleep(self._period_s * random.uniform(0.5, 1.5))
+            await asyncio.sleep(PERIOD_S * random.uniform(0.5, 1.5))
             await self.audit()
 
     async def audit(self) -> int:
