@@ -1,4 +1,4 @@
-"""Looks at some channels now and then, and says so loudly when a stream does not tell what snapshots show."""
+"""Audits a sample of channels now and then: logs an error when the events of a stream disagree with snapshots."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from holdfast.place.places import Places
 
 PERIOD_S = 10.0
 WATCHED_S = 2.0
-"""How long a channel is looked at."""
+"""How long the audit of a channel lasts."""
 SAMPLE_MAX = 3
 LOGGED_MAX = 20
 NUMBERING_TRIES_MAX = 100
@@ -71,7 +71,7 @@ class Auditor:
             await self.audit()
 
     async def audit(self) -> int:
-        """Audits a sample, one after the other; answers how many mismatches there were."""
+        """Audits a sample, one after the other; returns the number of mismatches."""
         shown = self._snapshots.floors.channels()
         found = 0
         for venue_id, channel in random.sample(shown, min(SAMPLE_MAX, len(shown))):
@@ -114,14 +114,14 @@ class Mismatch:
 async def audit_channel(
     db: Database, wanted: Wanted, *, places: Places, between: Callable[[], Awaitable[None]]
 ) -> list[Mismatch] | None:
-    """What is wrong with the channel; None when it could not be told.
+    """What is wrong with the channel; None when the audit is inconclusive.
 
     1. Take a snapshot, let things happen (`between`), and take another.
     2. Have all that was committed until then numbered, and read the channel's events since before the first.
     3. Fold them into the first snapshot, as a client does, up to the version of the second.
     4. The two must say the same of every section, at the same version and epoch, and no version is left out.
 
-    It can't be told when the rules of the venue changed, somebody else kept numbering events for too long, or there
+    It is inconclusive when the rules of the venue changed, somebody else kept numbering events for too long, or there
     were more than EVENTS_MAX events.
     """
     numberer = Numberer(db)

@@ -50,7 +50,7 @@ def parse_cursor(text: str) -> tuple[int, str]:
 
 
 def public_epoch(epoch: int, history: str) -> str:
-    """The epoch of a channel as clients are told it: it is another one whenever history was lost."""
+    """The epoch of a channel as clients see it: it changes whenever history was lost."""
     return f"{epoch:08x}-{history}"
 
 

@@ -1,5 +1,4 @@
-"""How far each channel is, as far as this process knows, and from whom: what is older than that is not shown
-any more."""
+"""The newest version of each channel that this process has seen: an older snapshot is stale."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from holdfast.live.frames import public_epoch
 from holdfast.live.tail import Tail
 
 LAG_S_MAX = 1.0
-"""A tail that was not at the end for so long is lost."""
+"""A tail that has not reached the end of the events for this long is lost."""
 VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000
 
@@ -61,7 +60,7 @@ class Freshness:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How far a channel is, and the rules of its venue. `epoch`: as clients are told it."""
+    """The version of a channel and of the rules of its venue. `epoch`: as clients see it."""
 
     epoch: str
     version: int
@@ -83,7 +82,7 @@ class _Venue:
 
 
 class Floors:
-    """The highest stand of each channel that was read from the database or told by the tail of the events.
+    """The newest version of each channel that was read from the database or came with an event of the tail.
 
     A floor is known from a read on, until something else of the venue changed than what is told on the
     channel, or it was changed by this process, whose caller must find that at once: then the database
@@ -122,7 +121,7 @@ class Floors:
             self._venues[venue_id].floors[channel] = stand
 
     def told(self, committed: Committed, epoch: str) -> None:
-        """The tail told an event of a channel. `epoch`: its epoch as clients are told it."""
+        """The tail told an event of a channel. `epoch`: its epoch as clients see it."""
         event = committed.event
         if event.venue_id is None or event.channel is None or committed.version is None:
             return

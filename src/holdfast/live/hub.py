@@ -111,7 +111,7 @@ class Hub:
         stream.end("left")
 
     def seat(self, stream: Stream, views: Views) -> None:
-        """From the next event on the stream is told what happens on these channels, and on no others."""
+        """From the next event on the stream gets the events of these channels, and of no others."""
         before = self.streams.get(stream)
         self.streams[stream] = self._audience(stream.packing, views) if views else None
         now = self.streams[stream]
@@ -140,12 +140,12 @@ class Hub:
                 channel.unread_since = time.monotonic()
 
     def _comment(self, stream: Stream) -> bytes:
-        # Who has no seat yet may still have to be told what it missed: no cursor beyond that.
+        # A stream without a seat may still miss events: it gets no cursor that skips them.
         seated = self.streams.get(stream) is not None
         return comment(self.telling.cursor() if seated else None)
 
     def drop(self, stream: Stream) -> None:
-        """The stream's reader is too slow: it is told to begin anew, and closed."""
+        """The stream's reader is too slow: it gets a reset of each channel, and is closed."""
         metrics.DROPS.inc()
         audience = self.streams.get(stream)
         views = () if audience is None else audience.views
@@ -171,7 +171,7 @@ class Hub:
                 self.outbox.add(lambda: measure(touched, clock_ahead_s=self.tail.clock_ahead_s))
             self._inform(events)
         except Exception as error:
-            # Whom it was told and whom not, nobody knows: let them all begin anew.
+            # Nobody knows which readers got it: all of them start over.
             log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
             self._start_over("failure")
             self.telling.begin(self.tail.history or "", events[-1].position)

@@ -151,17 +151,17 @@ class Asked:
 
 
 class Meanings:
-    """Which slots clients mean by what they ask for, so that the same question need not be looked up again.
+    """A cache of the slots that clients name.
 
-    They hold while nothing of the venue changes, as far as this process knows, and for KEPT_S at most.
+    An entry is good until this process sees a change of the venue, and for KEPT_S at most.
     """
 
     def __init__(self, fresh: Freshness) -> None:
         self._fresh = fresh
         self._kept: OrderedDict[Asked, tuple[Wanted, int, float]] = OrderedDict()
 
-    def known(self, asked: Asked) -> Wanted | None:
-        """What is meant by it, if that was `learnt` and did not change since."""
+    def get(self, asked: Asked) -> Wanted | None:
+        """The slot, if it is cached and still good."""
         kept = self._kept.get(asked)
         if kept is None or not self._fresh.is_following():
             return None
@@ -172,11 +172,11 @@ class Meanings:
         return wanted
 
     def moment(self) -> int:
-        """To be taken before it is looked up what is meant."""
+        """To be read before the slot is looked up, and given to `put`."""
         return self._fresh.floors.latest_mark
 
-    def learnt(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
-        """What is meant was looked up, beginning at that moment."""
+    def put(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
+        """Caches the slot. `since`: the `moment` at which its look-up began."""
         mark = self._fresh.floors.mark(wanted.venue_id)
         if mark > since:
             return  # The venue changed meanwhile.

@@ -54,7 +54,7 @@ async def get_availability(
     snapshots: Snapshots = request.app.state.snapshots
     meanings: Meanings = request.app.state.meanings
     asked = Asked(tenant, venue, day, slot_id)
-    wanted = meanings.known(asked) or await _look_up(request, asked)
+    wanted = meanings.get(asked) or await _look_up(request, asked)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
     return _answer(request, await snapshots.found(wanted, view), view)
@@ -77,7 +77,7 @@ async def _look_up(request: Request, asked: Asked) -> Wanted:
     day = day_of(asked.date, venue, field="date", value=asked.date)
     wanted = Wanted(venue.tenant_id, venue.id, day, asked.slot_id or _only_slot(venue, day))
     slot_of(venue, wanted)
-    meanings.learnt(asked, wanted, since=moment)
+    meanings.put(asked, wanted, since=moment)
     return wanted
 
 

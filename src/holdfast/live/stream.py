@@ -159,8 +159,8 @@ class Audience:
 
 
 class Beat:
-    """The one timer. `comment`: what a stream is told for it. `slow` is told a stream whose reader does not even
-    take comments; `each` is called at every beat."""
+    """The one timer. `comment` makes the comment for a stream; `slow` is called with a stream whose reader does not
+    even take comments, `each` at every beat."""
 
     def __init__(
         self,
@@ -189,7 +189,7 @@ class Beat:
                 await self._task
 
     def add(self, stream: Stream) -> None:
-        """From now on the stream is looked after."""
+        """Adds the stream to the rounds."""
         number = next(self._counter)
         self._turn_of[stream] = number % BEATS
         self._turns[number % BEATS][stream] = None

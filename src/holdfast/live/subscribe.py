@@ -62,7 +62,7 @@ class Pinned:
 async def pinned(hub: Hub, wanted: Views) -> Pinned:
     """The channels, open and with their versions known. Raises Overloaded."""
     keys = dict.fromkeys(key for key, _, _ in wanted)
-    found = await asyncio.gather(*map(hub.channels.known, keys), return_exceptions=True)
+    found = await asyncio.gather(*map(hub.channels.pin, keys), return_exceptions=True)
     pins = Pinned(hub, [each for each in found if isinstance(each, Channel)])
     for each in found:
         if isinstance(each, BaseException):
@@ -87,8 +87,8 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
 def follow(
     hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()
 ) -> list[bytes]:
-    """Has the stream follow these channels, and those `beside`, from now on; answers the frames of what it missed
-    since the cursor, in order. Where that can't be said exactly, there is a reset instead, behind them all.
+    """Has the stream follow these channels, and those `beside`, from now on; returns the frames that it missed
+    since the cursor, in order. A channel whose missed events are not all known gets a reset instead, after them all.
 
     The channels must be pinned. Nothing is awaited here: not one event lies between what was missed and what
     the stream will be told. Raises InvalidRequest for what is no cursor.

@@ -15,7 +15,7 @@ from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, Stream, Views
 
 REPLAY_EVENTS_MAX = 10_000
-"""Who has missed more, of all channels together, is told to start anew."""
+"""A reader that has missed more events than this, of all channels together, is told to fetch the state anew."""
 VENUE_UPDATED = "venue.updated"
 RULES = ""
 """Where the ring keeps that a venue's rules changed: beside its channels, under a name that none of them has."""
@@ -60,7 +60,7 @@ class Ring:
 
 
 class Telling:
-    """What is told to whom. `position`: everything up to there has been told."""
+    """Sends events to the audiences of their channels. `position`: of the last event that was sent."""
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
@@ -154,7 +154,7 @@ class Telling:
 
 
 def send(touched: Touched) -> list[Stream]:
-    """Hands all readers what is pending for them, each once; answers those who are too slow for it."""
+    """Hands all readers what is pending for them, each once; returns the streams that are too slow for it."""
     slow: list[Stream] = []
     for audience, told_ in touched.items():
         pending, audience.pending = audience.pending, []
