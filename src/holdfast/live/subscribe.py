@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import part_s
-from holdfast.kernel.errors import InvalidRequest, Overloaded
+from holdfast.kernel.errors import Overloaded
 from holdfast.live import metrics
 from holdfast.live.channels import Channel
 from holdfast.live.frames import Told, parse_cursor
@@ -27,12 +27,9 @@ OFF = "Live channels are switched off on this server (HOLDFAST_LIVE=false)."
 
 
 async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
-    """What the actor sees of the channels of these names. Raises what `Names.view` does, and InvalidRequest
-    when there is none or more than CHANNELS_MAX."""
-    wanted = list(dict.fromkeys(names))
-    if not 0 < len(wanted) <= CHANNELS_MAX:
-        raise InvalidRequest.of("channel", len(wanted), f"name 1 to {CHANNELS_MAX} channels")
-    return tuple(sorted({await hub.names.view(name, actor) for name in wanted}))
+    """What the actor sees of the channels of these names, of which there are CHANNELS_MAX at most. Raises what
+    `Names.view` does."""
+    return tuple(sorted({await hub.names.view(name, actor) for name in dict.fromkeys(names)}))
 
 
 async def ready(hub: Hub) -> None:
