@@ -124,7 +124,7 @@ def _surrounded(kind: str, data_dir: Path) -> Any:
     configure_logging()
     app = create_app(Settings(), routers=[_router(kind)])
     app.state.verifier = TokenVerifier([DevIssuer.load(data_dir)])
-    app.state.places = SimpleNamespace(tenant_id=tenant_id)
+    app.state.engine = SimpleNamespace(places=SimpleNamespace(tenant_id=tenant_id))
     return app
 
 

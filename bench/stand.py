@@ -23,6 +23,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Bounds, Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
+from holdfast.main.reactions import engine_over
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import import_venue
@@ -129,6 +130,7 @@ async def add_venue(stand: Stand, tenant: str, document: dict[str, object]) -> V
 @asynccontextmanager
 async def _database(stand: Stand) -> AsyncIterator[Database]:
     db = await Database.connect(stand.server.url(), bounds=Bounds(statement_ms=60_000))
+    engine_over(db)
     try:
         yield db
     finally:

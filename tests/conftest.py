@@ -31,6 +31,7 @@ from holdfast.main.http import create_app
 from tests.alone import Alone
 from tests.count import Count
 from tests.databases import left_behind, new_database
+from tests.engines import connect
 from tests.processes import PATIENT_S
 from tests.services import LeftOut
 from tests.soak import pytest_collection_modifyitems as pytest_collection_modifyitems
@@ -91,7 +92,7 @@ async def database_url(server: Server) -> str:
 
 @pytest.fixture(scope="session")
 async def db(database_url: str) -> AsyncIterator[Database]:
-    database = await Database.connect(database_url, pool_max=20, deadline_s=PATIENT_S)
+    database = await connect(database_url, pool_max=20, deadline_s=PATIENT_S)
     yield database
     await database.close()
 

@@ -19,6 +19,7 @@ from holdfast.kernel.embedded import Server
 from holdfast.main.http import create_app
 from tests.audit.bookings import fill
 from tests.databases import new_database
+from tests.engines import connect
 from tests.processes import PATIENT_S
 
 _numbers = count(1)
@@ -28,7 +29,7 @@ _numbers = count(1)
 async def serving(url: str, data_dir: Path) -> AsyncIterator[tuple[httpx.AsyncClient, Database]]:
     """A client of the API on that database, and connections for what a worker does."""
     app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=20, request_deadline_s=PATIENT_S))
-    worker = await Database.connect(url, deadline_s=PATIENT_S)
+    worker = await connect(url, deadline_s=PATIENT_S)
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:

@@ -24,6 +24,7 @@ from tests.audit.bookings import at, open_house
 from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm
 from tests.conftest import House
+from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S
 
 NAMES = [check.name for check in CHECKS]
@@ -36,7 +37,7 @@ def failed(report: Report) -> list[str]:
 @pytest.fixture(scope="module")
 async def db(sound: str) -> AsyncIterator[Database]:
     """The sound database as the application sees it."""
-    database = await Database.connect(sound)
+    database = await connect(sound)
     yield database
     await database.close()
 
@@ -168,7 +169,7 @@ async def test_it_can_not_write(db: Database) -> None:
 
 
 async def test_a_database_that_can_not_be_reached_is_said_so() -> None:
-    db = await Database.connect("postgresql://nobody@127.0.0.1:1/nothing")
+    db = await connect("postgresql://nobody@127.0.0.1:1/nothing")
     try:
         with pytest.raises(Overloaded, match="can't be audited now"):
             await audit(db)
@@ -205,7 +206,7 @@ async def test_a_database_that_is_written_to_meanwhile_passes(
         house = await open_house(client, issuer, policy=policy)
         ended, answers = asyncio.Event(), Answers()
         busy = [asyncio.create_task(_guest(house, n, ended, answers)) for n in range(12)]
-        busy.append(asyncio.create_task(run_ticks(db, TICKS, ended)))
+        busy.append(asyncio.create_task(run_ticks(engine_over(db), TICKS, ended)))
         try:
             for number in range(AUDITS_UNDER_LOAD):
                 await answers.more(20)

@@ -185,6 +185,6 @@ async def test_views_follow_what_changed_elsewhere(house: House, owner: asyncpg.
             WHERE id = $1""",
         house.venue_id,
     )
-    kept = app.state.places._venues[UUID(house.venue_id)]
-    app.state.places._venues[UUID(house.venue_id)] = (kept[0] - 3, kept[1])  # as if 3 s had gone by
+    kept = app.state.engine.places._venues[UUID(house.venue_id)]
+    app.state.engine.places._venues[UUID(house.venue_id)] = (kept[0] - 3, kept[1])  # as if 3 s had gone by
     assert (await day(house))[0]["start"] == at("00:00")

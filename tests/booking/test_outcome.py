@@ -19,7 +19,8 @@ from holdfast.booking.create import Booked
 from holdfast.booking.wanted import Wanted, When
 from holdfast.booking.writer import Writer
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel import db as kernel
+from holdfast.kernel import call as kernel
+from holdfast.kernel import db as database
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import Server
@@ -60,7 +61,7 @@ async def proxied(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how long one waits."""
     monkeypatch.setattr(kernel, "COMMIT_S", 0.3)
-    monkeypatch.setattr(kernel, "SETTLE_S", 0.3)
+    monkeypatch.setattr(database, "SETTLE_S", 0.3)
 
 
 async def _kinds(client: httpx.AsyncClient, issuer: DevIssuer) -> dict[str, tuple[House, Ask]]:
@@ -175,7 +176,7 @@ async def test_what_a_set_has_taken_no_timer_answers(
 ) -> None:
     proxy, app, client = proxied
     house = await open_house_at(client, issuer)
-    monkeypatch.setattr(app.state.db, "deadline_s", 60.0)
+    monkeypatch.setattr(app.state.engine.db, "deadline_s", 60.0)
     monkeypatch.setattr(writer, "left_s", lambda _: 0.1)
     proxy.set("hold", "between")
     asking = asyncio.create_task(house.book(start=at("18:00")))
@@ -196,7 +197,7 @@ async def test_a_writer_that_stops_ends_what_it_has_taken(
     """The rest is turned away, and is not made later."""
     proxy, app, client = proxied
     house = await open_house_at(client, issuer)
-    stopping = Writer(app.state.db, app.state.places, app.state.pricing)
+    stopping = Writer(app.state.engine.db, app.state.engine.places)
 
     def submit(clock: str) -> asyncio.Task[Any]:
         wanted = Wanted(
@@ -209,7 +210,7 @@ async def test_a_writer_that_stops_ends_what_it_has_taken(
         )
         return asyncio.create_task(stopping.submit(wanted))
 
-    tenant = (await app.state.places.venue(UUID(house.venue_id))).tenant_id
+    tenant = (await app.state.engine.places.venue(UUID(house.venue_id))).tenant_id
     proxy.set("hold", "between")
     first = submit("18:00")
     await _reached(proxy)

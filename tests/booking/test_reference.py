@@ -96,7 +96,7 @@ async def test_what_was_read_while_it_changed_is_not_kept() -> None:
     kept = ByReference(database)  # pyright: ignore[reportArgumentType]
     reading = asyncio.create_task(kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina))
     await database.asked.wait()
-    kept.forget(Row(gina, 2))  # pyright: ignore[reportArgumentType]
+    kept.forget(UUID(int=1), "BR-20270101-AAAAAA")
     database.answers.put_nowait(Row(gina, 1))
     await reading
     database.answers.put_nowait(Row(gina, 2))

@@ -198,7 +198,7 @@ def checked(venue: Venue, start: datetime, *, now: datetime, minutes: int = 90) 
 
 @pytest.fixture
 async def venue(house: House, app: Any) -> Venue:
-    places: Places = app.state.places
+    places: Places = app.state.engine.places
     return await places.venue(UUID(house.venue_id))
 
 

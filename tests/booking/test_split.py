@@ -64,7 +64,7 @@ async def test_stays_of_different_lengths_share_the_units(house: House, owner: a
 
 async def test_what_was_decided_counts_for_the_next_of_the_set(house: House, app: FastAPI) -> None:
     """Without asking the database, whose constraint would end the whole set."""
-    venue = await app.state.places.venue(UUID(house.venue_id))
+    venue = await app.state.engine.places.venue(UUID(house.venue_id))
     now = instant("12:00")
     known = Known(now=now, occupancy=Occupancy.of([], now=now))
 

@@ -76,7 +76,7 @@ async def test_more_venues_are_stuck_than_there_are_connections(
         keys = [lock_key(UUID(each.venue_id)) for each in stuck]
 
         async def known() -> bool:
-            return all(key in app.state.db.late for key in keys)
+            return all(key in app.state.engine.db.late for key in keys)
 
         await until(known)
         wanting += [asyncio.create_task(ask()) for ask in asks]
@@ -87,7 +87,7 @@ async def test_more_venues_are_stuck_than_there_are_connections(
             assert (await move(house, booking, "CONFIRMED")).status_code == 200
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         assert await owner.fetchval(waiting) == 0
-        assert all(key in app.state.db.late for key in keys)
+        assert all(key in app.state.engine.db.late for key in keys)
         assert not any(task.done() for task in wanting)
     statuses = Counter(each.status_code for each in await asyncio.gather(*wanting))
     # Each booked twice, was cancelled once, and then again at a version of before.
@@ -106,7 +106,7 @@ async def test_who_waits_for_a_lock_gets_it(
         asked = [asyncio.create_task(house.book(**wanted, guest_name=name)) for name in names]
 
         async def known() -> bool:
-            return lock_key(UUID(house.venue_id)) in app.state.db.late
+            return lock_key(UUID(house.venue_id)) in app.state.engine.db.late
 
         await until(known)
     answers = await asyncio.gather(*asked)

@@ -116,7 +116,7 @@ async def test_it_ends_at_closing_at_the_latest(
 ) -> None:
     rules = [{"days": ALL_WEEK, "open": opens, "close": closes} for opens, closes in weekly]
     house = await open_house(hours={"weekly": rules}, policy={"default_duration_minutes": 75})
-    start, end = seated(await app.state.places.venue(UUID(house.venue_id)), NIGHT)
+    start, end = seated(await app.state.engine.places.venue(UUID(house.venue_id)), NIGHT)
     assert start == NIGHT.replace(second=0)
     assert end - start == timedelta(minutes=minutes)
 
@@ -130,5 +130,5 @@ async def test_a_venue_that_is_closed_seats_nobody(open_house: Any) -> None:
 
 async def test_where_it_never_closes_it_stays_for_days(open_house: Any, app: Any) -> None:
     house = await open_house(hours={"weekly": []}, policy={"default_duration_minutes": 5 * 1440})
-    start, end = seated(await app.state.places.venue(UUID(house.venue_id)), NIGHT)
+    start, end = seated(await app.state.engine.places.venue(UUID(house.venue_id)), NIGHT)
     assert end - start == timedelta(days=5)

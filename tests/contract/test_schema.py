@@ -29,7 +29,7 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from schemathesis.generation.overrides import Override
 from schemathesis.specs.openapi.checks import positive_data_acceptance, unsupported_method
 
-from holdfast.kernel.db import Database
+from tests.engines import connect
 from tests.processes import PATIENT_S
 from tests.soak import soaking
 
@@ -157,7 +157,7 @@ def session() -> Iterator[requests.Session]:
 @pytest.fixture(scope="session")
 async def arrange(api: Api) -> AsyncIterator[Callable[[], Awaitable[Filling]]]:
     """Makes a house, with all that there can be in it."""
-    db = await Database.connect(api.database_url, pool_max=2, deadline_s=PATIENT_S)
+    db = await connect(api.database_url, pool_max=2, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(api.database_url)
 
     async def arranged() -> Filling:

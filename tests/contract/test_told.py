@@ -22,6 +22,7 @@ from holdfast.kernel.encode import encode
 from holdfast.live.event_models import EVENTS
 from holdfast.place.tenant import Tenant
 from tests.conftest import House
+from tests.engines import connect
 from tests.processes import PATIENT_S, until
 
 from .documented import Schemas
@@ -35,7 +36,7 @@ Json = dict[str, Any]
 @pytest.fixture(scope="module")
 async def kept(api: Api) -> AsyncIterator[Database]:
     """The database of that API."""
-    database = await Database.connect(api.database_url, pool_max=2, deadline_s=PATIENT_S)
+    database = await connect(api.database_url, pool_max=2, deadline_s=PATIENT_S)
     yield database
     await database.close()
 

@@ -11,11 +11,11 @@ import pytest
 
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
-from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST, House
+from tests.engines import connect
 from tests.processes import PATIENT_S, Running, serving
 
 # A server that is killed must have written what it acknowledged.
@@ -78,7 +78,7 @@ async def busy_house(open_house: Callable[..., Any]) -> House:
 
 async def audited(url: str) -> None:
     """Passes if everything in the database is as it must be."""
-    database = await Database.connect(url, deadline_s=PATIENT_S)
+    database = await connect(url, deadline_s=PATIENT_S)
     try:
         report = await audit(database)
     finally:

@@ -37,7 +37,8 @@ SOAK_S = 600.0
 
 @dataclass
 class Load:
-    """Honest clients: who gets no answer, or a 503, asks again with the same key until it is answered.
+    """Honest clients: who gets no answer, a 503, or a 504 that leaves it open, asks again with the same key until it is
+    answered.
 
     `booked`, `cancelled`: what was acknowledged, by key. `answers`: by status, 0 for none.
     """
@@ -81,7 +82,7 @@ class Load:
         while True:
             answer = await client.ask(request)
             self.answers[answer.status] += 1
-            if answer.status not in (0, 503):
+            if answer.status not in (0, 503, 504):
                 break
             await asyncio.sleep(0.1)
         self.answered_at = time.monotonic()

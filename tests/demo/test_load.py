@@ -17,6 +17,7 @@ from holdfast.place.document import VenueDocument
 from holdfast.place.hours import is_open, openings
 from holdfast.place.slot import slots_on
 from holdfast.place.venue import Venue, combinations
+from tests.engines import engine_over
 
 FRIDAY = date(2026, 11, 27)
 
@@ -24,7 +25,7 @@ FRIDAY = date(2026, 11, 27)
 @pytest.fixture(scope="session")
 async def loaded(db: Database) -> list[Loaded]:
     """Two processes load it at the same moment."""
-    one, other = await asyncio.gather(load(db), load(db))
+    one, other = await asyncio.gather(load(engine_over(db)), load(engine_over(db)))
     assert [each.id for each in one] == [each.id for each in other]
     assert [a.is_new + b.is_new for a, b in zip(one, other, strict=True)] == [1, 1, 1, 1]
     return one
@@ -39,7 +40,7 @@ async def venues(db: Database, loaded: list[Loaded]) -> dict[str, Venue]:
 async def test_it_is_loaded_once_and_then_left_alone(db: Database, loaded: list[Loaded]) -> None:
     [first, *_] = loaded
     kept = await db.run(SYSTEM, change_venue, first.id, {"name": "Ours"}, expected_version=1)
-    again = await load(db)
+    again = await load(engine_over(db))
     assert [(each.id, each.is_new) for each in again] == [(each.id, False) for each in loaded]
     assert await db.run(SYSTEM, store.read_venue, first.id) == kept
 

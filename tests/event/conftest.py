@@ -11,6 +11,7 @@ import pytest
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from tests.databases import new_database
+from tests.engines import connect
 from tests.processes import PATIENT_S
 
 
@@ -21,7 +22,7 @@ async def event_url(server: Server) -> str:
 
 @pytest.fixture
 async def db(event_url: str) -> AsyncIterator[Database]:
-    database = await Database.connect(event_url, deadline_s=PATIENT_S)
+    database = await connect(event_url, deadline_s=PATIENT_S)
     yield database
     await database.close()
 

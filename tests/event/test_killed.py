@@ -21,7 +21,6 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.kernel.errors import HoldfastError
@@ -29,6 +28,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
+from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until
 
 KILLS = 32
@@ -65,7 +65,7 @@ class World:
 
     async def write(self, dice: random.Random) -> None:
         """Events on the channels of venues, under their locks, as bookings are."""
-        db = await Database.connect(self.url, pool_max=2, deadline_s=PATIENT_S)
+        db = await connect(self.url, pool_max=2, deadline_s=PATIENT_S)
         while not self.done.is_set():
             venue = dice.choice(self.venues)
             now = datetime.now(UTC)
@@ -105,7 +105,7 @@ class World:
 
     async def look(self) -> None:
         """Reads on, again and again; what was read stays what it is."""
-        db = await Database.connect(self.url, pool_max=1, deadline_s=PATIENT_S)
+        db = await connect(self.url, pool_max=1, deadline_s=PATIENT_S)
         at = 0
         while not self.done.is_set():
             with suppress(*GONE):

@@ -21,7 +21,7 @@ POLLERS = 40
 async def test_those_who_poll_leave_connections_to_the_others(
     app: FastAPI, client: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    db: Database = app.state.db
+    db: Database = app.state.engine.db
     connection, in_use, most = db.connection, 0, 0
 
     @asynccontextmanager

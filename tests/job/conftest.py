@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.enqueue import React
 from holdfast.job.model import Job
-from holdfast.job.reaction import Immediate, Reaction, Tools, Verb
+from holdfast.job.reaction import Immediate, Reaction, Verb
 from holdfast.job.run import Lane
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
@@ -30,11 +31,10 @@ from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app
-from holdfast.place.places import Places
 from holdfast.place.write_store import insert_tenant
-from holdfast.port.pricing import LocalPricing
 from tests import databases
 from tests.conftest import House
+from tests.engines import connect, engine_over
 from tests.job.handling import all_of, in_one_transaction
 from tests.processes import PATIENT_S, SOON_S
 
@@ -48,7 +48,7 @@ def made(tenant_id: UUID, kind: str = HAPPENED, *, venue_id: UUID | None = None,
     return Event(new_id(), tenant_id, kind, venue_id, new_id(), {"n": n}, "system", datetime.now(UTC))
 
 
-async def note(tx: Tx, event: Event, tools: Tools) -> None:
+async def note(tx: Tx, event: Event) -> None:
     """Something in the database that can be counted: another event, about this one."""
     await emit(tx, [Event(new_id(), event.tenant_id, NOTED, None, event.id, {}, str(tx.actor), tx.now)])
 
@@ -68,14 +68,14 @@ class Desk:
     db: Database
     owner: asyncpg.Connection
     tenant_id: UUID
-    tools: Tools = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.tools = Tools(Places(self.db), LocalPricing())
+    @property
+    def engine(self) -> Engine:
+        return engine_over(self.db, self.db.before_commit)
 
     def react(self, *reactions: Reaction, immediate: Sequence[Immediate] = ()) -> None:
         """Events emitted through `db` cause jobs of these from now on."""
-        self.db.before_commit = React(immediate, reactions, self.tools)
+        self.db.before_commit = React(immediate, reactions)
 
     async def emit(
         self,
@@ -125,7 +125,9 @@ class Desk:
         not run out meanwhile. Gives what stops it; it has ended when the block ends."""
         stopping = asyncio.Event()
         how = {"lease_s": 60.0, "retry_least_s": 0.001, **how}
-        running = asyncio.create_task(Lane(name, db or self.db, reactions, self.tools, **how).run(stopping))
+        running = asyncio.create_task(
+            Lane(name, self.engine.over(db or self.db), reactions, **how).run(stopping)
+        )
         try:
             yield stopping
         finally:
@@ -138,7 +140,7 @@ class Desk:
         async with AsyncExitStack() as stack:
             pools: list[Database] = []
             for _ in range(number):
-                pools.append(await Database.connect(self.url, deadline_s=PATIENT_S))
+                pools.append(await connect(self.url, deadline_s=PATIENT_S))
                 stack.push_async_callback(pools[-1].close)
                 pools[-1].before_commit = self.db.before_commit
             yield pools
@@ -186,7 +188,7 @@ async def desk(desk_url: str) -> AsyncIterator[Desk]:
 @asynccontextmanager
 async def desk_at(url: str) -> AsyncIterator[Desk]:
     """The database with a tenant in it."""
-    db = await Database.connect(url, deadline_s=PATIENT_S)
+    db = await connect(url, deadline_s=PATIENT_S)
     owner = await asyncpg.connect(url)
     await owner.execute("SET holdfast.tenants = '*'; SET lock_timeout = '60s'")
     tenant_id = new_id()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from holdfast.engine import Engine
 from holdfast.event.model import Event
-from holdfast.job.reaction import TRANSACTION_S_MAX, Finish, Handle, Tools, Verb
+from holdfast.job.reaction import TRANSACTION_S_MAX, Finish, Handle, Verb
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx, lock_key
 
 
@@ -15,14 +15,16 @@ def in_one_transaction(verb: Verb) -> Handle:
     """Runs the verb as the system, seeing the event's tenant alone, under the lock of the event's venue if there is
     one; it commits together with the job's end."""
 
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    async def handle(engine: Engine, event: Event, finish: Finish) -> None:
         async def both(tx: Tx) -> None:
             tx.traceparent = event.traceparent
-            await verb(tx, event, tools)
+            await verb(tx, event)
             await finish(tx)
 
         locks = [] if event.venue_id is None else [lock_key(event.venue_id)]
-        await db.call(SYSTEM, tenants=[event.tenant_id], locks=locks, deadline_s=TRANSACTION_S_MAX).run(both)
+        await engine.db.call(
+            SYSTEM, tenants=[event.tenant_id], locks=locks, deadline_s=TRANSACTION_S_MAX
+        ).run(both)
 
     return handle
 

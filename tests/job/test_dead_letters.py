@@ -8,7 +8,6 @@ import httpx
 import pytest
 
 from holdfast.event.model import Event
-from holdfast.job.reaction import Tools
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.conftest import House
@@ -24,7 +23,7 @@ class Door:
         self.is_open = False
         self.passed = 0
 
-    async def __call__(self, tx: Tx, event: Event, tools: Tools) -> None:
+    async def __call__(self, tx: Tx, event: Event) -> None:
         if not self.is_open:
             raise RuntimeError("shut")
         self.passed += 1

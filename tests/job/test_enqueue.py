@@ -12,7 +12,7 @@ import pytest
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import ROUNDS_MAX
-from holdfast.job.reaction import Immediate, Reaction, Tools
+from holdfast.job.reaction import Immediate, Reaction
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
@@ -133,8 +133,8 @@ async def test_immediate_reactions_happen_in_the_transaction(desk: Desk) -> None
 
 
 async def test_one_that_fails_rolls_the_change_back(desk: Desk) -> None:
-    async def refuse(tx: Tx, event: Event, tools: Tools) -> None:
-        await note(tx, event, tools)
+    async def refuse(tx: Tx, event: Event) -> None:
+        await note(tx, event)
         raise ZeroDivisionError
 
     desk.react(reaction("note"), immediate=[Immediate((HAPPENED,), refuse)])
@@ -145,7 +145,7 @@ async def test_one_that_fails_rolls_the_change_back(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("rounds", "committed"), [(ROUNDS_MAX, True), (ROUNDS_MAX + 1, False)])
 async def test_they_cause_one_another_so_often_and_no_more(desk: Desk, rounds: int, committed: bool) -> None:
-    async def go_on(tx: Tx, event: Event, tools: Tools) -> None:
+    async def go_on(tx: Tx, event: Event) -> None:
         n: Any = event.payload["n"] + 1
         if n < rounds:
             await emit(tx, [made(desk.tenant_id, n=n)])

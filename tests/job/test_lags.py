@@ -83,7 +83,7 @@ async def test_a_worker_tells_them_also_when_there_are_none_left(
         broken.setattr(Numberer, "number", fail)
         stopping = asyncio.Event()
         running = asyncio.create_task(
-            work.run_worker(desk.db, desk.url, desk.tools, ticks=(), reactions=[mine], stopping=stopping)
+            work.run_worker(desk.engine, desk.url, ticks=(), reactions=[mine], stopping=stopping)
         )
         await until(lambda: tell(MINUTE_S, 2 * MINUTE_S))
     await desk.owner.execute("DELETE FROM job")

@@ -6,12 +6,11 @@ import asyncio
 from uuid import UUID
 
 from holdfast.event.model import Event
-from holdfast.job.reaction import Tools
 from holdfast.job.run import AT_ONCE_MAX
-from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.work import run_worker
+from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until
 
 from .conftest import Desk, note, reaction
@@ -31,12 +30,12 @@ class Blocked:
         self.go_on = asyncio.Event()
         self.now = self.most = 0
 
-    async def __call__(self, tx: Tx, event: Event, tools: Tools) -> None:
+    async def __call__(self, tx: Tx, event: Event) -> None:
         self.now += 1
         self.most = max(self.most, self.now)
         await self.go_on.wait()
         self.now -= 1
-        await note(tx, event, tools)
+        await note(tx, event)
 
     async def are(self, number: int) -> None:
         async def reached() -> bool:
@@ -56,8 +55,10 @@ async def test_a_slow_lane_holds_up_no_other(desk: Desk) -> None:
     desk.react(slow, quick)
     await desk.emit(3 * AT_ONCE_MAX)
     stopping = asyncio.Event()
-    small = await Database.connect(desk.url, pool_max=2, deadline_s=PATIENT_S)
-    worker = run_worker(small, desk.url, desk.tools, ticks=(), reactions=[slow, quick], stopping=stopping)
+    small = await connect(desk.url, pool_max=2, deadline_s=PATIENT_S)
+    worker = run_worker(
+        desk.engine.over(small), desk.url, ticks=(), reactions=[slow, quick], stopping=stopping
+    )
     running = asyncio.create_task(worker)
     await blocked.are(AT_ONCE_MAX)
     await desk.emit(10, kind="test.quick")
@@ -84,8 +85,8 @@ async def test_a_venue_with_many_jobs_holds_up_no_other(desk: Desk) -> None:
     mine = [event for venue in (new_id(), new_id(), None) for event in await desk.emit(2, venue_id=venue)]
     theirs = await desk.emit(2, tenant_id=await another_tenant(desk), venue_id=new_id())
 
-    async def verb(tx: Tx, event: Event, tools: Tools) -> None:
-        await (blocked if event.venue_id == busy else note)(tx, event, tools)
+    async def verb(tx: Tx, event: Event) -> None:
+        await (blocked if event.venue_id == busy else note)(tx, event)
 
     async def others_are_done() -> bool:
         return await desk.noted() == len(mine + theirs)
@@ -132,10 +133,10 @@ async def test_one_job_of_all_workers_waits_for_the_venue(desk: Desk) -> None:
 async def test_what_fails_at_one_venue_holds_up_nobody(desk: Desk) -> None:
     broken = new_id()
 
-    async def verb(tx: Tx, event: Event, tools: Tools) -> None:
+    async def verb(tx: Tx, event: Event) -> None:
         if event.venue_id == broken:
             raise ZeroDivisionError
-        await note(tx, event, tools)
+        await note(tx, event)
 
     desk.react(reaction("note"))
     await desk.emit(5, venue_id=broken)

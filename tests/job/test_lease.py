@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
+from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.model import Job
-from holdfast.job.reaction import Finish, Reaction, Tools, Verb
+from holdfast.job.reaction import Finish, Reaction, Verb
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from tests.job.handling import all_of
@@ -45,8 +45,8 @@ class Gate:
         await asyncio.wait_for(self.reached.wait(), SOON_S)
 
     def before(self, verb: Verb) -> Verb:
-        async def gated(tx: Tx, event: Event, tools: Tools) -> None:
-            await verb(tx, event, tools)
+        async def gated(tx: Tx, event: Event) -> None:
+            await verb(tx, event)
             await self.pass_through()
 
         return gated
@@ -61,17 +61,17 @@ async def taken(desk: Desk) -> Job:
 def in_two(gate: Gate) -> Reaction:
     """One that writes something in a transaction of its own, and the note in the last; with the gate in between."""
 
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    async def handle(engine: Engine, event: Event, finish: Finish) -> None:
         async def first(tx: Tx) -> None:
             await emit(tx, [made(event.tenant_id, BEGUN)])
 
         async def last(tx: Tx) -> None:
-            await note(tx, event, tools)
+            await note(tx, event)
             await finish(tx)
 
-        await db.run(SYSTEM, first)
+        await engine.write(SYSTEM, first)
         await gate.pass_through()
-        await db.run(SYSTEM, last)
+        await engine.write(SYSTEM, last)
 
     return Reaction("note", (HAPPENED,), LANE, handle, all_of)
 
@@ -112,7 +112,7 @@ async def test_with_a_lease_that_another_has_nothing_can_be_done(
     before = await desk.owner.fetch("SELECT * FROM job")
 
     async def write(tx: Tx) -> None:
-        await note(tx, job.event, desk.tools)
+        await note(tx, job.event)
         await verb(tx, job)
 
     with pytest.raises(LeaseLost):
@@ -125,13 +125,13 @@ async def test_with_a_lease_that_another_has_nothing_can_be_done(
 async def test_the_writes_and_the_end_of_the_job_commit_together(desk: Desk) -> None:
     gate = Gate()
 
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    async def handle(engine: Engine, event: Event, finish: Finish) -> None:
         async def both(tx: Tx) -> None:
-            await note(tx, event, tools)
+            await note(tx, event)
             await finish(tx)
             await gate.pass_through()
 
-        await db.run(SYSTEM, both)
+        await engine.write(SYSTEM, both)
 
     note_late = Reaction("note", (HAPPENED,), LANE, handle, all_of)
     desk.react(note_late)
@@ -147,16 +147,16 @@ async def test_the_writes_and_the_end_of_the_job_commit_together(desk: Desk) -> 
 async def test_what_fails_after_the_end_was_marked_is_not_done(desk: Desk) -> None:
     tries = 0
 
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    async def handle(engine: Engine, event: Event, finish: Finish) -> None:
         async def both(tx: Tx) -> None:
             nonlocal tries
             tries += 1
-            await note(tx, event, tools)
+            await note(tx, event)
             await finish(tx)
             if tries == 1:
                 raise ZeroDivisionError
 
-        await db.run(SYSTEM, both)
+        await engine.write(SYSTEM, both)
 
     shaky = Reaction("note", (HAPPENED,), LANE, handle, all_of)
     desk.react(shaky)
@@ -167,8 +167,8 @@ async def test_what_fails_after_the_end_was_marked_is_not_done(desk: Desk) -> No
 
 
 async def test_what_forgets_to_mark_the_end_is_done_all_the_same(desk: Desk) -> None:
-    async def handle(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
-        await db.run(SYSTEM, note, event, tools)
+    async def handle(engine: Engine, event: Event, finish: Finish) -> None:
+        await engine.write(SYSTEM, note, event)
 
     forgetful = Reaction("note", (HAPPENED,), LANE, handle, all_of)
     desk.react(forgetful)
@@ -256,7 +256,6 @@ async def test_one_job_of_a_venue_is_leased_at_a_time_whoever_asks(desk: Desk) -
     async with desk.another() as other, other.transaction():
         first = "SELECT id FROM job ORDER BY due_at LIMIT 1 FOR UPDATE"
         id_ = await other.fetchval(first)
-        asking = asyncio.create_task(desk.take())
 
         async def waits() -> bool:
             return (
@@ -266,6 +265,7 @@ async def test_one_job_of_a_venue_is_leased_at_a_time_whoever_asks(desk: Desk) -
         await other.execute(
             "UPDATE job SET leases = 1, leased_until = now() + interval '1 hour' WHERE id = $1", id_
         )
+        asking = asyncio.create_task(desk.take())
         await until(waits)
     with pytest.raises(LeaseLost):
         await asking

@@ -15,7 +15,6 @@ from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS, drop_months
 from holdfast.event.number import Numberer
 from holdfast.job import replay
-from holdfast.job.reaction import Tools
 from holdfast.job.store import KEPT, purge_dead_letters
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
@@ -25,7 +24,7 @@ from tests.processes import until
 from .conftest import Desk, made, reaction
 
 
-async def broken(tx: Tx, event: Event, tools: Tools) -> None:
+async def broken(tx: Tx, event: Event) -> None:
     raise RuntimeError
 
 
@@ -58,7 +57,7 @@ async def test_a_dead_letter_outlives_its_event(desk: Desk) -> None:
     assert letter.event == event
     seen: list[Event] = []
 
-    async def look(tx: Tx, event: Event, tools: Tools) -> None:
+    async def look(tx: Tx, event: Event) -> None:
         seen.append(event)
 
     await desk.db.run(SYSTEM, replay.replay, letter_id)

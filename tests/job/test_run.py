@@ -9,11 +9,11 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
+from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.job.model import TRIES_MAX
-from holdfast.job.reaction import Finish, Reaction, Tools
+from holdfast.job.reaction import Finish, Reaction
 from holdfast.job.run import AT_ONCE_MAX, error_of, retry_s
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.main.work import run_worker
@@ -33,8 +33,8 @@ class Failing:
         self.left = times
         self.tries = 0
 
-    async def __call__(self, tx: Tx, event: Event, tools: Tools) -> None:
-        await note(tx, event, tools)
+    async def __call__(self, tx: Tx, event: Event) -> None:
+        await note(tx, event)
         self.tries += 1
         if self.left:
             self.left -= 1
@@ -56,7 +56,7 @@ async def test_a_worker_does_all_of_it_and_stops(desk: Desk) -> None:
     desk.react(NOTE)
     await desk.emit(10)
     stopping = asyncio.Event()
-    worker = run_worker(desk.db, desk.url, desk.tools, ticks=(), reactions=[NOTE], stopping=stopping)
+    worker = run_worker(desk.engine, desk.url, ticks=(), reactions=[NOTE], stopping=stopping)
     running = asyncio.create_task(worker)
     await until(desk.drained)
     stopping.set()
@@ -67,7 +67,7 @@ async def test_a_worker_does_all_of_it_and_stops(desk: Desk) -> None:
 async def test_what_a_reaction_emits_causes_jobs_as_well(desk: Desk) -> None:
     about: list[UUID] = []
 
-    async def hear(tx: Tx, event: Event, tools: Tools) -> None:
+    async def hear(tx: Tx, event: Event) -> None:
         about.append(event.subject_id)
 
     heard = reaction("heard", hear, types=(NOTED,))
@@ -150,8 +150,8 @@ async def test_a_job_waits_until_it_is_due(desk: Desk) -> None:
 async def test_when_told_to_stop_what_does_not_end_is_given_back(desk: Desk) -> None:
     begun = asyncio.Event()
 
-    async def endless(tx: Tx, event: Event, tools: Tools) -> None:
-        await note(tx, event, tools)
+    async def endless(tx: Tx, event: Event) -> None:
+        await note(tx, event)
         begun.set()
         await asyncio.Event().wait()
 
@@ -174,10 +174,10 @@ async def test_when_told_to_stop_what_does_not_end_is_given_back(desk: Desk) -> 
 async def test_when_told_to_stop_what_is_under_way_may_finish(desk: Desk) -> None:
     begun, go_on = asyncio.Semaphore(0), asyncio.Event()
 
-    async def slow(tx: Tx, event: Event, tools: Tools) -> None:
+    async def slow(tx: Tx, event: Event) -> None:
         begun.release()
         await go_on.wait()
-        await note(tx, event, tools)
+        await note(tx, event)
 
     slow_one = reaction("slow", slow)
     desk.react(slow_one)
@@ -192,8 +192,8 @@ async def test_when_told_to_stop_what_is_under_way_may_finish(desk: Desk) -> Non
 
 
 async def test_one_that_never_ends_is_ended_and_has_failed(desk: Desk) -> None:
-    async def endless(tx: Tx, event: Event, tools: Tools) -> None:
-        await note(tx, event, tools)
+    async def endless(tx: Tx, event: Event) -> None:
+        await note(tx, event)
         await asyncio.Event().wait()
 
     stuck = reaction("stuck", endless)
@@ -215,7 +215,7 @@ async def test_one_that_never_ends_is_ended_and_has_failed(desk: Desk) -> None:
 async def test_one_that_something_else_has_cancelled_is_not_done(desk: Desk) -> None:
     tries = 0
 
-    async def waits_for_what_was_cancelled(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+    async def waits_for_what_was_cancelled(engine: Engine, event: Event, finish: Finish) -> None:
         nonlocal tries
         tries += 1
         if tries == 1:
@@ -232,7 +232,7 @@ async def test_one_that_something_else_has_cancelled_is_not_done(desk: Desk) -> 
 async def test_a_reaction_sees_no_other_tenant(desk: Desk) -> None:
     seen: list[str] = []
 
-    async def look(tx: Tx, event: Event, tools: Tools) -> None:
+    async def look(tx: Tx, event: Event) -> None:
         seen.append(await tx.fetchval("SELECT current_setting('holdfast.tenants')"))
 
     desk.react(reaction("look", look))

@@ -6,24 +6,24 @@ import asyncio
 import signal
 import sys
 
+from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.enqueue import React
-from holdfast.job.reaction import Finish, Reaction, Tools
+from holdfast.job.reaction import Finish, Reaction
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.logs import start_logging
 from holdfast.main.work import run_worker
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
+from holdfast.port.ports import Ports
 from tests.job.handling import all_of
 
 KIND, BEGUN, NOTED = "test.happened", "test.begun", "test.noted"
 
 
-async def note_slowly(db: Database, event: Event, tools: Tools, finish: Finish) -> None:
+async def note_slowly(engine: Engine, event: Event, finish: Finish) -> None:
     """Writes an event about this one in a transaction, and another in a second one, which takes its time."""
 
     async def write(tx: Tx, kind: str) -> None:
@@ -34,8 +34,8 @@ async def note_slowly(db: Database, event: Event, tools: Tools, finish: Finish) 
         await tx.execute("SELECT pg_sleep(0.05)")
         await finish(tx)
 
-    await db.run(SYSTEM, write, BEGUN)
-    await db.run(SYSTEM, write_last)
+    await engine.write(SYSTEM, write, BEGUN)
+    await engine.write(SYSTEM, write_last)
 
 
 REACTIONS = (Reaction("note_slowly", (KIND,), "lane", note_slowly, all_of),)
@@ -47,9 +47,8 @@ async def main(url: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     db = await Database.connect(url, deadline_s=60)
-    tools = Tools(Places(db), LocalPricing())
-    db.before_commit = React((), REACTIONS, tools)
-    await run_worker(db, url, tools, ticks=(), reactions=REACTIONS, stopping=stopping)
+    engine = Engine(db, ports=Ports(), react=React((), REACTIONS))
+    await run_worker(engine, url, ticks=(), reactions=REACTIONS, stopping=stopping)
     await db.close()
 
 

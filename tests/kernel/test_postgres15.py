@@ -49,7 +49,7 @@ async def old_house() -> AsyncIterator[tuple[House, Any]]:
 
 
 async def test_it_is_postgresql_15(old_house: tuple[House, Any]) -> None:
-    async with old_house[1].state.db.pool.acquire() as connection:
+    async with old_house[1].state.engine.db.pool.acquire() as connection:
         assert connection.get_server_version().major == 15
         found = await connection.fetchrow("SELECT upper('é'), current_setting('data_checksums')")
         assert tuple(found) == ("É", "on")
@@ -76,5 +76,5 @@ async def test_a_booking_is_made_refused_changed_and_cancelled(old_house: tuple[
     cancelled = await house.client.post(f"{path}/cancel", json={"expected_version": 2}, headers=house.bob)
     assert cancelled.json()["status"] == "CANCELLED"
     await house.booked(**wanted("19:00"))
-    report = await audit(app.state.db)
+    report = await audit(app.state.engine.db)
     assert report.ok, report

@@ -124,7 +124,7 @@ class Busy:
 
     async def boards(self) -> dict[int, Board]:
         """The board at each version, by all events of the channel."""
-        db = self.app.state.db
+        db = self.app.state.engine.db
         numberer = Numberer(db)
 
         async def all_numbered() -> bool:
@@ -143,7 +143,7 @@ class Busy:
 
 async def busy_at(app: FastAPI, house: House) -> Busy:
     """The house before anybody came."""
-    db, places = app.state.db, app.state.places
+    db, places = app.state.engine.db, app.state.engine.places
     venue = await places.venue(UUID(house.venue_id))
     wanted = Wanted(venue.tenant_id, venue.id, DAY, "day")
     since = (await Numberer(db).number()).head

@@ -54,7 +54,7 @@ def section(seen: dict[str, Any], name: str) -> dict[str, Any]:
 async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", end: str = "23:00") -> UUID:
     """Staff close these resources on DAY."""
     id_ = new_id()
-    venue = await app.state.places.venue(UUID(house.venue_id))
+    venue = await app.state.engine.places.venue(UUID(house.venue_id))
     wanted = Wanted(
         id=id_,
         resource_ids=tuple(map(UUID, house.ids(*slugs))),
@@ -62,8 +62,8 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
         end=instant(end),
         reason="the pipe of Mr Holm burst",
     )
-    call = app.state.db.call(BOB, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])
-    await call.run(create, wanted, venue=venue, places=app.state.places)
+    call = app.state.engine.db.call(BOB, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])
+    await call.run(create, wanted, venue=venue)
     return id_
 
 
@@ -71,8 +71,8 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
 def counting(app: FastAPI) -> Iterator[list[str]]:
     """The verbs that the application runs meanwhile, those of the tail and of the auditor left out."""
     ran: list[str] = []
-    call: Callable[..., Any] = app.state.db.call
-    run: Callable[..., Any] = app.state.db.run
+    call: Callable[..., Any] = app.state.engine.db.call
+    run: Callable[..., Any] = app.state.engine.db.run
 
     class Counted:
         def __init__(self, inner: Any) -> None:
@@ -86,9 +86,9 @@ def counting(app: FastAPI) -> Iterator[list[str]]:
         ran.append(verb.__name__)
         return await run(actor, verb, *args, **kwargs)
 
-    app.state.db.call = lambda *args, **kwargs: Counted(call(*args, **kwargs))
-    app.state.db.run = counted_run
+    app.state.engine.db.call = lambda *args, **kwargs: Counted(call(*args, **kwargs))
+    app.state.engine.db.run = counted_run
     try:
         yield ran
     finally:
-        del app.state.db.call, app.state.db.run
+        del app.state.engine.db.call, app.state.engine.db.run

@@ -33,9 +33,11 @@ def audit(app: FastAPI, house: House) -> Audit:
     """Audits the house's day while something happens there."""
 
     async def run(between: Callable[[], Awaitable[Any]], *, at: House = house, slot_id: str = "day") -> Any:
-        venue = await app.state.places.venue(UUID(at.venue_id))
+        venue = await app.state.engine.places.venue(UUID(at.venue_id))
         wanted = Wanted(venue.tenant_id, venue.id, DAY, slot_id)
-        return await audit_channel(app.state.db, wanted, places=app.state.places, between=between)
+        return await audit_channel(
+            app.state.engine.db, wanted, places=app.state.engine.places, between=between
+        )
 
     return run
 
@@ -224,7 +226,7 @@ async def test_it_looks_at_what_is_shown_here_and_counts_what_it_finds(
     async def watch() -> None:
         await owner.execute(skip, UUID(house.venue_id), skipped)
 
-    auditor = Auditor(app.state.db, app.state.places, snapshots, watch=watch)
+    auditor = Auditor(app.state.engine.db, app.state.engine.places, snapshots, watch=watch)
     await look(house)
     assert await auditor.audit() == 0
     before = MISMATCHES._value.get()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -74,7 +75,7 @@ class Half(Response):
 async def client(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     app = create_app(Settings(), routers=[router])
     app.state.verifier = TokenVerifier([DevIssuer.load(tmp_path)])
-    app.state.places = None  # No token here is good enough to ask for its tenant.
+    app.state.engine = SimpleNamespace(places=None)  # No token here is good enough to ask for its tenant.
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://test/api/v1") as client:
         yield client

@@ -150,7 +150,9 @@ async def test_without_a_token_one_is_anonymous(client: httpx.AsyncClient) -> No
 
 
 async def test_a_token_says_who_calls(client: httpx.AsyncClient, data_dir: Path) -> None:
-    tenant = await app_of(client).state.db.call(SYSTEM, lane="changes").run(create_tenant, "nord", "Nord")
+    tenant = (
+        await app_of(client).state.engine.db.call(SYSTEM, lane="changes").run(create_tenant, "nord", "Nord")
+    )
     for _ in range(2):
         me = (await client.get("/api/v1/me/x", headers=bearer(data_dir, "nord", "manager"))).json()
         assert (me["kind"], me["id"], me["tenants"]) == ("staff", "alice", [str(tenant.id)])
@@ -281,7 +283,7 @@ async def test_requests_have_the_time_that_is_set(serve: Serve, postgres: Any) -
     async with serve(postgres.url(), request_deadline_s=REQUEST_DEADLINE_S * 10) as client:
         left = (await client.get("/api/v1/left")).json()
         assert left == pytest.approx({"all": REQUEST_DEADLINE_S * 10, "of_a_usual_second": 10.0})
-        assert app_of(client).state.db.deadline_s == REQUEST_DEADLINE_S * 10
+        assert app_of(client).state.engine.db.deadline_s == REQUEST_DEADLINE_S * 10
 
 
 async def test_metrics_show_the_pool_and_the_writer(client: httpx.AsyncClient) -> None:
@@ -302,7 +304,7 @@ async def test_ready_with_the_schema(client: httpx.AsyncClient) -> None:
 
 
 async def test_ready_although_the_pool_is_exhausted(serve: Serve, postgres: Any) -> None:
-    async with serve(postgres.url(), pool_max=1) as client, app_of(client).state.db.pool.acquire():
+    async with serve(postgres.url(), pool_max=1) as client, app_of(client).state.engine.db.pool.acquire():
         assert (await client.get("/readyz")).status_code == 200
         assert (await client.get("/healthz")).json() == {"status": "alive"}
 

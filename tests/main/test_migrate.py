@@ -11,13 +11,13 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.tx import Tx
 from holdfast.main import migrate as module
 from holdfast.main.connect import connection_to
 from holdfast.main.migrate import MIGRATIONS, migrate, migrate_back, newest, revision_of
 from holdfast.main.outcome import Failed
+from tests.engines import connect
 from tests.processes import PATIENT_S
 
 NewDatabase = Callable[[], Awaitable[str]]
@@ -116,7 +116,7 @@ async def test_an_ordinary_owner_can_migrate_and_then_take_on_the_role(server: S
     url = server.url("alices", "alice")
     try:
         assert await migrate(url)
-        database = await Database.connect(url, deadline_s=PATIENT_S)
+        database = await connect(url, deadline_s=PATIENT_S)
         assert await database.run(SYSTEM, _role) == "holdfast_app"
         await database.close()
     finally:
@@ -132,7 +132,7 @@ async def _role(tx: Tx) -> str:
 async def test_the_application_can_not_change_the_schema(new_database: NewDatabase) -> None:
     url = await new_database()
     await migrate(url)
-    database = await Database.connect(url, deadline_s=PATIENT_S)
+    database = await connect(url, deadline_s=PATIENT_S)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await database.run(SYSTEM, _alter)
     await database.close()

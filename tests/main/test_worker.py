@@ -16,6 +16,7 @@ from holdfast.kernel.tx import Tx
 from holdfast.main.tick import Tick
 from holdfast.main.worker import BACK_OFF_S_MAX, pause_s, run_ticks
 from tests import databases
+from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S, SOON_S
 
 LONG_S = 3600.0
@@ -24,7 +25,7 @@ LONG_S = 3600.0
 @pytest.fixture
 async def db(server: Server) -> AsyncIterator[Database]:
     url = await databases.new_database(server, f"worker_{next(_numbers)}")
-    database = await Database.connect(url, deadline_s=PATIENT_S)
+    database = await connect(url, deadline_s=PATIENT_S)
     yield database
     await database.close()
 
@@ -35,7 +36,7 @@ _numbers = count(1)
 async def run_until(db: Database, ticks: list[Tick], seen: asyncio.Event) -> None:
     """Runs the ticks until `seen`, and until they have stopped then."""
     stopping = asyncio.Event()
-    running = asyncio.create_task(run_ticks(db, ticks, stopping))
+    running = asyncio.create_task(run_ticks(engine_over(db), ticks, stopping))
     await asyncio.wait_for(seen.wait(), SOON_S)
     stopping.set()
     await asyncio.wait_for(running, SOON_S)

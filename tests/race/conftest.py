@@ -11,9 +11,9 @@ import pytest
 
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from tests.databases import new_database
+from tests.engines import connect
 from tests.processes import PATIENT_S, Running, running, serving
 
 CLIENTS = 64
@@ -81,7 +81,7 @@ async def calm(race_url: str, server: Server) -> AsyncIterator[None]:
     log = server.data_dir / "postgres.log"
     said = log.stat().st_size
     yield
-    database = await Database.connect(race_url, deadline_s=PATIENT_S)
+    database = await connect(race_url, deadline_s=PATIENT_S)
     try:
         report = await audit(database)
     finally:

@@ -12,6 +12,7 @@ from holdfast.kernel.embedded import Server
 from holdfast.replay.file import read_stays
 from holdfast.replay.stay import BadRow, Stay
 from tests.databases import new_database
+from tests.engines import connect
 from tests.processes import PATIENT_S
 
 from .hotel_data import data_file
@@ -28,6 +29,6 @@ def real_file() -> list[Stay | BadRow]:
 @pytest.fixture
 async def empty_db(server: Server) -> AsyncIterator[Database]:
     name = f"replay_{next(_numbers)}"
-    database = await Database.connect(await new_database(server, name), deadline_s=PATIENT_S)
+    database = await connect(await new_database(server, name), deadline_s=PATIENT_S)
     yield database
     await database.close()

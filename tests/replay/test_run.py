@@ -15,10 +15,10 @@ from holdfast.kernel.errors import InvalidRequest, VersionConflict
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
 from holdfast.replay.plan import Plan, plan_replay, stay_span
 from holdfast.replay.run import Replayed, replay
 from holdfast.replay.stay import BadRow, Stay
+from tests.engines import engine_over
 
 from .first_fit import first_fit
 from .hotel_data import needs_data
@@ -32,7 +32,7 @@ async def nothing(_done: int) -> None:
 
 
 async def put_through(db: Database, plan: Plan, run_id: str = "once") -> Replayed:
-    return await replay(db, plan, run_id=run_id, watch=nothing)
+    return await replay(engine_over(db), plan, run_id=run_id, watch=nothing)
 
 
 async def rows(db: Database, sql: str) -> list[asyncpg.Record]:
@@ -133,7 +133,7 @@ async def test_a_worker_beside_it_leaves_the_past_alone(empty_db: Database) -> N
         if len(audits) < 3 and await rows(empty_db, "SELECT FROM claim LIMIT 1"):
             audits.append((await audit(empty_db)).ok)
 
-    replayed = await replay(empty_db, plan, run_id="busy", watch=watch)
+    replayed = await replay(engine_over(empty_db), plan, run_id="busy", watch=watch)
     await assert_as_first_fit(empty_db, plan, replayed)
     assert audits == [True, True, True]
 
@@ -189,10 +189,10 @@ async def test_a_hand_in_its_bookings_stops_it_with_the_refusal_itself(empty_db:
             asked = Change(booking_id=made["id"], expected_version=1, details={"internal_notes": "late"})
             venue = await Places(empty_db).venue(made["venue_id"])
             call = empty_db.call(SYSTEM, locks=[lock_key(made["venue_id"])])
-            await call.run(change, asked, venue=venue, pricing=LocalPricing())
+            await call.run(change, asked, venue=venue)
 
     with pytest.raises(VersionConflict):
-        await replay(empty_db, plan, run_id="meddled", watch=watch)
+        await replay(engine_over(empty_db), plan, run_id="meddled", watch=watch)
 
 
 @needs_data
@@ -234,7 +234,7 @@ async def put_through_audited(db: Database, plan: Plan, *, claims_halfway: int) 
             [ledger] = await rows(db, "SELECT count(*) AS claims FROM claim")
             halfway.append(((await audit(db)).ok, ledger["claims"] > claims_halfway))
 
-    replayed = await replay(db, plan, run_id="whole", watch=watch)
+    replayed = await replay(engine_over(db), plan, run_id="whole", watch=watch)
     assert done == len(plan.actions)
     rooms = {each.line: plan.hotels[each.hotel].room_types[each.room_type] for each in plan.stays}
     assert replayed.refused == {

@@ -15,14 +15,11 @@ from fastapi import FastAPI
 
 from holdfast.audit.run import audit
 from holdfast.identity.issuer import DevIssuer
-from holdfast.job.reaction import Tools
 from holdfast.job.run import Lane
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.main.http import create_app
-from holdfast.main.reactions import PLANNING, REACTIONS, reacting
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
+from holdfast.main.reactions import PLANNING, REACTIONS, engine_over
 from tests.booking.asking import at, cancel
 from tests.conftest import House, open_house_at
 from tests.live.asgi import asked
@@ -83,9 +80,8 @@ async def shop_on(url: str, data_dir: Path) -> AsyncIterator[Shop]:
     """Everything that runs on the database, for the block."""
     app = create_app(Settings(database_url=url, data_dir=data_dir, request_deadline_s=PATIENT_S))
     db = await Database.connect(url, deadline_s=PATIENT_S)
-    tools = Tools(Places(db), LocalPricing())
     stopping = asyncio.Event()
-    lane = Lane(PLANNING, reacting(db, tools), REACTIONS, tools)
+    lane = Lane(PLANNING, engine_over(db), REACTIONS)
     working = asyncio.create_task(lane.run(stopping))
     try:
         async with app.router.lifespan_context(app):

@@ -13,13 +13,13 @@ import asyncpg
 
 from holdfast.event.number import Numberer
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import account_for
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
 from tests.databases import new_database
+from tests.engines import connect
 from tests.processes import until
 
 from .shop import evening_at, goes_on, shop_on
@@ -131,7 +131,7 @@ async def test_the_epoch_survives_restarts_and_crashes(tmp_path: Path) -> None:
             server = await asyncio.to_thread(postgres.start)
             if await create_database(server):
                 await migrate(server.url())
-            db = await Database.connect(server.url())
+            db = await connect(server.url())
             epochs += [(await Numberer(db).number()).epoch for _ in range(2)]
             await db.close()
             os.kill(server.pid, 9 if len(epochs) == 2 else 15)

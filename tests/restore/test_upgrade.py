@@ -15,11 +15,11 @@ from holdfast.event.number import Numberer
 from holdfast.event.read import read
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.main import migrate as migrations
 from holdfast.main.migrate import migrate, migrate_back
+from tests.engines import connect
 from tests.processes import until
 
 from .shop import shop_on
@@ -48,7 +48,7 @@ async def old_database(server: Server, name: str) -> str:
 
 
 async def events(url: str) -> list[str]:
-    db = await Database.connect(url)
+    db = await connect(url)
     await Numberer(db).number()
     found = [str(each.event.id) for each in await db.run(SYSTEM, read, after=0)]
     await db.close()

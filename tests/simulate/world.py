@@ -14,21 +14,23 @@ import asyncpg
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
 from holdfast.booking.create import create
+from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences
 from holdfast.claim import store as claims
-from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.call import Call
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.idempotency import Reply
+from holdfast.kernel.idempotency import Keyed
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import import_venue
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
+from holdfast.place.venue import Venue
+from tests.engines import engine_over
 
 from . import spoken
 from .answers import Key
@@ -56,15 +58,24 @@ class State:
         return {claim[1]: claim[2] for claim in mine}
 
 
+class _AtNow(Database):
+    """A database whose transactions have `now` for their instant."""
+
+    now: datetime | None = None
+
+    def call(self, actor: Actor, **knobs: Any) -> Call:
+        return super().call(actor, **{"now": self.now, "deadline_s": DEADLINE_S, **knobs})
+
+
 class World:
     """One database, and what is done in it."""
 
     def __init__(self, url: str) -> None:
         self.loop = asyncio.new_event_loop()
-        self.db = self.do(Database.connect(url, pool_max=2, acquire_timeout_s=DEADLINE_S))
+        self.db = self.do(_AtNow.connect(url, pool_max=2, acquire_timeout_s=DEADLINE_S))
+        self.engine = engine_over(self.db)
         self.owner = self.do(asyncpg.connect(url))
-        self.places = Places(self.db)
-        self.pricing = LocalPricing()
+        self.places = self.engine.places
 
     def close(self) -> None:
         self.do(self.owner.close())
@@ -109,7 +120,7 @@ class World:
             now=now,
             deadline_s=DEADLINE_S,
         )
-        outcomes = self.do(call.run(create, wanted, places=self.places, pricing=self.pricing))
+        outcomes = self.do(call.run(create, wanted, places=self.places))
         assert len(outcomes) == len(wanted)
         return [spoken.outcome(each) for each in outcomes]
 
@@ -128,7 +139,7 @@ class World:
             expected_version=asked.version,
             reason=asked.note or None,
         )
-        return self._answer(move, step, asked.who, house, now, keyed=spoken.keyed(key, asked, house))
+        return self._answer(move, step, asked.who, house, now, spoken.keyed(key, asked, house))
 
     def change(self, asked: Changing, house: House, key: Key | None, now: datetime) -> Answer:
         """What comes of a change."""
@@ -143,31 +154,31 @@ class World:
             preferences=None if kinds is None else Preferences(kinds=kinds),
             details={"special_requests": edit.note} if edit.note else {},
         )
-        keyed = spoken.keyed(key, asked, house)
-        return self._answer(change, wanted, asked.who, house, now, keyed=keyed, pricing=self.pricing)
+        return self._answer(change, wanted, asked.who, house, now, spoken.keyed(key, asked, house))
 
     def _answer(
         self,
-        verb: Callable[..., Awaitable[Reply]],
+        verb: Callable[..., Awaitable[Booking]],
         asked: Move | Change,
         who: Who,
         house: House,
         now: datetime,
-        **more: Any,
+        key: Keyed | None = None,
     ) -> Answer:
         venue = self.places.at_hand(house.id) or self.do(self.places.venue(house.id))
-        call = self.db.call(
-            spoken.actor(who),
-            tenants=[house.tenant_id],
-            locks=[lock_key(house.id)],
-            now=now,
-            deadline_s=DEADLINE_S,
-        )
+        actor = spoken.actor(who)
+
+        def show(booking: Booking, at: Venue) -> dict[str, Any]:
+            return as_json(booking, at, actor)
+
+        self.db.now = now
         try:
-            reply = self.do(call.run(verb, asked, venue=venue, places=self.places, **more))
+            done = self.do(self.engine.change_once(actor, venue, verb, asked, key=key, show=show))
         except HoldfastError as error:
             return Answer(error.code, error.detail)
-        return spoken.reply(reply)
+        finally:
+            self.db.now = None
+        return spoken.reply(done.reply)
 
     def tick(
         self, verb: Callable[[Tx, int], Awaitable[int]], tenants: Sequence[UUID], now: datetime, *, limit: int

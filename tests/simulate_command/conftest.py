@@ -8,11 +8,11 @@ from itertools import count
 
 import pytest
 
-from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.run import Asked, Simulated, simulate
 from tests.databases import new_database
+from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S
 
 _numbers = count(1)
@@ -31,9 +31,9 @@ async def play(server: Server) -> AsyncIterator[Play]:
 
         async def playing(seed: int, *, days: int = 1, faults: bool = False, guests: int = 60) -> Simulated:
             url = await new_database(server, f"simulated_{next(_numbers)}")
-            database = await Database.connect(url, pool_max=3, deadline_s=PATIENT_S)
+            database = await connect(url, pool_max=3, deadline_s=PATIENT_S)
             opened.push_async_callback(database.close)
             asked = Asked(seed, "test", days=days, faults=faults, guests=guests)
-            return await simulate(database, url, asked, ticks=TICKS, passed=nothing)
+            return await simulate(engine_over(database), url, asked, ticks=TICKS, passed=nothing)
 
         yield playing

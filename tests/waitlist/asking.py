@@ -13,15 +13,17 @@ import asyncpg
 import httpx
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Call, Database
+from holdfast.kernel.call import Call
+from holdfast.kernel.db import Database
+from holdfast.kernel.late import LateLocks
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import LocalPricing
 from holdfast.waitlist.promote import Promotion
 from tests.booking.asking import at, instant
 from tests.conftest import House
+from tests.engines import engine_over
 
 Json = dict[str, Any]
 
@@ -73,13 +75,19 @@ class Knobs:
     knobs: Json = field(default_factory=dict)
     instead: Callable[[Call, Verb], Verb] = lambda _, verb: verb
     before: Callable[[str], Awaitable[None]] | None = None
+    after_commit: list[Any] = field(default_factory=list)
+
+    @property
+    def late(self) -> LateLocks:
+        return self.db.late
 
     @property
     def as_database(self) -> Database:
         return cast(Database, self)
 
     def call(self, actor: Actor, **knobs: Any) -> Call:
-        return _Other(self.db.call(actor, **self.knobs | knobs), self)
+        said = {name: value for name, value in knobs.items() if name != "tenants" or value is not None}
+        return _Other(self.db.call(actor, **self.knobs | said), self)
 
     async def run(self, actor: Actor, verb: Verb, *args: Any, **more: Any) -> Any:
         return await self.call(actor).run(verb, *args, **more)
@@ -126,7 +134,7 @@ async def promoted(
 
 def promotion(db: Database, venue: Venue) -> Promotion:
     """A worker's, whose process has just begun."""
-    return Promotion(db, venue.tenant_id, venue.id, Places(db), LocalPricing())
+    return Promotion(engine_over(db), venue.tenant_id, venue.id)
 
 
 def around(start: str, end: str) -> Span:

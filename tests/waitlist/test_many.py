@@ -16,7 +16,8 @@ import asyncpg
 import pytest
 
 from holdfast.booking import due
-from holdfast.kernel.db import Call, Database
+from holdfast.kernel.call import Call
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx

@@ -14,7 +14,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from holdfast.kernel.db import Call, Database
+from holdfast.kernel.call import Call
+from holdfast.kernel.db import Database
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.slices import Slices
 from holdfast.kernel.tx import Tx
@@ -22,6 +23,7 @@ from holdfast.place.places import Places
 from holdfast.waitlist import promote
 from tests.booking.asking import at, instant
 from tests.conftest import House
+from tests.engines import connect
 
 from .asking import Counting, Knobs, Verb, promotion
 from .floor import Scene, set_scene, some_party, tables
@@ -106,7 +108,7 @@ async def test_nothing_is_held_while_it_thinks(
     made = await many(scene, dice)
     await made.free(2, 3, 8)
     other: House = await open_house()
-    own = await Database.connect(database_url)
+    own = await connect(database_url)
     thoughts = 0
 
     class Watched(Slices):

@@ -14,11 +14,10 @@ import pytest
 from holdfast.event.model import Event
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
 from holdfast.waitlist.react import promote_freed, sweep
 from tests.booking.asking import at, cancel, change, instant, move, tenant_id
 from tests.conftest import House
+from tests.engines import connect, engine_over
 
 from .asking import Counting, Json, Knobs, answer, entry_of, joined
 
@@ -58,8 +57,7 @@ async def react(db: Database, event: Event, *, now: datetime | None = None) -> i
         ended.append(tx)
 
     counting = Counting()
-    tools: Json = {"places": Places(db), "pricing": LocalPricing()}
-    await promote_freed(Knobs(db, {"now": now}, counting).as_database, event, **tools, finish=finish)
+    await promote_freed(engine_over(Knobs(db, {"now": now}, counting).as_database), event, finish=finish)
     assert len(ended) == 1
     return counting.all
 
@@ -270,7 +268,7 @@ async def test_the_sweep_finds_what_no_event_told_of(
 async def test_the_sweep_leaves_out_whose_lock_is_taken(
     database_url: str, open_house: Any, owner: asyncpg.Connection
 ) -> None:
-    db = await Database.connect(database_url, deadline_s=5)
+    db = await connect(database_url, deadline_s=5)
     houses: list[House] = [await open_house(resources=[{"slug": "t1"}]) for _ in range(2)]
     entries = [await joined(house, **PINNED) for house in houses]
     tenants = [await tenant_id(owner, house) for house in houses]
@@ -290,4 +288,4 @@ async def test_nothing_to_sweep(db: Database, one_table: House, owner: asyncpg.C
 
 
 async def swept(db: Database, knobs: Json, limit: int) -> int:
-    return await sweep(Knobs(db, knobs).as_database, limit, places=Places(db), pricing=LocalPricing())
+    return await sweep(engine_over(Knobs(db, knobs).as_database), limit)

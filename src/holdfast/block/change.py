@@ -15,7 +15,6 @@ from holdfast.claim.drop import drop
 from holdfast.claim.model import Claim, Shift
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 
@@ -29,7 +28,7 @@ class Change:
     cancelled_from: date | None = None
 
 
-async def change(tx: Tx, asked: Change, *, venue: Venue, places: Places | None = None) -> Block:
+async def change(tx: Tx, asked: Change, *, venue: Venue) -> Block:
     """The block as changed. From `cancelled_from` on, a date on the block's wall, its occurrences are gone and
     their time is free, that of one under way too; earlier ones stay.
 
@@ -55,13 +54,11 @@ async def change(tx: Tx, asked: Change, *, venue: Venue, places: Places | None =
     if gone:
         starts_from = gone[0].span.start
         freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, starts_from=starts_from)
-    await _write(tx, before, after, freed, venue=venue, places=places)
+    await _write(tx, before, after, freed, venue=venue)
     return after
 
 
-async def remove(
-    tx: Tx, block_id: UUID, *, expected_version: int, venue: Venue, places: Places | None = None
-) -> Block:
+async def remove(tx: Tx, block_id: UUID, *, expected_version: int, venue: Venue) -> Block:
     """The block without all that was not over: that time is free, that of an occurrence under way too.
 
     Runs under the lock of `venue`. Raises NotFound, VersionConflict.
@@ -69,7 +66,7 @@ async def remove(
     before = await _lock(tx, venue, block_id, expected_version)
     after = replace(before, removed_at=tx.now, version=before.version + 1, updated_at=tx.now)
     freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, ends_after=tx.now)
-    await _write(tx, before, after, freed, venue=venue, places=places)
+    await _write(tx, before, after, freed, venue=venue)
     return after
 
 
@@ -97,9 +94,7 @@ def _earlier(before: Block, asked: date | None) -> date | None:
     )
 
 
-async def _write(
-    tx: Tx, before: Block, after: Block, freed: list[Claim], *, venue: Venue, places: Places | None
-) -> None:
+async def _write(tx: Tx, before: Block, after: Block, freed: list[Claim], *, venue: Venue) -> None:
     changes: dict[str, Any] = {
         name: getattr(after, name)
         for name in ("reason", "cancelled_from", "removed_at")
@@ -108,5 +103,4 @@ async def _write(
     action = "update" if after.removed_at is None else "remove"
     await store.save(tx, Step(after, action, str(tx.actor), changes, tx.traceparent))
     if freed:
-        current = venue if places is None else await places.current(tx, venue)
-        await announce(tx, current, Shift(freed=freed), reason=after.reason)
+        await announce(tx, venue, Shift(freed=freed), reason=after.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from holdfast.block import clash, store
 from holdfast.block.clash import Clash
 from holdfast.block.define import Defined, Wanted, define
 from holdfast.block.errors import BlockOverlapsBookings
-from holdfast.block.model import Step, as_json
+from holdfast.block.model import Block, Step, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import displace, give_up
 from holdfast.booking.due import evict_expired_holds
@@ -21,22 +22,27 @@ from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Shift
-from holdfast.kernel.encode import encode_text
-from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 DISPLACED_MAX = 100
 """So many bookings lose their place to one block; for each of them alternatives are looked for."""
 
 
-async def create(
-    tx: Tx, wanted: Wanted, *, venue: Venue, places: Places | None = None, keyed: Keyed | None = None
-) -> Reply:
-    """The new block's JSON, with `displaced`: the bookings that lost their place to it.
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A new block, and the bookings that lost their place to it."""
 
-    Runs under the lock of `venue`; `places` looks whether that snapshot still holds.
+    block: Block
+    displaced: Sequence[Booking]
+
+    def as_json(self, venue: Venue) -> dict[str, Any]:
+        shown = [clash.booking_shown(each, venue) for each in self.displaced]
+        return {**as_json(self.block, venue), "displaced": shown}
+
+
+async def create(tx: Tx, wanted: Wanted, *, venue: Venue) -> Blocked:
+    """The new block, with the bookings that lost their place to it. Runs under the lock of `venue`.
 
     1. Work out when it blocks what.
     2. Look what is there. Other blocks refuse it; bookings refuse it too, unless they can be displaced and
@@ -46,18 +52,7 @@ async def create(
 
     Raises InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks: then nothing was written.
     """
-
-    async def apply() -> str:
-        current = venue if places is None else await places.current(tx, venue)
-        defined = define(wanted, current, by=str(tx.actor), now=tx.now)
-        displaced = await _create(tx, defined, wanted, current)
-        shown = [clash.booking_shown(each, current) for each in displaced]
-        return encode_text({**as_json(defined.block, current), "displaced": shown})
-
-    return await once(tx, keyed, apply)
-
-
-async def _create(tx: Tx, defined: Defined, wanted: Wanted, venue: Venue) -> list[Booking]:
+    defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
     block = defined.block
     found = await clash.find_clash(tx, defined.claims, own_id=block.id)
     await clash.refuse_blocks(tx, venue, found)
@@ -70,7 +65,7 @@ async def _create(tx: Tx, defined: Defined, wanted: Wanted, venue: Venue) -> lis
     await store.insert(tx, step)
     displaced = await displace(tx, bookings, venue=venue, block_id=block.id)
     await announce(tx, venue, shift, reason=block.reason)
-    return displaced
+    return Blocked(block, displaced)
 
 
 async def _displaceable(tx: Tx, found: Clash, wanted: Wanted, venue: Venue) -> Sequence[Booking]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from pydantic import AwareDatetime
 
 from holdfast.block import store
 from holdfast.block.change import Change, change, remove
-from holdfast.block.create import create
+from holdfast.block.create import Blocked, create
 from holdfast.block.expand import get_blocked_intervals
 from holdfast.block.model import Block, as_json
 from holdfast.block.preview import preview
@@ -35,7 +36,8 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, if_match, required_version
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.tx import Tx
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.store import find_resource
 from holdfast.place.venue import Venue
 
@@ -65,13 +67,17 @@ async def post_block(request: Request) -> Response:
     asked = parse(raw, CreateBlock)
     venue = await _own_venue(request, asked.venue_id)
     key = keyed(request, raw, venue=venue, operation="create_block", field=asked.idempotency_key, about="")
-    async with request.app.state.turns.of(venue.id):
-        reply = await _locked(request, venue).run(
-            create, asked.wanted(), venue=venue, places=places_of(request), keyed=key
-        )
-    if asked.on_conflict == "displace":
-        request.app.state.by_reference.forget_all()
-    return show_reply(reply, status=201)
+    done = await engine_of(request).change_once(
+        request.state.actor,
+        venue,
+        create,
+        asked.wanted(),
+        key=key,
+        show=Blocked.as_json,
+        traceparent=request.state.traceparent,
+        is_long=True,
+    )
+    return show_reply(done.reply, status=201)
 
 
 @router.post(
@@ -91,7 +97,7 @@ async def post_preview(request: Request) -> Response:
         venue = await places_of(request).current(tx, seen)
         return await preview(tx, asked.wanted(), venue=venue)
 
-    return answer(await _call(request, seen).run(look))
+    return answer(await engine_of(request).read_at(request.state.actor, seen, look))
 
 
 @router.get(PATH, summary="List blocks", responses={200: BLOCKS})
@@ -107,7 +113,9 @@ async def get_blocks(
     """For staff: the blocks of a venue, or of one resource, by their first start; `when` narrows them to those
     that go on, are still to come, or are over."""
     venue = await _venue_of(request, venue_id, resource_id)
-    found = await _call(request, venue).run(
+    found = await engine_of(request).read_at(
+        request.state.actor,
+        venue,
         store.of_venue,
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
@@ -127,7 +135,9 @@ async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To)
     """For staff: when the resource is blocked, in order, and by what."""
     _check_range(from_, to)
     venue = await _venue_of(request, None, resource_id)
-    definitions = await _call(request, venue).run(
+    definitions = await engine_of(request).read_at(
+        request.state.actor,
+        venue,
         store.reaching_into,
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
@@ -154,7 +164,7 @@ async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To)
 async def get_block(request: Request, block_id: UUID) -> Response:
     """For staff: one block, with its history; one that was removed too."""
     block, venue = await _find(request, block_id)
-    history = await _call(request, venue).run(store.history, block)
+    history = await engine_of(request).read_at(request.state.actor, venue, store.history, block)
     return answer({**as_json(block, venue), "history": history}, version=block.version)
 
 
@@ -177,8 +187,7 @@ async def patch_block(request: Request, block_id: UUID) -> Response:
         reason=asked.reason,
         cancelled_from=asked.cancelled_from,
     )
-    async with request.app.state.turns.of(venue.id):
-        block = await _locked(request, venue).run(change, wanted, venue=venue, places=places_of(request))
+    block = await _change(request, venue, change, wanted)
     return answer(as_json(block, venue), version=block.version)
 
 
@@ -188,10 +197,7 @@ async def delete_block(request: Request, block_id: UUID, expected_version: Versi
     """For staff: all that is not over is bookable again; what was stays as history."""
     version = required_version(expected_version, if_match(request))
     _, venue = await _find(request, block_id)
-    async with request.app.state.turns.of(venue.id):
-        await _locked(request, venue).run(
-            remove, block_id, expected_version=version, venue=venue, places=places_of(request)
-        )
+    await _change(request, venue, remove, block_id, expected_version=version)
     return Response(status_code=204)
 
 
@@ -213,7 +219,7 @@ async def _venue_of(request: Request, venue_id: UUID | None, resource_id: UUID |
     if request.state.actor.kind == "anonymous":
         raise Unauthenticated
     # Only where it belongs: whether the caller works there is asked next.
-    found = await request.app.state.db.run(SYSTEM, find_resource, resource_id)
+    found = await engine_of(request).read(SYSTEM, find_resource, resource_id)
     if found is None:
         raise NotFound(f"There is no resource {resource_id}.")
     try:
@@ -227,7 +233,7 @@ async def _find(request: Request, block_id: UUID) -> tuple[Block, Venue]:
     """A block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound."""
     if request.state.actor.kind == "anonymous":
         raise Unauthenticated
-    block = await request.app.state.db.run(request.state.actor, store.find, block_id)
+    block = await engine_of(request).read(request.state.actor, store.find, block_id)
     return block, await _own_venue(request, block.venue_id)
 
 
@@ -243,17 +249,11 @@ def _check_range(start: Any, end: Any) -> None:
         raise InvalidRequest.of("to", end.isoformat(), f"must be at most {RANGE_DAYS_MAX} days after `from`")
 
 
-def _call(request: Request, venue: Venue) -> Any:
-    return request.app.state.db.call(request.state.actor, tenants=[venue.tenant_id])
-
-
-def _locked(request: Request, venue: Venue) -> Any:
-    """A call under the venue's lock. A block of two years is thousands of claims in one transaction: it may
-    take longer than a request usually has; `define.CLAIMS_MAX` is its bound."""
-    return request.app.state.db.call(
-        request.state.actor,
-        tenants=[venue.tenant_id],
-        locks=[lock_key(venue.id)],
-        traceparent=request.state.traceparent,
-        deadline_s=None,
+async def _change(
+    request: Request, venue: Venue, verb: Callable[..., Awaitable[Block]], *args: Any, **kwargs: Any
+) -> Block:
+    """What the verb made of a block. One of two years is thousands of claims."""
+    actor, traceparent = request.state.actor, request.state.traceparent
+    return await engine_of(request).change(
+        actor, venue, verb, *args, traceparent=traceparent, is_long=True, **kwargs
     )

@@ -22,14 +22,13 @@ from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours, slot
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.pricing import Pricing
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
 Sets = Sequence[tuple[Resource, ...]]
 
 
-async def check(tx: Tx, wanted: Prepared, *, pricing: Pricing) -> dict[str, Any]:
+async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     """Whether the span is free for the party, on which resources, at what price; else why not and what is.
 
     Nothing is kept for anybody. Raises what the venue's rules refuse, as creating would.
@@ -41,7 +40,7 @@ async def check(tx: Tx, wanted: Prepared, *, pricing: Pricing) -> dict[str, Any]
     covers = outlook.covers.get(rules.pacing_window(span.start), 0)
     rules.check_pacing(venue, span, party_size=party_size, covers=covers)
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
-    price = pricing.quote(
+    price = tx.ports.pricing.quote(
         venue=venue,
         resources=list(found.sets[0] if found else wanted.sets[0]),
         span=span,

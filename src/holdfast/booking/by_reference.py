@@ -47,12 +47,7 @@ class ByReference:
                 self._kept.popitem(last=False)
         return found
 
-    def forget(self, booking: Booking) -> None:
+    def forget(self, tenant_id: UUID, reference: str) -> None:
         """To be called after a change of the booking was committed in this process."""
         self._forgotten += 1
-        self._kept.pop((booking.tenant_id, booking.reference), None)
-
-    def forget_all(self) -> None:
-        """To be called after a change of bookings that are not at hand was committed in this process."""
-        self._forgotten += 1
-        self._kept.clear()
+        self._kept.pop((tenant_id, reference), None)

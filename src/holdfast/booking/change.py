@@ -19,15 +19,11 @@ from holdfast.booking.step import Step
 from holdfast.booking.wanted import Preferences, Wanted, When, timed
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Occupancy, Shift
-from holdfast.kernel.encode import encode_text
-from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours
-from holdfast.place.places import Places
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.pricing import Pricing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,40 +42,22 @@ class Change:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-async def change(
-    tx: Tx,
-    asked: Change,
-    *,
-    venue: Venue,
-    places: Places | None = None,
-    pricing: Pricing,
-    keyed: Keyed | None = None,
-) -> Reply:
-    """The booking's JSON as changed. Refused, it keeps the claims and all else it had.
+async def change(tx: Tx, asked: Change, *, venue: Venue) -> Booking:
+    """The booking as changed. Refused, it keeps the claims and all else it had.
 
-    Runs under the lock of `venue`, the booking's; `places` looks whether that snapshot still holds.
-    Raises NotFound, VersionConflict, InvalidTransition, what the venue's rules refuse, NotAvailable.
+    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition, what the
+    venue's rules refuse, NotAvailable.
     """
-
-    async def apply() -> str:
-        current = venue if places is None else await places.current(tx, venue)
-        booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
-        if booking.status in states.TERMINAL:
-            raise InvalidTransition(
-                f"A booking that is {booking.status} can't be changed any more: make a new one.",
-                **{"from": booking.status, "to": booking.status, "allowed": []},
-            )
-        after = await _changed(tx, booking, asked, current, pricing)
-        return encode_text(model.as_json(after, current, tx.actor))
-
-    return await once(tx, keyed, apply)
-
-
-async def _changed(tx: Tx, before: Booking, asked: Change, venue: Venue, pricing: Pricing) -> Booking:
+    before = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
+    if before.status in states.TERMINAL:
+        raise InvalidTransition(
+            f"A booking that is {before.status} can't be changed any more: make a new one.",
+            **{"from": before.status, "to": before.status, "allowed": []},
+        )
     after = replace(before, version=before.version + 1, updated_at=tx.now, **asked.details)
     shift = Shift()
     if _moves(asked):
-        after, shift = await _moved(tx, before, after, asked, venue, pricing)
+        after, shift = await _moved(tx, before, after, asked, venue)
     changed = sorted(
         name
         for name in model.COLUMNS
@@ -107,14 +85,14 @@ def _moves(asked: Change) -> bool:
 
 
 async def _moved(
-    tx: Tx, before: Booking, after: Booking, asked: Change, venue: Venue, pricing: Pricing
+    tx: Tx, before: Booking, after: Booking, asked: Change, venue: Venue
 ) -> tuple[Booking, Shift]:
     prepared = _prepare(tx, before, asked, venue)
     await _check(tx, before, prepared)
     if not before.occupies:
-        return _with(after, prepared, _best_open(tx, prepared), now=tx.now, pricing=pricing), Shift()
+        return _with(tx, after, prepared, _best_open(tx, prepared)), Shift()
     resources, units, occupancy = await claiming.place_for(tx, prepared)
-    after = _with(after, prepared, resources, now=tx.now, pricing=pricing)
+    after = _with(tx, after, prepared, resources)
     return after, await claiming.occupy(tx, after, venue, resources, units, occupancy)
 
 
@@ -174,18 +152,11 @@ async def _check(tx: Tx, before: Booking, prepared: Prepared) -> None:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
 
 
-def _with(
-    after: Booking,
-    prepared: Prepared,
-    resources: tuple[Resource, ...],
-    *,
-    now: datetime,
-    pricing: Pricing,
-) -> Booking:
+def _with(tx: Tx, after: Booking, prepared: Prepared, resources: tuple[Resource, ...]) -> Booking:
     """The booking at its new time and place, priced anew, its clocks set by the new time."""
     venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
-    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
-    expires = max(_expires(after, span, venue.policy) or now, now) if after.expires_at else None
+    price = tx.ports.pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
+    expires = max(_expires(after, span, venue.policy) or tx.now, tx.now) if after.expires_at else None
     return replace(
         after,
         start_at=span.start,

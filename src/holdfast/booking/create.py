@@ -68,7 +68,7 @@ class _Set:
 
 
 async def create(
-    tx: Tx, wanted: Sequence[Wanted], *, places: Places, pricing: Pricing, further_max: int = FURTHER_MAX
+    tx: Tx, wanted: Sequence[Wanted], *, places: Places, further_max: int = FURTHER_MAX
 ) -> list[Outcome]:
     """An outcome for each booking wanted, in order; one that is refused never harms another.
 
@@ -91,6 +91,7 @@ async def create(
         read = await create_store.read(tx, wanted, _ready(prepared))
     if read.expired_keys:
         await idempotency.forget(tx, read.expired_keys, operation="create")
+    pricing = tx.ports.pricing
     done = _decide(tx, wanted, prepared, read, _Set(venues), pricing)
     looked: set[object] = set()
     for index in done.further:

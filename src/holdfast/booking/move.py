@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import access, claiming, model, states, store
+from holdfast.booking import access, claiming, states, store
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.due import leave
 from holdfast.booking.model import Booking, moved
@@ -18,12 +18,9 @@ from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Shift
-from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
-from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.money import format_money
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 # Nobody sets these by hand: they are the assignment pipeline's.
@@ -48,23 +45,18 @@ class Move:
     metadata: dict[str, Any] = field(default_factory=dict)
 
 
-async def move(
-    tx: Tx, asked: Move, *, venue: Venue, places: Places | None = None, keyed: Keyed | None = None
-) -> Reply:
-    """The booking's JSON after the step, written with its history, its event and its claims.
+async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
+    """The booking after the step, written with its history, its event and its claims.
 
-    Runs under the lock of `venue`, the booking's; `places` looks whether that snapshot still holds.
-    Raises NotFound, VersionConflict, InvalidTransition, Forbidden, NotAvailable (when a place must be
-    found anew).
+    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition,
+    Forbidden, NotAvailable (when a place must be found anew).
     """
-
-    async def change() -> str:
-        current = venue if places is None else await places.current(tx, venue)
-        booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
-        after = await _moved(tx, booking, asked, current)
-        return encode_text(model.as_json(after, current, tx.actor))
-
-    return await once(tx, keyed, change)
+    booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
+    step = _step(tx, booking, asked, venue)
+    shift = await _claims(tx, [booking], [step], venue)
+    await store.save(tx, [step])
+    await announce(tx, venue, shift, reason=step.event_type)
+    return step.booking
 
 
 async def find_version(tx: Tx, tenant_id: UUID, booking_id: UUID, expected_version: int) -> Booking:
@@ -113,14 +105,6 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
     await store.save(tx, steps)
     await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
     return afters
-
-
-async def _moved(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Booking:
-    step = _step(tx, booking, asked, venue)
-    shift = await _claims(tx, [booking], [step], venue)
-    await store.save(tx, [step])
-    await announce(tx, venue, shift, reason=step.event_type)
-    return step.booking
 
 
 def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:

@@ -26,7 +26,6 @@ from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
-from holdfast.port.pricing import Pricing
 
 SETS_MAX = 2
 WAITING_MAX = 2_000
@@ -52,10 +51,9 @@ class Writer:
        the time of a request: Overloaded. What was taken is answered by the commit.
     """
 
-    def __init__(self, db: Database, places: Places, pricing: Pricing) -> None:
+    def __init__(self, db: Database, places: Places) -> None:
         self._db = db
         self._places = places
-        self._pricing = pricing
         self._waiting = Gathering(places, db.late, self._schedule)
         self._scheduled = False
         self._stopped = False
@@ -184,7 +182,7 @@ class Writer:
         awaited = [place for place, each in enumerate(taken) if each.take()]
         if awaited:
             wanted = [taken[place].wanted for place in awaited]
-            made = await create(tx, wanted, places=self._places, pricing=self._pricing)
+            made = await create(tx, wanted, places=self._places)
             for place, outcome in zip(awaited, made, strict=True):
                 outcomes[place] = outcome
         return outcomes

@@ -6,8 +6,8 @@ from importlib.resources import files
 from typing import NamedTuple
 from uuid import UUID
 
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.create_tenant import create_tenant
@@ -39,12 +39,12 @@ def documents() -> list[VenueDocument]:
     return [parse_document(load_text((where / f"{name}.yaml").read_text("utf-8"))) for name in NAMES]
 
 
-async def load(db: Database) -> list[Loaded]:
+async def load(engine: Engine) -> list[Loaded]:
     """The demo venues of the tenant `nordlek`, added where they are not there yet.
 
     What is there already is left as it is: somebody may have changed it, or booked.
     """
-    call = db.call(SYSTEM, locks=[LOAD_LOCK], deadline_s=LOAD_DEADLINE_S)
+    call = engine.db.call(SYSTEM, locks=[LOAD_LOCK], deadline_s=LOAD_DEADLINE_S)
     await call.run(_tenant)
     return [await call.run(_venue, document) for document in documents()]
 

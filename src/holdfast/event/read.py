@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from holdfast.event.model import COLUMNS, Committed, event_of
+from holdfast.event.model import COLUMNS, Committed, Event, event_of
 from holdfast.kernel.tx import Tx
 
 READ_MAX = 1_000
@@ -54,6 +54,14 @@ def committed_of(row: Any) -> Committed:
         epoch=row["epoch"],
         written_at=row["written_at"],
     )
+
+
+IS_WRITTEN = "SELECT EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)"
+
+
+async def is_written(tx: Tx, event: Event) -> bool:
+    """Whether that event was committed, numbered or not."""
+    return await tx.fetchval(IS_WRITTEN, event.tenant_id, event.id)
 
 
 PURGED = "SELECT coalesce((SELECT position FROM event_purge), 0)"

@@ -10,7 +10,8 @@ from holdfast.feed.envelope import envelope
 from holdfast.feed.read import cursor_of, parse_cursor, read_feed
 from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Db, Limit, answer
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
+from holdfast.place.routes.at_hand import EngineUsed
 
 router = APIRouter(tags=["Events"])
 
@@ -32,7 +33,7 @@ EventType = Annotated[
 @router.get("/events", response_model=EventsShown, summary="Read events")
 async def get_events(
     request: Request,
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
     after: After = None,
     type_: EventType = None,
@@ -49,7 +50,7 @@ async def get_events(
     require(actor, "staff")
     place = parse_cursor(after)
     numbered = await request.app.state.numberer.number()
-    page = await db.run(
+    page = await engine.read(
         actor, read_feed, tenant, numbered=numbered, after=place, event_type=type_, limit=limit
     )
     items = [envelope(event, page.tenant) for event in page.events]

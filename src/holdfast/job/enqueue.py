@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.model import Job
-from holdfast.job.reaction import Immediate, Reaction, Tools
+from holdfast.job.reaction import Immediate, Reaction
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 
@@ -16,12 +16,11 @@ ROUNDS_MAX = 10
 
 
 class React:
-    """To be `Database.before_commit`: jobs exist if and only if their events do."""
+    """The engine's `react`: jobs exist if and only if their events do."""
 
-    def __init__(self, immediate: Sequence[Immediate], reactions: Sequence[Reaction], tools: Tools) -> None:
+    def __init__(self, immediate: Sequence[Immediate], reactions: Sequence[Reaction]) -> None:
         self._immediate = immediate
         self._reactions = reactions
-        self._tools = tools
 
     async def __call__(self, tx: Tx) -> None:
         seen = 0
@@ -38,7 +37,7 @@ class React:
         for immediate in self._immediate:
             for event in events:
                 if event.event_type in immediate.event_types:
-                    await immediate.verb(tx, event, self._tools)
+                    await immediate.verb(tx, event)
 
     async def _enqueue(self, tx: Tx, events: Sequence[Event]) -> None:
         jobs: list[Job] = []

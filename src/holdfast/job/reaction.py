@@ -6,34 +6,24 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from holdfast.engine import Engine
 from holdfast.event.model import Event
-from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
-from holdfast.port.pricing import Pricing
 
 TRANSACTION_S_MAX = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What verbs of reactions may need beside the transaction."""
-
-    places: Places
-    pricing: Pricing
-
-
-Verb = Callable[[Tx, Event, Tools], Awaitable[None]]
+Verb = Callable[[Tx, Event], Awaitable[None]]
 Finish = Callable[[Tx], Awaitable[None]]
 """Marks the job as done, in the transaction of its work; to be awaited last in it. Raises LeaseLost when another worker
 has the job now."""
 
 
 class Handle(Protocol):
-    """Does what the event asks for, in as many transactions of `db` as it takes, and awaits `finish` at the end of
-    the last. It may be run again after any of them, out of order, and when much has changed since the event."""
+    """Does what the event asks for, in as many transactions as it takes, and awaits `finish` at the end of the
+    last. It may be run again after any of them, out of order, and when much has changed since the event."""
 
-    async def __call__(self, db: Database, event: Event, tools: Tools, finish: Finish) -> None: ...
+    async def __call__(self, engine: Engine, event: Event, finish: Finish) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

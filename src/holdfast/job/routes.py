@@ -12,7 +12,8 @@ from holdfast.identity.roles import require
 from holdfast.job.replay import inspect, page_of, replay
 from holdfast.job.shown import DeadLetterShown, DeadLettersShown, letter_shown
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, Limit, answer
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Limit, answer
+from holdfast.place.routes.at_hand import EngineUsed
 
 router = APIRouter(tags=["Events"])
 
@@ -21,7 +22,7 @@ Replayed = Annotated[bool, Query(description="Also those that were replayed.")]
 
 @router.get("/dead-letters", response_model=DeadLettersShown, summary="List dead letters")
 async def get_dead_letters(
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
     replayed: Replayed = False,
     tenant: Slug = None,
@@ -30,16 +31,18 @@ async def get_dead_letters(
 ) -> Response:
     """Events that a reaction failed on for good, the newest first. For managers."""
     require(actor, "manager")
-    found = await db.run(actor, page_of, tenant, replayed=replayed, before=_before(cursor), limit=limit + 1)
+    found = await engine.read(
+        actor, page_of, tenant, replayed=replayed, before=_before(cursor), limit=limit + 1
+    )
     following = found[limit - 1][0].id.hex if len(found) > limit else None
     return answer({"items": [letter_shown(*each) for each in found[:limit]], "next": following})
 
 
 @router.get("/dead-letters/{letter_id}", response_model=DeadLetterShown, summary="Read a dead letter")
-async def get_dead_letter(letter_id: UUID, db: Db, actor: Caller) -> Response:
+async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """The event and what went wrong. For managers."""
     require(actor, "manager")
-    return answer(letter_shown(*await db.run(actor, inspect, letter_id)))
+    return answer(letter_shown(*await engine.read(actor, inspect, letter_id)))
 
 
 @router.post(
@@ -48,11 +51,11 @@ async def get_dead_letter(letter_id: UUID, db: Db, actor: Caller) -> Response:
     status_code=202,
     summary="Replay a dead letter",
 )
-async def post_replay(letter_id: UUID, db: Db, actor: Caller) -> Response:
+async def post_replay(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Has the reaction tried again, soon; `delivered_at` says when it succeeded. One that was replayed
     already stays as it is, so it is safe to ask twice. For managers."""
     require(actor, "manager")
-    return answer(letter_shown(*await db.call(actor, lane="changes").run(replay, letter_id)), status=202)
+    return answer(letter_shown(*await engine.write(actor, replay, letter_id)), status=202)
 
 
 def _before(cursor: str | None) -> UUID | None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import structlog
 
+from holdfast.engine import Engine
 from holdfast.job import store
 from holdfast.job.metrics import JOBS
 from holdfast.job.model import TRIES_MAX, Job
-from holdfast.job.reaction import TRANSACTION_S_MAX, Reaction, Tools
+from holdfast.job.reaction import TRANSACTION_S_MAX, Reaction
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.tx import Tx
@@ -44,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 class Lane:
-    """The jobs of the reactions in one lane, run with the connections of `db`, which no other lane should have.
+    """The jobs of the reactions in one lane, run with the connections of `engine`, which no other lane should have.
 
     `retry_least_s`: how long after its first failure a job is tried again, about. `job_s_max`: a job that takes longer
     has failed. `finish_s`: how long jobs under way may go on after the worker was told to stop.
@@ -53,9 +53,8 @@ class Lane:
     def __init__(
         self,
         name: str,
-        db: Database,
+        engine: Engine,
         reactions: Sequence[Reaction],
-        tools: Tools,
         *,
         lease_s: float = LEASE_S,
         retry_least_s: float = RETRY_S_MIN,
@@ -63,9 +62,8 @@ class Lane:
         finish_s: float = FINISH_S,
     ) -> None:
         self.name = name
-        self._db = db
+        self._engine = engine
         self._reactions = {each.name: each for each in reactions if each.lane == name}
-        self._tools = tools
         self._lease_s = lease_s
         self._retry_least_s = retry_least_s
         self._job_s_max = job_s_max
@@ -87,7 +85,7 @@ class Lane:
         pause_s, failures = POLL_S_MIN, 0
         while not stopping.is_set():
             try:
-                call = self._db.call(SYSTEM, deadline_s=TRANSACTION_S_MAX)
+                call = self._engine.db.call(SYSTEM, deadline_s=TRANSACTION_S_MAX)
                 job = await call.run(store.take, self.name, list(self._reactions), lease_s=self._lease_s)
                 failures = 0
             except LeaseLost:
@@ -156,7 +154,7 @@ class Lane:
             finished = True
 
         handle = self._reactions[job.reaction].handle
-        working = asyncio.ensure_future(handle(self._db, job.event, self._tools, finish))
+        working = asyncio.ensure_future(handle(self._engine, job.event, finish))
         renewing = asyncio.ensure_future(self._keep_lease(job))
         try:
             async with asyncio.timeout(self._job_s_max):
@@ -183,7 +181,7 @@ class Lane:
                 continue  # the database may be back before the lease ends; who takes over then is told by `finish`
 
     async def _noted(self, verb: Callable[..., Awaitable[None]], job: Job, **how: Any) -> None:
-        call = self._db.call(SYSTEM, tenants=[job.event.tenant_id], deadline_s=TRANSACTION_S_MAX)
+        call = self._engine.db.call(SYSTEM, tenants=[job.event.tenant_id], deadline_s=TRANSACTION_S_MAX)
         await call.run(verb, job, **how)
 
 

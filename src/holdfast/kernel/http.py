@@ -10,7 +10,6 @@ import orjson
 from fastapi import Depends, Query, Request, Response
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 
@@ -98,10 +97,6 @@ def _dumps(content: dict[str, Any]) -> bytes:
         return json.dumps(content, default=str).encode("ascii")
 
 
-async def _db(request: Request) -> Database:
-    return request.app.state.db
-
-
 async def _actor(request: Request) -> Actor:
     return request.state.actor
 
@@ -110,7 +105,6 @@ async def _expected_version(request: Request) -> int | None:
     return if_match(request)
 
 
-Db = Annotated[Database, Depends(_db)]
 Caller = Annotated[Actor, Depends(_actor)]
 IfMatch = Annotated[int | None, Depends(_expected_version)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +16,8 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict
 from holdfast.kernel.tx import Tx
+
+T = TypeVar("T")
 
 DONE = "DONE"
 # Refusals that the same request may not get another time: nothing to keep.
@@ -140,27 +142,39 @@ class Keyed:
     ttl_hours: int = 24
 
 
-async def once(tx: Tx, keyed: Keyed | None, change: Callable[[], Awaitable[str]]) -> Reply:
-    """What `change` answers, or what it answered the first time it was asked under that key.
+@dataclass(frozen=True, slots=True)
+class Done(Generic[T]):
+    """What came of a change. `value`: what was done; None when the reply is a stored one, or a refusal."""
 
-    A final refusal is kept too and comes back as a Reply with its code, so that the transaction commits
+    reply: Reply
+    value: T | None = None
+
+
+async def once(
+    tx: Tx, keyed: Keyed | None, change: Callable[[], Awaitable[T]], show: Callable[[T], Any]
+) -> Done[T]:
+    """What `change` did and its reply, `show` of its value as JSON; or the reply given the first time it was
+    asked for under that key.
+
+    A final refusal is stored too and comes back as a Reply with its code, so that the transaction commits
     it; other refusals are raised. Raises IdempotencyConflict.
     """
     if keyed is None:
-        return Reply(DONE, await change())
-    kept = await find(tx, keyed)
-    if kept is not None:
-        return kept.for_request(keyed.request_hash)
-    await tx.execute("SAVEPOINT change")
+        value = await change()
+        return Done(Reply(DONE, encode_text(show(value))), value)
+    stored = await find(tx, keyed)
+    if stored is not None:
+        return Done(stored.for_request(keyed.request_hash))
     try:
-        reply = Reply(DONE, await change(), keyed.request_hash)
+        async with tx.savepoint():
+            value = await change()
+        done = Done(Reply(DONE, encode_text(show(value)), keyed.request_hash), value)
     except HoldfastError as error:
         if not is_kept(error):
             raise
-        await tx.execute("ROLLBACK TO SAVEPOINT change")
-        reply = Reply(error.code, refusal_body(error), keyed.request_hash)
-    await _keep(tx, keyed, reply)
-    return reply
+        done = Done(Reply(error.code, refusal_body(error), keyed.request_hash))
+    await _keep(tx, keyed, done.reply)
+    return done
 
 
 async def _keep(tx: Tx, keyed: Keyed, reply: Reply) -> None:

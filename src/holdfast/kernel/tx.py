@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -12,6 +13,9 @@ from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.late import LockLate
+
+if TYPE_CHECKING:
+    from holdfast.port.ports import Ports  # The type alone: what it is made of is no concern of the kernel.
 
 
 class Tx:
@@ -22,13 +26,26 @@ class Tx:
     `late`: locks that are known to be held by others for long.
     `xid`: the transaction's id as PostgreSQL has it, where the commit's outcome may have to be found out.
     `events`: what it has emitted so far, in that order (`event.model.Event`).
+    `ports`: what the outside decides.
     """
 
-    __slots__ = ("_conn", "actor", "events", "late", "locked", "now", "round_trips", "traceparent", "xid")
+    __slots__ = (
+        "_conn",
+        "actor",
+        "events",
+        "late",
+        "locked",
+        "now",
+        "ports",
+        "round_trips",
+        "traceparent",
+        "xid",
+    )
 
-    def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None) -> None:
+    def __init__(self, conn: PoolConnectionProxy, actor: Actor, now: datetime | None, ports: Ports) -> None:
         self._conn = conn
         self.actor = actor
+        self.ports = ports
         self.now: datetime = now  # pyright: ignore[reportAttributeAccessIssue]  # set before the verb sees it
         self.locked: frozenset[int] | None = None
         self.late: Container[int] = ()
@@ -52,6 +69,20 @@ class Tx:
     async def execute(self, sql: str, *args: Any) -> str:
         self.round_trips += 1
         return await self._conn.execute(sql, *args)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What the block writes and emits is undone when it raises; the transaction goes on."""
+        emitted = len(self.events)
+        await self.execute("SAVEPOINT here")
+        try:
+            yield
+        except BaseException:
+            del self.events[emitted:]
+            await self.execute("ROLLBACK TO SAVEPOINT here")
+            raise
+        finally:
+            await self.execute("RELEASE SAVEPOINT here")
 
 
 def parse_locked(setting: str | None) -> frozenset[int] | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from holdfast.event.model import Committed
+from holdfast.event.model import Committed, Event
 from holdfast.live.frames import public_epoch
 from holdfast.live.tail import Tail
 
@@ -38,9 +38,9 @@ class Freshness:
                 # Windows, names and prices, or the reason of a block: they have no version on the channel.
                 self.floors.changed(event.venue_id)
 
-    def changed(self, venue_ids: Collection[UUID]) -> None:
-        """A listener of the database: this process has committed something of these venues."""
-        for venue_id in venue_ids:
+    def changed(self, events: Sequence[Event]) -> None:
+        """A listener of the database: this process has committed these."""
+        for venue_id in {each.venue_id for each in events if each.venue_id is not None}:
             self.floors.changed(venue_id)
 
     def is_following(self) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from uuid import UUID
 
 import structlog
 
-from holdfast.event.model import Committed
+from holdfast.event.model import Committed, Event
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
@@ -74,7 +73,7 @@ class Hub:
         await self.tail.stop()
         await self._beat.stop()
 
-    def _committed(self, _: set[UUID]) -> None:
+    def _committed(self, _: Sequence[Event]) -> None:
         self.tail.wake()
 
     def end_all(self) -> None:

@@ -11,17 +11,12 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp
 
-from holdfast.booking.by_reference import ByReference
-from holdfast.booking.suggest import Suggestions
-from holdfast.booking.writer import Writer
 from holdfast.event.number import Numberer
 from holdfast.identity.issuer import trusted_issuers
 from holdfast.identity.token import TokenVerifier, TrustedIssuer
-from holdfast.job.reaction import Tools
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import lanes
-from holdfast.kernel.turns import Turns
 from holdfast.live.hub import Hub
 from holdfast.live.routes import origins
 from holdfast.main import asyncapi, health, metrics
@@ -29,12 +24,10 @@ from holdfast.main.caller import identify
 from holdfast.main.docs import serve_docs
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document
-from holdfast.main.reactions import reacting
+from holdfast.main.reactions import engine_over
 from holdfast.main.refusals import answer_refusals
 from holdfast.main.shortcut import Shortcuts, shortcuts
 from holdfast.main.snapshots import start_snapshots
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
 
 API = "/api/v1"
 
@@ -51,8 +44,8 @@ class Application(FastAPI):
 def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> Application:
     """The application, to be served by any ASGI server; it connects when it is started.
 
-    `routers`: what is mounted under /api/v1 instead of the product's own. Its `state` has `db`,
-    `places`, `verifier` and `writer` while it runs.
+    `routers`: what is mounted under /api/v1 instead of the product's own. Its `state` has the `engine`
+    while it runs.
     """
     app = Application(
         title=TITLE,
@@ -120,27 +113,21 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
     state.verifier = TokenVerifier(_issuers(settings))
-    state.db = await Database.connect(
+    db = await Database.connect(
         url,
         pool_max=settings.pool_max,
         lanes=lanes(settings.pool_max),
         deadline_s=settings.request_deadline_s,
     )
-    running.push_async_callback(state.db.close)
+    running.push_async_callback(db.close)
     state.probe = health.Probe(url)
     running.callback(state.probe.close)
-    state.places = Places(state.db)
-    state.pricing = LocalPricing()
-    reacting(state.db, Tools(state.places, state.pricing))
-    state.numberer = Numberer(state.db, lane="changes")
-    state.turns = Turns()
-    state.suggestions = Suggestions(state.db)
-    state.by_reference = ByReference(state.db)
-    state.writer = Writer(state.db, state.places, state.pricing)
-    running.push_async_callback(state.writer.stop)
-    state.identify = identify(state.verifier, state.places)
+    engine = state.engine = engine_over(db)
+    running.push_async_callback(engine.stop)
+    state.numberer = Numberer(db, lane="changes")
+    state.identify = identify(state.verifier, engine.places)
     state.allowed_origins = origins(settings.allowed_origins)
-    state.hub = Hub(state.db, state.places, enabled=settings.live, streams_max=settings.live_streams_max)
+    state.hub = Hub(db, engine.places, enabled=settings.live, streams_max=settings.live_streams_max)
     metrics.watch(state)
     await start_snapshots(state, settings, running)
     state.hub.start()

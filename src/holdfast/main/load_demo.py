@@ -8,14 +8,11 @@ from collections.abc import Sequence
 import structlog
 
 from holdfast.demo.load import TENANT, Loaded, load
-from holdfast.job.reaction import Tools
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.main.database import open_database
-from holdfast.main.reactions import reacting
+from holdfast.main.reactions import engine_over
 from holdfast.main.tokens import Persona, personas
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +36,6 @@ async def load_cast(settings: Settings, url: str) -> list[Persona]:
 
 async def _load(database: Database) -> Sequence[Loaded]:
     started = time.monotonic()
-    reacting(database, Tools(Places(database), LocalPricing()))
-    loaded = await load(database)
+    loaded = await load(engine_over(database))
     log.info("demo_loaded", venues=len(loaded), seconds=round(time.monotonic() - started, 2))
     return loaded

@@ -54,12 +54,12 @@ class Tally:
 
 
 def watch(state: Any) -> None:
-    """The gauges show the pool (`state.db`), the writer (`state.writer`) and the tally of this app."""
+    """The gauges show the pool and the writer (`state.engine`) and the tally of this app."""
     IN_FLIGHT.set_function(lambda: state.tally.in_flight - state.hub.requests)
     live.TAIL_LAG.set_function(lambda: state.hub.tail.lag_s if state.hub.enabled else 0.0)
-    POOL_SIZE.set_function(lambda: state.db.pool.get_size())
-    POOL_IDLE.set_function(lambda: state.db.pool.get_idle_size())
-    WRITER_QUEUE.set_function(lambda: state.writer.waiting)
+    POOL_SIZE.set_function(lambda: state.engine.db.pool.get_size())
+    POOL_IDLE.set_function(lambda: state.engine.db.pool.get_idle_size())
+    WRITER_QUEUE.set_function(lambda: state.engine.waiting)
 
 
 @router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)

@@ -204,7 +204,7 @@ async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
     if len(headers) != len(scope["headers"]):
         _refuse_several(scope)
     state = scope["app"].state
-    return await caller(headers[b"authorization"], verifier=state.verifier, tenants=state.places)
+    return await caller(headers[b"authorization"], verifier=state.verifier, tenants=state.engine.places)
 
 
 def _refuse_several(scope: Scope) -> None:

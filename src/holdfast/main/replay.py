@@ -27,6 +27,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.audit_command import show
 from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed
+from holdfast.main.reactions import engine_over
 from holdfast.replay.file import read_stays
 from holdfast.replay.occupancy import occupancy
 from holdfast.replay.picture import write_occupancy
@@ -97,7 +98,8 @@ async def _replay(database: Database, plan: Plan) -> tuple[Replayed, list[AuditR
             done += actions
             await advance(actions)
 
-        replayed = await replay(database, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch)
+        engine = engine_over(database, reactions=())
+        replayed = await replay(engine, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch)
         audits.append(await audit(database))
     return replayed, audits
 

@@ -17,6 +17,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.database import find_database
 from holdfast.main.logs import start_logging
 from holdfast.main.outcome import Failed
+from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.report import figures, repeat, tables, wrong
 from holdfast.simulate.run import GUESTS_A_DAY, SEED_MAX, Asked, Simulated, simulate
@@ -77,7 +78,9 @@ async def _simulate(settings: Settings, asked: Asked) -> Simulated:
         database = await Database.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10)
         try:
             with _progress(asked.days) as passed:
-                return await simulate(database, url, asked, ticks=TICKS, passed=passed)
+                return await simulate(
+                    engine_over(database, reactions=()), url, asked, ticks=TICKS, passed=passed
+                )
         finally:
             await database.close()
 

@@ -21,19 +21,19 @@ async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStac
     fresh = Freshness(state.hub.tail)
     state.hub.listeners.append(fresh.told)
     state.hub.lost.append(fresh.floors.forget_all)
-    state.db.after_commit.append(fresh.changed)
+    state.engine.db.after_commit.append(fresh.changed)
     state.meanings = Meanings(fresh)
     snapshots = state.snapshots = Snapshots(
-        state.db,
-        state.places,
-        state.pricing,
+        state.engine.db,
+        state.engine.places,
+        state.engine.ports.pricing,
         fresh,
         at_once_max=max(1, settings.pool_max // 3),
         shared=_shared_cache(settings.redis_url),
     )
     running.push_async_callback(snapshots.close)
     state.newest_version = snapshots.newest_version
-    state.auditor = Auditor(state.db, state.places, snapshots)
+    state.auditor = Auditor(state.engine.db, state.engine.places, snapshots)
     state.auditor.start()
     running.push_async_callback(state.auditor.stop)
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from holdfast.kernel.db import Database
+from holdfast.engine import Engine
 from holdfast.kernel.tx import Tx
 
 
@@ -33,9 +33,9 @@ class Tick:
 class Round:
     """Something to be done again and again in transactions of its own, such as what takes long thought between.
 
-    `run(db)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
+    `run(engine)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
     """
 
     name: str
     period_s: float
-    run: Callable[[Database], Awaitable[int]]
+    run: Callable[[Engine], Awaitable[int]]

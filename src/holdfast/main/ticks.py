@@ -5,10 +5,8 @@ from __future__ import annotations
 from holdfast.booking import due
 from holdfast.claim import store as claims
 from holdfast.event import months
-from holdfast.job.reaction import Tools
 from holdfast.job.store import purge_dead_letters
 from holdfast.kernel import idempotency
-from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.live.channels import KEPT_FOR, close_channels
 from holdfast.main.tick import Round, Tick
@@ -32,7 +30,7 @@ async def purge_idempotency(tx: Tx, limit: int) -> int:
     return await idempotency.purge(tx, limit=limit)
 
 
-TICKS = (
+TICKS: tuple[Tick, ...] = (
     Tick("expire", 1.0, due.expire, DUE_AT_ONCE, due.tenants_with(due.EXPIRE)),
     Tick("no_show", 10.0, due.no_show, DUE_AT_ONCE, due.tenants_with(due.NO_SHOW)),
     Tick("complete", 10.0, due.complete, DUE_AT_ONCE, due.tenants_with(due.COMPLETE)),
@@ -43,12 +41,5 @@ TICKS = (
     Tick(name="drop_event_months", period_s=HOURLY_S, verb=months.drop_months, batch=1_000),
     Tick(name="purge_dead_letters", period_s=NIGHTLY_S, verb=purge_dead_letters, batch=1_000),
 )
-
-
-def all_ticks(tools: Tools) -> tuple[Tick | Round, ...]:
-    """Those above, and what takes more than one transaction."""
-
-    async def sweep_waitlists(db: Database) -> int:
-        return await react.sweep(db, react.VENUES_SWEPT_MAX, places=tools.places, pricing=tools.pricing)
-
-    return (*TICKS, Round(name="sweep_waitlists", period_s=react.SWEEP_S, run=sweep_waitlists))
+ROUNDS = (Round("sweep_waitlists", react.SWEEP_S, react.sweep),)
+"""What takes more than one transaction."""

@@ -10,10 +10,11 @@ from contextlib import AsyncExitStack
 import structlog
 from prometheus_client import start_http_server
 
+from holdfast.engine import Engine
 from holdfast.event.number import Numberer
 from holdfast.job import store
 from holdfast.job.metrics import EVENT_LAG, LAG
-from holdfast.job.reaction import Reaction, Tools
+from holdfast.job.reaction import Reaction
 from holdfast.job.run import AT_ONCE_MAX, Lane
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
@@ -22,11 +23,9 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
-from holdfast.main.reactions import REACTIONS, reacting
+from holdfast.main.reactions import REACTIONS, engine_over
 from holdfast.main.tick import Round, Tick
 from holdfast.main.worker import run_loops, sleep, tick_loops
-from holdfast.place.places import Places
-from holdfast.port.pricing import LocalPricing
 
 LAG_PERIOD_S = 5.0
 
@@ -35,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 async def work(settings: Settings) -> None:
     """Runs ticks and jobs until SIGTERM or SIGINT, then finishes what is under way."""
-    from holdfast.main.ticks import all_ticks
+    from holdfast.main.ticks import ROUNDS, TICKS
 
     stopping = asyncio.Event()
     async with find_database(settings) as url:
@@ -47,11 +46,8 @@ async def work(settings: Settings) -> None:
         )
         stop_telling = tell_metrics(settings)
         try:
-            tools = Tools(Places(database), LocalPricing())
-            reacting(database, tools)
-            await run_worker(
-                database, url, tools, ticks=all_ticks(tools), reactions=REACTIONS, stopping=stopping
-            )
+            ticks = (*TICKS, *ROUNDS)
+            await run_worker(engine_over(database), url, ticks=ticks, reactions=REACTIONS, stopping=stopping)
         finally:
             stop_telling()
             await database.close()
@@ -80,16 +76,15 @@ def tell_metrics(settings: Settings) -> Callable[[], None]:
 
 
 async def run_worker(
-    db: Database,
+    engine: Engine,
     url: str,
-    tools: Tools,
     *,
     ticks: Sequence[Tick | Round],
     reactions: Sequence[Reaction],
     stopping: asyncio.Event,
 ) -> None:
     """Runs all that happens by itself until `stopping` is set, and then for 3 s at most. `url`: of the
-    database of `db`. Each lane has connections of its own, so that none waits for another's."""
+    database of `engine`. Each lane has connections of its own, so that none waits for another's."""
     log.info(
         "worker_starts",
         ticks=[tick.name for tick in ticks],
@@ -97,12 +92,11 @@ async def run_worker(
     )
     async with AsyncExitStack() as lanes:
         names = dict.fromkeys(reaction.lane for reaction in reactions)
-        running = [*tick_loops(db, ticks, stopping), _keep_measuring(db, stopping, names)]
+        running = [*tick_loops(engine, ticks, stopping), _keep_measuring(engine.db, stopping, names)]
         for name in names:
             own = await Database.connect(url, pool_max=AT_ONCE_MAX + 1)
             lanes.push_async_callback(own.close)
-            own.before_commit = db.before_commit
-            running.append(Lane(name, own, reactions, tools).run(stopping))
+            running.append(Lane(name, engine.over(own), reactions).run(stopping))
         await run_loops(running, stopping)
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.main.tick import Round, Tick
@@ -30,16 +30,16 @@ RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.",
 log = structlog.get_logger(__name__)
 
 
-async def run_ticks(db: Database, ticks: Sequence[Tick | Round], stopping: asyncio.Event) -> None:
+async def run_ticks(engine: Engine, ticks: Sequence[Tick | Round], stopping: asyncio.Event) -> None:
     """Runs every tick in its rhythm until `stopping` is set; returns within FINISH_TIMEOUT_S of that."""
-    await run_loops(tick_loops(db, ticks, stopping), stopping)
+    await run_loops(tick_loops(engine, ticks, stopping), stopping)
 
 
 def tick_loops(
-    db: Database, ticks: Sequence[Tick | Round], stopping: asyncio.Event
+    engine: Engine, ticks: Sequence[Tick | Round], stopping: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
     """A loop for each tick, which ends soon after `stopping` is set."""
-    return [_keep(db, tick, stopping) for tick in ticks]
+    return [_keep(engine, tick, stopping) for tick in ticks]
 
 
 async def run_loops(loops: Sequence[Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
@@ -55,14 +55,14 @@ async def run_loops(loops: Sequence[Coroutine[Any, Any, None]], stopping: asynci
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _keep(db: Database, tick: Tick | Round, stopping: asyncio.Event) -> None:
+async def _keep(engine: Engine, tick: Tick | Round, stopping: asyncio.Event) -> None:
     failures = 0
     while not stopping.is_set():
         try:
             if isinstance(tick, Tick):
-                await _rounds(db, tick, stopping)
+                await _rounds(engine, tick, stopping)
             else:
-                _count(tick, await tick.run(db))
+                _count(tick, await tick.run(engine))
             failures = 0
         except Exception as error:
             failures += 1
@@ -70,30 +70,30 @@ async def _keep(db: Database, tick: Tick | Round, stopping: asyncio.Event) -> No
         await sleep(stopping, pause_s(tick.period_s, failures))
 
 
-async def _rounds(db: Database, tick: Tick, stopping: asyncio.Event) -> None:
+async def _rounds(engine: Engine, tick: Tick, stopping: asyncio.Event) -> None:
     """Batch after batch until one is not full: whatever has piled up is drained."""
     handled = tick.batch
     while handled >= tick.batch and not stopping.is_set():
         if tick.tenants is None:
-            handled = await _batch(db, tick)
+            handled = await _batch(engine, tick)
         else:
-            found = await db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.tenants, tick.batch)
-            handled = sum([await _batch_of(db, tick, tenant_id) for tenant_id in found])
+            found = await engine.db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.tenants, tick.batch)
+            handled = sum([await _batch_of(engine, tick, tenant_id) for tenant_id in found])
             if not found:
                 _count(tick, 0)  # it has run, and there was nothing to do
 
 
-async def _batch_of(db: Database, tick: Tick, tenant_id: UUID) -> int:
+async def _batch_of(engine: Engine, tick: Tick, tenant_id: UUID) -> int:
     """One tenant's. What can't be done for now holds up no other's."""
     try:
-        return await _batch(db, tick, tenants=[tenant_id])
+        return await _batch(engine, tick, tenants=[tenant_id])
     except Overloaded as error:
         _tell(tick, error, 1)
         return 0
 
 
-async def _batch(db: Database, tick: Tick, **knobs: Any) -> int:
-    handled = await db.call(SYSTEM, deadline_s=DEADLINE_S, **knobs).run(tick.verb, tick.batch)
+async def _batch(engine: Engine, tick: Tick, **knobs: Any) -> int:
+    handled = await engine.db.call(SYSTEM, deadline_s=DEADLINE_S, **knobs).run(tick.verb, tick.batch)
     _count(tick, handled)
     return handled
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.import_venue import import_venue
@@ -33,22 +33,22 @@ class OpenHotel:
     venue: Venue
 
 
-async def open_hotels(db: Database, plan: Plan, *, run_id: str, at: datetime) -> dict[str, OpenHotel]:
+async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) -> dict[str, OpenHotel]:
     """The hotels of the plan by their name in the file, set up at the instant `at`.
 
     `run_id`: up to 20 lower-case letters and digits that no replay into this database had before; the
     tenants' slugs end on it. Raises InvalidRequest when there is one already, or a hotel is too large.
     """
     return {
-        name: await _open(db, hotel, hotel_document(hotel, plan), run_id=run_id, at=at)
+        name: await _open(engine, hotel, hotel_document(hotel, plan), run_id=run_id, at=at)
         for name, hotel in plan.hotels.items()
     }
 
 
 async def _open(
-    db: Database, hotel: Hotel, document: VenueDocument, *, run_id: str, at: datetime
+    engine: Engine, hotel: Hotel, document: VenueDocument, *, run_id: str, at: datetime
 ) -> OpenHotel:
-    call = db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
+    call = engine.db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
     tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
     imported = await call.run(import_venue, document, tenant=tenant.slug)
     return OpenHotel(hotel, tenant, imported.kept.snapshot())

@@ -16,13 +16,12 @@ from holdfast.booking.decide import Refused
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences, Wanted, When
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Call, Database
+from holdfast.kernel.call import Call
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import lock_key
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import LocalPricing
 from holdfast.replay.open_hotels import ROOM_TYPE, OpenHotel, open_hotels
 from holdfast.replay.plan import ActionKind, Plan, stay_span
 from holdfast.replay.stay import Stay
@@ -62,7 +61,7 @@ class Replayed:
     operations: int = 0
 
 
-async def replay(db: Database, plan: Plan, *, run_id: str, watch: Watch) -> Replayed:
+async def replay(engine: Engine, plan: Plan, *, run_id: str, watch: Watch) -> Replayed:
     """The outcome of each stay of the plan, now in the database in tenants of their own.
 
     1. The hotels are set up at the instant of the first action.
@@ -76,8 +75,8 @@ async def replay(db: Database, plan: Plan, *, run_id: str, watch: Watch) -> Repl
     """
     if not plan.actions:
         return Replayed()
-    hotels = await open_hotels(db, plan, run_id=run_id, at=plan.actions[0].at)
-    replaying = _Replaying(db, hotels)
+    hotels = await open_hotels(engine, plan, run_id=run_id, at=plan.actions[0].at)
+    replaying = _Replaying(engine, hotels)
     seconds = 0.0
     for (at, kind), actions in groupby(plan.actions, key=lambda action: (action.at, action.kind)):
         stays = [action.stay for action in actions]
@@ -98,10 +97,8 @@ async def replay(db: Database, plan: Plan, *, run_id: str, watch: Watch) -> Repl
 class _Replaying:
     """A replay under way."""
 
-    def __init__(self, db: Database, hotels: dict[str, OpenHotel]) -> None:
-        self._db = db
-        self._places = Places(db)
-        self._pricing = LocalPricing()
+    def __init__(self, engine: Engine, hotels: dict[str, OpenHotel]) -> None:
+        self._engine = engine
         self._hotels = hotels
         self._at_once = asyncio.Semaphore(HOTELS_AT_ONCE_MAX)
         self._versions: dict[int, int] = {}
@@ -136,9 +133,7 @@ class _Replaying:
     async def _create(self, at: datetime, stays: Sequence[Stay], hotel: OpenHotel) -> None:
         wanted = [_wanted(stay, hotel.venue) for stay in stays]
         call = self._call(at, hotel)
-        outcomes = await call.run(
-            create, wanted, places=self._places, pricing=self._pricing, further_max=len(wanted)
-        )
+        outcomes = await call.run(create, wanted, places=self._engine.places, further_max=len(wanted))
         for stay, outcome in zip(stays, outcomes, strict=True):
             if isinstance(outcome, Refused):
                 self.refused[stay.line] = outcome.error.code
@@ -157,7 +152,7 @@ class _Replaying:
             self._versions[stay.line] = booking.version
 
     def _call(self, at: datetime, hotel: OpenHotel) -> Call:
-        return self._db.call(
+        return self._engine.db.call(
             SYSTEM,
             tenants=[hotel.tenant.id],
             locks=[lock_key(hotel.venue.id)],

@@ -13,16 +13,12 @@ from holdfast.booking.model import Booking
 from holdfast.booking.states import InvalidTransition
 from holdfast.booking.wanted import Preferences, When
 from holdfast.event.emit import emit
-from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.idempotency import Keyed, once
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import Pricing
 from holdfast.series import model, store
 from holdfast.series.find import concerned, find_version, none_left
-from holdfast.series.model import Done, Member, OnConflict, Scope, Series
+from holdfast.series.model import Member, OnConflict, Scope, Series, SeriesDone
 from holdfast.series.refused import Missed, SeriesRefused
 
 
@@ -63,69 +59,53 @@ class SeriesChange:
         )
 
 
-async def change_series(
-    tx: Tx,
-    asked: SeriesChange,
-    *,
-    venue: Venue,
-    places: Places,
-    pricing: Pricing,
-    keyed: Keyed | None = None,
-) -> Done:
-    """The JSON of the series as it is then, with what was changed, and what was not and why.
+async def change_series(tx: Tx, asked: SeriesChange, *, venue: Venue) -> SeriesDone:
+    """The series as it is then, with what was changed, and what was not and why.
 
     Runs under the lock of `venue`. Raises NotFound, VersionConflict, InvalidRequest when none is still to come,
     and SeriesRefused when some can't be changed and may not be left as they are, or none can.
     """
-
-    changed: list[Booking] = []
-
-    async def apply() -> str:
-        current = await places.current(tx, venue)
-        series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
-        about = concerned(members, asked.scope, asked.occurrence_on)
-        coming = [each for each in about if each.is_open(tx.now)]
-        if not coming:
-            raise none_left(asked.scope)
-        missed = await _change_each(tx, coming, asked, current, pricing)
-        if missed and (asked.on_conflict is OnConflict.REFUSE or len(missed) == len(coming)):
-            raise SeriesRefused(missed, of=len(coming), venue=current)
-        unchanged = {each.on for each in missed}
-        done = [each for each in coming if each.on not in unchanged]
-        after = _after(series, asked, now=tx.now)
-        await store.save(tx, after)
-        changed.extend(each.booking for each in done)
-        await emit(tx, [model.event(tx, after, "updated", changed)])
-        return encode_text(
-            model.as_json(
-                after,
-                (await find_version(tx, series.tenant_id, series.id, after.version))[1],
-                changed=[each.on for each in done],
-                unchanged=[
-                    *(each.as_json(current) for each in missed),
-                    *(not_to_come(each, current) for each in about if each not in coming),
-                ],
-            )
-        )
-
-    return Done(await once(tx, keyed, apply), changed)
+    series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
+    about = concerned(members, asked.scope, asked.occurrence_on)
+    coming = [each for each in about if each.is_open(tx.now)]
+    if not coming:
+        raise none_left(asked.scope)
+    missed = await _change_each(tx, coming, asked, venue)
+    if missed and (asked.on_conflict is OnConflict.REFUSE or len(missed) == len(coming)):
+        raise SeriesRefused(missed, of=len(coming), venue=venue)
+    unchanged = {each.on for each in missed}
+    after = _after(series, asked, now=tx.now)
+    changed = [each for each in coming if each.on not in unchanged]
+    said = [
+        *(each.as_json(venue) for each in missed),
+        *(not_to_come(each, venue) for each in about if each not in coming),
+    ]
+    return await saved(tx, after, "updated", changed, unchanged=said)
 
 
-async def _change_each(
-    tx: Tx, members: Sequence[Member], asked: SeriesChange, venue: Venue, pricing: Pricing
-) -> list[Missed]:
+async def saved(
+    tx: Tx, after: Series, what: str, changed: Sequence[Member], *, unchanged: list[dict[str, Any]]
+) -> SeriesDone:
+    """The series, written, with its event `series.<what>`, and its bookings as they are now."""
+    await store.save(tx, after)
+    bookings = [each.booking for each in changed]
+    await emit(tx, [model.event(tx, after, what, bookings)])
+    _, members = await find_version(tx, after.tenant_id, after.id, after.version)
+    more = {"changed": [each.on for each in changed], "unchanged": unchanged}
+    return SeriesDone(after, members, bookings, more)
+
+
+async def _change_each(tx: Tx, members: Sequence[Member], asked: SeriesChange, venue: Venue) -> list[Missed]:
     """Those that could not be changed, by date; they are as they were."""
     missed = []
     for each in _in_order(members, asked):
-        await tx.execute("SAVEPOINT occurrence")
         try:
-            await change(tx, asked.of(each.booking), venue=venue, pricing=pricing)
+            async with tx.savepoint():
+                await change(tx, asked.of(each.booking), venue=venue)
         except Overloaded:
             raise
         except HoldfastError as error:
-            await tx.execute("ROLLBACK TO SAVEPOINT occurrence")
             missed.append(Missed(each.on, each.booking.span, error, each.booking.id))
-        await tx.execute("RELEASE SAVEPOINT occurrence")
     return sorted(missed, key=lambda each: each.on)
 
 

@@ -18,18 +18,15 @@ from holdfast.booking.model import Booking
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import When
 from holdfast.event.emit import emit
-from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.idempotency import Keyed, once
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import Pricing
 from holdfast.series import model, store
-from holdfast.series.model import Done, Member, OnConflict, Series
+from holdfast.series.model import Member, OnConflict, Series, SeriesDone
 from holdfast.series.plan import Asked, Plan, Planned, in_sets, plan
 from holdfast.series.refused import Missed, SeriesRefused
 
@@ -49,16 +46,9 @@ class _Sorted:
 
 
 async def create_series(
-    tx: Tx,
-    asked: Asked,
-    *,
-    on_conflict: OnConflict,
-    venue: Venue,
-    places: Places,
-    pricing: Pricing,
-    keyed: Keyed | None = None,
-) -> Done:
-    """The JSON of the series with its bookings, those that were skipped, and those at another time.
+    tx: Tx, asked: Asked, *, on_conflict: OnConflict, venue: Venue, places: Places
+) -> SeriesDone:
+    """The series with its bookings, those that were skipped, and those at another time.
 
     1. Book what can be booked, in sets, each occurrence counting for the next.
     2. Where one is refused: none of it (refuse), without it (skip), or at the nearest free time of the
@@ -68,34 +58,26 @@ async def create_series(
     Runs under the lock of `venue`. Raises SeriesRefused when nothing is left, or not all of it may be
     missing; and what makes the series as a whole impossible.
     """
-    booked: list[Booking] = []
-
-    async def make() -> str:
-        current = await places.current(tx, venue)
-        planned = plan(asked, current, now=tx.now)
-        done = await _book(tx, planned.planned, venue=current, places=places, pricing=pricing)
-        if on_conflict is OnConflict.ALTERNATIVES:
-            await _book_instead(tx, done, asked=planned, venue=current, places=places, pricing=pricing)
-        if done.missed and (on_conflict is OnConflict.REFUSE or not done.members):
-            raise SeriesRefused(done.missed, of=len(planned.planned), venue=current)
-        series = _series(tx, asked, planned, current)
-        members = sorted(done.members, key=lambda each: each.on)
-        await store.insert(tx, series, members)
-        booked.extend(each.booking for each in members)
-        await emit(tx, [model.event(tx, series, "created", booked)])
-        return encode_text(model.as_json(series, members, **_more(done, current)))
-
-    return Done(await once(tx, keyed, make), booked)
+    planned = plan(asked, venue, now=tx.now)
+    done = await _book(tx, planned.planned, venue=venue, places=places)
+    if on_conflict is OnConflict.ALTERNATIVES:
+        await _book_instead(tx, done, asked=planned, venue=venue, places=places)
+    if done.missed and (on_conflict is OnConflict.REFUSE or not done.members):
+        raise SeriesRefused(done.missed, of=len(planned.planned), venue=venue)
+    series = _series(tx, asked, planned, venue)
+    members = sorted(done.members, key=lambda each: each.on)
+    await store.insert(tx, series, members)
+    booked = [each.booking for each in members]
+    await emit(tx, [model.event(tx, series, "created", booked)])
+    return SeriesDone(series, members, booked, _more(done, venue))
 
 
-async def _book(
-    tx: Tx, planned: Sequence[Planned], *, venue: Venue, places: Places, pricing: Pricing
-) -> _Sorted:
+async def _book(tx: Tx, planned: Sequence[Planned], *, venue: Venue, places: Places) -> _Sorted:
     done = _Sorted()
     for part in in_sets(planned, venue):
         wanted = [each.wanted for each in part]
         try:
-            outcomes = await create(tx, wanted, places=places, pricing=pricing, further_max=len(part))
+            outcomes = await create(tx, wanted, places=places, further_max=len(part))
         except asyncpg.ExclusionViolationError as error:
             raise lost(next(iter(venue.resources.values())).kind, venue) from error
         except asyncpg.UniqueViolationError as error:
@@ -110,16 +92,12 @@ async def _book(
     return done
 
 
-async def _book_instead(
-    tx: Tx, done: _Sorted, *, asked: Plan, venue: Venue, places: Places, pricing: Pricing
-) -> None:
+async def _book_instead(tx: Tx, done: _Sorted, *, asked: Plan, venue: Venue, places: Places) -> None:
     """Books what was missed at other times of the same days, as far as there are any."""
     planned = {each.on: each for each in asked.planned}
     taken = [each for each in done.missed if isinstance(each.error, NotAvailable)][:ALTERNATIVES_MAX]
     others = [await _other(tx, planned[each.on], each.error, venue) for each in taken]
-    again = await _book(
-        tx, [each for each in others if each is not None], venue=venue, places=places, pricing=pricing
-    )
+    again = await _book(tx, [each for each in others if each is not None], venue=venue, places=places)
     found = {each.on for each in again.members}
     done.members += again.members
     done.moved += [(planned[each.on], each.booking) for each in again.members]

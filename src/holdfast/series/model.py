@@ -14,7 +14,6 @@ from holdfast.booking import states
 from holdfast.booking.model import Booking
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
-from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 
@@ -84,11 +83,16 @@ def chosen(members: Sequence[Member], scope: Scope, on: date | None) -> list[Mem
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What is answered, and the bookings that were made or changed just now: none for an answer given again."""
+class SeriesDone:
+    """A series after a change. `bookings`: those that were made or changed; `more`: what its JSON says besides."""
 
-    reply: Reply
-    bookings: list[Booking]
+    series: Series
+    members: Sequence[Member]
+    bookings: Sequence[Booking]
+    more: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return as_json(self.series, self.members, **self.more)
 
 
 def as_json(series: Series, members: Iterable[Member], **more: Any) -> dict[str, Any]:

@@ -14,14 +14,11 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import Pricing
 from holdfast.series.plan import Asked, Planned, in_sets, plan
 from holdfast.series.refused import Missed, occurrence_json, suggest_all
 
 
-async def preview(
-    tx: Tx, asked: Asked, *, venue: Venue, places: Places, pricing: Pricing
-) -> list[dict[str, Any]]:
+async def preview(tx: Tx, asked: Asked, *, venue: Venue, places: Places) -> list[dict[str, Any]]:
     """An `OccurrenceShown` for each: on what it would be booked, or what is in its way and what is free
     instead.
 
@@ -31,19 +28,18 @@ async def preview(
     current = await places.current(tx, venue)
     found: list[tuple[Planned, Created | Refused]] = []
     for part in in_sets(plan(asked, current, now=tx.now).planned, current):
-        found += zip(part, await _decide(tx, part, current, pricing), strict=True)
+        found += zip(part, await _decide(tx, part, current), strict=True)
     missed = [Missed(at.on, at.span, each.error) for at, each in found if isinstance(each, Refused)]
     await suggest_all(tx, missed)
     return [_shown(at, each, current) for at, each in found]
 
 
-async def _decide(tx: Tx, part: Sequence[Planned], venue: Venue, pricing: Pricing) -> list[Created | Refused]:
+async def _decide(tx: Tx, part: Sequence[Planned], venue: Venue) -> list[Created | Refused]:
     prepared = [_prepare(tx, each, venue) for each in part]
     ready = [each for each in prepared if isinstance(each, Prepared)]
     read = await create_store.read(tx, [each.wanted for each in part], ready)
     return [
-        each if isinstance(each, Refused) else await _decide_one(tx, each, read.known, pricing)
-        for each in prepared
+        each if isinstance(each, Refused) else await _decide_one(tx, each, read.known) for each in prepared
     ]
 
 
@@ -54,14 +50,14 @@ def _prepare(tx: Tx, planned: Planned, venue: Venue) -> Prepared | Refused:
         return Refused(error)
 
 
-async def _decide_one(tx: Tx, prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused:
-    result = decide(prepared, known, pricing)
+async def _decide_one(tx: Tx, prepared: Prepared, known: Known) -> Created | Refused:
+    result = decide(prepared, known, tx.ports.pricing)
     if isinstance(result, Further):
         every = replace(prepared, sets=prepared.sets + prepared.rest, rest=())
         for claim in await claims.overlapping(tx, every.probes()):
             if claim not in known.occupancy.by_resource.get(claim.resource_id, ()):
                 known.occupancy.add(claim)
-        result = decide(every, known, pricing)
+        result = decide(every, known, tx.ports.pricing)
     assert not isinstance(result, Further)
     return result
 

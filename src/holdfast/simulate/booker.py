@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +12,7 @@ from holdfast.booking import store
 from holdfast.booking.change import Change, change
 from holdfast.booking.create import Again, Booked
 from holdfast.booking.decide import Refused
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Guest, Wanted
@@ -70,7 +71,7 @@ class Booker:
         wanted = replace(wanted, key=keyed.key, request_hash=keyed.request_hash)
 
         async def send(process: Process) -> Reply:
-            outcome = await process.writer.submit(replace(wanted, id=new_id()))
+            outcome = await process.engine.create(replace(wanted, id=new_id()))
             match outcome:
                 case Booked():
                     return Reply(DONE, outcome.body)
@@ -94,7 +95,7 @@ class Booker:
         by = actor or self.actor
 
         async def send(process: Process) -> Reply:
-            return await process.locked(by, self.house.venue, move, step, keyed=keyed)
+            return await self.changed(process, move, step, key=keyed, actor=by)
 
         return self._stepped(to.lower(), await self.world.asking.ask(send), by)
 
@@ -103,12 +104,25 @@ class Booker:
         keyed = self.keyed("update")
 
         async def send(process: Process) -> Reply:
-            pricing = process.pricing
-            return await process.locked(
-                self.actor, self.house.venue, change, wanted, pricing=pricing, keyed=keyed
-            )
+            return await self.changed(process, change, wanted, key=keyed)
 
         return self._stepped("change", await self.world.asking.ask(send), self.actor)
+
+    async def changed(
+        self,
+        process: Process,
+        verb: Callable[..., Awaitable[Booking]],
+        asked: Change | Move,
+        *,
+        key: Keyed,
+        actor: Actor | None = None,
+    ) -> Reply:
+        """The reply to a change of a booking, as that process answers it."""
+        by = actor or self.actor
+        done = await process.engine.change_once(
+            by, self.house.venue, verb, asked, key=key, show=lambda after, at: as_json(after, at, by)
+        )
+        return done.reply
 
     def _stepped(self, action: str, answer: Answer, by: Actor) -> bool:
         self.world.record.answered(action, answer, by)
@@ -120,7 +134,7 @@ class Booker:
         """The booking as it is; None when the database can't be reached for long."""
         for _ in range(READS_MAX):
             try:
-                return await self.world.asking.any().db.run(self.actor, store.find, booking_id)
+                return await self.world.asking.any().engine.read(self.actor, store.find, booking_id)
             except (OutcomeUnknown, Overloaded):
                 self.world.record.overloaded += 1
             except HoldfastError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
@@ -19,14 +19,14 @@ CHANGES_EVERY_H: Final = 20
 TRIES_MAX: Final = 20
 
 
-async def open_houses(world: World, db: Database) -> None:
+async def open_houses(world: World, engine: Engine) -> None:
     """The venues, each in its tenant, at the start of the simulation."""
     for name, documents in TENANTS.items():
-        call = db.call(SYSTEM, now=world.start, deadline_s=None)
+        call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
         tenant = await call.run(create_tenant, f"sim-{name}-{world.run_id}", f"Simulated {name}")
         for said in documents:
             document = parse_document(said)
-            call = db.call(SYSTEM, now=world.start, deadline_s=None)
+            call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
             imported: Imported = await call.run(import_venue, document, tenant=tenant.slug)
             world.houses.append(House(document, imported.kept.snapshot()))
     order = world.random("houses")
@@ -48,7 +48,7 @@ async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:
     for _ in range(TRIES_MAX):
         process = world.asking.any()
         try:
-            imported: Imported = await process.db.run(
+            imported: Imported = await process.engine.write(
                 SYSTEM, import_venue, document, tenant=house.venue.tenant_slug
             )
         except (OutcomeUnknown, Overloaded):
@@ -57,7 +57,6 @@ async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:
         except HoldfastError as error:
             world.record.refused[error.code] += 1
             return
-        process.places.forget(house.id)
         house.document, house.venue = document, imported.kept.snapshot()
         world.record.actions["rules_change"] += 1
         return

@@ -28,6 +28,6 @@ async def make_trouble(world: World) -> None:
 async def _replace(world: World, place: int) -> None:
     killed = world.processes[place]
     world.processes[place] = await Process.start(
-        world.url, clock=world.clock, chaos=world.chaos, record=world.record
+        world.url, killed.engine, clock=world.clock, chaos=world.chaos, record=world.record
     )
     await killed.kill()

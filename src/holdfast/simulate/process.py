@@ -9,17 +9,14 @@ from uuid import UUID
 
 import asyncpg
 
-from holdfast.booking.writer import Writer
+from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Bounds, Call, Database
+from holdfast.kernel.call import Call
+from holdfast.kernel.db import Bounds, Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.lanes import lanes
-from holdfast.kernel.turns import Turns
-from holdfast.kernel.tx import lock_key
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import LocalPricing
 from holdfast.simulate.chaos import Chaos
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.record import Record
@@ -61,41 +58,29 @@ class ShakyCall(Call):
 class Process:
     """One of the processes that serve. It may be killed, and another started in its place."""
 
-    db: OnClock
-    places: Places
-    pricing: LocalPricing
-    writer: Writer
-    turns: Turns
+    engine: Engine
 
     @classmethod
-    async def start(cls, url: str, *, clock: Clock, chaos: Chaos, record: Record) -> Process:
+    async def start(cls, url: str, like: Engine, *, clock: Clock, chaos: Chaos, record: Record) -> Process:
+        """`like`: the engine whose ports and reactions it has."""
         db = await OnClock.connect(
             url, pool_max=POOL_MAX, lanes=lanes(POOL_MAX), acquire_timeout_s=10, bounds=BOUNDS
         )
         assert isinstance(db, OnClock)
         db.clock, db.chaos, db.record = clock, chaos, record
-        places, pricing = Places(db), LocalPricing()
-        return cls(db, places, pricing, Writer(db, places, pricing), Turns())
+        return cls(like.over(db))
 
     async def stop(self) -> None:
         """Ends in order."""
-        await self.writer.stop()
-        await self.db.close()
+        await self.engine.stop()
+        await self.engine.db.close()
 
     async def kill(self) -> None:
         """Ends at once, whatever was under way: transactions end as the server sees fit."""
-        self.db.late.close()
-        self.db.pool.terminate()
-        await self.writer.stop()
-
-    async def locked(
-        self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any
-    ) -> Any:
-        """The verb's value, run as the API runs it: in turn, under the venue's lock, with its tenant's rows."""
-        async with self.turns.of(venue.id):
-            call = self.db.call(actor, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])
-            return await call.run(verb, *args, venue=venue, places=self.places, **kwargs)
+        self.engine.db.late.close()
+        self.engine.db.pool.terminate()
+        await self.engine.stop()
 
     async def venue(self, venue_id: UUID) -> Venue:
         """The venue, maybe as it was a moment ago."""
-        return self.places.at_hand(venue_id) or await self.places.venue(venue_id)
+        return self.engine.places.at_hand(venue_id) or await self.engine.places.venue(venue_id)

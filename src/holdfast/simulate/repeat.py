@@ -7,20 +7,18 @@ from datetime import date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from holdfast.kernel.idempotency import Reply
+from holdfast.kernel.idempotency import Done, Reply
 from holdfast.place.recurrence import parse
-from holdfast.port.pricing import LocalPricing
 from holdfast.series.cancel import SeriesCancellation, cancel_series
 from holdfast.series.change import SeriesChange, change_series
 from holdfast.series.create import create_series
-from holdfast.series.model import OnConflict, Scope
+from holdfast.series.model import OnConflict, Scope, SeriesDone
 from holdfast.series.plan import Asked
 from holdfast.simulate.booker import Booker
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
 from holdfast.simulate.wish import Wish
 
-PRICING: Final = LocalPricing()
 RULES: Final = (
     "FREQ=DAILY;COUNT=5",
     "FREQ=WEEKLY;COUNT=3",
@@ -34,7 +32,7 @@ async def repeat(booker: Booker, wanted: Wish) -> None:
     random = booker.random
     asked = Asked(first=booker.wanted(wanted), recurrence=parse(random.choice(RULES)))
     conflict = random.choice(list(OnConflict))
-    made = await _ask(booker, "series_create", create_series, asked, on_conflict=conflict, pricing=PRICING)
+    made = await _ask(booker, "series_create", create_series, asked, on_conflict=conflict)
     if not made.is_done or random.random() < 0.4:
         return
     await booker.world.clock.sleep(timedelta(minutes=random.randrange(5, 3 * 1440)))
@@ -53,7 +51,7 @@ async def repeat(booker: Booker, wanted: Wish) -> None:
     change = SeriesChange(
         **about, party_size=size, on_conflict=random.choice((OnConflict.REFUSE, OnConflict.SKIP))
     )
-    await _ask(booker, "series_change", change_series, change, pricing=PRICING)
+    await _ask(booker, "series_change", change_series, change)
 
 
 async def _ask(
@@ -62,7 +60,16 @@ async def _ask(
     keyed, record = booker.keyed(operation), booker.world.record
 
     async def send(process: Process) -> Reply:
-        done = await process.locked(booker.actor, booker.house.venue, verb, *args, keyed=keyed, **kwargs)
+        more = {"places": process.engine.places, **kwargs} if verb is create_series else kwargs
+        done: Done[SeriesDone] = await process.engine.change_once(
+            booker.actor,
+            booker.house.venue,
+            verb,
+            *args,
+            key=keyed,
+            show=lambda done, _: done.as_json(),
+            **more,
+        )
         return done.reply
 
     answer = await booker.world.asking.ask(send)

@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import Final
 
 from holdfast.audit.run import audit
+from holdfast.engine import Engine
 from holdfast.kernel.db import Database
 from holdfast.kernel.failure import stack_of
-from holdfast.place.places import Places
 from holdfast.simulate import guest, manage, staff
 from holdfast.simulate.asking import Asking
 from holdfast.simulate.chaos import Chaos
@@ -78,28 +78,28 @@ class Simulated:
 
 
 async def simulate(
-    db: Database, url: str, asked: Asked, *, ticks: Sequence[Tick], passed: Passed
+    engine: Engine, url: str, asked: Asked, *, ticks: Sequence[Tick], passed: Passed
 ) -> Simulated:
     """Plays the days, in tenants of its own, and checks at the end of each: the audit, the record of what was
     acknowledged, the channels, the queue. It ends with the first day on which something does not hold.
 
-    `db`: to check with, left alone by faults; `url`: of the same database, for the processes that serve.
+    `engine`: to check with, left alone by faults; `url`: of the same database, for the processes that serve.
     `ticks`: what time does. Guests and staff do the same things for the same seed, as far as the answers
     they get are the same.
     """
     started = perf_counter()
-    world = await _world(asked, url)
+    world = await _world(asked, url, engine)
     simulated = Simulated(asked, world.record)
     try:
-        await manage.open_houses(world, db)
-        watch = Watch(db, world.record, Places(db))
+        await manage.open_houses(world, engine)
+        watch = Watch(engine.db, world.record, engine.places)
         await watch.begin(world, days=asked.days)
         await _populate(world, asked, ticks, watch)
         for day in range(1, asked.days + 1):
             at_end = world.start + day * DAY
             _invite(world, at_end - DAY, asked.guests)
             await _play(world, at_end, passed)
-            await _check(db, world, watch, simulated)
+            await _check(engine.db, world, watch, simulated)
             simulated.days_done = day
             if not simulated.ok:
                 break
@@ -119,13 +119,14 @@ async def _play(world: World, until: datetime, passed: Passed) -> None:
         world.record.found_wrong(f"Somebody could not go on: {stack_of(error)}")
 
 
-async def _world(asked: Asked, url: str) -> World:
+async def _world(asked: Asked, url: str, engine: Engine) -> World:
     random = Random(f"{asked.seed} start")
     first = date(FIRST_YEAR, 1, 1) + timedelta(days=random.randrange(365 * YEARS))
     start = datetime.combine(first, time(), UTC)
     clock, chaos, record = Clock(start), Chaos(asked.seed, faults=asked.faults), Record()
     await chaos.start(url)
-    processes = [await Process.start(url, clock=clock, chaos=chaos, record=record) for _ in range(PROCESSES)]
+    served = {"clock": clock, "chaos": chaos, "record": record}
+    processes = [await Process.start(url, engine, **served) for _ in range(PROCESSES)]
     return World(
         seed=asked.seed,
         run_id=asked.run_id,

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from holdfast.block import change as block_change
-from holdfast.block import create as block_create
 from holdfast.block.change import Change
+from holdfast.block.create import Blocked, create
 from holdfast.block.define import Wanted
 from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
@@ -44,9 +44,10 @@ async def _block(booker: Booker) -> tuple[UUID, int] | None:
         return None
 
     async def send(process: Process) -> Reply:
-        return await process.locked(
-            booker.actor, booker.house.venue, block_create.create, wanted, keyed=keyed
+        done = await process.engine.change_once(
+            booker.actor, booker.house.venue, create, wanted, key=keyed, show=Blocked.as_json
         )
+        return done.reply
 
     answer = await booker.world.asking.ask(send)
     record.answered("block_create", answer, booker.actor)
@@ -80,7 +81,8 @@ async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
     """All of it, or, of one that repeats, what is still to come after a day or two."""
     verb: Callable[..., Awaitable[Block]]
     if booker.random.random() < 0.5:
-        verb, asked, more = block_change.remove, block_id, {"expected_version": version}
+        verb, asked = block_change.remove, block_id
+        more: dict[str, Any] = {"expected_version": version}
     else:
         days = timedelta(days=booker.random.randrange(0, 3))
         on = to_wall(booker.world.clock.seen(), booker.house.venue.tz).date() + days
@@ -88,7 +90,7 @@ async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
         verb, more = block_change.change, {}
 
     async def send(process: Process) -> Reply:
-        block = await process.locked(booker.actor, booker.house.venue, verb, asked, **more)
+        block = await process.engine.change(booker.actor, booker.house.venue, verb, asked, **more)
         return Reply(DONE, encode_text({"id": block.id, "version": block.version}))
 
     answer, record = await booker.world.asking.ask_without_key(send), booker.world.record

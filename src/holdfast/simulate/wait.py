@@ -22,6 +22,7 @@ from holdfast.waitlist.decline import decline
 from holdfast.waitlist.join import Joining, join
 from holdfast.waitlist.leave import leave
 from holdfast.waitlist.model import Entry, EntryStatus, moved
+from holdfast.waitlist.shown import as_json
 
 LOOKS_MAX: Final = 40
 WINDOWS_MINUTES: Final = (0, 60, 240, 1440)
@@ -63,7 +64,10 @@ async def _join(booker: Booker, wanted: Wish) -> UUID | None:
             preferences=ANYTHING if named and wanted.resource_ids else wanted.preferences,
             guest=Guest(id=booker.actor.id, name="Sim"),
         )
-        return await process.locked(booker.actor, booker.house.venue, join, asked, keyed=keyed)
+        done = await process.engine.change_once(
+            booker.actor, booker.house.venue, join, asked, key=keyed, show=as_json
+        )
+        return done.reply
 
     answer = await booker.world.asking.ask(send)
     booker.world.record.answered("waitlist_join", answer, booker.actor)
@@ -76,7 +80,7 @@ async def _join(booker: Booker, wanted: Wish) -> UUID | None:
 
 async def _look(booker: Booker, entry_id: UUID) -> Entry | None:
     try:
-        return await booker.world.asking.any().db.run(booker.actor, store.find, entry_id)
+        return await booker.world.asking.any().engine.read(booker.actor, store.find, entry_id)
     except (OutcomeUnknown, Overloaded):
         booker.world.record.overloaded += 1
     except HoldfastError as error:
@@ -100,7 +104,7 @@ async def _answer(booker: Booker, entry: Entry) -> UUID | None:
 
 async def _say(booker: Booker, action: str, verb: Callable[..., Awaitable[Entry]], entry: Entry) -> Answer:
     async def send(process: Process) -> Reply:
-        after: Entry = await process.locked(booker.actor, booker.house.venue, verb, entry.id)
+        after: Entry = await process.engine.change(booker.actor, booker.house.venue, verb, entry.id)
         if verb is leave and after.status is not EntryStatus.LEFT:
             moved(after, EntryStatus.LEFT, now=after.updated_at)  # as the API refuses it
         return Reply(DONE, _shown(after))

@@ -80,7 +80,7 @@ class Worker:
 
     async def run(self, verb: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T | None:
         """The value of the system's verb, of the simulation's tenants alone; None when it did not get there."""
-        call = self.world.asking.any().db.call(SYSTEM, tenants=self.world.tenants)
+        call = self.world.asking.any().engine.db.call(SYSTEM, tenants=self.world.tenants)
         try:
             return await call.run(verb, *args, **kwargs)
         except (OutcomeUnknown, Overloaded):
@@ -130,7 +130,7 @@ class Promoter(Worker):
     async def _head(self) -> int:
         """The last position, once what was committed has one; where it is now when that can't be told."""
         try:
-            return (await Numberer(self.world.asking.any().db).number()).head
+            return (await Numberer(self.world.asking.any().engine.db).number()).head
         except (OutcomeUnknown, Overloaded):
             return self.after
 
@@ -147,7 +147,7 @@ class Promoter(Worker):
         """Whether the work, which makes transactions of its own, got to its end."""
         process = self.world.asking.any()
         try:
-            await work(process.db, *args, places=process.places, pricing=process.pricing, **more)
+            await work(process.engine, *args, **more)
         except Overloaded:
             self.world.record.overloaded += 1
             return False

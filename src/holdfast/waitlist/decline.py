@@ -8,7 +8,6 @@ from holdfast.booking import store as bookings
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.waitlist import store
 from holdfast.waitlist.access import require_visible
@@ -18,7 +17,7 @@ from holdfast.waitlist.settle import settled
 REASON = "The offer was declined."
 
 
-async def decline(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Entry:
+async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
     """The entry as it now is: DECLINED, its hold cancelled; or LAPSED, when the offer's time is over.
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
@@ -29,7 +28,7 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> En
     if entry.status is EntryStatus.DECLINED or entry.offer_lapsed:
         return entry
     after = moved(entry, EntryStatus.DECLINED, now=tx.now)
-    await give_back(tx, entry, venue=await places.current(tx, venue), reason=REASON)
+    await give_back(tx, entry, venue=venue, reason=REASON)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
 

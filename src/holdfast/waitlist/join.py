@@ -10,14 +10,11 @@ from holdfast.booking import rules
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
-from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.kernel.idempotency import Keyed, Reply, once
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
-from holdfast.waitlist import queue_store, shown, store
+from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.errors import TooManyEntries, WaitlistClosed, WaitlistFull
 from holdfast.waitlist.lists import Seen
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
@@ -48,24 +45,19 @@ class Joining:
         return Demand(self.party_size, self.resource_ids, self.preferences)
 
 
-async def join(tx: Tx, asked: Joining, *, venue: Venue, places: Places, keyed: Keyed | None = None) -> Reply:
-    """The JSON of the new entry, the last of the venue's queue.
+async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
+    """The new entry, the last of the venue's queue.
 
     Runs under the venue's lock, so that places in the queue are in the order of commits. Raises
     WaitlistClosed, WaitlistFull, TooManyEntries, InvalidRequest, and what the venue's rules refuse about
     every start in the window.
     """
 
-    async def change() -> str:
-        current = await places.current(tx, venue)
-        entry = _entry(tx, asked, current)
-        _check(current, asked, entry, now=tx.now)
-        await _check_room(tx, current, entry, ip=asked.ip)
-        entry = await store.insert(tx, entry, ip=asked.ip)
-        position = await queue_store.position(tx, entry)
-        return encode_text(shown.as_json(Seen(entry, position, None), current))
-
-    return await once(tx, keyed, change)
+    entry = _entry(tx, asked, venue)
+    _check(venue, asked, entry, now=tx.now)
+    await _check_room(tx, venue, entry, ip=asked.ip)
+    entry = await store.insert(tx, entry, ip=asked.ip)
+    return Seen(entry, await queue_store.position(tx, entry), None)
 
 
 def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.waitlist import store
 from holdfast.waitlist.access import require_visible
@@ -16,7 +15,7 @@ from holdfast.waitlist.settle import settled
 REASON = "The guest left the waitlist."
 
 
-async def leave(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Entry:
+async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
     """The entry as it now is: LEFT, with its offer, if it had one, given back; or what became of that offer
     before.
 
@@ -31,6 +30,6 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue, places: Places) -> Entr
         return entry
     after = moved(entry, EntryStatus.LEFT, now=tx.now)
     if entry.status is EntryStatus.OFFERED:
-        await give_back(tx, entry, venue=await places.current(tx, venue), reason=REASON)
+        await give_back(tx, entry, venue=venue, reason=REASON)
     await store.save(tx, [after], actor=str(tx.actor))
     return after

@@ -21,7 +21,6 @@ from holdfast.kernel.tx import Tx
 from holdfast.place import store as venues
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.pricing import Pricing
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import EntryStatus, moved
 from holdfast.waitlist.plan import Offer, Snapshot
@@ -64,7 +63,7 @@ class Made:
     version: int | None = None
 
 
-async def offer(tx: Tx, batch: Batch, *, places: Places, pricing: Pricing) -> Made:
+async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
     """Makes the offers, if nothing has changed since they were planned. Runs under the venue's lock."""
     venue, offers = batch.venue, batch.offers
     if await venues.rules_version(tx, venue) != venue.rules_version:
@@ -74,7 +73,7 @@ async def offer(tx: Tx, batch: Batch, *, places: Places, pricing: Pricing) -> Ma
     if not offers:
         return Made()
     wanted = [_wanted(tx, venue, each) for each in offers]
-    outcomes = await create(tx, wanted, places=places, pricing=pricing)
+    outcomes = await create(tx, wanted, places=places)
     offered = [
         moved(
             each.entry,

@@ -14,15 +14,14 @@ from uuid import UUID
 
 from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Call, Database
+from holdfast.kernel.call import Call
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span, merged
 from holdfast.kernel.tx import lock_key
-from holdfast.place.places import Places
 from holdfast.place.venue import Venue
-from holdfast.port.pricing import Pricing
 from holdfast.waitlist.model import Entry
 from holdfast.waitlist.offer import Batch, Made, look_again, offer
 from holdfast.waitlist.plan import Offer, Snapshot, plan
@@ -56,11 +55,9 @@ class Promotion:
     several at once. Each few offers are committed at once: whoever goes on after it was killed begins behind them.
     """
 
-    db: Database
+    engine: Engine
     tenant_id: UUID
     venue_id: UUID
-    places: Places
-    pricing: Pricing
     traceparent: str | None = None
     refused: Counter[UUID] = field(default_factory=Counter)
 
@@ -78,7 +75,7 @@ class Promotion:
 
         What is freed is not kept for the waitlist meanwhile: a booking that comes first gets it.
         """
-        overview = await self._reading().run(see_overview, self.venue_id, places=self.places)
+        overview = await self._reading().run(see_overview, self.venue_id, places=self.engine.places)
         if overview is None:
             return 0
         while overview.unsettled and await self._writing().run(settle, overview.venue):
@@ -91,7 +88,7 @@ class Promotion:
 
         Of who joins a full house that is all there is to ask: to go through the queue costs many times as much.
         """
-        venue = await self._reading().run(see_venue, self.venue_id, places=self.places)
+        venue = await self._reading().run(see_venue, self.venue_id, places=self.engine.places)
         if venue is None:
             return False
         for piece in _pieces(venue, [Span(entry.earliest_at, entry.latest_at + entry.length)], None):
@@ -103,7 +100,7 @@ class Promotion:
     async def _offer_in(self, piece: Span) -> int:
         offers = plans = 0
         while plans < PLANS_MAX:
-            queue = await self._reading().run(see_queue, self.venue_id, piece, places=self.places)
+            queue = await self._reading().run(see_queue, self.venue_id, piece, places=self.engine.places)
             if queue is None:
                 break
             plans += 1
@@ -159,7 +156,7 @@ class Promotion:
 
     async def _make(self, batch: Batch) -> Made:
         """Nothing is written if it can't be said that the offers are right."""
-        made = await self._writing().run(offer, batch, places=self.places, pricing=self.pricing)
+        made = await self._writing().run(offer, batch, places=self.engine.places)
         for _ in range(LOOKS_MAX if batch.strictly else 0):
             if made.version is not None:
                 break
@@ -167,15 +164,17 @@ class Promotion:
             if version is None:
                 break
             batch = replace(batch, version=version)
-            made = await self._writing().run(offer, batch, places=self.places, pricing=self.pricing)
+            made = await self._writing().run(offer, batch, places=self.engine.places)
         return made
 
     def _reading(self) -> Call:
-        return self.db.call(SYSTEM, tenants=[self.tenant_id], deadline_s=READ_S_MAX)
+        return self.engine.db.call(SYSTEM, tenants=[self.tenant_id], deadline_s=READ_S_MAX)
 
     def _writing(self) -> Call:
         locks = [lock_key(self.venue_id)]
-        return self.db.call(SYSTEM, tenants=[self.tenant_id], locks=locks, traceparent=self.traceparent)
+        return self.engine.db.call(
+            SYSTEM, tenants=[self.tenant_id], locks=locks, traceparent=self.traceparent
+        )
 
 
 def _sets(venue: Venue, entry: Entry) -> Sets:

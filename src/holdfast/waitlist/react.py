@@ -10,14 +10,12 @@ from uuid import UUID
 import structlog
 
 from holdfast.booking.states import OCCUPYING, Status
+from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
-from holdfast.place.places import Places
-from holdfast.port.pricing import Pricing
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.offer import SOURCE
@@ -52,19 +50,16 @@ async def awaited(tx: Tx, events: Sequence[Event]) -> list[Event]:
     return [event for event, venue_id in freeing if venue_id in found]
 
 
-async def promote_freed(
-    db: Database, event: Event, *, places: Places, pricing: Pricing, finish: Callable[[Tx], Awaitable[None]]
-) -> None:
+async def promote_freed(engine: Engine, event: Event, finish: Callable[[Tx], Awaitable[None]]) -> None:
     """Offers what the event says was freed to those who wait for it.
 
     For events about bookings, blocks and the waitlist itself: who joins may find something free too. It takes
     several transactions, and is safe to run again after any of them. `finish`: the last of all.
     """
-    call = db.call(SYSTEM, tenants=[event.tenant_id], lane="changes")
+    call = engine.db.call(SYSTEM, tenants=[event.tenant_id], lane="changes")
     found = await call.run(_concerned, event)
     if found and event.venue_id is not None:
-        tools = {"places": places, "pricing": pricing, "traceparent": event.traceparent}
-        promotion = Promotion(db, event.tenant_id, event.venue_id, **tools)
+        promotion = Promotion(engine, event.tenant_id, event.venue_id, event.traceparent)
         if found is True or await promotion.has_place(found):
             await promotion.run(_span(event))
     await call.run(finish)
@@ -118,29 +113,27 @@ def _span(event: Event) -> Span | None:
     return Span(start, end) if start < end else None
 
 
-async def sweep(db: Database, limit: int, *, places: Places, pricing: Pricing) -> int:
+async def sweep(engine: Engine, limit: int = VENUES_SWEPT_MAX) -> int:
     """Sees to up to `limit` venues at which anybody waits, whatever happened there; returns the number of
     offers made. For every SWEEP_S seconds: so a place that no event told of is found all the same.
 
     One venue after the other, each run begins with others, so that all get their turn. One whose lock is not to
     be had is left for the next time.
     """
-    venues, now = await db.run(SYSTEM, _open_venues)
+    venues, now = await engine.read(SYSTEM, _open_venues)
     first = int(now.timestamp()) // SWEEP_S * limit % max(len(venues), 1)
     offers = 0
     for tenant_id, venue_id in (venues[first:] + venues[:first])[:limit]:
         try:
-            offers += await sweep_venue(db, tenant_id, venue_id, places=places, pricing=pricing)
+            offers += await sweep_venue(engine, tenant_id, venue_id)
         except Overloaded as error:
             log.warning("venue_not_swept", venue_id=str(venue_id), error=error.detail)
     return offers
 
 
-async def sweep_venue(
-    db: Database, tenant_id: UUID, venue_id: UUID, *, places: Places, pricing: Pricing
-) -> int:
+async def sweep_venue(engine: Engine, tenant_id: UUID, venue_id: UUID) -> int:
     """Offers whatever is free at the venue to those who wait there; returns the number of offers made."""
-    return await Promotion(db, tenant_id, venue_id, places, pricing).run()
+    return await Promotion(engine, tenant_id, venue_id).run()
 
 
 async def _open_venues(tx: Tx) -> tuple[list[tuple[UUID, UUID]], datetime]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.booking import store as bookings
-from holdfast.booking.model import Booking
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import (
     keyed,
-    locked_call,
     places_of,
     require_staff,
     show_reply,
@@ -21,11 +17,11 @@ from holdfast.booking.routes.parts import (
 )
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.storable import refuse_unstorable
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
@@ -61,11 +57,10 @@ async def post_entry(request: Request) -> Response:
     ip = None if actor.is_staff else address_of(request)
     joining = asked.joining(new_id(), guest=guest_of(actor, asked.guest()), ip=ip)
     key = keyed(request, raw, venue=venue, operation="join", field=asked.idempotency_key, about="waitlist")
-    async with request.app.state.turns.of(venue.id):
-        reply = await locked_call(request, venue).run(
-            join, joining, venue=venue, places=places_of(request), keyed=key
-        )
-    return show_reply(reply, status=201)
+    done = await engine_of(request).change_once(
+        actor, venue, join, joining, key=key, show=as_json, traceparent=request.state.traceparent
+    )
+    return show_reply(done.reply, status=201)
 
 
 @router.get("/waitlist/venue/{venue_id}", summary="List the waitlist of a venue", responses={200: ENTRIES})
@@ -82,8 +77,8 @@ async def get_of_venue(
         raise Unauthenticated
     venue = await venue_for(request, venue_id)
     require_staff(actor, venue)
-    page = await request.app.state.db.call(actor, tenants=[venue.tenant_id]).run(
-        lists.of_venue, venue, status=status, after=lists.after(cursor), limit=limit
+    page = await engine_of(request).read_at(
+        actor, venue, lists.of_venue, venue, status=status, after=lists.after(cursor), limit=limit
     )
     following = None if page.next is None else lists.cursor(page.next)
     return answer({"items": [as_json(each, venue) for each in page.items], "next": following})
@@ -92,8 +87,7 @@ async def get_of_venue(
 @router.get("/waitlist/{entry_id}", summary="Read an entry of the waitlist", responses={200: ENTRY})
 async def get_entry(request: Request, entry_id: UUID) -> Response:
     """One entry, with its position, and with its offer while that is open."""
-    db: Database = request.app.state.db
-    seen = await db.run(request.state.actor, _read, entry_id)
+    seen = await engine_of(request).read(request.state.actor, _read, entry_id)
     return _show(seen, await places_of(request).venue(seen.entry.venue_id))
 
 
@@ -136,22 +130,10 @@ async def _changed(
     request: Request, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
 ) -> tuple[Entry, Venue]:
     """The entry after the verb, under its venue's lock. Whose it is is asked before anything is waited for."""
-    db: Database = request.app.state.db
-    entry = (await db.run(request.state.actor, _read, entry_id)).entry
-    venue = await places_of(request).venue(entry.venue_id)
-    call: Any = locked_call(request, venue)
-
-    async def change(tx: Tx) -> tuple[Entry, Booking | None]:
-        after = await verb(tx, entry_id, venue=venue, places=places_of(request))
-        if after.booking_id is None:
-            return after, None
-        return after, await bookings.get(tx, after.tenant_id, after.booking_id)
-
-    change.__name__ = verb.__name__  # as metrics and the log know it
-    async with request.app.state.turns.of(venue.id):
-        after, offered = await call.run(change)
-    if offered is not None:
-        request.app.state.by_reference.forget(offered)
+    engine, asker = engine_of(request), request.state
+    seen = await engine.read(asker.actor, _read, entry_id)
+    venue = await engine.places.venue(seen.entry.venue_id)
+    after = await engine.change(asker.actor, venue, verb, entry_id, traceparent=asker.traceparent)
     return after, venue
 
 

@@ -24,6 +24,7 @@ from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.ids import new_id
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -46,8 +47,8 @@ async def post_check(request: Request) -> Response:
     is free instead."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await _venue(request, asked.venue_id)
-    found = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
-        availability.check, _prepared(request, asked, venue), pricing=request.app.state.pricing
+    found = await engine_of(request).read_at(
+        SYSTEM, venue, availability.check, _prepared(request, asked, venue)
     )
     return answer(found)
 
@@ -89,7 +90,9 @@ async def get_day(
     """All starts of an opening day that are free for the party."""
     _check_year("date", date)
     venue = await _venue(request, venue_id)
-    seen = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+    seen = await engine_of(request).read_at(
+        SYSTEM,
+        venue,
         availability.view,
         venue,
         first=date,
@@ -121,7 +124,9 @@ async def get_month(
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     _check_year("month", first)
     venue = await _venue(request, venue_id)
-    seen = await request.app.state.db.call(SYSTEM, tenants=[venue.tenant_id]).run(
+    seen = await engine_of(request).read_at(
+        SYSTEM,
+        venue,
         availability.view,
         venue,
         first=first,

@@ -8,26 +8,18 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.change import Change, change
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.metrics import count_moved
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move
 from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
-from holdfast.booking.routes.parts import (
-    find_booking,
-    keyed,
-    locked_call,
-    places_of,
-    show_reply,
-    with_suggestions,
-)
+from holdfast.booking.routes.parts import change_booking, find_booking, keyed, show_reply
 from holdfast.booking.shown import BOOKING
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import if_match, required_version
-from holdfast.kernel.idempotency import Keyed, Reply
+from holdfast.kernel.idempotency import Keyed
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -65,25 +57,7 @@ async def put_booking(request: Request, booking_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{booking_id} {version}",
     )
-    reply = await _change(request, wanted, venue=venue, key=key)
-    request.app.state.by_reference.forget(booking)
-    return show_reply(reply)
-
-
-async def _change(request: Request, wanted: Change, *, venue: Venue, key: Keyed | None) -> Reply:
-    async with request.app.state.turns.of(venue.id):
-        try:
-            return await locked_call(request, venue).run(
-                change,
-                wanted,
-                venue=venue,
-                places=places_of(request),
-                pricing=request.app.state.pricing,
-                keyed=key,
-            )
-        except NotAvailable as error:
-            refused = error
-    raise await with_suggestions(request, refused)
+    return show_reply((await change_booking(request, venue, change, wanted, key)).reply)
 
 
 def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, Any]:
@@ -122,7 +96,7 @@ async def post_cancel(request: Request, booking_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{booking_id} {version}",
     )
-    return show_reply(await _move(request, step, booking=booking, venue=venue, key=key))
+    return await _move(request, step, booking=booking, venue=venue, key=key)
 
 
 @router.post(
@@ -143,21 +117,13 @@ async def post_status(request: Request, booking_id: UUID) -> Response:
         reason=asked.reason,
         metadata=asked.metadata,
     )
-    return show_reply(await _move(request, step, booking=booking, venue=venue))
+    return await _move(request, step, booking=booking, venue=venue)
 
 
 async def _move(
     request: Request, step: Move, *, booking: Booking, venue: Venue, key: Keyed | None = None
-) -> Reply:
-    async with request.app.state.turns.of(venue.id):
-        try:
-            reply = await locked_call(request, venue).run(
-                move, step, venue=venue, places=places_of(request), keyed=key
-            )
-        except NotAvailable as error:
-            refused = error
-        else:
-            request.app.state.by_reference.forget(booking)
-            count_moved(booking, step.to)
-            return reply
-    raise await with_suggestions(request, refused)
+) -> Response:
+    done = await change_booking(request, venue, move, step, key)
+    if done.value is not None:
+        count_moved(booking, step.to)
+    return show_reply(done.reply)

@@ -21,7 +21,6 @@ from holdfast.booking.routes.parts import (
     require_staff,
     show_reply,
     venue_for,
-    with_suggestions,
 )
 from holdfast.booking.shown import BOOKING
 from holdfast.booking.wanted import Guest, Wanted
@@ -31,6 +30,7 @@ from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import answer
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -130,7 +130,8 @@ def guest_of(actor: Actor, guest: Guest) -> Guest:
 
 
 async def _submit(request: Request, wanted: Wanted, *, seen_version: int | None = None) -> Response:
-    outcome = await request.app.state.writer.submit(wanted)
+    engine = engine_of(request)
+    outcome = await engine.create(wanted)
     match outcome:
         case Booked(booking, body):
             count_created(booking)
@@ -143,7 +144,7 @@ async def _submit(request: Request, wanted: Wanted, *, seen_version: int | None 
             if isinstance(error, NotAvailable):
                 if seen_version is not None:
                     count_refused_after_view(seen_version, _newest_version(request, error))
-                error = await with_suggestions(request, error)
+                error = await engine.suggesting(error)
             raise error
         case _:
             raise AssertionError(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,23 +10,21 @@ import orjson
 from fastapi import Request, Response
 
 from holdfast.booking import access, store
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking, as_json
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
-from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
-from holdfast.kernel.tx import lock_key
+from holdfast.kernel.idempotency import DONE, Done, Keyed, Reply, StoredRefusal, request_hash
 from holdfast.place.places import Places
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 KEY_CHARS_MAX = 255
 
 
 def places_of(request: Request) -> Places:
-    return request.app.state.places
+    return engine_of(request).places
 
 
 async def tenant_for(request: Request, slug: str | None) -> UUID:
@@ -122,27 +121,24 @@ def show_reply(reply: Reply, *, status: int = 200) -> Response:
     return answer(reply.body.encode(), status=status, version=orjson.loads(reply.body)["version"])
 
 
-async def with_suggestions(request: Request, error: NotAvailable) -> NotAvailable:
-    """The refusal with what is free instead; worked out after the locks are gone."""
-    if error.wanted is not None:
-        error.suggesting(await request.app.state.suggestions.near(error.wanted))
-    return error
-
-
 async def find_booking(request: Request, booking_id: UUID) -> tuple[Booking, Venue]:
     """A booking that the caller may see, and its venue. Raises NotFound."""
-    db: Database = request.app.state.db
-    booking = await db.run(request.state.actor, store.find, booking_id)
+    booking = await engine_of(request).read(request.state.actor, store.find, booking_id)
     access.require_visible(booking, request.state.actor)
     return booking, await places_of(request).venue(booking.venue_id)
 
 
-def locked_call(request: Request, venue: Venue) -> Any:
-    """A call under the venue's lock, with the rows of its tenant."""
-    db: Database = request.app.state.db
-    return db.call(
-        request.state.actor,
-        tenants=[venue.tenant_id],
-        locks=[lock_key(venue.id)],
+async def change_booking(
+    request: Request, venue: Venue, verb: Callable[..., Awaitable[Booking]], asked: Any, key: Keyed | None
+) -> Done[Booking]:
+    """What the verb made of a booking, and the reply as the caller sees it."""
+    actor = request.state.actor
+    return await engine_of(request).change_once(
+        actor,
+        venue,
+        verb,
+        asked,
+        key=key,
+        show=lambda booking, current: as_json(booking, current, actor),
         traceparent=request.state.traceparent,
     )

@@ -27,7 +27,7 @@ from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
-from holdfast.place.routes.at_hand import TenantQuery
+from holdfast.place.routes.at_hand import TenantQuery, engine_of
 
 router = APIRouter()
 
@@ -45,7 +45,7 @@ VERSION_MAX = 2**31 - 1
 async def get_by_reference(request: Request, reference: Reference, tenant: TenantQuery = None) -> Response:
     """The booking with that reference. It is unique within a tenant, which platform administrators have to name."""
     tenant_id = await tenant_for(request, tenant)
-    booking = await request.app.state.by_reference.find(tenant_id, reference, request.state.actor)
+    booking = await engine_of(request).by_reference.find(tenant_id, reference, request.state.actor)
     access.require_visible(booking, request.state.actor)
     return show(booking, await places_of(request).venue(booking.venue_id), request.state.actor)
 
@@ -69,7 +69,7 @@ async def get_of_guest(
         raise Unauthenticated
     if not actor.is_staff and actor.id != guest_id:
         raise NotFound(f"There is no guest {guest_id}.")
-    page = await request.app.state.db.run(
+    page = await engine_of(request).read(
         actor,
         lists.of_guest,
         await tenant_for(request, tenant),
@@ -98,7 +98,9 @@ async def get_of_venue(
         raise Unauthenticated
     venue = await venue_for(request, venue_id)
     require_staff(actor, venue)
-    page = await request.app.state.db.call(actor, tenants=[venue.tenant_id]).run(
+    page = await engine_of(request).read_at(
+        actor,
+        venue,
         lists.of_venue,
         venue,
         narrow=_filter(from_, to, status, resource_id),
@@ -124,7 +126,7 @@ async def get_history(
     """The audit trail of a booking, oldest first."""
     booking, _ = await find_booking(request, booking_id)
     after = _version_after(cursor)
-    rows = await request.app.state.db.run(
+    rows = await engine_of(request).read(
         request.state.actor, store.history, booking, after=after, limit=limit + 1
     )
     items: list[dict[str, Any]] = [

@@ -8,40 +8,42 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request
 
+from holdfast.engine import Engine
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.tx import lock_key
 from holdfast.place import store
 from holdfast.place.kept import Kept
-from holdfast.place.places import Places
 
 T = TypeVar("T")
 TENANT_SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 
 
-async def _places(request: Request) -> Places:
-    return request.app.state.places
+def engine_of(request: Request) -> Engine:
+    """What runs the verbs of this process."""
+    return request.app.state.engine
 
 
-PlacesKept = Annotated[Places, Depends(_places)]
+async def _engine(request: Request) -> Engine:
+    return engine_of(request)
+
+
+EngineUsed = Annotated[Engine, Depends(_engine)]
 TenantQuery = Annotated[str | None, Query(pattern=TENANT_SLUG, description="Slug of a tenant.")]
 
 
-async def public_venue(db: Database, places: Places, actor: Actor, venue_id: UUID) -> Kept:
+async def public_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Kept:
     """The venue, of whatever tenant: what it is and when it is open is public. Raises NotFound."""
     # Whose it is never changes, so an old snapshot will do for that; the rest is read now.
-    tenant_id = (places.at_hand(venue_id) or await places.venue(venue_id)).tenant_id
-    kept = await db.call(actor, tenants=[tenant_id]).run(store.read_venue, venue_id)
+    venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
+    kept = await engine.read_at(actor, venue, store.read_venue, venue_id)
     if kept is None:
         raise NotFound(f"There is no venue {venue_id}.")
     return kept
 
 
 async def changed_venue(
-    db: Database,
-    places: Places,
+    engine: Engine,
     actor: Actor,
     venue_id: UUID,
     verb: Callable[..., Awaitable[T]],
@@ -52,9 +54,7 @@ async def changed_venue(
 
     Whose it is is asked before anything is waited for: nobody can hold up what is not theirs.
     """
-    venue = places.at_hand(venue_id) or await places.venue(venue_id)
+    venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
     if not can_touch_venue(actor, venue.tenant_id, venue_id):
         raise NotFound(f"There is no venue {venue_id}, or it is not yours.")
-    done = await db.call(actor, locks=[lock_key(venue_id)]).run(verb, venue_id, *args, **kwargs)
-    places.forget(venue_id)
-    return done
+    return await engine.change_rules(actor, venue, verb, *args, **kwargs)

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.engine import Engine
 from holdfast.identity.roles import require
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest, NotFound
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, IfMatch, Limit, answer, required_version
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
 from holdfast.place import store
 from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
-from holdfast.place.routes.at_hand import PlacesKept, changed_venue, public_venue
+from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
 from holdfast.place.shown import ResourceChange, ResourcePage, ResourceShown, changes_of, resources_shown
 
 router = APIRouter()
@@ -28,15 +28,14 @@ _CURSOR = re.compile(r"(-?[0-9]{1,7})\.([a-z0-9_-]{1,63})")
 @router.get("/venues/{venue_id}/resources", response_model=ResourcePage, summary="List resources")
 async def get_resources(
     venue_id: UUID,
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
-    places: PlacesKept,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
     """What can be reserved at the venue, by sort order, then slug."""
     after = _after(cursor)
-    kept = await public_venue(db, places, actor, venue_id)
+    kept = await public_venue(engine, actor, venue_id)
     left = [each for each in kept.document.resources if after is None or (each.sort_order, each.slug) > after]
     page = tuple(left[:limit])
     more = f"{page[-1].sort_order}.{page[-1].slug}" if len(left) > limit else None
@@ -47,32 +46,32 @@ async def get_resources(
     "/venues/{venue_id}/resources", response_model=ResourceShown, status_code=201, summary="Add a resource"
 )
 async def post_resource(
-    venue_id: UUID, body: ResourceDocument, db: Db, actor: Caller, places: PlacesKept
+    venue_id: UUID, body: ResourceDocument, engine: EngineUsed, actor: Caller
 ) -> Response:
     """For managers: one resource more."""
     require(actor, "manager")
-    kept = await changed_venue(db, places, actor, venue_id, add_resource, body)
+    kept = await changed_venue(engine, actor, venue_id, add_resource, body)
     return _resource(kept, kept.ids[body.slug], status=201)
 
 
 @router.get("/resources/{resource_id}", response_model=ResourceShown, summary="Read a resource")
-async def get_resource(resource_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+async def get_resource(resource_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """For anyone."""
-    venue_id = await _venue_of(db, resource_id)
-    return _resource(await public_venue(db, places, actor, venue_id), resource_id)
+    venue_id = await _venue_of(engine, resource_id)
+    return _resource(await public_venue(engine, actor, venue_id), resource_id)
 
 
 @router.patch("/resources/{resource_id}", response_model=ResourceShown, summary="Change a resource")
 async def patch_resource(
-    resource_id: UUID, body: ResourceChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    resource_id: UUID, body: ResourceChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: the fields given. `adjacent` names all neighbours, by slug or id. `units` can't go below
     one that bookings or blocks hold."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
-    venue_id = await _venue_of(db, resource_id)
+    venue_id = await _venue_of(engine, resource_id)
     kept = await changed_venue(
-        db, places, actor, venue_id, change_resource, resource_id, changes_of(body), expected_version=version
+        engine, actor, venue_id, change_resource, resource_id, changes_of(body), expected_version=version
     )
     return _resource(kept, resource_id)
 
@@ -80,9 +79,8 @@ async def patch_resource(
 @router.delete("/resources/{resource_id}", status_code=204, summary="Remove a resource")
 async def delete_resource(
     resource_id: UUID,
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
-    places: PlacesKept,
     if_match: IfMatch,
     expected_version: Annotated[
         int | None, Query(ge=1, description="The version that was seen; needed unless If-Match says it.")
@@ -91,14 +89,14 @@ async def delete_resource(
     """For managers. Its history stays. Refused while bookings or blocks hold it, now or later."""
     require(actor, "manager")
     version = required_version(expected_version, if_match)
-    venue_id = await _venue_of(db, resource_id)
-    await changed_venue(db, places, actor, venue_id, remove_resource, resource_id, expected_version=version)
+    venue_id = await _venue_of(engine, resource_id)
+    await changed_venue(engine, actor, venue_id, remove_resource, resource_id, expected_version=version)
     return Response(status_code=204)
 
 
-async def _venue_of(db: Database, resource_id: UUID) -> UUID:
+async def _venue_of(engine: Engine, resource_id: UUID) -> UUID:
     # Only where it belongs: whether the caller may touch it, the verb decides.
-    found = await db.run(SYSTEM, store.find_resource, resource_id)
+    found = await engine.read(SYSTEM, store.find_resource, resource_id)
     if found is None:
         raise NotFound(f"There is no resource {resource_id}.")
     return found[1]

@@ -11,14 +11,14 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from holdfast.identity.roles import require
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import Caller, Db, IfMatch, answer, required_version
+from holdfast.kernel.http import Caller, IfMatch, answer, required_version
 from holdfast.place.change_venue import WithHolidays, add_holidays, change_venue
 from holdfast.place.holidays_of import Holiday, chosen, holidays_of
 from holdfast.place.hours import openings
 from holdfast.place.kept import Kept
 from holdfast.place.opening import CalendarDate, Hours, HoursSpan, Rule
 from holdfast.place.policy import Policy
-from holdfast.place.routes.at_hand import PlacesKept, changed_venue, public_venue
+from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
 from holdfast.place.shown import (
     DayPage,
     ExpectedVersion,
@@ -38,21 +38,21 @@ Day = Annotated[CalendarDate, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
 
 
 @router.get("/venues/{venue_id}/hours", response_model=Hours, summary="Read the hours of a venue")
-async def get_hours(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """The rules by which it opens; without weekly rules it always does."""
-    return _hours(await public_venue(db, places, actor, venue_id))
+    return _hours(await public_venue(engine, actor, venue_id))
 
 
 @router.put("/venues/{venue_id}/hours", response_model=Hours, summary="Replace the hours of a venue")
 async def put_hours(
-    venue_id: UUID, body: HoursChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: HoursChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: weekly rules and exceptions. Bookings made already stay."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     hours = Hours(**changes_of(body))
     kept = await changed_venue(
-        db, places, actor, venue_id, change_venue, {"hours": hours}, expected_version=version
+        engine, actor, venue_id, change_venue, {"hours": hours}, expected_version=version
     )
     return _hours(kept)
 
@@ -60,9 +60,8 @@ async def put_hours(
 @router.get("/venues/{venue_id}/hours/effective", response_model=DayPage, summary="When a venue is open")
 async def get_effective_hours(
     venue_id: UUID,
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
-    places: PlacesKept,
     first: Annotated[Day, Query(alias="from", description="The first day.")],
     last: Annotated[Day | None, Query(alias="to", description="The last day; left out: only `from`.")] = None,
     resource_id: Annotated[
@@ -75,47 +74,47 @@ async def get_effective_hours(
     if not 0 <= (last - first).days < DAYS_MAX:
         problem = f"must be `from` ({first}) or up to {DAYS_MAX - 1} days later"
         raise InvalidRequest.of("to", str(last), problem)
-    kept = await public_venue(db, places, actor, venue_id)
+    kept = await public_venue(engine, actor, venue_id)
     hours = _hours_of(kept, resource_id)
     days = [_day(kept, hours, first + timedelta(days=each)) for each in range((last - first).days + 1)]
     return answer({"items": days, "next": None})
 
 
 @router.get("/venues/{venue_id}/policy", response_model=Policy, summary="Read the policy of a venue")
-async def get_policy(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """All its rules for bookings, defaults written out."""
-    return _policy(await public_venue(db, places, actor, venue_id))
+    return _policy(await public_venue(engine, actor, venue_id))
 
 
 @router.put("/venues/{venue_id}/policy", response_model=Policy, summary="Replace the policy of a venue")
 async def put_policy(
-    venue_id: UUID, body: PolicyChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: PolicyChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: all of it; what is left out gets its default."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     policy = Policy(**changes_of(body))
     kept = await changed_venue(
-        db, places, actor, venue_id, change_venue, {"policy": policy}, expected_version=version
+        engine, actor, venue_id, change_venue, {"policy": policy}, expected_version=version
     )
     return _policy(kept)
 
 
 @router.get("/venues/{venue_id}/slots", response_model=SlotPage, summary="Read the slots of a venue")
-async def get_slots(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Its named windows; none: each opening day is one slot `day`."""
-    return _slots(await public_venue(db, places, actor, venue_id))
+    return _slots(await public_venue(engine, actor, venue_id))
 
 
 @router.put("/venues/{venue_id}/slots", response_model=SlotPage, summary="Replace the slots of a venue")
 async def put_slots(
-    venue_id: UUID, body: SlotsChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: SlotsChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: all slots at once."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     kept = await changed_venue(
-        db, places, actor, venue_id, change_venue, {"slots": body.items}, expected_version=version
+        engine, actor, venue_id, change_venue, {"slots": body.items}, expected_version=version
     )
     return _slots(kept)
 
@@ -210,7 +209,7 @@ class HoursWithHolidays(Hours):
     summary="Add the public holidays of a country to the hours of a venue",
 )
 async def post_holidays(
-    venue_id: UUID, body: HolidaysWanted, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: HolidaysWanted, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: one date exception for each holiday. Doing it again changes nothing."""
     require(actor, "manager")
@@ -219,8 +218,7 @@ async def post_holidays(
         body.country, years=set(body.years), subdivision=body.subdivision, language=body.language
     )
     done: WithHolidays = await changed_venue(
-        db,
-        places,
+        engine,
         actor,
         venue_id,
         add_holidays,

@@ -7,20 +7,20 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
 
+from holdfast.engine import Engine
 from holdfast.identity.roles import require
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Db, IfMatch, Limit, answer, required_version
+from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.document_text import YAML_TYPE, load_text, to_yaml
 from holdfast.place.import_venue import import_venue
-from holdfast.place.places import Places
 from holdfast.place.reach import own_tenant, own_venue
-from holdfast.place.routes.at_hand import TENANT_SLUG, PlacesKept, TenantQuery, changed_venue, public_venue
+from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed, TenantQuery, changed_venue, public_venue
 from holdfast.place.shown import (
     TenantShown,
     TenantWanted,
@@ -38,19 +38,21 @@ BODY["requestBody"]["content"] |= YAML
 
 
 @router.post("/tenants", response_model=TenantShown, status_code=201, summary="Add a tenant")
-async def post_tenant(body: TenantWanted, db: Db, actor: Caller) -> Response:
+async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> Response:
     """For platform administrators. The slug can't be changed later, since tokens name it."""
     require(actor, "platform_admin")
-    tenant = await db.call(actor, lane="changes").run(create_tenant, body.slug, body.name)
+    tenant = await engine.write(actor, create_tenant, body.slug, body.name)
     return answer(tenant, status=201, version=tenant.version)
 
 
 @router.get("/tenants/{slug}", response_model=TenantShown, summary="Read a tenant")
-async def get_tenant(slug: Annotated[str, Path(pattern=TENANT_SLUG)], db: Db, actor: Caller) -> Response:
+async def get_tenant(
+    slug: Annotated[str, Path(pattern=TENANT_SLUG)], engine: EngineUsed, actor: Caller
+) -> Response:
     """For those whose token is of this tenant, and for platform administrators."""
     if actor.kind == "anonymous":
         raise Unauthenticated
-    tenant = await db.run(actor, own_tenant, slug)
+    tenant = await engine.read(actor, own_tenant, slug)
     return answer(tenant, version=tenant.version)
 
 
@@ -62,15 +64,14 @@ async def get_tenant(slug: Annotated[str, Path(pattern=TENANT_SLUG)], db: Db, ac
     openapi_extra=BODY,
 )
 async def post_document(
-    request: Request, db: Db, actor: Caller, places: PlacesKept, tenant: TenantQuery = None
+    request: Request, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
     """For managers. The venue of the document's slug becomes what the document says: resources are
     matched by slug and keep their ids, those it does not name are removed. Refused while bookings or
     blocks hold what would go. Importing the same document again changes nothing."""
     require(actor, "manager")
     document = parse_document(load_text(await _text(request)))
-    kept, is_new = await db.call(actor, lane="changes").run(import_venue, document, tenant=tenant)
-    places.forget(kept.id)
+    kept, is_new = await engine.write(actor, import_venue, document, tenant=tenant)
     return answer(venue_shown(kept), status=201 if is_new else 200, version=kept.version)
 
 
@@ -80,11 +81,11 @@ async def post_document(
     summary="Read a venue as a document",
     responses={200: {"content": YAML}},
 )
-async def get_document(venue_id: UUID, request: Request, db: Db, actor: Caller) -> Response:
+async def get_document(venue_id: UUID, request: Request, engine: EngineUsed, actor: Caller) -> Response:
     """For managers. All that the venue is, to be kept or imported elsewhere; in YAML for those who
     accept `application/yaml`."""
     require(actor, "manager")
-    kept = await db.run(actor, own_venue, venue_id)
+    kept = await engine.read(actor, own_venue, venue_id)
     data = kept.document.model_dump(mode="json")
     response = answer(data, version=kept.version)
     if "yaml" in request.headers.get("accept", ""):
@@ -102,51 +103,52 @@ async def _text(request: Request) -> str:
 
 @router.get("/venues", response_model=VenuePage, summary="List venues")
 async def get_venues(
-    db: Db,
+    engine: EngineUsed,
     actor: Caller,
-    places: PlacesKept,
     tenant: TenantQuery = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
     """The venues of a tenant: of `tenant`, which is needed without a token, or of the token's own, and
     then only those the token is limited to."""
-    tenant_id = await _tenant_asked(actor, places, tenant)
-    found = await db.call(actor, tenants=None if tenant_id is None else [tenant_id]).run(
+    tenant_id = await _tenant_asked(actor, engine, tenant)
+    found = await engine.read(
+        actor,
         store.list_venues,
         tenant_id=tenant_id,
         venue_ids=actor.venue_ids,
         after=_after(cursor),
         limit=limit + 1,
+        tenants=None if tenant_id is None else [tenant_id],
     )
     following = str(found[limit - 1]["id"]) if len(found) > limit else None
     return answer({"items": found[:limit], "next": following})
 
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
-async def get_venue(venue_id: UUID, db: Db, actor: Caller, places: PlacesKept) -> Response:
+async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """For anyone: a venue with its rules and resources."""
-    kept = await public_venue(db, places, actor, venue_id)
+    kept = await public_venue(engine, actor, venue_id)
     return answer(venue_shown(kept), version=kept.version)
 
 
 @router.patch("/venues/{venue_id}", response_model=VenueShown, summary="Change a venue")
 async def patch_venue(
-    venue_id: UUID, body: VenueChange, db: Db, actor: Caller, places: PlacesKept, if_match: IfMatch
+    venue_id: UUID, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """For managers: name, kind, time zone and currency. Bookings keep the instants they have."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     kept = await changed_venue(
-        db, places, actor, venue_id, change_venue, changes_of(body), expected_version=version
+        engine, actor, venue_id, change_venue, changes_of(body), expected_version=version
     )
     return answer(venue_shown(kept), version=kept.version)
 
 
-async def _tenant_asked(actor: Actor, places: Places, slug: str | None) -> UUID | None:
+async def _tenant_asked(actor: Actor, engine: Engine, slug: str | None) -> UUID | None:
     """The tenant named, of whoever it is, or the caller's; None: a platform administrator asks for all."""
     if slug is not None:
-        tenant_id = await places.tenant_id(slug)
+        tenant_id = await engine.places.tenant_id(slug)
         if tenant_id is None:
             raise NotFound(f"There is no tenant {slug}.")
         return tenant_id

@@ -18,7 +18,7 @@ from holdfast.series import shown
 from holdfast.series.cancel import SeriesCancellation, cancel_series
 from holdfast.series.change import SeriesChange, change_series
 from holdfast.series.requests import CancelSeries, ChangeSeries, ChangesWanted
-from holdfast.series.routes.parts import forgotten, locked, venue_of
+from holdfast.series.routes.parts import done_once, venue_of
 
 router = APIRouter()
 
@@ -60,9 +60,8 @@ async def patch_series(request: Request, series_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{series_id} {version}",
     )
-    pricing = request.app.state.pricing
-    done = await locked(request, venue, change_series, wanted, pricing=pricing, keyed=key)
-    return show_reply(forgotten(request, done).reply)
+    done = await done_once(request, venue, change_series, wanted, key=key)
+    return show_reply(done.reply)
 
 
 @router.post(
@@ -92,9 +91,10 @@ async def post_cancel(request: Request, series_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{series_id} {version}",
     )
-    done = await locked(request, venue, cancel_series, wanted, keyed=key)
-    MOVED.labels(Status.CANCELLED).inc(len(done.bookings))
-    return show_reply(forgotten(request, done).reply)
+    done = await done_once(request, venue, cancel_series, wanted, key=key)
+    if done.value is not None:
+        MOVED.labels(Status.CANCELLED).inc(len(done.value.bookings))
+    return show_reply(done.reply)
 
 
 def _details(actor: Actor, changes: ChangesWanted) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.metrics import WANTED, count_created
 from holdfast.booking.routes.creating import guest_of
-from holdfast.booking.routes.parts import idempotency_key, keyed, places_of, show_reply, venue_for
+from holdfast.booking.routes.parts import idempotency_key, keyed, show_reply, venue_for
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
@@ -14,6 +14,7 @@ from holdfast.kernel.errors import Forbidden, Unauthenticated
 from holdfast.kernel.http import answer
 from holdfast.kernel.ids import new_id
 from holdfast.place import parse_rrule
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.series import shown
 from holdfast.series.create import create_series
@@ -21,7 +22,7 @@ from holdfast.series.plan import Asked
 from holdfast.series.preview import preview
 from holdfast.series.refused import SeriesRefused
 from holdfast.series.requests import CreateSeries
-from holdfast.series.routes.parts import db_of, locked
+from holdfast.series.routes.parts import done_once
 
 router = APIRouter()
 
@@ -37,13 +38,9 @@ async def post_preview(request: Request) -> Response:
     asked = parse(await request.body(), CreateSeries)
     idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
     venue = await venue_for(request, asked.venue_id)
-    call = db_of(request).call(request.state.actor, tenants=[venue.tenant_id])
-    found = await call.run(
-        preview,
-        _asked(request, asked, venue),
-        venue=venue,
-        places=places_of(request),
-        pricing=request.app.state.pricing,
+    engine, wanted = engine_of(request), _asked(request, asked, venue)
+    found = await engine.read_at(
+        request.state.actor, venue, preview, wanted, venue=venue, places=engine.places
     )
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
@@ -70,19 +67,19 @@ async def post_series(request: Request) -> Response:
         about=request.scope["path"],
     )
     try:
-        done = await locked(
+        done = await done_once(
             request,
             venue,
             create_series,
             wanted,
             on_conflict=asked.on_conflict,
-            pricing=request.app.state.pricing,
-            keyed=key,
+            places=engine_of(request).places,
+            key=key,
         )
     except SeriesRefused as error:
         WANTED.labels(error.code).inc(len(error.missed))
         raise
-    for booking in done.bookings:
+    for booking in () if done.value is None else done.value.bookings:
         count_created(booking)
     return show_reply(done.reply, status=201)
 

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.booking.routes.parts import require_staff, venue_for
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.series import model, shown, store
 from holdfast.series.find import find
-from holdfast.series.routes.parts import db_of
 
 router = APIRouter()
 
@@ -27,7 +27,7 @@ async def get_of_venue(
     """All series of a venue, the oldest first. Staff only."""
     venue = await venue_for(request, venue_id)
     require_staff(request.state.actor, venue)
-    found = await db_of(request).run(
+    found = await engine_of(request).read(
         request.state.actor,
         store.of_venue,
         tenant_id=venue.tenant_id,
@@ -42,7 +42,7 @@ async def get_of_venue(
 @router.get("/series/{series_id}", summary="Read a series", responses={200: shown.SERIES})
 async def get_series(request: Request, series_id: UUID) -> Response:
     """A series with its bookings as they are now. Guests see their own."""
-    series, members = await db_of(request).run(request.state.actor, find, series_id)
+    series, members = await engine_of(request).read(request.state.actor, find, series_id)
     return answer(model.as_json(series, members), version=series.version)
 
 

@@ -1,0 +1,186 @@
+"""The engine: what runs verbs. One per process; routes, ticks, reactions and the simulation are given it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from holdfast.booking.by_reference import ByReference
+from holdfast.booking.create import Outcome
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.suggest import Suggestions
+from holdfast.booking.wanted import Wanted
+from holdfast.booking.writer import Writer
+from holdfast.event.model import Event
+from holdfast.event.read import is_written
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import Database
+from holdfast.kernel.idempotency import Done, Keyed, once
+from holdfast.kernel.turns import Turns
+from holdfast.kernel.tx import Tx, lock_key
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+from holdfast.port.ports import Ports
+
+T = TypeVar("T")
+React = Callable[[Tx], Awaitable[None]]
+
+
+class Engine:
+    """Runs verbs: in the venue's turn and under its lock, once for each idempotency key, again after what
+    passes by itself (`kernel.call.Call`), with what reacts to their events before they commit.
+
+    db: whose transactions these are; from now on it has these ports and reactions.
+    react: called with each transaction that has emitted events, before it commits.
+    """
+
+    def __init__(self, db: Database, *, ports: Ports, react: React) -> None:
+        self.db = db
+        self.ports = ports
+        self.places = Places(db)
+        self.suggestions = Suggestions(db)
+        self.by_reference = ByReference(db)
+        self._turns = Turns()
+        self._writer = Writer(db, self.places)
+        self._react = react
+        db.ports, db.before_commit, db.is_written = ports, react, is_written
+        db.after_commit.append(self._forget)
+
+    def over(self, db: Database) -> Engine:
+        """The same over other connections, for work that is to wait for nobody else's."""
+        return Engine(db, ports=self.ports, react=self._react)
+
+    async def stop(self) -> None:
+        """Lets the bookings being written end, for 5 s at most. Those that still wait get Overloaded."""
+        await self._writer.stop()
+
+    @property
+    def waiting(self) -> int:
+        """The number of bookings that wait to be written, those at stuck venues left out."""
+        return self._writer.waiting
+
+    async def create(self, wanted: Wanted) -> Outcome:
+        """What comes of the booking: Booked, Refused or Again. Raises Overloaded, OutcomeUnknown."""
+        return await self._writer.submit(wanted)
+
+    async def read(
+        self,
+        actor: Actor,
+        verb: Callable[..., Awaitable[T]],
+        /,
+        *args: Any,
+        tenants: Sequence[UUID] | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """The verb's value; it writes nothing. `tenants`: whose rows it sees; the actor's when None."""
+        return await self.db.call(actor, tenants=tenants).run(verb, *args, **kwargs)
+
+    async def read_at(
+        self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
+    ) -> T:
+        """The same, with the rows of the venue's tenant, whoever asks."""
+        return await self.read(actor, verb, *args, tenants=[venue.tenant_id], **kwargs)
+
+    async def write(self, actor: Actor, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
+        """What the verb did, committed, for one that takes the locks it needs itself, or needs none."""
+        return await self.db.call(actor, lane="changes").run(verb, *args, **kwargs)
+
+    async def change(
+        self,
+        actor: Actor,
+        venue: Venue,
+        verb: Callable[..., Awaitable[T]],
+        /,
+        *args: Any,
+        traceparent: str | None = None,
+        is_long: bool = False,
+        **kwargs: Any,
+    ) -> T:
+        """What `verb(tx, *args, venue=..., **kwargs)` did, committed; `venue` is then as the transaction sees it.
+
+        Raises what the verb refuses; NotAvailable comes with suggestions, worked out when the lock is gone.
+        Raises Overloaded when turn or lock are not to be had in time, and OutcomeUnknown. `is_long`: with the lock
+        held it may take longer than a request usually has; the verb bounds what it writes.
+        """
+
+        async def changed(tx: Tx) -> T:
+            return await verb(tx, *args, venue=await self.places.current(tx, venue), **kwargs)
+
+        return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
+
+    async def change_once(
+        self,
+        actor: Actor,
+        venue: Venue,
+        verb: Callable[..., Awaitable[T]],
+        /,
+        *args: Any,
+        key: Keyed | None,
+        show: Callable[[T, Venue], Any],
+        traceparent: str | None = None,
+        is_long: bool = False,
+        **kwargs: Any,
+    ) -> Done[T]:
+        """The same for a change that has a reply, which is stored under the key. `show`: the reply's JSON, from
+        the verb's value. Raises IdempotencyConflict too."""
+
+        async def changed(tx: Tx) -> Done[T]:
+            current = venue
+
+            async def apply() -> T:
+                nonlocal current
+                current = await self.places.current(tx, venue)
+                return await verb(tx, *args, venue=current, **kwargs)
+
+            return await once(tx, key, apply, lambda value: show(value, current))
+
+        return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
+
+    async def change_rules(
+        self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
+    ) -> T:
+        """What `verb(tx, venue.id, *args, **kwargs)` did to the venue itself, committed."""
+
+        async def changed(tx: Tx) -> T:
+            return await verb(tx, venue.id, *args, **kwargs)
+
+        return await self._in_turn(actor, venue, verb.__name__, changed, None, is_long=False)
+
+    async def _in_turn(
+        self,
+        actor: Actor,
+        venue: Venue,
+        name: str,
+        changed: Callable[[Tx], Awaitable[T]],
+        traceparent: str | None,
+        is_long: bool,
+    ) -> T:
+        changed.__name__ = name  # as metrics and the log know it
+        call = self.db.call(
+            actor,
+            tenants=[venue.tenant_id],
+            locks=[lock_key(venue.id)],
+            traceparent=traceparent,
+            **({"deadline_s": None} if is_long else {}),
+        )
+        try:
+            async with self._turns.of(venue.id):
+                return await call.run(changed)
+        except NotAvailable as error:
+            refused = error
+        raise await self.suggesting(refused)
+
+    async def suggesting(self, refused: NotAvailable) -> NotAvailable:
+        """The refusal, with what is free instead where there is time to say."""
+        if refused.wanted is not None:
+            refused.suggesting(await self.suggestions.near(refused.wanted))
+        return refused
+
+    def _forget(self, events: Sequence[Event]) -> None:
+        """What this process remembers and has just changed."""
+        for event in events:
+            if "booking_reference" in event.payload:
+                self.by_reference.forget(event.tenant_id, event.payload["booking_reference"])
+            elif event.event_type.startswith("venue."):
+                self.places.forget(event.subject_id)
