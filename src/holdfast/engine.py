@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,8 +15,10 @@ from holdfast.booking.wanted import Wanted
 from holdfast.booking.writer import Writer
 from holdfast.event.model import Event
 from holdfast.event.read import is_written
+from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
 from holdfast.kernel.turns import Turns
 from holdfast.kernel.tx import Tx, lock_key
@@ -24,7 +27,17 @@ from holdfast.place.venue import Venue
 from holdfast.port.ports import Ports
 
 T = TypeVar("T")
+P = TypeVar("P")
 React = Callable[[Tx], Awaitable[None]]
+Read = Callable[..., Awaitable[Any]]
+"""`await read(verb, *args)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
+
+PLANS_MAX = 3
+"""A change is planned so many times at most before it does without what others took meanwhile."""
+
+
+class StalePlan(Overloaded):
+    """Others changed the same place again and again while this was being planned. Try again with the same key."""
 
 
 class Engine:
@@ -137,6 +150,45 @@ class Engine:
 
         return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
 
+    async def change_planned(
+        self,
+        actor: Actor,
+        venue: Venue,
+        plan: Callable[[Read], Awaitable[P]],
+        verb: Callable[..., Awaitable[T]],
+        /,
+        *,
+        key: Keyed | None,
+        show: Callable[[T, Venue], Any],
+        traceparent: str | None = None,
+        is_long: bool = False,
+    ) -> Done[T]:
+        """The same for a change that takes thought: `plan(read)` thinks, holding nothing, and
+        `verb(tx, planned, plans_left=..., venue=...)` writes what is planned.
+
+        1. A reply that is stored under the key is the answer.
+        2. Plan. A refusal of the plan is that of the change, and is stored under the key when it is final.
+        3. Write. Where the verb raises StalePlan, nothing is written, and all is planned anew, PLANS_MAX times in
+           all. The last time `plans_left` is 0: the verb refuses what is taken. A StalePlan is then raised.
+        """
+        read = partial(self.read_at, actor, venue)
+        more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
+        if key is not None and (stored := await read(idempotency.kept, key)):
+            return Done(stored.for_request(key.request_hash))
+        stale = StalePlan()
+        for plans_left in reversed(range(PLANS_MAX)):
+            try:
+                planned = await plan(read)
+            except HoldfastError as refused:
+                if not idempotency.is_kept(refused):
+                    raise
+                return await self.change_once(actor, venue, refuse, refused, **more)
+            try:
+                return await self.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
+            except StalePlan as error:
+                stale = error
+        raise stale
+
     async def change_rules(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
@@ -184,3 +236,8 @@ class Engine:
                 self.by_reference.forget(event.tenant_id, event.payload["booking_reference"])
             elif event.event_type.startswith("venue."):
                 self.places.forget(event.subject_id)
+
+
+async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:
+    """For what a plan refused: raises it where the reply is stored."""
+    raise refused

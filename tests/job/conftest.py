@@ -23,7 +23,7 @@ from holdfast.job import store
 from holdfast.job.enqueue import React
 from holdfast.job.model import Job
 from holdfast.job.reaction import Immediate, Reaction, Verb
-from holdfast.job.run import Lane
+from holdfast.job.run import Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
@@ -126,7 +126,7 @@ class Desk:
         stopping = asyncio.Event()
         how = {"lease_s": 60.0, "retry_least_s": 0.001, **how}
         running = asyncio.create_task(
-            Lane(name, self.engine.over(db or self.db), reactions, **how).run(stopping)
+            Runner(name, self.engine.over(db or self.db), reactions, **how).run(stopping)
         )
         try:
             yield stopping

@@ -18,7 +18,7 @@ from tests.kernel.statements import STATEMENTS, nodes, scans
 
 from .conftest import LANE, Desk
 
-OURS = {name: sql for name, sql in STATEMENTS.items() if name.startswith("job.store.")}
+OURS = {name: sql for name, sql in STATEMENTS.items() if name.startswith("job.")}
 FILL = """
     INSERT INTO job (tenant_id, id, lane, reaction, venue_id, event, due_at, leases, leased_until)
     SELECT $1, gen_random_uuid(), $2, 'note', $3, '{}', $4::timestamptz, ($5::timestamptz IS NOT NULL)::integer, $5

@@ -15,7 +15,7 @@ from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS, drop_months
 from holdfast.event.number import Numberer
 from holdfast.job import replay
-from holdfast.job.store import KEPT, purge_dead_letters
+from holdfast.job.letters import KEPT, purge_dead_letters
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
@@ -125,7 +125,7 @@ async def test_nobody_who_uses_the_application_removes_events_by_himself(desk: D
 
 
 def test_what_a_job_carries_is_the_whole_event() -> None:
-    from holdfast.job.store import FIELDS, event_from
+    from holdfast.job.model import FIELDS, event_from
     from holdfast.kernel.encode import encode_text
 
     event = replace(

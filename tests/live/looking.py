@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
 
-from holdfast.block.create import create
+from holdfast.block.create import Blocked, create, plan
 from holdfast.block.define import Wanted
+from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 from tests.booking.asking import DAY, instant
 from tests.conftest import House
 
@@ -62,8 +63,9 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
         end=instant(end),
         reason="the pipe of Mr Holm burst",
     )
-    call = app.state.engine.db.call(BOB, tenants=[venue.tenant_id], locks=[lock_key(venue.id)])
-    await call.run(create, wanted, venue=venue)
+    engine: Engine = app.state.engine
+    planned = partial(plan, wanted=wanted, venue=venue, places=engine.places)
+    await engine.change_planned(BOB, venue, planned, create, key=None, show=Blocked.as_json)
     return id_
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from holdfast.audit.run import audit
 from holdfast.identity.issuer import DevIssuer
-from holdfast.job.run import Lane
+from holdfast.job.run import Runner
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.main.http import create_app
@@ -81,7 +81,7 @@ async def shop_on(url: str, data_dir: Path) -> AsyncIterator[Shop]:
     app = create_app(Settings(database_url=url, data_dir=data_dir, request_deadline_s=PATIENT_S))
     db = await Database.connect(url, deadline_s=PATIENT_S)
     stopping = asyncio.Event()
-    lane = Lane(PLANNING, engine_over(db), REACTIONS)
+    lane = Runner(PLANNING, engine_over(db), REACTIONS)
     working = asyncio.create_task(lane.run(stopping))
     try:
         async with app.router.lifespan_context(app):

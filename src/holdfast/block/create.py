@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,14 +15,16 @@ from holdfast.block.define import Defined, Wanted, define
 from holdfast.block.errors import BlockOverlapsBookings
 from holdfast.block.model import Block, Step, as_json
 from holdfast.booking import store as booking_store
-from holdfast.booking.displace import displace, give_up
+from holdfast.booking.displace import alternatives_to, displace, give_up, owners
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Shift
+from holdfast.engine import Read, StalePlan
 from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 DISPLACED_MAX = 100
@@ -41,35 +43,81 @@ class Blocked:
         return {**as_json(self.block, venue), "displaced": shown}
 
 
-async def create(tx: Tx, wanted: Wanted, *, venue: Venue) -> Blocked:
+@dataclass(frozen=True, slots=True)
+class BlockPlan:
+    """What is worked out before the lock is taken. `rules_version`: of the venue that `defined` is for. `alternatives`:
+    for each booking that it would displace, by id, as `suggest` has them."""
+
+    wanted: Wanted
+    defined: Defined
+    rules_version: int
+    alternatives: Mapping[UUID, list[dict[str, Any]]]
+
+
+async def plan(read: Read, wanted: Wanted, *, venue: Venue, places: Places) -> BlockPlan:
+    """1. Work out when it blocks what.
+    2. For each booking that it would displace, look for what is free, as if the block stood there already.
+
+    Raises what makes the block impossible: InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks.
+    """
+    venue = await read(places.current, venue)
+    defined, bookings = await read(_look, wanted, venue=venue)
+    gone = frozenset(each.id for each in bookings)
+    alternatives = {
+        each.id: await read(alternatives_to, each, venue=venue, gone=gone, taken=defined.claims)
+        for each in bookings
+    }
+    return BlockPlan(wanted, defined, venue.rules_version, alternatives)
+
+
+async def _look(tx: Tx, wanted: Wanted, *, venue: Venue) -> tuple[Defined, Sequence[Booking]]:
+    defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
+    found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
+    await clash.refuse_blocks(tx, venue, found)
+    return defined, await _displaceable(tx, found, wanted, venue, owners)
+
+
+async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -> Blocked:
     """The new block, with the bookings that lost their place to it. Runs under the lock of `venue`.
 
-    1. Work out when it blocks what.
-    2. Look what is there. Other blocks refuse it; bookings refuse it too, unless they can be displaced and
+    1. Look what is there. Other blocks refuse it; bookings refuse it too, unless they can be displaced and
        that was asked for. Holds past their time make room.
-    3. Take all units of the resources for each occurrence, and write the block.
-    4. Send the displaced to people, each with alternatives that are still free now.
+    2. Take all units of the resources for each occurrence, and write the block.
+    3. Send the displaced to people, each with the alternatives of the plan.
 
-    Raises InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks: then nothing was written.
+    Raises BlockOverlapsBookings, BlockOverlapsBlocks, and StalePlan when the rules have changed or somebody has booked
+    there since it was planned: then nothing was written. With no plans left, who came last has no alternatives.
     """
-    defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
-    block = defined.block
+    wanted, defined, block = planned.wanted, planned.defined, planned.defined.block
+    if venue.rules_version != planned.rules_version:
+        if plans_left:
+            raise StalePlan
+        defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
     found = await clash.find_clash(tx, defined.claims, own_id=block.id)
     await clash.refuse_blocks(tx, venue, found)
-    bookings = await _displaceable(tx, found, wanted, venue)
+    bookings = await _displaceable(tx, found, wanted, venue, _locked)
+    if plans_left and not planned.alternatives.keys() >= {each.id for each in bookings}:
+        raise StalePlan
     shift = await evict_expired_holds(tx, defined.claims, Occupancy.of(found.expired, now=tx.now))
     shift += Shift(freed=await give_up(tx, bookings))
     shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await take_all(tx, defined)
     step = Step(block, "create", str(tx.actor), _changes(defined, bookings), tx.traceparent)
     await store.insert(tx, step)
-    displaced = await displace(tx, bookings, venue=venue, block_id=block.id)
+    displaced = await displace(tx, bookings, alternatives=planned.alternatives, block_id=block.id)
     await announce(tx, venue, shift, reason=block.reason)
     return Blocked(block, displaced)
 
 
-async def _displaceable(tx: Tx, found: Clash, wanted: Wanted, venue: Venue) -> Sequence[Booking]:
-    """The bookings in the way, locked, if the block may have their place. Raises BlockOverlapsBookings."""
+async def _displaceable(
+    tx: Tx,
+    found: Clash,
+    wanted: Wanted,
+    venue: Venue,
+    read: Callable[[Tx, UUID, Sequence[UUID]], Awaitable[Sequence[Booking]]],
+) -> Sequence[Booking]:
+    """The bookings in the way, as `read` reads them, if the block may have their place. Raises
+    BlockOverlapsBookings."""
     ids: list[UUID] = list(found.bookings)
     if not ids:
         return []
@@ -80,7 +128,7 @@ async def _displaceable(tx: Tx, found: Clash, wanted: Wanted, venue: Venue) -> S
     if len(ids) > DISPLACED_MAX:
         detail = f"There is {said}, and one block displaces at most {DISPLACED_MAX}: block a shorter time."
         await clash.refuse_bookings(tx, venue, ids, detail=detail)
-    bookings = await booking_store.of_ids(tx, [(venue.tenant_id, id_) for id_ in ids])
+    bookings = await read(tx, venue.tenant_id, ids)
     sitting = [each.id for each in bookings if each.status not in {Status.HELD, *DISPLACEABLE}]
     if sitting:
         detail = (
@@ -89,6 +137,10 @@ async def _displaceable(tx: Tx, found: Clash, wanted: Wanted, venue: Venue) -> S
         )
         await clash.refuse_bookings(tx, venue, sitting, detail=detail)
     return bookings
+
+
+async def _locked(tx: Tx, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Booking]:
+    return await booking_store.of_ids(tx, [(tenant_id, id_) for id_ in ids])
 
 
 async def take_all(tx: Tx, defined: Defined) -> Shift:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from pydantic import AwareDatetime
 
 from holdfast.block import store
 from holdfast.block.change import Change, change, remove
-from holdfast.block.create import Blocked, create
+from holdfast.block.create import Blocked, create, plan
 from holdfast.block.expand import get_blocked_intervals
 from holdfast.block.model import Block, as_json
 from holdfast.block.preview import preview
@@ -67,11 +68,12 @@ async def post_block(request: Request) -> Response:
     asked = parse(raw, CreateBlock)
     venue = await _own_venue(request, asked.venue_id)
     key = keyed(request, raw, venue=venue, operation="create_block", field=asked.idempotency_key, about="")
-    done = await engine_of(request).change_once(
+    engine = engine_of(request)
+    done = await engine.change_planned(
         request.state.actor,
         venue,
+        partial(plan, wanted=asked.wanted(), venue=venue, places=engine.places),
         create,
-        asked.wanted(),
         key=key,
         show=Blocked.as_json,
         traceparent=request.state.traceparent,

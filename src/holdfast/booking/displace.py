@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim
+from holdfast.claim.model import Claim, Occupancy
 from holdfast.event.model import Event
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.tx import Tx
@@ -24,6 +24,7 @@ from holdfast.place.venue import Venue
 
 DISPLACED_BY_BLOCK = "displaced_by_block"
 ACTION = "displace"
+Slots = list[dict[str, Any]]
 
 
 class Displacement(Step):
@@ -42,23 +43,24 @@ async def give_up(tx: Tx, bookings: Sequence[Booking]) -> list[Claim]:
     return await claims.free(tx, [(booking.tenant_id, booking.id) for booking in bookings])
 
 
-async def displace(tx: Tx, bookings: Sequence[Booking], *, venue: Venue, block_id: UUID) -> list[Booking]:
+async def displace(
+    tx: Tx, bookings: Sequence[Booking], *, alternatives: Mapping[UUID, Slots], block_id: UUID
+) -> list[Booking]:
     """The bookings as they go on without their place: holds cancelled, the others to be placed by people.
 
-    The history of each of the latter gets alternatives that were free at this instant (see `suggest`); nothing
-    is kept for anybody, so that several may be offered the same. The bookings are locked, and their
-    claims gone. Raises InvalidTransition for one that can't be displaced.
+    The history of each of the latter gets its alternatives, those of `alternatives_to`. The bookings are locked, and
+    their claims gone. Raises InvalidTransition for one that can't be displaced.
     """
-    steps = [await _step(tx, booking, venue, block_id) for booking in bookings]
+    steps = [_step(tx, booking, alternatives.get(booking.id, []), block_id) for booking in bookings]
     await store.save(tx, steps)
     return [step.booking for step in steps]
 
 
-async def _step(tx: Tx, booking: Booking, venue: Venue, block_id: UUID) -> Step:
+def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step:
     status = states.displaced(booking.status)
     metadata: dict[str, Any] = {"block_id": block_id}
     if status not in states.TERMINAL:
-        metadata["alternatives"] = await _alternatives(tx, booking, venue)
+        metadata["alternatives"] = alternatives
     return Displacement(
         booking=_without_place(tx, booking, status),
         from_status=booking.status,
@@ -85,7 +87,20 @@ def _without_place(tx: Tx, booking: Booking, status: Status) -> Booking:
     )
 
 
-async def _alternatives(tx: Tx, booking: Booking, venue: Venue) -> list[dict[str, Any]]:
+async def alternatives_to(
+    tx: Tx, booking: Booking, *, venue: Venue, gone: Collection[UUID], taken: Sequence[Claim]
+) -> Slots:
+    """Where the booking could be instead, as `suggest` has it, with the claims of the owners `gone` away and those of
+    `taken` there. Nothing is kept for anybody, so that several may be offered the same."""
+    if states.displaced(booking.status) in states.TERMINAL:
+        return []
+
+    def displaced(occupancy: Occupancy) -> None:
+        for claims_ in occupancy.by_resource.values():
+            claims_[:] = [each for each in claims_ if each.owner_id not in gone]
+        for each in taken:
+            occupancy.add(each)
+
     wanted = Wanted(
         id=booking.id,
         tenant_id=booking.tenant_id,
@@ -96,7 +111,7 @@ async def _alternatives(tx: Tx, booking: Booking, venue: Venue) -> list[dict[str
         resource_ids=booking.resource_ids,
     )
     try:
-        return await suggest(tx, Prepared(wanted, venue, booking.span, booking.slot_id, ()))
+        return await suggest(tx, Prepared(wanted, venue, booking.span, booking.slot_id, ()), displaced)
     except HoldfastError:
         # The rules have changed since: nothing like it could be booked today.
         return []

@@ -15,6 +15,7 @@ from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.search import Found, Outlook
+from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S
@@ -33,8 +34,15 @@ T = TypeVar("T")
 Sets = tuple[tuple[Resource, ...], ...]
 
 
-async def suggest(tx: Tx, wanted: Prepared) -> list[dict[str, Any]]:
+def _as_it_is(_: Occupancy) -> None:
+    return None
+
+
+async def suggest(
+    tx: Tx, wanted: Prepared, change: Callable[[Occupancy], None] = _as_it_is
+) -> list[dict[str, Any]]:
     """Up to SUGGESTIONS_MAX slots {start, end, resource_ids} nearest to what was wanted, soonest first.
+    `change`: what is to be different in the ledger.
 
     1. The same resources at another time within two hours, on the slot step.
     2. Where that gives too few: equivalent resources, at the same time first.
@@ -44,10 +52,16 @@ async def suggest(tx: Tx, wanted: Prepared) -> list[dict[str, Any]]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     around = Span(span.start - WITHIN, span.end + WITHIN)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
-    found = _nearest(await search.look(tx, venue, same, around), same, wanted)
+
+    async def look(sets: Sets) -> list[Found]:
+        outlook = await search.look(tx, venue, sets, around)
+        change(outlook.occupancy)
+        return _nearest(outlook, sets, wanted)
+
+    found = await look(same)
     if len(found) < SUGGESTIONS_MAX and wanted.wanted.resource_ids:
         others = search.equivalent(venue, wanted.wanted.resource_ids, party_size)
-        more = _nearest(await search.look(tx, venue, others, around), others, wanted) if others else []
+        more = await look(others) if others else []
         found += more[: SUGGESTIONS_MAX - len(found)]
     found.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
     return [slot_json(each, venue) for each in found]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from uuid import UUID
+
+import orjson
 
 from holdfast.event.model import Event
 
@@ -48,3 +50,15 @@ class DeadLetter:
     replayed_at: datetime | None
     replayed_by: str | None
     delivered_at: datetime | None
+
+
+FIELDS = frozenset(field.name for field in fields(Event))
+
+
+def event_from(text: str) -> Event:
+    """The event as a job carries it; what a newer version wrote beside that is left out."""
+    values = {name: value for name, value in orjson.loads(text).items() if name in FIELDS}
+    for name in ("id", "tenant_id", "venue_id", "subject_id"):
+        values[name] = values[name] and UUID(values[name])
+    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    return Event(**values)

@@ -43,8 +43,8 @@ ERROR_CHARS_MAX = 300
 log = structlog.get_logger(__name__)
 
 
-class Lane:
-    """The jobs of the reactions in one lane, run with the connections of `engine`, which no other lane should have.
+class Runner:
+    """Runs the jobs of the reactions in one lane, with the connections of `engine`, which no other lane should have.
 
     `retry_least_s`: how long after its first failure a job is tried again, about. `job_s_max`: a job that takes longer
     has failed. `finish_s`: how long jobs under way may go on after the worker was told to stop.

@@ -212,6 +212,14 @@ async def find(tx: Tx, keyed: Keyed) -> Reply | None:
     return Reply(found["code"], found["body"], found["request_hash"])
 
 
+async def kept(tx: Tx, keyed: Keyed) -> Reply | None:
+    """The same without removing anything, for a transaction that only reads."""
+    found = await tx.fetchrow(FIND, keyed.tenant_id, keyed.operation, keyed.key)
+    if found is None or found["expires_at"] <= tx.now:
+        return None
+    return Reply(found["code"], found["body"], found["request_hash"])
+
+
 PURGE = """
     DELETE FROM idempotency
      WHERE ctid = ANY (ARRAY(SELECT ctid FROM idempotency WHERE expires_at <= $1 LIMIT $2))

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from holdfast.job import replay, store
+from holdfast.job import letters, replay
 from holdfast.job.model import DeadLetter
 from holdfast.job.shown import letter_shown
 from holdfast.kernel.actor import SYSTEM
@@ -59,7 +59,7 @@ async def replay_command(settings: Settings, letter_id: str) -> None:
 
 async def _listed(tx: Tx, slug: str | None, *, replayed: bool) -> list[tuple[DeadLetter, Tenant]]:
     only = None if slug is None else (await own_tenant(tx, slug)).id
-    found = await store.letters(tx, tenant_id=only, replayed=replayed, before=None, limit=LISTED_MAX)
+    found = await letters.page(tx, tenant_id=only, replayed=replayed, before=None, limit=LISTED_MAX)
     owners = {id_: await get_tenant(tx, id_) for id_ in {letter.event.tenant_id for letter in found}}
     return [(letter, owner) for letter in found if (owner := owners[letter.event.tenant_id])]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.booking import due
 from holdfast.claim import store as claims
 from holdfast.event import months
-from holdfast.job.store import purge_dead_letters
+from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
 from holdfast.live.channels import KEPT_FOR, close_channels

@@ -15,7 +15,7 @@ from holdfast.event.number import Numberer
 from holdfast.job import store
 from holdfast.job.metrics import EVENT_LAG, LAG
 from holdfast.job.reaction import Reaction
-from holdfast.job.run import AT_ONCE_MAX, Lane
+from holdfast.job.run import AT_ONCE_MAX, Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
@@ -96,7 +96,7 @@ async def run_worker(
         for name in names:
             own = await Database.connect(url, pool_max=AT_ONCE_MAX + 1)
             lanes.push_async_callback(own.close)
-            running.append(Lane(name, engine.over(own), reactions).run(stopping))
+            running.append(Runner(name, engine.over(own), reactions).run(stopping))
         await run_loops(running, stopping)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from holdfast.block import change as block_change
 from holdfast.block.change import Change
-from holdfast.block.create import Blocked, create
+from holdfast.block.create import Blocked, create, plan
 from holdfast.block.define import Wanted
 from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
@@ -44,8 +45,10 @@ async def _block(booker: Booker) -> tuple[UUID, int] | None:
         return None
 
     async def send(process: Process) -> Reply:
-        done = await process.engine.change_once(
-            booker.actor, booker.house.venue, create, wanted, key=keyed, show=Blocked.as_json
+        engine, venue = process.engine, booker.house.venue
+        planned = partial(plan, wanted=wanted, venue=venue, places=engine.places)
+        done = await engine.change_planned(
+            booker.actor, venue, planned, create, key=keyed, show=Blocked.as_json
         )
         return done.reply
 

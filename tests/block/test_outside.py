@@ -1,0 +1,156 @@
+"""A block is thought out while nobody waits for it, and what happens meanwhile is minded."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from holdfast.block.create import Blocked, BlockPlan, create, plan
+from holdfast.block.define import Wanted
+from holdfast.engine import PLANS_MAX, Engine, Read
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+from tests.booking.asking import at, instant
+from tests.conftest import House
+from tests.engines import engine_over
+
+from .test_displace import last_step
+
+Meanwhile = Callable[[], Awaitable[Any]]
+
+
+@pytest.fixture
+def engine(db: Database) -> Engine:
+    return engine_over(db)
+
+
+class Blocking:
+    """Blocks lanes, with `meanwhile` done each time that it was planned and is not yet written."""
+
+    def __init__(self, engine: Engine, house: House, meanwhile: Meanwhile | None = None) -> None:
+        self.engine, self.house, self.meanwhile = engine, house, meanwhile
+        self.plans = self.round_trips = 0
+
+    async def _plan(self, read: Read, wanted: Wanted, venue: Venue) -> BlockPlan:
+        planned = await plan(read, wanted, venue=venue, places=self.engine.places)
+        self.plans += 1
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        return planned
+
+    async def _create(self, tx: Tx, planned: BlockPlan, **more: Any) -> Blocked:
+        before = tx.round_trips
+        blocked = await create(tx, planned, **more)
+        self.round_trips = tx.round_trips - before
+        return blocked
+
+    async def on(self, *lanes: str, start: str = "12:00", end: str = "13:00") -> Blocked:
+        venue = await self.engine.places.venue(UUID(self.house.venue_id))
+        wanted = Wanted(
+            id=new_id(),
+            resource_ids=tuple(map(UUID, self.house.ids(*lanes))),
+            start=instant(start),
+            end=instant(end),
+            reason="resurfacing",
+            on_conflict="displace",
+        )
+        planned = partial(self._plan, wanted=wanted, venue=venue)
+        done = await self.engine.change_planned(
+            SYSTEM, venue, planned, self._create, key=None, show=Blocked.as_json
+        )
+        assert done.value is not None
+        return done.value
+
+
+async def alternatives(house: House, booking: dict[str, Any]) -> list[Any]:
+    return (await last_step(house, booking))["metadata"]["alternatives"]
+
+
+async def test_the_lock_is_held_no_longer_for_many_who_are_displaced(engine: Engine, alley: House) -> None:
+    """Each has alternatives, and none is looked for under the lock."""
+    trips = []
+    for hours in (1, 8):
+        here = [
+            await alley.booked(start=at(f"{10 + hour}:00"), duration_minutes=60, resource_ids=alley.ids(lane))
+            for lane in ("l1", "l2")
+            for hour in range(hours)
+        ]
+        blocking = Blocking(engine, alley)
+        blocked = await blocking.on("l1", "l2", start="10:00", end=f"{10 + hours}:00")
+        assert {str(each.id) for each in blocked.displaced} == {each["id"] for each in here}
+        for booking in here:
+            assert await alternatives(alley, booking)
+        trips.append(blocking.round_trips)
+        removed = await alley.client.delete(
+            f"/chain/maintenance-blocks/{blocked.block.id}?expected_version=1", headers=alley.alice
+        )
+        assert removed.status_code == 204, removed.text
+    assert trips[0] == trips[1]
+
+
+async def test_alternatives_are_what_is_free_with_the_block_there(engine: Engine, alley: House) -> None:
+    """Not on what is blocked; and the place of who is displaced as well is no obstacle."""
+    first, second = [
+        await alley.booked(start=at("12:00"), duration_minutes=60, resource_ids=alley.ids(*lanes))
+        for lanes in (("l1",), ("l2", "l3"))
+    ]
+    await Blocking(engine, alley).on("l1", "l2", start="10:00", end="23:00")
+    blocked = set(alley.ids("l1", "l2"))
+    found = await alternatives(alley, first)
+    assert {"start": at("12:00"), "end": at("13:00"), "resource_ids": alley.ids("l3")} in found
+    for each in [*found, *await alternatives(alley, second)]:
+        assert blocked.isdisjoint(each["resource_ids"])
+
+
+async def test_who_books_there_meanwhile_is_displaced_too(engine: Engine, alley: House) -> None:
+    late: list[dict[str, Any]] = []
+
+    async def book() -> None:
+        if not late:
+            late.append(await alley.booked(start=at("12:00"), resource_ids=alley.ids("l2")))
+
+    blocking = Blocking(engine, alley, book)
+    blocked = await blocking.on("l1", "l2")
+    assert [str(each.id) for each in blocked.displaced] == [late[0]["id"]]
+    assert await alternatives(alley, late[0])
+    assert blocking.plans == 2
+
+
+async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, alley: House) -> None:
+    """A unit more, which the block has to take as well."""
+    resources: list[dict[str, Any]] = [dict(each) for each in alley.document["resources"]]
+
+    async def add_a_unit() -> None:
+        if resources[0].get("units", 1) == 1:
+            resources[0]["units"] = 2
+            await alley.replace({**alley.document, "resources": resources})
+
+    blocking = Blocking(engine, alley, add_a_unit)
+    await blocking.on("l1")
+    assert blocking.plans == 2
+    refused = await alley.book(start=at("12:00"), resource_ids=alley.ids("l1"))
+    assert refused.status_code == 409, refused.text
+
+
+async def test_it_comes_to_an_end_where_somebody_books_there_all_the_time(
+    engine: Engine, alley: House
+) -> None:
+    """Who came last is displaced as well; only there was no time to look for another place."""
+    came: list[dict[str, Any]] = []
+
+    async def book() -> None:
+        lane = f"l{len(came) + 1}"
+        came.append(await alley.booked(start=at("12:00"), resource_ids=alley.ids(lane)))
+
+    blocking = Blocking(engine, alley, book)
+    blocked = await blocking.on("l1", "l2", "l3", "l4")
+    assert blocking.plans == PLANS_MAX == len(came)
+    assert {str(each.id) for each in blocked.displaced} == {each["id"] for each in came}
+    assert [bool(await alternatives(alley, each)) for each in came] == [True, True, False]

@@ -1,0 +1,106 @@
+"""A change that takes thought is planned holding nothing, and written when what it was planned on still holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import Database
+from holdfast.kernel.errors import Forbidden, IdempotencyConflict, VersionConflict
+from holdfast.kernel.idempotency import DONE, Done, Keyed
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+from tests.conftest import House
+from tests.engines import engine_over
+
+WRITABLE = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
+
+
+@dataclass
+class Thinker:
+    """Plans how often it has planned; its plan is stale as often as is said."""
+
+    db: Database
+    stale: int = 0
+    plans: int = 0
+    refused: Exception | None = None
+    written: list[tuple[int, int]] = field(default_factory=list)
+
+    async def plan(self, read: Read) -> int:
+        assert await read(has_an_xid) is False
+        assert self.db.pool.get_size() == self.db.pool.get_idle_size()
+        self.plans += 1
+        if self.refused is not None:
+            raise self.refused
+        return self.plans
+
+    async def write(self, tx: Tx, planned: int, *, plans_left: int, venue: Venue) -> int:
+        assert await has_an_xid(tx)
+        self.written.append((planned, plans_left))
+        if planned <= self.stale:
+            raise StalePlan
+        return planned
+
+
+async def has_an_xid(tx: Tx) -> bool:
+    return await tx.fetchval(WRITABLE)
+
+
+@pytest.fixture
+async def venue(db: Database, open_house: Any) -> Venue:
+    house: House = await open_house()
+    return await engine_over(db).places.venue(UUID(house.venue_id))
+
+
+async def ask(
+    engine: Engine, venue: Venue, thinker: Thinker, key: str | None = None, request: bytes = b""
+) -> Done[int]:
+    keyed = None if key is None else Keyed(venue.tenant_id, "think", key, request)
+    return await engine.change_planned(
+        SYSTEM, venue, thinker.plan, thinker.write, key=keyed, show=lambda value, _: {"plan": value}
+    )
+
+
+async def test_what_is_planned_is_written(db: Database, venue: Venue) -> None:
+    thinker = Thinker(db)
+    done = await ask(engine_over(db), venue, thinker)
+    assert (done.value, done.reply.code, thinker.written) == (1, DONE, [(1, PLANS_MAX - 1)])
+
+
+async def test_a_stale_plan_is_made_anew_so_many_times(db: Database, venue: Venue) -> None:
+    engine, thinker = engine_over(db), Thinker(db, stale=PLANS_MAX - 1)
+    assert (await ask(engine, venue, thinker)).value == PLANS_MAX
+    assert thinker.written == [(number + 1, PLANS_MAX - 1 - number) for number in range(PLANS_MAX)]
+    never = Thinker(db, stale=1_000)
+    with pytest.raises(StalePlan):
+        await ask(engine, venue, never, "never")
+    assert never.plans == PLANS_MAX
+    assert (
+        await ask(engine, venue, Thinker(db), "never")
+    ).value == 1  # nothing is stored: it may be tried again
+
+
+async def test_a_key_has_one_reply_and_plans_no_more(db: Database, venue: Venue) -> None:
+    engine, thinker = engine_over(db), Thinker(db)
+    first, again = await ask(engine, venue, thinker, "once"), await ask(engine, venue, thinker, "once")
+    assert (again.reply, again.value, thinker.plans) == (first.reply, None, 1)
+    with pytest.raises(IdempotencyConflict):
+        await ask(engine, venue, thinker, "once", b"other")
+
+
+async def test_a_final_refusal_of_a_plan_is_stored_and_no_other(db: Database, venue: Venue) -> None:
+    engine, no = engine_over(db), Thinker(db, refused=Forbidden("No."))
+    assert [(await ask(engine, venue, no, "no")).reply.code for _ in range(2)] == ["FORBIDDEN"] * 2
+    assert (no.plans, no.written) == (1, [])
+    later = Thinker(db, refused=VersionConflict())
+    for _ in range(2):
+        with pytest.raises(VersionConflict):
+            await ask(engine, venue, later, "later")
+    assert later.plans == 2
+    with pytest.raises(Forbidden):
+        await ask(engine, venue, no)
