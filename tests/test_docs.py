@@ -20,8 +20,7 @@ from holdfast.main.cli import app as cli
 from holdfast.main.http import create_app
 from holdfast.main.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument
-from holdfast.place.policy import Policy
-from holdfast.place.price_rule import PriceRule
+from holdfast.place.policy import Policy, PriceRule
 
 ROOT = Path(__file__).parents[1]
 TREES = ("src", "tests", "bench", "scripts", "docs", "examples", ".ci")

@@ -31,7 +31,7 @@ from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.http import create_app
-from holdfast.place.tenant_store import insert_tenant
+from holdfast.place.write_store import insert_tenant
 from tests import databases
 from tests.conftest import House
 from tests.engines import connect, engine_over

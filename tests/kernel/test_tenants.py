@@ -23,8 +23,8 @@ from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.main.migrate import migrate
-from holdfast.place import resource_store, venue_store
 from holdfast.place import store as places
+from holdfast.place import write_store
 from holdfast.waitlist import store as entries
 from tests.booking.asking import at
 from tests.conftest import House
@@ -61,8 +61,8 @@ OF_ALL = {
 AUDIT = "audit."  # its checks read all there is
 # These read through what a tenant has.
 OF_A_TENANT = {
-    "place.resource_store.REMOVE_RESOURCES": "its resources are few",
-    "place.resource_store.RESOURCES_IN_USE": "row-level security keeps && from the index",
+    "place.write_store.REMOVE_RESOURCES": "its resources are few",
+    "place.write_store.RESOURCES_IN_USE": "row-level security keeps && from the index",
     "simulate.check.BLOCKS": "compares all there is",
     "simulate.check.OFFERS": "compares all there is",
     "simulate.check.QUEUE": "compares all there is",
@@ -295,8 +295,8 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(
         (drop.STILL_OF, (theirs, id_, then)),
         (places.RULES_VERSION, (theirs, venue)),
         (idempotency.FIND, (theirs, "create", "k")),
-        (venue_store.TOUCH_VENUE, (theirs, venue, then)),
-        (resource_store.REMOVE_RESOURCES, (theirs, [t1], then)),
+        (write_store.TOUCH_VENUE, (theirs, venue, then)),
+        (write_store.REMOVE_RESOURCES, (theirs, [t1], then)),
         (drop.DROP, (theirs, id_, then, then)),
     ]
 

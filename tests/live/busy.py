@@ -15,9 +15,9 @@ from fastapi import FastAPI
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
-from holdfast.live import audit_store
-from holdfast.live.cursor import public_epoch
+from holdfast.live import store
 from holdfast.live.fold import Board, apply
+from holdfast.live.frames import public_epoch
 from holdfast.live.snapshot import Wanted, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House
@@ -132,7 +132,7 @@ class Busy:
 
         await until(all_numbered)
         call = db.call(SYSTEM, tenants=[self.wanted.tenant_id])
-        events = await call.run(audit_store.events, self.wanted, after=self.since)
+        events = await call.run(store.events, self.wanted, after=self.since)
         history = self.first.epoch.partition("-")[2]
         board, boards = self.first, {self.first.version: self.first}
         for event in events:

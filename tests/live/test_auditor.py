@@ -15,10 +15,9 @@ from fastapi import FastAPI
 from holdfast.booking import due
 from holdfast.channel import announce as announcing
 from holdfast.kernel.db import Database
-from holdfast.live.audit_channel import Mismatch, audit_channel
-from holdfast.live.auditor import Auditor
+from holdfast.live.auditor import Auditor, Mismatch, audit_channel
+from holdfast.live.metrics import MISMATCHES
 from holdfast.live.snapshot import Wanted
-from holdfast.live.snapshot_metrics import MISMATCHES
 from tests.booking.asking import DAY, at, cancel, change, instant, tenant_id, tick
 from tests.booking.conftest import owner as owner
 from tests.conftest import House
@@ -194,7 +193,7 @@ async def test_rules_that_changed_meanwhile_leave_it_open(audit: Audit, house: H
 async def test_while_others_number_events_it_stays_open(
     audit: Audit, owner: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.live.audit_channel.NUMBERING_TRIES_MAX", 3)
+    monkeypatch.setattr("holdfast.live.auditor.NUMBERING_TRIES_MAX", 3)
     async with owner.transaction():
         await owner.execute("SELECT set_config('holdfast.tenants', '*', true)")
 

@@ -9,12 +9,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.live import beat
-from holdfast.live.beat import Beat
-from holdfast.live.cursor import parse_cursor
-from holdfast.live.frames import comment
-from holdfast.live.packing import SSE, WS
-from holdfast.live.stream import Outbox, Stream
+from holdfast.live import stream as timed
+from holdfast.live.frames import comment, parse_cursor
+from holdfast.live.outlets import SSE, WS
+from holdfast.live.stream import Beat, Outbox, Stream
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.live.asgi import asked, opening
@@ -25,7 +23,7 @@ from tests.processes import SOON_S, Running, until
 
 
 async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(beat, "COMMENT_S", 0.06)
+    monkeypatch.setattr(timed, "COMMENT_S", 0.06)
     outlets = [Stuck() for _ in range(130)]
     streams = [Stream(each, Outbox(), packing=SSE, expires_at=None) for each in outlets]
     socket = Stream(Stuck(), Outbox(), packing=WS, expires_at=None)
@@ -44,14 +42,14 @@ async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.Mo
     beats.start()
 
     async def three_rounds() -> bool:
-        return rounds >= 3 * beat.BEATS
+        return rounds >= 3 * timed.BEATS
 
     await until(three_rounds)
     await beats.stop()
     assert outlets[0].written == []
     for outlet in outlets[1:]:
         assert set(outlet.written) == {b":\n\n"}
-        assert rounds // beat.BEATS <= len(outlet.written) <= rounds // beat.BEATS + 1
+        assert rounds // timed.BEATS <= len(outlet.written) <= rounds // timed.BEATS + 1
 
 
 async def test_ends_of_tokens_are_forgotten_with_their_streams() -> None:

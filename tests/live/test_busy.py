@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.live.cache import MemoryCache
-from holdfast.live.snapshot_metrics import SNAPSHOTS
+from holdfast.live.metrics import SNAPSHOTS
 from holdfast.main.http import create_app
 from tests.booking.asking import at
 from tests.conftest import open_house_at

@@ -11,9 +11,8 @@ import pytest
 
 from holdfast.live import redis_cache
 from holdfast.live.cache import TTL_S, Entry, MemoryCache
-from holdfast.live.circuit import PAUSE_S_MAX, PAUSE_S_MIN, Circuit
-from holdfast.live.floors import Stand
-from holdfast.live.redis_cache import PREFIX, RedisCache, decoded, encoded
+from holdfast.live.freshness import Stand
+from holdfast.live.redis_cache import PAUSE_S_MAX, PAUSE_S_MIN, PREFIX, Circuit, RedisCache, decoded, encoded
 from tests.processes import PATIENT_S, until
 from tests.services import RedisServer
 from tests.services import redis_server as redis_server

@@ -10,7 +10,7 @@ from holdfast.channel.names import BOOKINGS, availability
 from holdfast.channel.store import open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.live.close_channels import close_channels
+from holdfast.live.channels import close_channels
 from tests.booking.asking import tenant_id
 from tests.booking.conftest import owner as owner
 from tests.conftest import House

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 from holdfast.kernel.encode import encode
 from holdfast.live import stream as streams
-from holdfast.live.packing import WS
+from holdfast.live.outlets import WS
 from holdfast.live.stream import BACKLOG_BYTES_MAX, End
 from holdfast.live.ws import Socket
 from holdfast.main import serve

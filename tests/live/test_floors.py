@@ -9,8 +9,8 @@ import pytest
 
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.ids import new_id
-from holdfast.live import floors as floors_module
-from holdfast.live.floors import Floors, Stand
+from holdfast.live import freshness
+from holdfast.live.freshness import Floors, Stand
 
 VENUE, OTHER = new_id(), new_id()
 CHANNEL = "2027-01-06:day"
@@ -121,7 +121,7 @@ def test_no_mark_comes_again_when_all_is_forgotten() -> None:
 
 
 def test_it_keeps_so_many_venues_and_forgets_all_rather_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors_module, "VENUES_MAX", 2)
+    monkeypatch.setattr(freshness, "VENUES_MAX", 2)
     floors = known(5)
     mark = floors.mark(VENUE)
     for _ in range(2):
@@ -132,7 +132,7 @@ def test_it_keeps_so_many_venues_and_forgets_all_rather_than_one(monkeypatch: py
 
 
 def test_it_keeps_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors_module, "CHANNELS_MAX", 3)
+    monkeypatch.setattr(freshness, "CHANNELS_MAX", 3)
     floors = known(5)
     for n in range(20):
         venue_id = new_id()
@@ -144,7 +144,7 @@ def test_it_keeps_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(floors_module, "CHANNELS_MAX", 1)
+    monkeypatch.setattr(freshness, "CHANNELS_MAX", 1)
     floors = Floors()
     for forget in (
         lambda: floors.changed(VENUE),

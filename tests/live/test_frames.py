@@ -10,9 +10,9 @@ import pytest
 
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.errors import Forbidden, InvalidRequest
-from holdfast.live import frames, packing
-from holdfast.live.cursor import cursor_of, parse_cursor, public_epoch
-from holdfast.live.viewer import check_origin, origins
+from holdfast.live import frames, outlets
+from holdfast.live.frames import cursor_of, parse_cursor, public_epoch
+from holdfast.live.routes import check_origin, origins
 from tests.live.made import TENANT, VENUE
 
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
@@ -72,7 +72,7 @@ def test_messages_are_framed_as_websockets_are(length: int) -> None:
     from websockets.uri import parse_uri
 
     client = ClientProtocol(parse_uri("ws://localhost/"), state=State.OPEN)
-    (data,) = packing.WS_WIRE.pack([b"x" * length, b"y"])
+    (data,) = outlets.WS_WIRE.pack([b"x" * length, b"y"])
     client.receive_data(data)
     assert [each.data for each in client.events_received() if isinstance(each, Frame)] == [
         b"x" * length,
@@ -81,7 +81,7 @@ def test_messages_are_framed_as_websockets_are(length: int) -> None:
 
 
 def test_chunks_say_how_long_they_are() -> None:
-    assert packing.SSE_WIRE.pack([b"a" * 10, b"b" * 7]) == [b"11\r\n" + b"a" * 10 + b"b" * 7 + b"\r\n"]
+    assert outlets.SSE_WIRE.pack([b"a" * 10, b"b" * 7]) == [b"11\r\n" + b"a" * 10 + b"b" * 7 + b"\r\n"]
 
 
 def test_a_cursor_comes_back_as_it_was_given() -> None:

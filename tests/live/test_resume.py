@@ -199,11 +199,11 @@ async def test_a_channel_that_nobody_had_opened_is_a_reset(app: FastAPI, house: 
 
 
 async def test_the_ring_keeps_so_many_and_knows_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from holdfast.live import ring
+    from holdfast.live import telling
     from tests.live.made import told
 
-    monkeypatch.setattr(ring, "REPLAY_EVENTS_MAX", 3)
-    kept = ring.Ring(0)
+    monkeypatch.setattr(telling, "REPLAY_EVENTS_MAX", 3)
+    kept = telling.Ring(0)
     events = [told(n, channel="a" if n % 2 else "b") for n in range(1, 6)]
     for each in events:
         kept.add(each)

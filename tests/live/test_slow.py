@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from holdfast.live import hub as hubs
 from holdfast.live import stream as streams
 from holdfast.live.hub import Hub
-from holdfast.live.packing import SSE, SSE_WIRE
+from holdfast.live.outlets import SSE, SSE_WIRE
 from holdfast.live.stream import BACKLOG_BYTES_MAX, Outbox, Stream
 from tests.booking.asking import at
 from tests.conftest import House

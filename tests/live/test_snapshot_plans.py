@@ -8,15 +8,15 @@ import pytest
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.live import audit_store, snapshot_store
+from holdfast.live import store
 from tests.kernel.test_plans import plan
 
 
 @pytest.mark.parametrize(
     ("sql", "indexes"),
     [
-        (snapshot_store.READ, ["using channel_pkey", "on block", "on venue"]),
-        (audit_store.EVENTS, ["position_idx on event_log", "pkey on event"]),
+        (store.READ, ["using channel_pkey", "on block", "on venue"]),
+        (store.EVENTS, ["position_idx on event_log", "pkey on event"]),
     ],
     ids=["snapshot", "events"],
 )

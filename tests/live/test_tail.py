@@ -16,9 +16,9 @@ from holdfast.event.number import Numbered, Numberer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import store, subscribe, tail
-from holdfast.live.audience import Views
 from holdfast.live.channels import Channel
 from holdfast.live.hub import Hub
+from holdfast.live.stream import Views
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.asgi import asked, opening
@@ -113,7 +113,7 @@ async def test_another_history_is_a_reset_for_everybody(
         assert lost
 
     async def back() -> bool:
-        return hub.history == frame.data["epoch"].split("-")[1]
+        return hub.tail.history == frame.data["epoch"].split("-")[1]
 
     await until(back)
     # What the client has is of the old history again: there is nothing it could have missed.

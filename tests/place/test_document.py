@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.document import VenueDocument, parse_document
-from holdfast.place.load_text import DEPTH_MAX, TEXT_BYTES_MAX, load_text
+from holdfast.place.document_text import DEPTH_MAX, TEXT_BYTES_MAX, load_text
 
 NORD: dict[str, Any] = {
     "slug": "osteria-nord",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,8 +13,8 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place import hours, slot
 from holdfast.place.document import parse_document
+from holdfast.place.kept import snapshot
 from holdfast.place.opening import Hours
-from holdfast.place.snapshot import snapshot
 from holdfast.place.venue import Venue
 
 # Midsummer in Tallinn: three hours ahead of UTC. 2026-06-05 is a Friday.
@@ -91,9 +92,9 @@ def test_hours_of_a_resource_replace_all_of_the_venues():
 
 def test_effective_hours_are_wall_time():
     weekly = Hours.model_validate(BAR)
-    night = hours.effective_hours(weekly, None, SATURDAY)[0]
+    night = hours.openings(weekly, ZoneInfo("UTC"), SATURDAY)[0].wall
     assert [each.isoformat() for each in night] == ["2026-06-06T22:00:00", "2026-06-07T04:00:00"]
-    assert hours.effective_hours(weekly, Hours(), SUNDAY)[0].start.isoformat() == "2026-06-07T00:00:00"
+    assert hours.openings(Hours(), ZoneInfo("UTC"), SUNDAY)[0].wall.start.isoformat() == "2026-06-07T00:00:00"
 
 
 def test_without_weekly_rules_it_is_always_open_but_for_exceptions():

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from holdfast.place import hours
 from holdfast.place.document import parse_document
 from holdfast.place.hours import NonexistentLocalTime
+from holdfast.place.kept import snapshot
 from holdfast.place.opening import DAYS, Hours
-from holdfast.place.snapshot import snapshot
 from holdfast.place.venue import Venue
 
 ZONES = """

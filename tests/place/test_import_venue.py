@@ -15,8 +15,8 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.document import VenueDocument, parse_document
+from holdfast.place.document_text import to_yaml
 from holdfast.place.import_venue import import_venue
-from holdfast.place.write_text import to_yaml
 
 from .conftest import Ask, Cast
 

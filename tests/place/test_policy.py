@@ -9,8 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from holdfast.kernel.validation import invalid_request
-from holdfast.place.policy import Policy
-from holdfast.place.price_rule import PriceRule
+from holdfast.place.policy import Policy, PriceRule
 
 
 def refused_fields(data: dict[str, object]) -> list[str]:

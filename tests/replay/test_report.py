@@ -9,7 +9,7 @@ import orjson
 from rich.console import Console
 
 from holdfast.kernel.ids import new_id
-from holdfast.place.snapshot import snapshot
+from holdfast.place.kept import snapshot
 from holdfast.place.tenant import Tenant
 from holdfast.replay.occupancy import occupancy
 from holdfast.replay.open_hotels import OpenHotel, hotel_document

@@ -21,7 +21,7 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
 from holdfast.kernel.tx import Tx
 from holdfast.place.document import parse_document
-from holdfast.place.snapshot import snapshot
+from holdfast.place.kept import snapshot
 from holdfast.simulate import worker
 from holdfast.simulate.guest import arrivals
 from holdfast.simulate.places import RESTAURANT

@@ -18,7 +18,7 @@ from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.document import parse_document
-from holdfast.place.snapshot import snapshot
+from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.plan import BLOCK, Offer, Snapshot, plan

@@ -12,8 +12,8 @@ from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
+from holdfast.place.document_text import load_text
 from holdfast.place.import_venue import import_venue
-from holdfast.place.load_text import load_text
 from holdfast.place.tenant import Tenant
 
 TENANT = "nordlek"

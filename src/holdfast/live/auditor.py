@@ -1,29 +1,38 @@
-"""Looks at some channels now and then, and says so loudly when a stream does not tell what snapshots show."""
+"""Audits a sample of channels now and then: logs an error when the events of a stream disagree with snapshots."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
 from uuid import UUID
 
 import structlog
 
 from holdfast.channel.names import slot_of
+from holdfast.event.model import Committed
+from holdfast.event.number import Numberer
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
-from holdfast.live.audit_channel import audit_channel
-from holdfast.live.snapshot import Wanted
-from holdfast.live.snapshot_metrics import AUDITED, MISMATCHES
+from holdfast.live import store
+from holdfast.live.fold import Board, Gap, apply, differences
+from holdfast.live.frames import public_epoch
+from holdfast.live.metrics import AUDITED, MISMATCHES
+from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.live.snapshots import Snapshots
 from holdfast.place.places import Places
 
 PERIOD_S = 10.0
 WATCHED_S = 2.0
-"""How long a channel is looked at."""
+"""How long the audit of a channel lasts."""
 SAMPLE_MAX = 3
 LOGGED_MAX = 20
+NUMBERING_TRIES_MAX = 100
+NUMBERING_PAUSE_S = 0.05
+VERSIONS_SHOWN_MAX = 20
 
 log = structlog.get_logger(__name__)
 
@@ -37,13 +46,11 @@ class Auditor:
         places: Places,
         snapshots: Snapshots,
         *,
-        period_s: float = PERIOD_S,
         watch: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(WATCHED_S),
     ) -> None:
         self._db = db
         self._places = places
         self._snapshots = snapshots
-        self._period_s = period_s
         self._watch = watch
         self._task: asyncio.Task[None] | None = None
 
@@ -60,11 +67,11 @@ class Auditor:
     async def _run(self) -> None:
         while True:
             # Not all processes at once.
-            await asyncio.sleep(self._period_s * random.uniform(0.5, 1.5))
+            await asyncio.sleep(PERIOD_S * random.uniform(0.5, 1.5))
             await self.audit()
 
     async def audit(self) -> int:
-        """Audits a sample, one after the other; answers how many mismatches there were."""
+        """Audits a sample, one after the other; returns the number of mismatches."""
         shown = self._snapshots.floors.channels()
         found = 0
         for venue_id, channel in random.sample(shown, min(SAMPLE_MAX, len(shown))):
@@ -87,13 +94,83 @@ class Auditor:
         found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
         AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
         for each in (found or ())[:LOGGED_MAX]:
-            log.error(
-                "live_mismatch",
-                channel=each.channel,
-                section_id=each.section_id,
-                versions=each.versions,
-                told=each.told,
-                read=each.read,
-            )
+            log.error("live_mismatch", **asdict(each))
         MISMATCHES.inc(len(found or ()))
         return len(found or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """What the events since one snapshot make of a section, and what the next snapshot shows. `section_id`: None
+    for the channel as a whole, whose versions are not what they should be."""
+
+    channel: str
+    section_id: str | None
+    versions: tuple[int, int]
+    told: str
+    read: str
+
+
+async def audit_channel(
+    db: Database, wanted: Wanted, *, places: Places, between: Callable[[], Awaitable[None]]
+) -> list[Mismatch] | None:
+    """What is wrong with the channel; None when the audit is inconclusive.
+
+    1. Take a snapshot, let things happen (`between`), and take another.
+    2. Have all that was committed until then numbered, and read the channel's events since before the first.
+    3. Fold them into the first snapshot, as a client does, up to the version of the second.
+    4. The two must say the same of every section, at the same version and epoch, and no version is left out.
+
+    It is inconclusive when the rules of the venue changed, somebody else kept numbering events for too long, or there
+    were more than EVENTS_MAX events.
+    """
+    numberer = Numberer(db)
+    before = await numberer.number()
+    first = await take_snapshot(db, wanted, places=places)
+    await between()
+    second = await take_snapshot(db, wanted, places=places)
+    if not await _all_numbered(numberer) or first.stand.rules_version != second.stand.rules_version:
+        return None
+    call = db.call(SYSTEM, tenants=[wanted.tenant_id])
+    events = await call.run(store.events, wanted, after=before.head)
+    if len(events) >= store.EVENTS_MAX:
+        return None
+    return mismatches(first, events, second)
+
+
+async def _all_numbered(numberer: Numberer) -> bool:
+    """Whether every event that was committed until now has its position."""
+    for _ in range(NUMBERING_TRIES_MAX):
+        if (await numberer.number()).is_complete:
+            return True
+        await asyncio.sleep(NUMBERING_PAUSE_S)
+    return False
+
+
+def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -> list[Mismatch]:
+    """Where the second snapshot is not what the events make of the first. Pure."""
+    _, _, history = second.stand.epoch.partition("-")
+    board, read = Board.of(first), Board.of(second)
+    between = [each for each in events if each.version and board.version < each.version <= read.version]
+    versions = [each.version for each in between]
+    if versions != list(range(board.version + 1, read.version + 1)):
+        return [_mismatch(first, second, None, f"versions {_some(versions)}", f"version {read.version}")]
+    for event in between:
+        try:
+            board = apply(board, event, epoch=public_epoch(event.epoch or 0, history))
+        except Gap:
+            return [_mismatch(first, second, None, f"epoch {event.epoch}", f"epoch {read.epoch}")]
+    return [
+        _mismatch(first, second, None if section_id is None else str(section_id), str(told), str(seen))
+        for section_id, told, seen in differences(board, read)
+    ]
+
+
+def _mismatch(first: Snapshot, second: Snapshot, section_id: str | None, told: str, read: str) -> Mismatch:
+    versions = (first.stand.version, second.stand.version)
+    return Mismatch(f"{second.venue.id}:{second.slot.channel}", section_id, versions, told, read)
+
+
+def _some(versions: Sequence[int | None]) -> str:
+    shown = ", ".join(map(str, versions[:VERSIONS_SHOWN_MAX]))
+    return shown + (" ..." if len(versions) > VERSIONS_SHOWN_MAX else "") or "none"

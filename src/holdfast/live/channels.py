@@ -1,4 +1,4 @@
-"""The channels that this process follows, each with its version at the place the tail has come to."""
+"""The channels that this process follows, each with its version at the position that the tail has read to."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import Context
+from datetime import timedelta
 
-from holdfast.channel.store import open_channel
+from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.tx import lock_key
+from holdfast.kernel.tx import Tx, lock_key
 from holdfast.live import store
-from holdfast.live.audience import Audience
 from holdfast.live.frames import Key, Told
+from holdfast.live.stream import Audience
 
 UNREAD_KEPT_S = 60.0
-"""A channel that nobody reads is followed for so long, so that those who come back find it."""
+"""A channel without readers is followed this long, so that readers who reconnect find it."""
 OPENING_AT_ONCE_MAX = 3
 """Connections to the database that opening channels takes at most."""
+KEPT_FOR = timedelta(days=7)
+OPEN_FOR_MIN = timedelta(hours=1)
 
 
 class Channel:
-    """A channel that is followed. `epoch` is None until it is known how far it is; `pins`: who waits for that."""
+    """A channel that is followed. `epoch` is None until its version has been read; `pins`: how many readers wait for
+    that."""
 
     __slots__ = (
         "audiences",
@@ -46,7 +50,7 @@ class Channel:
         self.pins = 0
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0
-        """Where the tail was when this process opened it, if it did: nobody can have been told of it before."""
+        """The position of the tail when this process opened it, if it did: no earlier event was sent to anybody."""
         self.seen: list[Told] = []
         self.unread_since = time.monotonic()
 
@@ -65,7 +69,7 @@ class Channels:
         self._by_key: OrderedDict[Key, Channel] = OrderedDict()
         self._at_once = asyncio.Semaphore(OPENING_AT_ONCE_MAX)
         self.position = 0
-        """How far the tail has come."""
+        """The last position that the tail has read."""
 
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._by_key.values())
@@ -77,7 +81,7 @@ class Channels:
         """Another history: nothing is known any more."""
         self._by_key.clear()
 
-    async def known(self, key: Key) -> Channel:
+    async def pin(self, key: Key) -> Channel:
         """The channel, open and with its version known. It stays until `unpin`. Raises Overloaded."""
         channel = self._by_key.get(key)
         if channel is None:
@@ -138,3 +142,11 @@ class Channels:
         ]
         for key in gone:
             del self._by_key[key]
+
+
+async def close_channels(tx: Tx, limit: int) -> int:
+    """Closes up to `limit` channels of days more than KEPT_FOR ago; returns the number of channels
+    closed. Nobody asks for those days any more. A tick."""
+    return await forget(
+        tx, before=(tx.now - KEPT_FOR).date(), opened_before=tx.now - OPEN_FOR_MIN, limit=limit
+    )

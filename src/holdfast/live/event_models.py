@@ -137,53 +137,36 @@ class TenantCreated(Payload):
     slug: str
 
 
-BOOKING_EVENTS: dict[str, str] = {
-    "booking.created": "A booking was made, or a place is held for one.",
-    "booking.updated": "Time, length, party, resources or guest data of a booking changed.",
-    "booking.status_changed": "A booking went a step on that has no event of its own.",
-    "booking.confirmed": "A booking is confirmed.",
-    "booking.checked_in": "The party is there.",
-    "booking.completed": "The visit is over.",
-    "booking.cancelled": "A booking was cancelled; the place is free.",
-    "booking.no_show": "The party did not come; the place is free.",
-    "booking.expired": "A hold or a booking that waited ran out of time; the place is free.",
-}
-BLOCK_EVENTS: dict[str, str] = {
-    "block.created": "Time was taken off what can be booked.",
-    "block.updated": "A block changed.",
-    "block.cancelled": "A block was lifted.",
-}
-WAITLIST_EVENTS: dict[str, str] = {
-    "waitlist.joined": "A party waits.",
-    "waitlist.offered": "A place is held for a party that waits.",
-    "waitlist.accepted": "A party took what was offered.",
-    "waitlist.declined": "A party does not want what was offered.",
-    "waitlist.lapsed": "An offer was not answered in time, or there was none in time.",
-    "waitlist.left": "A party waits no more.",
-}
-SERIES_EVENTS: dict[str, str] = {
-    "series.created": "Bookings that repeat were made.",
-    "series.updated": "Bookings of a series changed.",
-    "series.cancelled": "Bookings of a series were cancelled.",
-}
-PLACE_EVENTS: dict[str, tuple[str, type[Payload]]] = {
-    "tenant.created": ("There is a new tenant.", TenantCreated),
-    "venue.created": ("There is a new venue.", VenueCreated),
-    "venue.updated": ("A venue's rules or resources changed.", VenueUpdated),
-}
-
 ON_BOOKINGS: dict[str, tuple[str, type[Payload]]] = {
-    **{name: (what, BookingEvent) for name, what in BOOKING_EVENTS.items()},
-    "booking.updated": (BOOKING_EVENTS["booking.updated"], BookingUpdated),
-    **{name: (what, BlockEvent) for name, what in BLOCK_EVENTS.items()},
-    **{name: (what, WaitlistEvent) for name, what in WAITLIST_EVENTS.items()},
-    **{name: (what, SeriesEvent) for name, what in SERIES_EVENTS.items()},
+    "booking.created": ("A booking was made, or a place is held for one.", BookingEvent),
+    "booking.updated": ("Time, length, party, resources or guest data of a booking changed.", BookingUpdated),
+    "booking.status_changed": ("A booking went a step on that has no event of its own.", BookingEvent),
+    "booking.confirmed": ("A booking is confirmed.", BookingEvent),
+    "booking.checked_in": ("The party is there.", BookingEvent),
+    "booking.completed": ("The visit is over.", BookingEvent),
+    "booking.cancelled": ("A booking was cancelled; the place is free.", BookingEvent),
+    "booking.no_show": ("The party did not come; the place is free.", BookingEvent),
+    "booking.expired": ("A hold or a booking that waited ran out of time; the place is free.", BookingEvent),
+    "block.created": ("Time was taken off what can be booked.", BlockEvent),
+    "block.updated": ("A block changed.", BlockEvent),
+    "block.cancelled": ("A block was lifted.", BlockEvent),
+    "waitlist.joined": ("A party waits.", WaitlistEvent),
+    "waitlist.offered": ("A place is held for a party that waits.", WaitlistEvent),
+    "waitlist.accepted": ("A party took what was offered.", WaitlistEvent),
+    "waitlist.declined": ("A party does not want what was offered.", WaitlistEvent),
+    "waitlist.lapsed": ("An offer was not answered in time, or there was none in time.", WaitlistEvent),
+    "waitlist.left": ("A party waits no more.", WaitlistEvent),
+    "series.created": ("Bookings that repeat were made.", SeriesEvent),
+    "series.updated": ("Bookings of a series changed.", SeriesEvent),
+    "series.cancelled": ("Bookings of a series were cancelled.", SeriesEvent),
 }
 """What is told on a venue's channel of bookings: a sentence and the payload, by type."""
 
 EVENTS: dict[str, tuple[str, type[Payload]]] = {
     **ON_BOOKINGS,
     AVAILABILITY_UPDATED: ("A resource is in another state in a slot.", AvailabilityEvent),
-    **PLACE_EVENTS,
+    "tenant.created": ("There is a new tenant.", TenantCreated),
+    "venue.created": ("There is a new venue.", VenueCreated),
+    "venue.updated": ("A venue's rules or resources changed.", VenueUpdated),
 }
 """Every type of event."""

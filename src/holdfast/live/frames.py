@@ -1,4 +1,4 @@
-"""Events as they go to clients. Pure.
+"""Events and cursors as they go to clients. Pure.
 
 A frame is put together of what all readers share, made once for each event and view, and of what depends on the
 name that a reader calls the channel by.
@@ -6,6 +6,7 @@ name that a reader calls the channel by.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -14,13 +15,43 @@ from uuid import UUID
 from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.event.model import Committed
 from holdfast.kernel.encode import encode
+from holdfast.kernel.errors import InvalidRequest
 
 Transport = Literal["sse", "ws"]
 Key = tuple[UUID, UUID, str]
 """A channel inside: tenant, venue, name."""
+View = tuple[Key, bytes, bool]
+"""A channel as one reader sees it: with the name that the client calls it by (as JSON), and whether as staff, who see
+all five states and who changed them."""
 
 BLOCKED_REASON = "closed for maintenance"
 """What guests are told of a block; why it is there is the venue's business."""
+CURSOR_CHARS_MAX = 100
+_CURSOR = re.compile(r"([0-9a-f]{8})-([0-9a-f]{1,16})")
+_POSITION_MAX = 2**63 - 1
+
+
+def cursor_of(position: int, history: str) -> str:
+    """The cursor of a client that was sent everything up to the position. `history`: the epoch of positions, since in
+    another one the same position is another moment."""
+    return f"{history}-{position:x}"
+
+
+def parse_cursor(text: str) -> tuple[int, str]:
+    """The position, and the history it belongs to. Raises InvalidRequest."""
+    found = _CURSOR.fullmatch(text)
+    if found is not None:
+        position = int(found[2], 16)
+        if position <= _POSITION_MAX:
+            return position, found[1]
+    raise InvalidRequest.of(
+        "after", text[:CURSOR_CHARS_MAX], "must be a cursor that this service gave, as it was given"
+    )
+
+
+def public_epoch(epoch: int, history: str) -> str:
+    """The epoch of a channel as clients see it: it changes whenever history was lost."""
+    return f"{epoch:08x}-{history}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,26 @@
-"""What this process knows of how new things are, and from whom."""
+"""The newest version of each channel that this process has seen: an older snapshot is stale."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from holdfast.event.model import Committed, Event
-from holdfast.live.cursor import public_epoch
-from holdfast.live.floors import Floors, Stand
+from holdfast.live.frames import public_epoch
+from holdfast.live.tail import Tail
 
 LAG_S_MAX = 1.0
-"""A tail that was not at the end for so long is lost."""
-
-
-class Following(Protocol):
-    """The tail of the events, which tells this process what others commit."""
-
-    @property
-    def history(self) -> str | None:
-        """Which history of the database it reads; None before it could read any."""
-        ...
-
-    @property
-    def lag_s(self) -> float:
-        """For how long it has not been at the end."""
-        ...
+"""A tail that has not reached the end of the events for this long is lost."""
+VENUES_MAX = 10_000
+CHANNELS_MAX = 50_000
 
 
 class Freshness:
     """The floors of channels, kept by what the tail tells and by what this process commits."""
 
-    def __init__(self, tail: Following) -> None:
+    def __init__(self, tail: Tail) -> None:
         self.floors = Floors()
         self._tail = tail
         self._history: str | None = None
@@ -67,3 +56,134 @@ class Freshness:
     def floor(self, venue_id: UUID, channel: str) -> Stand | None:
         """What must be reached by what is shown of the channel; None: ask the database."""
         return self.floors.floor(venue_id, channel) if self.is_following() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """The version of a channel and of the rules of its venue. `epoch`: as clients see it."""
+
+    epoch: str
+    version: int
+    rules_version: int
+
+    def reaches(self, floor: Stand) -> bool:
+        """Whether this is of the same history and no older."""
+        return (
+            self.epoch == floor.epoch
+            and self.version >= floor.version
+            and self.rules_version >= floor.rules_version
+        )
+
+
+@dataclass(slots=True)
+class _Venue:
+    mark: int
+    floors: dict[str, Stand] = field(default_factory=dict)
+
+
+class Floors:
+    """The newest version of each channel that was read from the database or came with an event of the tail.
+
+    A floor is known from a read on, until something else of the venue changed than what is told on the
+    channel, or it was changed by this process, whose caller must find that at once: then the database
+    is to be asked again. Each such change gives the venue another mark, so that a read which began before
+    it does not count as one after it. No mark ever comes again.
+    """
+
+    def __init__(self) -> None:
+        self.latest_mark = 0
+        self._mark_of_others = 0
+        self._venues: dict[UUID, _Venue] = {}
+        self._floors = 0
+        self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
+
+    def mark(self, venue_id: UUID) -> int:
+        """To be taken before a read."""
+        known = self._venues.get(venue_id)
+        return self._mark_of_others if known is None else known.mark
+
+    def floor(self, venue_id: UUID, channel: str) -> Stand | None:
+        """What must be reached by what is shown of the channel; None: ask the database."""
+        known = self._venues.get(venue_id)
+        return None if known is None else known.floors.get(channel)
+
+    def read(self, venue_id: UUID, channel: str, stand: Stand, *, mark: int) -> None:
+        """The channel was read; the read began when the venue had that mark."""
+        self._is_at(venue_id, channel, stand.version)
+        if self.mark(venue_id) != mark:
+            return
+        floor = self.floor(venue_id, channel)
+        if floor is None:
+            self._add(venue_id, channel, stand, mark=mark)
+        elif floor.epoch != stand.epoch:
+            self._forget(venue_id, channel)  # which of the two is the later one, the next read will tell
+        elif stand.reaches(floor):
+            self._venues[venue_id].floors[channel] = stand
+
+    def told(self, committed: Committed, epoch: str) -> None:
+        """The tail told an event of a channel. `epoch`: its epoch as clients see it."""
+        event = committed.event
+        if event.venue_id is None or event.channel is None or committed.version is None:
+            return
+        self._is_at(event.venue_id, event.channel, committed.version)
+        floor = self.floor(event.venue_id, event.channel)
+        if floor is None:
+            return
+        if floor.epoch != epoch:
+            self._forget(event.venue_id, event.channel)
+        elif committed.version > floor.version:
+            told = Stand(epoch, committed.version, floor.rules_version)
+            self._venues[event.venue_id].floors[event.channel] = told
+
+    def changed(self, venue_id: UUID) -> None:
+        """Something of the venue changed: nothing is known of it until it was read again."""
+        mark = self._next_mark()
+        known = self._known(venue_id, mark)
+        self._floors -= len(known.floors)
+        known.floors.clear()
+        known.mark = mark
+
+    def forget_all(self) -> None:
+        """The tail was lost: nothing is known any more."""
+        self._mark_of_others = self._next_mark()
+        self._venues.clear()
+        self._floors = 0
+
+    def newest(self, venue_id: UUID, channel: str) -> int | None:
+        """The newest version of the channel that this process has heard of lately. For statistics."""
+        return self._newest.get((venue_id, channel))
+
+    def channels(self) -> list[tuple[UUID, str]]:
+        """The channels whose floor is known: those that somebody looks at."""
+        return [(id_, channel) for id_, known in self._venues.items() for channel in known.floors]
+
+    def _add(self, venue_id: UUID, channel: str, stand: Stand, *, mark: int) -> None:
+        if self._floors >= CHANNELS_MAX:
+            self.forget_all()  # what somebody looks at is soon read again, and the rest was not
+            return
+        self._known(venue_id, mark).floors[channel] = stand
+        self._floors += 1
+
+    def _forget(self, venue_id: UUID, channel: str) -> None:
+        del self._venues[venue_id].floors[channel]
+        self._floors -= 1
+
+    def _next_mark(self) -> int:
+        self.latest_mark += 1
+        return self.latest_mark
+
+    def _known(self, venue_id: UUID, mark: int) -> _Venue:
+        known = self._venues.get(venue_id)
+        if known is None:
+            if len(self._venues) >= VENUES_MAX:
+                # All of them: of one that is left out, nobody would know that its mark was another.
+                self.forget_all()
+            known = self._venues[venue_id] = _Venue(mark)
+        return known
+
+    def _is_at(self, venue_id: UUID, channel: str, version: int) -> None:
+        key = (venue_id, channel)
+        self._newest[key] = max(version, self._newest.get(key, 0))
+        self._newest.move_to_end(key)
+        if len(self._newest) > CHANNELS_MAX:
+            self._newest.popitem(last=False)

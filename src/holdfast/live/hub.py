@@ -12,13 +12,11 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.audience import Audience, Views
-from holdfast.live.beat import Beat
 from holdfast.live.channels import Channels
 from holdfast.live.frames import comment
 from holdfast.live.names import Names
-from holdfast.live.packing import Packing
-from holdfast.live.stream import End, Outbox, Stream
+from holdfast.live.outlets import Packing
+from holdfast.live.stream import Audience, Beat, End, Outbox, Stream, Views
 from holdfast.live.tail import Tail
 from holdfast.live.telling import VENUE_UPDATED, Telling, measure, send
 from holdfast.place.places import Places
@@ -56,11 +54,6 @@ class Hub:
         self._closing = False
         self._db = db
         self._places = places
-
-    @property
-    def history(self) -> str | None:
-        """8 hex digits that name the history of the database; None until the tail has begun."""
-        return self.tail.history
 
     @property
     def requests(self) -> int:
@@ -117,7 +110,7 @@ class Hub:
         stream.end("left")
 
     def seat(self, stream: Stream, views: Views) -> None:
-        """From the next event on the stream is told what happens on these channels, and on no others."""
+        """From the next event on the stream gets the events of these channels, and of no others."""
         before = self.streams.get(stream)
         self.streams[stream] = self._audience(stream.packing, views) if views else None
         now = self.streams[stream]
@@ -146,12 +139,12 @@ class Hub:
                 channel.unread_since = time.monotonic()
 
     def _comment(self, stream: Stream) -> bytes:
-        # Who has no seat yet may still have to be told what it missed: no cursor beyond that.
+        # A stream without a seat may still miss events: it gets no cursor that skips them.
         seated = self.streams.get(stream) is not None
         return comment(self.telling.cursor() if seated else None)
 
     def drop(self, stream: Stream) -> None:
-        """The stream's reader is too slow: it is told to begin anew, and closed."""
+        """The stream's reader is too slow: it gets a reset of each channel, and is closed."""
         metrics.DROPS.inc()
         audience = self.streams.get(stream)
         views = () if audience is None else audience.views
@@ -163,7 +156,7 @@ class Hub:
     # What the tail tells.
 
     def begin(self, history: str, floor: int) -> None:
-        if self.history is not None and self.telling.history not in ("", history):
+        if self.tail.history is not None and self.telling.history not in ("", history):
             log.error("live_history_changed", history=history)
         self._start_over("history")
         self.telling.begin(history, floor)
@@ -177,10 +170,10 @@ class Hub:
                 self.outbox.add(lambda: measure(touched, clock_ahead_s=self.tail.clock_ahead_s))
             self._inform(events)
         except Exception as error:
-            # Whom it was told and whom not, nobody knows: let them all begin anew.
+            # Nobody knows which readers got it: all of them start over.
             log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
             self._start_over("failure")
-            self.telling.begin(self.history or "", events[-1].position)
+            self.telling.begin(self.tail.history or "", events[-1].position)
 
     def _inform(self, events: list[Committed]) -> None:
         for committed in events:

@@ -13,7 +13,11 @@ from holdfast.booking.access import works_at
 from holdfast.channel import names
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db import Database
+from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.live.frames import View
+from holdfast.live.freshness import Freshness
+from holdfast.live.snapshot import Wanted
 from holdfast.place import store
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
 from holdfast.place.slot import slot_span
@@ -26,25 +30,11 @@ BEFORE_MAX = timedelta(days=1)
 AHEAD_MAX = timedelta(days=731)
 """From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody
 can open them without end."""
+MEANINGS_MAX = 20_000
+KEPT_S = 15.0
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenant}.{venue}"
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A channel as one viewer sees it.
-
-    `name`: what the client calls it; `channel`: its name inside. `staff`: the viewer works at the venue, sees all
-    five states and who changed them. `venue`: a snapshot, up to 2 s old.
-    """
-
-    name: str
-    tenant_id: UUID
-    venue_id: UUID
-    channel: str
-    staff: bool
-    venue: Venue
 
 
 class Names:
@@ -55,7 +45,7 @@ class Names:
         self._places = places
         self._venues: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
 
-    async def subject(self, name: str, actor: Actor) -> Subject:
+    async def view(self, name: str, actor: Actor) -> View:
         """The channel of that name, for this viewer.
 
         Raises InvalidRequest for a name that can't be one and a slot that does not run that day; NotFound for
@@ -72,18 +62,17 @@ class Names:
                 return await self._bookings(name, parts[2:], actor)
         raise InvalidRequest.of("channel", name[:NAME_CHARS_MAX], f"must be {_FORMS}")
 
-    async def _availability(self, name: str, parts: list[str], actor: Actor) -> Subject:
+    async def _availability(self, name: str, parts: list[str], actor: Actor) -> View:
         venue = await self.venue(parts[0], parts[1])
         day = day_of(parts[2], venue, field="channel", value=name)
         slot_span(venue, day, parts[3])
-        return _subject(name, venue, names.availability(day, parts[3]), actor)
+        return _view(name, venue, names.availability(day, parts[3]), actor)
 
-    async def _bookings(self, name: str, parts: list[str], actor: Actor) -> Subject:
+    async def _bookings(self, name: str, parts: list[str], actor: Actor) -> View:
         venue = await self.venue(parts[0], parts[1])
-        subject = _subject(name, venue, names.BOOKINGS, actor)
-        if not subject.staff:
+        if not works_at(actor, venue.tenant_id, venue.id):
             _refuse(actor, venue)
-        return subject
+        return _view(name, venue, names.BOOKINGS, actor)
 
     async def venue(self, tenant: str, venue: str) -> Venue:
         """The venue by slugs or ids, of whatever tenant: what is free there is public. Raises NotFound."""
@@ -132,9 +121,8 @@ def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
     return day
 
 
-def _subject(name: str, venue: Venue, channel: str, actor: Actor) -> Subject:
-    staff = works_at(actor, venue.tenant_id, venue.id)
-    return Subject(name, venue.tenant_id, venue.id, channel, staff, venue)
+def _view(name: str, venue: Venue, channel: str, actor: Actor) -> View:
+    return (venue.tenant_id, venue.id, channel), encode(name), works_at(actor, venue.tenant_id, venue.id)
 
 
 def _refuse(actor: Actor, venue: Venue) -> None:
@@ -150,3 +138,49 @@ def _id(text: str) -> UUID | None:
         return UUID(text) if len(text) == 36 else None
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A slot as a client names it."""
+
+    tenant: str
+    venue: str
+    date: str
+    slot_id: str | None
+
+
+class Meanings:
+    """A cache of the slots that clients name.
+
+    An entry is good until this process sees a change of the venue, and for KEPT_S at most.
+    """
+
+    def __init__(self, fresh: Freshness) -> None:
+        self._fresh = fresh
+        self._kept: OrderedDict[Asked, tuple[Wanted, int, float]] = OrderedDict()
+
+    def get(self, asked: Asked) -> Wanted | None:
+        """The slot, if it is cached and still good."""
+        kept = self._kept.get(asked)
+        if kept is None or not self._fresh.is_following():
+            return None
+        wanted, mark, until = kept
+        if mark != self._fresh.floors.mark(wanted.venue_id) or until <= time.monotonic():
+            return None
+        self._kept.move_to_end(asked)
+        return wanted
+
+    def moment(self) -> int:
+        """To be read before the slot is looked up, and given to `put`."""
+        return self._fresh.floors.latest_mark
+
+    def put(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
+        """Caches the slot. `since`: the `moment` at which its look-up began."""
+        mark = self._fresh.floors.mark(wanted.venue_id)
+        if mark > since:
+            return  # The venue changed meanwhile.
+        self._kept[asked] = (wanted, mark, time.monotonic() + KEPT_S)
+        self._kept.move_to_end(asked)
+        if len(self._kept) > MEANINGS_MAX:
+            self._kept.popitem(last=False)

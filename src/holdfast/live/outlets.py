@@ -1,18 +1,62 @@
-"""Where streams go: straight to the connection, where the server lets us, or through its `send`."""
+"""Where streams go: straight to the connection, where the server lets us, or through its `send`; and how
+frames travel there: as messages for the server to send, or as the bytes that go over the wire."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+
+from holdfast.live.frames import Transport
 
 EXTENSION = "holdfast.wire"
 """The ASGI extension that gives a `Wire`. With it a stream takes one task that sleeps; what is sent to thousands is
 made once and written by one loop over their connections."""
 
+_TEXT = 0x81  # RFC 6455, 5.2: the last part of a message, of text
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Packing:
+    """One way for frames to travel. `pack`: what is to be written for them, in as few parts as can be."""
+
+    transport: Transport
+    pack: Callable[[list[bytes]], list[bytes]]
+
+
+def _joined(frames: list[bytes]) -> list[bytes]:
+    return [b"".join(frames)]
+
+
+def _chunk(frames: list[bytes]) -> list[bytes]:
+    data = b"".join(frames)
+    return [b"%x\r\n%b\r\n" % (len(data), data)]  # RFC 9112, 7.1
+
+
+def _alone(frames: list[bytes]) -> list[bytes]:
+    return frames
+
+
+def _messages(frames: list[bytes]) -> list[bytes]:
+    return [b"".join(part for frame in frames for part in (_head(len(frame)), frame))]
+
+
+def _head(length: int) -> bytes:
+    if length < 126:
+        return bytes((_TEXT, length))
+    if length < 65536:
+        return bytes((_TEXT, 126)) + length.to_bytes(2, "big")
+    return bytes((_TEXT, 127)) + length.to_bytes(8, "big")
+
+
+SSE = Packing("sse", _joined)
+SSE_WIRE = Packing("sse", _chunk)
+WS = Packing("ws", _alone)
+WS_WIRE = Packing("ws", _messages)
 
 
 class Wire(Protocol):
@@ -32,11 +76,6 @@ class Wire(Protocol):
     def abort(self) -> None: ...
 
 
-def wire_of(scope: Any) -> Wire | None:
-    """The connection of the request, if the server gives it away."""
-    return (scope.get("extensions") or {}).get(EXTENSION)
-
-
 class Direct:
     """An outlet on a wire. The connection is somebody else's again once it is released."""
 
@@ -49,6 +88,7 @@ class Direct:
 
     @property
     def paused(self) -> bool:
+        """Whether it takes nothing at the moment; `drained` is called when that ends."""
         return self._wire is None or self._wire.paused
 
     def write(self, parts: list[bytes]) -> None:
@@ -56,6 +96,7 @@ class Direct:
             self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def abort(self) -> None:
+        """Ends it at once, whatever is still to be sent."""
         if self._wire is not None:
             self._wire.abort()
 
@@ -110,3 +151,16 @@ class Sent:
 
     def release(self) -> None:
         self._drained = self._lost = None
+
+
+Outlet = Direct | Sent
+"""Where a stream goes."""
+
+
+def outlet_of(
+    scope: Any, send: Callable[[bytes], Awaitable[None]], *, wire: Packing, messages: Packing
+) -> tuple[Outlet, Packing]:
+    """Where the answer to a request goes and how frames are packed for it: as for a `wire` if the server gives the
+    connection away, or else as `messages`, one part for each call of `send`."""
+    connection = (scope.get("extensions") or {}).get(EXTENSION)
+    return (Sent(send), messages) if connection is None else (Direct(connection), wire)

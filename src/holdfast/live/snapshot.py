@@ -16,8 +16,8 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
 from holdfast.kernel.tx import Tx, lock_key
-from holdfast.live import snapshot_store as store
-from holdfast.live.floors import Stand
+from holdfast.live import store
+from holdfast.live.freshness import Stand
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
 

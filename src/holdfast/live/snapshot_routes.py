@@ -13,8 +13,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.live.cache import Entry
-from holdfast.live.meanings import Asked, Meanings
-from holdfast.live.names import Names, day_of
+from holdfast.live.names import Asked, Meanings, Names, day_of
 from holdfast.live.snapshot import Wanted, named, slot_of
 from holdfast.live.snapshot_shown import SNAPSHOT, View
 from holdfast.live.snapshots import Snapshots
@@ -55,7 +54,7 @@ async def get_availability(
     snapshots: Snapshots = request.app.state.snapshots
     meanings: Meanings = request.app.state.meanings
     asked = Asked(tenant, venue, day, slot_id)
-    wanted = meanings.known(asked) or await _look_up(request, asked)
+    wanted = meanings.get(asked) or await _look_up(request, asked)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
     return _answer(request, await snapshots.found(wanted, view), view)
@@ -78,7 +77,7 @@ async def _look_up(request: Request, asked: Asked) -> Wanted:
     day = day_of(asked.date, venue, field="date", value=asked.date)
     wanted = Wanted(venue.tenant_id, venue.id, day, asked.slot_id or _only_slot(venue, day))
     slot_of(venue, wanted)
-    meanings.learnt(asked, wanted, since=moment)
+    meanings.put(asked, wanted, since=moment)
     return wanted
 
 

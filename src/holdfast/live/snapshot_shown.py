@@ -54,52 +54,37 @@ SNAPSHOT: dict[str, Any] = {"model": SnapshotShown, "description": "The states, 
 
 
 def entry_of(found: Snapshot, view: View, *, pricing: Pricing) -> Entry:
-    """The snapshot as it goes out to those with that view."""
-    return Entry.of(found.stand, encode(as_json(found, view, pricing=pricing)))
-
-
-def as_json(found: Snapshot, view: View, *, pricing: Pricing) -> dict[str, Any]:
-    """The snapshot with what those with that view may see."""
+    """The snapshot as it goes out: with what those with that view may see."""
     venue, slot = found.venue, found.slot
-    section = _for_staff if view == "staff" else _for_guests
-    return {
+    shown = {
         "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
         "epoch": found.stand.epoch,
         "version": found.stand.version,
         "date": slot.day,
         "slotId": slot.id,
-        "sections": [
-            {
-                "sectionId": each.resource.id,
-                "name": each.resource.name,
-                "kind": each.resource.kind,
-                "zone": each.resource.zone,
-                "seatsMin": each.resource.seats_min,
-                "seatsMax": each.resource.seats_max,
-                "unitsFree": each.state.units_free,
-                "priceFrom": _price_from(found, each, pricing),
-                "currency": venue.currency,
-                **section(each),
-            }
-            for each in found.sections
-        ],
+        "sections": [_section(found, each, view, pricing) for each in found.sections],
     }
+    return Entry.of(found.stand, encode(shown))
 
 
-def _for_staff(section: Section) -> dict[str, Any]:
-    shown: dict[str, Any] = {"state": section.state.state}
-    if section.state.changed_by is not None:
-        shown["changedBy"] = section.state.changed_by
-    if section.state.state == "blocked":
-        shown["reason"] = section.reason
-    return shown
-
-
-def _for_guests(section: Section) -> dict[str, Any]:
-    state = section.state.state
-    shown: dict[str, Any] = {"state": guest_state(state)}
-    if state == "blocked":
-        shown["reason"] = BLOCKED_REASON
+def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
+    resource, state, is_staff = section.resource, section.state, view == "staff"
+    shown = {
+        "sectionId": resource.id,
+        "name": resource.name,
+        "kind": resource.kind,
+        "zone": resource.zone,
+        "seatsMin": resource.seats_min,
+        "seatsMax": resource.seats_max,
+        "unitsFree": state.units_free,
+        "priceFrom": _price_from(found, section, pricing),
+        "currency": found.venue.currency,
+        "state": state.state if is_staff else guest_state(state.state),
+    }
+    if is_staff and state.changed_by is not None:
+        shown["changedBy"] = state.changed_by
+    if state.state == "blocked":
+        shown["reason"] = section.reason if is_staff else BLOCKED_REASON
     return shown
 
 

@@ -15,8 +15,8 @@ from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.live.cache import Entry, MemoryCache, SharedCache
 from holdfast.live.freshness import Freshness
+from holdfast.live.metrics import SNAPSHOTS
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
-from holdfast.live.snapshot_metrics import SNAPSHOTS
 from holdfast.live.snapshot_shown import View, entry_of
 from holdfast.place import hours
 from holdfast.place.places import Places

@@ -6,12 +6,10 @@ import asyncio
 import random
 from typing import Any
 
-from holdfast.live import packing
-from holdfast.live.audience import Views
 from holdfast.live.frames import opening
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import Direct, Sent, wire_of
-from holdfast.live.stream import Stream
+from holdfast.live.outlets import SSE, SSE_WIRE, Direct, Sent, outlet_of
+from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import Pinned, admitted, follow
 
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 5_000
@@ -41,7 +39,10 @@ class EventStream:
         self._expires_at = expires_at
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        outlet, packed = _outlet(scope, send)
+        async def send_part(part: bytes) -> None:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+
+        outlet, packed = outlet_of(scope, send_part, wire=SSE_WIRE, messages=SSE)
         stream = Stream(outlet, self._hub.outbox, packing=packed, expires_at=self._expires_at)
         try:
             with admitted(self._hub, stream):
@@ -64,17 +65,6 @@ class EventStream:
         # Who missed something is not yet where we are: the frames will say how far it has come.
         cursor = None if missed else self._hub.telling.cursor()
         stream.tell([opening(retry_ms=retry_ms, cursor=cursor), *missed])
-
-
-def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
-    wire = wire_of(scope)
-    if wire is not None:
-        return Direct(wire), packing.SSE_WIRE
-
-    async def send_part(part: bytes) -> None:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-
-    return Sent(send_part), packing.SSE
 
 
 async def _ended(stream: Stream, receive: Any, *, has_wire: bool) -> None:

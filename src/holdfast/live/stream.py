@@ -1,16 +1,24 @@
-"""One reader: what waits for it, within bounds."""
+"""One reader: what waits for it, within bounds; readers who get the same; and what happens to all
+of them because time passes: comments, ends of tokens."""
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, Protocol
+from contextlib import suppress
+from contextvars import Context
+from itertools import count
+from typing import Literal
 
 import structlog
 
 from holdfast.kernel.failure import stack_of
-from holdfast.live.packing import Packing
+from holdfast.live import metrics
+from holdfast.live.frames import View
+from holdfast.live.outlets import Outlet, Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
 """So much may wait for a reader. More is thrown away, and the stream with it."""
@@ -18,24 +26,15 @@ STALLED_CLOSE_S = 5.0
 """A reader whose stream ends has so long to take what the socket has already; then it is cut off."""
 WRITES_AT_ONCE = 100
 """Streams that are written to before others get their turn of the event loop."""
+COMMENT_S = 15.0
+"""Each SSE stream gets a comment so often, so that proxies keep it and readers know that it lives."""
+BEATS = 60
+"""One timer for all streams: they are spread over so many beats in that time."""
 
 End = Literal["left", "token", "slow", "lost", "shutdown"]
+Views = tuple[View, ...]
+"""What one reader sees, in order."""
 log = structlog.get_logger()
-
-
-class Outlet(Protocol):
-    """Where a stream goes. Has `drained` called when it stops being paused."""
-
-    @property
-    def paused(self) -> bool:
-        """Whether it takes nothing at the moment."""
-        ...
-
-    def write(self, parts: list[bytes]) -> None: ...
-
-    def abort(self) -> None:
-        """Ends it at once, whatever is still to be sent."""
-        ...
 
 
 class Outbox:
@@ -144,3 +143,91 @@ class Stream:
         self.ended.set_result(why)
         if why != "left":
             self._cut_off_later()
+
+
+class Audience:
+    """Readers who get the same bytes: the same channels by the same names, with the same view, packed the same way.
+    `pending`: frames that are still to be packed for them."""
+
+    __slots__ = ("packing", "pending", "streams", "views")
+
+    def __init__(self, packing: Packing, views: Views) -> None:
+        self.packing = packing
+        self.views = views
+        self.streams: dict[Stream, None] = {}
+        self.pending: list[bytes] = []
+
+
+class Beat:
+    """The one timer. `comment` makes the comment for a stream; `slow` is called with a stream whose reader does not
+    even take comments, `each` at every beat."""
+
+    def __init__(
+        self,
+        *,
+        comment: Callable[[Stream], bytes],
+        slow: Callable[[Stream], None],
+        each: Callable[[], None],
+    ) -> None:
+        self._comment = comment
+        self._slow = slow
+        self._each = each
+        self._turns: list[dict[Stream, None]] = [{} for _ in range(BEATS)]
+        self._turn_of: dict[Stream, int] = {}
+        self._next = 0
+        self._ends: dict[int, dict[Stream, None]] = {}
+        self._counter = count()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def add(self, stream: Stream) -> None:
+        """Adds the stream to the rounds."""
+        number = next(self._counter)
+        self._turn_of[stream] = number % BEATS
+        self._turns[number % BEATS][stream] = None
+        if stream.expires_at is not None:
+            self._ends.setdefault(_second(stream), {})[stream] = None
+
+    def discard(self, stream: Stream) -> None:
+        turn = self._turn_of.pop(stream, None)
+        if turn is not None:
+            del self._turns[turn][stream]
+            of_second = self._ends.get(_second(stream), {})
+            of_second.pop(stream, None)
+            if not of_second:
+                self._ends.pop(_second(stream), None)
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(COMMENT_S / BEATS)
+            try:
+                self._beat()
+            except Exception as error:
+                # One stream that can't be served must not end the comments and tokens of all.
+                log.error("live_beat_failed", error=type(error).__qualname__, stack=stack_of(error))
+
+    def _beat(self) -> None:
+        self._end_expired(time.time())
+        self._next = (self._next + 1) % BEATS
+        for stream in list(self._turns[self._next]):
+            if stream.packing.transport == "sse" and not stream.tell([self._comment(stream)]):
+                self._slow(stream)
+        self._each()
+
+    def _end_expired(self, now: float) -> None:
+        for second in [each for each in self._ends if each <= now] if self._ends else ():
+            for stream in self._ends.pop(second):
+                metrics.TOKENS_ENDED.inc()
+                stream.end("token")
+
+
+def _second(stream: Stream) -> int:
+    return math.ceil(stream.expires_at or 0)

@@ -9,14 +9,12 @@ from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.deadline import part_s
-from holdfast.kernel.errors import InvalidRequest, Overloaded
+from holdfast.kernel.errors import Overloaded
 from holdfast.live import metrics
-from holdfast.live.audience import Views, views_of
 from holdfast.live.channels import Channel
-from holdfast.live.cursor import parse_cursor
-from holdfast.live.frames import Told
+from holdfast.live.frames import Told, parse_cursor
 from holdfast.live.hub import Hub
-from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream
+from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream, Views
 from holdfast.live.telling import RULES, is_availability
 
 CHANNELS_MAX = 50
@@ -29,12 +27,9 @@ OFF = "Live channels are switched off on this server (HOLDFAST_LIVE=false)."
 
 
 async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
-    """What the actor sees of the channels of these names. Raises what `Names.subject` does, and InvalidRequest
-    when there is none or more than CHANNELS_MAX."""
-    wanted = list(dict.fromkeys(names))
-    if not 0 < len(wanted) <= CHANNELS_MAX:
-        raise InvalidRequest.of("channel", len(wanted), f"name 1 to {CHANNELS_MAX} channels")
-    return views_of([await hub.names.subject(name, actor) for name in wanted])
+    """What the actor sees of the channels of these names, of which there are CHANNELS_MAX at most. Raises what
+    `Names.view` does."""
+    return tuple(sorted({await hub.names.view(name, actor) for name in dict.fromkeys(names)}))
 
 
 async def ready(hub: Hub) -> None:
@@ -64,7 +59,7 @@ class Pinned:
 async def pinned(hub: Hub, wanted: Views) -> Pinned:
     """The channels, open and with their versions known. Raises Overloaded."""
     keys = dict.fromkeys(key for key, _, _ in wanted)
-    found = await asyncio.gather(*map(hub.channels.known, keys), return_exceptions=True)
+    found = await asyncio.gather(*map(hub.channels.pin, keys), return_exceptions=True)
     pins = Pinned(hub, [each for each in found if isinstance(each, Channel)])
     for each in found:
         if isinstance(each, BaseException):
@@ -78,7 +73,7 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
     if after is None:
         return
     position, history = parse_cursor(after)
-    if history == hub.history and position > hub.telling.position:
+    if history == hub.tail.history and position > hub.telling.position:
         try:
             async with asyncio.timeout(part_s(AHEAD_S_MAX)):
                 await hub.tail.caught_up()
@@ -89,8 +84,8 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
 def follow(
     hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()
 ) -> list[bytes]:
-    """Has the stream follow these channels, and those `beside`, from now on; answers the frames of what it missed
-    since the cursor, in order. Where that can't be said exactly, there is a reset instead, behind them all.
+    """Has the stream follow these channels, and those `beside`, from now on; returns the frames that it missed
+    since the cursor, in order. A channel whose missed events are not all known gets a reset instead, after them all.
 
     The channels must be pinned. Nothing is awaited here: not one event lies between what was missed and what
     the stream will be told. Raises InvalidRequest for what is no cursor.

@@ -19,7 +19,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store
-from holdfast.live.ring import REPLAY_EVENTS_MAX
+from holdfast.live.telling import REPLAY_EVENTS_MAX
 
 POLL_S_MIN = 0.020
 """Between two reads at least, however often the bell rings."""
@@ -67,6 +67,7 @@ class Tail:
         self._busy_until = 0.0
         self._read_at = 0.0
         self.history: str | None = None
+        """8 hex digits that name the history of the database; None until it has begun."""
         self.position = 0
         self.clock_ahead_s = 0.0
         self.ready = asyncio.Event()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 
 import structlog
 
 from holdfast.event.model import Committed
 from holdfast.live import frames, metrics
-from holdfast.live.audience import Audience, Views
 from holdfast.live.channels import Channel, Channels
-from holdfast.live.cursor import cursor_of, public_epoch
-from holdfast.live.frames import Told, told
-from holdfast.live.packing import Packing
-from holdfast.live.ring import Ring
-from holdfast.live.stream import Stream
+from holdfast.live.frames import Key, Told, cursor_of, public_epoch, told
+from holdfast.live.outlets import Packing
+from holdfast.live.stream import Audience, Stream, Views
 
+REPLAY_EVENTS_MAX = 10_000
+"""A reader that has missed more events than this, of all channels together, is told to fetch the state anew."""
 VENUE_UPDATED = "venue.updated"
 RULES = ""
 """Where the ring keeps that a venue's rules changed: beside its channels, under a name that none of them has."""
@@ -24,8 +24,43 @@ Touched = dict[Audience, list[Told]]
 log = structlog.get_logger()
 
 
+class Ring:
+    """The last REPLAY_EVENTS_MAX events of all channels, for those who come back: all there are
+    behind `floor`."""
+
+    def __init__(self, floor: int) -> None:
+        self.floor = floor
+        self._all: deque[Told] = deque()
+        self._by_key: dict[Key, deque[Told]] = {}
+
+    def add(self, each: Told) -> None:
+        """The next event in commit order."""
+        self._all.append(each)
+        self._by_key.setdefault(each.key, deque()).append(each)
+        if len(self._all) > REPLAY_EVENTS_MAX:
+            self._drop_first()
+
+    def since(self, key: Key, after: int) -> list[Told]:
+        """The events of that channel behind the place, which must not be before `floor`; oldest first."""
+        found: list[Told] = []
+        for each in reversed(self._by_key.get(key, ())):
+            if each.position <= after:
+                break
+            found.append(each)
+        found.reverse()
+        return found
+
+    def _drop_first(self) -> None:
+        first = self._all.popleft()
+        self.floor = first.position
+        of_key = self._by_key[first.key]
+        of_key.popleft()
+        if not of_key:
+            del self._by_key[first.key]
+
+
 class Telling:
-    """What is told to whom. `position`: everything up to there has been told."""
+    """Sends events to the audiences of their channels. `position`: of the last event that was sent."""
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
@@ -119,7 +154,7 @@ class Telling:
 
 
 def send(touched: Touched) -> list[Stream]:
-    """Hands all readers what is pending for them, each once; answers those who are too slow for it."""
+    """Hands all readers what is pending for them, each once; returns the streams that are too slow for it."""
     slow: list[Stream] = []
     for audience, told_ in touched.items():
         pending, audience.pending = audience.pending, []

@@ -17,12 +17,10 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.live import packing
-from holdfast.live.audience import Views
-from holdfast.live.cursor import public_epoch
+from holdfast.live.frames import public_epoch
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import Direct, Sent, wire_of
-from holdfast.live.stream import Stream
+from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
+from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -76,7 +74,10 @@ class Socket:
         self._views: dict[str, Views] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        outlet, packed = _outlet(scope, send)
+        async def send_part(part: bytes) -> None:
+            await send({"type": "websocket.send", "text": part.decode()})
+
+        outlet, packed = outlet_of(scope, send_part, wire=WS_WIRE, messages=WS)
         self._stream = Stream(outlet, self._hub.outbox, packing=packed, expires_at=self._expires_at)
         try:
             with admitted(self._hub, self._stream):
@@ -176,14 +177,3 @@ def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
             str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping")
         )
         raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
-
-
-def _outlet(scope: Any, send: Any) -> tuple[Direct | Sent, packing.Packing]:
-    wire = wire_of(scope)
-    if wire is not None:
-        return Direct(wire), packing.WS_WIRE
-
-    async def send_part(part: bytes) -> None:
-        await send({"type": "websocket.send", "text": part.decode()})
-
-    return Sent(send_part), packing.WS

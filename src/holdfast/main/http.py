@@ -18,7 +18,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import lanes
 from holdfast.live.hub import Hub
-from holdfast.live.viewer import origins
+from holdfast.live.routes import origins
 from holdfast.main import asyncapi, health, metrics
 from holdfast.main.caller import identify
 from holdfast.main.docs import serve_docs

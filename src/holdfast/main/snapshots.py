@@ -9,7 +9,7 @@ from holdfast.kernel.config import Settings
 from holdfast.live.auditor import Auditor
 from holdfast.live.cache import SharedCache
 from holdfast.live.freshness import Freshness
-from holdfast.live.meanings import Meanings
+from holdfast.live.names import Meanings
 from holdfast.live.snapshots import Snapshots
 
 

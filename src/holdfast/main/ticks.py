@@ -8,7 +8,7 @@ from holdfast.event import months
 from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
-from holdfast.live.close_channels import KEPT_FOR, close_channels
+from holdfast.live.channels import KEPT_FOR, close_channels
 from holdfast.main.tick import Round, Tick
 from holdfast.waitlist import react
 

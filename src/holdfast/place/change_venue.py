@@ -1,19 +1,23 @@
-"""A change of a venue's own fields and rules."""
+"""Changes of a venue: of its own fields and rules, holidays as date exceptions of its hours, and of its resources."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from pydantic import ValidationError
-
+from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.kernel.tx import Tx
-from holdfast.kernel.validation import invalid_request
-from holdfast.place.document import VenueDocument
+from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument, parse_document, validated
+from holdfast.place.holidays_of import Holiday
+from holdfast.place.import_venue import rewrite
 from holdfast.place.kept import Kept
-from holdfast.place.reach import own_venue
-from holdfast.place.rewrite import rewrite
+from holdfast.place.opening import HoursException, HoursSpan
+from holdfast.place.reach import check_version, own_venue
+
+YEARS_BACK_MAX = 1
+YEARS_AHEAD_MAX = 10
 
 
 async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, expected_version: int) -> Kept:
@@ -23,15 +27,156 @@ async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, ex
     Raises `NotFound`, `VersionConflict`, and `InvalidRequest` when the fields do not go together.
     """
     kept = await own_venue(tx, venue_id, expected_version=expected_version)
-    return await rewrite(tx, kept, changed(kept.document, changes), ids=kept.ids)
+    document = parse_document({**dict(kept.document), **changes})
+    return await rewrite(tx, kept, document, ids=kept.ids)
 
 
-def changed(document: VenueDocument, changes: Mapping[str, Any], *, skip: int = 0) -> VenueDocument:
-    """The document with other values in some fields, checked as a whole.
+@dataclass(frozen=True, slots=True)
+class WithHolidays:
+    """The venue after it, and the holidays by what became of them: each is in one of the three."""
 
-    Raises `InvalidRequest`; `skip` leaves that many leading parts out of the fields it names.
+    venue: Kept
+    added: list[Holiday]
+    replaced: list[Holiday]
+    kept: list[Holiday]
+
+
+async def add_holidays(
+    tx: Tx,
+    venue_id: UUID,
+    found: Sequence[Holiday],
+    *,
+    years: Collection[int],
+    spans: tuple[HoursSpan, ...],
+    replace: bool,
+    expected_version: int,
+) -> WithHolidays:
+    """Adds an exception with those `spans` (none: closed) for each holiday. Run it with the venue's lock.
+
+    A date that has an exception already keeps it, unless `replace`.
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` for years that are not near.
     """
-    try:
-        return VenueDocument.model_validate({**dict(document), **changes})
-    except ValidationError as exc:
-        raise invalid_request(exc, skip=skip) from exc
+    _check_years(years, this_year=tx.now.year)
+    before = await own_venue(tx, venue_id, expected_version=expected_version)
+    exceptions = {each.date: each for each in before.document.hours.exceptions}
+    there = [each for each in found if each.on in exceptions]
+    added = [each for each in found if each.on not in exceptions]
+    for each in [*added, *(there if replace else ())]:
+        exceptions[each.on] = HoursException(date=each.on, closed=not spans, spans=spans, name=each.name)
+    hours = {"weekly": before.document.hours.weekly, "exceptions": tuple(exceptions.values())}
+    document = parse_document({**dict(before.document), "hours": hours})
+    after = await rewrite(tx, before, document, ids=before.ids)
+    return WithHolidays(after, added, there if replace else [], [] if replace else there)
+
+
+def _check_years(years: Collection[int], *, this_year: int) -> None:
+    first, last = this_year - YEARS_BACK_MAX, this_year + YEARS_AHEAD_MAX
+    for year in years:
+        if not first <= year <= last:
+            raise InvalidRequest.of("years", year, f"must be {first} to {last}")
+
+
+async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Kept:
+    """The venue with one resource more. Run it with the venue's lock.
+
+    Raises `NotFound`, and `InvalidRequest` when the slug is taken or a neighbour is none of this venue's.
+    """
+    kept = await own_venue(tx, venue_id)
+    refuse_taken(kept, resource.slug)
+    wanted = with_adjacent(kept, resource)
+    return await rewrite(tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids)
+
+
+async def change_resource(
+    tx: Tx, venue_id: UUID, resource_id: UUID, changes: Mapping[str, Any], *, expected_version: int
+) -> Kept:
+    """The venue with these fields of one of its resources changed; `adjacent` names all its neighbours
+    from now on. Run it with the venue's lock.
+
+    Raises `NotFound`, `VersionConflict` with the resource's version, and `InvalidRequest`.
+    """
+    kept = await own_venue(tx, venue_id)
+    before = own_resource(kept, resource_id, expected_version=expected_version)
+    after = with_adjacent(kept, validated(ResourceDocument, {**dict(before), **changes}))
+    if after.slug != before.slug:
+        refuse_taken(kept, after.slug)
+    others = [each for each in kept.document.resources if each is not before]
+    renamed = [_neighbours_of(each, before.slug, after, changes) for each in others]
+    ids = {each.slug: kept.ids[each.slug] for each in others} | {after.slug: resource_id}
+    return await rewrite(tx, kept, with_resources(kept, [*renamed, after]), ids=ids)
+
+
+def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None = None) -> ResourceDocument:
+    """The resource of the venue, if it is at the version expected. Raises `NotFound`, `VersionConflict`."""
+    resource = kept.by_id.get(resource_id)
+    if resource is None:
+        raise NotFound(f"There is no resource {resource_id}, or it is not yours.")
+    if expected_version is not None:
+        check_version(kept.keys[resource.slug].version, expected_version)
+    return resource
+
+
+def refuse_taken(kept: Kept, slug: str) -> None:
+    """Nothing, if no resource of the venue has that slug. Raises `InvalidRequest`."""
+    if slug in kept.keys:
+        raise InvalidRequest.of("slug", slug, "is taken: choose one that no other resource of the venue has")
+
+
+def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
+    """The resource with neighbours named by slug, where the request may have named them by id.
+
+    Raises `InvalidRequest` for one that is not a resource of this venue.
+    """
+    slugs = {str(id_): each.slug for id_, each in kept.by_id.items()}
+    allowed = {*kept.keys, resource.slug}
+    adjacent: list[Adjacent] = []
+    for at, each in enumerate(resource.adjacent):
+        slug = slugs.get(each.slug, each.slug)
+        if slug not in allowed:
+            problem = "must be the slug or id of a resource of the same venue"
+            raise InvalidRequest.of(f"adjacent.{at}", each.slug, problem)
+        adjacent.append(Adjacent(slug=slug, seats_lost=each.seats_lost))
+    return resource.model_copy(update={"adjacent": tuple(adjacent)})
+
+
+def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDocument:
+    """The venue's document with other resources, checked as a whole; the last is the one in question.
+
+    Raises `InvalidRequest`, naming fields of that resource as the request has them.
+    """
+    return validated(VenueDocument, {**dict(kept.document), "resources": tuple(resources)}, skip=2)
+
+
+def _neighbours_of(
+    other: ResourceDocument, slug: str, after: ResourceDocument, changes: Mapping[str, Any]
+) -> ResourceDocument:
+    """The other resource as it must be said now: under the new slug, or no more, since the changed
+    resource names its neighbours itself."""
+    if all(each.slug != slug for each in other.adjacent):
+        return other
+    kept = [each for each in other.adjacent if each.slug != slug]
+    if "adjacent" not in changes:
+        kept += [
+            Adjacent(slug=after.slug, seats_lost=each.seats_lost)
+            for each in other.adjacent
+            if each.slug == slug
+        ]
+    return other.model_copy(update={"adjacent": tuple(kept)})
+
+
+async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected_version: int) -> Kept:
+    """The venue without the resource, whose row stays for history. Run it with the venue's lock.
+
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` while somebody holds it now or later.
+    """
+    kept = await own_venue(tx, venue_id)
+    gone = own_resource(kept, resource_id, expected_version=expected_version)
+    left = [
+        each.model_copy(
+            update={"adjacent": tuple(other for other in each.adjacent if other.slug != gone.slug)}
+        )
+        for each in kept.document.resources
+        if each is not gone
+    ]
+    ids = {each.slug: kept.ids[each.slug] for each in left}
+    return await rewrite(tx, kept, with_resources(kept, left), ids=ids)

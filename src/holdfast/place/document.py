@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -27,6 +27,7 @@ from holdfast.place.policy import Policy
 RESOURCES_MAX = 5000
 ATTRIBUTES_BYTES_MAX = 4096
 
+M = TypeVar("M", bound=Rule)
 ResourceKind = Literal["lane", "table", "room", "section", "facility", "seat"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["osteria-nord"])]
@@ -210,14 +211,19 @@ class VenueDocument(Rule):
 
 
 def parse_document(data: Any) -> VenueDocument:
-    """The venue that a document describes.
+    """The venue that a document describes. Raises as `validated`."""
+    return validated(VenueDocument, data)
+
+
+def validated(model: type[M], data: Any, *, skip: int = 0) -> M:
+    """The data as the model. `skip` leaves that many leading parts out of the fields that a refusal names.
 
     Raises `InvalidRequest` with one entry of `errors` for each thing to put right.
     """
     try:
-        return VenueDocument.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as exc:
-        raise invalid_request(exc) from exc
+        raise invalid_request(exc, skip=skip) from exc
 
 
 def _repeated(field: str, key: str, values: Iterable[str]) -> Iterator[Problem]:

@@ -84,19 +84,6 @@ def day_span(day: date, tz: ZoneInfo) -> Span:
     return Span(instant_of(_midnight(day), tz), instant_of(_midnight(day) + _DAY, tz))
 
 
-def effective_hours(venue_hours: Hours, resource_hours: Hours | None, day: date) -> tuple[WallSpan, ...]:
-    """The openings of a day in order, in wall time; what crosses midnight belongs to the day it opens.
-
-    A resource's own hours replace the venue's; a date's exception replaces the weekly rules.
-    """
-    hours = venue_hours if resource_hours is None else resource_hours
-    midnight = _midnight(day)
-    return tuple(
-        WallSpan(*(midnight + timedelta(minutes=each) for each in rule.minutes))
-        for rule in sorted(hours.spans_on(day), key=lambda rule: rule.minutes)
-    )
-
-
 def open_spans(venue: Venue, resource_hours: Hours | None, day: date) -> tuple[Span, ...]:
     """The openings of an opening day as instants, in order; none overlaps another."""
     return tuple(each.span for each in openings(_hours(venue, resource_hours), venue.tz, day))
@@ -147,11 +134,16 @@ def starts_of_day(
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
 def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
-    """The openings of a day in order; one that lies wholly in a gap of the clocks is left out."""
-    found = [
-        Opening(wall, Span(instant_of(wall.start, tz), instant_of(wall.end, tz)))
-        for wall in effective_hours(hours, None, day)
-    ]
+    """The openings of a day in order; what crosses midnight belongs to the day it opens.
+
+    A date's exception replaces the weekly rules. One that lies wholly in a gap of the clocks is left out.
+    """
+    midnight = _midnight(day)
+    walls = (
+        WallSpan(*(midnight + timedelta(minutes=each) for each in rule.minutes))
+        for rule in sorted(hours.spans_on(day), key=lambda rule: rule.minutes)
+    )
+    found = [Opening(wall, Span(instant_of(wall.start, tz), instant_of(wall.end, tz))) for wall in walls]
     return tuple(each for each in found if each.span.start < each.span.end)
 
 

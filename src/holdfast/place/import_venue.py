@@ -1,22 +1,23 @@
-"""One document creates or replaces a venue with all in it."""
+"""One document creates a venue with all in it, or makes a kept one what it says, touching only what differs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.event.emit import emit
-from holdfast.event.model import Event
-from holdfast.kernel.errors import Forbidden
+from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key, take_lock
-from holdfast.place import resource_store, store, venue_store
-from holdfast.place.document import VenueDocument
-from holdfast.place.kept import Kept, edges_by_id
+from holdfast.place import store, write_store
+from holdfast.place.document import ResourceDocument, VenueDocument
+from holdfast.place.kept import Edge, Kept, edges_by_id
 from holdfast.place.reach import own_tenant, own_venue
-from holdfast.place.rewrite import rewrite
 from holdfast.place.storable import refuse_unstorable
 from holdfast.place.tenant import Tenant
+
+OWN_FIELDS = ("slug", "name", "kind", "timezone", "currency", "policy", "hours", "slots")
 
 
 class Imported(NamedTuple):
@@ -53,13 +54,14 @@ async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None
         raise Forbidden("You may change the venues you are limited to, but not add one.")
     refuse_unstorable(document.model_dump(mode="json"))
     venue_id = new_id()
-    if not await venue_store.insert_venue(tx, document, tenant_id=owner.id, id=venue_id):
+    if not await write_store.insert_venue(tx, document, tenant_id=owner.id, id=venue_id):
         return None
     resources = {new_id(): each for each in document.resources}
     edges = edges_by_id(document, {each.slug: id_ for id_, each in resources.items()})
-    await resource_store.put_resources(tx, resources, tenant_id=owner.id, venue_id=venue_id)
-    await resource_store.replace_joins(tx, edges, tenant_id=owner.id, venue_id=venue_id)
-    await emit(tx, [_created(tx, owner, venue_id)])
+    await write_store.put_resources(tx, resources, tenant_id=owner.id, venue_id=venue_id)
+    await write_store.replace_joins(tx, edges, tenant_id=owner.id, venue_id=venue_id)
+    payload = {"venue_id": venue_id, "rules_version": 1}
+    await write_store.emit_about(tx, "venue.created", payload, tenant_id=owner.id, venue_id=venue_id)
     return await store.read_venue(tx, venue_id)
 
 
@@ -70,14 +72,100 @@ async def _replace(tx: Tx, document: VenueDocument, venue_id: UUID) -> Kept:
     return await rewrite(tx, kept, document, ids=kept.ids)
 
 
-def _created(tx: Tx, owner: Tenant, venue_id: UUID) -> Event:
-    return Event(
-        id=new_id(),
-        tenant_id=owner.id,
-        event_type="venue.created",
-        venue_id=venue_id,
-        subject_id=venue_id,
-        payload={"venue_id": venue_id, "rules_version": 1},
-        actor=str(tx.actor),
-        created_at=tx.now,
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What is to be written. `put`: resources that are new or say something else; `edges`: all joins, or
+    None if they stay."""
+
+    own: tuple[str, ...]
+    put: Mapping[UUID, ResourceDocument]
+    removed: Mapping[UUID, ResourceDocument]
+    shrunk: Mapping[UUID, ResourceDocument]
+    grown: tuple[UUID, ...]
+    edges: Mapping[Edge, int] | None
+
+    def __bool__(self) -> bool:
+        return bool(self.own or self.put or self.removed or self.edges is not None)
+
+
+async def rewrite(tx: Tx, kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> Kept:
+    """The venue after it was made what the document says; as it was if that is the same.
+
+    `ids`: those resources of the document that are there already, by the slug they have in it; what
+    is kept and not named in it is removed. The caller holds the venue's lock. Raises `InvalidRequest`
+    when a resource is to go, or a unit of it, that somebody holds now or later.
+    """
+    refuse_unstorable(document.model_dump(mode="json"))
+    known = {each.slug: ids.get(each.slug) or new_id() for each in document.resources}
+    difference = differ(kept, document, ids=known)
+    if not difference:
+        return kept
+    await _refuse_in_use(tx, kept, difference)
+    await _write(tx, kept, document, difference)
+    after = await store.read_venue(tx, kept.id)
+    assert after is not None
+    return after
+
+
+def differ(kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> Difference:
+    """What the document says that is not so yet; `ids` names all of its resources."""
+    before, after = kept.by_id, {ids[each.slug]: each for each in document.resources}
+    edges_before, edges = edges_by_id(kept.document, kept.ids), edges_by_id(document, ids)
+    joined = {id_ for edge, _ in edges_before.items() ^ edges.items() for id_ in edge}
+    return Difference(
+        own=tuple(each for each in OWN_FIELDS if getattr(kept.document, each) != getattr(document, each)),
+        put={
+            id_: each
+            for id_, each in after.items()
+            if id_ in joined or id_ not in before or _alone(each) != _alone(before[id_])
+        },
+        removed={id_: each for id_, each in before.items() if id_ not in after},
+        shrunk={id_: each for id_, each in after.items() if id_ in before and each.units < before[id_].units},
+        grown=tuple(id_ for id_, each in after.items() if id_ in before and each.units > before[id_].units),
+        edges=edges if edges != edges_before else None,
     )
+
+
+def _alone(resource: ResourceDocument) -> ResourceDocument:
+    return resource.model_copy(update={"adjacent": ()})
+
+
+async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
+    taken_away = [*difference.removed, *difference.shrunk]  # wholly or in part
+    in_use = await write_store.resources_in_use(tx, taken_away, tenant_id=kept.tenant_id)
+    errors = []
+    for id_, use in in_use.items():
+        if id_ in difference.removed:
+            problem = f"can't be removed while bookings or blocks hold it: {use.claims} now or later"
+            errors.append({"field": "resources", "value": difference.removed[id_].slug, "problem": problem})
+        elif use.unit_max > difference.shrunk[id_].units:
+            each = difference.shrunk[id_]
+            problem = (
+                f"must be at least {use.unit_max}: unit {use.unit_max} of {each.slug} is held now or later"
+            )
+            errors.append({"field": "units", "value": each.units, "problem": problem})
+    if errors:
+        detail = "; ".join(f"{each['field']} {each['value']}: {each['problem']}" for each in errors[:5])
+        raise InvalidRequest(detail, errors=errors[:50])
+
+
+async def _write(tx: Tx, kept: Kept, document: VenueDocument, difference: Difference) -> None:
+    tenant_id, venue_id = kept.tenant_id, kept.id
+    if difference.own:
+        await write_store.update_venue(tx, document, tenant_id=tenant_id, id=venue_id)
+    else:
+        await write_store.touch_venue(tx, tenant_id=tenant_id, id=venue_id)
+    # Removed first: a slug they leave may be wanted.
+    await write_store.remove_resources(tx, difference.removed, tenant_id=tenant_id)
+    await write_store.put_resources(tx, difference.put, tenant_id=tenant_id, venue_id=venue_id)
+    if difference.edges is not None:
+        await write_store.replace_joins(tx, difference.edges, tenant_id=tenant_id, venue_id=venue_id)
+    payload = {
+        "venue_id": kept.id,
+        "rules_version": kept.rules_version + 1,
+        "changed": list(difference.own),
+        "resource_ids": list(difference.put),
+        "grown_resource_ids": list(difference.grown),
+        "removed_resource_ids": list(difference.removed),
+    }
+    await write_store.emit_about(tx, "venue.updated", payload, tenant_id=tenant_id, venue_id=venue_id)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from holdfast.place.document import ResourceDocument, VenueDocument
-from holdfast.place.snapshot import snapshot
-from holdfast.place.venue import Venue
+from holdfast.place.policy import Policy
+from holdfast.place.venue import Resource, Venue
 
 Edge = tuple[UUID, UUID]
 """Two resources that combine: the smaller id first."""
@@ -72,3 +72,66 @@ def edges_by_id(document: VenueDocument, ids: Mapping[str, UUID]) -> dict[Edge, 
         low, high = sorted((ids[one], ids[other]))
         found[low, high] = seats_lost
     return found
+
+
+def snapshot(
+    document: VenueDocument,
+    *,
+    id: UUID,
+    tenant_id: UUID,
+    tenant_slug: str,
+    resource_ids: Mapping[str, UUID],
+    rules_version: int = 1,
+    version: int = 1,
+) -> Venue:
+    """The venue of a document; `resource_ids` gives the id of each of its resources by slug."""
+    return Venue(
+        id=id,
+        tenant_id=tenant_id,
+        tenant_slug=tenant_slug,
+        slug=document.slug,
+        name=document.name,
+        kind=document.kind,
+        timezone=document.timezone,
+        tz=document.tz,
+        currency=document.currency,
+        policy=document.policy,
+        hours=document.hours,
+        slots=document.slots,
+        resources={
+            resource_ids[each.slug]: _resource(each, id=resource_ids[each.slug], policy=document.policy)
+            for each in document.resources
+        },
+        joins=_joins(document, resource_ids),
+        rules_version=rules_version,
+        version=version,
+    )
+
+
+def _resource(resource: ResourceDocument, *, id: UUID, policy: Policy) -> Resource:
+    before, after = resource.buffer_before_minutes, resource.buffer_after_minutes
+    return Resource(
+        id=id,
+        slug=resource.slug,
+        name=resource.name,
+        kind=resource.kind,
+        zone=resource.zone,
+        seats_min=resource.seats_min,
+        seats_max=resource.seats_max,
+        units=resource.units,
+        buffer_before_minutes=policy.buffer_before_minutes if before is None else before,
+        buffer_after_minutes=policy.buffer_after_minutes if after is None else after,
+        attributes=resource.attributes,
+        hours=resource.hours,
+        active=resource.active,
+        sort_order=resource.sort_order,
+        position=None if resource.position is None else resource.position.model_dump(),
+    )
+
+
+def _joins(document: VenueDocument, ids: Mapping[str, UUID]) -> dict[UUID, dict[UUID, int]]:
+    joins: dict[UUID, dict[UUID, int]] = {}
+    for (low, high), seats_lost in document.edges().items():
+        joins.setdefault(ids[low], {})[ids[high]] = seats_lost
+        joins.setdefault(ids[high], {})[ids[low]] = seats_lost
+    return joins

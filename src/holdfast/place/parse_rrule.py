@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from holdfast.kernel.errors import InvalidRequest
@@ -24,8 +24,7 @@ class Recurrence:
     """A rule that was understood.
 
     `text`: it in canonical form, such as "FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20271231". `freq`: one of
-    FREQUENCIES. `weekdays`: 0 is Monday. `until`: a date, a local
-    time (naive) or an instant in UTC. `field`: where the request said it, for refusals.
+    FREQUENCIES. `weekdays`: 0 is Monday. `until`: a date, a local time (naive) or an instant in UTC.
     """
 
     text: str
@@ -34,7 +33,6 @@ class Recurrence:
     weekdays: tuple[int, ...] = ()
     until: date | datetime | None = None
     count: int | None = None
-    field: str = field(default="rrule", compare=False)
 
     @property
     def end_part(self) -> str:
@@ -42,24 +40,24 @@ class Recurrence:
         return self.text.rpartition(";")[2]
 
 
-def parse(text: str, *, field: str = "rrule") -> Recurrence:
+def parse(text: str) -> Recurrence:
     """The recurrence that the text says; a leading "RRULE:" is fine, and so are small letters.
 
     Raises InvalidRequest, which names the part, its value and what would be right.
     """
-    parts = _parts(text, field)
+    parts = _parts(text)
     freq = parts.get("FREQ")
     if freq is None:
-        raise wrong(field, text, "FREQ is missing: say FREQ=DAILY, FREQ=WEEKLY or FREQ=MONTHLY")
+        raise wrong(text, "FREQ is missing: say FREQ=DAILY, FREQ=WEEKLY or FREQ=MONTHLY")
     if freq not in FREQUENCIES:
-        raise wrong(field, f"FREQ={freq}", "FREQ is DAILY, WEEKLY or MONTHLY")
-    interval = _number(parts, "INTERVAL", NUMBER_MAX, field) or 1
-    weekdays = _weekdays(parts, freq, field)
+        raise wrong(f"FREQ={freq}", "FREQ is DAILY, WEEKLY or MONTHLY")
+    interval = _number(parts, "INTERVAL") or 1
+    weekdays = _weekdays(parts, freq)
     if ("UNTIL" in parts) == ("COUNT" in parts):
         problem = "give UNTIL or COUNT, not both" if "UNTIL" in parts else "give its end: UNTIL or COUNT"
-        raise wrong(field, text, f"{problem} (such as UNTIL=20271231 or COUNT=10)")
-    until = _until(parts["UNTIL"], field) if "UNTIL" in parts else None
-    count = _number(parts, "COUNT", NUMBER_MAX, field)
+        raise wrong(text, f"{problem} (such as UNTIL=20271231 or COUNT=10)")
+    until = _until(parts["UNTIL"]) if "UNTIL" in parts else None
+    count = _number(parts, "COUNT")
     shown = {
         "FREQ": freq,
         "INTERVAL": str(interval) if interval > 1 else None,
@@ -68,60 +66,60 @@ def parse(text: str, *, field: str = "rrule") -> Recurrence:
         "COUNT": str(count) if count else None,
     }
     canonical = ";".join(f"{name}={value}" for name, value in shown.items() if value)
-    return Recurrence(canonical, freq, interval, weekdays, until, count, field)
+    return Recurrence(canonical, freq, interval, weekdays, until, count)
 
 
-def _parts(text: str, field: str) -> dict[str, str]:
+def _parts(text: str) -> dict[str, str]:
     if len(text) > TEXT_CHARS_MAX:
-        raise wrong(field, text[:TEXT_CHARS_MAX], f"is longer than {TEXT_CHARS_MAX} characters")
+        raise wrong(text[:TEXT_CHARS_MAX], f"is longer than {TEXT_CHARS_MAX} characters")
     parts: dict[str, str] = {}
     for each in text.strip().upper().removeprefix("RRULE:").split(";"):
         name, is_pair, value = each.partition("=")
         if not is_pair or not value:
-            raise wrong(field, each, f"{each!r} is not a part: write NAME=value, with ; between parts")
+            raise wrong(each, f"{each!r} is not a part: write NAME=value, with ; between parts")
         if name not in _PARTS:
-            raise wrong(field, each, f"{name} is not supported: the parts are {', '.join(_PARTS)}")
+            raise wrong(each, f"{name} is not supported: the parts are {', '.join(_PARTS)}")
         if name in parts:
-            raise wrong(field, each, f"{name} is there twice: say it once")
+            raise wrong(each, f"{name} is there twice: say it once")
         parts[name] = value
     return parts
 
 
-def _number(parts: dict[str, str], name: str, largest: int, field: str) -> int | None:
+def _number(parts: dict[str, str], name: str) -> int | None:
     value = parts.get(name)
     if value is None:
         return None
-    if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= largest:
-        raise wrong(field, f"{name}={value}", f"{name} is a whole number from 1 to {largest}")
+    if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= NUMBER_MAX:
+        raise wrong(f"{name}={value}", f"{name} is a whole number from 1 to {NUMBER_MAX}")
     return int(value)
 
 
-def _weekdays(parts: dict[str, str], freq: str, field: str) -> tuple[int, ...]:
+def _weekdays(parts: dict[str, str], freq: str) -> tuple[int, ...]:
     value = parts.get("BYDAY")
     if value is None:
         return ()
     if freq != "WEEKLY":
-        raise wrong(field, f"BYDAY={value}", f"BYDAY goes with FREQ=WEEKLY only, not with FREQ={freq}")
+        raise wrong(f"BYDAY={value}", f"BYDAY goes with FREQ=WEEKLY only, not with FREQ={freq}")
     names = set(value.split(","))
     if not names <= set(WEEKDAYS):
         allowed = f"one or more of {', '.join(WEEKDAYS)} with commas between, without numbers"
-        raise wrong(field, f"BYDAY={value}", f"BYDAY is {allowed}")
+        raise wrong(f"BYDAY={value}", f"BYDAY is {allowed}")
     return tuple(sorted(map(WEEKDAYS.index, names)))
 
 
-def _until(value: str, field: str) -> date | datetime:
+def _until(value: str) -> date | datetime:
     problem = (
         "UNTIL is a date (20271231), a local time (20271231T170000) or an instant in UTC (20271231T160000Z)"
     )
     if not _UNTIL.fullmatch(value):
-        raise wrong(field, f"UNTIL={value}", problem)
+        raise wrong(f"UNTIL={value}", problem)
     try:
         # ISO 8601 in its basic form, like all of RFC 5545.
         return datetime.fromisoformat(value) if "T" in value else date.fromisoformat(value)
     except ValueError as error:
-        raise wrong(field, f"UNTIL={value}", problem) from error
+        raise wrong(f"UNTIL={value}", problem) from error
 
 
-def wrong(field: str, value: str, problem: str) -> InvalidRequest:
+def wrong(value: str, problem: str) -> InvalidRequest:
     """The refusal of a recurrence."""
-    return InvalidRequest.of(field, value, problem)
+    return InvalidRequest.of("rrule", value, problem)

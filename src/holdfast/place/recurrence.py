@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 from dateutil.rrule import DAILY, FR, MO, MONTHLY, SA, SU, TH, TU, WE, WEEKLY, rrule
 
+from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.hours import instant_of
 from holdfast.place.parse_rrule import NUMBER_MAX, Recurrence, parse, wrong
@@ -105,17 +106,12 @@ def occurrences(
     found = expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz).all()
     if recurrence is not None and not found:
         problem = f"leaves no occurrence at all from {local_start.isoformat()} on: say a later one"
-        raise wrong(recurrence.field, recurrence.end_part, f"{recurrence.end_part} {problem}")
+        raise wrong(recurrence.end_part, f"{recurrence.end_part} {problem}")
     return list(found)
 
 
 def check_horizon(
-    recurrence: Recurrence | None,
-    *,
-    local_start: datetime,
-    tz: ZoneInfo,
-    horizon_from: datetime,
-    start_field: str = "start",
+    recurrence: Recurrence | None, *, local_start: datetime, tz: ZoneInfo, horizon_from: datetime
 ) -> None:
     """Nothing, if no occurrence starts after `last_day`.
 
@@ -124,13 +120,13 @@ def check_horizon(
     last = last_day(horizon_from, tz)
     allowed = f"the last one may start {HORIZON_YEARS} years from now, on {last.isoformat()}"
     if local_start.date() > last:
-        raise wrong(start_field, local_start.isoformat(), f"is too far ahead: {allowed}")
+        raise InvalidRequest.of("start", local_start.isoformat(), f"is too far ahead: {allowed}")
     if recurrence is None:
         return
     starts = islice(_starts(recurrence, local_start, tz), OCCURRENCES_MAX + 1)
     if any(start.date() > last for start in starts):
         shown = recurrence.end_part
-        raise wrong(recurrence.field, shown, f"{shown} goes on for too long: {allowed}")
+        raise wrong(shown, f"{shown} goes on for too long: {allowed}")
 
 
 def last_day(horizon_from: datetime, tz: ZoneInfo) -> date:
@@ -177,14 +173,13 @@ def _in_time(start: datetime, until: date | datetime | None, tz: ZoneInfo) -> bo
 def _check_count(recurrence: Recurrence, count: int) -> None:
     if count > OCCURRENCES_MAX:
         problem = f"makes more than {OCCURRENCES_MAX} occurrences: say an earlier UNTIL or a smaller COUNT"
-        raise wrong(recurrence.field, recurrence.end_part, f"{recurrence.end_part} {problem}")
+        raise wrong(recurrence.end_part, f"{recurrence.end_part} {problem}")
 
 
 def _check_apart(recurrence: Recurrence, starts: list[datetime], length: timedelta) -> None:
     for one, following in pairwise(starts):
         if one + length > following:
             raise wrong(
-                recurrence.field,
                 recurrence.text,
                 f"occurrences overlap: one lasts from {one.isoformat()} to {(one + length).isoformat()}, and "
                 f"the next starts at {following.isoformat()}: make it shorter or less frequent",

@@ -4,8 +4,6 @@ no reader sees half of a change."""
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -101,22 +99,6 @@ async def find_resource(tx: Tx, resource_id: UUID) -> tuple[UUID, UUID] | None:
     return plain_id(row["tenant_id"]), plain_id(row["venue_id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A venue as lists show it."""
-
-    id: UUID
-    tenant: str
-    slug: str
-    name: str
-    kind: str
-    timezone: str
-    currency: str
-    version: int
-    created_at: datetime
-    updated_at: datetime
-
-
 _LISTED = """
     SELECT v.id, t.slug AS tenant, v.slug, v.name, v.kind, v.timezone, v.currency,
            v.version, v.created_at, v.updated_at
@@ -129,21 +111,17 @@ NIL = UUID(int=0)
 
 
 async def list_venues(
-    tx: Tx,
-    *,
-    tenant_id: UUID | None,
-    venue_ids: Collection[UUID] | None,
-    after: UUID | None,
-    limit: int,
-) -> list[Listed]:
-    """Up to `limit` venues behind `after`, the oldest first; None means all that tx may see."""
+    tx: Tx, *, tenant_id: UUID | None, venue_ids: Collection[UUID] | None, after: UUID | None, limit: int
+) -> list[dict[str, Any]]:
+    """Up to `limit` venues behind `after`, the oldest first, with the fields of `VenueListed`; None means all that
+    tx may see."""
     venues = None if venue_ids is None else list(venue_ids)
     page = (after or NIL, venues, limit)
     if tenant_id is None:
         rows = await tx.fetch(LIST_ALL_VENUES, *page)
     else:
         rows = await tx.fetch(LIST_VENUES, *page, tenant_id)
-    return [Listed(**{**row, "id": plain_id(row["id"])}) for row in rows]
+    return [dict(row) for row in rows]
 
 
 def tenant_of(row: Any) -> Tenant:

@@ -91,17 +91,6 @@ def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
     return Capacity(min(sum(each.seats_min for each in members), seats_max), seats_max)
 
 
-def connected(venue: Venue, resource_ids: Collection[UUID]) -> bool:
-    """Whether each of the set is reached from every other by steps between neighbours within the set."""
-    left = set(resource_ids)
-    edge = [left.pop()] if left else []
-    while edge:
-        reached = left & venue.joins.get(edge.pop(), {}).keys()
-        left -= reached
-        edge.extend(reached)
-    return not left
-
-
 def combinations(
     venue: Venue, resource_ids_allowed: Iterable[UUID], party_size: int
 ) -> Iterator[tuple[UUID, ...]]:

@@ -12,7 +12,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.hours import to_wall
-from holdfast.place.price_rule import PriceRule
+from holdfast.place.policy import PriceRule
 from holdfast.place.venue import Resource, Venue
 
 SECONDS_PER_HOUR = 3600

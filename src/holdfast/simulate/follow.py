@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
-from holdfast.live import audit_store
-from holdfast.live.audit_channel import mismatches
+from holdfast.live import store as audit_store
+from holdfast.live.auditor import mismatches
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.place.places import Places
 

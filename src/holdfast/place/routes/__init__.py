@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from holdfast.place.routes import document, holidays, resources, rules, tenants, venues
+from holdfast.place.routes import resources, rules, venues
 
 router = APIRouter(tags=["Venues"])
-for part in (tenants, document, venues, rules, holidays, resources):
+for part in (venues, rules, resources):
     router.include_router(part.router)
 
 __all__ = ["router"]

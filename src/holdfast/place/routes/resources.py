@@ -14,14 +14,11 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
 from holdfast.place import store
-from holdfast.place.add_resource import add_resource
-from holdfast.place.asked import ResourceChange, changes_of
-from holdfast.place.change_resource import change_resource, own_resource
+from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
-from holdfast.place.remove_resource import remove_resource
 from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
-from holdfast.place.shown import ResourcePage, ResourceShown, resources_shown
+from holdfast.place.shown import ResourceChange, ResourcePage, ResourceShown, changes_of, resources_shown
 
 router = APIRouter()
 

@@ -1,23 +1,104 @@
-"""Venues over HTTP."""
+"""Tenants and venues over HTTP, a whole venue as one document too."""
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from holdfast.engine import Engine
 from holdfast.identity.roles import require
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import InvalidRequest, NotFound
+from holdfast.kernel.body import takes
+from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
 from holdfast.place import store
-from holdfast.place.asked import VenueChange, changes_of
 from holdfast.place.change_venue import change_venue
-from holdfast.place.routes.at_hand import EngineUsed, TenantQuery, changed_venue, public_venue
-from holdfast.place.shown import VenuePage, VenueShown, listed_shown, venue_shown
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import VenueDocument, parse_document
+from holdfast.place.document_text import YAML_TYPE, load_text, to_yaml
+from holdfast.place.import_venue import import_venue
+from holdfast.place.reach import own_tenant, own_venue
+from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed, TenantQuery, changed_venue, public_venue
+from holdfast.place.shown import (
+    TenantShown,
+    TenantWanted,
+    VenueChange,
+    VenuePage,
+    VenueShown,
+    changes_of,
+    venue_shown,
+)
 
 router = APIRouter()
+YAML = {YAML_TYPE: {"schema": {"type": "string"}}}
+BODY = takes(VenueDocument)
+BODY["requestBody"]["content"] |= YAML
+
+
+@router.post("/tenants", response_model=TenantShown, status_code=201, summary="Add a tenant")
+async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> Response:
+    """For platform administrators. The slug can't be changed later, since tokens name it."""
+    require(actor, "platform_admin")
+    tenant = await engine.write(actor, create_tenant, body.slug, body.name)
+    return answer(tenant, status=201, version=tenant.version)
+
+
+@router.get("/tenants/{slug}", response_model=TenantShown, summary="Read a tenant")
+async def get_tenant(
+    slug: Annotated[str, Path(pattern=TENANT_SLUG)], engine: EngineUsed, actor: Caller
+) -> Response:
+    """For those whose token is of this tenant, and for platform administrators."""
+    if actor.kind == "anonymous":
+        raise Unauthenticated
+    tenant = await engine.read(actor, own_tenant, slug)
+    return answer(tenant, version=tenant.version)
+
+
+@router.post(
+    "/venues/import",
+    response_model=VenueShown,
+    summary="Create or replace a venue from a document",
+    responses={201: {"model": VenueShown, "description": "It is new."}},
+    openapi_extra=BODY,
+)
+async def post_document(
+    request: Request, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
+) -> Response:
+    """For managers. The venue of the document's slug becomes what the document says: resources are
+    matched by slug and keep their ids, those it does not name are removed. Refused while bookings or
+    blocks hold what would go. Importing the same document again changes nothing."""
+    require(actor, "manager")
+    document = parse_document(load_text(await _text(request)))
+    kept, is_new = await engine.write(actor, import_venue, document, tenant=tenant)
+    return answer(venue_shown(kept), status=201 if is_new else 200, version=kept.version)
+
+
+@router.get(
+    "/venues/{venue_id}/document",
+    response_model=VenueDocument,
+    summary="Read a venue as a document",
+    responses={200: {"content": YAML}},
+)
+async def get_document(venue_id: UUID, request: Request, engine: EngineUsed, actor: Caller) -> Response:
+    """For managers. All that the venue is, to be kept or imported elsewhere; in YAML for those who
+    accept `application/yaml`."""
+    require(actor, "manager")
+    kept = await engine.read(actor, own_venue, venue_id)
+    data = kept.document.model_dump(mode="json")
+    response = answer(data, version=kept.version)
+    if "yaml" in request.headers.get("accept", ""):
+        response = Response(to_yaml(data), media_type=YAML_TYPE, headers={"etag": response.headers["etag"]})
+    response.headers["vary"] = "Accept"
+    return response
+
+
+async def _text(request: Request) -> str:
+    try:
+        return (await request.body()).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest.of("document", None, "must be text in UTF-8") from None
 
 
 @router.get("/venues", response_model=VenuePage, summary="List venues")
@@ -40,8 +121,8 @@ async def get_venues(
         limit=limit + 1,
         tenants=None if tenant_id is None else [tenant_id],
     )
-    items = [listed_shown(each) for each in found[:limit]]
-    return answer({"items": items, "next": str(found[limit - 1].id) if len(found) > limit else None})
+    following = str(found[limit - 1]["id"]) if len(found) > limit else None
+    return answer({"items": found[:limit], "next": following})
 
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")

@@ -1,17 +1,79 @@
-"""What is written of resources, and which of them are taken."""
+"""What is written of tenants, venues and resources, and which resources are taken."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from holdfast.event.emit import emit
+from holdfast.event.model import Event
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from holdfast.place.document import ResourceDocument
+from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge
-from holdfast.place.store import plain_id
+from holdfast.place.store import plain_id, tenant_of
+from holdfast.place.tenant import Tenant
+
+INSERT_TENANT = """
+    INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)
+    ON CONFLICT ON CONSTRAINT tenant_slug_is_unique DO NOTHING
+    RETURNING id, slug, name, version, created_at
+"""
+
+
+async def insert_tenant(tx: Tx, *, id: UUID, slug: str, name: str) -> Tenant | None:
+    """The new tenant; None if the slug is taken."""
+    row = await tx.fetchrow(INSERT_TENANT, id, slug, name, tx.now)
+    return None if row is None else tenant_of(row)
+
+
+INSERT_VENUE = """
+    INSERT INTO venue (tenant_id, id, slug, name, kind, timezone, currency, policy, hours, slots,
+                       created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)
+    ON CONFLICT ON CONSTRAINT venue_slug_is_unique DO NOTHING
+    RETURNING id
+"""
+
+
+async def insert_venue(tx: Tx, document: VenueDocument, *, tenant_id: UUID, id: UUID) -> bool:
+    """Writes a new venue without its resources; False, and nothing, if the tenant has one of that slug."""
+    return await tx.fetchval(INSERT_VENUE, tenant_id, id, *_columns(document), tx.now) is not None
+
+
+UPDATE_VENUE = """
+    UPDATE venue
+       SET slug = $3, name = $4, kind = $5, timezone = $6, currency = $7,
+           policy = $8, hours = $9, slots = $10,
+           version = version + 1, rules_version = rules_version + 1, updated_at = $11
+     WHERE tenant_id = $1 AND id = $2
+"""
+
+
+async def update_venue(tx: Tx, document: VenueDocument, *, tenant_id: UUID, id: UUID) -> None:
+    """Writes the venue's own fields and rules."""
+    await tx.execute(UPDATE_VENUE, tenant_id, id, *_columns(document), tx.now)
+
+
+TOUCH_VENUE = """
+    UPDATE venue SET rules_version = rules_version + 1, updated_at = $3 WHERE tenant_id = $1 AND id = $2
+"""
+
+
+async def touch_venue(tx: Tx, *, tenant_id: UUID, id: UUID) -> None:
+    """Says that resources of the venue changed: snapshots taken before can't decide any more."""
+    await tx.execute(TOUCH_VENUE, tenant_id, id, tx.now)
+
+
+def _columns(document: VenueDocument) -> tuple[Any, ...]:
+    data = document.model_dump(mode="json", exclude={"resources"})
+    own = (data[name] for name in ("slug", "name", "kind", "timezone", "currency"))
+    rules = (orjson.dumps(data[name]).decode() for name in ("policy", "hours", "slots"))
+    return (*own, *rules)
+
 
 PUT_RESOURCES = """
     INSERT INTO resource (tenant_id, id, venue_id, slug, name, kind, zone, seats_min, seats_max, units,
@@ -72,6 +134,23 @@ async def replace_joins(tx: Tx, edges: Mapping[Edge, int], *, tenant_id: UUID, v
     if edges:
         lows, highs = ([edge[end] for edge in edges] for end in (0, 1))
         await tx.execute(PUT_JOINS, tenant_id, venue_id, lows, highs, list(edges.values()))
+
+
+async def emit_about(
+    tx: Tx, event_type: str, payload: dict[str, Any], *, tenant_id: UUID, venue_id: UUID | None = None
+) -> None:
+    """Writes the event that tells of a change of the venue, or of the tenant itself."""
+    event = Event(
+        id=new_id(),
+        tenant_id=tenant_id,
+        event_type=event_type,
+        venue_id=venue_id,
+        subject_id=venue_id or tenant_id,
+        payload=payload,
+        actor=str(tx.actor),
+        created_at=tx.now,
+    )
+    await emit(tx, [event])
 
 
 class InUse(NamedTuple):
