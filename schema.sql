@@ -230,7 +230,7 @@ CREATE INDEX booking_held_by_ip ON booking (tenant_id, hold_ip) WHERE hold_ip IS
 CREATE TABLE claim (
     tenant_id   uuid      NOT NULL,
     resource_id uuid      NOT NULL,
-    unit        integer   NOT NULL,                 -- 1..resource.units
+    unit        integer   NOT NULL,                 -- 1..resource.units; means nothing outside, and may change
     during      tstzrange NOT NULL,                 -- with the buffers
     owner_kind  text      NOT NULL,                 -- cleaning: the buffer after a party that has left
     owner_id    uuid      NOT NULL,                 -- booking.id, or the block's

@@ -110,6 +110,24 @@ async def test_units_are_counted(house: House) -> None:
     assert section(await look(house, {}), "S1")["unitsFree"] == 7
 
 
+async def test_what_is_shown_free_can_be_booked_and_who_moves_is_not_told_of(open_house: Any) -> None:
+    """Two halves on two units leave one for the whole slot; that it is booked is all that is told."""
+    section_of_two = {"slug": "s1", "name": "S1", "kind": "section", "seats_max": 6, "units": 2}
+    house: House = await open_house(slots=[each | DAYS for each in SLOTS], resources=[section_of_two])
+    start, middle, end = at("20:00"), at("21:00"), at("22:00")
+    await look(house, slotId="late")
+    whole = await house.booked(start=start, end=end, resource_ids=house.ids("s1"))
+    await house.booked(start=middle, end=end, resource_ids=house.ids("s1"))
+    await cancel(house, whole)
+    await house.booked(start=start, end=middle, resource_ids=house.ids("s1"))
+    seen = await look(house, slotId="late")
+    assert (section(seen, "S1")["state"], section(seen, "S1")["unitsFree"]) == ("available", 1)
+    await house.booked(start=start, end=end, resource_ids=house.ids("s1"))
+    after = await look(house, slotId="late")
+    assert (section(after, "S1")["state"], section(after, "S1")["unitsFree"]) == ("confirmed", 0)
+    assert after["version"] == seen["version"] + 1
+
+
 async def test_a_slot_is_taken_by_what_overlaps_it_with_its_buffers(open_house: Any) -> None:
     house = await open_house(slots=[each | DAYS for each in SLOTS])
     buffers = {"expected_version": 1, "buffer_after_minutes": 15}

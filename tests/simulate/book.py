@@ -58,6 +58,22 @@ class Book:
                 assert other.is_past_its_time(now), f"double booking with {other.id}"
                 self.end(other, S.EXPIRED, now)
 
+    def adopt(self, units: Mapping[tuple[UUID, UUID, datetime, datetime], int], now: datetime) -> None:
+        """Claims that have moved to other units for the sake of others, which is nobody's business, are there now."""
+        moved: list[tuple[Booking, Claim]] = []
+        for booking in self.bookings.values():
+            for claim in booking.claims:
+                unit = units.get((booking.id, claim.place.id, claim.start, claim.end), claim.unit)
+                if unit != claim.unit:
+                    claim.unit = unit
+                    moved.append((booking, claim))
+        for booking, claim in moved:
+            for other, _ in list(
+                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
+            ):
+                if other.is_past_its_time(now):
+                    self.end(other, S.EXPIRED, now)
+
     def cleaning(self, booking: Booking, now: datetime) -> list[Claim]:
         """What stays of the claims when the party leaves now: the buffer that was agreed, on the unit where
         nobody else comes for longest, and until somebody does."""
@@ -105,7 +121,7 @@ class Book:
         *,
         but: Booking | None = None,
     ) -> Choice | None:
-        """The best choice that is open and has a unit free of each place for all of the time."""
+        """The best choice that is open and has a unit of each place left at every instant."""
         for choice in self.open(house, choices, is_named, start, end):
             if all(self._has_room(place, start, end, now, but) for place in choice):
                 return choice
@@ -114,9 +130,14 @@ class Book:
     def _has_room(
         self, place: Place, start: datetime, end: datetime, now: datetime, but: Booking | None
     ) -> bool:
-        claims = self._in_the_way(place, *place.claimed(start, end), but=but)
-        taken = {claim.unit for booking, claim in claims if not booking.is_past_its_time(now)}
-        return len(taken) < place.units
+        start, end = place.claimed(start, end)
+        claims = [
+            claim
+            for booking, claim in self._in_the_way(place, start, end, but=but)
+            if not booking.is_past_its_time(now)
+        ]
+        instants = {max(start, claim.start) for claim in claims}
+        return all(sum(c.start <= at < c.end for c in claims) < place.units for at in instants)
 
     def _free_until(self, place: Place, start: datetime, end: datetime, unit: int, but: Booking) -> datetime:
         claims = self._in_the_way(place, start, end, unit=unit, but=but)

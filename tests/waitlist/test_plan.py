@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.booking.choose import Demand, candidate_sets, free_units
+from holdfast.booking.choose import Demand, candidate_sets, first_free, settle
 from holdfast.booking.search import Outlook
 from holdfast.booking.wanted import Preferences
 from holdfast.claim.model import Claim, Occupancy, claimed_span
@@ -135,12 +135,12 @@ def plainly(seen: Snapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple
             free = Outlook(made, NOW, occupancy, covers).free(sets, span, party_size=entry.party_size)
             if not span.overlaps(seen.piece) or free is None:
                 continue
-            units = free_units(free.sets[0], span, occupancy)
-            assert units is not None
-            taken += [
-                Claim(made.tenant_id, each.id, unit, claimed_span(each, span), entry.id)
-                for each, unit in zip(free.sets[0], units, strict=True)
-            ]
+            while isinstance(best := first_free(free.sets[:1], span, occupancy), list):
+                occupancy.learn(taken, best)
+            assert best is not None
+            for each, unit in zip(best[0], settle(best[1], occupancy), strict=True):
+                occupancy.add(Claim(made.tenant_id, each.id, unit, claimed_span(each, span), entry.id))
+            taken = [claim for claims in occupancy.by_resource.values() for claim in claims]
             quarter = start - timedelta(minutes=start.minute % 15)
             covers[quarter] = covers.get(quarter, 0) + entry.party_size
             found.append((entry.id, span, tuple(each.id for each in free.sets[0])))

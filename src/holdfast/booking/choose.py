@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +13,8 @@ from holdfast.booking.model import Booking
 from holdfast.booking.rules import check_party
 from holdfast.booking.states import CLAIM_STATES
 from holdfast.booking.wanted import ANYTHING, Preferences
-from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.recolour import Fit, fit
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue, capacities, capacity, combinations
@@ -136,30 +137,27 @@ def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
     return list({resource.id: resource for resources in sets for resource in resources}.values())
 
 
-def free_units(
-    resources: Sequence[Resource], span: Span, occupancy: Occupancy, *, but: UUID | None = None
-) -> tuple[int, ...] | None:
-    """A free unit of each resource for all of the span, or None if one of them has none."""
-    units = [occupancy.free_unit(resource, span, but=but) for resource in resources]
-    found = tuple(unit for unit in units if unit is not None)
-    return found if len(found) == len(units) else None
-
-
 def first_free(
     sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
-) -> tuple[tuple[Resource, ...], tuple[int, ...]] | None:
-    """The best set that is free, with its units; None when none is."""
-    return next(free_sets(sets, span, occupancy, but=but), None)
+) -> tuple[tuple[Resource, ...], list[Fit]] | list[Probe] | None:
+    """The best set that is free, with where on each resource the booking goes; None when none is.
 
-
-def free_sets(
-    sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
-) -> Iterator[tuple[tuple[Resource, ...], tuple[int, ...]]]:
-    """Every set that is free, best first, with its units."""
+    Probes: what the occupancy must learn of the ledger before that can be said.
+    """
     for resources in sets:
-        units = free_units(resources, span, occupancy, but=but)
-        if units is not None:
-            yield resources, units
+        fits = [found for each in resources if (found := fit(occupancy, each, span, but=but)) is not None]
+        if len(fits) == len(resources):
+            unknown = [each for each in fits if not isinstance(each, Fit)]
+            return unknown or (resources, [each for each in fits if isinstance(each, Fit)])
+    return None
+
+
+def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:
+    """The units, free from now on: in the occupancy what is there has moved."""
+    for each in fits:
+        for claim, unit in each.moves:
+            occupancy.move(claim, unit)
+    return tuple(each.unit for each in fits)
 
 
 def claims_of(

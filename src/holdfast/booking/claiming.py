@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from holdfast.booking.choose import claims_of, first_free
+from holdfast.booking.choose import claims_of, first_free, settle
 from holdfast.booking.conflicts import lost, taken
 from holdfast.booking.decide import open_sets
 from holdfast.booking.due import evict_expired_holds
@@ -37,15 +37,18 @@ async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
 async def place_for(tx: Tx, prepared: Prepared) -> tuple[tuple[Resource, ...], tuple[int, ...], Occupancy]:
     """The best free set of resources for the booking, with units; its own claims are no obstacle to it.
 
-    Raises NotAvailable.
+    In the occupancy the claims have moved that `occupy` is to move. Raises NotAvailable.
     """
     own_id = prepared.wanted.id
-    found = await claims.overlapping(tx, prepared.probes())
-    occupancy = Occupancy.of(found, now=tx.now)
-    best = first_free(open_sets(prepared), prepared.span, occupancy, but=own_id)
+    occupancy = Occupancy(tx.now)
+    best: object = list(prepared.probes())
+    while isinstance(best, list):
+        await claims.learn(tx, occupancy, best)
+        best = first_free(open_sets(prepared), prepared.span, occupancy, but=own_id)
     if best is None:
         raise taken(prepared, occupancy, but=own_id)
-    return *best, occupancy
+    resources, fits = best
+    return resources, settle(fits, occupancy), occupancy
 
 
 async def occupy(
@@ -56,12 +59,14 @@ async def occupy(
     units: Sequence[int],
     occupancy: Occupancy,
 ) -> Shift:
-    """Puts these claims in the place of the booking's old ones, if it had any. Raises NotAvailable when the
-    constraint objects after all."""
+    """Puts these claims in the place of the booking's old ones, if it had any, and moves those of others that have
+    moved in the occupancy. Raises NotAvailable when the constraint objects after all."""
     wanted = claims_of(booking, resources, units, changed_by=str(tx.actor))
     freed = await claims.free(tx, [(booking.tenant_id, booking.id)])
-    evicted = await evict_expired_holds(tx, wanted, occupancy)
+    moved = occupancy.moved
+    evicted = await evict_expired_holds(tx, [*wanted, *moved.values()], occupancy)
     try:
+        await claims.move(tx, moved)
         await claims.take(tx, wanted)
     except asyncpg.ExclusionViolationError as error:
         raise lost(resources[0].kind, venue) from error

@@ -14,16 +14,21 @@ CONFLICTS_MAX = 20
 CLOSED = "closed for maintenance"
 """What guests are told of any block; why it is there is for staff, who find it by its id."""
 
+SCATTERED = "Too many bookings would have to move to make room at that time: take another time."
+"""Where units are left at every instant, and `claim/recolour.py` gives up."""
+
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
     """The refusal that names what stands in the way; suggestions are added once the locks are gone."""
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
-    if prepared.wanted.resource_ids:
+    if prepared.wanted.resource_ids and not conflicts:
+        detail = SCATTERED
+    elif prepared.wanted.resource_ids:
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
         closed = conflicts and all("reason" in each for each in conflicts)
         state = CLOSED if closed else "taken"
-        detail = f"{names or 'That'} is {state} at that time."
+        detail = f"{names} is {state} at that time."
     else:
         detail = f"No {kind} for {prepared.wanted.party_size} is free at that time."
     return NotAvailable(
@@ -54,9 +59,9 @@ def conflicts_of(
     venue, staff = prepared.venue, prepared.wanted.actor.is_staff
     found: list[dict[str, object]] = []
     for resource in distinct(prepared.sets):
-        standing = occupancy.standing(resource, prepared.span, but=but)
-        if len({claim.unit for claim in standing}) < resource.units:
+        if occupancy.has_room(resource, prepared.span, but=but):
             continue
+        standing = occupancy.standing(resource, prepared.span, but=but)
         found.extend(_conflict(resource, claim, venue, staff=staff) for claim in standing)
         if len(found) >= CONFLICTS_MAX:
             break

@@ -64,7 +64,7 @@ class _Set:
     claims: list[Claim] = field(default_factory=list)
     replies: list[dict[str, object]] = field(default_factory=list)
     kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
-    further: list[int] = field(default_factory=list)
+    further: dict[int, Further] = field(default_factory=dict)
 
 
 async def create(
@@ -77,8 +77,8 @@ async def create(
        The venues' locks were taken before, in a statement of their own, since a statement's snapshot
        is older than a lock it waited for.
     3. Decide in order of arrival; what was decided counts for the next. Who finds the best SETS_FIRST sets of
-       a large venue taken is decided last, with the rest read too: for `further_max` different questions;
-       the others are Busy.
+       a large venue taken, or a place only where claims of some units move, is decided last, with the rest
+       read too: for `further_max` different questions; the others are Busy.
     4. Write it all in one statement. The constraints have the last word: what they raise ends the set.
     """
     venues = await _venues(tx, wanted, places)
@@ -94,23 +94,30 @@ async def create(
     pricing = tx.ports.pricing
     done = _decide(tx, wanted, prepared, read, _Set(venues), pricing)
     looked: set[object] = set()
-    for index in done.further:
-        ready = _all_of(prepared[index])
-        question = (ready.venue.id, ready.span, ready.wanted.party_size, ready.wanted.preferences)
+    occupancy = read.known.occupancy
+    for index in [*done.further]:
+        ready = _in_full(prepared[index])
+        asked = ready.wanted
+        question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
         if question not in looked and len(looked) < further_max:
             looked.add(question)
-            await _look_further(tx, ready, read.known)
-        if question in looked:
+            await claims.learn(tx, occupancy, done.further[index].probes)
+        while question in looked and isinstance(done.outcomes[index], Busy):
             done.outcomes[index] = _stored(wanted[index], read, done) or _new(
                 index, wanted[index], ready, read.known, pricing, done
             )
-    shift = await evict_expired_holds(tx, done.claims, read.known.occupancy)
-    await create_store.write(tx, steps=done.steps, claims=done.claims, replies=done.replies)
+            if isinstance(done.outcomes[index], Busy):
+                await claims.learn(tx, occupancy, done.further[index].probes)
+    moved = occupancy.moved
+    taken = [moved.pop(each, each) for each in done.claims]  # some of the set have moved for others of it
+    shift = await evict_expired_holds(tx, [*taken, *moved.values()], occupancy)
+    await claims.move(tx, moved)
+    await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
     # A hold that made room may have reached further than what is booked now.
     evicted = {claim.resource_id for claim in shift.freed}
     for venue in venues.values():
         if venue.id in read.maybe_open or not evicted.isdisjoint(venue.resources):
-            await announce(tx, venue, shift + Shift(taken=done.claims), reason=BOOKED)
+            await announce(tx, venue, shift + Shift(taken=taken), reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 
 
@@ -156,17 +163,9 @@ def _decide(
     return done
 
 
-def _all_of(prepared: Prepared | Refused) -> Prepared:
-    """The same with the sets further down among the others."""
+def _in_full(prepared: Prepared | Refused) -> Prepared:
     assert isinstance(prepared, Prepared)
-    return replace(prepared, sets=prepared.sets + prepared.rest, rest=())
-
-
-async def _look_further(tx: Tx, prepared: Prepared, known: Known) -> None:
-    """From now on the claims on all its sets are known; some already are."""
-    for claim in await claims.overlapping(tx, prepared.probes()):
-        if claim not in known.occupancy.by_resource.get(claim.resource_id, ()):
-            known.occupancy.add(claim)
+    return prepared.in_full()
 
 
 def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:
@@ -186,7 +185,7 @@ def _new(
 ) -> Outcome:
     result = ready if isinstance(ready, Refused) else decide(ready, known, pricing)
     if isinstance(result, Further):
-        done.further.append(index)
+        done.further[index] = result
         return Busy()
     if isinstance(result, Refused):
         if idempotency.is_kept(result.error):

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking import rules, states
-from holdfast.booking.choose import Demand, candidate_sets, claims_of, first_free
+from holdfast.booking.choose import Demand, candidate_sets, claims_of, first_free, settle
 from holdfast.booking.conflicts import taken
 from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted, reference, timed
-from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
 from holdfast.place import hours
@@ -43,7 +43,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """None of the sets that were looked at is free; the rest must be, before anything can be said."""
+    """None of the sets that were looked at is free and there are more, or claims would have to move of which too little
+    is known. `probes`: what must be known of the ledger, before anything can be said."""
+
+    probes: Sequence[Probe]
 
 
 @dataclass(slots=True)
@@ -82,7 +85,7 @@ def _until_closing(venue: Venue, span: Span) -> Span:
 def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused | Further:
     """Created or Refused; a booking that is created counts for those decided on after it.
 
-    Further: what was looked at is taken, and there is more to look at.
+    Further: more of the ledger must be known, `prepared` in full then.
     """
     try:
         created = _decide(prepared, known, pricing)
@@ -104,12 +107,15 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     if not wanted.walk_in:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
     found = first_free(open_sets(prepared), span, known.occupancy)
+    if isinstance(found, list):
+        return Further(found)
     if found is None and prepared.rest:
-        return Further()
+        return Further(list(prepared.in_full().probes()))
     if found is None:
         raise taken(prepared, known.occupancy)
-    resources, units = found
+    resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
+    units = settle(fits, known.occupancy)
     return Created(booking, claims_of(booking, resources, units, changed_by=str(wanted.actor)))
 
 

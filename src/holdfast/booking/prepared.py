@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.booking.choose import distinct
 from holdfast.booking.wanted import Wanted
@@ -26,6 +26,10 @@ class Prepared:
     slot_id: str | None
     sets: tuple[tuple[Resource, ...], ...]
     rest: tuple[tuple[Resource, ...], ...] = ()
+
+    def in_full(self) -> Prepared:
+        """The same with the sets further down among the others."""
+        return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
 
     def probes(self) -> Iterator[Probe]:
         """What must be known of the ledger to decide."""

@@ -52,17 +52,22 @@ def _probes(venue: Venue, shown: dict[Slot, dict[UUID, Resource]]) -> Iterator[t
 def _events(
     tx: Tx, venue: Venue, shown: dict[Slot, dict[UUID, Resource]], shift: Shift, now: list[Claim], reason: str
 ) -> Iterator[Event]:
-    taken = set(shift.taken)
+    taken = set(map(_key, shift.taken))
     after, freed, new = _by_resource(now), _by_resource(shift.freed), _by_resource(shift.taken)
     for slot in sorted(shown, key=lambda each: each.channel):
         for resource in sorted(shown[slot].values(), key=lambda each: each.order):
             here = after.get(resource.id, [])
-            was = [claim for claim in here if claim not in taken] + freed.get(resource.id, [])
+            was = [claim for claim in here if _key(claim) not in taken] + freed.get(resource.id, [])
             old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
             if old != state:
                 window = window_of(resource, slot.span)
                 by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
                 yield _event(tx, venue, slot, resource, old, state, reason, by[-1] if by else str(tx.actor))
+
+
+def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
+    """The same wherever it has moved since: units are anonymous."""
+    return claim.owner_id, claim.resource_id, claim.span
 
 
 def _by_resource(found: Iterable[Claim]) -> dict[UUID, list[Claim]]:

@@ -3,62 +3,84 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import accumulate
 
 from holdfast.claim.model import Claim
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
 Taken = tuple[list[datetime], list[datetime]]
-"""The starts and the ends of the claims on one unit. They never overlap, so both are in the same order."""
+"""The starts and the ends of when all units are taken. These spans never overlap, so both are in the same order."""
 
 
 class FreeTimes:
-    """The claims of one resource, sorted once, so that each question is one search per unit."""
+    """The claims of one resource, sorted once, so that each question is one search.
 
-    __slots__ = ("_resource", "_units")
+    Which unit is taken does not matter: claims move to others where that makes room (`recolour`).
+    """
+
+    __slots__ = ("_full", "_levels", "_resource", "_times")
 
     def __init__(self, resource: Resource, claims: Iterable[Claim], *, now: datetime) -> None:
-        by_unit: dict[int, list[Span]] = {}
-        for claim in claims:
-            if claim.stands(now):
-                by_unit.setdefault(claim.unit, []).append(claim.span)
         self._resource = resource
-        self._units: dict[int, Taken] = {
-            unit: ([each.start for each in spans], [each.end for each in spans])
-            for unit, spans in ((unit, sorted(spans)) for unit, spans in by_unit.items())
-        }
+        units = resource.units
+        spans = sorted([each.span for each in claims if each.stands(now) and each.unit <= units])
+        self._full: Taken = [each.start for each in spans], [each.end for each in spans]
+        # With one unit a claim is a span in which all are taken. With more: how many are, from each of the times on.
+        self._times: list[datetime] = []
+        self._levels: list[int] = []
+        if units > 1:
+            self._full = [], []
+            changes = Counter(span.start for span in spans)
+            changes.subtract(span.end for span in spans)
+            self._times = sorted(changes)
+            self._levels = [*accumulate(changes[at] for at in self._times)]
+            for start, end, level in zip(self._times, self._times[1:], self._levels, strict=False):
+                if level >= units:
+                    self._fill(start, end)
 
     def free(self, span: Span) -> bool:
-        """Whether some unit is free for all of the span (buffers included)."""
-        return self._some_unit_is_untouched or any(_is_free(taken, span) for taken in self._units.values())
+        """Whether at every instant of the span (buffers included) some unit is free."""
+        return _is_free(self._full, span)
 
     def starts(self, times: Sequence[datetime], length: timedelta) -> int:
         """A bit for each of the times, the lowest for the first: set if a booking of that length can start then.
 
         `times`: in order, at least one. The resource's buffers are added here.
         """
-        if self._some_unit_is_untouched:
-            return (1 << len(times)) - 1
         before = timedelta(minutes=self._resource.buffer_before_minutes)
         after = length + timedelta(minutes=self._resource.buffer_after_minutes)
-        found = 0
-        for taken in self._units.values():
-            found |= _starts(taken, times, before, after)
-        return found
+        return _starts(self._full, times, before, after)
 
     def take(self, span: Span) -> None:
-        """Takes the lowest unit that is free for all of the span (buffers included); one must be."""
-        numbers = range(1, self._resource.units + 1)
-        unit = next(n for n in numbers if n not in self._units or _is_free(self._units[n], span))
-        starts, ends = self._units.setdefault(unit, ([], []))
-        insort(starts, span.start)
-        insort(ends, span.end)
+        """Takes a unit for all of the span (buffers included), which must be free."""
+        assert self.free(span)
+        if self._resource.units > 1:
+            self._count(span)
+        else:
+            self._fill(span.start, span.end)
 
-    @property
-    def _some_unit_is_untouched(self) -> bool:
-        return len(self._units) < self._resource.units
+    def _count(self, span: Span) -> None:
+        for place in range(self._time(span.start), self._time(span.end)):
+            self._levels[place] += 1
+            if self._levels[place] == self._resource.units:
+                self._fill(self._times[place], self._times[place + 1])
+
+    def _time(self, at: datetime) -> int:
+        """The place of that time among all at which the level may change."""
+        place = bisect_left(self._times, at)
+        if place == len(self._times) or self._times[place] != at:
+            self._times.insert(place, at)
+            self._levels.insert(place, self._levels[place - 1] if place else 0)
+        return place
+
+    def _fill(self, start: datetime, end: datetime) -> None:
+        starts, ends = self._full
+        insort(starts, start)
+        insort(ends, end)
 
 
 def _is_free(taken: Taken, span: Span) -> bool:

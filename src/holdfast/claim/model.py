@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final, Literal
 from uuid import UUID
 
-from holdfast.kernel.span import Span
+from holdfast.kernel.span import Span, most_at_once
 from holdfast.place.venue import Resource
 
 ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
@@ -92,10 +93,15 @@ def claimed_span(resource: Resource, span: Span) -> Span:
 
 @dataclass(slots=True)
 class Occupancy:
-    """The claims that concern a decision, by resource; a decision adds its own as it goes along."""
+    """The claims that concern a decision, by resource; a decision adds its own as it goes along.
+
+    `ahead`: where of a resource all claims are known, beyond the span asked about.
+    """
 
     now: datetime
     by_resource: dict[UUID, list[Claim]] = field(default_factory=dict)
+    ahead: dict[UUID, Span] = field(default_factory=dict)
+    _was: dict[Claim, Claim] = field(default_factory=dict)
 
     @classmethod
     def of(cls, claims: Iterable[Claim], *, now: datetime) -> Occupancy:
@@ -107,13 +113,38 @@ class Occupancy:
     def add(self, claim: Claim) -> None:
         self.by_resource.setdefault(claim.resource_id, []).append(claim)
 
+    def learn(self, claims: Iterable[Claim], probes: Iterable[Probe]) -> None:
+        """Adds what the ledger answered to these probes, but for what is known already, and may have moved since."""
+        known = {*self._was.values(), *chain.from_iterable(self.by_resource.values())}
+        for claim in claims:
+            if claim not in known:
+                self.add(claim)
+        self.ahead |= {resource_id: span for _, resource_id, span in probes}
+
+    def move(self, claim: Claim, unit: int) -> None:
+        """From now on the claim is on that unit."""
+        claims = self.by_resource[claim.resource_id]
+        moved = claims[claims.index(claim)] = replace(claim, unit=unit)
+        self._was[moved] = self._was.pop(claim, claim)
+
+    @property
+    def moved(self) -> dict[Claim, Claim]:
+        """The claims that are on another unit than when they came in: as they were -> as they are."""
+        return {was: claim for claim, was in self._was.items() if was != claim}
+
     def standing(self, resource: Resource, span: Span, *, but: UUID | None = None) -> list[Claim]:
         """Claims in the way of a booking of that span, those of owner `but` left out."""
-        wanted = claimed_span(resource, span)
+        return self.standing_in(resource, claimed_span(resource, span), but=but)
+
+    def standing_in(self, resource: Resource, wanted: Span, *, but: UUID | None = None) -> list[Claim]:
+        """Claims that share time with the span. What is left on a unit that was taken away is in nobody's way."""
         return [
             claim
             for claim in self.by_resource.get(resource.id, ())
-            if claim.owner_id != but and claim.span.overlaps(wanted) and claim.stands(self.now)
+            if claim.owner_id != but
+            and claim.span.overlaps(wanted)
+            and claim.stands(self.now)
+            and claim.unit <= resource.units
         ]
 
     def within(self, probes: Iterable[Probe]) -> Iterator[Claim]:
@@ -129,6 +160,11 @@ class Occupancy:
         if len(taken) >= resource.units:
             return None
         return next((unit for unit in range(1, resource.units + 1) if unit not in taken), None)
+
+    def has_room(self, resource: Resource, span: Span, *, but: UUID | None = None) -> bool:
+        """Whether at every instant of the span some unit is free, be it now this one and now that."""
+        standing = self.standing(resource, span, but=but)
+        return len(standing) < resource.units or most_at_once(each.span for each in standing) < resource.units
 
     def expired_in_the_way(self, claims: Iterable[Claim]) -> set[tuple[UUID, UUID]]:
         """Holds past their time, as (tenant, owner), whose claims are still in the table where these are to go."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from holdfast.claim.model import Claim, ClaimState, Probe, Shift
+from holdfast.claim.model import Claim, ClaimState, Occupancy, Probe, Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.ids import first_id_at
 from holdfast.kernel.span import Span
@@ -37,6 +37,38 @@ async def take(tx: Tx, claims: Sequence[Claim]) -> None:
     """Takes all the claims or, raising ExclusionViolationError, none."""
     if claims:
         await tx.execute(TAKE, encode_text([claim.row() for claim in claims]))
+
+
+# All are gone before the first comes back, as two may swap: the count has to be known first. What was archived at this
+# moment does not come back. ANY as in FREE.
+MOVE = """
+    WITH asked AS MATERIALIZED (
+        SELECT tenant_id, owner_id, resource_id, unit, during, to_unit
+          FROM json_to_recordset($3::text::json) AS c (
+               tenant_id uuid, owner_id uuid, resource_id uuid, unit integer, during tstzrange, to_unit integer)
+    ), gone AS (
+        DELETE FROM claim USING asked
+         WHERE claim.tenant_id = ANY ($1::uuid[]) AND claim.owner_id = ANY ($2::uuid[])
+           AND (claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during)
+             = (asked.tenant_id, asked.owner_id, asked.resource_id, asked.unit, asked.during)
+        RETURNING claim.tenant_id, claim.resource_id, asked.to_unit, claim.during, claim.owner_kind, claim.owner_id,
+                  claim.expires_at, claim.state, claim.changed_by
+    )
+    INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at, state, changed_by)
+    SELECT tenant_id, resource_id, to_unit, during, owner_kind, owner_id, expires_at, state, changed_by
+      FROM gone WHERE (SELECT count(*) FROM gone) > 0
+"""
+
+
+async def move(tx: Tx, moved: Mapping[Claim, Claim]) -> None:
+    """Moves claims to other units of their resources: as they are -> as they are to be. All else of them stays.
+
+    Nobody is told, as nobody can tell the units apart. Raises ExclusionViolationError.
+    """
+    if moved:
+        tenant_ids, owner_ids = {each.tenant_id for each in moved}, {each.owner_id for each in moved}
+        rows = [{**old.row(), "to_unit": new.unit} for old, new in moved.items()]
+        await tx.execute(MOVE, tenant_ids, owner_ids, encode_text(rows))
 
 
 COLUMNS = """tenant_id, resource_id, unit, lower(during) AS start_at, upper(during) AS end_at, owner_kind, owner_id,
@@ -112,6 +144,12 @@ async def overlapping(tx: Tx, probes: Iterable[Probe]) -> list[Claim]:
     """The claims that share time with the probes, expired ones too."""
     rows = await tx.fetch(OVERLAPPING, *columns(probes))
     return [from_row(row) for row in rows]
+
+
+async def learn(tx: Tx, occupancy: Occupancy, probes: Iterable[Probe]) -> None:
+    """From now on the occupancy knows the claims that share time with the probes."""
+    asked = list(probes)
+    occupancy.learn(await overlapping(tx, asked), asked)
 
 
 def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datetime], list[datetime]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -40,3 +41,10 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
         else:
             result.append(span)
     return tuple(result)
+
+
+def most_at_once(spans: Iterable[Span]) -> int:
+    """How many of the spans share an instant, at the instant at which that is most."""
+    # An end sorts before a start at the same instant, as spans are half-open.
+    changes = sorted(change for span in spans for change in ((span.start, 1), (span.end, -1)))
+    return max(accumulate(step for _, step in changes), default=0)

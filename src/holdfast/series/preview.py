@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from holdfast.booking import create_store
@@ -52,13 +51,9 @@ def _prepare(tx: Tx, planned: Planned, venue: Venue) -> Prepared | Refused:
 
 async def _decide_one(tx: Tx, prepared: Prepared, known: Known) -> Created | Refused:
     result = decide(prepared, known, tx.ports.pricing)
-    if isinstance(result, Further):
-        every = replace(prepared, sets=prepared.sets + prepared.rest, rest=())
-        for claim in await claims.overlapping(tx, every.probes()):
-            if claim not in known.occupancy.by_resource.get(claim.resource_id, ()):
-                known.occupancy.add(claim)
-        result = decide(every, known, tx.ports.pricing)
-    assert not isinstance(result, Further)
+    while isinstance(result, Further):
+        await claims.learn(tx, known.occupancy, result.probes)
+        result = decide(prepared.in_full(), known, tx.ports.pricing)
     return result
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
-from holdfast.booking.choose import free_units
 from holdfast.booking.create import Booked, create
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel import store as channels
@@ -73,7 +73,7 @@ async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
     if not offers:
         return Made()
     wanted = [_wanted(tx, venue, each) for each in offers]
-    outcomes = await create(tx, wanted, places=places)
+    outcomes = await create(tx, wanted, places=places, further_max=len(wanted))
     offered = [
         moved(
             each.entry,
@@ -107,8 +107,8 @@ async def look_again(tx: Tx, batch: Batch) -> int | None:
     if len(await _still_free(tx, batch)) < len(batch.offers):
         return None
     probes = _around(batch)
-    standing = set(map(_key, await claims.overlapping(tx, probes)))
-    return version if standing.issuperset(map(_key, batch.seen.outlook.occupancy.within(probes))) else None
+    seen = Counter(map(_key, set(batch.seen.outlook.occupancy.within(probes))))
+    return version if seen <= Counter(map(_key, await claims.overlapping(tx, probes))) else None
 
 
 async def _version(tx: Tx, venue: Venue) -> int:
@@ -131,7 +131,9 @@ async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
         for resource in each.resources
     ]
     now = Occupancy.of(await claims.overlapping(tx, probes), now=tx.now)
-    return list(takewhile(lambda each: free_units(each.resources, each.span, now) is not None, batch.offers))
+    return list(
+        takewhile(lambda offer: all(now.has_room(each, offer.span) for each in offer.resources), batch.offers)
+    )
 
 
 def _around(batch: Batch) -> list[Probe]:
@@ -157,9 +159,9 @@ def _beside(seen: Snapshot, resources: Sequence[Resource]) -> set[UUID]:
     return beside.union(*named)
 
 
-def _key(claim: Claim) -> tuple[UUID, int, Span, UUID]:
-    """What can't change of a claim without setting anything free."""
-    return claim.resource_id, claim.unit, claim.span, claim.owner_id
+def _key(claim: Claim) -> tuple[UUID, Span, UUID]:
+    """What can't change of a claim without setting anything free; to another unit it may move."""
+    return claim.resource_id, claim.span, claim.owner_id
 
 
 def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:

@@ -1,0 +1,73 @@
+"""Units are scattered, and everybody wants one at once: as many get one as counting allows."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import asyncpg
+
+from bench.crowd import Crowd
+from tests.booking.asking import at, cancel
+from tests.conftest import House
+from tests.race.test_places import winners
+from tests.wire import book, staff
+
+ROUNDS = 3
+UNITS = 8
+CLOCKS = ["17:00", "17:30", "18:00", "18:30", "19:00", "19:30", "20:00", "20:30", "21:00"]
+UNITS_OF = "SELECT unit FROM claim WHERE owner_id = ANY ($1::text[]::uuid[])"
+
+
+async def open_floor(open_house: Any) -> House:
+    floor = {"slug": "floor", "name": "Floor", "kind": "section", "seats_max": 6, "units": UNITS}
+    return await open_house(resources=[floor])
+
+
+async def scatter(house: House, day: int) -> list[dict[str, Any]]:
+    """18-19 is taken on three units, 19-20 on three others: two are free for both hours."""
+
+    async def some(start: str, end: str) -> list[dict[str, Any]]:
+        wanted = {"start": at(start, day), "end": at(end, day), "resource_ids": house.ids("floor")}
+        return [await house.booked(**wanted) for _ in range(3)]
+
+    whole, later = await some("18:00", "20:00"), await some("19:00", "20:00")
+    for each in whole:
+        assert (await cancel(house, each)).status_code == 200
+    return [*await some("18:00", "19:00"), *later]
+
+
+async def test_as_many_win_as_fit(open_house: Any, everybody: Crowd, owner: asyncpg.Connection) -> None:
+    house = await open_floor(open_house)
+    token = staff(house)
+    for day in range(ROUNDS):
+        halves = [each["id"] for each in await scatter(house, day)]
+        assert len({row["unit"] for row in await owner.fetch(UNITS_OF, halves)}) == 6
+        wanted = {"start": at("18:00", day), "end": at("20:00", day), "resource_ids": house.ids("floor")}
+        won = winners(await everybody.ask([book(house, token=token, **wanted) for _ in everybody.clients]))
+        assert len(won) == UNITS - 3
+        assert len({row["unit"] for row in await owner.fetch(UNITS_OF, halves)}) == 3
+
+
+async def test_nobody_is_refused_who_fits(open_house: Any, everybody: Crowd) -> None:
+    house = await open_floor(open_house)
+    token, dice = staff(house), random.Random(7)
+    for day in range(ROUNDS):
+        asked = [sorted(dice.sample(range(len(CLOCKS)), 2)) for _ in everybody.clients]
+        requests = [
+            book(
+                house,
+                token=token,
+                start=at(CLOCKS[start], day),
+                end=at(CLOCKS[end], day),
+                resource_ids=house.ids("floor"),
+            )
+            for start, end in asked
+        ]
+        answers = await everybody.ask(requests)
+        won = [span for span, each in zip(asked, answers, strict=True) if each.status == 201]
+        assert len(winners(answers)) == len(won)
+        taken = [sum(start <= n < end for start, end in won) for n in range(len(CLOCKS))]
+        assert max(taken) == UNITS
+        for (start, end), answer in zip(asked, answers, strict=True):
+            assert answer.status == 201 or max(taken[start:end]) == UNITS
