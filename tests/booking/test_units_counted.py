@@ -40,10 +40,12 @@ class Counting:
     def meeting(self, among: dict[str, Steps], when: Steps) -> list[str]:
         return [each for each, (start, end) in among.items() if start < when[1] and when[0] < end]
 
+    def taken_at(self, step: int, *, but: str | None = None) -> int:
+        return sum(start <= step < end for id_, (start, end) in self.taken.items() if id_ != but)
+
     def has_room(self, when: Steps, *, but: str | None = None) -> bool:
-        others = [each for id_, each in self.taken.items() if id_ != but]
         return not self.meeting(self.blocks, when) and all(
-            sum(start <= step < end for start, end in others) < self.units for step in range(*when)
+            self.taken_at(step, but=but) < self.units for step in range(*when)
         )
 
 
@@ -58,7 +60,7 @@ times = st.builds(
     st.integers(1, LENGTH_MAX),
 )
 kinds = st.sampled_from(
-    ["book"] * 9 + ["set", "change", "change", "cancel", "cancel", "block", "unblock", "back"]
+    ["book"] * 9 + ["set", "change", "change", "cancel", "cancel", "block", "unblock", "back", "resize"]
 )
 steps = st.lists(st.tuples(kinds, times, st.integers(0, 50)), min_size=25, max_size=50)
 
@@ -83,6 +85,7 @@ class Script:
     house: House
     oracle: Counting
     longer: int
+    version: int = 1
     bookings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def claimed(self, when: Steps) -> Steps:
@@ -149,6 +152,18 @@ class Script:
             moved = await move(self.house, await read(self.house, self.bookings[id_]), "CONFIRMED")
             if self.settle(moved, ok, (claimed[0], claimed[1] - self.longer)):
                 del self.oracle.displaced[id_]
+
+    async def resize(self, when: Steps, pick: int) -> None:
+        """Fewer units, if no more are taken at once; a block takes all there are, and those that come."""
+        units, oracle = 1 + pick % 6, self.oracle
+        most = max((oracle.taken_at(step) for step in range(STEPS_A_DAY + 1)), default=0)
+        ok = units >= (oracle.units if oracle.blocks else most)
+        path, body = f"/resources/{self.house.resources['floor']}", {"units": units}
+        version = {"expected_version": self.version}
+        done = await self.house.client.patch(path, json=body | version, headers=self.house.alice)
+        assert done.status_code == (200 if ok else 400), (ok, done.text)
+        if ok and units != oracle.units:
+            self.version, oracle.units = self.version + 1, units
 
     async def look(self) -> None:
         """The day view shows what the count allows, and no more."""

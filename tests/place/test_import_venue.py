@@ -168,19 +168,38 @@ async def test_past_claims_and_holds_past_their_time_hold_nothing(
     await imported(ask, cast, osteria, status=200)
 
 
-async def test_units_do_not_go_below_one_that_is_held(
+async def test_units_do_not_go_below_what_is_held_at_once(
     ask: Ask, cast: Cast, osteria: dict[str, Any], db: Database
 ) -> None:
     bar = by_slug(await imported(ask, cast, osteria))["bar"]["id"]
-    await claim(db, cast, bar, unit=7)
-    osteria["resources"][2]["units"] = 6
+    for unit, start_h in ((1, 1), (2, 2), (5, 1.5), (7, 1.5)):
+        await claim(db, cast, bar, unit=unit, start_h=start_h)
+    osteria["resources"][2]["units"] = 2
     answer = await ask(cast.alice, "POST", "/venues/import", json=osteria)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "units"
-    assert "at least 7" in answer.json()["detail"]
+    assert "at least 3" in answer.json()["detail"]
 
-    osteria["resources"][2]["units"] = 7
+    osteria["resources"][2]["units"] = 3
     await imported(ask, cast, osteria, status=200)
+    units = "SELECT unit FROM claim WHERE tenant_id = $1 AND resource_id = $2 ORDER BY lower(during), unit"
+
+    async def read(tx: Tx) -> list[int]:
+        return [row["unit"] for row in await tx.fetch(units, cast.nord.id, UUID(bar))]
+
+    assert await db.run(cast.alice, read) == [1, 2, 3, 1]
+
+
+async def test_what_is_about_to_be_swept_may_take_units_a_moment_longer(
+    ask: Ask, cast: Cast, osteria: dict[str, Any], db: Database
+) -> None:
+    bar = by_slug(await imported(ask, cast, osteria))["bar"]["id"]
+    await claim(db, cast, bar, unit=1, expires=True)
+    await claim(db, cast, bar, unit=7)
+    osteria["resources"][2]["units"] = 1
+    answer = await ask(cast.alice, "POST", "/venues/import", json=osteria)
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "units")
+    assert "try again" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -105,3 +105,19 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
             disturbed_until = max(disturbed_until, span.end)
         free_from[unit] = span.end
     return Fit(first, tuple(moves)) if disturbed_until <= until else disturbed_until
+
+
+def gathered(claims: Iterable[Claim], *, units: int) -> dict[Claim, Claim] | None:
+    """All of the claims on so many units, each on its own where that is one of them and free: those that move, as they
+    are -> as they are to be. None where at some instant there are more."""
+    free_from = dict.fromkeys(range(1, units + 1), BEGINNING)
+    moved: dict[Claim, Claim] = {}
+    for claim in sorted(claims, key=lambda each: each.span):
+        free = [unit for unit, at in free_from.items() if at <= claim.span.start]
+        if not free:
+            return None
+        unit = claim.unit if claim.unit in free else free[0]
+        free_from[unit] = claim.span.end
+        if unit != claim.unit:
+            moved[claim] = replace(claim, unit=unit)
+    return moved

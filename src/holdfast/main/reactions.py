@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.block.refit import refit
+from holdfast.claim.narrow import narrow
 from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.job.enqueue import React
@@ -14,6 +15,13 @@ from holdfast.kernel.tx import Tx
 from holdfast.place.store import load_venues
 from holdfast.port.ports import Ports
 from holdfast.waitlist import react
+
+
+async def narrow_units(tx: Tx, event: Event) -> None:
+    """What is on units that this change of the venue takes away moves to others."""
+    if changed := event.payload["resource_ids"]:
+        for venue in (await load_venues(tx, [event.subject_id])).values():
+            await narrow(tx, venue, resource_ids=changed)
 
 
 async def refit_blocks(tx: Tx, event: Event) -> None:
@@ -26,7 +34,7 @@ async def refit_blocks(tx: Tx, event: Event) -> None:
 
 PLANNING = "planning"
 
-IMMEDIATE = (Immediate(("venue.updated",), refit_blocks),)
+IMMEDIATE = (Immediate(("venue.updated",), narrow_units), Immediate(("venue.updated",), refit_blocks))
 REACTIONS = (Reaction("promote_freed", react.FREEING, PLANNING, react.promote_freed, react.awaited),)
 
 

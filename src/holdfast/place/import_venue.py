@@ -93,7 +93,7 @@ async def rewrite(tx: Tx, kept: Kept, document: VenueDocument, *, ids: Mapping[s
 
     `ids`: those resources of the document that are there already, by the slug they have in it; what
     is kept and not named in it is removed. The caller holds the venue's lock. Raises `InvalidRequest`
-    when a resource is to go, or a unit of it, that somebody holds now or later.
+    when a resource is to go that somebody holds now or later, or has fewer units then than are held at once.
     """
     refuse_unstorable(document.model_dump(mode="json"))
     known = {each.slug: ids.get(each.slug) or new_id() for each in document.resources}
@@ -138,10 +138,10 @@ async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
         if id_ in difference.removed:
             problem = f"can't be removed while bookings or blocks hold it: {use.claims} now or later"
             errors.append({"field": "resources", "value": difference.removed[id_].slug, "problem": problem})
-        elif use.unit_max > difference.shrunk[id_].units:
+        elif use.at_once > difference.shrunk[id_].units:
             each = difference.shrunk[id_]
             problem = (
-                f"must be at least {use.unit_max}: unit {use.unit_max} of {each.slug} is held now or later"
+                f"must be at least {use.at_once}: so many units of {each.slug} are held at once, now or later"
             )
             errors.append({"field": "units", "value": each.units, "problem": problem})
     if errors:

@@ -154,21 +154,24 @@ async def emit_about(
 
 
 class InUse(NamedTuple):
-    """Standing claims on a resource that are not over, cleaning aside: how many, and the highest unit."""
+    """Standing claims on a resource that are not over, cleaning aside: how many in all, and at most at one instant."""
 
     claims: int
-    unit_max: int
+    at_once: int
 
 
 # Served by the index of claim_never_overlaps, which begins with tenant and resource.
 RESOURCES_IN_USE = """
-    SELECT resource_id, count(*) AS claims, max(unit) AS unit_max
-      FROM claim
-     WHERE tenant_id = $1 AND resource_id = ANY ($2::uuid[])
-       AND during && tstzrange($3, NULL)
-       AND (expires_at IS NULL OR expires_at > $3)
-       AND owner_kind <> 'cleaning'
-     GROUP BY resource_id
+    WITH taken AS (
+        SELECT resource_id, step, sum(step) OVER (PARTITION BY resource_id ORDER BY at, step) AS units
+          FROM claim, LATERAL (VALUES (lower(during), 1), (upper(during), -1)) AS change (at, step)
+         WHERE tenant_id = $1 AND resource_id = ANY ($2::uuid[])
+           AND during && tstzrange($3, NULL)
+           AND (expires_at IS NULL OR expires_at > $3)
+           AND owner_kind <> 'cleaning'
+    )
+    SELECT resource_id, count(*) FILTER (WHERE step = 1) AS claims, max(units) AS at_once
+      FROM taken GROUP BY resource_id
 """
 
 
@@ -177,4 +180,4 @@ async def resources_in_use(tx: Tx, resource_ids: Collection[UUID], *, tenant_id:
     if not resource_ids:
         return {}
     rows = await tx.fetch(RESOURCES_IN_USE, tenant_id, list(resource_ids), tx.now)
-    return {plain_id(row["resource_id"]): InUse(row["claims"], row["unit_max"]) for row in rows}
+    return {plain_id(row["resource_id"]): InUse(row["claims"], row["at_once"]) for row in rows}

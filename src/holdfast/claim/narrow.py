@@ -1,0 +1,45 @@
+"""Fewer units: what is on those that went moves to those that stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from holdfast.claim import store
+from holdfast.claim.model import CLEANING
+from holdfast.claim.recolour import NEVER, gathered
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
+
+# Served by the index of claim_never_overlaps, which begins with tenant and resource.
+BEYOND = """
+    SELECT DISTINCT claim.resource_id
+      FROM claim
+      JOIN resource ON resource.tenant_id = claim.tenant_id AND resource.id = claim.resource_id
+     WHERE claim.tenant_id = $1 AND claim.resource_id = ANY ($2::uuid[]) AND claim.unit > resource.units
+       AND upper(claim.during) > $3 AND claim.owner_kind <> 'cleaning' AND resource.removed_at IS NULL
+"""
+
+
+async def narrow(tx: Tx, venue: Venue, *, resource_ids: Collection[UUID]) -> None:
+    """What these resources have on units that they no longer have moves, from now on; cleaning may stay there.
+
+    It runs in the transaction of the change, under the lock of `venue`, which is as the transaction sees it. Safe to
+    run again. Raises InvalidRequest when there is no room at the moment.
+    """
+    for row in await tx.fetch(BEYOND, venue.tenant_id, list(resource_ids), tx.now):
+        resource = venue.resources[plain_id(row["resource_id"])]
+        there = await store.overlapping(tx, [(venue.tenant_id, resource.id, Span(tx.now, NEVER))])
+        moved = gathered(
+            [each for each in there if each.owner_kind != CLEANING or each.unit <= resource.units],
+            units=resource.units,
+        )
+        if moved is None:
+            problem = (
+                f"holds that have just expired, or cleaning, still take units of {resource.slug}: try again"
+            )
+            raise InvalidRequest.of("units", resource.units, problem)
+        await store.move(tx, moved)
