@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from holdfast.booking import lists, search, store
+from holdfast.booking import lists, look, store
 from holdfast.claim import store as claims
 from holdfast.event import read
 from holdfast.kernel import idempotency
@@ -23,7 +23,7 @@ STATEMENTS = {
     "find": store.FIND,
     "by_reference": store.FIND_REFERENCE,
     "history": store.HISTORY,
-    "covers": search.COVERS,
+    "covers": look.COVERS,
     "archive": claims.ARCHIVE,
 }
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.booking.choose import Demand, candidate_sets, first_free, settle
-from holdfast.booking.search import Outlook
+from holdfast.booking.search import Outlook, Sets, starts
 from holdfast.booking.wanted import Preferences
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
@@ -22,7 +22,6 @@ from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.plan import BLOCK, Offer, Snapshot, plan
-from holdfast.waitlist.starts import Sets, starts
 
 NOW = datetime(2027, 6, 1, 9, tzinfo=UTC)
 DAYS = 3

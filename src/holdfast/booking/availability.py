@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from holdfast.booking import rules, search
+from holdfast.booking import rules
 from holdfast.booking.choose import Demand, candidate_sets, seats_wasted
 from holdfast.booking.conflicts import conflicts_of
+from holdfast.booking.look import look
 from holdfast.booking.prepared import Prepared
-from holdfast.booking.search import Found, Outlook
+from holdfast.booking.search import Found, Outlook, Sets
 from holdfast.booking.suggest import suggest
 from holdfast.booking.wanted import check_length
 from holdfast.claim.model import Occupancy
@@ -21,11 +22,10 @@ from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours, slot
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Venue
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
-Sets = Sequence[tuple[Resource, ...]]
 
 
 async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
@@ -36,7 +36,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
     rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id)
-    outlook = await search.look(tx, venue, wanted.sets, span)
+    outlook = await look(tx, venue, wanted.sets, span)
     covers = outlook.covers.get(rules.pacing_window(span.start), 0)
     rules.check_pacing(venue, span, party_size=party_size, covers=covers)
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
@@ -96,7 +96,7 @@ async def view(
     spans = [span for asked in by_day.values() for span, _ in asked]
     if not sets or not spans:
         return View(Outlook(venue, tx.now, Occupancy(tx.now), {}), (), {}, party_size)
-    return View(await search.look(tx, venue, sets, _around(spans)), sets, by_day, party_size)
+    return View(await look(tx, venue, sets, _around(spans)), sets, by_day, party_size)
 
 
 async def starts(seen: View) -> list[Start]:

@@ -1,29 +1,22 @@
-"""What is free when: the one search behind suggestions, the availability check and the day and month views."""
+"""What is free when: the one search behind suggestions, the availability check, the views and the waitlist. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
 from holdfast.booking import rules
-from holdfast.booking.choose import distinct
-from holdfast.booking.states import OCCUPYING
-from holdfast.claim import store as claims
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
-from holdfast.place import hours
+from holdfast.place import hours, slot
 from holdfast.place.venue import Resource, Venue
 
-PACING_WINDOW = timedelta(minutes=15)
-RESOURCES_AT_ONCE = 16
-"""The ledger is read for so many resources with one statement: of months at a large venue it may be much."""
+Sets = Sequence[tuple[Resource, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class Outlook:
 
     def free(
         self,
-        sets: Sequence[tuple[Resource, ...]],
+        sets: Sets,
         span: Span,
         *,
         party_size: int,
@@ -110,35 +103,6 @@ class Outlook:
         return own is None or hours.aligned(self.venue, own, span.start)
 
 
-COVERS = """
-    SELECT start_at, sum(party_size) AS covers
-      FROM booking
-     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
-       AND status = ANY ($5::text[]) AND (expires_at IS NULL OR expires_at > $6)
-     GROUP BY start_at
-"""
-
-
-async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
-    """Reads what there is to know to search these sets for starts within the span and stays that end in it."""
-    resources, slices = distinct(sets), Slices()
-    occupancy = Occupancy(tx.now)
-    for first in range(0, len(resources), RESOURCES_AT_ONCE):
-        page = resources[first : first + RESOURCES_AT_ONCE]
-        probes = ((venue.tenant_id, each.id, claimed_span(each, span)) for each in page)
-        for claim in await claims.overlapping(tx, probes):
-            occupancy.add(claim)
-        await slices.rest()
-    covers: dict[datetime, int] = {}
-    if venue.policy.pacing_covers_max is not None:
-        first, last = rules.pacing_window(span.start), span.end + PACING_WINDOW
-        rows = await tx.fetch(COVERS, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now)
-        for row in rows:
-            window = rules.pacing_window(row["start_at"])
-            covers[window] = covers.get(window, 0) + row["covers"]
-    return Outlook(venue, tx.now, occupancy, covers)
-
-
 def equivalent(
     venue: Venue, resource_ids: Sequence[UUID], party_size: int
 ) -> tuple[tuple[Resource, ...], ...]:
@@ -176,9 +140,7 @@ def _seats(venue: Venue, resources: Sequence[Resource], party_size: int) -> bool
     return True
 
 
-def starts_around(
-    venue: Venue, sets: Sequence[tuple[Resource, ...]], span: Span, within: timedelta
-) -> list[datetime]:
+def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:
     """Starts on the slot step for a stay of that length, up to `within` away, nearest first."""
     own = sets[0][0].hours if sets else None
     first_day = hours.opening_day(venue, own, span.start - within)
@@ -190,3 +152,30 @@ def starts_around(
     }
     near = [start for start in starts if abs(start - span.start) <= within]
     return sorted(near, key=lambda start: (abs(start - span.start), start))
+
+
+def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[datetime]:
+    """Every start from `within.start` to `within.end`, both included, of a visit of that many minutes, in order.
+
+    On the slot step from opening, that of the resource where only one set will do; or where a slot of
+    exactly that length starts. Notice and how far ahead are not looked at, nor what is taken.
+    """
+    own = sets[0][0].hours if len(sets) == 1 else None
+    first, last = hours.opening_day(venue, own, within.start), hours.opening_day(venue, own, within.end)
+    # The day before may have openings that go on; one day's starts may come after the next one's first.
+    days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
+    done = None
+    for day in days:
+        for start in _of_day(venue, sets, day, minutes=minutes):
+            if within.start <= start <= within.end and (done is None or start > done):
+                done = start
+                yield start
+
+
+def _of_day(venue: Venue, sets: Sets, day: date, *, minutes: int) -> list[datetime]:
+    own = sets[0][0].hours if len(sets) == 1 else None
+    found = set(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
+    if venue.slots:
+        length = timedelta(minutes=minutes)
+        found.update(each.span.start for each in slot.slots_on(venue, day) if each.span.duration == length)
+    return sorted(found)

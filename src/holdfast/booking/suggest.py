@@ -13,8 +13,9 @@ import structlog
 
 from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.look import look
 from holdfast.booking.prepared import Prepared
-from holdfast.booking.search import Found, Outlook
+from holdfast.booking.search import Found, Outlook, Sets
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -23,7 +24,7 @@ from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Venue
 
 SUGGESTIONS_MAX = 3
 AT_ONCE_MAX = 2
@@ -31,7 +32,6 @@ TURN_S = 0.25
 WITHIN = timedelta(hours=2)
 log = structlog.get_logger()
 T = TypeVar("T")
-Sets = tuple[tuple[Resource, ...], ...]
 
 
 def _as_it_is(_: Occupancy) -> None:
@@ -53,15 +53,15 @@ async def suggest(
     around = Span(span.start - WITHIN, span.end + WITHIN)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
 
-    async def look(sets: Sets) -> list[Found]:
-        outlook = await search.look(tx, venue, sets, around)
+    async def nearest(sets: Sets) -> list[Found]:
+        outlook = await look(tx, venue, sets, around)
         change(outlook.occupancy)
         return _nearest(outlook, sets, wanted)
 
-    found = await look(same)
+    found = await nearest(same)
     if len(found) < SUGGESTIONS_MAX and wanted.wanted.resource_ids:
         others = search.equivalent(venue, wanted.wanted.resource_ids, party_size)
-        more = await look(others) if others else []
+        more = await nearest(others) if others else []
         found += more[: SUGGESTIONS_MAX - len(found)]
     found.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
     return [slot_json(each, venue) for each in found]

@@ -9,6 +9,7 @@ from uuid import UUID
 from holdfast.booking import rules
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.errors import TooFarAhead
+from holdfast.booking.search import Sets, starts
 from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
@@ -18,7 +19,6 @@ from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.errors import TooManyEntries, WaitlistClosed, WaitlistFull
 from holdfast.waitlist.lists import Seen
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
-from holdfast.waitlist.starts import Sets, starts
 
 WINDOW_DAYS_MAX = 31
 ENTRIES_PER_GUEST_MAX = 10

@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking.choose import Demand
-from holdfast.booking.search import Found, Outlook
+from holdfast.booking.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening import Hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
-from holdfast.waitlist.starts import Sets, starts
 
 BLOCK = 64
 """So many starts, one after the other, are looked at together."""

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from holdfast.booking import search
 from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.look import look
+from holdfast.booking.search import Sets
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.call import Call
@@ -27,7 +28,6 @@ from holdfast.waitlist.offer import Batch, Made, look_again, offer
 from holdfast.waitlist.plan import Offer, Snapshot, plan
 from holdfast.waitlist.see import Queue, see_overview, see_queue, see_venue
 from holdfast.waitlist.settle import settle
-from holdfast.waitlist.starts import Sets
 
 OFFERS_AT_ONCE = 8
 """Offers that one transaction makes, under the venue's lock."""
@@ -123,7 +123,7 @@ class Promotion:
         longest = max(entry.length for entry in queue.entries)
         around = Span(piece.start - longest, piece.end + longest)
         every = [resources for each in sets.values() for resources in each]
-        outlook = await self._reading().run(search.look, queue.venue, every, around)
+        outlook = await self._reading().run(look, queue.venue, every, around)
         return Snapshot(piece, queue.entries, sets, outlook, queue.version)
 
     async def _batches(self, seen: Snapshot) -> AsyncIterator[list[Offer]]:

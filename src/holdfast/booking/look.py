@@ -1,0 +1,49 @@
+"""Reading what a search goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from holdfast.booking import rules
+from holdfast.booking.choose import distinct
+from holdfast.booking.search import Outlook
+from holdfast.booking.states import OCCUPYING
+from holdfast.claim import store as claims
+from holdfast.claim.model import Occupancy, claimed_span
+from holdfast.kernel.slices import Slices
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Resource, Venue
+
+PACING_WINDOW = timedelta(minutes=15)
+RESOURCES_AT_ONCE = 16
+"""The ledger is read for so many resources with one statement: of months at a large venue it may be much."""
+
+COVERS = """
+    SELECT start_at, sum(party_size) AS covers
+      FROM booking
+     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
+       AND status = ANY ($5::text[]) AND (expires_at IS NULL OR expires_at > $6)
+     GROUP BY start_at
+"""
+
+
+async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
+    """Reads what there is to know to search these sets for starts within the span and stays that end in it."""
+    resources, slices = distinct(sets), Slices()
+    occupancy = Occupancy(tx.now)
+    for first in range(0, len(resources), RESOURCES_AT_ONCE):
+        page = resources[first : first + RESOURCES_AT_ONCE]
+        probes = ((venue.tenant_id, each.id, claimed_span(each, span)) for each in page)
+        for claim in await claims.overlapping(tx, probes):
+            occupancy.add(claim)
+        await slices.rest()
+    covers: dict[datetime, int] = {}
+    if venue.policy.pacing_covers_max is not None:
+        first, last = rules.pacing_window(span.start), span.end + PACING_WINDOW
+        rows = await tx.fetch(COVERS, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now)
+        for row in rows:
+            window = rules.pacing_window(row["start_at"])
+            covers[window] = covers.get(window, 0) + row["covers"]
+    return Outlook(venue, tx.now, occupancy, covers)
