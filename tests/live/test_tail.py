@@ -15,6 +15,7 @@ from holdfast.event.model import Committed
 from holdfast.event.number import Numbered, Numberer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.tx import Tx
 from holdfast.live import store, subscribe, tail
 from holdfast.live.channels import Channel
 from holdfast.live.hub import Hub
@@ -106,7 +107,7 @@ async def test_another_history_is_a_reset_for_everybody(
         (frame,) = await gina.take(1)
         assert frame.data is not None
         with monkeypatch.context() as restored:
-            restored.setattr(hub.tail._numberer, "number", _in_another_history(hub.tail._numberer))
+            restored.setattr(hub.tail._numberer, "number_and", _in_another_history(hub.tail._numberer))
             (reset,) = await gina.take(1)
             assert reset.event == "reset"
             assert await gina.next() is None
@@ -158,11 +159,15 @@ async def test_what_was_purged_can_not_be_replayed(db: Database, owner: asyncpg.
     await tx.rollback()
 
 
-def _in_another_history(numberer: Numberer) -> Callable[[], Awaitable[Numbered]]:
-    number = numberer.number
+def _in_another_history(numberer: Numberer) -> Callable[..., Awaitable[tuple[Numbered, Any]]]:
+    number_and = numberer.number_and
 
-    async def elsewhere() -> Numbered:
-        return replace(await number(), epoch="0badcafe")
+    async def elsewhere(look: Callable[[Tx, Numbered], Awaitable[Any]]) -> tuple[Numbered, Any]:
+        async def look_there(tx: Tx, numbered: Numbered) -> Any:
+            return await look(tx, replace(numbered, epoch="0badcafe"))
+
+        numbered, value = await number_and(look_there)
+        return replace(numbered, epoch="0badcafe"), value
 
     return elsewhere
 

@@ -8,15 +8,17 @@ row, so none can be skipped; and no transaction id is stored, so a restore or a 
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import Lane
 from holdfast.kernel.tx import Tx
 
+T = TypeVar("T")
 NUMBERED_MAX = 10_000
 """Events in one pass."""
 
@@ -60,7 +62,11 @@ class Numberer:
 
     async def number(self) -> Numbered:
         """Gives positions to up to NUMBERED_MAX events; committed when it returns."""
-        row = await self._call.run(_number, self._source, self._floor)
+        return (await self.number_and(_look_at_nothing))[0]
+
+    async def number_and(self, look: Callable[[Tx, Numbered], Awaitable[T]]) -> tuple[Numbered, T]:
+        """The same, with what `look` read in the same transaction: whoever reads again and again saves one by that."""
+        row, value = await self._call.run(_number, self._source, self._floor, look)
         # Only now: had the commit failed, what it looked at would still be to be numbered.
         if row["source"] != self._source:
             self._source, self._floor, self._seen = row["source"], 0, None
@@ -68,8 +74,19 @@ class Numberer:
             self._floor, self._seen = self._seen[0], None
         if self._seen is None and row["last_seq"] is not None:
             self._seen = (row["last_seq"], row["next_xid"])
-        return Numbered(row["epoch"], row["head"], row["is_complete"], row["now"])
+        return _numbered(row), value
 
 
-async def _number(tx: Tx, source: str | None, floor: int) -> Any:
-    return await tx.fetchrow(NUMBER, source, floor, NUMBERED_MAX)
+async def _number(
+    tx: Tx, source: str | None, floor: int, look: Callable[[Tx, Numbered], Awaitable[T]]
+) -> tuple[Any, T]:
+    row = await tx.fetchrow(NUMBER, source, floor, NUMBERED_MAX)
+    return row, await look(tx, _numbered(row))
+
+
+def _numbered(row: Any) -> Numbered:
+    return Numbered(row["epoch"], row["head"], row["is_complete"], row["now"])
+
+
+async def _look_at_nothing(_tx: Tx, _numbered: Numbered) -> None:
+    return None

@@ -12,18 +12,19 @@ from typing import Protocol
 import structlog
 
 from holdfast.event.model import Committed
-from holdfast.event.number import Numberer
+from holdfast.event.number import Numbered, Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
+from holdfast.kernel.tx import Tx
 from holdfast.live import store
 from holdfast.live.telling import REPLAY_EVENTS_MAX
 
-POLL_S_MIN = 0.020
+POLL_S_MIN = 0.030
 """Between two reads at least, however often the bell rings."""
-BUSY_POLL_S = 0.025
+BUSY_POLL_S = 0.030
 IDLE_POLL_S = 0.050
 OTHERS_S = 0.002
 """Between two looks while another process numbers events."""
@@ -66,6 +67,7 @@ class Tail:
         self._waiters: list[asyncio.Future[None]] = []
         self._busy_until = 0.0
         self._read_at = 0.0
+        self._asked_at = 0.0  # by the clock on the wall
         self.history: str | None = None
         """8 hex digits that name the history of the database; None until it has begun."""
         self.position = 0
@@ -145,13 +147,12 @@ class Tail:
         """Numbers events, reads a page and has it taken; returns whether there may be more."""
         self._bell.clear()
         self._read_at = time.monotonic()
-        asked_at = time.time()
-        numbered = await self._numberer.number()
-        self.clock_ahead_s = numbered.now.timestamp() - (asked_at + time.time()) / 2
+        self._asked_at = time.time()
+        numbered, events = await self._numberer.number_and(self._read_on)
         if numbered.epoch != self.history or numbered.head < self.position:
             await self._begin(numbered.epoch, numbered.head)
-        if numbered.head > self.position:
             events = await self._call.run(read, after=self.position)
+        if numbered.head > self.position:
             self._busy_until = time.monotonic() + BUSY_S
             self.position = events[-1].position if events else numbered.head
             self._listener.take(events)
@@ -160,6 +161,11 @@ class Tail:
         if not numbered.is_complete:
             await asyncio.sleep(OTHERS_S)  # somebody else numbers what we may be waiting for
         return not numbered.is_complete
+
+    async def _read_on(self, tx: Tx, numbered: Numbered) -> list[Committed]:
+        self.clock_ahead_s = numbered.now.timestamp() - (self._asked_at + time.time()) / 2
+        is_further = numbered.epoch == self.history and numbered.head > self.position
+        return await read(tx, after=self.position) if is_further else []
 
     async def _pause(self) -> None:
         pause_s = BUSY_POLL_S if time.monotonic() < self._busy_until else IDLE_POLL_S
