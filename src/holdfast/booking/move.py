@@ -65,11 +65,12 @@ async def find_version(tx: Tx, tenant_id: UUID, booking_id: UUID, expected_versi
     Raises NotFound, VersionConflict, and InvalidTransition for a hold that is past its time.
     """
     booking = await store.get(tx, tenant_id, booking_id, for_update=True)
-    _check_version(tx, booking, expected_version)
+    check_version(tx, booking, expected_version)
     return booking
 
 
-def _check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
+def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
+    """Raises as `find_version` does."""
     access.require_visible(booking, tx.actor)
     if booking.version != expected_version:
         raise VersionConflict(
@@ -97,7 +98,7 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
         before = found.pop(each.booking_id, None)
         if before is None:
             raise NotFound(f"There is no booking {each.booking_id}, or it is named twice.")
-        _check_version(tx, before, each.expected_version)
+        check_version(tx, before, each.expected_version)
         befores.append(before)
         steps.append(_step(tx, before, each, venue))
     afters = [step.booking for step in steps]

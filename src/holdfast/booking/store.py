@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
 
 # What each column is in the JSON that carries bookings to the database.
 TYPES = {
@@ -218,20 +219,24 @@ async def of_ids(tx: Tx, asked: Iterable[tuple[UUID, UUID]]) -> list[Booking]:
 
 
 # In the order of the index by venue, so that a plan made for a small table takes no other.
-COVERS = """
-    SELECT coalesce(sum(party_size), 0) FROM (
-        SELECT party_size FROM booking
-         WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $3 + interval '15 minutes'
-           AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5) AND id <> $6
-         ORDER BY start_at OFFSET 0) AS arriving
+ARRIVING = """
+    SELECT w.start_at AS "window", b.id, b.party_size FROM unnest($3::timestamptz[]) AS w (start_at),
+           LATERAL (SELECT id, party_size FROM booking
+                     WHERE tenant_id = $1 AND venue_id = $2
+                       AND booking.start_at >= w.start_at AND booking.start_at < w.start_at + interval '15 minutes'
+                       AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5)
+                     ORDER BY booking.start_at OFFSET 0) AS b
 """
 
 
-async def covers(tx: Tx, booking: Booking, *, window: datetime, statuses: Sequence[Status]) -> int:
-    """Guests of other bookings that arrive in the quarter of an hour from `window`."""
-    return await tx.fetchval(
-        COVERS, booking.tenant_id, booking.venue_id, window, list(statuses), tx.now, booking.id
-    )
+async def arriving(
+    tx: Tx, venue: Venue, windows: Collection[datetime], statuses: Sequence[Status]
+) -> dict[datetime, dict[UUID, int]]:
+    """The guests of each booking that arrives in the quarters of an hour from these instants, by instant."""
+    found: dict[datetime, dict[UUID, int]] = {window: {} for window in windows}
+    for row in await tx.fetch(ARRIVING, venue.tenant_id, venue.id, list(windows), list(statuses), tx.now):
+        found[row["window"]][plain_id(row["id"])] = row["party_size"]
+    return found
 
 
 def from_row(row: Any) -> Booking:
