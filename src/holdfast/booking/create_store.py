@@ -81,6 +81,10 @@ READ = """
 """
 
 
+# For who only looks: without the id that a transaction gets with its first write.
+LOOK = READ.replace("pg_current_xact_id()", "pg_current_xact_id_if_assigned()")
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What is known once the locks are held."""
@@ -93,7 +97,12 @@ class Read:
     """Venues with open channels of availability around these days."""
 
 
-async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
+async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
+    """What `read` does, for a transaction that writes nothing."""
+    return await read(tx, wanted, prepared, sql=LOOK)
+
+
+async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
     """Reads it all in one round trip; sets `tx.now` unless it is set, `tx.locked` and `tx.xid`."""
     keyed = list(dict.fromkeys((each.tenant_id, each.key) for each in wanted if each.key is not None))
     paced = {
@@ -103,7 +112,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
     }
     held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
-        READ,
+        sql,
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
         [tenant for tenant, _ in keyed],
         [key for _, key in keyed],

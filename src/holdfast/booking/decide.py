@@ -8,7 +8,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking import rules, states
-from holdfast.booking.choose import Demand, candidate_sets, claims_of, first_free, settle
+from holdfast.booking.choose import (
+    Demand,
+    candidate_sets,
+    claims_of,
+    first_free,
+    named_resources,
+    settle,
+)
 from holdfast.booking.conflicts import taken
 from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
@@ -64,6 +71,8 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=_walk_in_start(wanted, now))
     if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
         span = _until_closing(venue, span)
+    if wanted.planned:
+        return Prepared(wanted, venue, span, slot_id, (named_resources(venue, wanted.planned),))
     sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
     return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:])
 

@@ -22,6 +22,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
+from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
@@ -32,6 +33,7 @@ TURN_S = 0.25
 WITHIN = timedelta(hours=2)
 log = structlog.get_logger()
 T = TypeVar("T")
+Look = Callable[[Sets, Span], Awaitable[Outlook]]
 
 
 def _as_it_is(_: Occupancy) -> None:
@@ -49,26 +51,31 @@ async def suggest(
 
     Each is really free as of this transaction, by the rules and by the ledger. Nothing is kept for anybody.
     """
+
+    async def changed(sets: Sets, around: Span) -> Outlook:
+        outlook = await look(tx, wanted.venue, sets, around)
+        change(outlook.occupancy)
+        return outlook
+
+    return await suggest_from(changed, wanted)
+
+
+async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
+    """The same for who has no transaction: `read(sets, span)` is what there is to know, as `look` says."""
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     around = Span(span.start - WITHIN, span.end + WITHIN)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
-
-    async def nearest(sets: Sets) -> list[Found]:
-        outlook = await look(tx, venue, sets, around)
-        change(outlook.occupancy)
-        return _nearest(outlook, sets, wanted)
-
-    found = await nearest(same)
+    found = await _nearest(await read(same, around), same, wanted)
     if len(found) < SUGGESTIONS_MAX and wanted.wanted.resource_ids:
         others = search.equivalent(venue, wanted.wanted.resource_ids, party_size)
-        more = await nearest(others) if others else []
+        more = await _nearest(await read(others, around), others, wanted) if others else []
         found += more[: SUGGESTIONS_MAX - len(found)]
     found.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
     return [slot_json(each, venue) for each in found]
 
 
-def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
-    span, length = wanted.span, wanted.span.duration
+async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
+    span, length, slices = wanted.span, wanted.span.duration, Slices()
     found: list[Found] = []
     starts = search.starts_around(outlook.venue, sets, span, WITHIN)
     for start in [span.start, *(each for each in starts if each != span.start)]:
@@ -80,6 +87,7 @@ def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
             found.append(free)
         if len(found) == SUGGESTIONS_MAX:
             break
+        await slices.rest()
     return found
 
 

@@ -65,6 +65,7 @@ class Wanted:
     """One booking that somebody wants; its id is drawn beforehand, so that deciding is pure. The end of
     its reference comes from the id.
 
+    `planned`: the resources that a plan has chosen of those that would do; no others are looked at then.
     `key`, `request_hash`: the idempotency key, if any, and what it was given for.
     `walk_in`: the party is at the door: seated at once, with no notice and off the slot step.
     `hold_ttl_seconds`: for how long it is held, where that is not what the policy says of holds.
@@ -79,6 +80,7 @@ class Wanted:
     party_size: int
     resource_ids: tuple[UUID, ...] = ()
     preferences: Preferences = ANYTHING
+    planned: tuple[UUID, ...] = ()
     guest: Guest = field(default_factory=Guest)
     hold: bool = False
     hold_ttl_seconds: int | None = None

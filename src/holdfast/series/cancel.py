@@ -10,9 +10,10 @@ from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
-from holdfast.series.change import not_to_come, saved
+from holdfast.series.change import saved
 from holdfast.series.find import concerned, find_version, none_left
 from holdfast.series.model import Member, Scope, SeriesDone
+from holdfast.series.refused import not_to_come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +39,10 @@ async def cancel_series(tx: Tx, asked: SeriesCancellation, *, venue: Venue) -> S
     coming = [each for each in about if each.is_open(tx.now)]
     if not coming:
         raise none_left(asked.scope)
-    await move_set(tx, [_move(each, asked.reason) for each in coming], venue=venue)
+    afters = await move_set(tx, [_move(each, asked.reason) for each in coming], venue=venue)
     after = replace(series, version=series.version + 1, updated_at=tx.now)
-    said = [not_to_come(each, venue) for each in about if each not in coming]
-    return await saved(tx, after, "cancelled", coming, unchanged=said)
+    said = [not_to_come(each, venue) for each in about if not each.is_open(tx.now)]
+    return await saved(tx, after, "cancelled", members, afters, unchanged=said)
 
 
 def _move(member: Member, reason: str | None) -> Move:

@@ -1,85 +1,149 @@
-"""From what somebody wants again and again to the bookings that this means. Pure but for new ids."""
+"""Planning a new series: which occurrence gets what, and which gets nothing. Nothing is held while it thinks."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime
+from uuid import UUID
 
-from holdfast.booking.decide import SETS_FIRST
-from holdfast.booking.wanted import Wanted, When, timed
-from holdfast.kernel.errors import InvalidRequest
+from holdfast.booking import rules
+from holdfast.booking.decide import Created, Refused
+from holdfast.booking.errors import NotAvailable
+from holdfast.booking.look import look
+from holdfast.booking.search import Outlook, Sets
+from holdfast.booking.suggest import suggest_from
+from holdfast.booking.wanted import Wanted, When
+from holdfast.engine import Read
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place import hours
-from holdfast.place.recurrence import Recurrence, check_horizon, occurrences
+from holdfast.place.places import Places
 from holdfast.place.venue import Venue
+from holdfast.series.decide import Basis, basis, decide_all
+from holdfast.series.expand import Asked, Expanded, Planned, expand
+from holdfast.series.model import OnConflict
+from holdfast.series.refused import Missed, SeriesRefused
 
-OCCURRENCES_MAX = 366
-PROBES_MAX = 2_000
-"""So many places of the ledger are looked at in one statement, about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """A series that is wanted. `first`: as its first booking was described; its time is when the recurrence
-    starts."""
-
-    first: Wanted
-    recurrence: Recurrence
+ALTERNATIVES_MAX = 60
+"""For so many occurrences another time is looked for; the others are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One occurrence: `on`, its date on the venue's calendar; when; and the booking that is wanted for it."""
+class Seat:
+    """What an occurrence is to get. `wanted`: with the resources that were chosen. `missed`: why it isn't as asked for,
+    where it is another time."""
 
-    on: date
-    span: Span
+    at: Planned
     wanted: Wanted
+    missed: Missed | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All occurrences, in order, and what they repeat: wall time, minutes."""
+    """A series worked out by the venue's rules of that version: what is to be booked, what is not and why.
+    `places`: where `booking.create` has the venue from."""
 
-    local_start: datetime
-    duration_minutes: int
-    planned: list[Planned]
+    asked: Asked
+    on_conflict: OnConflict
+    rules_version: int
+    expanded: Expanded
+    seats: tuple[Seat, ...]
+    missed: tuple[Missed, ...]
+    places: Places
+
+    def check(self, missed: Sequence[Missed], venue: Venue) -> None:
+        """Raises SeriesRefused when nothing is left, or not all of it may be missing."""
+        of = len(self.expanded.planned)
+        if missed and (self.on_conflict is OnConflict.REFUSE or len(missed) == of):
+            raise SeriesRefused(missed, of=of, venue=venue)
 
 
-def plan(asked: Asked, venue: Venue, *, now: datetime) -> Plan:
-    """What the series comes to. Each occurrence keeps the wall time of the first, start and end.
+async def plan_series(
+    read: Read, *, asked: Asked, on_conflict: OnConflict, venue: Venue, places: Places
+) -> Plan:
+    """What `create_series` is to write.
 
-    Raises InvalidRequest, NonexistentLocalTime.
+    1. Decide on each occurrence, each counting for the next.
+    2. Where one is refused: none of it (refuse), without it (skip), or at the nearest free time of the
+       same day (alternatives) and without those that have none.
+
+    Raises SeriesRefused when nothing is left, or not all of it may be missing; and what makes the series as a
+    whole impossible.
     """
-    first = asked.first
-    span, slot_id = timed(first.when, venue, party_size=first.party_size)
-    local_start = hours.to_wall(span.start, venue.tz)
-    local_end = local_start + span.duration if first.when.end is None else hours.to_wall(span.end, venue.tz)
-    check_horizon(asked.recurrence, local_start=local_start, tz=venue.tz, horizon_from=now)
-    found = occurrences(asked.recurrence, local_start=local_start, local_end=local_end, tz=venue.tz)
-    if len(found) > OCCURRENCES_MAX:
-        raise InvalidRequest.of(
-            "rrule",
-            asked.recurrence.text,
-            f"makes {len(found)} occurrences: at most {OCCURRENCES_MAX} can be booked at once",
-        )
-    planned = [Planned(on, each, _at(first, on, each, slot_id)) for on, each in found]
-    return Plan(local_start, math.ceil((local_end - local_start) / timedelta(minutes=1)), planned)
+    by: Basis = await read(basis, venue, places)
+    expanded = expand(asked, by.venue, now=by.now)
+    found = list(zip(expanded.planned, await decide_all(read, expanded.planned, by), strict=True))
+    booked = [each for _, each in found if isinstance(each, Created)]
+    seats = [_seat(at, at, each) for at, each in found if isinstance(each, Created)]
+    missed = [(at, Missed(at.on, at.span, each.error)) for at, each in found if isinstance(each, Refused)]
+    if on_conflict is OnConflict.ALTERNATIVES:
+        seats += await _others(read, missed, booked, by)
+    seated = {seat.at.on for seat in seats}
+    left = [each for at, each in missed if at.on not in seated]
+    plan = Plan(asked, on_conflict, by.venue.rules_version, expanded, tuple(seats), tuple(left), places)
+    plan.check(left, by.venue)
+    return plan
 
 
-def _at(first: Wanted, on: date, span: Span, slot_id: str | None) -> Wanted:
-    """The same at another time. A slot stays the slot: on each day it has the length it has there."""
-    when = When(start=span.start, end=span.end) if slot_id is None else When(day=on, slot_id=slot_id)
-    return replace(first, id=new_id(), when=when)
+def _seat(at: Planned, planned: Planned, created: Created, missed: Missed | None = None) -> Seat:
+    return Seat(at, replace(planned.wanted, planned=created.booking.resource_ids), missed)
 
 
-def in_sets(planned: Sequence[Planned], venue: Venue) -> Iterator[Sequence[Planned]]:
-    """The occurrences in parts of which each asks the ledger about PROBES_MAX questions at most."""
-    if not planned:
-        return
-    each = len(planned[0].wanted.resource_ids) or min(len(venue.resources), SETS_FIRST)
-    size = max(1, PROBES_MAX // max(1, each))
-    for first in range(0, len(planned), size):
-        yield planned[first : first + size]
+async def _others(
+    read: Read, missed: Sequence[tuple[Planned, Missed]], booked: Sequence[Created], by: Basis
+) -> list[Seat]:
+    """Other times of the same days for what is taken, as far as there are any."""
+    taken = [(at, why, why.error) for at, why in missed if isinstance(why.error, NotAvailable)]
+    found = [
+        (at, why, other)
+        for at, why, error in taken[:ALTERNATIVES_MAX]
+        if (other := await _other(read, at, error, booked, by.venue)) is not None
+    ]
+    on_paper = [claim for each in booked for claim in each.claims]
+    decided = await decide_all(read, [other for _, _, other in found], by, on_paper=on_paper)
+    return [
+        _seat(at, other, each, why)
+        for (at, why, other), each in zip(found, decided, strict=True)
+        if isinstance(each, Created)
+    ]
+
+
+async def _other(
+    read: Read, planned: Planned, error: NotAvailable, booked: Sequence[Created], venue: Venue
+) -> Planned | None:
+    """The occurrence at the nearest time of its day, or on the nearest resources, that is free now."""
+    if error.wanted is None:
+        return None
+
+    async def with_booked(sets: Sets, around: Span) -> Outlook:
+        return _with(await read(look, venue, sets, around), booked, around)
+
+    error.fields["suggested_slots"] = await suggest_from(with_booked, error.wanted)
+    for each in error.fields["suggested_slots"]:  # the nearest first
+        span = Span(_instant(each["start"]), _instant(each["end"]))
+        if hours.to_wall(span.start, venue.tz).date() == planned.on:
+            wanted = replace(
+                planned.wanted,
+                id=new_id(),
+                when=When(start=span.start, end=span.end),
+                resource_ids=tuple(map(UUID, each["resource_ids"])),
+            )
+            return Planned(planned.on, span, wanted)
+    return None
+
+
+def _with(outlook: Outlook, booked: Sequence[Created], around: Span) -> Outlook:
+    """With what was booked on paper so far, too."""
+    for each in booked:
+        for claim in each.claims:
+            if claim.span.overlaps(around):
+                outlook.occupancy.add(claim)
+        if each.booking.span.overlaps(around):
+            window = rules.pacing_window(each.booking.start_at)
+            outlook.covers[window] = outlook.covers.get(window, 0) + each.booking.party_size
+    return outlook
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.suggest import suggest
+from holdfast.booking.look import look
+from holdfast.booking.states import InvalidTransition
+from holdfast.booking.suggest import suggest_from
+from holdfast.engine import Read
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
+from holdfast.series.model import Member
 
 SUGGESTED_MAX = 60
 """For so many refused occurrences another time is looked for; the others are listed without."""
@@ -82,9 +86,19 @@ def occurrence_json(
     }
 
 
-async def suggest_all(tx: Tx, missed: Sequence[Missed]) -> None:
-    """Fills in the `suggested_slots` of the first SUGGESTED_MAX that are taken. No lock is needed."""
+async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> None:
+    """Fills in the `suggested_slots` of the first SUGGESTED_MAX that are taken."""
     found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
     for error in found[:SUGGESTED_MAX]:
         if error.wanted is not None:
-            error.fields["suggested_slots"] = await suggest(tx, error.wanted)
+            error.fields["suggested_slots"] = await suggest_from(partial(read, look, venue), error.wanted)
+
+
+def not_to_come(member: Member, venue: Venue) -> dict[str, Any]:
+    """An `OccurrenceShown` of a booking that is over, under way, cancelled or expired."""
+    booking = member.booking
+    error = InvalidTransition(
+        f"The booking of {member.on} is {booking.status} and starts at "
+        f"{booking.start_at.astimezone(venue.tz).isoformat(timespec='minutes')}: it can't be changed with the series."
+    )
+    return Missed(member.on, booking.span, error, booking.id).as_json(venue)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,12 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import if_match, required_version
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.series import shown
 from holdfast.series.cancel import SeriesCancellation, cancel_series
-from holdfast.series.change import SeriesChange, change_series
+from holdfast.series.change import SeriesChange, change_series, plan_change
 from holdfast.series.requests import CancelSeries, ChangeSeries, ChangesWanted
-from holdfast.series.routes.parts import done_once, venue_of
+from holdfast.series.routes.parts import show, suggesting, venue_of
 
 router = APIRouter()
 
@@ -60,7 +62,17 @@ async def patch_series(request: Request, series_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{series_id} {version}",
     )
-    done = await done_once(request, venue, change_series, wanted, key=key)
+    engine, actor = engine_of(request), request.state.actor
+    change = engine.change_planned(
+        actor,
+        venue,
+        partial(plan_change, asked=wanted, actor=actor, venue=venue, places=engine.places),
+        change_series,
+        key=key,
+        show=show,
+        traceparent=request.state.traceparent,
+    )
+    done = await suggesting(request, venue, change)
     return show_reply(done.reply)
 
 
@@ -91,7 +103,16 @@ async def post_cancel(request: Request, series_id: UUID) -> Response:
         field=asked.idempotency_key,
         about=f"{series_id} {version}",
     )
-    done = await done_once(request, venue, cancel_series, wanted, key=key)
+    change = engine_of(request).change_once(
+        request.state.actor,
+        venue,
+        cancel_series,
+        wanted,
+        key=key,
+        show=show,
+        traceparent=request.state.traceparent,
+    )
+    done = await change
     if done.value is not None:
         MOVED.labels(Status.CANCELLED).inc(len(done.value.bookings))
     return show_reply(done.reply)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.metrics import WANTED, count_created
@@ -18,11 +20,12 @@ from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.series import shown
 from holdfast.series.create import create_series
-from holdfast.series.plan import Asked
+from holdfast.series.expand import Asked
+from holdfast.series.plan import plan_series
 from holdfast.series.preview import preview
 from holdfast.series.refused import SeriesRefused
 from holdfast.series.requests import CreateSeries
-from holdfast.series.routes.parts import done_once
+from holdfast.series.routes.parts import show, suggesting
 
 router = APIRouter()
 
@@ -39,9 +42,8 @@ async def post_preview(request: Request) -> Response:
     idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
     venue = await venue_for(request, asked.venue_id)
     engine, wanted = engine_of(request), _asked(request, asked, venue)
-    found = await engine.read_at(
-        request.state.actor, venue, preview, wanted, venue=venue, places=engine.places
-    )
+    read = partial(engine.read_at, request.state.actor, venue)
+    found = await preview(read, wanted, venue=venue, places=engine.places)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
@@ -57,7 +59,7 @@ async def post_series(request: Request) -> Response:
     raw = await request.body()
     asked = parse(raw, CreateSeries)
     venue = await venue_for(request, asked.venue_id)
-    wanted = _asked(request, asked, venue)
+    engine, wanted = engine_of(request), _asked(request, asked, venue)
     key = keyed(
         request,
         raw,
@@ -66,16 +68,20 @@ async def post_series(request: Request) -> Response:
         field=asked.idempotency_key,
         about=request.scope["path"],
     )
+    plan = partial(
+        plan_series, asked=wanted, on_conflict=asked.on_conflict, venue=venue, places=engine.places
+    )
+    change = engine.change_planned(
+        request.state.actor,
+        venue,
+        plan,
+        create_series,
+        key=key,
+        show=show,
+        traceparent=request.state.traceparent,
+    )
     try:
-        done = await done_once(
-            request,
-            venue,
-            create_series,
-            wanted,
-            on_conflict=asked.on_conflict,
-            places=engine_of(request).places,
-            key=key,
-        )
+        done = await suggesting(request, venue, change)
     except SeriesRefused as error:
         WANTED.labels(error.code).inc(len(error.missed))
         raise

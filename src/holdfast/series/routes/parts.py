@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from fastapi import Request
 
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.idempotency import Done, Keyed
+from holdfast.kernel.idempotency import Done
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.series.find import find
@@ -17,18 +19,19 @@ from holdfast.series.model import SeriesDone
 from holdfast.series.refused import SeriesRefused, suggest_all
 
 
-async def done_once(
-    request: Request, venue: Venue, verb: Any, *args: Any, key: Keyed | None, **kwargs: Any
-) -> Done[SeriesDone]:
-    """What the verb did under the venue's lock; a refusal comes with suggestions, found after it is gone."""
-    engine, asker = engine_of(request), request.state
-    kwargs |= {"key": key, "show": lambda done, _: done.as_json(), "traceparent": asker.traceparent}
+def show(done: SeriesDone, _venue: Venue) -> dict[str, Any]:
+    """The reply's JSON."""
+    return done.as_json()
+
+
+async def suggesting(request: Request, venue: Venue, change: Awaitable[Done[SeriesDone]]) -> Done[SeriesDone]:
+    """What comes of the change; a refusal comes with suggestions, found when nothing is held any more."""
     try:
-        return await engine.change_once(asker.actor, venue, verb, *args, **kwargs)
+        return await change
     except SeriesRefused as error:
         refused = error
     with suppress(Overloaded):  # the refusal is right without them
-        await engine.suggestions.run(venue, suggest_all, refused.missed)
+        await suggest_all(partial(engine_of(request).suggestions.run, venue), refused.missed, venue)
     raise refused.suggesting(venue)
 
 

@@ -1,0 +1,82 @@
+"""What each occurrence would get, decided as creating would, in short reads without a lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast.booking import create_store
+from holdfast.booking.decide import Created, Further, Known, Refused, decide, prepare
+from holdfast.booking.prepared import Prepared
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim
+from holdfast.engine import Read
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.slices import Slices
+from holdfast.kernel.span import Span
+from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import Pricing
+from holdfast.series.expand import Planned, in_sets
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What all of a plan goes by: the venue as it is, the instant, what prices come from."""
+
+    venue: Venue
+    now: datetime
+    pricing: Pricing
+
+
+async def basis(tx: Tx, venue: Venue, places: Places) -> Basis:
+    """That of a plan which begins now."""
+    return Basis(await places.current(tx, venue), tx.now, tx.ports.pricing)
+
+
+async def decide_all(
+    read: Read, planned: Sequence[Planned], by: Basis, *, on_paper: Sequence[Claim] = ()
+) -> list[Created | Refused]:
+    """Created or Refused for each, in order, each counting for the next; nothing is written, and somebody may
+    still be faster. `on_paper`: claims that count as if they were in the ledger."""
+    found: list[Created | Refused] = []
+    taken, slices = list(on_paper), Slices()
+    for part in in_sets(planned, by.venue):
+        prepared = [_prepare(each, by) for each in part]
+        ready = [each for each in prepared if isinstance(each, Prepared)]
+        known: Known = (await read(create_store.look, [each.wanted for each in part], ready)).known
+        for claim in _near(taken, ready):
+            known.occupancy.add(claim)
+        for each in prepared:
+            result = each if isinstance(each, Refused) else await _decide_one(read, each, known, by.pricing)
+            if isinstance(result, Created):
+                taken += result.claims
+            found.append(result)
+            await slices.rest()
+    return found
+
+
+def _prepare(planned: Planned, by: Basis) -> Prepared | Refused:
+    try:
+        return prepare(planned.wanted, by.venue, now=by.now)
+    except HoldfastError as error:
+        return Refused(error)
+
+
+def _near(taken: Sequence[Claim], ready: Sequence[Prepared]) -> Sequence[Claim]:
+    """Those that a part may run into."""
+    probed = [span for each in ready for _, _, span in each.probes()] if taken else []
+    if not probed:
+        return ()
+    around = Span(min(each.start for each in probed), max(each.end for each in probed))
+    return [each for each in taken if each.span.overlaps(around)]
+
+
+async def _decide_one(read: Read, prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused:
+    result = decide(prepared, known, pricing)
+    while isinstance(result, Further):
+        await read(claims.learn, known.occupancy, result.probes)
+        result = decide(prepared.in_full(), known, pricing)
+    return result

@@ -1,0 +1,91 @@
+"""From what somebody wants again and again to the bookings that this means. Pure but for new ids."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from holdfast.booking.decide import SETS_FIRST
+from holdfast.booking.wanted import Wanted, When, timed
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.place import hours
+from holdfast.place.recurrence import Recurrence, check_horizon, occurrences
+from holdfast.place.venue import Venue
+
+T = TypeVar("T")
+
+OCCURRENCES_MAX = 366
+PROBES_MAX = 2_000
+"""So many places of the ledger are looked at in one statement, about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A series that is wanted. `first`: as its first booking was described; its time is when the recurrence
+    starts."""
+
+    first: Wanted
+    recurrence: Recurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One occurrence: `on`, its date on the venue's calendar; when; and the booking that is wanted for it."""
+
+    on: date
+    span: Span
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Expanded:
+    """All occurrences, in order, and what they repeat: wall time, minutes."""
+
+    local_start: datetime
+    duration_minutes: int
+    planned: list[Planned]
+
+
+def expand(asked: Asked, venue: Venue, *, now: datetime) -> Expanded:
+    """What the series comes to. Each occurrence keeps the wall time of the first, start and end.
+
+    Raises InvalidRequest, NonexistentLocalTime.
+    """
+    first = asked.first
+    span, slot_id = timed(first.when, venue, party_size=first.party_size)
+    local_start = hours.to_wall(span.start, venue.tz)
+    local_end = local_start + span.duration if first.when.end is None else hours.to_wall(span.end, venue.tz)
+    check_horizon(asked.recurrence, local_start=local_start, tz=venue.tz, horizon_from=now)
+    found = occurrences(asked.recurrence, local_start=local_start, local_end=local_end, tz=venue.tz)
+    if len(found) > OCCURRENCES_MAX:
+        raise InvalidRequest.of(
+            "rrule",
+            asked.recurrence.text,
+            f"makes {len(found)} occurrences: at most {OCCURRENCES_MAX} can be booked at once",
+        )
+    planned = [Planned(on, each, _at(first, on, each, slot_id)) for on, each in found]
+    return Expanded(local_start, math.ceil((local_end - local_start) / timedelta(minutes=1)), planned)
+
+
+def _at(first: Wanted, on: date, span: Span, slot_id: str | None) -> Wanted:
+    """The same at another time. A slot stays the slot: on each day it has the length it has there."""
+    when = When(start=span.start, end=span.end) if slot_id is None else When(day=on, slot_id=slot_id)
+    return replace(first, id=new_id(), when=when)
+
+
+def in_sets(planned: Sequence[Planned], venue: Venue) -> Iterator[Sequence[Planned]]:
+    """The occurrences in parts of which each asks the ledger about PROBES_MAX questions at most."""
+    named = len(planned[0].wanted.resource_ids) if planned else 0
+    return in_parts(planned, named or min(len(venue.resources), SETS_FIRST))
+
+
+def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:
+    """The same for whatever asks that many questions each."""
+    size = max(1, PROBES_MAX // max(1, probes_each))
+    for first in range(0, len(wanted), size):
+        yield wanted[first : first + size]
