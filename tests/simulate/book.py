@@ -39,10 +39,12 @@ class Book:
             replace(claim, start=left_at, end=until)
             for claim, end in cleaned
             if end > max(left_at, now)
-            and (until := self._free_until(claim.place, left_at, end, claim.unit, booking)) > left_at
+            and (until := self._free_until(claim.place, left_at, end, claim.unit, booking, now)) > left_at
         ]
         booking.claims = left if to is S.COMPLETED else []
         booking.expires_at = booking.due_at = booking.ip = None
+        for claim in booking.claims:
+            self._make_room(claim, booking, now)
 
     # ---- units
 
@@ -52,11 +54,19 @@ class Book:
         for claim in booking.claims:
             claim.unit = units[claim.place.id]
             assert 1 <= claim.unit <= claim.place.units, f"there is no unit {claim.unit}"
-            for other, _ in list(
-                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
-            ):
-                assert other.is_past_its_time(now), f"double booking with {other.id}"
+            for other in self._make_room(claim, booking, now):
+                raise AssertionError(f"double booking with {other.id}")
+
+    def _make_room(self, claim: Claim, of: Booking, now: datetime) -> list[Booking]:
+        """Ends holds past their time that the claim meets; returns the others that it meets."""
+        met = [
+            other
+            for other, _ in self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=of)
+        ]
+        for other in met:
+            if other.is_past_its_time(now):
                 self.end(other, S.EXPIRED, now)
+        return [other for other in met if other.status is not S.EXPIRED]
 
     def adopt(self, units: Mapping[tuple[UUID, UUID, datetime, datetime], int], now: datetime) -> None:
         """Claims that have moved to other units for the sake of others, which is nobody's business, are there now."""
@@ -68,11 +78,7 @@ class Book:
                     claim.unit = unit
                     moved.append((booking, claim))
         for booking, claim in moved:
-            for other, _ in list(
-                self._in_the_way(claim.place, claim.start, claim.end, unit=claim.unit, but=booking)
-            ):
-                if other.is_past_its_time(now):
-                    self.end(other, S.EXPIRED, now)
+            self._make_room(claim, booking, now)
 
     def cleaning(self, booking: Booking, now: datetime) -> list[Claim]:
         """What stays of the claims when the party leaves now: the buffer that was agreed, on the unit where
@@ -81,7 +87,7 @@ class Book:
         for claim in booking.claims:
             end = now + claim.place.after
             units = range(1, claim.place.units + 1)
-            until = max(self._free_until(claim.place, now, end, unit, booking) for unit in units)
+            until = max(self._free_until(claim.place, now, end, unit, booking, now) for unit in units)
             if until > now:
                 found.append(Claim(claim.place, now, until))
         return found
@@ -139,9 +145,11 @@ class Book:
         instants = {max(start, claim.start) for claim in claims}
         return all(sum(c.start <= at < c.end for c in claims) < place.units for at in instants)
 
-    def _free_until(self, place: Place, start: datetime, end: datetime, unit: int, but: Booking) -> datetime:
+    def _free_until(
+        self, place: Place, start: datetime, end: datetime, unit: int, but: Booking, now: datetime
+    ) -> datetime:
         claims = self._in_the_way(place, start, end, unit=unit, but=but)
-        starts = [claim.start for other, claim in claims if not other.is_past_its_time(start)]
+        starts = [claim.start for other, claim in claims if not other.is_past_its_time(now)]
         return min(starts, default=end)
 
     def _in_the_way(
