@@ -21,7 +21,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
 from holdfast.kernel.http import PROBLEM_JSON, answer
 from holdfast.kernel.telemetry import merge_context
-from holdfast.main import middleware, request_log
+from holdfast.main import logs, middleware
 from holdfast.main.body_limit import BODY_BYTES_MAX
 from holdfast.main.http import create_app
 
@@ -89,7 +89,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
     as_json = structlog.processors.JSONRenderer(serializer=orjson.dumps)
     processors = [merge_context, as_json]
     monkeypatch.setattr(middleware, "log", structlog.wrap_logger(raw, processors=processors))
-    monkeypatch.setattr(middleware, "request_log", structlog.wrap_logger(raw, processors=[request_log._line]))
+    monkeypatch.setattr(middleware, "request_log", structlog.wrap_logger(raw, processors=[logs._line]))
     return written
 
 

@@ -28,7 +28,7 @@ from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.telemetry import CONTEXT
-from holdfast.main import health, middleware, request_log
+from holdfast.main import health, logs, middleware
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
@@ -239,7 +239,7 @@ async def test_each_request_is_one_log_line(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = io.BytesIO()
-    line = structlog.wrap_logger(structlog.BytesLogger(written), processors=[request_log._line])
+    line = structlog.wrap_logger(structlog.BytesLogger(written), processors=[logs._line])
     monkeypatch.setattr(middleware, "request_log", line)
     await client.get("/api/v1/me/secret?q=secret", headers={"x-request-id": "r1", "traceparent": PARENT})
     (logged,) = map(orjson.loads, written.getvalue().splitlines())

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from holdfast.main.open_files import SPARE, room_for_streams
+from holdfast.main.serve import SPARE, room_for_streams
 
 
 @pytest.mark.parametrize(

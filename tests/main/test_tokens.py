@@ -13,7 +13,7 @@ from holdfast.kernel.config import Settings, load_settings
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.main.outcome import Failed
 from holdfast.main.tokens import check_issuer, mint, personas
-from holdfast.main.welcome import welcome
+from holdfast.main.up import welcome
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 VENUE = "019aa000-0000-7000-8000-000000000001"

@@ -13,8 +13,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.tx import Tx
-from holdfast.main.tick import Tick
-from holdfast.main.worker import BACK_OFF_S_MAX, pause_s, run_ticks
+from holdfast.main.worker import BACK_OFF_S_MAX, Tick, pause_s, run_ticks
 from tests import databases
 from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S, SOON_S

@@ -1,9 +1,13 @@
-"""A process that the supervisor keeps alive."""
+"""A process that the supervisor keeps alive, until it is ready and until it must end."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 import sys
+import threading
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -11,10 +15,21 @@ from contextlib import suppress
 
 import structlog
 
+from holdfast.main.listen import address
+from holdfast.main.outcome import Failed
+
 PAUSE_S_MIN = 0.2
 PAUSE_S_MAX = 5.0
 STEADY_S = 10.0
 """A child that lived this long was well: the next pause is short again."""
+
+STDIN = 0
+END_TIMEOUT_S = 9.0
+READY_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 5.0
+LOOK_EVERY_S = 0.05
+ENDS_MAX = 3
+REQUEST = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 log = structlog.get_logger(__name__)
 
@@ -71,3 +86,47 @@ class Child:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def end_with_parent() -> None:
+    """From now on this process ends when its standard input does: in order, or after END_TIMEOUT_S anyway.
+
+    The supervisor holds the other end of that pipe; the system closes it even after kill -9.
+    """
+    threading.Thread(target=_wait, name="end with parent", daemon=True).start()
+
+
+def _wait() -> None:
+    while os.read(STDIN, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(END_TIMEOUT_S)
+    os._exit(1)
+
+
+async def wait_until_ready(listener: socket.socket, api: Child) -> None:
+    """/readyz has answered 200. Raises `Failed` when the API keeps ending, or takes longer than 60 s."""
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    answered = "nothing"
+    while time.monotonic() < deadline:
+        if api.ends >= ENDS_MAX:
+            raise Failed(f"The API ended {api.ends} times before it was ready; the messages above say why.")
+        answered = await _ask(*address(listener)) or answered
+        if answered.split(" ")[1:2] == ["200"]:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+    raise Failed(f"The API is not ready after {READY_TIMEOUT_S:.0f} s: /readyz answers {answered}.")
+
+
+async def _ask(host: str, port: int) -> str:
+    """The status line; empty when there is none yet."""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(REQUEST)
+                return (await reader.readline()).decode("latin-1").strip()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return ""

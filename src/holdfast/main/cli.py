@@ -73,7 +73,7 @@ def work_(data_dir: DataDir = None, child: IsChild = False) -> None:
 
 def _end_with_parent_if(child: bool) -> None:
     if child:
-        from holdfast.main.parent import end_with_parent
+        from holdfast.main.child import end_with_parent
 
         end_with_parent()
 
@@ -91,7 +91,7 @@ def migrate_(
 ) -> None:
     """Bring the database to the newest schema."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.migrate_command import migrate_command
+    from holdfast.main.database import migrate_command
 
     typer.echo(run(migrate_command(settings, down_to=down_to)))
 

@@ -7,14 +7,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
+import structlog
+
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Bounds, Database
-from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, EmbeddedPostgresError, Server, create_database
+from holdfast.kernel.embedded.watch import is_server
 from holdfast.main.connect import connection_to
-from holdfast.main.migrate import migrate
+from holdfast.main.migrate import migrate, migrate_back, newest
 from holdfast.main.safety import check_database
 
 T = TypeVar("T")
+LOOK_EVERY_S = 0.25
+RETRY_S_MIN = 0.5
+RETRY_S_MAX = 5.0
+
+log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -80,3 +88,44 @@ async def in_thread(blocking: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([running])
         raise
+
+
+async def migrate_command(settings: Settings, *, down_to: str | None) -> str:
+    """What was done, as a sentence, to the database of `database_url` or the embedded one."""
+    if settings.database_url:
+        return await _migrate(settings.database_url, down_to)
+    async with embedded_server(settings) as (_, server):
+        await create_database(server)
+        return await _migrate(server.url(), down_to)
+
+
+async def _migrate(url: str, down_to: str | None) -> str:
+    if down_to is not None:
+        await migrate_back(url, to=down_to)
+        return f"The schema is back at revision {down_to}."
+    changed = await migrate(url)
+    return f"The schema is {'now' if changed else 'already'} at revision {newest()}."
+
+
+async def keep_server(postgres: EmbeddedPostgres, server: Server) -> None:
+    """Starts the server again, under the same URL, whenever its process has ended; until cancelled.
+
+    What it had committed is there: PostgreSQL recovers it from its log.
+    """
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        if not is_server(server.pid, postgres.layout.cluster):
+            log.error("database_ended", pid=server.pid)
+            server = await _started(postgres)
+            log.info("database_is_back", pid=server.pid)
+
+
+async def _started(postgres: EmbeddedPostgres) -> Server:
+    pause_s = RETRY_S_MIN
+    while True:
+        try:
+            return await in_thread(postgres.start)
+        except (EmbeddedPostgresError, OSError) as error:
+            log.error("database_does_not_start", error=str(error), retry_in_s=pause_s)
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, RETRY_S_MAX)

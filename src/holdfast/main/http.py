@@ -17,17 +17,20 @@ from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import lanes
+from holdfast.live.auditor import Auditor
+from holdfast.live.cache import SharedCache
+from holdfast.live.freshness import Freshness
 from holdfast.live.hub import Hub
+from holdfast.live.names import Meanings
 from holdfast.live.routes import origins
+from holdfast.live.snapshots import Snapshots
 from holdfast.main import asyncapi, health, metrics
 from holdfast.main.caller import identify
-from holdfast.main.docs import serve_docs
 from holdfast.main.middleware import Surround
-from holdfast.main.openapi import TITLE, document
+from holdfast.main.openapi import TITLE, document, serve_docs
 from holdfast.main.reactions import engine_over
 from holdfast.main.refusals import answer_refusals
 from holdfast.main.shortcut import Shortcuts, shortcuts
-from holdfast.main.snapshots import start_snapshots
 
 API = "/api/v1"
 
@@ -155,3 +158,36 @@ def _templates(app: FastAPI) -> dict[Any, str]:
     for route in iter_route_contexts(app.routes):
         found.setdefault(route.endpoint or getattr(route.original_route, "app", None), str(route.path_format))
     return found
+
+
+async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStack) -> None:
+    """Fills `state.snapshots`, `state.meanings`, `state.auditor` and `state.newest_version`.
+
+    Needs `state.hub`, before it starts.
+    """
+    fresh = Freshness(state.hub.tail)
+    state.hub.listeners.append(fresh.told)
+    state.hub.lost.append(fresh.floors.forget_all)
+    state.engine.db.after_commit.append(fresh.changed)
+    state.meanings = Meanings(fresh)
+    snapshots = state.snapshots = Snapshots(
+        state.engine.db,
+        state.engine.places,
+        state.engine.ports.pricing,
+        fresh,
+        at_once_max=max(1, settings.pool_max // 3),
+        shared=_shared_cache(settings.redis_url),
+    )
+    running.push_async_callback(snapshots.close)
+    state.newest_version = snapshots.newest_version
+    state.auditor = Auditor(state.engine.db, state.engine.places, snapshots)
+    state.auditor.start()
+    running.push_async_callback(state.auditor.stop)
+
+
+def _shared_cache(url: str | None) -> SharedCache | None:
+    if url is None:
+        return None
+    from holdfast.live.redis_cache import RedisCache
+
+    return RedisCache(url)

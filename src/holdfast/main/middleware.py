@@ -32,8 +32,8 @@ from holdfast.kernel.http import problem
 from holdfast.kernel.telemetry import CONTEXT
 from holdfast.main.body_limit import limited
 from holdfast.main.caller import ANONYMOUS, caller
+from holdfast.main.logs import request_log
 from holdfast.main.metrics import Tally
-from holdfast.main.request_log import log as request_log
 from holdfast.main.trace import request_id, trace_id, traceparent
 
 NO_TOKEN_NEEDED = frozenset(

@@ -1,12 +1,18 @@
-"""The OpenAPI document: what FastAPI derives from the routes, with our errors in place of its own."""
+"""The OpenAPI document: what FastAPI derives from the routes, with our errors in place of its own.
+
+And the pages to read it and to try the API, with everything they need: nothing is loaded from elsewhere.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
 
 from holdfast.kernel.body import body_schemas
 from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S
@@ -103,6 +109,7 @@ _HEADERS = {
     },
 }
 _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
+ASSETS = "docs/assets"
 
 
 def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
@@ -177,3 +184,27 @@ def problem_response(status: str, description: str) -> dict[str, Any]:
         "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return response | ({"headers": _RETRY_AFTER} if status in ("429", "503", "504") else {})
+
+
+def serve_docs(app: FastAPI) -> None:
+    """Adds /docs and its files, and leads there from /."""
+    page = get_swagger_ui_html(
+        # Relative, so that it also works behind a proxy that puts the service under a path.
+        openapi_url="openapi.json",
+        title=f"{TITLE} API",
+        swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+        swagger_css_url=f"{ASSETS}/swagger-ui.css",
+        swagger_favicon_url=f"{ASSETS}/favicon-32x32.png",
+        swagger_ui_parameters={"filter": True, "persistAuthorization": False, "docExpansion": "none"},
+    ).body
+
+    async def get_docs() -> Response:
+        return Response(bytes(page), media_type="text/html")
+
+    async def get_root() -> Response:
+        return RedirectResponse("docs")
+
+    app.add_api_route("/docs", get_docs, include_in_schema=False)
+    app.add_api_route("/", get_root, include_in_schema=False)
+    # Only the files of that package are used.
+    app.mount(f"/{ASSETS}", StaticFiles(packages=[("fastapi_swagger", "resources")]), name="docs assets")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import resource
 import signal
 import socket
+from contextlib import suppress
 from typing import Any, cast
 
 import structlog
@@ -14,7 +16,6 @@ from holdfast.kernel.config import Settings
 from holdfast.main.corked import CorkedProtocol, WebSocketProtocol
 from holdfast.main.database import find_database
 from holdfast.main.listen import BACKLOG, base_url, listen
-from holdfast.main.open_files import room_for_streams
 from holdfast.main.outcome import Failed
 
 GRACE_S = 8
@@ -25,6 +26,9 @@ WS_BYTES_MAX = 1_000_000
 WS_PING_S = 15.0
 """A WebSocket is pinged (RFC 6455, 5.5.2) so long after it answered the last one, and closed when it does not answer
 in the same time again."""
+
+SPARE = 256
+"""Descriptors for everything else: requests, the database, logs."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,3 +100,15 @@ def _ignore_signals_that_come_again() -> None:
     # When it has stopped, uvicorn raises the signal again that stopped it: we have things to put away yet.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+
+
+def room_for_streams(wanted: int) -> int:
+    """So many live streams may be open, `wanted` if the system allows it; it is asked for all it gives."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # some systems call a limit infinite that they don't grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    room = wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - SPARE))
+    if room < wanted:
+        log.warning("live_streams_bounded", wanted=wanted, room=room, open_files_max=soft)
+    return room

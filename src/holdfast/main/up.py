@@ -6,21 +6,19 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 
 from holdfast.kernel.config import Settings
-from holdfast.main.child import Child
-from holdfast.main.database import check, embedded_server, prepare
-from holdfast.main.keep_server import keep_server
+from holdfast.main.child import Child, wait_until_ready
+from holdfast.main.database import check, embedded_server, keep_server, prepare
 from holdfast.main.listen import base_url, listen
 from holdfast.main.migrate import migrate
-from holdfast.main.ready import wait_until_ready
 from holdfast.main.tokens import Persona, check_issuer
-from holdfast.main.welcome import print_welcome
 
 STOP_API_S = 8.4
 STOP_WORKER_S = 9.2
@@ -126,3 +124,40 @@ async def _load_demo(settings: Settings, url: str) -> list[Persona]:
     from holdfast.main.load_demo import load_cast
 
     return await load_cast(settings, url)
+
+
+def print_welcome(settings: Settings, *, base_url: str, personas: Sequence[Persona]) -> None:
+    """Where to look; on a terminal in colour, elsewhere plain."""
+    lines = welcome(settings, base_url=base_url, personas=personas)
+    if not sys.stdout.isatty():
+        print("\n".join(lines), flush=True)
+        return
+    from rich.console import Console
+
+    console = Console(highlight=True)
+    for line in lines:
+        # Tokens are longer than a line of the terminal: wrapped, they could not be copied.
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def welcome(settings: Settings, *, base_url: str, personas: Sequence[Persona]) -> list[str]:
+    """The lines."""
+    database = (
+        "HOLDFAST_DATABASE_URL" if settings.database_url else f"embedded, in {settings.data_dir.resolve()}"
+    )
+    lines = [
+        "Holdfast is ready.",
+        f"  API docs  {base_url}/docs",
+        f"  API       {base_url}/api/v1",
+        f"  Metrics   {base_url}/metrics",
+        f"  Database  {database}",
+        "Ctrl-C stops everything.",
+    ]
+    for persona in personas:
+        lines += [
+            "",
+            f"As {persona.role}:",
+            f"export TOKEN={persona.token}",
+            f'curl -H "Authorization: Bearer $TOKEN" {base_url}{persona.path}',
+        ]
+    return lines

@@ -24,8 +24,7 @@ from holdfast.kernel.failure import stack_of
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import REACTIONS, engine_over
-from holdfast.main.tick import Round, Tick
-from holdfast.main.worker import run_loops, sleep, tick_loops
+from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
 
 LAG_PERIOD_S = 5.0
 
