@@ -12,7 +12,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from typer.main import get_command
 
-from holdfast.audit.checks import CHECKS
+from holdfast.audit.run import CHECKS
 from holdfast.job.metrics import JOBS
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import STATUS

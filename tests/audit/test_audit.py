@@ -13,8 +13,7 @@ import orjson
 import pytest
 
 from holdfast.audit.check import Check
-from holdfast.audit.checks import CHECKS
-from holdfast.audit.run import SHOWN_MAX, Report, audit, audit_here
+from holdfast.audit.run import CHECKS, SHOWN_MAX, Report, audit, audit_here
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from holdfast.channel.state import touched
 from holdfast.channel.store import reach
-from holdfast.channel.touched import touched
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database

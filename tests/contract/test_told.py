@@ -15,7 +15,7 @@ from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.event.model import Event
 from holdfast.event.number import Numberer
 from holdfast.event.read import read
-from holdfast.feed.envelope import envelope
+from holdfast.feed.shown import envelope
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.encode import encode

@@ -17,9 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from holdfast.identity import fetch, oidc
-from holdfast.identity.fetch import Unreachable, fetch_json
-from holdfast.identity.oidc import FAMILIES, OidcIssuer, read_keys
+from holdfast.identity import oidc
+from holdfast.identity.oidc import FAMILIES, OidcIssuer, Unreachable, fetch_json, read_keys
 from holdfast.identity.token import TokenVerifier
 from holdfast.kernel.errors import Unauthenticated
 from tests.processes import PATIENT_S
@@ -270,7 +269,7 @@ def test_a_sender_of_single_bytes_is_left_at_the_deadline(
 ) -> None:
     """By a clock on which each look takes a tenth of the time there is."""
     looks = count()
-    monkeypatch.setattr(fetch, "time", SimpleNamespace(monotonic=lambda: next(looks) * PATIENT_S / 10))
+    monkeypatch.setattr(oidc, "time", SimpleNamespace(monotonic=lambda: next(looks) * PATIENT_S / 10))
     with pytest.raises(Unreachable, match="too slowly"):
         fetch_json(f"{site.url}/drip", timeout_s=PATIENT_S)
     assert next(looks) > 10

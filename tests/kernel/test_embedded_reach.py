@@ -13,6 +13,7 @@ import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.embedded.account import Account
+from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
 from holdfast.kernel.embedded.reach import (
     GROUP_OBJ,
     MASK,
@@ -24,7 +25,6 @@ from holdfast.kernel.embedded.reach import (
     open_tree,
     with_traverse,
 )
-from holdfast.kernel.embedded.socket_dir import BASE, socket_dir_for
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as other users")
 

@@ -8,7 +8,7 @@ import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from holdfast.kernel.embedded.account import account_for
-from holdfast.kernel.embedded.socket_dir import socket_dir_of
+from holdfast.kernel.embedded.cluster import socket_dir_of
 
 
 def test_a_server_that_can_not_start_says_why(tmp_path: Path) -> None:

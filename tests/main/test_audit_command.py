@@ -13,7 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from holdfast.audit.checks import CHECKS
+from holdfast.audit.run import CHECKS
 from holdfast.main.migrate import migrate
 
 NewDatabase = Callable[[], Awaitable[str]]

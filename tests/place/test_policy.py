@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from holdfast.kernel.validation import invalid_request
+from holdfast.kernel.body import invalid_request
 from holdfast.place.policy import Policy, PriceRule
 
 

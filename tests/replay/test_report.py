@@ -14,10 +14,9 @@ from holdfast.place.tenant import Tenant
 from holdfast.replay.occupancy import occupancy
 from holdfast.replay.open_hotels import OpenHotel, hotel_document
 from holdfast.replay.plan import Plan, plan_replay
-from holdfast.replay.report import Report, figures
+from holdfast.replay.report import Report, figures, tables
 from holdfast.replay.run import Replayed
 from holdfast.replay.stay import BadRow
-from holdfast.replay.table import tables
 
 from .rows import stay
 

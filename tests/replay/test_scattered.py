@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from holdfast.replay.occupancy import scattered
 from holdfast.replay.plan import plan_replay
-from holdfast.replay.scattered import scattered
 from holdfast.replay.stay import Stay
 
 from .first_fit import first_fit

@@ -1,4 +1,4 @@
-"""What a check is; `checks.py` lists them."""
+"""What a check is; `CHECKS` in `run.py` lists them."""
 
 from __future__ import annotations
 

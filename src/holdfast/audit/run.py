@@ -12,8 +12,14 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
+from holdfast.audit.blocks import BLOCKS
+from holdfast.audit.bookings import BOOKINGS
+from holdfast.audit.channels import CHANNELS
 from holdfast.audit.check import Check, Judge
-from holdfast.audit.checks import CHECKS
+from holdfast.audit.ledger import LEDGER
+from holdfast.audit.replies import REPLIES
+from holdfast.audit.trail import TRAIL
+from holdfast.audit.waitlist import WAITLIST
 from holdfast.kernel.db import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Overloaded
@@ -26,6 +32,9 @@ SHOWN_MAX = 100
 STATEMENT_TIMEOUT_S = 3600
 WORK_MEM_MB = 64
 """Memory for each sort or hash of the one connection that audits."""
+
+CHECKS: tuple[Check, ...] = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)
+"""Every invariant of a database, in the order in which they are checked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from holdfast.channel import store
-from holdfast.channel.state import SlotState, slot_state, window_of
-from holdfast.channel.touched import Slot, touched
+from holdfast.channel.state import Slot, SlotState, slot_state, touched, window_of
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift
 from holdfast.event.emit import emit

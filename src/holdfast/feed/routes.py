@@ -6,9 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.feed.envelope import envelope
 from holdfast.feed.read import cursor_of, parse_cursor, read_feed
-from holdfast.feed.shown import EventsShown
+from holdfast.feed.shown import EventsShown, envelope
 from holdfast.identity.roles import require
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
 from holdfast.place.routes.at_hand import EngineUsed

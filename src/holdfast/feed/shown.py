@@ -1,11 +1,15 @@
-"""Events as the OpenAPI document describes them."""
+"""Events as the outside sees them, and as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue
+
+from holdfast.event.model import SOURCE, VERSION, Event
+from holdfast.place.tenant import Tenant
 
 
 class EventShown(BaseModel):
@@ -29,3 +33,19 @@ class EventsShown(BaseModel):
 
     items: list[EventShown]
     next: str
+
+
+def envelope(event: Event, tenant: Tenant) -> dict[str, Any]:
+    """The event with its envelope, ready to be written as JSON."""
+    return {
+        "id": event.id,
+        "event_type": event.event_type,
+        "payload": event.payload,
+        "timestamp": event.created_at,
+        "source": SOURCE,
+        "version": VERSION,
+        "tenant": tenant.slug,
+        "venue_id": event.venue_id,
+        "actor": event.actor,
+        "traceparent": event.traceparent,
+    }

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from holdfast.feed.envelope import envelope
-from holdfast.feed.shown import EventShown
+from holdfast.feed.shown import EventShown, envelope
 from holdfast.job.model import DeadLetter
 from holdfast.place.tenant import Tenant
 

@@ -1,4 +1,4 @@
-"""Request bodies: read strictly from the raw JSON, and told to the OpenAPI document.
+"""Request bodies: read strictly from the raw JSON, refused in plain words, and described for the OpenAPI document.
 
 FastAPI would parse the JSON to objects and validate those, where a datetime can't be told from its
 text; validating the text itself is both stricter and faster.
@@ -6,15 +6,33 @@ text; validating the text itself is both stricter and faster.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+import math
+import reprlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import models_json_schema
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from holdfast.kernel.validation import invalid_request
+from holdfast.kernel.errors import InvalidRequest
 
 REF_TEMPLATE = "#/components/schemas/{model}"
 _DOCUMENTED: set[type[BaseModel]] = set()
+
+ERRORS_MAX = 50
+"""No more errors than this are listed in one answer."""
+VALUE_CHARS_MAX = 100
+"""Longer values are cut."""
+
+_short = reprlib.Repr()
+_short.maxlevel = 2
+_short.maxstring = _short.maxother = VALUE_CHARS_MAX
+
+_PLAINER = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field here: remove it, or check its spelling",
+}
 
 
 class Body(BaseModel):
@@ -49,3 +67,80 @@ def body_schemas() -> dict[str, Any]:
     models = sorted(_DOCUMENTED, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "validation") for model in models], ref_template=REF_TEMPLATE)
     return made.get("$defs", {})
+
+
+class Problem(NamedTuple):
+    """One thing to put right; `where` is the path from the model that finds it: ("resources", 0, "slug")."""
+
+    where: tuple[str | int, ...]
+    value: Any
+    problem: str
+
+
+class HasErrors(Protocol):
+    """A `ValidationError` of Pydantic, or anything with errors of that shape."""
+
+    def errors(self) -> Sequence[Any]: ...
+
+
+# What stands there as the value is the object or the text around it, or what nobody asked for.
+_UNSAID_KINDS = frozenset({"missing", "extra_forbidden", "json_invalid"})
+
+
+def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = ()) -> InvalidRequest:
+    """The refusal for what a model objected to; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
+
+    `field` is a dotted path (`resources.0.seats_min`), empty when the whole is wrong. `skip` leaves out
+    that many leading parts of it (1 where they begin with `body`, `query` or `path`). `unsaid`: fields
+    whose values are not repeated, since they are about a person. Neither are objects, which may have such,
+    nor the whole.
+    """
+    found = exc.errors()
+    errors = [_entry(each, skip=skip, unsaid=unsaid) for each in found[:ERRORS_MAX]]
+    first = errors[0]
+    detail = f"{first['field']}: {first['problem']}" if first["field"] else first["problem"]
+    if len(found) > 1:
+        detail += f" (and {len(found) - 1} more)"
+    return InvalidRequest(detail, errors=errors)
+
+
+def refuse(model: str, problems: Iterable[Problem]) -> None:
+    """From inside a validator of a model: refuses with all the problems, each at its own place."""
+    details = [
+        InitErrorDetails(
+            type=PydanticCustomError("not_allowed", "{problem}", {"problem": each.problem}),
+            loc=each.where,
+            input=each.value,
+        )
+        for each in problems
+    ]
+    if details:
+        raise ValidationError.from_exception_data(model, details)
+
+
+def _entry(error: Mapping[str, Any], *, skip: int, unsaid: Collection[str]) -> dict[str, Any]:
+    kind, where = error["type"], error["loc"][skip:]
+    is_unsaid = kind in _UNSAID_KINDS or not where or where[0] in unsaid
+    return {
+        "field": ".".join(map(str, where)),
+        "value": None if is_unsaid else _shown(error.get("input")),
+        "problem": _PLAINER.get(kind) or error["msg"].removeprefix("Value error, "),
+    }
+
+
+def _shown(value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < 2**53:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= VALUE_CHARS_MAX else value[:VALUE_CHARS_MAX] + "…"
+    if isinstance(value, Mapping | BaseModel) or (isinstance(value, list | tuple) and _has_objects(value)):
+        return None
+    return _short.repr(value)
+
+
+def _has_objects(values: Sequence[Any]) -> bool:
+    return any(isinstance(each, Mapping | BaseModel | list | tuple) for each in values)

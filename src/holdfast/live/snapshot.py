@@ -8,9 +8,8 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.state import SlotState, slot_state, window_of
+from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day, window_of
 from holdfast.channel.store import open_channel
-from holdfast.channel.touched import Slot, slots_of_day
 from holdfast.claim.model import Claim, Probe
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database

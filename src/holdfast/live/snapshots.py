@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.channel.touched import slots_of_day
+from holdfast.channel.state import slots_of_day
 from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import part_s
 from holdfast.kernel.errors import Overloaded

@@ -11,8 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.audit.checks import CHECKS
-from holdfast.audit.run import Report, Result, audit
+from holdfast.audit.run import CHECKS, Report, Result, audit
 from holdfast.kernel.config import Settings
 from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed

@@ -10,10 +10,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from holdfast.kernel.body import invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
 from holdfast.kernel.http import problem
-from holdfast.kernel.validation import invalid_request
 from holdfast.main.body_limit import PayloadTooLarge
 
 Handler = Callable[[Request, Any], Awaitable[Response]]

@@ -29,14 +29,12 @@ from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.replay.file import read_stays
-from holdfast.replay.occupancy import occupancy
+from holdfast.replay.occupancy import occupancy, scattered
 from holdfast.replay.picture import write_occupancy
 from holdfast.replay.plan import Plan, plan_replay
-from holdfast.replay.report import Report, figures
+from holdfast.replay.report import Report, figures, tables
 from holdfast.replay.run import Replayed, Watch, replay
-from holdfast.replay.scattered import scattered
 from holdfast.replay.stay import BadRow, Stay
-from holdfast.replay.table import tables
 
 PICTURE = "occupancy.svg"
 RUN_ID_CHARS = 8

@@ -19,8 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
-from holdfast.kernel.validation import Problem, invalid_request, refuse
 from holdfast.place.opening import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.policy import Policy
 

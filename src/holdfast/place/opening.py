@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from holdfast.kernel.validation import Problem, refuse
+from holdfast.kernel.body import Problem, refuse
 
 Day = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 DAYS: tuple[Day, ...] = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
-from holdfast.kernel.validation import Problem, refuse
+from holdfast.kernel.body import Problem, refuse
 from holdfast.place.opening import DAY_MINUTES, DAYS, Day, Rule, WallEnd, WallTime, minutes_of
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES

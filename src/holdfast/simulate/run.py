@@ -15,12 +15,11 @@ from holdfast.audit.run import audit
 from holdfast.engine import Engine
 from holdfast.kernel.db import Database
 from holdfast.kernel.failure import stack_of
-from holdfast.simulate import guest, manage, staff
+from holdfast.simulate import guest, staff
 from holdfast.simulate.asking import Asking
 from holdfast.simulate.chaos import Chaos
 from holdfast.simulate.check import check_record
 from holdfast.simulate.clock import Clock
-from holdfast.simulate.outage import make_trouble
 from holdfast.simulate.places import TENANTS
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Record
@@ -36,6 +35,8 @@ FIRST_YEAR: Final = 2040
 YEARS: Final = 5
 SEED_MAX: Final = 2**32 - 1
 DAY: Final = timedelta(days=1)
+TROUBLE_EVERY_H: Final = 3
+JUMP_MINUTES_MAX: Final = 180
 
 Passed = Callable[[float], None]
 """Told how many virtual days have passed."""
@@ -91,7 +92,7 @@ async def simulate(
     world = await _world(asked, url, engine)
     simulated = Simulated(asked, world.record)
     try:
-        await manage.open_houses(world, engine)
+        await staff.open_houses(world, engine)
         watch = Watch(engine.db, world.record, engine.places)
         await watch.begin(world, days=asked.days)
         await _populate(world, asked, ticks, watch)
@@ -146,7 +147,7 @@ async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Wa
     for house in world.houses:
         world.clock.start(staff.block_now_and_then(world, house))
         world.clock.start(staff.meddle(world, house))
-        world.clock.start(manage.change_rules(world, house, documents[house.venue.slug], watch))
+        world.clock.start(staff.change_rules(world, house, documents[house.venue.slug], watch))
     for number in range(WORKERS):
         world.clock.start(Worker(world, ticks).tick(f"worker {number}"))
     promoter = Promoter(world, ())
@@ -176,3 +177,24 @@ async def _check(db: Database, world: World, watch: Watch, simulated: Simulated)
     simulated.most_at_once = world.clock.most_at_once
     simulated.faults = world.chaos.counts
     simulated.mismatches, simulated.live_events = watch.mismatches, watch.events
+
+
+async def make_trouble(world: World) -> None:
+    """Every few hours a process is killed and another started in its place, or the clock jumps."""
+    random = world.random("trouble")
+    while True:
+        await world.clock.sleep(timedelta(hours=random.uniform(0.2, 2 * TROUBLE_EVERY_H)))
+        if random.random() < 0.5:
+            world.chaos.counted("clock_jumped")
+            world.clock.jump(timedelta(minutes=random.uniform(1, JUMP_MINUTES_MAX)))
+        else:
+            world.chaos.counted("process_killed")
+            await _replace(world, random.randrange(len(world.processes)))
+
+
+async def _replace(world: World, place: int) -> None:
+    killed = world.processes[place]
+    world.processes[place] = await Process.start(
+        world.url, killed.engine, clock=world.clock, chaos=world.chaos, record=world.record
+    )
+    await killed.kill()

@@ -1,4 +1,4 @@
-"""The days of those who work at a venue: blocks, meddling, new rules."""
+"""The days of those who work at a venue: they set it up, block, meddle, and change its rules."""
 
 from __future__ import annotations
 
@@ -14,18 +14,28 @@ from holdfast.block.create import Blocked, create, plan
 from holdfast.block.define import Wanted
 from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
+from holdfast.engine import Engine
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.encode import encode_text
+from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
+from holdfast.place.create_tenant import create_tenant
+from holdfast.place.document import parse_document
 from holdfast.place.hours import day_span, starts_of_day, to_wall
+from holdfast.place.import_venue import Imported, import_venue
 from holdfast.simulate.booker import Booker
+from holdfast.simulate.places import RULES, TENANTS
 from holdfast.simulate.process import Process
+from holdfast.simulate.watch import Watch
 from holdfast.simulate.world import House, World
 
 BLOCK_EVERY_H: Final = 5
 RECURRING: Final = ("FREQ=DAILY;COUNT=4", "FREQ=WEEKLY;BYDAY=TU,FR;COUNT=4", "FREQ=DAILY;INTERVAL=3;COUNT=3")
 KINDS: Final = ("maintenance", "vip_override", "private_event", "host_operations")
 MEDDLES_EVERY_MINUTES: Final = 25
+CHANGES_EVERY_H: Final = 20
+REWRITES_MAX: Final = 20
 
 
 async def block_now_and_then(world: World, house: House) -> None:
@@ -113,3 +123,46 @@ async def meddle(world: World, house: House) -> None:
             await booker.move(
                 booking, booker.random.choice((Status.CANCELLED, Status.CONFIRMED, Status.CHECKED_IN))
             )
+
+
+async def open_houses(world: World, engine: Engine) -> None:
+    """The venues, each in its tenant, at the start of the simulation."""
+    for name, documents in TENANTS.items():
+        call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
+        tenant = await call.run(create_tenant, f"sim-{name}-{world.run_id}", f"Simulated {name}")
+        for said in documents:
+            document = parse_document(said)
+            call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
+            imported: Imported = await call.run(import_venue, document, tenant=tenant.slug)
+            world.houses.append(House(document, imported.kept.snapshot()))
+    order = world.random("houses")
+    order.shuffle(world.houses)
+
+
+async def change_rules(world: World, house: House, said: dict[str, Any], watch: Watch) -> None:
+    """Another policy about once a day, in the midst of it all."""
+    random = world.random(f"manager {house.venue.slug}")
+    while True:
+        await world.clock.sleep(timedelta(hours=random.uniform(2, 2 * CHANGES_EVERY_H)))
+        policy = {**said.get("policy", {}), **random.choice(RULES)}
+        await _rewrite(world, house, {**said, "policy": policy})
+        await watch.reset(house)
+
+
+async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:
+    document = parse_document(said)
+    for _ in range(REWRITES_MAX):
+        process = world.asking.any()
+        try:
+            imported: Imported = await process.engine.write(
+                SYSTEM, import_venue, document, tenant=house.venue.tenant_slug
+            )
+        except (OutcomeUnknown, Overloaded):
+            world.record.overloaded += 1
+            continue
+        except HoldfastError as error:
+            world.record.refused[error.code] += 1
+            return
+        house.document, house.venue = document, imported.kept.snapshot()
+        world.record.actions["rules_change"] += 1
+        return

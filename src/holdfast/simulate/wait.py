@@ -17,10 +17,8 @@ from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
 from holdfast.simulate.wish import Wish
 from holdfast.waitlist import store
-from holdfast.waitlist.accept import accept
-from holdfast.waitlist.decline import decline
+from holdfast.waitlist.answer import accept, decline, leave
 from holdfast.waitlist.join import Joining, join
-from holdfast.waitlist.leave import leave
 from holdfast.waitlist.model import Entry, EntryStatus, moved
 from holdfast.waitlist.shown import as_json
 

@@ -10,19 +10,20 @@ from uuid import UUID
 import orjson
 
 from holdfast.channel import names
-from holdfast.channel.state import SlotState, slot_state, window_of
+from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day, window_of
 from holdfast.channel.store import open_channel
-from holdfast.channel.touched import Slot, slots_of_day
 from holdfast.claim import store as claims
+from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx, lock_key
-from holdfast.live.snapshot import Wanted
+from holdfast.live import store as audit_store
+from holdfast.live.auditor import mismatches
+from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.place.hours import to_wall
 from holdfast.place.places import Places
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
-from holdfast.simulate.follow import Follower
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import House, World
 
@@ -35,6 +36,35 @@ EVENTS = f"""
      WHERE tenant_id = $1 AND venue_id = $2 AND channel = $3 AND version > $4 AND epoch = $5
      ORDER BY version LIMIT {EVENTS_MAX}
 """
+
+
+@dataclass(slots=True)
+class Follower:
+    """One client of one channel, with what the product itself makes of snapshots and events."""
+
+    db: Database
+    places: Places
+    wanted: Wanted
+    first: Snapshot | None = None
+    since: int = 0
+
+    async def begin(self) -> None:
+        """Takes a snapshot. Nothing happens meanwhile, or it is begun anew."""
+        self.since = (await Numberer(self.db).number()).head
+        self.first = await take_snapshot(self.db, self.wanted, places=self.places)
+
+    async def compare(self) -> list[str]:
+        """Where the events since then do not lead to a new snapshot, which is the first from now on. No
+        transaction is under way."""
+        first, since = self.first, self.since
+        await self.begin()
+        if first is None or self.first is None:
+            return []
+        if first.stand.epoch != self.first.stand.epoch:
+            return []  # closed meanwhile, as days that are over are
+        call = self.db.call(SYSTEM, tenants=[self.wanted.tenant_id])
+        events = await call.run(audit_store.events, self.wanted, after=since)
+        return [f"told {each.told} and shows {each.read}" for each in mismatches(first, events, self.first)]
 
 
 @dataclass(slots=True)

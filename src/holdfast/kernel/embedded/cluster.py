@@ -1,9 +1,19 @@
-"""The cluster's files: where they lie, how they are made, what they say about a running server."""
+"""The cluster's files: where they lie, how they are made, what they say about a running server.
+
+Beside them the directory of its socket, whose path may have 107 bytes, a data directory more; and file locks between
+processes, which the kernel frees however a process ends.
+"""
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +24,13 @@ from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Ser
 from holdfast.kernel.embedded.programs import Programs
 from holdfast.kernel.embedded.reach import allow_traverse
 
-log = structlog.get_logger(__name__)
-
 BUILTIN_LOCALE_MAJOR_MIN = 17
 LOG_KEPT_BYTES = 16 * 1024 * 1024
+# Not TMPDIR: it may be long, or closed to the user who runs the server.
+BASE = Path("/tmp")
+POLL_S = 0.05
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +122,85 @@ def read_pid_file(layout: Layout) -> Server | None:
     return Server(
         data_dir=layout.data_dir, socket_dir=Path(lines[4].strip()), port=int(lines[3]), pid=int(lines[0])
     )
+
+
+def socket_dir_of(cluster: Path, account: Account) -> Path:
+    """Where the directory is or would be."""
+    digest = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
+    return BASE / f"holdfast-{account.uid}-{digest}"
+
+
+def socket_dir_for(cluster: Path, account: Account) -> Path:
+    """The directory, empty and open to the account alone. Call it only while no server runs there.
+
+    Raises EmbeddedPostgresError when somebody else has made a directory or link of that name.
+    """
+    path = socket_dir_of(cluster, account)
+    with suppress(FileExistsError):
+        path.mkdir(mode=0o700)
+    _claim(path, account)
+    for left_over in path.glob(".s.PGSQL.*"):
+        left_over.unlink()
+    return path
+
+
+def _claim(path: Path, account: Account) -> None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as problem:
+        raise EmbeddedPostgresError(
+            f"{path} is not a directory of ours: remove it ({problem.strerror})"
+        ) from None
+    try:
+        status = os.fstat(handle)
+        if status.st_uid not in (account.uid, os.geteuid()):
+            raise EmbeddedPostgresError(f"{path} belongs to another user, {status.st_uid}: remove it")
+        os.fchmod(handle, stat.S_IRWXU)
+        if status.st_uid != account.uid:
+            os.fchown(handle, account.uid, account.gid)
+    finally:
+        os.close(handle)
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+@contextmanager
+def gate(path: Path, *, timeout_s: float) -> Iterator[None]:
+    """Alone in here among all processes; EmbeddedPostgresError when that takes longer than `timeout_s`."""
+    handle = _open(path)
+    try:
+        deadline = time.monotonic() + timeout_s
+        while not _take(handle, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(
+                    f"another process has been starting or stopping PostgreSQL for {timeout_s:.0f} s: {path}"
+                )
+            time.sleep(POLL_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+class Use:
+    """This process uses the server, together with others: a shared lock."""
+
+    def __init__(self, path: Path) -> None:
+        self._handle = _open(path)
+        _take(self._handle, fcntl.LOCK_SH)
+
+    def end(self) -> bool:
+        """Ends the use; whether it was the last one. Call it inside the gate."""
+        try:
+            return _take(self._handle, fcntl.LOCK_EX)
+        finally:
+            os.close(self._handle)
+
+
+def _take(handle: int, kind: int) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

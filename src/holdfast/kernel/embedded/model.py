@@ -1,10 +1,12 @@
-"""A running server, and what can go wrong with it."""
+"""A running server, its databases, and what can go wrong with it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+import asyncpg
 
 SUPERUSER = "postgres"
 
@@ -35,3 +37,17 @@ class Server:
     def socket(self) -> Path:
         """The socket's path, at most 107 bytes long."""
         return self.socket_dir / f".s.PGSQL.{self.port}"
+
+
+async def create_database(server: Server, name: str = "holdfast") -> bool:
+    """Whether the database was created now; `False` when it was there already."""
+    connection = await asyncpg.connect(server.url("postgres"))
+    try:
+        quoted = await connection.fetchval("SELECT quote_ident($1)", name)
+        await connection.execute(f"CREATE DATABASE {quoted}")
+    except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+        # UniqueViolation: two processes created it in the same moment.
+        return False
+    finally:
+        await connection.close()
+    return True

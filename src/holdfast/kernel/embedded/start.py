@@ -11,18 +11,24 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from holdfast.kernel.embedded.account import Account, account_for
-from holdfast.kernel.embedded.cluster import Layout, make_cluster, read_pid_file, trim_log
-from holdfast.kernel.embedded.lock import Use, gate
+from holdfast.kernel.embedded.cluster import (
+    Layout,
+    Use,
+    gate,
+    make_cluster,
+    read_pid_file,
+    socket_dir_for,
+    trim_log,
+)
 from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server
 from holdfast.kernel.embedded.programs import Programs, programs_for
-from holdfast.kernel.embedded.socket_dir import socket_dir_for
-from holdfast.kernel.embedded.stop import stop_server
 from holdfast.kernel.embedded.watch import (
     READY_TIMEOUT_S,
     adopt_child,
     answers,
     is_process,
     is_server,
+    wait_ended,
     wait_ready,
 )
 
@@ -47,6 +53,8 @@ SETTINGS: dict[str, str] = {
     "log_error_verbosity": "terse",
 }
 """What a server is started with; `EmbeddedPostgres(settings=...)` overrides and adds. fsync stays on."""
+# Fast: connections are closed, everything is written. Immediate: the next start recovers from the log.
+STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 15.0))
 
 
 class EmbeddedPostgres:
@@ -183,3 +191,20 @@ def _failure(layout: Layout, said_before: int) -> EmbeddedPostgresError:
         text = said.read(8192).decode(errors="replace").strip()
     kind = _OldBackends if "pre-existing shared memory block" in text else EmbeddedPostgresError
     return kind(f"PostgreSQL did not start on {layout.cluster}: {text or 'it said nothing'}")
+
+
+def stop_server(layout: Layout) -> None:
+    """No server runs on the cluster any more. Fast shutdown, after 20 s immediate, after 35 s an error."""
+    server = read_pid_file(layout)
+    if server is None or not is_server(server.pid, layout.cluster):
+        return
+    for number, timeout_s in STEPS:
+        with suppress(ProcessLookupError):
+            os.kill(server.pid, number)
+        if wait_ended(server.pid, layout.cluster, timeout_s=timeout_s):
+            break
+    else:
+        raise EmbeddedPostgresError(f"PostgreSQL, process {server.pid}, does not stop; see {layout.log}")
+    # Its directory is made anew by the next start; one that holds something else stays.
+    with suppress(OSError):
+        server.socket_dir.rmdir()
