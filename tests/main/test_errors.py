@@ -16,14 +16,15 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
+from holdfast.kernel import telemetry
 from holdfast.kernel.body import Body, parse
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
 from holdfast.kernel.http import PROBLEM_JSON, answer
 from holdfast.kernel.telemetry import merge_context
-from holdfast.main import logs, middleware
-from holdfast.main.body_limit import BODY_BYTES_MAX
+from holdfast.main import middleware
 from holdfast.main.http import create_app
+from holdfast.main.refusals import BODY_BYTES_MAX
 
 CANARY = "canary-alice@example.org"
 JSON = {"content-type": "application/json"}
@@ -89,7 +90,7 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
     as_json = structlog.processors.JSONRenderer(serializer=orjson.dumps)
     processors = [merge_context, as_json]
     monkeypatch.setattr(middleware, "log", structlog.wrap_logger(raw, processors=processors))
-    monkeypatch.setattr(middleware, "request_log", structlog.wrap_logger(raw, processors=[logs._line]))
+    monkeypatch.setattr(middleware, "request_log", structlog.wrap_logger(raw, processors=[telemetry._line]))
     return written
 
 

@@ -20,6 +20,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from prometheus_client import REGISTRY
 
 from holdfast.identity.issuer import DevIssuer
+from holdfast.kernel import telemetry
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.config import Settings
@@ -28,7 +29,7 @@ from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.telemetry import CONTEXT
-from holdfast.main import health, logs, middleware
+from holdfast.main import health, middleware
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
@@ -239,7 +240,7 @@ async def test_each_request_is_one_log_line(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = io.BytesIO()
-    line = structlog.wrap_logger(structlog.BytesLogger(written), processors=[logs._line])
+    line = structlog.wrap_logger(structlog.BytesLogger(written), processors=[telemetry._line])
     monkeypatch.setattr(middleware, "request_log", line)
     await client.get("/api/v1/me/secret?q=secret", headers={"x-request-id": "r1", "traceparent": PARENT})
     (logged,) = map(orjson.loads, written.getvalue().splitlines())

@@ -1,4 +1,4 @@
-"""Metrics of the kernel, and how log lines are written."""
+"""Metrics of the kernel, and how log lines are written, those of libraries too: as JSON."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import asyncio
 import logging
 import sys
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 import orjson
 import structlog
 from prometheus_client import Counter, Histogram
-from structlog.typing import EventDict
+from structlog.typing import EventDict, WrappedLogger
 
 TRANSACTION_SECONDS = Histogram(
     "holdfast_transaction_seconds",
@@ -27,6 +28,9 @@ ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Statements sent to the d
 
 CONTEXT: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never changed
 """What every log line of the work in hand carries: `request_id`, `trace_id`. Set as a whole, read by all."""
+
+QUIET = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "asyncio": logging.WARNING}
+"""Libraries that tell more than anybody wants to know, and from which level on they are heard."""
 
 
 def merge_context(_logger: Any, _level: str, event: EventDict) -> EventDict:
@@ -81,3 +85,32 @@ class Lines:
         if lines:
             self._file.write(b"\n".join(lines) + b"\n")
             self._file.flush()
+
+
+class _Forward(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            structlog.get_logger(record.name).log(
+                record.levelno, record.getMessage(), logger=record.name, exc_info=record.exc_info
+            )
+        except Exception:
+            self.handleError(record)
+
+
+def start_logging(level: str) -> None:
+    """From now on this process logs JSON lines on stderr, of that level and above."""
+    configure_logging(level=level)
+    root = logging.getLogger()
+    root.handlers = [_Forward()]
+    root.setLevel(level)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
+
+
+def _line(_logger: WrappedLogger, level: str, event: EventDict) -> bytes:
+    return orjson.dumps({**event, "level": level, "timestamp": datetime.now(UTC)}, option=orjson.OPT_UTC_Z)
+
+
+request_log: Any = structlog.wrap_logger(None, processors=[_line])
+"""One JSON line for each request, like all log lines but made in one step: it is written most of all. Writes where they
+go, and from the same level on; takes nothing from the context."""

@@ -60,7 +60,7 @@ def command(name: str, *, of: typer.Typer = app) -> Callable[[Callable[..., None
 def start(**given: Any) -> Settings:
     """The settings, with logging on. Raises SettingsError."""
     from holdfast.kernel.config import load_settings
-    from holdfast.main.logs import start_logging
+    from holdfast.kernel.telemetry import start_logging
 
     settings = load_settings(**given)
     start_logging(settings.log_level)

@@ -29,12 +29,10 @@ from holdfast.kernel.deadline import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
-from holdfast.kernel.telemetry import CONTEXT
-from holdfast.main.body_limit import limited
-from holdfast.main.caller import ANONYMOUS, caller
-from holdfast.main.logs import request_log
+from holdfast.kernel.telemetry import CONTEXT, request_log
+from holdfast.main.caller import ANONYMOUS, caller, request_id, trace_id, traceparent
 from holdfast.main.metrics import Tally
-from holdfast.main.trace import request_id, trace_id, traceparent
+from holdfast.main.refusals import limited
 
 NO_TOKEN_NEEDED = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi.json"}

@@ -1,28 +1,39 @@
-"""Every refusal and every malformed request becomes a problem (RFC 9457), here and nowhere else."""
+"""Every refusal and every malformed request becomes a problem (RFC 9457), here and nowhere else.
+
+No request body may be longer than 256 KiB, announced or not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.types import Message, Receive
 
 from holdfast.kernel.body import invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
 from holdfast.kernel.http import problem
-from holdfast.main.body_limit import PayloadTooLarge
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
+
+BODY_BYTES_MAX = 256 * 1024
 
 
 class MethodNotAllowed(HoldfastError):
     """This path does not know that method; the header Allow lists those it does."""
 
     code = "METHOD_NOT_ALLOWED"
+
+
+class PayloadTooLarge(HoldfastError):
+    """A request body must not be longer than 262144 bytes (256 KiB)."""
+
+    code = "PAYLOAD_TOO_LARGE"
 
 
 _BY_STATUS: dict[int, type[HoldfastError]] = {
@@ -99,3 +110,28 @@ def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:
     if error.status_code < 500:
         return InvalidRequest.of("body", None, "can't be read: send JSON in UTF-8")
     return InternalError(request_id=request.state.request_id)
+
+
+def limited(receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
+    """`receive`, which raises PayloadTooLarge where the body gets too long; or it is raised at once."""
+    announced = headers.get(b"content-length")
+    if announced is None:
+        return _counting(receive)
+    # The server holds the sender to what was announced, so there is nothing left to count.
+    if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
+        raise PayloadTooLarge
+    return receive
+
+
+def _counting(receive: Receive) -> Receive:
+    left = BODY_BYTES_MAX
+
+    async def counted() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise PayloadTooLarge
+        return message
+
+    return counted

@@ -14,8 +14,8 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.telemetry import start_logging
 from holdfast.main.database import find_database
-from holdfast.main.logs import start_logging
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS

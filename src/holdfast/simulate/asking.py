@@ -12,8 +12,7 @@ import orjson
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.idempotency import DONE, Reply, StoredRefusal, refusal_body
-from holdfast.simulate.chaos import Chaos
-from holdfast.simulate.process import Process
+from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import UNKNOWN, Answer, Record
 
 TRIES_MAX: Final = 12

@@ -17,11 +17,10 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.failure import stack_of
 from holdfast.simulate import guest, staff
 from holdfast.simulate.asking import Asking
-from holdfast.simulate.chaos import Chaos
 from holdfast.simulate.check import check_record
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.places import TENANTS
-from holdfast.simulate.process import Process
+from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record
 from holdfast.simulate.watch import Watch
 from holdfast.simulate.worker import Promoter, Tick, Worker

@@ -11,9 +11,8 @@ from holdfast.kernel.actor import Actor
 from holdfast.place.document import VenueDocument
 from holdfast.place.venue import Venue
 from holdfast.simulate.asking import Asking
-from holdfast.simulate.chaos import Chaos
 from holdfast.simulate.clock import Clock
-from holdfast.simulate.process import Process
+from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record
 
 

@@ -13,8 +13,8 @@ from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store
+from holdfast.waitlist.answer import is_unsettled
 from holdfast.waitlist.model import ENTRIES_MAX, Entry
-from holdfast.waitlist.settle import is_unsettled
 
 ENTRIES_AT_ONCE = 250
 
