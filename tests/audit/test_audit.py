@@ -18,7 +18,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.main.ticks import TICKS
-from holdfast.main.worker import run_ticks
+from holdfast.main.worker import run_loops, tick_loops
 from tests.audit.bookings import at, open_house
 from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm
@@ -205,7 +205,7 @@ async def test_a_database_that_is_written_to_meanwhile_passes(
         house = await open_house(client, issuer, policy=policy)
         ended, answers = asyncio.Event(), Answers()
         busy = [asyncio.create_task(_guest(house, n, ended, answers)) for n in range(12)]
-        busy.append(asyncio.create_task(run_ticks(engine_over(db), TICKS, ended)))
+        busy.append(asyncio.create_task(run_loops(tick_loops(engine_over(db), TICKS, ended), ended)))
         try:
             for number in range(AUDITS_UNDER_LOAD):
                 await answers.more(20)

@@ -15,6 +15,7 @@ import pytest
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TokenVerifier
+from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
 
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
@@ -159,11 +160,12 @@ def test_parse_ttl_says_what_would_be_right(text: str) -> None:
 
 
 def test_the_development_issuer_is_off_once_another_is_configured(tmp_path: Path) -> None:
-    assert [type(issuer) for issuer in trusted_issuers(data_dir=tmp_path)] == [DevIssuer]
+    assert [type(issuer) for issuer in trusted_issuers(Settings(data_dir=tmp_path))] == [DevIssuer]
     there = tmp_path / "other"
-    issuers = trusted_issuers(
+    oidc = Settings(
         data_dir=there, oidc_issuer="https://id.example", oidc_audience="holdfast", oidc_algorithms="ES"
     )
+    issuers = trusted_issuers(oidc)
     assert [type(issuer) for issuer in issuers] == [OidcIssuer]
     assert issuers[0].rules.algorithms == {"ES256", "ES384", "ES512"}
     assert not there.exists()
@@ -186,6 +188,7 @@ def test_settings_that_would_weaken_the_check_are_refused(
     wrong: dict[str, Any], field: str, tmp_path: Path
 ) -> None:
     good: dict[str, Any] = {"oidc_issuer": "https://id.example", "oidc_audience": "holdfast"}
+    unchecked = Settings.model_construct(data_dir=tmp_path, **(good | wrong))
     with pytest.raises(InvalidRequest) as caught:
-        trusted_issuers(data_dir=tmp_path, **(good | wrong))
+        trusted_issuers(unchecked)
     assert caught.value.fields["errors"][0]["field"] == field

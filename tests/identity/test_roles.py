@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from holdfast.identity.claims import ROLES, Claims
-from holdfast.identity.roles import actor_of, anonymous, can_touch_venue, expand, require
-from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.identity.roles import actor_of, can_touch_venue, expand, require
+from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from holdfast.kernel.errors import Forbidden, Unauthenticated
 
 NORD, CHARLIES = uuid4(), uuid4()
@@ -94,7 +95,7 @@ def test_running_the_platform_does_not_clear_security(step: str) -> None:
 
 def test_require_asks_somebody_without_a_token_for_one() -> None:
     with pytest.raises(Unauthenticated):
-        require(anonymous([NORD]), "guest")
+        require(replace(ANONYMOUS, tenant_ids=(NORD,)), "guest")
 
 
 @pytest.mark.parametrize("roles", [(), ("mangaer",)])
@@ -113,8 +114,8 @@ def test_require_of_no_such_role_is_a_mistake_of_the_route(roles: tuple[str, ...
         (bearer("guest"), {(NORD, HALL), (NORD, CELLAR)}),
         (bearer("platform_admin"), {(NORD, HALL), (NORD, CELLAR), (CHARLIES, HALL)}),
         (SYSTEM, {(NORD, HALL), (NORD, CELLAR), (CHARLIES, HALL)}),
-        (anonymous(), set()),
-        (anonymous([CHARLIES]), {(CHARLIES, HALL)}),
+        (ANONYMOUS, set()),
+        (replace(ANONYMOUS, tenant_ids=(CHARLIES,)), {(CHARLIES, HALL)}),
     ],
 )
 def test_reach_is_the_tenant_and_the_allow_list(actor: Actor, reached: set) -> None:
@@ -123,7 +124,7 @@ def test_reach_is_the_tenant_and_the_allow_list(actor: Actor, reached: set) -> N
 
 
 def test_anonymous_holds_no_role_and_is_not_staff() -> None:
-    actor = anonymous([NORD])
+    actor = replace(ANONYMOUS, tenant_ids=(NORD,))
     assert (actor.kind, actor.roles, actor.tenant_ids, actor.is_staff) == (
         "anonymous",
         frozenset(),

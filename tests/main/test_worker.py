@@ -13,7 +13,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.tx import Tx
-from holdfast.main.worker import BACK_OFF_S_MAX, Tick, pause_s, run_ticks
+from holdfast.main.worker import BACK_OFF_S_MAX, Tick, pause_s, run_loops, tick_loops
 from tests import databases
 from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S, SOON_S
@@ -35,7 +35,7 @@ _numbers = count(1)
 async def run_until(db: Database, ticks: list[Tick], seen: asyncio.Event) -> None:
     """Runs the ticks until `seen`, and until they have stopped then."""
     stopping = asyncio.Event()
-    running = asyncio.create_task(run_ticks(engine_over(db), ticks, stopping))
+    running = asyncio.create_task(run_loops(tick_loops(engine_over(db), ticks, stopping), stopping))
     await asyncio.wait_for(seen.wait(), SOON_S)
     stopping.set()
     await asyncio.wait_for(running, SOON_S)

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from holdfast.identity.issuer import DevIssuer
-from holdfast.identity.roles import anonymous, expand
-from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.identity.roles import expand
+from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
@@ -53,7 +53,7 @@ async def cast(db: Database) -> Cast:
         gina=replace(_actor("gina", nord, "guest"), kind="guest"),
         charlie=_actor("charlie", syd, "manager"),
         platform=Actor(kind="staff", id="root", tenant_ids=None, roles=expand({"platform_admin"})),
-        nobody=anonymous(),
+        nobody=ANONYMOUS,
     )
 
 

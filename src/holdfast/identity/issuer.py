@@ -21,6 +21,7 @@ from jwt.algorithms import OKPAlgorithm
 from holdfast.identity.claims import ROLES, SUBJECT_CHARS_MAX, TENANT_SLUG, IssuerRules
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
+from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
 
 KEY_FILE = "dev-issuer.json"
@@ -36,31 +37,21 @@ DEV_RULES = IssuerRules(
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def trusted_issuers(
-    *,
-    data_dir: Path,
-    oidc_issuer: str | None = None,
-    oidc_audience: str | None = None,
-    oidc_algorithms: str = "RS",
-    oidc_jwks_url: str | None = None,
-    oidc_tenant_claim: str = "tenant",
-    oidc_roles_claim: str = "roles",
-) -> list[TrustedIssuer]:
+def trusted_issuers(settings: Settings) -> list[TrustedIssuer]:
     """Whose tokens count: the configured OIDC issuer alone, or else the development issuer.
 
-    `oidc_algorithms`: the one family of the issuer's signatures: `EdDSA`, `ES`, `RS` or `PS`.
     Raises `InvalidRequest` for settings that can't be right.
     """
-    if not oidc_issuer:
-        return [DevIssuer.load(data_dir)]
+    if not settings.oidc_issuer:
+        return [DevIssuer.load(settings.data_dir)]
     return [
         OidcIssuer(
-            oidc_issuer,
-            oidc_audience or "",
-            family=oidc_algorithms,
-            jwks_url=oidc_jwks_url,
-            tenant_claim=oidc_tenant_claim,
-            roles_claim=oidc_roles_claim,
+            settings.oidc_issuer,
+            settings.oidc_audience or "",
+            family=settings.oidc_algorithms,
+            jwks_url=settings.oidc_jwks_url,
+            tenant_claim=settings.oidc_tenant_claim,
+            roles_claim=settings.oidc_roles_claim,
         )
     ]
 

@@ -8,7 +8,7 @@ import logging
 import time
 from http.client import HTTPException
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -19,7 +19,6 @@ from holdfast.identity.claims import IssuerRules
 from holdfast.identity.token import VerifyingKey
 from holdfast.kernel.errors import InvalidRequest
 
-Family = Literal["EdDSA", "ES", "RS", "PS"]
 FAMILIES: dict[str, frozenset[str]] = {
     "EdDSA": frozenset({"EdDSA"}),
     "ES": frozenset({"ES256", "ES384", "ES512"}),

@@ -34,11 +34,6 @@ def actor_of(claims: Claims, tenant_id: UUID | None) -> Actor:
     )
 
 
-def anonymous(tenant_ids: Iterable[UUID] = ()) -> Actor:
-    """Somebody without a token, who reaches only what is public of these tenants."""
-    return Actor(kind="anonymous", id="anonymous", tenant_ids=tuple(tenant_ids))
-
-
 def expand(roles: Iterable[str]) -> frozenset[str]:
     """The roles and all they include: platform_admin > admin > manager > staff."""
     held = frozenset(roles)

@@ -39,3 +39,5 @@ class Actor:
 
 
 SYSTEM = Actor(kind="system", id="system", tenant_ids=None)
+ANONYMOUS = Actor(kind="anonymous", id="anonymous")
+"""Somebody without a token, who reaches only what is public."""

@@ -12,8 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 
-from holdfast.identity.roles import anonymous
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Unauthenticated
 from holdfast.kernel.http import problem
 from holdfast.live import subscribe
@@ -25,7 +24,6 @@ from holdfast.live.ws import Socket
 router = APIRouter(tags=["Live"])
 
 TOKEN = "access_token"
-ANONYMOUS = anonymous()
 
 Identify = Callable[[str], Awaitable[tuple[Actor, float]]]
 """The bearer of a token, and when it ends (seconds since 1970). Raises Unauthenticated, Overloaded."""

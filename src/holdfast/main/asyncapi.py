@@ -125,22 +125,20 @@ def _operations() -> Json:
 
 def messages() -> Json:
     """Every message of both transports, by name."""
+    sent = [
+        (name, EVENTS[name][0], name, SOCKET_PREFIX + name) for name in (AVAILABILITY_UPDATED, *ON_BOOKINGS)
+    ]
     made: Json = {}
-    for name in (AVAILABILITY_UPDATED, *ON_BOOKINGS):
-        summary, _ = EVENTS[name]
+    for name, summary, schema, socket_schema in (
+        *sent,
+        ("reset", frames.Reset.__doc__ or "", "Reset", "SocketReset"),
+    ):
         made[name] = {
-            **_message(name, summary, name),
+            **_message(name, summary, schema),
             "headers": _sse_fields(name),
             "tags": [{"name": "server-sent events"}],
         }
-        made[SOCKET_PREFIX + name] = _message(name, summary, SOCKET_PREFIX + name)
-    reset = frames.Reset.__doc__ or ""
-    made["reset"] = {
-        **_message("reset", reset, "Reset"),
-        "headers": _sse_fields("reset"),
-        "tags": [{"name": "server-sent events"}],
-    }
-    made[SOCKET_PREFIX + "reset"] = _message("reset", reset, "SocketReset")
+        made[SOCKET_PREFIX + name] = _message(name, summary, socket_schema)
     for name, model in (REQUESTS | REPLIES).items():
         made[name] = _message(name, model.__doc__ or "", model.__name__)
     return made

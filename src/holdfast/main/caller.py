@@ -7,15 +7,13 @@ import re
 import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from typing import Protocol
-from uuid import UUID
 
-from holdfast.identity.claims import Claims
-from holdfast.identity.roles import actor_of, anonymous
-from holdfast.kernel.actor import Actor
+from holdfast.identity.roles import actor_of
+from holdfast.identity.token import TokenVerifier
+from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.errors import Unauthenticated
+from holdfast.place.places import Places
 
-ANONYMOUS = anonymous()
 ACTORS_KEPT_MAX = 8192
 
 # The verifier gives the same claims for the same token, so that its bearer is worked out once.
@@ -29,19 +27,7 @@ _TRACEPARENT = re.compile(
 )
 
 
-class Verifier(Protocol):
-    """Who vouches for tokens: `identity.token.TokenVerifier`."""
-
-    async def authenticate(self, token: str, now: float) -> Claims: ...
-
-
-class Tenants(Protocol):
-    """Who knows tenants by slug: `place.places.Places`."""
-
-    async def tenant_id(self, slug: str) -> UUID | None: ...
-
-
-async def caller(header: bytes | None, *, verifier: Verifier, tenants: Tenants) -> Actor:
+async def caller(header: bytes | None, *, verifier: TokenVerifier, places: Places) -> Actor:
     """Who the bearer of the token is; anonymous without a header.
 
     Raises `Unauthenticated` for a header that is no bearer token, a token that is not valid, or one of
@@ -52,23 +38,23 @@ async def caller(header: bytes | None, *, verifier: Verifier, tenants: Tenants) 
     scheme, _, token = header.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("The Authorization header must read: Bearer <token>.")
-    return (await _bearer(token.strip(), verifier=verifier, tenants=tenants))[0]
+    return (await _bearer(token.strip(), verifier=verifier, places=places))[0]
 
 
-def identify(verifier: Verifier, tenants: Tenants) -> Callable[[str], Awaitable[tuple[Actor, float]]]:
+def identify(verifier: TokenVerifier, places: Places) -> Callable[[str], Awaitable[tuple[Actor, float]]]:
     """What tells the bearer of a token, and when it ends (seconds since 1970). Raises as `caller`."""
 
     async def of_token(token: str) -> tuple[Actor, float]:
-        return await _bearer(token, verifier=verifier, tenants=tenants)
+        return await _bearer(token, verifier=verifier, places=places)
 
     return of_token
 
 
-async def _bearer(token: str, *, verifier: Verifier, tenants: Tenants) -> tuple[Actor, float]:
+async def _bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tuple[Actor, float]:
     claims = await verifier.authenticate(token, time.time())
     if claims.tenant is None:
         return _actor_of(claims, None), claims.expires_at
-    tenant_id = await tenants.tenant_id(claims.tenant)
+    tenant_id = await places.tenant_id(claims.tenant)
     if tenant_id is None:
         raise Unauthenticated("The token's tenant does not exist here.")
     return _actor_of(claims, tenant_id), claims.expires_at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -217,17 +217,23 @@ def token_(
 def openapi_() -> None:
     """Print the OpenAPI document of the API."""
     settings = start()
-    from holdfast.main.openapi_command import openapi_document
+    from holdfast.main.http import create_app
 
-    typer.echo(openapi_document(settings))
+    _echo_indented(create_app(settings).openapi())
 
 
 @command("asyncapi")
 def asyncapi_() -> None:
     """Print the AsyncAPI document of the live channels."""
-    from holdfast.main.asyncapi_command import asyncapi_document
+    from holdfast.main.asyncapi import asyncapi
 
-    typer.echo(asyncapi_document())
+    _echo_indented(asyncapi())
+
+
+def _echo_indented(document: dict[str, Any]) -> None:
+    import orjson
+
+    typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
 if __name__ == "__main__":

@@ -19,18 +19,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from holdfast.live.outlets import EXTENSION
 
 
-class CorkedProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, on a transport that sends what is written in one turn of the loop together."""
+class _Wired(asyncio.Protocol):
+    """Tells the connection that a protocol gives away what becomes of its transport."""
 
-    def connection_made(self, transport: Any) -> None:
-        corked: Any = _Corked(transport)
-        self._wire = Connection(corked)
-        self._extensions = {EXTENSION: self._wire}
-        super().connection_made(corked)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
+    _wire: Connection
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -45,7 +37,21 @@ class CorkedProtocol(HttpToolsProtocol):
         self._wire.gone()
 
 
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class CorkedProtocol(_Wired, HttpToolsProtocol):
+    """uvicorn's protocol, on a transport that sends what is written in one turn of the loop together."""
+
+    def connection_made(self, transport: Any) -> None:
+        corked: Any = _Corked(transport)
+        self._wire = Connection(corked)
+        self._extensions = {EXTENSION: self._wire}
+        super().connection_made(corked)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
+
+
+class WebSocketProtocol(_Wired, WebSocketsSansIOProtocol):
     """uvicorn's protocol, which gives its connection away as well."""
 
     def connection_made(self, transport: Any) -> None:
@@ -62,18 +68,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.transport.abort()  # what was written and is not taken would keep it from closing
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._wire.paused = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._wire.resume()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._wire.gone()
 
 
 class Connection:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Bounds, Database
+from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, EmbeddedPostgresError, Server, create_database
 from holdfast.kernel.embedded.watch import is_server
 from holdfast.main.connect import connection_to
@@ -26,13 +26,10 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def open_database(settings: Settings, *, bounds: Bounds | None = None) -> AsyncIterator[Database]:
-    """The database of these settings, ready for use: there, migrated, safe; closed afterwards.
-
-    See `find_database`. `bounds`: other than the usual limits of a transaction.
-    """
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """The database of these settings, ready for use: there, migrated, safe; closed afterwards. See `find_database`."""
     async with find_database(settings) as url:
-        database = await Database.connect(url, pool_max=settings.pool_max, bounds=bounds)
+        database = await Database.connect(url, pool_max=settings.pool_max)
         try:
             yield database
         finally:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 from holdfast.event.number import Numberer
 from holdfast.identity.issuer import trusted_issuers
-from holdfast.identity.token import TokenVerifier, TrustedIssuer
+from holdfast.identity.token import TokenVerifier
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import lanes
@@ -43,6 +43,11 @@ class Application(FastAPI):
         deadline_s = self.state.request_deadline_s
         return Surround(behind, templates=_templates(self), request_deadline_s=deadline_s)
 
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            self.openapi_schema = document(self)
+        return self.openapi_schema
+
 
 def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> Application:
     """The application, to be served by any ASGI server; it connects when it is started.
@@ -71,7 +76,6 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
     app.include_router(asyncapi.router)
     serve_docs(app)
     answer_refusals(app)
-    app.openapi = document(app)
     return app
 
 
@@ -115,7 +119,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     url = settings.database_url
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
-    state.verifier = TokenVerifier(_issuers(settings))
+    state.verifier = TokenVerifier(trusted_issuers(settings))
     db = await Database.connect(
         url,
         pool_max=settings.pool_max,
@@ -135,18 +139,6 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     await start_snapshots(state, settings, running)
     state.hub.start()
     running.push_async_callback(state.hub.stop)
-
-
-def _issuers(settings: Settings) -> list[TrustedIssuer]:
-    return trusted_issuers(
-        data_dir=settings.data_dir,
-        oidc_issuer=settings.oidc_issuer,
-        oidc_audience=settings.oidc_audience,
-        oidc_algorithms=settings.oidc_algorithms,
-        oidc_jwks_url=settings.oidc_jwks_url,
-        oidc_tenant_claim=settings.oidc_tenant_claim,
-        oidc_roles_claim=settings.oidc_roles_claim,
-    )
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:

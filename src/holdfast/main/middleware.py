@@ -24,13 +24,13 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.deadline import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
 from holdfast.kernel.telemetry import CONTEXT, request_log
-from holdfast.main.caller import ANONYMOUS, caller, request_id, trace_id, traceparent
+from holdfast.main.caller import caller, request_id, trace_id, traceparent
 from holdfast.main.metrics import Tally
 from holdfast.main.refusals import limited
 
@@ -202,7 +202,7 @@ async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
     if len(headers) != len(scope["headers"]):
         _refuse_several(scope)
     state = scope["app"].state
-    return await caller(headers[b"authorization"], verifier=state.verifier, tenants=state.engine.places)
+    return await caller(headers[b"authorization"], verifier=state.verifier, places=state.engine.places)
 
 
 def _refuse_several(scope: Scope) -> None:

@@ -5,7 +5,7 @@ And the pages to read it and to try the API, with everything they need: nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI, Response
@@ -112,18 +112,8 @@ _FRAMEWORK_SCHEMAS = ("HTTPValidationError", "ValidationError")
 ASSETS = "docs/assets"
 
 
-def document(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """What makes the document of the application, once."""
-
-    def make() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    return make
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
+def document(app: FastAPI) -> dict[str, Any]:
+    """The document of the application."""
     made = get_openapi(
         title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
     )

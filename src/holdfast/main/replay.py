@@ -66,7 +66,11 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
         picture=str(picture),
     )
     _draw(report, picture, file)
-    _tell(report, as_json=as_json)
+    if as_json:
+        print(orjson.dumps(figures(report)).decode(), flush=True)
+    else:
+        console = Console()
+        console.print(tables(report, columns=console.width))
     for failed in (each for each in audits if not each.ok):
         show(failed, Console(stderr=True))
     if not report.audit_ok:
@@ -126,11 +130,3 @@ def _draw(report: Report, picture: Path, file: Path) -> None:
     )
     picture.parent.mkdir(parents=True, exist_ok=True)  # the data directory, when the database is elsewhere
     write_occupancy(picture, report.hotels, title="Occupancy, night by night", caption=caption)
-
-
-def _tell(report: Report, *, as_json: bool) -> None:
-    if as_json:
-        print(orjson.dumps(figures(report)).decode(), flush=True)
-        return
-    console = Console()
-    console.print(tables(report, columns=console.width))

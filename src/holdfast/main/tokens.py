@@ -47,16 +47,10 @@ def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]
 
 def check_issuer(settings: Settings) -> None:
     """Nothing, if the settings say in a sound way whose tokens count. Raises `InvalidRequest` or `Failed`."""
-    if not settings.oidc_issuer:
+    if settings.oidc_issuer:
+        trusted_issuers(settings)
+    else:
         _issuer(settings)
-        return
-    trusted_issuers(
-        data_dir=settings.data_dir,
-        oidc_issuer=settings.oidc_issuer,
-        oidc_audience=settings.oidc_audience,
-        oidc_algorithms=settings.oidc_algorithms,
-        oidc_jwks_url=settings.oidc_jwks_url,
-    )
 
 
 def _issuer(settings: Settings) -> DevIssuer:

@@ -19,12 +19,10 @@ from holdfast.job.run import AT_ONCE_MAX, Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.failure import stack_of
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import REACTIONS, engine_over
-from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
+from holdfast.main.worker import Round, Tick, reason, run_loops, sleep, tick_loops
 
 LAG_PERIOD_S = 5.0
 
@@ -106,7 +104,7 @@ async def _keep_measuring(db: Database, stopping: asyncio.Event, lanes: Iterable
         try:
             await numberer.number()
         except Exception as error:
-            log.error("events_not_numbered", **_reason(error))
+            log.error("events_not_numbered", **reason(error))
         try:
             lags, events_s = await db.run(SYSTEM, store.lags)
             seen |= lags.keys()
@@ -114,9 +112,5 @@ async def _keep_measuring(db: Database, stopping: asyncio.Event, lanes: Iterable
                 LAG.labels(lane).set(lags.get(lane, 0.0))
             EVENT_LAG.set(events_s)
         except Exception as error:
-            log.error("lag_unknown", **_reason(error))
+            log.error("lag_unknown", **reason(error))
         await sleep(stopping, LAG_PERIOD_S)
-
-
-def _reason(error: Exception) -> dict[str, str]:
-    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}

@@ -62,15 +62,10 @@ class Round:
     run: Callable[[Engine], Awaitable[int]]
 
 
-async def run_ticks(engine: Engine, ticks: Sequence[Tick | Round], stopping: asyncio.Event) -> None:
-    """Runs every tick in its rhythm until `stopping` is set; returns within FINISH_TIMEOUT_S of that."""
-    await run_loops(tick_loops(engine, ticks, stopping), stopping)
-
-
 def tick_loops(
     engine: Engine, ticks: Sequence[Tick | Round], stopping: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
-    """A loop for each tick, which ends soon after `stopping` is set."""
+    """A loop for each tick, which runs it in its rhythm and ends soon after `stopping` is set."""
     return [_keep(engine, tick, stopping) for tick in ticks]
 
 
@@ -143,9 +138,13 @@ def pause_s(period_s: float, failures: int) -> float:
 
 def _tell(tick: Tick | Round, error: Exception, failures: int) -> None:
     RUNS.labels(tick.name, "failed").inc()
-    # A refusal explains itself; for anything else one needs to know where it came from, but its text may quote data.
-    told = {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
-    log.error("tick_failed", tick=tick.name, failures=failures, **told)
+    log.error("tick_failed", tick=tick.name, failures=failures, **reason(error))
+
+
+def reason(error: Exception) -> dict[str, str]:
+    """What a log line says of it: a refusal explains itself; of anything else one needs to know where it came from, but
+    its text may quote data."""
+    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
 
 
 async def sleep(stopping: asyncio.Event, seconds: float) -> None:
