@@ -34,7 +34,7 @@ from holdfast.identity.token import TokenVerifier
 from holdfast.kernel.body import Body, parse
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import answer
-from holdfast.kernel.telemetry import configure_logging
+from holdfast.kernel.telemetry import start_logging
 from holdfast.main.http import create_app
 
 ENDED_S_MAX = 10.0
@@ -121,7 +121,7 @@ def _surrounded(kind: str, data_dir: Path) -> Any:
     async def tenant_id(slug: str) -> UUID:
         return UUID(int=1)
 
-    configure_logging()
+    start_logging("INFO")
     app = create_app(Settings(), routers=[_router(kind)])
     app.state.verifier = TokenVerifier([DevIssuer.load(data_dir)])
     app.state.engine = SimpleNamespace(places=SimpleNamespace(tenant_id=tenant_id))

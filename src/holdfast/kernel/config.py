@@ -25,12 +25,13 @@ class SettingsError(Exception):
 
 
 def _is_postgresql(url: str) -> str:
+    problem = ValueError("must be an address such as postgresql://user:password@host:5432/holdfast")
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise ValueError("must be an address such as postgresql://user:password@host:5432/holdfast") from None
+        raise problem from None
     if parts.scheme not in ("postgresql", "postgres") or len(parts.path) < 2:
-        raise ValueError("must be an address such as postgresql://user:password@host:5432/holdfast")
+        raise problem
     return url
 
 

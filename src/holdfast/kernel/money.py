@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 
 from holdfast.kernel.errors import InvalidRequest
-
-AMOUNT_MINOR_MAX = 10**15
-"""No amount is larger than this many minor units; it fits a bigint with room for sums."""
 
 _CODES = """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD
@@ -46,24 +43,3 @@ def format_money(minor: int, currency: str) -> str:
     """The decimal string of an amount with all the decimals of its currency: 1250 EUR is `12.50`."""
     decimals = minor_units(currency)
     return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"
-
-
-def parse_money(text: str, currency: str, *, field: str = "amount") -> int:
-    """The minor units of a decimal string: `12.5` EUR is 1250.
-
-    Raises `InvalidRequest` on `field` when it is no plain number, has more decimals than the currency,
-    or is larger than `AMOUNT_MINOR_MAX` minor units.
-    """
-    decimals = minor_units(currency)
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        amount = Decimal("NaN")
-    if not amount.is_finite() or amount.adjusted() > 18:
-        raise InvalidRequest.of(field, text[:40], "must be a decimal string such as '12.50'")
-    minor = amount.scaleb(decimals)
-    if minor != minor.to_integral_value():
-        raise InvalidRequest.of(field, text[:40], f"{currency} has {decimals} decimals at most")
-    if abs(minor) > AMOUNT_MINOR_MAX:
-        raise InvalidRequest.of(field, text[:40], f"must be at most {AMOUNT_MINOR_MAX} minor units")
-    return int(minor)

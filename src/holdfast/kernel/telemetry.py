@@ -38,11 +38,12 @@ def merge_context(_logger: Any, _level: str, event: EventDict) -> EventDict:
     return {**CONTEXT.get(), **event}
 
 
-def configure_logging(*, level: str = "INFO") -> None:
-    """JSON lines on stderr: event, level, timestamp (UTC) and what the context carries."""
+def start_logging(level: str) -> None:
+    """From now on this process logs JSON lines on stderr, of that level and above: event, level, timestamp (UTC) and
+    what the context carries."""
     structlog.configure(
         cache_logger_on_first_use=True,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         processors=[
             merge_context,
             structlog.processors.add_log_level,
@@ -52,6 +53,11 @@ def configure_logging(*, level: str = "INFO") -> None:
         ],
         logger_factory=lambda *_: Lines(sys.stderr.buffer),
     )
+    root = logging.getLogger()
+    root.handlers = [_Forward()]
+    root.setLevel(level)
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
 
 
 class Lines:
@@ -95,16 +101,6 @@ class _Forward(logging.Handler):
             )
         except Exception:
             self.handleError(record)
-
-
-def start_logging(level: str) -> None:
-    """From now on this process logs JSON lines on stderr, of that level and above."""
-    configure_logging(level=level)
-    root = logging.getLogger()
-    root.handlers = [_Forward()]
-    root.setLevel(level)
-    for name, least in QUIET.items():
-        logging.getLogger(name).setLevel(max(least, root.level))
 
 
 def _line(_logger: WrappedLogger, level: str, event: EventDict) -> bytes:
