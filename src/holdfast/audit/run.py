@@ -79,12 +79,8 @@ class Report:
         return {"ok": self.ok, "checks": checks}
 
 
-def _nothing(_name: str) -> None:
-    return None
-
-
 async def audit(
-    db: Database, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = _nothing
+    db: Database, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = lambda _: None
 ) -> Report:
     """What the checks find in all tenants' rows, as they were at one instant.
 
@@ -102,14 +98,19 @@ async def audit(
 
 
 async def audit_here(
-    connection: Connection, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = _nothing
+    connection: Connection,
+    *,
+    checks: Sequence[Check] = CHECKS,
+    starts: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Audits inside the transaction that is open on `connection`, and sees its uncommitted changes."""
     await connection.execute(PREPARE)
     results: list[Result] = []
     for check in checks:
         starts(check.name)
-        results.append(await _result(connection, check))
+        started = time.perf_counter()
+        count, violations = await _violations(connection, check)
+        results.append(Result(check, count, violations, time.perf_counter() - started))
     return Report(tuple(results))
 
 
@@ -141,12 +142,6 @@ PREPARE = f"""
            (SELECT set_config('role', 'none', true) FROM pg_roles
              WHERE rolname = session_user AND (rolsuper OR rolbypassrls))
 """
-
-
-async def _result(connection: Connection, check: Check) -> Result:
-    started = time.perf_counter()
-    count, violations = await _violations(connection, check)
-    return Result(check, count, violations, time.perf_counter() - started)
 
 
 async def _violations(connection: Connection, check: Check) -> tuple[int, tuple[dict[str, Any], ...]]:

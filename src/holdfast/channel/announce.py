@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from holdfast.channel import store
-from holdfast.channel.state import Slot, SlotState, slot_state, touched, window_of
+from holdfast.channel.state import Slot, SlotState, slot_state, touched
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Shift
+from holdfast.claim.model import Claim, Shift, claimed_span
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
@@ -45,7 +45,7 @@ async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
 def _probes(venue: Venue, shown: dict[Slot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
     for slot, resources in shown.items():
         for resource in resources.values():
-            yield venue.tenant_id, resource.id, window_of(resource, slot.span)
+            yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
 def _events(
@@ -59,7 +59,7 @@ def _events(
             was = [claim for claim in here if _key(claim) not in taken] + freed.get(resource.id, [])
             old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
             if old != state:
-                window = window_of(resource, slot.span)
+                window = claimed_span(resource, slot.span)
                 by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
                 yield _event(tx, venue, slot, resource, old, state, reason, by[-1] if by else str(tx.actor))
 

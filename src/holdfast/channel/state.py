@@ -41,18 +41,13 @@ class SlotState:
     changed_by: str | None = None
 
 
-def window_of(resource: Resource, slot: Span) -> Span:
-    """The time that must be free for the slot to be booked."""
-    return claimed_span(resource, slot)
-
-
 def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotState:
     """The state of the resource by those of the claims that are its own.
 
     A hold past its time counts until it is swept, a second later at most: the state is one of the ledger
     alone, so that it changes only with an event.
     """
-    window = window_of(resource, slot)
+    window = claimed_span(resource, slot)
     here = [
         each
         for each in claims
@@ -149,5 +144,5 @@ def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[Slot
     last = hours.to_wall(span.end + timedelta(minutes=resource.buffer_before_minutes), venue.tz).date()
     for number in range((last - first).days + 1):
         for slot in slots_of_day(venue, first + number * _DAY):
-            if window_of(resource, slot.span).overlaps(span):
+            if claimed_span(resource, slot.span).overlaps(span):
                 yield slot

@@ -8,9 +8,9 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day, window_of
+from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
-from holdfast.claim.model import Claim, Probe
+from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
@@ -130,7 +130,7 @@ def probes(venue: Venue, slot: Slot) -> Iterator[Probe]:
     """What the ledger is asked: each active resource, for the slot with its buffers."""
     for resource in venue.resources.values():
         if resource.active:
-            yield venue.tenant_id, resource.id, window_of(resource, slot.span)
+            yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
 def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:

@@ -62,13 +62,9 @@ class Asking:
 
         A VERSION_CONFLICT after an answer that was lost says nothing: it may be one's own change. Then UNKNOWN.
         """
-        for attempt in range(1, TRIES_MAX + 1):
-            answer = await self._try(send)
-            if answer is not None:
-                own = attempt > 1 and answer.code in ("VERSION_CONFLICT", "NOT_FOUND")
-                return Answer(UNKNOWN, {}) if own else answer
-            await asyncio.sleep(PAUSE_S * attempt)
-        return Answer(UNKNOWN, {})
+        answer, tries = await self._tries(send)
+        may_be_own = tries > 1 and answer.code in ("VERSION_CONFLICT", "NOT_FOUND")
+        return Answer(UNKNOWN, {}) if may_be_own else answer
 
     async def _give_up(self, send: Send) -> None:
         task = asyncio.ensure_future(send(self.any()))
@@ -77,12 +73,17 @@ class Asking:
         await asyncio.gather(task, return_exceptions=True)
 
     async def _answer(self, send: Send) -> Answer:
+        answer, _ = await self._tries(send)
+        return answer
+
+    async def _tries(self, send: Send) -> tuple[Answer, int]:
+        """The answer, and how often it was asked."""
         for attempt in range(1, TRIES_MAX + 1):
             answer = await self._try(send)
             if answer is not None:
-                return answer
+                return answer, attempt
             await asyncio.sleep(PAUSE_S * attempt)
-        return Answer(UNKNOWN, {})
+        return Answer(UNKNOWN, {}), TRIES_MAX
 
     async def _try(self, send: Send) -> Answer | None:
         try:

@@ -90,41 +90,30 @@ class Booker:
 
     async def move(self, booking: Booking, to: Status, *, actor: Actor | None = None) -> bool:
         """Takes a step, as somebody else if `actor` says so; answers whether it was taken."""
-        keyed = self.keyed("status")
-        step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=keyed.key)
-        by = actor or self.actor
-
-        async def send(process: Process) -> Reply:
-            return await self.changed(process, move, step, key=keyed, actor=by)
-
-        return self._stepped(to.lower(), await self.world.asking.ask(send), by)
+        key = self.keyed("status")
+        step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=key.key)
+        return await self._change(to.lower(), move, step, key=key, by=actor or self.actor)
 
     async def change(self, wanted: Change) -> bool:
         """Changes a booking; answers whether it was done."""
-        keyed = self.keyed("update")
+        return await self._change("change", change, wanted, key=self.keyed("update"), by=self.actor)
 
-        async def send(process: Process) -> Reply:
-            return await self.changed(process, change, wanted, key=keyed)
-
-        return self._stepped("change", await self.world.asking.ask(send), self.actor)
-
-    async def changed(
+    async def _change(
         self,
-        process: Process,
+        action: str,
         verb: Callable[..., Awaitable[Booking]],
         asked: Change | Move,
         *,
         key: Keyed,
-        actor: Actor | None = None,
-    ) -> Reply:
-        """The reply to a change of a booking, as that process answers it."""
-        by = actor or self.actor
-        done = await process.engine.change_once(
-            by, self.house.venue, verb, asked, key=key, show=lambda after, at: as_json(after, at, by)
-        )
-        return done.reply
+        by: Actor,
+    ) -> bool:
+        async def send(process: Process) -> Reply:
+            done = await process.engine.change_once(
+                by, self.house.venue, verb, asked, key=key, show=lambda after, at: as_json(after, at, by)
+            )
+            return done.reply
 
-    def _stepped(self, action: str, answer: Answer, by: Actor) -> bool:
+        answer = await self.world.asking.ask(send)
         self.world.record.answered(action, answer, by)
         if answer.is_done:
             self.world.record.step(answer.body)

@@ -43,7 +43,7 @@ class Record:
     `steps`: the status that a booking was said to have at a version. `told`: actors that were told of a step
     of a booking without its version. `unsure`: actors who got no answer, so that they may have done
     something or not. `blocks`, `series`, `entries`: the highest version that was acknowledged of each.
-    `objections`: of constraints, which ended a transaction.
+    `latest`: the booking that was made last, by venue. `objections`: of constraints, which ended a transaction.
     """
 
     steps: dict[tuple[UUID, int], str] = field(default_factory=dict)
@@ -86,19 +86,17 @@ class Record:
             self.latest[UUID(body["venue_id"])] = id_
         self.step(body)
 
-    def latest_of(self, venue_id: UUID) -> UUID | None:
-        """The booking that was made there last."""
-        return self.latest.get(venue_id)
-
     def step(self, body: Mapping[str, Any]) -> None:
         """A booking is at that version and status now, somebody was told."""
-        self._step(UUID(str(body.get("booking_id") or body["id"])), body["version"], body["status"])
+        id_, version, status = (
+            UUID(str(body.get("booking_id") or body["id"])),
+            body["version"],
+            body["status"],
+        )
+        before = self.steps.setdefault((id_, version), status)
+        if before != status:
+            self.found_wrong(f"Booking {id_} was said to be {before} at version {version}, then {status}.")
 
     def stepped(self, bodies: Iterable[Mapping[str, Any]]) -> None:
         for body in bodies:
             self.step(body)
-
-    def _step(self, id_: UUID, version: int, status: str) -> None:
-        before = self.steps.setdefault((id_, version), status)
-        if before != status:
-            self.found_wrong(f"Booking {id_} was said to be {before} at version {version}, then {status}.")

@@ -117,7 +117,7 @@ async def meddle(world: World, house: House) -> None:
     booker = Booker(world, house, house.staff(91), f"meddler {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(minutes=booker.random.uniform(1, 2 * MEDDLES_EVERY_MINUTES)))
-        booking_id = world.record.latest_of(house.id)
+        booking_id = world.record.latest.get(house.id)
         booking = None if booking_id is None else await booker.read(booking_id)
         if booking is not None and booking.status not in TERMINAL:
             await booker.move(

@@ -10,9 +10,10 @@ from uuid import UUID
 import orjson
 
 from holdfast.channel import names
-from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day, window_of
+from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
 from holdfast.claim import store as claims
+from holdfast.claim.model import claimed_span
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -176,6 +177,6 @@ async def _states(tx: Tx, each: Seen) -> dict[UUID, SlotState]:
     """What the ledger says."""
     venue: Venue = (await load_venues(tx, [each.house.id]))[each.house.id]
     slot: Slot = next(one for one in slots_of_day(venue, each.day) if one.id == each.slot_id)
-    probes = [(venue.tenant_id, one.id, window_of(one, slot.span)) for one in venue.resources.values()]
+    probes = [(venue.tenant_id, one.id, claimed_span(one, slot.span)) for one in venue.resources.values()]
     found = await claims.overlapping(tx, probes)
     return {one.id: slot_state(one, slot.span, found) for one in venue.resources.values()}

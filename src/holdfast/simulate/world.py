@@ -28,16 +28,12 @@ class House:
         return self.venue.id
 
     def guest(self, number: int) -> Actor:
-        return self._actor("guest", f"g{number}")
+        tenants = (self.venue.tenant_id,)
+        return Actor(kind="guest", id=f"g{number}", tenant_ids=tenants, roles=frozenset({"guest"}))
 
     def staff(self, number: int) -> Actor:
-        return self._actor("staff", f"s{number}")
-
-    def _actor(self, role: str, id_: str) -> Actor:
-        tenant = self.venue.tenant_id
-        if role == "guest":
-            return Actor(kind="guest", id=id_, tenant_ids=(tenant,), roles=frozenset({role}))
-        return Actor(kind="staff", id=id_, tenant_ids=(tenant,), roles=frozenset({role, "manager"}))
+        tenants = (self.venue.tenant_id,)
+        return Actor(kind="staff", id=f"s{number}", tenant_ids=tenants, roles=frozenset({"staff", "manager"}))
 
 
 @dataclass(slots=True)
