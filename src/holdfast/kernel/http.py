@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -109,6 +110,25 @@ Caller = Annotated[Actor, Depends(_actor)]
 IfMatch = Annotated[int | None, Depends(_expected_version)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+
+
+def cursor_of(number: int) -> str:
+    """A place in a list as clients carry it: opaque to them."""
+    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+
+
+def number_in(cursor: str | None, *, most: int) -> int:
+    """The number that such a cursor names, up to `most`; without one 0, the beginning. Raises InvalidRequest."""
+    if cursor is None:
+        return 0
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        number = base64.urlsafe_b64decode(padded).decode("ascii")
+    except ValueError:
+        number = ""
+    if not number.isdigit() or int(number) > most:
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before")
+    return int(number)
 
 
 def if_match(request: Request) -> int | None:

@@ -31,17 +31,11 @@ async def accept(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
-    require_visible(entry, tx.actor)
-    entry = await settled(tx, entry)
+    entry = await settled(tx, await _own(tx, entry_id, venue))
     if entry.status is EntryStatus.ACCEPTED or entry.offer_lapsed:
         return entry
     after = moved(entry, EntryStatus.ACCEPTED, now=tx.now)
-    assert entry.booking_id is not None
-    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
-    onward = states.initial_status(venue.policy, hold=False)
-    step = Move(booking_id=booking.id, to=onward, expected_version=booking.version)
-    await move(tx, step, venue=venue)
+    await _move(tx, entry, states.initial_status(venue.policy, hold=False), venue=venue)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
 
@@ -51,23 +45,13 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
-    require_visible(entry, tx.actor)
-    entry = await settled(tx, entry)
+    entry = await settled(tx, await _own(tx, entry_id, venue))
     if entry.status is EntryStatus.DECLINED or entry.offer_lapsed:
         return entry
     after = moved(entry, EntryStatus.DECLINED, now=tx.now)
-    await give_back(tx, entry, venue=venue, reason=DECLINED)
+    await _move(tx, entry, Status.CANCELLED, venue=venue, reason=DECLINED)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
-
-
-async def give_back(tx: Tx, entry: Entry, *, venue: Venue, reason: str) -> None:
-    """Cancels the hold of an open offer, which frees the place."""
-    assert entry.booking_id is not None
-    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
-    step = Move(booking_id=booking.id, to=Status.CANCELLED, expected_version=booking.version, reason=reason)
-    await move(tx, step, venue=venue)
 
 
 async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
@@ -76,8 +60,7 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
-    require_visible(entry, tx.actor)
+    entry = await _own(tx, entry_id, venue)
     if entry.status is EntryStatus.LEFT:
         return entry
     before, entry = entry, await settled(tx, entry)
@@ -85,9 +68,24 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
         return entry
     after = moved(entry, EntryStatus.LEFT, now=tx.now)
     if entry.status is EntryStatus.OFFERED:
-        await give_back(tx, entry, venue=venue, reason=LEFT)
+        await _move(tx, entry, Status.CANCELLED, venue=venue, reason=LEFT)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
+
+
+async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, reason: str | None = None) -> None:
+    """Takes the hold of an open offer a step further; cancelled, it frees the place."""
+    assert entry.booking_id is not None
+    booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
+    step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=reason)
+    await move(tx, step, venue=venue)
+
+
+async def _own(tx: Tx, entry_id: UUID, venue: Venue) -> Entry:
+    """The entry, locked, for whoever may answer for it. Raises NotFound."""
+    entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
+    require_visible(entry, tx.actor)
+    return entry
 
 
 def require_visible(entry: Entry, actor: Actor) -> None:

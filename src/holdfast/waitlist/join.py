@@ -16,13 +16,32 @@ from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.errors import TooManyEntries, WaitlistClosed, WaitlistFull
 from holdfast.waitlist.lists import Seen
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
 
 WINDOW_DAYS_MAX = 31
 ENTRIES_PER_GUEST_MAX = 10
 ENTRIES_PER_ADDRESS_MAX = 20
+
+
+class WaitlistClosed(HoldfastError):
+    """This venue has no waitlist: book a time that is free."""
+
+    code = "WAITLIST_CLOSED"
+
+
+class WaitlistFull(HoldfastError):
+    """So many wait here already that nobody more is taken."""
+
+    # Field `entries_max`. The docstring is what the guest reads.
+    code = "WAITLIST_FULL"
+
+
+class TooManyEntries(HoldfastError):
+    """This guest or address already waits here as often as anybody may."""
+
+    # Field `entries_max`.
+    code = "TOO_MANY_ENTRIES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

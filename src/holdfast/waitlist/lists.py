@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
-from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
@@ -71,22 +69,3 @@ async def _seen(tx: Tx, entries: list[Entry]) -> list[Seen]:
 async def see(tx: Tx, entry: Entry) -> Seen:
     """One entry as it is shown."""
     return (await _seen(tx, [entry]))[0]
-
-
-def cursor(seq: int) -> str:
-    """The place in the list as clients carry it: opaque to them."""
-    return base64.urlsafe_b64encode(str(seq).encode()).decode().rstrip("=")
-
-
-def after(text: str | None) -> int:
-    """The place that a cursor names; the beginning without one. Raises InvalidRequest."""
-    if text is None:
-        return 0
-    try:
-        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        seq = base64.urlsafe_b64decode(padded).decode("ascii")
-    except ValueError:
-        seq = ""
-    if not (seq.isascii() and seq.isdigit()) or int(seq) > SEQ_MAX:
-        raise InvalidRequest.of("cursor", text[:40], "give the `next` of the page before")
-    return int(seq)

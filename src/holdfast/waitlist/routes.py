@@ -22,8 +22,8 @@ from holdfast.booking.routes.parts import (
 from holdfast.booking.wanted import ANYTHING, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body, parse, takes
-from holdfast.kernel.errors import Unauthenticated
-from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+from holdfast.kernel.errors import HoldfastError, Unauthenticated
+from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.routes.at_hand import engine_of
@@ -31,13 +31,19 @@ from holdfast.place.storable import refuse_unstorable
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave, require_visible
-from holdfast.waitlist.errors import OfferExpired
 from holdfast.waitlist.join import Joining, join
 from holdfast.waitlist.lists import Seen
 from holdfast.waitlist.model import Entry, EntryStatus, moved
 from holdfast.waitlist.shown import ENTRIES, ENTRY, as_json
 
 router = APIRouter(tags=["Waitlist"])
+
+
+class OfferExpired(HoldfastError):
+    """The offer was not taken in time: join the waitlist again."""
+
+    # Field `expired_at`.
+    code = "OFFER_EXPIRED"
 
 
 class JoinWaitlist(Body):
@@ -127,9 +133,15 @@ async def get_of_venue(
     venue = await venue_for(request, venue_id)
     require_staff(actor, venue)
     page = await engine_of(request).read_at(
-        actor, venue, lists.of_venue, venue, status=status, after=lists.after(cursor), limit=limit
+        actor,
+        venue,
+        lists.of_venue,
+        venue,
+        status=status,
+        after=number_in(cursor, most=lists.SEQ_MAX),
+        limit=limit,
     )
-    following = None if page.next is None else lists.cursor(page.next)
+    following = None if page.next is None else cursor_of(page.next)
     return answer({"items": [as_json(each, venue) for each in page.items], "next": following})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,7 +25,7 @@ from holdfast.booking.shown import BOOKING, BOOKINGS, HISTORY
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer
+from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
 from holdfast.place.routes.at_hand import TenantQuery, engine_of
 
 router = APIRouter()
@@ -125,7 +124,7 @@ async def get_history(
 ) -> Response:
     """The audit trail of a booking, oldest first."""
     booking, _ = await find_booking(request, booking_id)
-    after = _version_after(cursor)
+    after = number_in(cursor, most=VERSION_MAX)
     rows = await engine_of(request).read(
         request.state.actor, store.history, booking, after=after, limit=limit + 1
     )
@@ -133,25 +132,8 @@ async def get_history(
         {name: row[name] for name in HISTORY_FIELDS} | {"metadata": orjson.loads(row["metadata"])}
         for row in rows[:limit]
     ]
-    following = _version_cursor(rows[limit - 1]["version"]) if len(rows) > limit else None
+    following = cursor_of(rows[limit - 1]["version"]) if len(rows) > limit else None
     return answer({"items": items, "next": following})
-
-
-def _version_cursor(version: int) -> str:
-    return base64.urlsafe_b64encode(str(version).encode()).decode().rstrip("=")
-
-
-def _version_after(cursor: str | None) -> int:
-    if cursor is None:
-        return 0
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        version = base64.urlsafe_b64decode(padded).decode("ascii")
-    except ValueError:
-        version = ""
-    if not version.isdigit() or int(version) > VERSION_MAX:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before")
-    return int(version)
 
 
 def _filter(from_: Any, to: Any, status: Status | None, resource_id: UUID | None) -> Filter:
