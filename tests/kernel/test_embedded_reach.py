@@ -14,7 +14,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgresError
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
-from holdfast.kernel.embedded.reach import (
+from holdfast.kernel.embedded.programs import (
     GROUP_OBJ,
     MASK,
     OTHER,

@@ -29,7 +29,7 @@ from holdfast.kernel.embedded import create_database, embedded
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.telemetry import CONTEXT
-from holdfast.main import health, middleware
+from holdfast.main import middleware, operations
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
@@ -116,7 +116,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def serve(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
     """`async with serve(url) as client`: the application on that database, started."""
-    monkeypatch.setattr(health, "ANSWER_TIMEOUT_S", PATIENT_S)
+    monkeypatch.setattr(operations, "ANSWER_TIMEOUT_S", PATIENT_S)
 
     @asynccontextmanager
     async def served(url: str, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
@@ -325,7 +325,7 @@ async def test_alive_but_not_ready_without_the_database(serve: Serve) -> None:
 
 async def test_not_ready_when_the_database_is_silent(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who ask at the same time are told at the same time."""
-    monkeypatch.setattr(health, "ANSWER_TIMEOUT_S", 2.0)
+    monkeypatch.setattr(operations, "ANSWER_TIMEOUT_S", 2.0)
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -335,7 +335,7 @@ async def test_not_ready_when_the_database_is_silent(serve: Serve, monkeypatch: 
     port = listener.sockets[0].getsockname()[1]
     async with listener, serve(f"postgresql://nobody@127.0.0.1:{port}/none") as client:
         asking = asyncio.gather(*(client.get("/readyz") for _ in range(3)))
-        answers = await asyncio.wait_for(asking, 2 * health.ANSWER_TIMEOUT_S)
+        answers = await asyncio.wait_for(asking, 2 * operations.ANSWER_TIMEOUT_S)
         assert [each.json()["missing"] for each in answers] == [["database"]] * 3
 
 

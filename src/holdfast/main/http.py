@@ -24,7 +24,7 @@ from holdfast.live.hub import Hub
 from holdfast.live.names import Meanings
 from holdfast.live.routes import origins
 from holdfast.live.snapshots import Snapshots
-from holdfast.main import asyncapi, health, metrics
+from holdfast.main import asyncapi, operations
 from holdfast.main.caller import identify
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document, serve_docs
@@ -65,14 +65,13 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(settings),
     )
-    app.state.tally = metrics.Tally()
+    app.state.tally = operations.Tally()
     app.state.request_deadline_s = settings.request_deadline_s
     for router in _routers() if routers is None else routers:
         app.include_router(router, prefix=API)
     for router in _aliases():
         app.include_router(router)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(operations.router)
     app.include_router(asyncapi.router)
     serve_docs(app)
     answer_refusals(app)
@@ -127,7 +126,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
         deadline_s=settings.request_deadline_s,
     )
     running.push_async_callback(db.close)
-    state.probe = health.Probe(url)
+    state.probe = operations.Probe(url)
     running.callback(state.probe.close)
     engine = state.engine = engine_over(db)
     running.push_async_callback(engine.stop)
@@ -135,7 +134,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     state.identify = identify(state.verifier, engine.places)
     state.allowed_origins = origins(settings.allowed_origins)
     state.hub = Hub(db, engine.places, enabled=settings.live, streams_max=settings.live_streams_max)
-    metrics.watch(state)
+    operations.watch(state)
     await start_snapshots(state, settings, running)
     state.hub.start()
     running.push_async_callback(state.hub.stop)

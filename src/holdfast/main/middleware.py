@@ -31,7 +31,7 @@ from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
 from holdfast.kernel.telemetry import CONTEXT, request_log
 from holdfast.main.caller import caller, request_id, trace_id, traceparent
-from holdfast.main.metrics import Tally
+from holdfast.main.operations import Tally
 from holdfast.main.refusals import limited
 
 NO_TOKEN_NEEDED = frozenset(

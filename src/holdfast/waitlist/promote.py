@@ -24,10 +24,10 @@ from holdfast.kernel.span import Span, merged
 from holdfast.kernel.tx import lock_key
 from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
+from holdfast.waitlist.lists import Queue, see_overview, see_queue, see_venue
 from holdfast.waitlist.model import Entry
 from holdfast.waitlist.offer import Batch, Made, look_again, offer
 from holdfast.waitlist.plan import Offer, Snapshot, plan
-from holdfast.waitlist.see import Queue, see_overview, see_queue, see_venue
 
 OFFERS_AT_ONCE = 8
 """Offers that one transaction makes, under the venue's lock."""

@@ -21,8 +21,7 @@ import structlog
 
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Server
-from holdfast.kernel.embedded.programs import Programs
-from holdfast.kernel.embedded.reach import allow_traverse
+from holdfast.kernel.embedded.programs import Programs, allow_traverse
 
 BUILTIN_LOCALE_MAJOR_MIN = 17
 LOG_KEPT_BYTES = 16 * 1024 * 1024
