@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
 import asyncpg
 
-from holdfast.kernel.embedded import Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.main.migrate import migrate
 
 TEMPLATE = "migrated"
@@ -44,3 +48,20 @@ async def left_behind(server: Server) -> list[str]:
         return [row[0] for row in await connection.fetch(OF_THE_CLUSTER)]
     finally:
         await connection.close()
+
+
+@contextmanager
+def embedded(
+    data_dir: Path, settings: Mapping[str, str] | None = None, *, bin_dir: Path | None = None
+) -> Iterator[Server]:
+    """The server of this data directory, for the block.
+
+    1. A running one is adopted, also one whose starter was killed; else one is started.
+    2. Afterwards the last process that used it stops it; the others leave it alone.
+    """
+    postgres = EmbeddedPostgres(data_dir, settings, bin_dir=bin_dir)
+    server = postgres.start()
+    try:
+        yield server
+    finally:
+        postgres.release()

@@ -16,14 +16,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from holdfast.kernel.embedded import (
-    EmbeddedPostgres,
-    Server,
-    create_database,
-    embedded,
-)
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import account_for
 from holdfast.kernel.embedded.watch import wait_ended
+from tests.databases import embedded
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: the server runs as another user")
 SMALL = {"shared_buffers": "16MB", "max_connections": "20", "fsync": "off"}
@@ -196,9 +192,10 @@ def test_a_pid_file_that_names_a_stranger_does_not_stop_it(postgres: EmbeddedPos
 
 def test_two_starters_at_once_get_the_same_server(place: Path) -> None:
     code = (
-        "import sys, pathlib; from holdfast.kernel.embedded import embedded\n"
-        "with embedded(pathlib.Path(sys.argv[1]), {'fsync': 'off'}) as server:\n"
-        "    print(server.pid, flush=True); sys.stdin.read()"
+        "import sys, pathlib; from holdfast.kernel.embedded import EmbeddedPostgres\n"
+        "postgres = EmbeddedPostgres(pathlib.Path(sys.argv[1]), {'fsync': 'off'})\n"
+        "print(postgres.start().pid, flush=True); sys.stdin.read()\n"
+        "postgres.release()"
     )
     starters = [
         subprocess.Popen(

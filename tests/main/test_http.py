@@ -25,7 +25,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.config import Settings
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s, part_s
-from holdfast.kernel.embedded import create_database, embedded
+from holdfast.kernel.embedded import create_database
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.telemetry import CONTEXT
@@ -33,6 +33,7 @@ from holdfast.main import middleware, operations
 from holdfast.main.http import create_app
 from holdfast.main.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
+from tests.databases import embedded
 from tests.processes import PATIENT_S
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"

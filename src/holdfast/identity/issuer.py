@@ -75,13 +75,8 @@ class DevIssuer:
             _make_key_file(path)
         if path.stat().st_mode & 0o077:
             path.chmod(0o600)
-        return cls._read(path)
-
-    @classmethod
-    def _read(cls, path: Path) -> DevIssuer:
         try:
-            jwk = json.loads(path.read_bytes())
-            private = OKPAlgorithm.from_jwk(jwk)
+            private = OKPAlgorithm.from_jwk(json.loads(path.read_bytes()))
         except (ValueError, TypeError, AttributeError, jwt.PyJWTError):
             private = None
         if not isinstance(private, Ed25519PrivateKey):

@@ -167,13 +167,10 @@ def is_safe_url(url: str) -> bool:
         parts = urlsplit(url)
         if parts.scheme == "https":
             return bool(parts.hostname)
-        return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+        host = parts.hostname or ""
+        return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
     except ValueError:
         return False
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or ip_address(host).is_loopback
 
 
 def _check_settings(*, url: str, audience: str, family: str, jwks_url: str | None) -> None:

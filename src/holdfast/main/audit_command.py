@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from itertools import count
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -15,7 +14,12 @@ from holdfast.audit.run import CHECKS, Report, Result, audit
 from holdfast.kernel.config import Settings
 from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed
+from holdfast.main.progress import progress
 
+COLUMNS = (
+    TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    TextColumn("{task.description}"),
+)  # fmt: skip
 EXAMPLES_MAX = 3
 """Violations of a check that are shown to people; `--json` has more of them."""
 
@@ -24,8 +28,9 @@ async def audit_command(settings: Settings, *, as_json: bool) -> None:
     """The report is on standard output: a table, or with `as_json` one line. Raises `Failed` when
     something does not hold."""
     async with open_database(settings) as database:
-        with _progress() as starts:
-            report = await audit(database, starts=starts)
+        with progress(*COLUMNS, total=len(CHECKS)) as update:
+            done = count()
+            report = await audit(database, starts=lambda name: update(completed=next(done), description=name))
     if as_json:
         print(orjson.dumps(report.as_json()).decode(), flush=True)
     else:
@@ -33,26 +38,6 @@ async def audit_command(settings: Settings, *, as_json: bool) -> None:
     if not report.ok:
         names = ", ".join(each.check.name for each in report.failed)
         raise Failed(f"{len(report.failed)} of {len(report.results)} checks found violations: {names}.")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """What to tell the name of each check that starts; there is a bar when standard error is a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=len(CHECKS))
-        started = 0
-
-        def starts(name: str) -> None:
-            nonlocal started
-            progress.update(task, completed=started, description=name)
-            started += 1
-
-        yield starts
 
 
 def show(report: Report, console: Console) -> None:

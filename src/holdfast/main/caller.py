@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from holdfast.identity.roles import actor_of
@@ -38,19 +37,11 @@ async def caller(header: bytes | None, *, verifier: TokenVerifier, places: Place
     scheme, _, token = header.decode("latin-1").partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("The Authorization header must read: Bearer <token>.")
-    return (await _bearer(token.strip(), verifier=verifier, places=places))[0]
+    return (await bearer(token.strip(), verifier=verifier, places=places))[0]
 
 
-def identify(verifier: TokenVerifier, places: Places) -> Callable[[str], Awaitable[tuple[Actor, float]]]:
-    """What tells the bearer of a token, and when it ends (seconds since 1970). Raises as `caller`."""
-
-    async def of_token(token: str) -> tuple[Actor, float]:
-        return await _bearer(token, verifier=verifier, places=places)
-
-    return of_token
-
-
-async def _bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tuple[Actor, float]:
+async def bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tuple[Actor, float]:
+    """The bearer of a token, and when it ends (seconds since 1970). Raises as `caller`."""
     claims = await verifier.authenticate(token, time.time())
     if claims.tenant is None:
         return _actor_of(claims, None), claims.expires_at

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +26,7 @@ from holdfast.live.names import Meanings
 from holdfast.live.routes import origins
 from holdfast.live.snapshots import Snapshots
 from holdfast.main import asyncapi, operations
-from holdfast.main.caller import identify
+from holdfast.main.caller import bearer
 from holdfast.main.middleware import Surround
 from holdfast.main.openapi import TITLE, document, serve_docs
 from holdfast.main.reactions import engine_over
@@ -131,7 +132,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     engine = state.engine = engine_over(db)
     running.push_async_callback(engine.stop)
     state.numberer = Numberer(db, lane="changes")
-    state.identify = identify(state.verifier, engine.places)
+    state.identify = partial(bearer, verifier=state.verifier, places=engine.places)
     state.allowed_origins = origins(settings.allowed_origins)
     state.hub = Hub(db, engine.places, enabled=settings.live, streams_max=settings.live_streams_max)
     operations.watch(state)

@@ -199,16 +199,12 @@ def _log_context(request: Mapping[str, Any]) -> dict[str, str]:
 async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
     if scope["path"] in NO_TOKEN_NEEDED or scope["path"].startswith(ASSETS):
         return ANONYMOUS
-    if len(headers) != len(scope["headers"]):
-        _refuse_several(scope)
+    several = len(headers) != len(scope["headers"])
+    if several and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
+        # A proxy before us may have looked at the other one.
+        raise Unauthenticated("There must be one Authorization header, not several.")
     state = scope["app"].state
     return await caller(headers[b"authorization"], verifier=state.verifier, places=state.engine.places)
-
-
-def _refuse_several(scope: Scope) -> None:
-    # A proxy before us may have looked at the other one.
-    if sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
-        raise Unauthenticated("There must be one Authorization header, not several.")
 
 
 async def _refuse(scope: Scope, receive: Receive, answer: _Answer, refusal: HoldfastError) -> None:

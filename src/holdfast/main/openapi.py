@@ -140,7 +140,7 @@ def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _put_refusals(operation: dict[str, Any], *, of_api: bool) -> None:
     responses = operation["responses"]
-    if _is_frameworks(responses.get("422", {})):
+    if "HTTPValidationError" in str(responses.get("422", {}).get("content")):
         del responses["422"]
     refusals = dict(REFUSALS) if of_api else {}
     if "requestBody" in operation:
@@ -161,10 +161,6 @@ def _fields_of_body(operation: dict[str, Any], schemas: dict[str, Any]) -> set[s
     content = operation.get("requestBody", {}).get("content", {})
     named = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
     return set(schemas.get(named, {}).get("properties", {}))
-
-
-def _is_frameworks(response: dict[str, Any]) -> bool:
-    return "HTTPValidationError" in str(response.get("content"))
 
 
 def problem_response(status: str, description: str) -> dict[str, Any]:

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from holdfast.audit.run import Report as AuditReport
 from holdfast.audit.run import audit
@@ -27,13 +18,14 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.audit_command import show
 from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed
+from holdfast.main.progress import progress
 from holdfast.main.reactions import engine_over
 from holdfast.replay.file import read_stays
 from holdfast.replay.occupancy import occupancy, scattered
 from holdfast.replay.picture import write_occupancy
 from holdfast.replay.plan import Plan, plan_replay
 from holdfast.replay.report import Report, figures, tables
-from holdfast.replay.run import Replayed, Watch, replay
+from holdfast.replay.run import Replayed, replay
 from holdfast.replay.stay import BadRow, Stay
 
 PICTURE = "occupancy.svg"
@@ -91,35 +83,22 @@ def _picture(settings: Settings, asked: Path | None) -> Path:
 async def _replay(database: Database, plan: Plan) -> tuple[Replayed, list[AuditReport]]:
     audits: list[AuditReport] = []
     done, half = 0, len(plan.actions) // 2
-    with _progress(len(plan.actions)) as advance:
+    columns = (
+        TextColumn("replaying"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+    )  # fmt: skip
+    with progress(*columns, total=len(plan.actions)) as update:
 
         async def watch(actions: int) -> None:
             nonlocal done
             if done < half <= done + actions:
                 audits.append(await audit(database))
             done += actions
-            await advance(actions)
+            update(advance=actions)
 
         engine = engine_over(database, reactions=())
         replayed = await replay(engine, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch)
         audits.append(await audit(database))
     return replayed, audits
-
-
-@contextmanager
-def _progress(actions: int) -> Iterator[Watch]:
-    """What to tell the number of actions done; there is a bar when standard error is a terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("replaying"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=actions)
-
-        async def advance(done: int) -> None:
-            progress.advance(task, done)
-
-        yield advance
 
 
 def _draw(report: Report, picture: Path, file: Path) -> None:

@@ -56,8 +56,5 @@ def _qualifies(route: RouteContext) -> bool:
     if dependant.dependencies or not inspect.iscoroutinefunction(route.endpoint):
         return False
     signature = inspect.signature(route.endpoint, eval_str=True)
-    return [each.annotation for each in signature.parameters.values()] == [Request] and (
-        issubclass(signature.return_annotation, Response)
-        if isinstance(signature.return_annotation, type)
-        else False
-    )
+    taken, returned = [each.annotation for each in signature.parameters.values()], signature.return_annotation
+    return taken == [Request] and isinstance(returned, type) and issubclass(returned, Response)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
@@ -17,6 +15,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.telemetry import start_logging
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
+from holdfast.main.progress import progress
 from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.report import figures, repeat, tables, wrong
@@ -77,23 +76,11 @@ async def _simulate(settings: Settings, asked: Asked) -> Simulated:
     async with find_database(settings) as url:
         database = await Database.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10)
         try:
-            with _progress(asked.days) as passed:
+            engine = engine_over(database, reactions=())
+            columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            with progress(*columns, total=asked.days) as update:
                 return await simulate(
-                    engine_over(database, reactions=()), url, asked, ticks=TICKS, passed=passed
+                    engine, url, asked, ticks=TICKS, passed=lambda days: update(completed=days)
                 )
         finally:
             await database.close()
-
-
-@contextmanager
-def _progress(days: int) -> Iterator[Callable[[float], None]]:
-    """What to tell the virtual days that have passed; there is a bar when standard error is a terminal."""
-    console = Console(stderr=True)
-    columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("", total=days)
-
-        def passed(done: float) -> None:
-            progress.update(task, completed=done)
-
-        yield passed

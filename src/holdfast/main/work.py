@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 
 import structlog
 from prometheus_client import start_http_server
@@ -41,20 +41,23 @@ async def work(settings: Settings) -> None:
         database = await Database.connect(
             url, pool_max=settings.pool_max, deadline_s=settings.request_deadline_s
         )
-        stop_telling = tell_metrics(settings)
         try:
-            ticks = (*TICKS, *ROUNDS)
-            await run_worker(engine_over(database), url, ticks=ticks, reactions=REACTIONS, stopping=stopping)
+            with metrics_answered(settings):
+                ticks = (*TICKS, *ROUNDS)
+                await run_worker(
+                    engine_over(database), url, ticks=ticks, reactions=REACTIONS, stopping=stopping
+                )
         finally:
-            stop_telling()
             await database.close()
     log.info("worker_stopped")
 
 
-def tell_metrics(settings: Settings) -> Callable[[], None]:
-    """Answers with the worker's metrics on a port of its own, if it is to; what is returned ends that."""
+@contextmanager
+def metrics_answered(settings: Settings) -> Iterator[None]:
+    """Answers with the worker's metrics for the block, on a port of its own, if it is to."""
     if settings.worker_metrics_port is None:
-        return lambda: None
+        yield
+        return
     try:
         server, thread = start_http_server(settings.worker_metrics_port, addr=settings.host)
     except OSError as error:
@@ -63,13 +66,12 @@ def tell_metrics(settings: Settings) -> Callable[[], None]:
             f"{error.strerror}. Set HOLDFAST_WORKER_METRICS_PORT to a port that is free."
         ) from None
     log.info("worker_metrics", port=server.server_port)
-
-    def stop() -> None:
+    try:
+        yield
+    finally:
         server.shutdown()
         server.server_close()
         thread.join()
-
-    return stop
 
 
 async def run_worker(

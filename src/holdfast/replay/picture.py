@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -109,8 +109,4 @@ def _month_ticks(hotel: Occupancy, width: int) -> tuple[list[int], list[str]]:
     firsts = [(index, day) for index, day in enumerate(days) if day.day == 1 or index == 0]
     every = -(-len(firsts) * 9 // width) or 1
     shown = firsts[::every]
-    return [index for index, _ in shown], [_month(day) for _, day in shown]
-
-
-def _month(day: date) -> str:
-    return f"{day:%b %y}"
+    return [index for index, _ in shown], [f"{day:%b %y}" for _, day in shown]

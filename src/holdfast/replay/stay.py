@@ -113,7 +113,7 @@ def _stay(line: int, row: dict[str, str]) -> Stay:
         ended_on=_ended(row),
     )
     _refuse_contradictions(stay)
-    return _with_oddities(stay, (*guest_oddities, *_date_oddities(stay), *_room_oddities(stay, row)))
+    return replace(stay, oddities=(*guest_oddities, *_date_oddities(stay), *_room_oddities(stay, row)))
 
 
 def _arrival(row: dict[str, str]) -> date:
@@ -207,7 +207,3 @@ def _date_oddities(stay: Stay) -> list[str]:
 def _room_oddities(stay: Stay, row: dict[str, str]) -> list[str]:
     given = row["assigned_room_type"].strip()
     return [OTHER_ROOM_TYPE] if given not in _NOT_GIVEN and given != stay.room_type else []
-
-
-def _with_oddities(stay: Stay, oddities: tuple[str, ...]) -> Stay:
-    return replace(stay, oddities=oddities) if oddities else stay

@@ -103,14 +103,17 @@ class Watch:
             first = to_wall(world.start, house.venue.tz).date()
             for number in range(days + DAYS_AHEAD):
                 for slot in slots_of_day(house.venue, first + timedelta(days=number)):
-                    self.seen.append(Seen(house, slot.day, slot.id, self._client(house, slot)))
+                    wanted = Wanted(house.venue.tenant_id, house.id, slot.day, slot.id)
+                    client = Follower(self.db, self.places, wanted)
+                    self.seen.append(Seen(house, slot.day, slot.id, client))
             await self.reset(house)
 
     async def reset(self, house: House) -> None:
         """After a change of the rules: slots may be other times now, so all begin anew from what is so."""
-        for each in self._of(house):
-            await self._run(each, _look, each)
-            await each.client.begin()
+        for each in self.seen:
+            if each.house is house:
+                await self._run(each, _look, each)
+                await each.client.begin()
 
     async def verify(self) -> None:
         """Hears what was told since the last time, and compares it with what is so. Nothing happens
@@ -124,13 +127,6 @@ class Watch:
         venue = each.house.venue
         call = self.db.call(SYSTEM, tenants=[venue.tenant_id], locks=[lock_key(venue.id)], deadline_s=None)
         await call.run(verb, *args)
-
-    def _client(self, house: House, slot: Slot) -> Follower:
-        wanted = Wanted(house.venue.tenant_id, house.id, slot.day, slot.id)
-        return Follower(self.db, self.places, wanted)
-
-    def _of(self, house: House) -> list[Seen]:
-        return [each for each in self.seen if each.house is house]
 
     async def _verify(self, tx: Tx, each: Seen) -> None:
         tenant_id, venue_id = each.house.venue.tenant_id, each.house.id

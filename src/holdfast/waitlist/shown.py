@@ -102,10 +102,9 @@ def _offer(seen: Seen, venue: Venue) -> dict[str, Any] | None:
     }
 
 
-Response = dict[str, Any]
-ENTRY: Response = {
+ENTRY: dict[str, Any] = {
     "model": EntryShown,
     "description": "The entry.",
     "headers": {"ETag": {"schema": {"type": "string"}, "description": "Its version."}},
 }
-ENTRIES: Response = {"model": EntryList, "description": "A page of the waitlist."}
+ENTRIES: dict[str, Any] = {"model": EntryList, "description": "A page of the waitlist."}

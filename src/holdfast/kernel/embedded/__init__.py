@@ -5,6 +5,6 @@ later). Linux first, macOS as an ordinary user; Windows is not supported.
 """
 
 from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server, create_database
-from holdfast.kernel.embedded.start import EmbeddedPostgres, embedded
+from holdfast.kernel.embedded.start import EmbeddedPostgres
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "Server", "create_database", "embedded"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "Server", "create_database"]

@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from holdfast.kernel.embedded.account import Account, account_for
@@ -162,23 +162,6 @@ class EmbeddedPostgres:
         except (KeyboardInterrupt, SystemExit):
             child.send_signal(signal.SIGINT)
             raise
-
-
-@contextmanager
-def embedded(
-    data_dir: Path, settings: Mapping[str, str] | None = None, *, bin_dir: Path | None = None
-) -> Iterator[Server]:
-    """The server of this data directory, for the block.
-
-    1. A running one is adopted, also one whose starter was killed; else one is started.
-    2. Afterwards the last process that used it stops it; the others leave it alone.
-    """
-    postgres = EmbeddedPostgres(data_dir, settings, bin_dir=bin_dir)
-    server = postgres.start()
-    try:
-        yield server
-    finally:
-        postgres.release()
 
 
 class _OldBackends(EmbeddedPostgresError):
