@@ -6,14 +6,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from holdfast.block.model import OWNER_KIND, Block
 from holdfast.claim.model import Claim
 from holdfast.kernel.span import Span
 from holdfast.place.recurrence import Occurrence, Recurrence, expansion, parse
-from holdfast.place.venue import Resource
+from holdfast.place.venue import Resource, Venue
 
 RULES_CACHED_MAX = 1024
 EVER = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -32,6 +32,28 @@ def get_blocked_intervals(
     """When these blocks take the resource off the inventory: what shares time with `[range_start, range_end)`,
     whole, in order. The claims of blocks in the ledger are exactly this, for each unit."""
     return blocked_intervals(definitions, [resource_id], range_start, range_end)[resource_id]
+
+
+def expanded_json(
+    definitions: Sequence[Block],
+    resource_id: UUID,
+    range_start: datetime,
+    range_end: datetime,
+    *,
+    venue: Venue,
+) -> list[dict[str, Any]]:
+    """The same as the API shows it, in the venue's offset."""
+    by_id = {each.id: each for each in definitions}
+    return [
+        {
+            "block_id": each.block_id,
+            "kind": by_id[each.block_id].kind,
+            "reason": by_id[each.block_id].reason,
+            "start": each.span.start.astimezone(venue.tz),
+            "end": each.span.end.astimezone(venue.tz),
+        }
+        for each in get_blocked_intervals(definitions, resource_id, range_start, range_end)
+    ]
 
 
 def blocked_intervals(

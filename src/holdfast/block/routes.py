@@ -17,7 +17,7 @@ from pydantic import AwareDatetime
 from holdfast.block import store
 from holdfast.block.change import Change, change, remove
 from holdfast.block.create import Blocked, create, plan
-from holdfast.block.expand import get_blocked_intervals
+from holdfast.block.expand import expanded_json
 from holdfast.block.model import Block, as_json
 from holdfast.block.preview import preview
 from holdfast.block.requests import ChangeBlock, CreateBlock
@@ -147,17 +147,7 @@ async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To)
         end=to,
         resource_id=resource_id,
     )
-    by_id = {each.id: each for each in definitions}
-    items = [
-        {
-            "block_id": each.block_id,
-            "kind": by_id[each.block_id].kind,
-            "reason": by_id[each.block_id].reason,
-            "start": each.span.start.astimezone(venue.tz),
-            "end": each.span.end.astimezone(venue.tz),
-        }
-        for each in get_blocked_intervals(definitions, resource_id, from_, to)
-    ]
+    items = expanded_json(definitions, resource_id, from_, to, venue=venue)
     return answer({"resource_id": resource_id, "items": items, "next": None})
 
 
