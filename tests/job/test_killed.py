@@ -15,6 +15,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from holdfast.kernel.call import COMMIT_S
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST
@@ -118,6 +119,7 @@ async def test_a_worker_that_is_held_up_for_longer_than_its_lease(desk: Desk, tm
         await desk.leases_run_out()
         async with desk.lane(*REACTIONS):
             await each_once(desk)
+        await asyncio.sleep(COMMIT_S + 1)  # the answer to a COMMIT that was sent before is there
         send(signal.SIGCONT, first.pid)
 
         async def has_lost_them() -> bool:

@@ -165,9 +165,14 @@ class Call:
         return value
 
     async def _commit(self, tx: Tx, conn: PoolConnectionProxy, *, may_write: bool) -> str:
+        # Not `timeout`, which would not look at an answer that came while this process was held up.
+        committing = asyncio.ensure_future(tx.execute("COMMIT"))
         try:
-            async with asyncio.timeout(COMMIT_S):
-                return await tx.execute("COMMIT")
+            await asyncio.wait([committing], timeout=COMMIT_S)
+            if not committing.done():
+                committing.cancel()
+                raise TimeoutError
+            return committing.result()
         except (TimeoutError, *UNREACHABLE) as error:
             log.warning("commit_unanswered", error=type(error).__name__)
             await _abandon(conn, error)  # so that it ends there, and another is to be had
@@ -177,6 +182,8 @@ class Call:
             if not committed:
                 raise Overloaded from error
             return "COMMIT"
+        finally:
+            committing.cancel()
 
     def _begin(self, lane: Lane) -> str:
         """One round trip for all of it. The values are UUIDs and integers made here, so quoting is safe."""
