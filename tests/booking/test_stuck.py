@@ -55,13 +55,17 @@ async def held(owner: asyncpg.Connection, houses: Sequence[House]) -> AsyncItera
 
 
 async def test_more_venues_are_stuck_than_there_are_connections(
-    small: tuple[FastAPI, httpx.AsyncClient], issuer: DevIssuer, owner: asyncpg.Connection
+    client: httpx.AsyncClient,
+    small: tuple[FastAPI, httpx.AsyncClient],
+    issuer: DevIssuer,
+    owner: asyncpg.Connection,
 ) -> None:
     """They wait without a connection; others book, change, check in and look as ever."""
-    app, client = small
-    house = await open_house_at(client, issuer)
-    stuck = [await open_house_at(client, issuer) for _ in range(STUCK)]
+    app, impatient = small
+    house, *stuck = [await open_house_at(client, issuer) for _ in range(1 + STUCK)]
     theirs = [await each.booked(start=at("12:00")) for each in stuck]
+    for each in (house, *stuck):
+        each.client = impatient
     asks = [
         ask
         for each, booking in zip(stuck, theirs, strict=True)

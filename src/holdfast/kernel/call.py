@@ -37,7 +37,7 @@ ROLLBACK_TIMEOUT_S = 0.5
 LOCKS_S = 5.0
 """How long a call without a deadline waits for its locks."""
 COMMIT_S = 2.0
-"""How long to wait for the answer to a COMMIT."""
+"""How long to wait for the answer to a COMMIT; in proportion longer where requests have more time."""
 
 CLOCK = "SELECT clock_timestamp(), current_setting('holdfast.locked', true), NULL"
 CLOCK_AND_XID = CLOCK.replace("NULL", "pg_current_xact_id()::text")
@@ -168,7 +168,8 @@ class Call:
         # Not `timeout`, which would not look at an answer that came while this process was held up.
         committing = asyncio.ensure_future(tx.execute("COMMIT"))
         try:
-            await asyncio.wait([committing], timeout=COMMIT_S)
+            usual_times = max(self.db.deadline_s / REQUEST_DEADLINE_S, 1)
+            await asyncio.wait([committing], timeout=COMMIT_S * usual_times)
             if not committing.done():
                 committing.cancel()
                 raise TimeoutError
