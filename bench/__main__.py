@@ -38,7 +38,7 @@ from bench import (
 )
 from bench.stand import Stand, stand
 
-ROUNDS = 3
+ROUNDS = 5
 RATIO_MIN = 0.5
 ONE_CLIENT_P50_MS_MAX = 5.0
 SMALL = 10_000
