@@ -120,8 +120,9 @@ async def test_answers_that_are_not_kept_are_found(play: Play, monkeypatch: pyte
         await write(tx, **{**given, "replies": []})
 
     monkeypatch.setattr(booking_create.create_store, "write", keeps_no_replies)
-    simulated = await play(3, faults=True)
-    assert "The same request got two answers" in complaints(simulated)
+    found = complaints(await play(3, faults=True))
+    # The second answer, or, where the first never came, the booking that nobody was told of.
+    assert "The same request got two answers" in found or "was never told of the step create" in found
 
 
 @pytest.mark.usefixtures("seldom")
