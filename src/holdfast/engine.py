@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from holdfast.booking.by_reference import ByReference
-from holdfast.booking.create import Outcome
+from holdfast.booking.create import BOOKED, Outcome
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.suggest import Suggestions
 from holdfast.booking.wanted import Wanted
@@ -41,8 +41,8 @@ class StalePlan(Overloaded):
 
 
 class Engine:
-    """Runs verbs: in the venue's turn and under its lock, once for each idempotency key, again after what
-    passes by itself (`kernel.call.Call`), with what reacts to their events before they commit.
+    """Runs verbs: in the venue's turn and under its lock, once for each idempotency key, again after a failure
+    that is worth another try (`kernel.call.Call`), with what reacts to their events before they commit.
 
     db: whose transactions these are; from now on it has these ports and reactions.
     react: called with each transaction that has emitted events, before it commits.
@@ -55,6 +55,7 @@ class Engine:
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
         self._turns = Turns()
+        self._planning = Turns()
         self._writer = Writer(db, self.places)
         self._react = react
         db.ports, db.before_commit, db.is_written = ports, react, is_written
@@ -111,7 +112,6 @@ class Engine:
         **kwargs: Any,
     ) -> T:
         """What `verb(tx, *args, venue=..., **kwargs)` did, committed; `venue` is then as the transaction sees it.
-
         Raises what the verb refuses; NotAvailable comes with suggestions, worked out when the lock is gone.
         Raises Overloaded when turn or lock are not to be had in time, and OutcomeUnknown. `is_long`: with the lock
         held it may take longer than a request usually has; the verb bounds what it writes.
@@ -167,7 +167,8 @@ class Engine:
         `verb(tx, planned, plans_left=..., venue=...)` writes what is planned.
 
         1. A reply that is stored under the key is the answer.
-        2. Plan. A refusal of the plan is that of the change, and is stored under the key when it is final.
+        2. Plan, one at a time for each venue: many who ask for long thought must not slow everybody else. A
+           refusal of the plan is that of the change, and is stored under the key when it is final.
         3. Write. Where the verb raises StalePlan, nothing is written, and all is planned anew, PLANS_MAX times in
            all. The last time `plans_left` is 0: the verb refuses what is taken. A StalePlan is then raised.
         """
@@ -175,19 +176,24 @@ class Engine:
         more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
         if key is not None and (stored := await read(idempotency.kept, key)):
             return Done(stored.for_request(key.request_hash))
-        stale = StalePlan()
-        for plans_left in reversed(range(PLANS_MAX)):
+        plans_left = PLANS_MAX
+        while True:
+            plans_left -= 1
             try:
-                planned = await plan(read)
+                async with self._planning.of(venue.id):
+                    planned = await plan(read)
             except HoldfastError as refused:
-                if not idempotency.is_kept(refused):
-                    raise
-                return await self.change_once(actor, venue, refuse, refused, **more)
+                if idempotency.is_kept(refused):
+                    return await self.change_once(actor, venue, refuse, refused, **more)
+                # What is in the way may be what the same request got, sent twice.
+                if key is not None and (stored := await read(idempotency.kept, key)):
+                    return Done(stored.for_request(key.request_hash))
+                raise
             try:
                 return await self.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
-            except StalePlan as error:
-                stale = error
-        raise stale
+            except StalePlan:
+                if not plans_left:
+                    raise
 
     async def change_rules(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
@@ -230,9 +236,10 @@ class Engine:
         return refused
 
     def _forget(self, events: Sequence[Event]) -> None:
-        """What this process remembers and has just changed."""
+        """Drops from the caches of this process what it has just changed."""
         for event in events:
-            if "booking_reference" in event.payload:
+            # Nobody can have read a new booking before, and there are many.
+            if "booking_reference" in event.payload and event.event_type != BOOKED:
                 self.by_reference.forget(event.tenant_id, event.payload["booking_reference"])
             elif event.event_type.startswith("venue."):
                 self.places.forget(event.subject_id)

@@ -11,11 +11,12 @@ import asyncpg
 import pytest
 
 from holdfast.booking.change import Change, change
+from holdfast.booking.create import Booked
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import When
+from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
@@ -183,3 +184,22 @@ async def test_what_was_changed_here_is_not_remembered_as_it_was(engine: Engine,
     assert engine.places.at_hand(venue.id) is not None
     await engine.change_rules(SYSTEM, venue, renamed)
     assert engine.places.at_hand(venue.id) is None
+
+
+async def test_new_bookings_leave_the_cache_as_it_is(engine: Engine, open_house: Any) -> None:
+    """One that is read while others are made is cached all the same."""
+    house: House = await open_house()
+    venue, booking = await venue_of(engine, house), await house.booked(start=at("12:00"))
+    forgotten = engine.by_reference._forgotten
+    wanted = Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=SYSTEM,
+        when=When(start=instant("18:00")),
+        party_size=2,
+    )
+    assert isinstance(await engine.create(wanted), Booked)
+    assert engine.by_reference._forgotten == forgotten
+    await engine.change(SYSTEM, venue, move, confirm(booking))
+    assert engine.by_reference._forgotten == forgotten + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -104,3 +105,37 @@ async def test_a_final_refusal_of_a_plan_is_stored_and_no_other(db: Database, ve
     assert later.plans == 2
     with pytest.raises(Forbidden):
         await ask(engine, venue, no)
+
+
+async def test_two_who_ask_for_the_same_at_once_get_the_same(db: Database, venue: Venue) -> None:
+    """What is in the way of the second may be what the first has just got."""
+    engine, first = engine_over(db), Thinker(db)
+    keyed = Keyed(venue.tenant_id, "think", "twice", b"")
+    show = {"key": keyed, "show": lambda value, _: {"plan": value}}
+
+    async def overtaken(read: Read) -> int:
+        await engine.change_once(SYSTEM, venue, first.write, 1, plans_left=0, **show)
+        raise VersionConflict
+
+    done = await engine.change_planned(SYSTEM, venue, overtaken, first.write, **show)
+    assert (done.reply.code, done.reply.body, done.value) == (DONE, '{"plan":1}', None)
+    assert first.written == [(1, 0)]
+
+
+async def test_one_plan_at_a_time_for_a_venue(db: Database, venue: Venue) -> None:
+    """However many ask, they take no more of the process than one does."""
+    engine, now, most = engine_over(db), 0, 0
+
+    async def plan(read: Read) -> int:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await read(has_an_xid)
+        now -= 1
+        return 1
+
+    async def ask_once() -> None:
+        await engine.change_planned(SYSTEM, venue, plan, Thinker(db).write, key=None, show=lambda *_: {})
+
+    await asyncio.gather(*(ask_once() for _ in range(20)))
+    assert (now, most) == (0, 1)

@@ -71,11 +71,11 @@ async def test_a_booking_that_is_changed_meanwhile_is_not_overwritten(engine: En
 
 
 async def test_a_series_that_is_changed_meanwhile_is_a_conflict(engine: Engine, house: House) -> None:
-    repeating = Repeating(engine, house)
-    series = await repeating.create(await repeating.asked())
+    elsewhere = Repeating(engine.over(engine.db), house)  # in another process
+    series = await elsewhere.create(await elsewhere.asked())
 
     async def other() -> None:
-        await repeating.change(series, party_size=1)
+        await elsewhere.change(series, party_size=1)
 
     with pytest.raises(VersionConflict) as refused:
         await Repeating(engine, house, other).change(series, details={"guest_name": "Gina"})
