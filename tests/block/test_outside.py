@@ -39,7 +39,7 @@ class Blocking:
         self.plans = self.round_trips = 0
 
     async def _plan(self, read: Read, wanted: Wanted, venue: Venue) -> BlockPlan:
-        planned = await plan(read, wanted, venue=venue, places=self.engine.places)
+        planned = await plan(read, wanted, by=str(SYSTEM), venue=venue, places=self.engine.places)
         self.plans += 1
         if self.meanwhile is not None:
             await self.meanwhile()
@@ -135,6 +135,21 @@ async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, alley: House)
     blocking = Blocking(engine, alley, add_a_unit)
     await blocking.on("l1")
     assert blocking.plans == 2
+    refused = await alley.book(start=at("12:00"), resource_ids=alley.ids("l1"))
+    assert refused.status_code == 409, refused.text
+
+
+async def test_rules_that_change_all_the_time_hold_as_well(engine: Engine, alley: House) -> None:
+    """All units there are in the end are taken, though the last plan knew of one less."""
+    resources: list[dict[str, Any]] = [dict(each) for each in alley.document["resources"]]
+
+    async def add_a_unit() -> None:
+        resources[0]["units"] = resources[0].get("units", 1) + 1
+        await alley.replace({**alley.document, "resources": resources})
+
+    blocking = Blocking(engine, alley, add_a_unit)
+    await blocking.on("l1")
+    assert (blocking.plans, resources[0]["units"]) == (PLANS_MAX, 1 + PLANS_MAX)
     refused = await alley.book(start=at("12:00"), resource_ids=alley.ids("l1"))
     assert refused.status_code == 409, refused.text
 

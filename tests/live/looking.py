@@ -64,7 +64,7 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
         reason="the pipe of Mr Holm burst",
     )
     engine: Engine = app.state.engine
-    planned = partial(plan, wanted=wanted, venue=venue, places=engine.places)
+    planned = partial(plan, wanted=wanted, by=str(BOB), venue=venue, places=engine.places)
     await engine.change_planned(BOB, venue, planned, create, key=None, show=Blocked.as_json)
     return id_
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from holdfast.block import clash, store
 from holdfast.block.clash import Clash
 from holdfast.block.define import Defined, Wanted, define
 from holdfast.block.errors import BlockOverlapsBookings
+from holdfast.block.expand import claims_of
 from holdfast.block.model import Block, Step, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import alternatives_to, displace, give_up, owners
@@ -23,10 +25,13 @@ from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Shift
 from holdfast.engine import Read, StalePlan
+from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
+NEAR = timedelta(days=1)
+"""Alternatives are looked for hours around a booking: no time of the block further off than this is in their way."""
 DISPLACED_MAX = 100
 """So many bookings lose their place to one block; for each of them alternatives are looked for."""
 
@@ -54,27 +59,32 @@ class BlockPlan:
     alternatives: Mapping[UUID, list[dict[str, Any]]]
 
 
-async def plan(read: Read, wanted: Wanted, *, venue: Venue, places: Places) -> BlockPlan:
+async def plan(read: Read, wanted: Wanted, *, by: str, venue: Venue, places: Places) -> BlockPlan:
     """1. Work out when it blocks what.
     2. For each booking that it would displace, look for what is free, as if the block stood there already.
 
     Raises what makes the block impossible: InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks.
     """
-    venue = await read(places.current, venue)
-    defined, bookings = await read(_look, wanted, venue=venue)
+    venue, now = await read(_basis, venue, places)
+    defined = define(wanted, venue, by=by, now=now)
+    bookings: Sequence[Booking] = await read(_look, wanted, defined, venue=venue)
     gone = frozenset(each.id for each in bookings)
-    alternatives = {
-        each.id: await read(alternatives_to, each, venue=venue, gone=gone, taken=defined.claims)
-        for each in bookings
-    }
+    alternatives: dict[UUID, list[dict[str, Any]]] = {}
+    for each in bookings:
+        near = Span(each.start_at - NEAR, each.end_at + NEAR)
+        taken = claims_of(defined.block, defined.resources, within=near)
+        alternatives[each.id] = await read(alternatives_to, each, venue=venue, gone=gone, taken=taken)
     return BlockPlan(wanted, defined, venue.rules_version, alternatives)
 
 
-async def _look(tx: Tx, wanted: Wanted, *, venue: Venue) -> tuple[Defined, Sequence[Booking]]:
-    defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
+async def _basis(tx: Tx, venue: Venue, places: Places) -> tuple[Venue, datetime]:
+    return await places.current(tx, venue), tx.now
+
+
+async def _look(tx: Tx, wanted: Wanted, defined: Defined, *, venue: Venue) -> Sequence[Booking]:
     found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
     await clash.refuse_blocks(tx, venue, found)
-    return defined, await _displaceable(tx, found, wanted, venue, owners)
+    return await _displaceable(tx, found, wanted, venue, owners)
 
 
 async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -> Blocked:
@@ -88,11 +98,12 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     Raises BlockOverlapsBookings, BlockOverlapsBlocks, and StalePlan when the rules have changed or somebody has booked
     there since it was planned: then nothing was written. With no plans left, who came last has no alternatives.
     """
-    wanted, defined, block = planned.wanted, planned.defined, planned.defined.block
+    wanted, defined = planned.wanted, planned.defined
     if venue.rules_version != planned.rules_version:
         if plans_left:
             raise StalePlan
         defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
+    block = defined.block
     found = await clash.find_clash(tx, defined.claims, own_id=block.id)
     await clash.refuse_blocks(tx, venue, found)
     bookings = await _displaceable(tx, found, wanted, venue, _locked)

@@ -11,15 +11,17 @@ from holdfast.block.expand import occurrences_of
 from holdfast.booking.displace import owners
 from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.kernel.tx import Tx
+from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 
-async def preview(tx: Tx, wanted: Wanted, *, venue: Venue) -> dict[str, Any]:
+async def preview(tx: Tx, wanted: Wanted, *, venue: Venue, places: Places) -> dict[str, Any]:
     """The occurrences that would block, and the bookings and blocks that they would meet; nothing is written.
 
     `can_displace`: whether it could be made with on_conflict "displace" as things are now. Raises what
     `create` does about the request itself: InvalidRequest.
     """
+    venue = await places.current(tx, venue)
     defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
     found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
     bookings = await owners(tx, venue.tenant_id, list(found.bookings)[: clash.BOOKINGS_SHOWN_MAX])

@@ -28,7 +28,6 @@ from holdfast.booking.lists import Place
 from holdfast.booking.routes.parts import (
     idempotency_key,
     keyed,
-    places_of,
     require_staff,
     show_reply,
     venue_for,
@@ -37,7 +36,6 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, if_match, required_version
-from holdfast.kernel.tx import Tx
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.store import find_resource
 from holdfast.place.venue import Venue
@@ -68,11 +66,11 @@ async def post_block(request: Request) -> Response:
     asked = parse(raw, CreateBlock)
     venue = await _own_venue(request, asked.venue_id)
     key = keyed(request, raw, venue=venue, operation="create_block", field=asked.idempotency_key, about="")
-    engine = engine_of(request)
+    engine, actor = engine_of(request), request.state.actor
     done = await engine.change_planned(
-        request.state.actor,
+        actor,
         venue,
-        partial(plan, wanted=asked.wanted(), venue=venue, places=engine.places),
+        partial(plan, wanted=asked.wanted(), by=str(actor), venue=venue, places=engine.places),
         create,
         key=key,
         show=Blocked.as_json,
@@ -93,13 +91,11 @@ async def post_preview(request: Request) -> Response:
     """For staff: what such a block would be, and the bookings it would hit. Nothing is written."""
     asked = parse(await request.body(), CreateBlock)
     idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
-    seen = await _own_venue(request, asked.venue_id)
-
-    async def look(tx: Tx) -> dict[str, Any]:
-        venue = await places_of(request).current(tx, seen)
-        return await preview(tx, asked.wanted(), venue=venue)
-
-    return answer(await engine_of(request).read_at(request.state.actor, seen, look))
+    venue, engine = await _own_venue(request, asked.venue_id), engine_of(request)
+    found = await engine.read_at(
+        request.state.actor, venue, preview, asked.wanted(), venue=venue, places=engine.places
+    )
+    return answer(found)
 
 
 @router.get(PATH, summary="List blocks", responses={200: BLOCKS})

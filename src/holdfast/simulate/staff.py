@@ -56,7 +56,7 @@ async def _block(booker: Booker) -> tuple[UUID, int] | None:
 
     async def send(process: Process) -> Reply:
         engine, venue = process.engine, booker.house.venue
-        planned = partial(plan, wanted=wanted, venue=venue, places=engine.places)
+        planned = partial(plan, wanted=wanted, by=str(booker.actor), venue=venue, places=engine.places)
         done = await engine.change_planned(
             booker.actor, venue, planned, create, key=keyed, show=Blocked.as_json
         )
