@@ -20,7 +20,6 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue, capacities, capacity, combinations
 
 RESOURCES_KEPT_MAX = 500_000
-RESOURCES_PER_BOOKING_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,23 +91,9 @@ async def create(
         read = await create_store.read(tx, wanted, _ready(prepared))
     if read.expired_keys:
         await idempotency.forget(tx, read.expired_keys, operation="create")
-    pricing = tx.ports.pricing
-    done = _decide(tx, wanted, prepared, read, _Set(venues), pricing)
-    looked: set[object] = set()
+    done = _decide(tx, wanted, prepared, read, _Set(venues), tx.ports.pricing)
     occupancy = read.known.occupancy
-    for index in [*done.further]:
-        ready = _in_full(prepared[index])
-        asked = ready.wanted
-        question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
-        if question not in looked and len(looked) < further_max:
-            looked.add(question)
-            await claims.learn(tx, occupancy, done.further[index].probes)
-        while question in looked and isinstance(done.outcomes[index], Busy):
-            done.outcomes[index] = _stored(wanted[index], read, done) or _new(
-                index, wanted[index], ready, read.known, pricing, done
-            )
-            if isinstance(done.outcomes[index], Busy):
-                await claims.learn(tx, occupancy, done.further[index].probes)
+    await _decide_further(tx, wanted, prepared, read, done, most=further_max)
     moved = occupancy.moved
     taken = [moved.pop(each, each) for each in done.claims]  # some of the set have moved for others of it
     shift = await evict_expired_holds(tx, [*taken, *moved.values()], occupancy)
@@ -163,9 +149,31 @@ def _decide(
     return done
 
 
-def _in_full(prepared: Prepared | Refused) -> Prepared:
-    assert isinstance(prepared, Prepared)
-    return prepared.in_full()
+async def _decide_further(
+    tx: Tx,
+    wanted: Sequence[Wanted],
+    prepared: Sequence[Prepared | Refused],
+    read: create_store.Read,
+    done: _Set,
+    *,
+    most: int,
+) -> None:
+    """Decides on those for which more of the ledger must be known, for `most` different questions."""
+    looked: set[object] = set()
+    for index in [*done.further]:
+        ready = prepared[index]
+        assert isinstance(ready, Prepared)
+        ready, asked = ready.in_full(), ready.wanted
+        question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
+        if question not in looked and len(looked) < most:
+            looked.add(question)
+            await claims.learn(tx, read.known.occupancy, done.further[index].probes)
+        while question in looked and isinstance(done.outcomes[index], Busy):
+            done.outcomes[index] = _stored(wanted[index], read, done) or _new(
+                index, wanted[index], ready, read.known, tx.ports.pricing, done
+            )
+            if isinstance(done.outcomes[index], Busy):
+                await claims.learn(tx, read.known.occupancy, done.further[index].probes)
 
 
 def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:
