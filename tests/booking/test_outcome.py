@@ -61,7 +61,7 @@ async def proxied(
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here is about how long one waits."""
     monkeypatch.setattr(kernel, "COMMIT_S", 0.3)
-    monkeypatch.setattr(database, "SETTLE_S", 0.3)
+    monkeypatch.setattr(database, "SETTLE_S", 2.0)
 
 
 async def _kinds(
@@ -155,8 +155,9 @@ async def test_the_answer_is_the_commits(
     for kind, (house, ask) in kinds.items():
         status = answers[kind].status_code
         made = await _happened(owner, house) - before[kind]
-        # On a slow machine some don't get to the fault in time, and some never hear what became of it.
-        assert answers[kind].is_success or status in (503, 504), (kind, answers[kind].text)
+        # On a slow machine some don't get to the fault in time: then nothing was made.
+        met = (2 if answers[kind].is_success else status) in STATUSES[action, point]
+        assert met or (status == 503 and not made), (kind, answers[kind].text)
         assert status == 504 or bool(made) == answers[kind].is_success, (kind, status, made)
         # Whoever asks again gets it, once.
         again = await ask()

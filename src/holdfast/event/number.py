@@ -65,7 +65,7 @@ class Numberer:
         return (await self.number_and(_look_at_nothing))[0]
 
     async def number_and(self, look: Callable[[Tx, Numbered], Awaitable[T]]) -> tuple[Numbered, T]:
-        """The same, with what `look` read in the same transaction: whoever reads again and again saves one by that."""
+        """The same, with what `look` read in that transaction: a reader that polls saves one of its own."""
         row, value = await self._call.run(_number, self._source, self._floor, look)
         # Only now: had the commit failed, what it looked at would still be to be numbered.
         if row["source"] != self._source:
