@@ -43,9 +43,9 @@ async def test_a_commit_of_this_process_rings_the_bell(
 ) -> None:
     async with asked(app, slot_channel(house)) as gina:
         await opening(gina)
-        monkeypatch.setattr(tail, "IDLE_POLL_S", 30.0)
-        monkeypatch.setattr(tail, "BUSY_POLL_S", 30.0)
         await hub.tail.caught_up()
+        monkeypatch.setattr(tail, "POLL_S", 30.0)
+        await hub.tail.caught_up()  # finds nothing, and waits for the bell
         await change(house)
         assert versions(await gina.take(1)) == [1]
 

@@ -22,14 +22,10 @@ from holdfast.kernel.tx import Tx
 from holdfast.live import store
 from holdfast.live.telling import REPLAY_EVENTS_MAX
 
-POLL_S_MIN = 0.030
-"""Between two reads at least, however often the bell rings."""
-BUSY_POLL_S = 0.030
-IDLE_POLL_S = 0.050
+POLL_S = 0.050
+"""Between two reads; the bell shortens it when the read before found nothing."""
 OTHERS_S = 0.002
 """Between two looks while another process numbers events."""
-BUSY_S = 1.0
-"""After an event it reads at the busy pace for so long."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
 
 log = structlog.get_logger()
@@ -52,8 +48,8 @@ class Tail:
 
     1. Before each read, it gives what was committed its positions, and learns which history these belong to. In one
        that is new to it, it begins REPLAY_EVENTS_MAX events before the end.
-    2. It reads on every BUSY_POLL_S while events come and every IDLE_POLL_S when they don't, and at once when
-       the bell rings.
+    2. It reads on every POLL_S, so that what many commit goes out together; and at once when the bell rings after
+       nothing had come.
     3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
        it was.
     """
@@ -65,8 +61,6 @@ class Tail:
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
-        self._busy_until = 0.0
-        self._read_at = 0.0
         self._asked_at = 0.0  # by the clock on the wall
         self.history: str | None = None
         """8 hex digits that name the history of the database; None until it has begun."""
@@ -122,6 +116,7 @@ class Tail:
             log.error("live_tail_failed", error=type(error).__qualname__, stack=stack_of(error))
 
     async def _step(self) -> None:
+        began_at, position = time.monotonic(), self.position
         waiters, self._waiters = self._waiters, []
         full = True
         try:
@@ -135,7 +130,12 @@ class Tail:
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        await self._pause()
+        if self.position != position:
+            await asyncio.sleep(began_at + POLL_S - time.monotonic())
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(POLL_S):
+                await self._bell.wait()
 
     async def _begin(self, history: str, head: int) -> None:
         floor = await self._call.run(store.position_before, head, REPLAY_EVENTS_MAX)
@@ -146,14 +146,12 @@ class Tail:
     async def _read(self) -> bool:
         """Numbers events, reads a page and has it taken; returns whether there may be more."""
         self._bell.clear()
-        self._read_at = time.monotonic()
         self._asked_at = time.time()
         numbered, events = await self._numberer.number_and(self._read_on)
         if numbered.epoch != self.history or numbered.head < self.position:
             await self._begin(numbered.epoch, numbered.head)
             events = await self._call.run(read, after=self.position)
         if numbered.head > self.position:
-            self._busy_until = time.monotonic() + BUSY_S
             self.position = events[-1].position if events else numbered.head
             self._listener.take(events)
             if len(events) == READ_MAX:
@@ -166,12 +164,3 @@ class Tail:
         self.clock_ahead_s = numbered.now.timestamp() - (self._asked_at + time.time()) / 2
         is_further = numbered.epoch == self.history and numbered.head > self.position
         return await read(tx, after=self.position) if is_further else []
-
-    async def _pause(self) -> None:
-        pause_s = BUSY_POLL_S if time.monotonic() < self._busy_until else IDLE_POLL_S
-        with suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
-                await self._bell.wait()
-        early_s = self._read_at + POLL_S_MIN - time.monotonic()
-        if early_s > 0:
-            await asyncio.sleep(early_s)
