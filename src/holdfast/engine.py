@@ -18,6 +18,7 @@ from holdfast.event.read import is_written
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
+from holdfast.kernel.deadline import request_deadline
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
 from holdfast.kernel.turns import Turns
@@ -34,6 +35,8 @@ Read = Callable[..., Awaitable[Any]]
 
 PLANS_MAX = 3
 """A change is planned so many times at most before it does without what others took meanwhile."""
+PLAN_TIMES = 3
+"""A plan may take so many times as long as a request: nobody else waits for it."""
 
 
 class StalePlan(Overloaded):
@@ -150,6 +153,13 @@ class Engine:
 
         return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
 
+    async def plan(self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]]) -> P:
+        """What `plan(read)` finds out, holding nothing: in PLAN_TIMES the time of a request, and one at a time for
+        each venue, since many who ask for long thought must not slow everybody else. Raises Overloaded."""
+        with request_deadline(PLAN_TIMES * self.db.deadline_s):
+            async with self._planning.of(venue.id):
+                return await plan(partial(self.read_at, actor, venue))
+
     async def change_planned(
         self,
         actor: Actor,
@@ -164,13 +174,11 @@ class Engine:
         is_long: bool = False,
     ) -> Done[T]:
         """The same for a change that takes thought: `plan(read)` thinks, holding nothing, and
-        `verb(tx, planned, plans_left=..., venue=...)` writes what is planned.
+        `verb(tx, planned, plans_left=..., venue=...)` writes what is planned. A stored reply is the answer.
 
-        1. A reply that is stored under the key is the answer.
-        2. Plan, one at a time for each venue: many who ask for long thought must not slow everybody else. A
-           refusal of the plan is that of the change, and is stored under the key when it is final.
-        3. Write. Where the verb raises StalePlan, nothing is written, and all is planned anew, PLANS_MAX times in
-           all. The last time `plans_left` is 0: the verb refuses what is taken. A StalePlan is then raised.
+        1. Plan. A refusal of the plan is that of the change, and is stored under the key when it is final.
+        2. Write, in the time of a request. Where the verb raises StalePlan, nothing is written, and all is planned
+           anew, PLANS_MAX times in all. The last time `plans_left` is 0: the verb refuses what is taken.
         """
         read = partial(self.read_at, actor, venue)
         more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
@@ -180,8 +188,7 @@ class Engine:
         while True:
             plans_left -= 1
             try:
-                async with self._planning.of(venue.id):
-                    planned = await plan(read)
+                planned = await self.plan(actor, venue, plan)
             except HoldfastError as refused:
                 if idempotency.is_kept(refused):
                     return await self.change_once(actor, venue, refuse, refused, **more)
@@ -190,7 +197,8 @@ class Engine:
                     return Done(stored.for_request(key.request_hash))
                 raise
             try:
-                return await self.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
+                with request_deadline(self.db.deadline_s):
+                    return await self.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
             except StalePlan:
                 if not plans_left:
                     raise

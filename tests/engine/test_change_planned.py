@@ -12,6 +12,7 @@ import pytest
 from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
+from holdfast.kernel.deadline import left_s, request_deadline
 from holdfast.kernel.errors import Forbidden, IdempotencyConflict, VersionConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.kernel.tx import Tx
@@ -120,6 +121,23 @@ async def test_two_who_ask_for_the_same_at_once_get_the_same(db: Database, venue
     done = await engine.change_planned(SYSTEM, venue, overtaken, first.write, **show)
     assert (done.reply.code, done.reply.body, done.value) == (DONE, '{"plan":1}', None)
     assert first.written == [(1, 0)]
+
+
+async def test_a_plan_may_take_longer_than_a_request_and_is_written_in_the_time_of_one(
+    db: Database, venue: Venue
+) -> None:
+    thinker = Thinker(db)
+
+    async def think(read: Read) -> int:
+        await asyncio.sleep(0.1)
+        return await thinker.plan(read)
+
+    with request_deadline(0.05):
+        left_s(1)  # it has begun
+        done = await engine_over(db).change_planned(
+            SYSTEM, venue, think, thinker.write, key=None, show=lambda *_: {}
+        )
+    assert done.value == 1
 
 
 async def test_one_plan_at_a_time_for_a_venue(db: Database, venue: Venue) -> None:

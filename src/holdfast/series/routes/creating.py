@@ -42,8 +42,8 @@ async def post_preview(request: Request) -> Response:
     idempotency_key(request, asked.idempotency_key)  # not used, but refused where the request itself would be
     venue = await venue_for(request, asked.venue_id)
     engine, wanted = engine_of(request), _asked(request, asked, venue)
-    read = partial(engine.read_at, request.state.actor, venue)
-    found = await preview(read, wanted, venue=venue, places=engine.places)
+    look = partial(preview, asked=wanted, venue=venue, places=engine.places)
+    found = await engine.plan(request.state.actor, venue, look)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
