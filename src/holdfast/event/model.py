@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -33,8 +33,7 @@ class Event:
     channel: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(NamedTuple):
     """An event as read back. `position`: its place in commit order, 1 and up, without gaps.
 
     `version`: its number on its channel, 1 more than the one before; counted within `epoch`. Both None for

@@ -7,9 +7,8 @@ name that a reader calls the channel by.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
@@ -54,8 +53,7 @@ def public_epoch(epoch: int, history: str) -> str:
     return f"{epoch:08x}-{history}"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
     opening brace. `epoch`: as the database counts it."""
 
@@ -124,11 +122,11 @@ def _other(committed: Committed) -> bytes:
     event = committed.event
     return encode(
         {
-            "id": event.id,
+            "id": str(event.id),
             "event_type": event.event_type,
             "timestamp": event.created_at,
             "actor": event.actor,
-            "venue_id": event.venue_id,
+            "venue_id": str(event.venue_id),
             "payload": event.payload,
         }
     )[1:]

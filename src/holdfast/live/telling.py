@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 
 import structlog
 
@@ -156,12 +156,15 @@ class Telling:
 def send(touched: Touched) -> list[Stream]:
     """Hands all readers what is pending for them, each once; returns the streams that are too slow for it."""
     slow: list[Stream] = []
+    delivered = Counter[frames.Transport]()
     for audience, told_ in touched.items():
         pending, audience.pending = audience.pending, []
         parts = audience.packing.pack(pending)
         size = sum(map(len, parts))
         slow += [stream for stream in audience.streams if not stream.push(parts, size)]
-        metrics.DELIVERED.labels(audience.packing.transport).inc(len(audience.streams) * len(told_))
+        delivered[audience.packing.transport] += len(audience.streams) * len(told_)
+    for transport, number in delivered.items():
+        metrics.DELIVERED.labels(transport).inc(number)
     return slow
 
 
