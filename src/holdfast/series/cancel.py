@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date
-from uuid import UUID
+from dataclasses import dataclass
 
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.series.change import saved
-from holdfast.series.find import concerned, find_version, none_left
-from holdfast.series.model import Member, Scope, SeriesDone
-from holdfast.series.refused import not_to_come
+from holdfast.series.find import About, find_bookings
+from holdfast.series.model import SeriesDone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesCancellation:
-    """Which bookings of a series are not wanted any more. `occurrence_on`: the one, or the first, unless the
-    scope is all."""
+class SeriesCancellation(About):
+    """The bookings of a series that are not wanted any more."""
 
-    series_id: UUID
-    expected_version: int
-    scope: Scope
-    occurrence_on: date | None = None
     reason: str | None = None
 
 
@@ -34,21 +26,15 @@ async def cancel_series(tx: Tx, asked: SeriesCancellation, *, venue: Venue) -> S
     Runs under the lock of `venue`. Raises NotFound, VersionConflict, and InvalidRequest when none is still to
     come.
     """
-    series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
-    about = concerned(members, asked.scope, asked.occurrence_on)
-    coming = [each for each in about if each.is_open(tx.now)]
-    if not coming:
-        raise none_left(asked.scope)
-    afters = await move_set(tx, [_move(each, asked.reason) for each in coming], venue=venue)
-    after = replace(series, version=series.version + 1, updated_at=tx.now)
-    said = [not_to_come(each, venue) for each in about if not each.is_open(tx.now)]
-    return await saved(tx, after, "cancelled", members, afters, unchanged=said)
-
-
-def _move(member: Member, reason: str | None) -> Move:
-    return Move(
-        booking_id=member.booking.id,
-        to=Status.CANCELLED,
-        expected_version=member.booking.version,
-        reason=reason,
-    )
+    found = await find_bookings(tx, asked, venue)
+    moves = [
+        Move(
+            booking_id=each.booking.id,
+            to=Status.CANCELLED,
+            expected_version=each.booking.version,
+            reason=asked.reason,
+        )
+        for each in found.coming
+    ]
+    afters = await move_set(tx, moves, venue=venue)
+    return await saved(tx, found, found.series, "cancelled", afters, venue=venue)

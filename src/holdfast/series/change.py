@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -25,23 +25,18 @@ from holdfast.place.venue import Venue
 from holdfast.series import model, store
 from holdfast.series.decide import Basis, basis
 from holdfast.series.expand import in_parts
-from holdfast.series.find import concerned, find_version, none_left
+from holdfast.series.find import About, Found, find_bookings
 from holdfast.series.model import Member, OnConflict, Scope, Series, SeriesDone
-from holdfast.series.refused import Missed, SeriesRefused, not_to_come
+from holdfast.series.refused import Missed, check_missed, not_to_come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesChange:
+class SeriesChange(About):
     """What is to be different in bookings of a series; None leaves it as it is.
 
-    `occurrence_on`: the one, or the first, unless the scope is all. `booking_time`: wall time, on the
-    date that each booking has. `details`: columns that nothing is decided by.
+    `booking_time`: wall time, on the date that each booking has. `details`: columns that nothing is decided by.
     """
 
-    series_id: UUID
-    expected_version: int
-    scope: Scope
-    occurrence_on: date | None = None
     on_conflict: OnConflict = OnConflict.REFUSE
     booking_time: time | None = None
     duration_minutes: int | None = None
@@ -78,35 +73,6 @@ class ChangePlan:
     changes: tuple[Change, ...]
     missed: tuple[Missed, ...]
 
-    def check(self, missed: Sequence[Missed], venue: Venue) -> None:
-        """Raises SeriesRefused when some can't be changed and may not be left as they are, or none can."""
-        of = len(self.seen)
-        if missed and (self.asked.on_conflict is OnConflict.REFUSE or len(missed) == of):
-            raise SeriesRefused(missed, of=of, venue=venue)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """The series, the bookings the change is about, and those of them that are still to come."""
-
-    series: Series
-    members: Sequence[Member]
-    about: Sequence[Member]
-    coming: Sequence[Member]
-
-    @property
-    def seen(self) -> tuple[tuple[UUID, int], ...]:
-        return tuple((each.booking.id, each.booking.version) for each in self.coming)
-
-
-async def _find(tx: Tx, asked: SeriesChange, venue: Venue) -> _Found:
-    series, members = await find_version(tx, venue.tenant_id, asked.series_id, asked.expected_version)
-    about = concerned(members, asked.scope, asked.occurrence_on)
-    coming = [each for each in about if each.is_open(tx.now)]
-    if not coming:
-        raise none_left(asked.scope)
-    return _Found(series, members, about, coming)
-
 
 async def plan_change(
     read: Read, *, asked: SeriesChange, actor: Actor, venue: Venue, places: Places
@@ -117,7 +83,7 @@ async def plan_change(
     be changed and may not be left as they are, or none can.
     """
     by: Basis = await read(basis, venue, places)
-    found: _Found = await read(_find, asked, by.venue)
+    found: Found = await read(find_bookings, asked, by.venue)
     ordered = _in_order(found.coming, asked)
     outcomes = await _revise_all(read, ordered, asked, actor, by)
     changes = [
@@ -126,9 +92,12 @@ async def plan_change(
         if isinstance(outcome, Revised)
     ]
     missed = _missed(ordered, outcomes)
-    plan = ChangePlan(asked, by.venue.rules_version, found.seen, tuple(changes), tuple(missed))
-    plan.check(missed, by.venue)
-    return plan
+    check_missed(missed, of=len(ordered), on_conflict=asked.on_conflict, venue=by.venue)
+    return ChangePlan(asked, by.venue.rules_version, _seen(found), tuple(changes), tuple(missed))
+
+
+def _seen(found: Found) -> tuple[tuple[UUID, int], ...]:
+    return tuple((each.booking.id, each.booking.version) for each in found.coming)
 
 
 def _planned(change: Change, revised: Revised) -> Change:
@@ -178,8 +147,8 @@ async def change_series(tx: Tx, plan: ChangePlan, *, plans_left: int, venue: Ven
     lock of `venue`. Raises StalePlan, NotFound, VersionConflict, SeriesRefused.
     """
     asked = plan.asked
-    found = await _find(tx, asked, venue)
-    if plan.rules_version != venue.rules_version or plan.seen != found.seen:
+    found = await find_bookings(tx, asked, venue)
+    if plan.rules_version != venue.rules_version or plan.seen != _seen(found):
         raise StalePlan
     members = {each.booking.id: each for each in found.coming}
     decided = await decide_set(tx, plan.changes, venue=venue)
@@ -187,35 +156,34 @@ async def change_series(tx: Tx, plan: ChangePlan, *, plans_left: int, venue: Ven
     if late and plans_left:
         raise StalePlan
     missed = sorted([*plan.missed, *late], key=lambda each: each.on)
-    plan.check(missed, venue)
+    check_missed(missed, of=len(plan.seen), on_conflict=asked.on_conflict, venue=venue)
     await write_set(tx, decided, venue=venue)
     afters = [each.after for each in decided.outcomes if isinstance(each, Revised)]
-    said = [
-        *(each.as_json(venue) for each in missed),
-        *(not_to_come(each, venue) for each in found.about if not each.is_open(tx.now)),
-    ]
-    return await saved(
-        tx, _after(found.series, asked, now=tx.now), "updated", found.members, afters, unchanged=said
-    )
+    return await saved(tx, found, _after(found.series, asked), "updated", afters, venue=venue, missed=missed)
 
 
 async def saved(
     tx: Tx,
-    after: Series,
+    found: Found,
+    series: Series,
     what: str,
-    members: Sequence[Member],
     afters: Sequence[Booking],
     *,
-    unchanged: list[dict[str, Any]],
+    venue: Venue,
+    missed: Sequence[Missed] = (),
 ) -> SeriesDone:
-    """The series, written, with its event `series.<what>`, and its bookings as they are now: `afters` are those
-    that were changed."""
+    """The series, written one version on, with its event `series.<what>`, and its bookings as they are now: `afters`
+    are those that were changed, `missed` those that could not be."""
     new = {each.id: each for each in afters}
-    now = [Member(each.on, new.get(each.booking.id, each.booking)) for each in members]
+    now = [Member(each.on, new.get(each.booking.id, each.booking)) for each in found.members]
     changed = [each for each in now if each.booking.id in new]
+    after = replace(series, version=series.version + 1, updated_at=tx.now)
     await store.save(tx, after)
     bookings = [each.booking for each in changed]
     await emit(tx, [model.event(tx, after, what, bookings)])
+    unchanged = [
+        each.as_json(venue) for each in (*missed, *(not_to_come(each, venue) for each in found.over))
+    ]
     more = {"changed": [each.on for each in changed], "unchanged": unchanged}
     return SeriesDone(after, now, bookings, more)
 
@@ -227,13 +195,13 @@ def _in_order(members: Sequence[Member], asked: SeriesChange) -> Sequence[Member
     return list(reversed(members)) if later else members
 
 
-def _after(series: Series, asked: SeriesChange, *, now: datetime) -> Series:
-    after = replace(series, version=series.version + 1, updated_at=now)
+def _after(series: Series, asked: SeriesChange) -> Series:
+    """What it repeats from now on: another thing only where all of it was changed."""
     if asked.scope is not Scope.ALL:
-        return after
+        return series
     start = series.local_start
     return replace(
-        after,
+        series,
         local_start=start
         if asked.booking_time is None
         else datetime.combine(start.date(), asked.booking_time),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -21,19 +21,10 @@ from holdfast.series import model, store
 from holdfast.series.expand import Planned
 from holdfast.series.model import Member, Series, SeriesDone
 from holdfast.series.plan import Plan
-from holdfast.series.refused import Missed
+from holdfast.series.refused import Missed, check_missed
 
 TAKEN_ANEW = "The same reference was drawn twice. Try again with the same key."
 """A day has 729 million of them."""
-
-
-@dataclass(slots=True)
-class _Sorted:
-    """The occurrences, by what came of them."""
-
-    members: list[Member] = field(default_factory=list)
-    missed: list[Missed] = field(default_factory=list)
-    moved: list[tuple[Planned, Booking]] = field(default_factory=list)
 
 
 async def create_series(tx: Tx, plan: Plan, *, plans_left: int, venue: Venue) -> SeriesDone:
@@ -48,38 +39,43 @@ async def create_series(tx: Tx, plan: Plan, *, plans_left: int, venue: Venue) ->
     """
     if plan.rules_version != venue.rules_version:
         raise StalePlan
-    done = await _book(tx, plan, venue)
-    if done.missed and plans_left:
+    outcomes = list(zip(plan.seats, await _book(tx, plan, venue), strict=True))
+    booked = [(seat, each.booking) for seat, each in outcomes if isinstance(each, Booked)]
+    late = [
+        seat.missed or Missed(seat.at.on, seat.at.span, each.error)
+        for seat, each in outcomes
+        if isinstance(each, Refused)
+    ]
+    if late and plans_left:
         raise StalePlan
-    done.missed = sorted([*done.missed, *plan.missed], key=lambda each: each.on)
-    plan.check(done.missed, venue)
+    missed = sorted([*late, *plan.missed], key=lambda each: each.on)
+    check_missed(missed, of=len(plan.expanded.planned), on_conflict=plan.on_conflict, venue=venue)
     series = _series(tx, plan, venue)
-    members = sorted(done.members, key=lambda each: each.on)
+    members = sorted((Member(seat.at.on, booking) for seat, booking in booked), key=lambda each: each.on)
     await store.insert(tx, series, members)
-    booked = [each.booking for each in members]
-    await emit(tx, [model.event(tx, series, "created", booked)])
-    return SeriesDone(series, members, booked, _more(done, venue))
+    bookings = [each.booking for each in members]
+    await emit(tx, [model.event(tx, series, "created", bookings)])
+    more = {
+        "skipped": [each.as_json(venue) for each in missed],
+        "alternatives": [
+            _alternative(seat.at, booking, venue) for seat, booking in booked if seat.missed is not None
+        ],
+    }
+    return SeriesDone(series, members, bookings, more)
 
 
-async def _book(tx: Tx, plan: Plan, venue: Venue) -> _Sorted:
-    done, wanted = _Sorted(), [each.wanted for each in plan.seats]
+async def _book(tx: Tx, plan: Plan, venue: Venue) -> Sequence[Booked | Refused]:
+    wanted = [each.wanted for each in plan.seats]
     try:
         outcomes = await create(tx, wanted, places=plan.places, further_max=len(wanted))
     except asyncpg.ExclusionViolationError as error:
         raise lost(next(iter(venue.resources.values())).kind, venue) from error
     except asyncpg.UniqueViolationError as error:
         raise Overloaded(TAKEN_ANEW) from error
-    for seat, outcome in zip(plan.seats, outcomes, strict=True):
-        at = seat.at
-        if isinstance(outcome, Booked):
-            done.members.append(Member(at.on, outcome.booking))
-            if seat.missed is not None:
-                done.moved.append((at, outcome.booking))
-        elif isinstance(outcome, Refused):
-            done.missed.append(seat.missed or Missed(at.on, at.span, outcome.error))
-        else:
-            raise Overloaded("There is too much to look through. Ask for fewer occurrences.")
-    return done
+    settled = [each for each in outcomes if isinstance(each, Booked | Refused)]
+    if len(settled) < len(wanted):
+        raise Overloaded("There is too much to look through. Ask for fewer occurrences.")
+    return settled
 
 
 def _series(tx: Tx, plan: Plan, venue: Venue) -> Series:
@@ -100,18 +96,11 @@ def _series(tx: Tx, plan: Plan, venue: Venue) -> Series:
     )
 
 
-def _more(done: _Sorted, venue: Venue) -> dict[str, Any]:
-    """The occurrences that are not as they were asked for."""
+def _alternative(at: Planned, booking: Booking, venue: Venue) -> dict[str, Any]:
     return {
-        "skipped": [each.as_json(venue) for each in done.missed],
-        "alternatives": [
-            {
-                "occurrence_on": at.on,
-                "wanted_start": at.span.start.astimezone(venue.tz),
-                "start": booking.start_at.astimezone(venue.tz),
-                "end": booking.end_at.astimezone(venue.tz),
-                "resource_ids": booking.resource_ids,
-            }
-            for at, booking in done.moved
-        ],
+        "occurrence_on": at.on,
+        "wanted_start": at.span.start.astimezone(venue.tz),
+        "start": booking.start_at.astimezone(venue.tz),
+        "end": booking.end_at.astimezone(venue.tz),
+        "resource_ids": booking.resource_ids,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
@@ -10,8 +11,44 @@ from holdfast.booking import access
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
 from holdfast.series import store
-from holdfast.series.model import Member, Scope, Series, chosen
+from holdfast.series.model import Member, Scope, Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """Which bookings of a series a change is about. `occurrence_on`: the one, or the first, unless the scope is all."""
+
+    series_id: UUID
+    expected_version: int
+    scope: Scope
+    occurrence_on: date | None = None
+
+    def chosen(self, members: Sequence[Member]) -> list[Member]:
+        """Those of the series that it is about. Raises InvalidRequest when it has not the one."""
+        if self.scope is Scope.ALL or self.occurrence_on is None:
+            return list(members)
+        if self.scope is Scope.THIS_AND_FOLLOWING:
+            return [each for each in members if each.on >= self.occurrence_on]
+        found = [each for each in members if each.on == self.occurrence_on]
+        if not found:
+            raise InvalidRequest.of(
+                "occurrence_on",
+                str(self.occurrence_on),
+                "must be the occurrence_on of a booking of the series",
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A series with its bookings; of those that a change is about, which are still to come and which are not."""
+
+    series: Series
+    members: Sequence[Member]
+    coming: Sequence[Member]
+    over: Sequence[Member]
 
 
 async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
@@ -20,41 +57,33 @@ async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
     return await _with_members(tx, await store.find(tx, series_id))
 
 
+async def find_bookings(tx: Tx, about: About, venue: Venue) -> Found:
+    """What the change is about, of a series of the venue's tenant at the version that they saw.
+
+    Raises NotFound, VersionConflict, and InvalidRequest when none is still to come.
+    """
+    series, members = await _with_members(tx, await store.get(tx, venue.tenant_id, about.series_id))
+    if series.version != about.expected_version:
+        raise VersionConflict(
+            f"The series is at version {series.version}, not {about.expected_version}: "
+            "read it again and repeat the change with its current version.",
+            current_version=series.version,
+        )
+    chosen = about.chosen(members)
+    coming = [each for each in chosen if each.is_open(tx.now)]
+    if not coming:
+        raise InvalidRequest.of(
+            "scope", about.scope, "no booking of these is still to come: nothing can be changed"
+        )
+    return Found(series, members, coming, [each for each in chosen if not each.is_open(tx.now)])
+
+
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:
     if not _is_visible(series, tx.actor):
         raise NotFound(f"There is no series {series.id}.")
     return series, [
         each for each in await store.members(tx, series) if access.is_visible(each.booking, tx.actor)
     ]
-
-
-async def find_version(
-    tx: Tx, tenant_id: UUID, series_id: UUID, expected_version: int
-) -> tuple[Series, list[Member]]:
-    """The same of the tenant's series, at the version that they saw. Raises NotFound, VersionConflict."""
-    series, members = await _with_members(tx, await store.get(tx, tenant_id, series_id))
-    if series.version != expected_version:
-        raise VersionConflict(
-            f"The series is at version {series.version}, not {expected_version}: "
-            "read it again and repeat the change with its current version.",
-            current_version=series.version,
-        )
-    return series, members
-
-
-def concerned(members: Sequence[Member], scope: Scope, on: date | None) -> list[Member]:
-    """The bookings that a change is about, at least one. Raises InvalidRequest."""
-    found = chosen(members, scope, on)
-    if scope is Scope.ONE and not found:
-        raise InvalidRequest.of(
-            "occurrence_on", str(on), "must be the occurrence_on of a booking of the series"
-        )
-    return found
-
-
-def none_left(scope: Scope) -> InvalidRequest:
-    """The refusal when none of them is still to come."""
-    return InvalidRequest.of("scope", scope, "no booking of these is still to come: nothing can be changed")
 
 
 def _is_visible(series: Series, actor: Actor) -> bool:

@@ -73,15 +73,6 @@ class Member:
         return booking.status not in states.TERMINAL and not expired and booking.start_at > now
 
 
-def chosen(members: Sequence[Member], scope: Scope, on: date | None) -> list[Member]:
-    """Those that a change of that scope is about."""
-    if scope is Scope.ALL or on is None:
-        return list(members)
-    if scope is Scope.ONE:
-        return [each for each in members if each.on == on]
-    return [each for each in members if each.on >= on]
-
-
 @dataclass(frozen=True, slots=True)
 class SeriesDone:
     """A series after a change. `bookings`: those that were made or changed; `more`: what its JSON says besides."""

@@ -23,7 +23,7 @@ from holdfast.place.venue import Venue
 from holdfast.series.decide import Basis, basis, decide_all
 from holdfast.series.expand import Asked, Expanded, Planned, expand
 from holdfast.series.model import OnConflict
-from holdfast.series.refused import Missed, SeriesRefused
+from holdfast.series.refused import Missed, check_missed
 
 ALTERNATIVES_MAX = 60
 """For so many occurrences another time is looked for; the others are skipped."""
@@ -52,12 +52,6 @@ class Plan:
     missed: tuple[Missed, ...]
     places: Places
 
-    def check(self, missed: Sequence[Missed], venue: Venue) -> None:
-        """Raises SeriesRefused when nothing is left, or not all of it may be missing."""
-        of = len(self.expanded.planned)
-        if missed and (self.on_conflict is OnConflict.REFUSE or len(missed) == of):
-            raise SeriesRefused(missed, of=of, venue=venue)
-
 
 async def plan_series(
     read: Read, *, asked: Asked, on_conflict: OnConflict, venue: Venue, places: Places
@@ -81,9 +75,8 @@ async def plan_series(
         seats += await _others(read, missed, booked, by)
     seated = {seat.at.on for seat in seats}
     left = [each for at, each in missed if at.on not in seated]
-    plan = Plan(asked, on_conflict, by.venue.rules_version, expanded, tuple(seats), tuple(left), places)
-    plan.check(left, by.venue)
-    return plan
+    check_missed(left, of=len(found), on_conflict=on_conflict, venue=by.venue)
+    return Plan(asked, on_conflict, by.venue.rules_version, expanded, tuple(seats), tuple(left), places)
 
 
 def _seat(at: Planned, planned: Planned, created: Created, missed: Missed | None = None) -> Seat:

@@ -17,7 +17,7 @@ from holdfast.engine import Read
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
-from holdfast.series.model import Member
+from holdfast.series.model import Member, OnConflict
 
 SUGGESTED_MAX = 60
 """For so many refused occurrences another time is looked for; the others are listed without."""
@@ -64,6 +64,12 @@ class SeriesRefused(HoldfastError):
         return self
 
 
+def check_missed(missed: Sequence[Missed], *, of: int, on_conflict: OnConflict, venue: Venue) -> None:
+    """Raises SeriesRefused when any is missed and that refuses all, or when nothing is left."""
+    if missed and (on_conflict is OnConflict.REFUSE or len(missed) == of):
+        raise SeriesRefused(missed, of=of, venue=venue)
+
+
 def occurrence_json(
     on: date,
     span: Span,
@@ -94,11 +100,11 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
             error.fields["suggested_slots"] = await suggest_from(partial(read, look, venue), error.wanted)
 
 
-def not_to_come(member: Member, venue: Venue) -> dict[str, Any]:
-    """An `OccurrenceShown` of a booking that is over, under way, cancelled or expired."""
+def not_to_come(member: Member, venue: Venue) -> Missed:
+    """A booking that is over, under way, cancelled or expired."""
     booking = member.booking
     error = InvalidTransition(
         f"The booking of {member.on} is {booking.status} and starts at "
         f"{booking.start_at.astimezone(venue.tz).isoformat(timespec='minutes')}: it can't be changed with the series."
     )
-    return Missed(member.on, booking.span, error, booking.id).as_json(venue)
+    return Missed(member.on, booking.span, error, booking.id)
