@@ -1,13 +1,14 @@
-"""What each occurrence would get, decided as creating would, in short reads without a lock."""
+"""What each occurrence would get, decided as creating would, in short reads without a lock. Nothing is written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from holdfast.booking import create_store
-from holdfast.booking.decide import Created, Further, Known, Refused, decide, prepare
+from holdfast.booking.decide import SETS_FIRST, Created, Further, Known, Refused, decide, prepare
 from holdfast.booking.prepared import Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
@@ -19,7 +20,8 @@ from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
-from holdfast.series.expand import Planned, in_sets
+from holdfast.series.expand import Asked, Planned, expand, in_parts
+from holdfast.series.refused import Missed, occurrence_json, suggest_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,24 @@ async def basis(tx: Tx, venue: Venue, places: Places) -> Basis:
     return Basis(await places.current(tx, venue), tx.now, tx.ports.pricing)
 
 
+async def preview(read: Read, asked: Asked, *, venue: Venue, places: Places) -> list[dict[str, Any]]:
+    """An `OccurrenceShown` for each: on what it would be booked, or what is in its way and what is free
+    instead. Raises what makes the series as a whole impossible."""
+    by: Basis = await read(basis, venue, places)
+    planned = expand(asked, by.venue, now=by.now).planned
+    found = list(zip(planned, await decide_all(read, planned, by), strict=True))
+    missed = [Missed(at.on, at.span, each.error) for at, each in found if isinstance(each, Refused)]
+    await suggest_all(read, missed, by.venue)
+    return [_shown(at, each, by.venue) for at, each in found]
+
+
+def _shown(planned: Planned, result: Created | Refused, venue: Venue) -> dict[str, Any]:
+    if isinstance(result, Refused):
+        return occurrence_json(planned.on, planned.span, venue, error=result.error)
+    booking = result.booking
+    return occurrence_json(planned.on, booking.span, venue, resource_ids=booking.resource_ids)
+
+
 async def decide_all(
     read: Read, planned: Sequence[Planned], by: Basis, *, on_paper: Sequence[Claim] = ()
 ) -> list[Created | Refused]:
@@ -43,7 +63,8 @@ async def decide_all(
     still be faster. `on_paper`: claims that count as if they were in the ledger."""
     found: list[Created | Refused] = []
     taken, slices = list(on_paper), Slices()
-    for part in in_sets(planned, by.venue):
+    named = len(planned[0].wanted.resource_ids) if planned else 0
+    for part in in_parts(planned, named or min(len(by.venue.resources), SETS_FIRST)):
         prepared = [_prepare(each, by) for each in part]
         ready = [each for each in prepared if isinstance(each, Prepared)]
         known: Known = (await read(create_store.look, [each.wanted for each in part], ready)).known

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from holdfast.booking.decide import SETS_FIRST
 from holdfast.booking.wanted import Wanted, When, timed
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
@@ -78,14 +77,8 @@ def _at(first: Wanted, on: date, span: Span, slot_id: str | None) -> Wanted:
     return replace(first, id=new_id(), when=when)
 
 
-def in_sets(planned: Sequence[Planned], venue: Venue) -> Iterator[Sequence[Planned]]:
-    """The occurrences in parts of which each asks the ledger about PROBES_MAX questions at most."""
-    named = len(planned[0].wanted.resource_ids) if planned else 0
-    return in_parts(planned, named or min(len(venue.resources), SETS_FIRST))
-
-
 def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:
-    """The same for whatever asks that many questions each."""
+    """The same in parts of which each asks the ledger about PROBES_MAX questions at most: so many each."""
     size = max(1, PROBES_MAX // max(1, probes_each))
     for first in range(0, len(wanted), size):
         yield wanted[first : first + size]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field, model_validator
@@ -17,9 +17,8 @@ from holdfast.place.opening import WallTime
 from holdfast.place.parse_rrule import TEXT_CHARS_MAX
 from holdfast.series.model import OnConflict, Scope
 
-ABOUT_A_PERSON = frozenset(
-    {"guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes", "changes", "reason"}
-)
+DETAILS = {"guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes"}
+ABOUT_A_PERSON = frozenset({*DETAILS, "changes", "reason"})
 
 
 class CreateSeries(DetailsBody):
@@ -98,6 +97,11 @@ class ChangesWanted(Body):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} can be changed, not be removed: leave it out to keep it")
         return self
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What nothing is decided by, as far as it is to be different."""
+        return self.model_dump(include=DETAILS, exclude_unset=True)
 
     @property
     def clock(self) -> time | None:
