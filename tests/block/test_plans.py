@@ -6,7 +6,7 @@ import pytest
 
 from holdfast.block import store
 from holdfast.booking import displace
-from holdfast.claim import drop
+from holdfast.claim import store as claims
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from tests.kernel.test_plans import plan
@@ -20,8 +20,8 @@ STATEMENTS = {
     "reaching_into": (store.REACHING_INTO, "block_by_venue"),
     "of_ids": (store.OF_IDS, "block_id_is_unique"),
     "owners": (displace.OF_OWNERS, "booking_id_is_unique"),
-    "drop": (drop.DROP, "claim_pkey"),
-    "still_of": (drop.STILL_OF, "claim_pkey"),
+    "drop": (claims.DROP, "claim_pkey"),
+    "still_of": (claims.STILL_OF, "claim_pkey"),
 }
 
 

@@ -15,7 +15,8 @@ import pytest
 
 from holdfast.booking import displace, lists
 from holdfast.booking import store as bookings
-from holdfast.claim import drop
+from holdfast.claim import store as claims
+from holdfast.claim.model import BEGINNING
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -283,7 +284,7 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(
     theirs, mine = await tenant_of(db, house), await tenant_of(db, await open_house())
     id_, venue, t1 = UUID(booking["id"]), UUID(house.venue_id), UUID(house.resources["t1"])
     everything = (None, None, None, None, lists.FIRST, lists.NIL, 10)
-    then = drop.BEGINNING
+    then = BEGINNING
     cases: list[tuple[str, tuple[Any, ...]]] = [
         (bookings.GET, (theirs, id_)),
         (bookings.GET_FOR_UPDATE, (theirs, id_)),
@@ -292,12 +293,12 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(
         (displace.OF_OWNERS, (theirs, [id_])),
         (entries.OFFERS, (theirs, [id_])),
         (lists.OF_VENUE, (theirs, venue, *everything)),
-        (drop.STILL_OF, (theirs, id_, then)),
+        (claims.STILL_OF, (theirs, id_, then)),
         (places.RULES_VERSION, (theirs, venue)),
         (idempotency.FIND, (theirs, "create", "k")),
         (write_store.TOUCH_VENUE, (theirs, venue, then)),
         (write_store.REMOVE_RESOURCES, (theirs, [t1], then)),
-        (drop.DROP, (theirs, id_, then, then)),
+        (claims.DROP, (theirs, id_, then, then)),
     ]
 
     async def rows(tx: Tx, sql: str, args: tuple[Any, ...]) -> int:

@@ -11,7 +11,7 @@ from holdfast.block import store
 from holdfast.block.expand import occurrences_of
 from holdfast.block.model import Block, Step
 from holdfast.channel.announce import announce
-from holdfast.claim.drop import drop
+from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
@@ -53,7 +53,7 @@ async def change(tx: Tx, asked: Change, *, venue: Venue) -> Block:
     freed: list[Claim] = []
     if gone:
         starts_from = gone[0].span.start
-        freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, starts_from=starts_from)
+        freed = await claims.drop(tx, tenant_id=before.tenant_id, owner_id=before.id, starts_from=starts_from)
     await _write(tx, before, after, freed, venue=venue)
     return after
 
@@ -65,7 +65,7 @@ async def remove(tx: Tx, block_id: UUID, *, expected_version: int, venue: Venue)
     """
     before = await _lock(tx, venue, block_id, expected_version)
     after = replace(before, removed_at=tx.now, version=before.version + 1, updated_at=tx.now)
-    freed = await drop(tx, tenant_id=before.tenant_id, owner_id=before.id, ends_after=tx.now)
+    freed = await claims.drop(tx, tenant_id=before.tenant_id, owner_id=before.id, ends_after=tx.now)
     await _write(tx, before, after, freed, venue=venue)
     return after
 

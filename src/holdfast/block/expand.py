@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from holdfast.block.model import OWNER_KIND, Block
-from holdfast.claim.model import Claim
+from holdfast.claim.model import BEGINNING, NEVER, Claim
 from holdfast.kernel.span import Span
 from holdfast.place.recurrence import Occurrence, Recurrence, expansion, parse
 from holdfast.place.venue import Resource, Venue
 
 RULES_CACHED_MAX = 1024
-EVER = Span(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+EVER = Span(BEGINNING, NEVER)
 
 
 class Blocked(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from uuid import UUID
 
 from holdfast.block import store
@@ -13,14 +12,11 @@ from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block
 from holdfast.booking.due import evict_expired_holds
 from holdfast.claim import store as claims
-from holdfast.claim.drop import still_of
-from holdfast.claim.model import Claim, Occupancy, clear_of
+from holdfast.claim.model import NEVER, Claim, Occupancy, clear_of
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
-
-NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
@@ -42,7 +38,7 @@ async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
 
 async def _refit(tx: Tx, block: Block, resources: list[Resource], *, most: int) -> int:
     within, ids = Span(tx.now, NEVER), {each.id for each in resources}
-    own = await still_of(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
+    own = await claims.still_of(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
     had = {(each.resource_id, each.unit, each.span) for each in own if each.resource_id in ids}
     # Counted before they are made: a unit may be one of a thousand, for two years.
     if len(occurrences_of(block, within)) * sum(each.units for each in resources) - len(had) > most:

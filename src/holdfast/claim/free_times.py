@@ -12,9 +12,6 @@ from holdfast.claim.model import Claim
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
-Taken = tuple[list[datetime], list[datetime]]
-"""The starts and the ends of when all units are taken. These spans never overlap, so both are in the same order."""
-
 
 class FreeTimes:
     """The claims of one resource, sorted once, so that each question is one search.
@@ -28,7 +25,8 @@ class FreeTimes:
         self._resource = resource
         units = resource.units
         spans = sorted([each.span for each in claims if each.stands(now) and each.unit <= units])
-        self._full: Taken = [each.start for each in spans], [each.end for each in spans]
+        # The starts and the ends of when all units are taken. These spans never overlap, so both are in the same order.
+        self._full = [each.start for each in spans], [each.end for each in spans]
         # With one unit a claim is a span in which all are taken. With more: how many are, from each of the times on.
         self._times: list[datetime] = []
         self._levels: list[int] = []
@@ -44,7 +42,9 @@ class FreeTimes:
 
     def free(self, span: Span) -> bool:
         """Whether at every instant of the span (buffers included) some unit is free."""
-        return _is_free(self._full, span)
+        starts, ends = self._full
+        following = bisect_right(ends, span.start)  # the first claim that is not over by then
+        return following == len(starts) or starts[following] >= span.end
 
     def starts(self, times: Sequence[datetime], length: timedelta) -> int:
         """A bit for each of the times, the lowest for the first: set if a booking of that length can start then.
@@ -53,7 +53,16 @@ class FreeTimes:
         """
         before = timedelta(minutes=self._resource.buffer_before_minutes)
         after = length + timedelta(minutes=self._resource.buffer_after_minutes)
-        return _starts(self._full, times, before, after)
+        starts, ends = self._full
+        last = times[-1] + after
+        following = bisect_right(ends, times[0] - before)
+        first, found = 0, 0
+        # From gap to gap: the times that fit into one lie side by side.
+        while following < len(starts) and starts[following] < last:
+            found |= _bits(first, bisect_right(times, starts[following] - after))
+            first = bisect_left(times, ends[following] + before)
+            following += 1
+        return found | _bits(first, len(times))
 
     def take(self, span: Span) -> None:
         """Takes a unit for all of the span (buffers included), which must be free."""
@@ -81,25 +90,6 @@ class FreeTimes:
         starts, ends = self._full
         insort(starts, start)
         insort(ends, end)
-
-
-def _is_free(taken: Taken, span: Span) -> bool:
-    starts, ends = taken
-    following = bisect_right(ends, span.start)  # the first claim that is not over by then
-    return following == len(starts) or starts[following] >= span.end
-
-
-def _starts(taken: Taken, times: Sequence[datetime], before: timedelta, after: timedelta) -> int:
-    """Goes from gap to gap: the times that fit into one lie side by side."""
-    starts, ends = taken
-    last = times[-1] + after
-    following = bisect_right(ends, times[0] - before)
-    first, found = 0, 0
-    while following < len(starts) and starts[following] < last:
-        found |= _bits(first, bisect_right(times, starts[following] - after))
-        first = bisect_left(times, ends[following] + before)
-        following += 1
-    return found | _bits(first, len(times))
 
 
 def _bits(first: int, end: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Final, Literal
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 from holdfast.kernel.span import Span, most_at_once
 from holdfast.place.venue import Resource
 
+BEGINNING, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
 
 CLEANING: Final = "cleaning"

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from uuid import UUID
 
 from holdfast.claim import store
-from holdfast.claim.model import CLEANING
-from holdfast.claim.recolour import NEVER, gathered
+from holdfast.claim.model import CLEANING, NEVER
+from holdfast.claim.recolour import gathered
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx

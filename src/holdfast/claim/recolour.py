@@ -9,10 +9,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.model import BEGINNING, NEVER, Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
@@ -22,7 +22,6 @@ CLAIMS_MAX = 5_000
 """So many claims of a resource are looked at for one that comes."""
 AHEAD_MIN, AHEAD_MAX = timedelta(days=1), timedelta(days=400)
 """How far behind the start of the new claim the ledger is read: the first time, and at most."""
-BEGINNING, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

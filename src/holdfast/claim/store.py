@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from holdfast.claim.model import Claim, ClaimState, Occupancy, Probe, Shift
+from holdfast.claim.model import BEGINNING, Claim, ClaimState, Occupancy, Probe, Shift
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.ids import first_id_at
 from holdfast.kernel.span import Span
@@ -91,6 +91,34 @@ async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> list[Claim]:
     tenant_ids, owner_ids = map(set, zip(*pairs, strict=True))
     rows = await tx.fetch(FREE, tenant_ids, owner_ids)
     return [from_row(row) for row in rows]
+
+
+DROP = f"""
+    DELETE FROM claim
+     WHERE tenant_id = $1 AND owner_id = $2 AND lower(during) >= $3 AND upper(during) > $4
+ RETURNING {COLUMNS}
+"""
+
+
+async def drop(
+    tx: Tx,
+    *,
+    tenant_id: UUID,
+    owner_id: UUID,
+    starts_from: datetime = BEGINNING,
+    ends_after: datetime = BEGINNING,
+) -> list[Claim]:
+    """Frees the owner's claims that start then or later and end after that; answers what they were."""
+    rows = await tx.fetch(DROP, tenant_id, owner_id, starts_from, ends_after)
+    return [from_row(row) for row in rows]
+
+
+STILL_OF = f"SELECT {COLUMNS} FROM claim WHERE tenant_id = $1 AND owner_id = $2 AND upper(during) > $3"
+
+
+async def still_of(tx: Tx, *, tenant_id: UUID, owner_id: UUID, ends_after: datetime) -> list[Claim]:
+    """The owner's claims that end after that."""
+    return [from_row(row) for row in await tx.fetch(STILL_OF, tenant_id, owner_id, ends_after)]
 
 
 # `changed_by` stays with whoever made the state what it is.
