@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -130,9 +130,7 @@ async def test_only_what_is_to_come_is_taken(house: House, owner: asyncpg.Connec
         [venue] = (await load_venues(tx, [UUID(house.venue_id)])).values()
         await refit(tx, venue, grown={UUID(house.resources["s1"])})
 
-    call = db.call(
-        SYSTEM, locks=[lock_key(UUID(house.venue_id))], now=datetime.fromisoformat(start)
-    )
+    call = db.call(SYSTEM, locks=[lock_key(UUID(house.venue_id))], now=datetime.fromisoformat(start))
     for _ in range(2):
         await call.run(verb)
         held = await owner.fetch(HELD, block["id"])

@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from holdfast.block import store
-from holdfast.block.errors import BlockOverlapsBlocks, BlockOverlapsBookings
 from holdfast.block.model import OWNER_KIND, Block
 from holdfast.booking.displace import owners
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Shift, clear_of
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 BOOKINGS_SHOWN_MAX = 100
 BLOCKS_SHOWN_MAX = 20
+
+
+class BlockOverlapsBookings(HoldfastError):
+    """There are bookings at that time: move them, or ask with on_conflict "displace".
+
+    Fields `bookings` (the first BOOKINGS_SHOWN_MAX of them) and `bookings_total`.
+    """
+
+    code = "BLOCK_OVERLAPS_BOOKINGS"
+
+
+class BlockOverlapsBlocks(HoldfastError):
+    """Another block takes these resources at that time: cancel it, or take another time.
+
+    Field `blocks`: [{id, kind, reason, start, end, resource_ids}].
+    """
+
+    code = "BLOCK_OVERLAPS_BLOCKS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +78,19 @@ async def cut_cleaning(tx: Tx, clash: Clash, wanted: Sequence[Claim]) -> Shift:
 
 async def refuse_blocks(tx: Tx, venue: Venue, clash: Clash) -> None:
     """Nothing, if no other block is there. Raises BlockOverlapsBlocks."""
-    if clash.blocks:
+    if many := len(clash.blocks):
         raise BlockOverlapsBlocks(
-            f"{_counted(len(clash.blocks), 'other block')} of this venue takes these resources at that time: "
+            f"{many} other block{'s' if many > 1 else ''} of this venue takes these resources at that time: "
             "cancel it, or take another time.",
             blocks=await blocks_shown(tx, venue, clash),
         )
 
 
-async def refuse_bookings(tx: Tx, venue: Venue, ids: Sequence[UUID], *, detail: str) -> NoReturn:
-    """Raises BlockOverlapsBookings, listing them."""
-    raise BlockOverlapsBookings(
-        detail, bookings=await bookings_shown(tx, venue, ids), bookings_total=len(ids)
-    )
-
-
-async def bookings_shown(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> list[dict[str, Any]]:
-    """The first BOOKINGS_SHOWN_MAX of these bookings, as a block's refusal and preview show them."""
+async def bookings_shown(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> dict[str, Any]:
+    """The first BOOKINGS_SHOWN_MAX of these bookings and how many there are, as a block's refusal and preview show
+    them."""
     found = await owners(tx, venue.tenant_id, ids[:BOOKINGS_SHOWN_MAX])
-    return [booking_shown(each, venue) for each in found]
+    return {"bookings": [booking_shown(each, venue) for each in found], "bookings_total": len(ids)}
 
 
 def booking_shown(booking: Booking, venue: Venue) -> dict[str, Any]:
@@ -111,7 +123,3 @@ def _block_shown(block: Block, first: Claim, venue: Venue) -> dict[str, Any]:
         "end": first.span.end.astimezone(venue.tz).isoformat(),
         "resource_ids": [str(each) for each in block.resource_ids],
     }
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" + ("s" if count > 1 else "")

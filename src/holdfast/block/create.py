@@ -1,4 +1,4 @@
-"""Taking resources off the inventory."""
+"""Taking resources off the inventory, and what that would be."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from uuid import UUID
 import asyncpg
 
 from holdfast.block import clash, store
-from holdfast.block.clash import Clash
+from holdfast.block.clash import BlockOverlapsBookings, Clash
 from holdfast.block.define import Defined, Wanted, define
-from holdfast.block.errors import BlockOverlapsBookings
-from holdfast.block.expand import claims_of
+from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block, Step, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import alternatives_to, displace, give_up, owners
@@ -34,6 +33,39 @@ NEAR = timedelta(days=1)
 """Alternatives are looked for hours around a booking: no time of the block further off than this is in their way."""
 DISPLACED_MAX = 100
 """So many bookings lose their place to one block; for each of them alternatives are looked for."""
+COLUMNS_TOLD = ("kind", "reason", "resource_ids", "local_start", "local_end", "timezone", "rrule")
+"""What the first entry of a block's history has of it."""
+MOVABLE = {Status.HELD, *DISPLACEABLE}
+
+
+async def preview(tx: Tx, wanted: Wanted, *, venue: Venue, places: Places) -> dict[str, Any]:
+    """The occurrences that would block, and the bookings and blocks that they would meet; nothing is written.
+
+    `can_displace`: whether it could be made with on_conflict "displace" as things are now. Raises what
+    `create` does about the request itself: InvalidRequest.
+    """
+    venue = await places.current(tx, venue)
+    defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
+    found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
+    hit = await clash.bookings_shown(tx, venue, list(found.bookings))
+    few = len(found.bookings) <= DISPLACED_MAX
+    return {
+        "rrule": defined.block.rrule,
+        "timezone": venue.timezone,
+        "occurrences": [
+            {
+                "on": each.on,
+                "start": each.span.start.astimezone(venue.tz),
+                "end": each.span.end.astimezone(venue.tz),
+            }
+            for each in occurrences_of(defined.block)
+        ],
+        **hit,
+        "blocks": await clash.blocks_shown(tx, venue, found),
+        "can_displace": few
+        and not found.blocks
+        and all(each["status"] in MOVABLE for each in hit["bookings"]),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +145,9 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     shift += Shift(freed=await give_up(tx, bookings))
     shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await take_all(tx, defined)
-    step = Step(block, "create", str(tx.actor), _changes(defined, bookings), tx.traceparent)
-    await store.insert(tx, step)
+    said = {name: getattr(block, name) for name in COLUMNS_TOLD}
+    said["displaced"] = [each.id for each in bookings]
+    await store.insert(tx, Step(block, "create", str(tx.actor), said, tx.traceparent))
     displaced = await displace(tx, bookings, alternatives=planned.alternatives, block_id=block.id)
     await announce(tx, venue, shift, reason=block.reason)
     return Blocked(block, displaced)
@@ -135,18 +168,18 @@ async def _displaceable(
     said = f"{len(ids)} booking{'s' if len(ids) > 1 else ''} at that time"
     if wanted.on_conflict == "refuse":
         detail = f'There is {said}: move what is there, or ask with on_conflict "displace".'
-        await clash.refuse_bookings(tx, venue, ids, detail=detail)
+        raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     if len(ids) > DISPLACED_MAX:
         detail = f"There is {said}, and one block displaces at most {DISPLACED_MAX}: block a shorter time."
-        await clash.refuse_bookings(tx, venue, ids, detail=detail)
+        raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     bookings = await read(tx, venue.tenant_id, ids)
-    sitting = [each.id for each in bookings if each.status not in {Status.HELD, *DISPLACEABLE}]
+    sitting = [each.id for each in bookings if each.status not in MOVABLE]
     if sitting:
         detail = (
             f"{len(sitting)} of {said} can't be displaced, because the party is there: "
             "end these visits, or start the block later."
         )
-        await clash.refuse_bookings(tx, venue, sitting, detail=detail)
+        raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, sitting))
     return bookings
 
 
@@ -162,17 +195,3 @@ async def take_all(tx: Tx, defined: Defined) -> Shift:
         detail = "That was taken a moment ago: look what is there, and ask again."
         raise BlockOverlapsBookings(detail, bookings=[], bookings_total=0) from error
     return Shift(taken=defined.claims)
-
-
-def _changes(defined: Defined, displaced: Sequence[Booking]) -> dict[str, Any]:
-    block = defined.block
-    return {
-        "kind": block.kind,
-        "reason": block.reason,
-        "resource_ids": block.resource_ids,
-        "local_start": block.local_start,
-        "local_end": block.local_end,
-        "timezone": block.timezone,
-        "rrule": block.rrule,
-        "displaced": [each.id for each in displaced],
-    }

@@ -16,10 +16,9 @@ from pydantic import AwareDatetime
 
 from holdfast.block import store
 from holdfast.block.change import Change, change, remove
-from holdfast.block.create import Blocked, create, plan
+from holdfast.block.create import Blocked, create, plan, preview
 from holdfast.block.expand import expanded_json
 from holdfast.block.model import Block, as_json
-from holdfast.block.preview import preview
 from holdfast.block.requests import ChangeBlock, CreateBlock
 from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
 from holdfast.block.store import When
