@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import wraps
 from random import Random
 from typing import Any, Final
-from uuid import UUID
 
 import asyncpg
 
@@ -23,7 +22,6 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.lanes import lanes
 from holdfast.kernel.tx import Tx
-from holdfast.place.venue import Venue
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.record import Record
 
@@ -160,7 +158,3 @@ class Process:
         self.engine.db.late.close()
         self.engine.db.pool.terminate()
         await self.engine.stop()
-
-    async def venue(self, venue_id: UUID) -> Venue:
-        """The venue, maybe as it was a moment ago."""
-        return self.engine.places.at_hand(venue_id) or await self.engine.places.venue(venue_id)

@@ -88,11 +88,8 @@ class Record:
 
     def step(self, body: Mapping[str, Any]) -> None:
         """A booking is at that version and status now, somebody was told."""
-        id_, version, status = (
-            UUID(str(body.get("booking_id") or body["id"])),
-            body["version"],
-            body["status"],
-        )
+        id_ = UUID(str(body.get("booking_id") or body["id"]))
+        version, status = body["version"], body["status"]
         before = self.steps.setdefault((id_, version), status)
         if before != status:
             self.found_wrong(f"Booking {id_} was said to be {before} at version {version}, then {status}.")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
 
-from holdfast.channel import names
 from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
 from holdfast.claim import store as claims
@@ -40,49 +39,19 @@ EVENTS = f"""
 
 
 @dataclass(slots=True)
-class Follower:
-    """One client of one channel, with what the product itself makes of snapshots and events."""
-
-    db: Database
-    places: Places
-    wanted: Wanted
-    first: Snapshot | None = None
-    since: int = 0
-
-    async def begin(self) -> None:
-        """Takes a snapshot. Nothing happens meanwhile, or it is begun anew."""
-        self.since = (await Numberer(self.db).number()).head
-        self.first = await take_snapshot(self.db, self.wanted, places=self.places)
-
-    async def compare(self) -> list[str]:
-        """Where the events since then do not lead to a new snapshot, which is the first from now on. No
-        transaction is under way."""
-        first, since = self.first, self.since
-        await self.begin()
-        if first is None or self.first is None:
-            return []
-        if first.stand.epoch != self.first.stand.epoch:
-            return []  # closed meanwhile, as days that are over are
-        call = self.db.call(SYSTEM, tenants=[self.wanted.tenant_id])
-        events = await call.run(audit_store.events, self.wanted, after=since)
-        return [f"told {each.told} and shows {each.read}" for each in mismatches(first, events, self.first)]
-
-
-@dataclass(slots=True)
 class Seen:
-    """A channel, and what somebody who listens to it believes. `version`: up to which they heard."""
+    """A channel, and what somebody who listens to it believes. `version`: up to which they heard.
+
+    `first`: a snapshot as the product itself gives it, `since`: the position of the last event before it.
+    """
 
     house: House
-    day: date
-    slot_id: str
-    client: Follower
+    wanted: Wanted
     epoch: int = 0
     version: int = 0
     states: dict[UUID, SlotState] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        return names.availability(self.day, self.slot_id)
+    first: Snapshot | None = None
+    since: int = 0
 
 
 @dataclass(slots=True)
@@ -104,8 +73,7 @@ class Watch:
             for number in range(days + DAYS_AHEAD):
                 for slot in slots_of_day(house.venue, first + timedelta(days=number)):
                     wanted = Wanted(house.venue.tenant_id, house.id, slot.day, slot.id)
-                    client = Follower(self.db, self.places, wanted)
-                    self.seen.append(Seen(house, slot.day, slot.id, client))
+                    self.seen.append(Seen(house, wanted))
             await self.reset(house)
 
     async def reset(self, house: House) -> None:
@@ -113,15 +81,32 @@ class Watch:
         for each in self.seen:
             if each.house is house:
                 await self._run(each, _look, each)
-                await each.client.begin()
+                await self._take_snapshot(each)
 
     async def verify(self) -> None:
         """Hears what was told since the last time, and compares it with what is so. Nothing happens
         meanwhile. Both sums are done, that of this file and the product's own."""
         for each in self.seen:
             await self._run(each, self._verify, each)
-            for said in await each.client.compare():
+            for said in await self._compare(each):
                 self._wrong(each, said)
+
+    async def _take_snapshot(self, each: Seen) -> Snapshot:
+        """Nothing happens meanwhile, or it is begun anew."""
+        each.since = (await Numberer(self.db).number()).head
+        each.first = await take_snapshot(self.db, each.wanted, places=self.places)
+        return each.first
+
+    async def _compare(self, each: Seen) -> list[str]:
+        """Where the events since the first snapshot do not lead to a new one, which is the first from now on, by what
+        the product itself makes of both. No transaction is under way."""
+        first, since = each.first, each.since
+        now = await self._take_snapshot(each)
+        if first is None or first.stand.epoch != now.stand.epoch:
+            return []  # closed meanwhile, as days that are over are
+        call = self.db.call(SYSTEM, tenants=[each.wanted.tenant_id])
+        events = await call.run(audit_store.events, each.wanted, after=since)
+        return [f"told {one.told} and shows {one.read}" for one in mismatches(first, events, now)]
 
     async def _run(self, each: Seen, verb: Any, *args: Any) -> None:
         venue = each.house.venue
@@ -130,10 +115,10 @@ class Watch:
 
     async def _verify(self, tx: Tx, each: Seen) -> None:
         tenant_id, venue_id = each.house.venue.tenant_id, each.house.id
-        now = await tx.fetchrow(VERSION, tenant_id, venue_id, each.name)
+        now = await tx.fetchrow(VERSION, tenant_id, venue_id, each.wanted.channel)
         if now is None or now["epoch"] != each.epoch:
             return  # Of a day that is over: closed by a tick.
-        for row in await tx.fetch(EVENTS, tenant_id, venue_id, each.name, each.version, each.epoch):
+        for row in await tx.fetch(EVENTS, tenant_id, venue_id, each.wanted.channel, each.version, each.epoch):
             self._hear(each, row["version"], orjson.loads(row["payload"]))
         if each.version != now["version"]:
             self._wrong(each, f"is at version {now['version']}, but its events end at {each.version}")
@@ -158,13 +143,13 @@ class Watch:
 
     def _wrong(self, each: Seen, said: str) -> None:
         self.mismatches += 1
-        self.record.found_wrong(f"The channel {each.name} of {each.house.venue.slug} {said}.")
+        self.record.found_wrong(f"The channel {each.wanted.channel} of {each.house.venue.slug} {said}.")
 
 
 async def _look(tx: Tx, each: Seen) -> None:
     venue = each.house.venue
-    await open_channel(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=each.name)
-    now = await tx.fetchrow(VERSION, venue.tenant_id, venue.id, each.name)
+    await open_channel(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=each.wanted.channel)
+    now = await tx.fetchrow(VERSION, venue.tenant_id, venue.id, each.wanted.channel)
     assert now is not None
     each.epoch, each.version, each.states = now["epoch"], now["version"], await _states(tx, each)
 
@@ -172,7 +157,7 @@ async def _look(tx: Tx, each: Seen) -> None:
 async def _states(tx: Tx, each: Seen) -> dict[UUID, SlotState]:
     """What the ledger says."""
     venue: Venue = (await load_venues(tx, [each.house.id]))[each.house.id]
-    slot: Slot = next(one for one in slots_of_day(venue, each.day) if one.id == each.slot_id)
+    slot: Slot = next(one for one in slots_of_day(venue, each.wanted.day) if one.id == each.wanted.slot_id)
     probes = [(venue.tenant_id, one.id, claimed_span(one, slot.span)) for one in venue.resources.values()]
     found = await claims.overlapping(tx, probes)
     return {one.id: slot_state(one, slot.span, found) for one in venue.resources.values()}
