@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from holdfast.booking import store
@@ -20,10 +21,18 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.tx import Tx
+from holdfast.place.venue import Venue
+from holdfast.simulate.asking import Send
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
 from holdfast.simulate.wish import Wish
 from holdfast.simulate.world import House, World
+
+T = TypeVar("T")
+Verb = Callable[..., Awaitable[Any]]
+Find = Callable[[Tx, UUID], Awaitable[T]]
+Show = Callable[[Any, Venue], Any]
 
 SOURCE: Final = "simulate"
 READS_MAX: Final = 12
@@ -40,12 +49,9 @@ class Booker:
         self.random = world.random(name)
         self._asked = 0
 
-    def key(self) -> str:
-        self._asked += 1
-        return f"{self.world.run_id} {self.name} {self._asked}"
-
     def keyed(self, operation: str) -> Keyed:
-        key = self.key()
+        self._asked += 1
+        key = f"{self.world.run_id} {self.name} {self._asked}"
         hash_ = hashlib.sha256(f"{self.actor} {operation} {key}".encode()).digest()
         return Keyed(self.house.venue.tenant_id, operation, key, hash_)
 
@@ -82,8 +88,7 @@ class Booker:
                 case _:
                     raise Overloaded("busy")
 
-        answer = await self.world.asking.ask(send)
-        self.world.record.answered(action, answer, self.actor)
+        answer = await self.ask(action, send)
         if answer.is_done:
             self.world.record.created(answer.body, keyed.key)
         return answer
@@ -98,37 +103,50 @@ class Booker:
         """Changes a booking; answers whether it was done."""
         return await self._change("change", change, wanted, key=self.keyed("update"), by=self.actor)
 
-    async def _change(
-        self,
-        action: str,
-        verb: Callable[..., Awaitable[Booking]],
-        asked: Change | Move,
-        *,
-        key: Keyed,
-        by: Actor,
-    ) -> bool:
-        async def send(process: Process) -> Reply:
-            done = await process.engine.change_once(
-                by, self.house.venue, verb, asked, key=key, show=lambda after, at: as_json(after, at, by)
-            )
-            return done.reply
-
-        answer = await self.world.asking.ask(send)
-        self.world.record.answered(action, answer, by)
+    async def _change(self, action: str, verb: Verb, asked: Change | Move, *, key: Keyed, by: Actor) -> bool:
+        send = self.once(verb, asked, key=key, show=lambda after, at: as_json(after, at, by), by=by)
+        answer = await self.ask(action, send, by=by)
         if answer.is_done:
             self.world.record.step(answer.body)
         return answer.is_done
 
+    def once(self, verb: Verb, asked: Any, *, key: Keyed, show: Show, by: Actor | None = None) -> Send:
+        """The request for a change under that key."""
+
+        async def send(process: Process) -> Reply:
+            engine, actor = process.engine, by or self.actor
+            return (await engine.change_once(actor, self.house.venue, verb, asked, key=key, show=show)).reply
+
+        return send
+
+    def planned(self, plan: Verb, verb: Verb, *, key: Keyed, show: Show) -> Send:
+        """The same for one that takes thought; `plan` is given venue and places."""
+
+        async def send(process: Process) -> Reply:
+            engine, venue = process.engine, self.house.venue
+            there = partial(plan, venue=venue, places=engine.places)
+            return (await engine.change_planned(self.actor, venue, there, verb, key=key, show=show)).reply
+
+        return send
+
+    async def ask(self, action: str, send: Send, *, by: Actor | None = None) -> Answer:
+        """The answer in the end, noted."""
+        answer = await self.world.asking.ask(send)
+        self.world.record.answered(action, answer, by or self.actor)
+        return answer
+
     async def read(self, booking_id: UUID) -> Booking | None:
         """The booking as it is; None when the database can't be reached for long."""
-        for _ in range(READS_MAX):
+        return await self.look(store.find, booking_id, "Booking", tries=READS_MAX)
+
+    async def look(self, find: Find[T], id_: UUID, what: str, *, tries: int = 1) -> T | None:
+        """What was acknowledged, as it is; None when the database can't be reached as often as that."""
+        for _ in range(tries):
             try:
-                return await self.world.asking.any().engine.read(self.actor, store.find, booking_id)
+                return await self.world.asking.any().engine.read(self.actor, find, id_)
             except (OutcomeUnknown, Overloaded):
                 self.world.record.overloaded += 1
             except HoldfastError as error:
-                self.world.record.found_wrong(
-                    f"Booking {booking_id} was acknowledged and is not there: {error}"
-                )
+                self.world.record.found_wrong(f"{what} {id_} was acknowledged and is not there: {error}")
                 return None
         return None

@@ -11,13 +11,16 @@ def _open(opens: str, closes: str) -> dict[str, Any]:
     return {"weekly": [{"days": EVERY_DAY, "open": opens, "close": closes}]}
 
 
-def _venue(slug: str, kind: str, timezone: str, currency: str, **more: Any) -> dict[str, Any]:
+def _venue(
+    slug: str, kind: str, timezone: str, currency: str, *, policy: dict[str, Any], **more: Any
+) -> dict[str, Any]:
     return {
         "slug": slug,
         "name": slug.capitalize(),
         "kind": kind,
         "timezone": timezone,
         "currency": currency,
+        "policy": {"max_advance_days": 60, **policy},
     } | more
 
 
@@ -36,7 +39,6 @@ RESTAURANT: Final = _venue(
         "buffer_after_minutes": 10,
         "durations": [{"party_size_max": 2, "minutes": 75}, {"party_size_max": 20, "minutes": 105}],
         "pacing_covers_max": 18,
-        "max_advance_days": 60,
     },
     hours=_open("10:00", "23:00"),
     resources=[_table(n, 2 if n < 5 else 4, "window" if n % 2 else "hall") for n in range(1, 9)],
@@ -46,7 +48,7 @@ BOWLING: Final = _venue(
     "bowling",
     "Europe/Stockholm",
     "SEK",
-    policy={"slot_step_minutes": 30, "default_duration_minutes": 60, "max_advance_days": 60},
+    policy={"slot_step_minutes": 30, "default_duration_minutes": 60},
     hours=_open("12:00", "23:30"),
     resources=[
         {"slug": f"l{n}", "kind": "lane", "seats_max": 6, "adjacent": [f"l{n + 1}"]} for n in range(1, 5)
@@ -58,7 +60,7 @@ NIGHTCLUB: Final = _venue(
     "nightclub",
     "America/New_York",
     "USD",
-    policy={"slot_step_minutes": 30, "default_duration_minutes": 120, "max_advance_days": 60},
+    policy={"slot_step_minutes": 30, "default_duration_minutes": 120},
     hours=_open("20:00", "03:00"),
     slots=[
         {"id": "slot_21_00", "name": "Early", "start": "21:00", "minutes": 135},
@@ -81,7 +83,6 @@ HOTEL: Final = _venue(
         "duration_minutes_max": 5 * 24 * 60,
         "combination_resources_max": 1,
         "no_show_grace_minutes": 240,
-        "max_advance_days": 60,
         "hold_ttl_seconds": 900,
     },
     resources=[{"slug": f"r{n}", "kind": "room", "seats_max": 1 + n % 3} for n in range(1, 11)],
@@ -96,7 +97,6 @@ STUDIO: Final = _venue(
         "approval_ttl_hours": 6,
         "default_duration_minutes": 60,
         "min_notice_minutes": 60,
-        "max_advance_days": 60,
     },
     hours=_open("07:00", "21:00"),
     resources=[{"slug": f"m{n}", "kind": "room", "seats_max": 4 * n} for n in range(1, 4)],
@@ -111,7 +111,6 @@ PADDOCK: Final = _venue(
         "payment_deadline_minutes": 45,
         "buffer_before_minutes": 10,
         "default_duration_minutes": 90,
-        "max_advance_days": 60,
     },
     hours=_open("09:00", "19:00"),
     resources=[{"slug": f"f{n}", "kind": "facility", "seats_max": 10} for n in range(1, 4)],

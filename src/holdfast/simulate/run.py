@@ -150,7 +150,7 @@ async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Wa
     for number in range(WORKERS):
         world.clock.start(Worker(world, ticks).tick(f"worker {number}"))
     promoter = Promoter(world, ())
-    await promoter.begin()
+    promoter.after = await promoter.head()
     world.clock.start(promoter.promote())
     if asked.faults:
         world.clock.start(make_trouble(world))

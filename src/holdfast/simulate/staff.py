@@ -50,20 +50,9 @@ async def block_now_and_then(world: World, house: House) -> None:
 
 
 async def _block(booker: Booker) -> tuple[UUID, int] | None:
-    wanted, keyed, record = _wanted(booker), booker.keyed("block_create"), booker.world.record
-    if wanted is None:
-        return None
-
-    async def send(process: Process) -> Reply:
-        engine, venue = process.engine, booker.house.venue
-        planned = partial(plan, wanted=wanted, by=str(booker.actor), venue=venue, places=engine.places)
-        done = await engine.change_planned(
-            booker.actor, venue, planned, create, key=keyed, show=Blocked.as_json
-        )
-        return done.reply
-
-    answer = await booker.world.asking.ask(send)
-    record.answered("block_create", answer, booker.actor)
+    record, planned = booker.world.record, partial(plan, wanted=_wanted(booker), by=str(booker.actor))
+    key = booker.keyed("block_create")
+    answer = await booker.ask(key.operation, booker.planned(planned, create, key=key, show=Blocked.as_json))
     if not answer.is_done:
         return None
     record.stepped(answer.body["displaced"])
@@ -72,7 +61,7 @@ async def _block(booker: Booker) -> tuple[UUID, int] | None:
     return UUID(answer.body["id"]), answer.body["version"]
 
 
-def _wanted(booker: Booker) -> Wanted | None:
+def _wanted(booker: Booker) -> Wanted:
     random, venue = booker.random, booker.house.venue
     day = to_wall(booker.world.clock.seen(), venue.tz).date() + timedelta(days=random.randrange(0, 4))
     starts = starts_of_day(venue, None, day, duration_minutes=30) or [day_span(day, venue.tz).start]

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from holdfast.booking.wanted import ANYTHING, Guest
 from holdfast.kernel.encode import encode_text
-from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.booker import Booker
@@ -31,10 +30,11 @@ LEAVES_SHARE: Final = 0.06
 async def wait(booker: Booker, wanted: Wish) -> UUID | None:
     """The booking that came of queueing for it, or for something like it; None when nothing did."""
     entry_id = await _join(booker, wanted)
-    for _ in range(LOOKS_MAX if entry_id is not None else 0):
-        assert entry_id is not None
+    if entry_id is None:
+        return None
+    for _ in range(LOOKS_MAX):
         await booker.world.clock.sleep(timedelta(minutes=booker.random.randrange(3, 40)))
-        entry = await _look(booker, entry_id)
+        entry = await booker.look(store.find, entry_id, "Entry")
         if entry is None or entry.status not in (EntryStatus.WAITING, EntryStatus.OFFERED):
             return None
         if entry.status is EntryStatus.OFFERED:
@@ -46,44 +46,24 @@ async def wait(booker: Booker, wanted: Wish) -> UUID | None:
 
 
 async def _join(booker: Booker, wanted: Wish) -> UUID | None:
-    keyed, random = booker.keyed("join"), booker.random
+    key, random = booker.keyed("join"), booker.random
     named = random.random() < 0.3
-    latest = wanted.earliest + timedelta(minutes=random.choice(WINDOWS_MINUTES))
-    minutes = wanted.when.duration_minutes
-
-    async def send(process: Process) -> Reply:
-        asked = Joining(
-            id=new_id(),
-            party_size=wanted.party_size,
-            earliest=wanted.earliest,
-            latest=latest,
-            duration_minutes=minutes,
-            resource_ids=wanted.resource_ids if named else (),
-            preferences=ANYTHING if named and wanted.resource_ids else wanted.preferences,
-            guest=Guest(id=booker.actor.id, name="Sim"),
-        )
-        done = await process.engine.change_once(
-            booker.actor, booker.house.venue, join, asked, key=keyed, show=as_json
-        )
-        return done.reply
-
-    answer = await booker.world.asking.ask(send)
-    booker.world.record.answered("waitlist_join", answer, booker.actor)
+    asked = Joining(
+        id=new_id(),
+        party_size=wanted.party_size,
+        earliest=wanted.earliest,
+        latest=wanted.earliest + timedelta(minutes=random.choice(WINDOWS_MINUTES)),
+        duration_minutes=wanted.when.duration_minutes,
+        resource_ids=wanted.resource_ids if named else (),
+        preferences=ANYTHING if named and wanted.resource_ids else wanted.preferences,
+        guest=Guest(id=booker.actor.id, name="Sim"),
+    )
+    answer = await booker.ask("waitlist_join", booker.once(join, asked, key=key, show=as_json))
     if not answer.is_done:
         return None
     id_ = UUID(answer.body["id"])
     booker.world.record.entries[id_] = answer.body["version"]
     return id_
-
-
-async def _look(booker: Booker, entry_id: UUID) -> Entry | None:
-    try:
-        return await booker.world.asking.any().engine.read(booker.actor, store.find, entry_id)
-    except (OutcomeUnknown, Overloaded):
-        booker.world.record.overloaded += 1
-    except HoldfastError as error:
-        booker.world.record.found_wrong(f"Entry {entry_id} was acknowledged and is not there: {error}")
-    return None
 
 
 async def _answer(booker: Booker, entry: Entry) -> UUID | None:

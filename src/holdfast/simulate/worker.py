@@ -109,14 +109,9 @@ class Promoter(Worker):
                 task.cancel()
             await asyncio.gather(task, return_exceptions=killed)
 
-    async def begin(self) -> None:
-        """From the events that are written from now on."""
-
-        self.after = await self._head()
-
     async def catch_up(self) -> None:
         """Reacts to all that was committed, and sweeps."""
-        await self._head()
+        await self.head()
         for _ in range(ROUNDS_MAX):
             found: list[Committed] = await self.run(read, after=self.after) or []
             for each in found:
@@ -127,7 +122,7 @@ class Promoter(Worker):
         for house in self.world.houses:
             await self._try(sweep_venue, house.venue.tenant_id, house.venue.id)
 
-    async def _head(self) -> int:
+    async def head(self) -> int:
         """The last position, once what was committed has one; where it is now when that can't be told."""
         try:
             return (await Numberer(self.world.asking.any().engine.db).number()).head
