@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,12 +88,14 @@ async def audit(
     name of each check before it runs. Raises `Overloaded` when the database is gone or has no
     connection left.
     """
-    with _reachable():
+    try:
         async with (
             db.pool.acquire(timeout=db.acquire_timeout_s) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             return await audit_here(connection, checks=checks, starts=starts)
+    except (TimeoutError, *UNREACHABLE) as error:
+        raise Overloaded(f"The database can't be audited now: {type(error).__name__}.") from error
 
 
 async def audit_here(
@@ -112,14 +113,6 @@ async def audit_here(
         count, violations = await _violations(connection, check)
         results.append(Result(check, count, violations, time.perf_counter() - started))
     return Report(tuple(results))
-
-
-@contextmanager
-def _reachable() -> Iterator[None]:
-    try:
-        yield
-    except (TimeoutError, *UNREACHABLE) as error:
-        raise Overloaded(f"The database can't be audited now: {type(error).__name__}.") from error
 
 
 # Whoever may see all rows anyhow does so without the policies, which keep the planner from some joins.
