@@ -27,6 +27,17 @@ class Occupancy:
     missed: tuple[int, ...]
 
     @property
+    def slept_in(self) -> list[int]:
+        """Rooms slept in, by whomever."""
+        return [taken + missed for taken, missed in zip(self.taken, self.missed, strict=True)]
+
+    @property
+    def months(self) -> list[tuple[int, date]]:
+        """The first night and the first of each month, each behind its index."""
+        days = [(index, self.first_on + timedelta(days=index)) for index in range(len(self.taken))]
+        return [(index, day) for index, day in days if day.day == 1 or index == 0]
+
+    @property
     def peak(self) -> tuple[date, int]:
         """The fullest night, the first of them when there are several, and the rooms taken in it."""
         most = max(self.taken, default=0)
@@ -36,8 +47,7 @@ class Occupancy:
     @property
     def open_nights(self) -> range:
         """Indexes of the nights from the hotel's first with a guest, taken or missed, to its last."""
-        by_night = zip(self.taken, self.missed, strict=True)
-        full = [index for index, rooms in enumerate(by_night) if any(rooms)]
+        full = [index for index, rooms in enumerate(self.slept_in) if rooms]
         return range(full[0], full[-1] + 1) if full else range(0)
 
     @property

@@ -39,19 +39,14 @@ async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) 
     `run_id`: up to 20 lower-case letters and digits that no replay into this database had before; the
     tenants' slugs end on it. Raises InvalidRequest when there is one already, or a hotel is too large.
     """
-    return {
-        name: await _open(engine, hotel, hotel_document(hotel, plan), run_id=run_id, at=at)
-        for name, hotel in plan.hotels.items()
-    }
-
-
-async def _open(
-    engine: Engine, hotel: Hotel, document: VenueDocument, *, run_id: str, at: datetime
-) -> OpenHotel:
-    call = engine.db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
-    tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
-    imported = await call.run(import_venue, document, tenant=tenant.slug)
-    return OpenHotel(hotel, tenant, imported.kept.snapshot())
+    opened: dict[str, OpenHotel] = {}
+    for name, hotel in plan.hotels.items():
+        document = hotel_document(hotel, plan)
+        call = engine.db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
+        tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
+        imported = await call.run(import_venue, document, tenant=tenant.slug)
+        opened[name] = OpenHotel(hotel, tenant, imported.kept.snapshot())
+    return opened
 
 
 def hotel_document(hotel: Hotel, plan: Plan) -> VenueDocument:

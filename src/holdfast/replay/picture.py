@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -75,20 +74,20 @@ def _plot(hotel: Occupancy, width: int) -> Text:
 
 def _draw(figure: Any, hotel: Occupancy, width: int) -> None:
     peak_on, peak = hotel.peak
-    both = [taken + missed for taken, missed in zip(hotel.taken, hotel.missed, strict=True)]
+    nights = len(hotel.taken)
     figure.plot_size(width, ROWS_PER_HOTEL)
     figure.title(
         f"{hotel.hotel}: {peak:,} of {hotel.rooms:,} rooms on {peak_on.day} {peak_on:%b %Y}, "
         f"mean {hotel.mean_share * 100:.0f} %"
     )
-    _fill(figure, both, color=_MISSED, width=width)
+    _fill(figure, hotel.slept_in, color=_MISSED, width=width)
     _fill(figure, hotel.taken, color=_TAKEN, width=width)
     ceiling = plotext.marker("─", _CAPACITY)
-    figure.draw(figure.signal([0, len(both)], [hotel.rooms, hotel.rooms], marker=ceiling).lines())
+    figure.draw(figure.signal([0, nights], [hotel.rooms, hotel.rooms], marker=ceiling).lines())
     half = hotel.rooms // 2
     figure.ruler("y").lim(0, max(hotel.rooms, 1) * 1.08)
     figure.ruler("y").ticks([0, half, hotel.rooms], ["0", f"{half:,}", f"{hotel.rooms:,}"])
-    figure.ruler("x").lim(0, len(both))
+    figure.ruler("x").lim(0, nights)
     figure.ruler("x").ticks(*_month_ticks(hotel, width))
 
 
@@ -105,8 +104,6 @@ def _fill(figure: Any, rooms: Sequence[int], *, color: tuple[int, int, int], wid
 
 
 def _month_ticks(hotel: Occupancy, width: int) -> tuple[list[int], list[str]]:
-    days = [hotel.first_on + timedelta(days=index) for index in range(len(hotel.taken))]
-    firsts = [(index, day) for index, day in enumerate(days) if day.day == 1 or index == 0]
-    every = -(-len(firsts) * 9 // width) or 1
-    shown = firsts[::every]
+    every = -(-len(hotel.months) * 9 // width) or 1
+    shown = hotel.months[::every]
     return [index for index, _ in shown], [f"{day:%b %y}" for _, day in shown]

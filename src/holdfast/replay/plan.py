@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from functools import cache
 from itertools import accumulate
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -93,13 +94,13 @@ class Plan:
     oddities: dict[str, int]
 
 
-def plan_replay(stays: Iterable[Stay], *, zone: ZoneInfo = ZONE) -> Plan:
+def plan_replay(stays: Iterable[Stay]) -> Plan:
     """Hotels, rooms and actions of these stays. Raises InvalidRequest past `HOTELS_MAX` hotels."""
     kept = tuple(stays)
     return Plan(
         hotels=_hotels(kept),
         stays=kept,
-        actions=_in_order(kept, zone),
+        actions=_in_order(kept),
         lead_days_max=max(((stay.arrival_on - stay.booked_on).days for stay in kept), default=0),
         nights_max=max((stay.nights for stay in kept), default=0),
         party_max=max((stay.party_size for stay in kept), default=0),
@@ -107,20 +108,17 @@ def plan_replay(stays: Iterable[Stay], *, zone: ZoneInfo = ZONE) -> Plan:
     )
 
 
-def stay_span(stay: Stay, *, zone: ZoneInfo = ZONE) -> Span:
+def stay_span(stay: Stay) -> Span:
     """What the booking asks for: arrival day 15:00 to departure day 11:00 there."""
     start = datetime.combine(stay.arrival_on, _CHECK_IN)
     end = datetime.combine(stay.departure_on, _CHECK_OUT)
-    return Span(to_utc(start, zone), to_utc(end, zone))
+    return Span(to_utc(start, ZONE), to_utc(end, ZONE))
 
 
-def _in_order(stays: Sequence[Stay], zone: ZoneInfo) -> tuple[Action, ...]:
-    known: dict[datetime, datetime] = {}
-
+def _in_order(stays: Sequence[Stay]) -> tuple[Action, ...]:
+    @cache
     def instant(wall: datetime) -> datetime:
-        if wall not in known:
-            known[wall] = to_utc(wall, zone)
-        return known[wall]
+        return to_utc(wall, ZONE)
 
     actions = [Action(instant(wall), kind, stay) for stay in stays for wall, kind in _happenings(stay)]
     # No two kinds share a time of day but by the cap at the departure; there the kind keeps sets together.

@@ -113,7 +113,7 @@ def _stay(line: int, row: dict[str, str]) -> Stay:
         ended_on=_ended(row),
     )
     _refuse_contradictions(stay)
-    return replace(stay, oddities=(*guest_oddities, *_date_oddities(stay), *_room_oddities(stay, row)))
+    return replace(stay, oddities=(*guest_oddities, *_oddities(stay, row)))
 
 
 def _arrival(row: dict[str, str]) -> date:
@@ -192,7 +192,8 @@ def _refuse_contradictions(stay: Stay) -> None:
         raise _Unusable("checked out before the arrival", f"{stay.ended_on} before {stay.arrival_on}")
 
 
-def _date_oddities(stay: Stay) -> list[str]:
+def _oddities(stay: Stay, row: dict[str, str]) -> list[str]:
+    given = row["assigned_room_type"].strip()
     completed, no_show = stay.outcome == "completed", stay.outcome == "no_show"
     found = {
         EARLY_CHECK_OUT: completed and stay.ended_on < stay.departure_on,
@@ -200,10 +201,6 @@ def _date_oddities(stay: Stay) -> list[str]:
         EARLY_NO_SHOW: no_show and stay.ended_on < stay.arrival_on,
         LATE_CANCEL: stay.outcome == "cancelled" and stay.ended_on > stay.arrival_on,
         LATE_END: stay.ended_on > stay.departure_on,
+        OTHER_ROOM_TYPE: given not in _NOT_GIVEN and given != stay.room_type,
     }
     return [oddity for oddity, is_so in found.items() if is_so]
-
-
-def _room_oddities(stay: Stay, row: dict[str, str]) -> list[str]:
-    given = row["assigned_room_type"].strip()
-    return [OTHER_ROOM_TYPE] if given not in _NOT_GIVEN and given != stay.room_type else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from html import escape
 from typing import Final
 
@@ -78,9 +78,8 @@ def _panel(hotel: Occupancy, top: int) -> Iterator[str]:
         yield f'<path d="M{_LEFT} {y}H{_RIGHT}" stroke="{_GRID}"/>'
         yield _text(_LEFT - 10, y + 4.5, f"{rooms:,}", size=13, fill=_QUIET, anchor="end")
     yield from _months(hotel, plot_top, floor)
-    both = [taken + missed for taken, missed in zip(hotel.taken, hotel.missed, strict=True)]
-    yield _area(both, hotel.taken, ceiling, floor, color=_MISSED)
-    yield _area(hotel.taken, [0] * len(both), ceiling, floor, color=_TAKEN)
+    yield _area(hotel.slept_in, hotel.taken, ceiling, floor, color=_MISSED)
+    yield _area(hotel.taken, [0] * len(hotel.taken), ceiling, floor, color=_TAKEN)
     yield from _capacity(hotel, ceiling, floor)
     yield from _silence(hotel, floor)
     yield f'<path d="M{_LEFT} {floor}H{_RIGHT}" stroke="{_INK}"/>'
@@ -105,23 +104,14 @@ def _silence(hotel: Occupancy, floor: int) -> Iterator[str]:
 
 def _months(hotel: Occupancy, top: int, floor: int) -> Iterator[str]:
     nights = len(hotel.taken)
-    firsts = [
-        (index, day)
-        for index in range(nights)
-        if (day := hotel.first_on + timedelta(days=index)).day == 1 or index == 0
-    ]
-    every = -(-len(firsts) // 20)
-    for index, day in firsts[::every]:
+    shown = hotel.months[:: -(-len(hotel.months) // 20)]
+    for index, day in shown:
         x = _x(index, nights)
         yield f'<path d="M{x} {top}V{floor + 6}" stroke="{_GRID}"/>'
         if x < _RIGHT - 24:
             yield _text(x + 2, floor + 20, f"{day:%b}", size=13, fill=_QUIET)
-        if index == 0 or _is_first_of_year(day, firsts, every):
+        if index == 0 or day == next(first for _, first in shown if first.year == day.year):
             yield _text(x + 2, floor + 36, f"{day:%Y}", size=13, weight=700)
-
-
-def _is_first_of_year(day: date, firsts: list[tuple[int, date]], every: int) -> bool:
-    return day == next(shown for _, shown in firsts[::every] if shown.year == day.year)
 
 
 def _area(upper: Sequence[int], lower: Sequence[int], ceiling: int, floor: int, *, color: str) -> str:
