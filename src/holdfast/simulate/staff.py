@@ -120,12 +120,9 @@ async def open_houses(world: World, engine: Engine) -> None:
         call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
         tenant = await call.run(create_tenant, f"sim-{name}-{world.run_id}", f"Simulated {name}")
         for said in documents:
-            document = parse_document(said)
-            call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
-            imported: Imported = await call.run(import_venue, document, tenant=tenant.slug)
-            world.houses.append(House(document, imported.kept.snapshot()))
-    order = world.random("houses")
-    order.shuffle(world.houses)
+            imported: Imported = await call.run(import_venue, parse_document(said), tenant=tenant.slug)
+            world.houses.append(House(imported.kept.snapshot()))
+    world.random("houses").shuffle(world.houses)
 
 
 async def change_rules(world: World, house: House, said: dict[str, Any], watch: Watch) -> None:
@@ -133,7 +130,7 @@ async def change_rules(world: World, house: House, said: dict[str, Any], watch: 
     random = world.random(f"manager {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(hours=random.uniform(2, 2 * CHANGES_EVERY_H)))
-        policy = {**said.get("policy", {}), **random.choice(RULES)}
+        policy = {**said["policy"], **random.choice(RULES)}
         await _rewrite(world, house, {**said, "policy": policy})
         await watch.reset(house)
 
@@ -152,6 +149,6 @@ async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:
         except HoldfastError as error:
             world.record.refused[error.code] += 1
             return
-        house.document, house.venue = document, imported.kept.snapshot()
+        house.venue = imported.kept.snapshot()
         world.record.actions["rules_change"] += 1
         return

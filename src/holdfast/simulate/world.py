@@ -8,7 +8,6 @@ from random import Random
 from uuid import UUID
 
 from holdfast.kernel.actor import Actor
-from holdfast.place.document import VenueDocument
 from holdfast.place.venue import Venue
 from holdfast.simulate.asking import Asking
 from holdfast.simulate.clock import Clock
@@ -20,7 +19,6 @@ from holdfast.simulate.record import Record
 class House:
     """A venue of the simulation. `venue`: as those who look at it know it, maybe a moment old."""
 
-    document: VenueDocument
     venue: Venue
 
     @property
