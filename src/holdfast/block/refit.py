@@ -26,11 +26,8 @@ async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
     is as the transaction sees it. No channel is told: a change of the rules resets them. Safe to run again. Raises
     InvalidRequest when that is more than CLAIMS_MAX times a unit.
     """
-    blocks = await store.reaching_into(
-        tx, tenant_id=venue.tenant_id, venue_id=venue.id, start=tx.now, end=NEVER
-    )
     left = CLAIMS_MAX
-    for block in blocks:
+    for block in await store.reaching_into(tx, venue, start=tx.now, end=NEVER):
         resources = [venue.resources[each] for each in block.resource_ids if each in grown]
         if resources:
             left -= await _refit(tx, block, resources, most=left)

@@ -114,8 +114,7 @@ async def get_blocks(
         request.state.actor,
         venue,
         store.of_venue,
-        tenant_id=venue.tenant_id,
-        venue_id=venue.id,
+        venue,
         resource_id=resource_id,
         when=when,
         after=Place.of(cursor),
@@ -133,14 +132,7 @@ async def get_expanded(request: Request, resource_id: UUID, from_: From, to: To)
     _check_range(from_, to)
     venue = await _venue_of(request, None, resource_id)
     definitions = await engine_of(request).read_at(
-        request.state.actor,
-        venue,
-        store.reaching_into,
-        tenant_id=venue.tenant_id,
-        venue_id=venue.id,
-        start=from_,
-        end=to,
-        resource_id=resource_id,
+        request.state.actor, venue, store.reaching_into, venue, start=from_, end=to, resource_id=resource_id
     )
     items = expanded_json(definitions, resource_id, from_, to, venue=venue)
     return answer({"resource_id": resource_id, "items": items, "next": None})

@@ -16,6 +16,7 @@ from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
 
 HISTORY_MAX = 500
 When = Literal["active", "upcoming", "past"]
@@ -124,18 +125,11 @@ OF_VENUE = f"""
 
 
 async def of_venue(
-    tx: Tx,
-    *,
-    tenant_id: UUID,
-    venue_id: UUID,
-    resource_id: UUID | None,
-    when: When | None,
-    after: Place,
-    limit: int,
+    tx: Tx, venue: Venue, *, resource_id: UUID | None, when: When | None, after: Place, limit: int
 ) -> list[Block]:
     """Up to `limit` blocks of the venue behind `after`, by their first start; removed ones are left out."""
     rows = await tx.fetch(
-        OF_VENUE, tenant_id, venue_id, resource_id, when, tx.now, after.start_at, after.id, limit
+        OF_VENUE, venue.tenant_id, venue.id, resource_id, when, tx.now, after.start_at, after.id, limit
     )
     return [from_row(row) for row in rows]
 
@@ -149,17 +143,11 @@ REACHING_INTO = f"""
 
 
 async def reaching_into(
-    tx: Tx,
-    *,
-    tenant_id: UUID,
-    venue_id: UUID,
-    start: datetime,
-    end: datetime,
-    resource_id: UUID | None = None,
+    tx: Tx, venue: Venue, *, start: datetime, end: datetime, resource_id: UUID | None = None
 ) -> list[Block]:
     """The definitions that may block something of the venue in `[start, end)`, removed ones too: of these
     stands what was over."""
-    rows = await tx.fetch(REACHING_INTO, tenant_id, venue_id, start, end, resource_id)
+    rows = await tx.fetch(REACHING_INTO, venue.tenant_id, venue.id, start, end, resource_id)
     return [from_row(row) for row in rows]
 
 
