@@ -16,8 +16,7 @@ from holdfast.kernel.idempotency import Done, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.recurrence import parse
-from holdfast.series.cancel import SeriesCancellation, cancel_series
-from holdfast.series.change import SeriesChange, change_series, plan_change
+from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.expand import Asked
 from holdfast.series.model import OnConflict, Scope, SeriesDone

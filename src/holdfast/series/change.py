@@ -1,4 +1,4 @@
-"""Changing bookings of a series: one, this and the following, or all that are still to come."""
+"""Changing or cancelling bookings of a series: one, this and the following, or all that are still to come."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from uuid import UUID
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
 from holdfast.booking.decide import Further
 from holdfast.booking.model import Booking
+from holdfast.booking.move import Move, move_set
 from holdfast.booking.revise import Around, Revised, revise
+from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences, When
 from holdfast.booking.wish import Wish, wish
 from holdfast.engine import Read, StalePlan
@@ -186,6 +188,33 @@ async def saved(
     ]
     more = {"changed": [each.on for each in changed], "unchanged": unchanged}
     return SeriesDone(after, now, bookings, more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesCancellation(About):
+    """The bookings of a series that are not wanted any more."""
+
+    reason: str | None = None
+
+
+async def cancel_series(tx: Tx, asked: SeriesCancellation, *, venue: Venue) -> SeriesDone:
+    """The series as it is then, with what was cancelled, and what was not and why.
+
+    Runs under the lock of `venue`. Raises NotFound, VersionConflict, and InvalidRequest when none is still to
+    come.
+    """
+    found = await find_bookings(tx, asked, venue)
+    moves = [
+        Move(
+            booking_id=each.booking.id,
+            to=Status.CANCELLED,
+            expected_version=each.booking.version,
+            reason=asked.reason,
+        )
+        for each in found.coming
+    ]
+    afters = await move_set(tx, moves, venue=venue)
+    return await saved(tx, found, found.series, "cancelled", afters, venue=venue)
 
 
 def _in_order(members: Sequence[Member], asked: SeriesChange) -> Sequence[Member]:

@@ -16,6 +16,7 @@ from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
+from holdfast.series.shown import SeriesListed
 
 
 class OnConflict(StrEnum):
@@ -93,19 +94,8 @@ def as_json(series: Series, members: Iterable[Member], **more: Any) -> dict[str,
 
 def listed_json(series: Series) -> dict[str, Any]:
     """The series without its bookings."""
-    return {
-        "id": series.id,
-        "venue_id": series.venue_id,
-        "version": series.version,
-        "rrule": series.rrule,
-        "local_start": series.local_start.isoformat(timespec="minutes"),
-        "duration_minutes": series.duration_minutes,
-        "timezone": series.timezone,
-        "guest_id": series.guest_id,
-        "created_by": series.created_by,
-        "created_at": series.created_at,
-        "updated_at": series.updated_at,
-    }
+    shown = {name: getattr(series, name) for name in SeriesListed.model_fields}
+    return {**shown, "local_start": series.local_start.isoformat(timespec="minutes")}
 
 
 def _member_json(member: Member) -> dict[str, Any]:

@@ -24,8 +24,7 @@ from holdfast.place import parse_rrule
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.series import model, shown, store
-from holdfast.series.cancel import SeriesCancellation, cancel_series
-from holdfast.series.change import SeriesChange, change_series, plan_change
+from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.decide import preview
 from holdfast.series.expand import Asked
@@ -92,12 +91,7 @@ async def get_of_venue(
     venue = await venue_for(request, venue_id)
     require_staff(request.state.actor, venue)
     found = await engine_of(request).read(
-        request.state.actor,
-        store.of_venue,
-        tenant_id=venue.tenant_id,
-        venue_id=venue.id,
-        after=_place(cursor),
-        limit=limit + 1,
+        request.state.actor, store.of_venue, venue, after=_place(cursor), limit=limit + 1
     )
     following = str(found[limit - 1].id) if len(found) > limit else None
     return answer({"items": [model.listed_json(each) for each in found[:limit]], "next": following})

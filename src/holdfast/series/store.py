@@ -13,6 +13,7 @@ from holdfast.booking.store import READ_COLUMNS
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
 from holdfast.series.model import COLUMNS, Member, Series
 
 _NAMES = ", ".join(COLUMNS)
@@ -102,9 +103,9 @@ OF_VENUE = f"""
 """
 
 
-async def of_venue(tx: Tx, *, tenant_id: UUID, venue_id: UUID, after: UUID, limit: int) -> list[Series]:
+async def of_venue(tx: Tx, venue: Venue, *, after: UUID, limit: int) -> list[Series]:
     """Up to `limit` series of the venue with ids after that one, the oldest first."""
-    return [_from_row(row) for row in await tx.fetch(OF_VENUE, tenant_id, venue_id, after, limit)]
+    return [_from_row(row) for row in await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, after, limit)]
 
 
 def _from_row(row: asyncpg.Record) -> Series:

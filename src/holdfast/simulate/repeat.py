@@ -10,8 +10,7 @@ from uuid import UUID
 from holdfast.kernel.idempotency import Keyed
 from holdfast.place.recurrence import parse
 from holdfast.place.venue import Venue
-from holdfast.series.cancel import SeriesCancellation, cancel_series
-from holdfast.series.change import SeriesChange, change_series, plan_change
+from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.expand import Asked
 from holdfast.series.model import OnConflict, Scope, SeriesDone
