@@ -26,7 +26,7 @@ class About:
     occurrence_on: date | None = None
 
     def chosen(self, members: Sequence[Member]) -> list[Member]:
-        """Those of the series that it is about. Raises InvalidRequest when it has not the one."""
+        """Those of the series that it is about. Raises InvalidRequest when the one is not among them."""
         if self.scope is Scope.ALL or self.occurrence_on is None:
             return list(members)
         if self.scope is Scope.THIS_AND_FOLLOWING:
