@@ -10,9 +10,9 @@ from rich.console import Console
 
 from holdfast.kernel.ids import new_id
 from holdfast.place.kept import snapshot
-from holdfast.place.tenant import Tenant
+from holdfast.place.venue import Venue
 from holdfast.replay.occupancy import occupancy
-from holdfast.replay.open_hotels import OpenHotel, hotel_document
+from holdfast.replay.open_hotels import hotel_document
 from holdfast.replay.plan import Plan, plan_replay
 from holdfast.replay.report import Report, figures, tables
 from holdfast.replay.run import Replayed
@@ -29,14 +29,11 @@ STAYS = [
 ]
 
 
-def opened(plan: Plan, name: str) -> OpenHotel:
-    hotel, tenant_id = plan.hotels[name], new_id()
-    document = hotel_document(hotel, plan)
+def opened(plan: Plan, name: str) -> Venue:
+    document = hotel_document(plan.hotels[name], plan)
     ids: dict[str, UUID] = {each.slug: new_id() for each in document.resources}
-    slug = f"{hotel.slug}-run"
-    venue = snapshot(document, id=new_id(), tenant_id=tenant_id, tenant_slug=slug, resource_ids=ids)
-    made_at = plan.actions[0].at
-    return OpenHotel(hotel, Tenant(tenant_id, slug, name, version=1, created_at=made_at), venue)
+    slug = f"{document.slug}-run"
+    return snapshot(document, id=new_id(), tenant_id=new_id(), tenant_slug=slug, resource_ids=ids)
 
 
 def report() -> Report:

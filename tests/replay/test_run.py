@@ -141,7 +141,7 @@ async def test_a_worker_beside_it_leaves_the_past_alone(empty_db: Database) -> N
 async def test_it_can_be_done_twice_in_one_database(empty_db: Database) -> None:
     plan = plan_replay([stay(2), stay(3, hotel="Resort Hotel")])
     first, second = await put_through(empty_db, plan, "one"), await put_through(empty_db, plan, "two")
-    slugs = [hotel.tenant.slug for done in (first, second) for hotel in done.hotels.values()]
+    slugs = [venue.tenant_slug for done in (first, second) for venue in done.hotels.values()]
     assert slugs == ["city-hotel-one", "resort-hotel-one", "city-hotel-two", "resort-hotel-two"]
     assert len({*first.booking_ids.values(), *second.booking_ids.values()}) == 4
     with pytest.raises(InvalidRequest, match="taken"):

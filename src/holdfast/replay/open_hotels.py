@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +12,6 @@ from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.import_venue import import_venue
 from holdfast.place.opening import DAY_MINUTES
 from holdfast.place.policy import DURATION_MINUTES_LIMIT
-from holdfast.place.tenant import Tenant
 from holdfast.place.venue import Venue
 from holdfast.replay.plan import ZONE, Hotel, Plan
 
@@ -24,28 +22,19 @@ ROOM_TYPE: Final = "room_type"
 _TYPE_CHARS_MAX: Final = 90
 
 
-@dataclass(frozen=True, slots=True)
-class OpenHotel:
-    """A hotel of the file as it is in the database."""
-
-    hotel: Hotel
-    tenant: Tenant
-    venue: Venue
-
-
-async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) -> dict[str, OpenHotel]:
-    """The hotels of the plan by their name in the file, set up at the instant `at`.
+async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) -> dict[str, Venue]:
+    """The venues of the plan's hotels by their name in the file, set up at the instant `at`.
 
     `run_id`: up to 20 lower-case letters and digits that no replay into this database had before; the
     tenants' slugs end on it. Raises InvalidRequest when there is one already, or a hotel is too large.
     """
-    opened: dict[str, OpenHotel] = {}
+    opened: dict[str, Venue] = {}
     for name, hotel in plan.hotels.items():
         document = hotel_document(hotel, plan)
         call = engine.db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
         tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
         imported = await call.run(import_venue, document, tenant=tenant.slug)
-        opened[name] = OpenHotel(hotel, tenant, imported.kept.snapshot())
+        opened[name] = imported.kept.snapshot()
     return opened
 
 

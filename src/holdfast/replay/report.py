@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from holdfast.place.venue import Venue
 from holdfast.replay.occupancy import Occupancy
-from holdfast.replay.open_hotels import OpenHotel
 from holdfast.replay.picture import occupancy_text
 from holdfast.replay.plan import Plan
 from holdfast.replay.run import Replayed
@@ -78,7 +78,7 @@ def figures(report: Report) -> dict[str, Any]:
         "operations": replayed.operations,
         "operations_per_s": _rate(replayed.operations, replayed.seconds),
         "audit_ok": report.audit_ok,
-        "hotels": [_hotel(report, hotel) for hotel in replayed.hotels.values()],
+        "hotels": [_hotel(report, name, venue) for name, venue in replayed.hotels.items()],
         "picture": report.picture,
     }
 
@@ -98,15 +98,14 @@ def bad_by_problem(rows: Iterable[BadRow]) -> dict[str, dict[str, Any]]:
     return {problem: {"count": len(those), "lines": those[:LINES_SHOWN_MAX]} for problem, those in most_first}
 
 
-def _hotel(report: Report, hotel: OpenHotel) -> dict[str, Any]:
-    name = hotel.hotel.name
+def _hotel(report: Report, name: str, venue: Venue) -> dict[str, Any]:
     accepted = [stay for stay in report.accepted if stay.hotel == name]
     refused = [stay for stay in report.refused if stay.hotel == name]
     return {
         "name": name,
-        "tenant": hotel.tenant.slug,
-        "venue_id": str(hotel.venue.id),
-        "rooms": hotel.hotel.rooms,
+        "tenant": venue.tenant_slug,
+        "venue_id": str(venue.id),
+        "rooms": report.plan.hotels[name].rooms,
         "bookings": len(accepted) + len(refused),
         "accepted": len(accepted),
         "refused": len(refused),

@@ -22,7 +22,7 @@ from holdfast.kernel.call import Call
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import lock_key
 from holdfast.place.venue import Venue
-from holdfast.replay.open_hotels import ROOM_TYPE, OpenHotel, open_hotels
+from holdfast.replay.open_hotels import ROOM_TYPE, open_hotels
 from holdfast.replay.plan import ActionKind, Plan, stay_span
 from holdfast.replay.stay import Stay
 
@@ -54,7 +54,7 @@ class Replayed:
     steps taken.
     """
 
-    hotels: dict[str, OpenHotel] = field(default_factory=dict)
+    hotels: dict[str, Venue] = field(default_factory=dict)
     booking_ids: dict[int, UUID] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
@@ -97,7 +97,7 @@ async def replay(engine: Engine, plan: Plan, *, run_id: str, watch: Watch) -> Re
 class _Replaying:
     """A replay under way."""
 
-    def __init__(self, engine: Engine, hotels: dict[str, OpenHotel]) -> None:
+    def __init__(self, engine: Engine, hotels: dict[str, Venue]) -> None:
         self._engine = engine
         self._hotels = hotels
         self._at_once = asyncio.Semaphore(HOTELS_AT_ONCE_MAX)
@@ -120,19 +120,19 @@ class _Replaying:
             # What went wrong first says it all; the others were cancelled for it.
             raise failures.exceptions[0] from failures
 
-    async def _do(self, at: datetime, kind: ActionKind, stays: list[Stay], hotel: OpenHotel) -> None:
+    async def _do(self, at: datetime, kind: ActionKind, stays: list[Stay], venue: Venue) -> None:
         async with self._at_once:
             for first in range(0, len(stays), SET_MAX):
                 some = stays[first : first + SET_MAX]
                 if kind == "create":
-                    await self._create(at, some, hotel)
+                    await self._create(at, some, venue)
                 else:
-                    await self._move(at, _STATUS[kind], some, hotel)
+                    await self._move(at, _STATUS[kind], some, venue)
                 self.operations += len(some)
 
-    async def _create(self, at: datetime, stays: Sequence[Stay], hotel: OpenHotel) -> None:
-        wanted = [_wanted(stay, hotel.venue) for stay in stays]
-        call = self._call(at, hotel)
+    async def _create(self, at: datetime, stays: Sequence[Stay], venue: Venue) -> None:
+        wanted = [_wanted(stay, venue) for stay in stays]
+        call = self._call(at, venue)
         outcomes = await call.run(create, wanted, places=self._engine.places, further_max=len(wanted))
         for stay, outcome in zip(stays, outcomes, strict=True):
             if isinstance(outcome, Refused):
@@ -142,20 +142,20 @@ class _Replaying:
                 self.booking_ids[stay.line] = outcome.booking.id
                 self._versions[stay.line] = outcome.booking.version
 
-    async def _move(self, at: datetime, to: Status, stays: Sequence[Stay], hotel: OpenHotel) -> None:
+    async def _move(self, at: datetime, to: Status, stays: Sequence[Stay], venue: Venue) -> None:
         asked = [
             Move(booking_id=self.booking_ids[stay.line], to=to, expected_version=self._versions[stay.line])
             for stay in stays
         ]
-        moved = await self._call(at, hotel).run(move_set, asked, venue=hotel.venue)
+        moved = await self._call(at, venue).run(move_set, asked, venue=venue)
         for stay, booking in zip(stays, moved, strict=True):
             self._versions[stay.line] = booking.version
 
-    def _call(self, at: datetime, hotel: OpenHotel) -> Call:
+    def _call(self, at: datetime, venue: Venue) -> Call:
         return self._engine.db.call(
             SYSTEM,
-            tenants=[hotel.tenant.id],
-            locks=[lock_key(hotel.venue.id)],
+            tenants=[venue.tenant_id],
+            locks=[lock_key(venue.id)],
             now=at,
             own_clock=True,
             deadline_s=DEADLINE_S,

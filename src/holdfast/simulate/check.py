@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -127,13 +126,9 @@ def _check_queues(rows: Sequence[asyncpg.Record], record: Record) -> None:
 
 
 def _wants_the_same(other: Any, offered: Any) -> bool:
-    start: datetime = offered["start_at"]
-    same = all(
-        other[name] == offered[name]
-        for name in ("venue_id", "party_size", "duration_minutes", "resource_ids")
-    )
+    names = ("venue_id", "party_size", "duration_minutes", "resource_ids")
     return (
-        same
+        all(other[name] == offered[name] for name in names)
         and orjson.loads(other["preferences"]) == orjson.loads(offered["preferences"])
-        and other["earliest_at"] <= start <= other["latest_at"]
+        and other["earliest_at"] <= offered["start_at"] <= other["latest_at"]
     )

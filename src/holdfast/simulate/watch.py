@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -80,14 +81,14 @@ class Watch:
         """After a change of the rules: slots may be other times now, so all begin anew from what is so."""
         for each in self.seen:
             if each.house is house:
-                await self._run(each, _look, each)
+                await self._run(each, _look)
                 await self._take_snapshot(each)
 
     async def verify(self) -> None:
         """Hears what was told since the last time, and compares it with what is so. Nothing happens
         meanwhile. Both sums are done, that of this file and the product's own."""
         for each in self.seen:
-            await self._run(each, self._verify, each)
+            await self._run(each, self._verify)
             for said in await self._compare(each):
                 self._wrong(each, said)
 
@@ -108,10 +109,10 @@ class Watch:
         events = await call.run(audit_store.events, each.wanted, after=since)
         return [f"told {one.told} and shows {one.read}" for one in mismatches(first, events, now)]
 
-    async def _run(self, each: Seen, verb: Any, *args: Any) -> None:
+    async def _run(self, each: Seen, verb: Callable[[Tx, Seen], Awaitable[None]]) -> None:
         venue = each.house.venue
         call = self.db.call(SYSTEM, tenants=[venue.tenant_id], locks=[lock_key(venue.id)], deadline_s=None)
-        await call.run(verb, *args)
+        await call.run(verb, each)
 
     async def _verify(self, tx: Tx, each: Seen) -> None:
         tenant_id, venue_id = each.house.venue.tenant_id, each.house.id
