@@ -21,29 +21,11 @@ from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
-# What each column is in the JSON that carries bookings to the database.
-TYPES = {
-    "tenant_id": "uuid", "id": "uuid", "venue_id": "uuid", "reference": "text", "status": "text",
-    "version": "integer", "start_at": "timestamptz", "end_at": "timestamptz", "local_start": "timestamp",
-    "local_end": "timestamp", "timezone": "text", "slot_id": "text", "party_size": "integer",
-    "resource_ids": "uuid[]", "guest_id": "text", "guest_name": "text", "guest_email": "text",
-    "guest_phone": "text", "base_minor": "bigint", "tax_minor": "bigint", "discount_minor": "bigint",
-    "total_minor": "bigint", "currency": "text", "price_source": "text", "payment_intent_id": "text",
-    "payment_status": "text", "inventory_reservation_id": "text", "idempotency_key": "text",
-    "special_requests": "text", "internal_notes": "text", "source": "text", "metadata": "jsonb",
-    "hold_ip": "inet", "cancellation_reason": "text", "cancelled_by": "text", "expires_at": "timestamptz",
-    "due_at": "timestamptz", "created_at": "timestamptz", "updated_at": "timestamptz",
-    "confirmed_at": "timestamptz", "cancelled_at": "timestamptz", "checked_in_at": "timestamptz",
-    "completed_at": "timestamptz", "shared_facility_owner_tenant_id": "uuid",
-}  # fmt: skip
-assert tuple(TYPES) == COLUMNS, "TYPES and Booking must name the same columns in the same order"
-
 _NAMES = ", ".join(COLUMNS)
-_RECORD = ", ".join(f"{name} {type_}" for name, type_ in TYPES.items())
 # hold_ip is read as the text it was given as: inet would come back as an address object.
 READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
-_IDS = tuple(name for name, type_ in TYPES.items() if type_ == "uuid")
+_IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
 
 
@@ -51,7 +33,7 @@ def insert_from(parameter: str) -> str:
     """The INSERT that writes bookings given as one JSON array in the named parameter."""
     return f"""
     INSERT INTO booking ({_NAMES})
-    SELECT {_NAMES} FROM json_to_recordset({parameter}::text::json) AS b ({_RECORD})"""
+    SELECT {_NAMES} FROM json_populate_recordset(NULL::booking, {parameter}::text::json)"""
 
 
 def history_from(parameter: str) -> str:
@@ -60,16 +42,14 @@ def history_from(parameter: str) -> str:
     INSERT INTO booking_history (tenant_id, booking_id, version, from_status, to_status, actor, action,
                                  reason, metadata, created_at)
     SELECT tenant_id, booking_id, version, from_status, to_status, actor, action, reason, metadata, created_at
-      FROM json_to_recordset({parameter}::text::json) AS h (
-           tenant_id uuid, booking_id uuid, version integer, from_status text, to_status text, actor text,
-           action text, reason text, metadata jsonb, created_at timestamptz)"""
+      FROM json_populate_recordset(NULL::booking_history, {parameter}::text::json)"""
 
 
 # Zero rows updated for a booking means that somebody changed it since it was read.
 SAVE = f"""
     WITH saved AS (
         UPDATE booking SET {_CHANGES}
-          FROM json_to_recordset($1::text::json) AS new ({_RECORD})
+          FROM json_populate_recordset(NULL::booking, $1::text::json) AS new
          WHERE booking.tenant_id = new.tenant_id AND booking.id = new.id
            AND booking.version = new.version - 1
      RETURNING booking.id
