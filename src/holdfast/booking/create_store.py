@@ -199,8 +199,8 @@ async def write(
         # In an order that all processes keep: two sets with the same keys, at venues of their own, wait for
         # one another in that order and never in a circle.
         encode_text(sorted(replies, key=lambda each: (each["tenant_id"], each["key"]))),
-        store.dump([step.booking for step in steps]),
+        encode_text([step.booking for step in steps]),
         encode_text([claim.row() for claim in claims]),
-        store.dump_history(steps),
-        emitting(tx, store.events_of(steps)),
+        encode_text([step.history() for step in steps]),
+        emitting(tx, [step.event() for step in steps]),
     )

@@ -14,7 +14,6 @@ from holdfast.booking.model import COLUMNS, Booking
 from holdfast.booking.states import Status
 from holdfast.booking.step import Step
 from holdfast.event.emit import emit_from, emitting
-from holdfast.event.model import Event
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
@@ -63,25 +62,14 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
     """Writes the bookings one version on, with their history and events. Raises VersionConflict."""
     if not steps:
         return
-    bookings = [step.booking for step in steps]
-    saved = await tx.fetchval(SAVE, dump(bookings), dump_history(steps), emitting(tx, events_of(steps)))
+    saved = await tx.fetchval(
+        SAVE,
+        encode_text([step.booking for step in steps]),
+        encode_text([step.history() for step in steps]),
+        emitting(tx, [step.event() for step in steps]),
+    )
     if saved != len(steps):
         raise VersionConflict
-
-
-def dump(bookings: Sequence[Booking]) -> str:
-    """Bookings as the statements take them."""
-    return encode_text(bookings)
-
-
-def dump_history(steps: Sequence[Step]) -> str:
-    """History rows as the statements take them."""
-    return encode_text([step.history() for step in steps])
-
-
-def events_of(steps: Sequence[Step]) -> list[Event]:
-    """The event of each."""
-    return [step.event() for step in steps]
 
 
 FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"
