@@ -45,7 +45,6 @@ BY_ID = {
 # These are about the rows of all tenants.
 OF_ALL = {
     "booking.store.DUE": "a tick",
-    "booking.store.DUE_TENANTS": "a tick",
     "booking.store.DUE_VENUES": "a tick",
     "channel.store.FORGET": "a tick",
     "claim.store.ARCHIVE": "a tick",

@@ -62,7 +62,8 @@ def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[li
     """Tells whose bookings in these statuses are due: of the so many that are longest overdue."""
 
     async def due_tenants(tx: Tx, limit: int) -> list[UUID]:
-        return await store.due_tenants(tx, statuses, limit=limit)
+        due = await store.due_venues(tx, statuses, limit=limit)
+        return list(dict.fromkeys(tenant_id for tenant_id, _ in due))
 
     return due_tenants
 
@@ -75,10 +76,10 @@ async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Bookin
     2. Take the locks that are free at once. Where none is, wait for that of the longest overdue.
     3. Lock the bookings of these venues; those that others work on are left out.
     """
-    venue_ids = await store.due_venues(tx, statuses, limit=limit)
-    if not venue_ids:
+    venues = await store.due_venues(tx, statuses, limit=limit)
+    if not venues:
         return []
-    keys = {lock_key(id_): id_ for id_ in venue_ids}
+    keys = {lock_key(id_): id_ for _, id_ in venues}
     locked = await lock_some(tx, list(keys))
     return await store.due(tx, statuses, venue_ids=[keys[key] for key in locked], limit=limit)
 

@@ -120,37 +120,20 @@ async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[a
 
 
 DUE_VENUES = """
-    SELECT venue_id, min(due_at) AS due_at FROM (
-        SELECT venue_id, due_at FROM booking
+    SELECT tenant_id, venue_id FROM (
+        SELECT tenant_id, venue_id, due_at FROM booking
          WHERE due_at <= $1 AND status = ANY ($2::text[])
          ORDER BY due_at
          LIMIT $3) AS due
-     GROUP BY venue_id
-     ORDER BY 2
+     GROUP BY tenant_id, venue_id
+     ORDER BY min(due_at)
 """
 
 
-async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[UUID]:
-    """The venues of the `limit` bookings that are longest overdue, theirs first."""
+async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[tuple[UUID, UUID]]:
+    """The venues, as (tenant, venue), of the `limit` bookings that are longest overdue, theirs first."""
     rows = await tx.fetch(DUE_VENUES, tx.now, list(statuses), limit)
-    return [plain_id(row["venue_id"]) for row in rows]
-
-
-DUE_TENANTS = """
-    SELECT tenant_id, min(due_at) AS due_at FROM (
-        SELECT tenant_id, due_at FROM booking
-         WHERE due_at <= $1 AND status = ANY ($2::text[])
-         ORDER BY due_at
-         LIMIT $3) AS due
-     GROUP BY tenant_id
-     ORDER BY 2
-"""
-
-
-async def due_tenants(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[UUID]:
-    """The tenants of the `limit` bookings that are longest overdue, theirs first."""
-    rows = await tx.fetch(DUE_TENANTS, tx.now, list(statuses), limit)
-    return [plain_id(row["tenant_id"]) for row in rows]
+    return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
 
 
 DUE = f"""
