@@ -14,8 +14,7 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS, drop_months
 from holdfast.event.number import Numberer
-from holdfast.job import replay
-from holdfast.job.letters import KEPT, purge_dead_letters
+from holdfast.job.letters import KEPT, inspect, purge_dead_letters, replay
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
@@ -53,14 +52,14 @@ async def test_a_dead_letter_outlives_its_event(desk: Desk) -> None:
     assert await desk.count("event") == await desk.count("event_log") == 0
 
     [letter_id] = [row["id"] for row in await desk.owner.fetch("SELECT id FROM dead_letter")]
-    letter, _ = await desk.db.run(SYSTEM, replay.inspect, letter_id)
+    letter, _ = await desk.db.run(SYSTEM, inspect, letter_id)
     assert letter.event == event
     seen: list[Event] = []
 
     async def look(tx: Tx, event: Event) -> None:
         seen.append(event)
 
-    await desk.db.run(SYSTEM, replay.replay, letter_id)
+    await desk.db.run(SYSTEM, replay, letter_id)
     async with desk.lane(reaction("broken", look)):
         await until(desk.drained)
     assert seen == [event]

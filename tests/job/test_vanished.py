@@ -6,7 +6,7 @@ import asyncpg
 import orjson
 import pytest
 
-from holdfast.job import replay
+from holdfast.job.letters import replay
 from holdfast.job.model import TRIES_MAX
 from holdfast.job.run import VANISHED_MAX
 from holdfast.kernel.actor import SYSTEM
@@ -48,7 +48,7 @@ async def test_what_is_dead_of_it_stays_so_until_it_is_replayed(desk: Desk) -> N
         [marker] = await desk.emit()
         await until(desk.drained)
     assert await desk.noted() == await desk.count("event WHERE subject_id = $1", marker.id) == 1
-    await desk.db.run(SYSTEM, replay.replay, await desk.owner.fetchval("SELECT id FROM dead_letter"))
+    await desk.db.run(SYSTEM, replay, await desk.owner.fetchval("SELECT id FROM dead_letter"))
     async with desk.lane(NOTE):
         await until(desk.drained)
     assert await desk.noted() == 2

@@ -1,13 +1,19 @@
-"""SQL on dead letters."""
+"""Dead letters: looked at, delivered once more, and removed in the end."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from holdfast.identity.roles import can_touch_venue
 from holdfast.job.model import DeadLetter, event_from
+from holdfast.kernel.errors import NotFound
 from holdfast.kernel.tx import Tx
+from holdfast.place.reach import own_tenant
+from holdfast.place.store import get_tenant
+from holdfast.place.tenant import Tenant
 
 _LETTER = """
     SELECT id, lane, reaction, event, attempts, error, first_failed_at, dead_at, replayed_at, replayed_by,
@@ -33,18 +39,37 @@ async def page(
     return [_letter(row) for row in rows]
 
 
+async def page_of(
+    tx: Tx, slug: str | None, *, replayed: bool, before: UUID | None, limit: int
+) -> list[tuple[DeadLetter, Tenant]]:
+    """`page` of the tenant named, or of the actor's own. Raises what `own_tenant` raises."""
+    tenant = await own_tenant(tx, slug)
+    found = await page(tx, tenant_id=tenant.id, replayed=replayed, before=before, limit=limit)
+    return [(letter, tenant) for letter in found]
+
+
 FIND = f"{_LETTER} WHERE id = $1"
 FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
 
 
-async def find(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> DeadLetter | None:
-    """The dead letter, locked if asked."""
+async def inspect(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> tuple[DeadLetter, Tenant]:
+    """The dead letter, locked if asked. Raises NotFound when there is none within the actor's reach."""
     row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, letter_id)
-    return None if row is None else _letter(row)
+    letter = None if row is None else _letter(row)
+    tenant = None if letter is None else await get_tenant(tx, letter.event.tenant_id)
+    if letter is None or tenant is None or not _within_reach(tx, letter):
+        raise NotFound(f"There is no dead letter {letter_id}, or it is not yours.")
+    return letter, tenant
 
 
 def _letter(row: Any) -> DeadLetter:
     return DeadLetter(**{**dict(row), "event": event_from(row["event"])})
+
+
+def _within_reach(tx: Tx, letter: DeadLetter) -> bool:
+    if letter.event.venue_id is None:
+        return tx.actor.venue_ids is None
+    return can_touch_venue(tx.actor, letter.event.tenant_id, letter.event.venue_id)
 
 
 REOPEN = """
@@ -58,10 +83,14 @@ REOPEN = """
 """
 
 
-async def reopen(tx: Tx, letter: DeadLetter) -> bool:
-    """Whether the letter was still dead; it is a job again, of the same id."""
-    done = await tx.execute(REOPEN, letter.event.tenant_id, letter.id, tx.now, str(tx.actor))
-    return not done.endswith(" 0")
+async def replay(tx: Tx, letter_id: UUID) -> tuple[DeadLetter, Tenant]:
+    """The dead letter, which is a job again, of the same id: tried up to TRIES_MAX times. One that was replayed already
+    stays as it is. Raises NotFound as `inspect` does."""
+    letter, tenant = await inspect(tx, letter_id, for_update=True)
+    if letter.replayed_at is None:
+        await tx.execute(REOPEN, tenant.id, letter.id, tx.now, str(tx.actor))
+        letter = replace(letter, replayed_at=tx.now, replayed_by=str(tx.actor))
+    return letter, tenant
 
 
 PURGE = """

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Response
 
 from holdfast.feed.routes import Slug
 from holdfast.identity.roles import require
-from holdfast.job.replay import inspect, page_of, replay
+from holdfast.job.letters import inspect, page_of, replay
 from holdfast.job.shown import DeadLetterShown, DeadLettersShown, letter_shown
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Limit, answer

@@ -10,7 +10,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from holdfast.job import letters, replay
+from holdfast.job import letters
 from holdfast.job.model import DeadLetter
 from holdfast.job.shown import letter_shown
 from holdfast.kernel.actor import SYSTEM
@@ -49,12 +49,12 @@ async def list_command(settings: Settings, *, tenant: str | None, replayed: bool
 
 async def show_command(settings: Settings, letter_id: str) -> None:
     """One of them on standard output, as JSON. Raises NotFound and InvalidRequest."""
-    _print(await _run(settings, replay.inspect, _uuid(letter_id)))
+    _print(await _run(settings, letters.inspect, _uuid(letter_id)))
 
 
 async def replay_command(settings: Settings, letter_id: str) -> None:
     """The same, after it was handed to the worker again. Raises NotFound and InvalidRequest."""
-    _print(await _run(settings, replay.replay, _uuid(letter_id)))
+    _print(await _run(settings, letters.replay, _uuid(letter_id)))
 
 
 async def _listed(tx: Tx, slug: str | None, *, replayed: bool) -> list[tuple[DeadLetter, Tenant]]:
