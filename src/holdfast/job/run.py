@@ -19,7 +19,7 @@ from holdfast.job.reaction import TRANSACTION_S_MAX, Reaction
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.failure import stack_of
+from holdfast.kernel.failure import reason
 from holdfast.kernel.tx import Tx
 
 AT_ONCE_MAX = 4
@@ -92,7 +92,7 @@ class Runner:
                 job = None
             except Exception as error:
                 failures += 1
-                log.error("jobs_not_taken", lane=self.name, failures=failures, **_reason(error))
+                log.error("jobs_not_taken", lane=self.name, failures=failures, **reason(error))
                 job = None
             if job is not None:
                 await self._work(job)
@@ -115,7 +115,7 @@ class Runner:
             raise
         except Exception as error:
             # The database is gone, most likely: that is not the job's failure, so it does not count.
-            log.error("job_outcome_not_noted", **_about(job), **_reason(error))
+            log.error("job_outcome_not_noted", **_about(job), **reason(error))
             outcome = "given_back"
         JOBS.labels(job.reaction, outcome).inc()
 
@@ -140,7 +140,7 @@ class Runner:
         else:
             await self._noted(store.fail, job, retry_s=retry_s(failures, least_s=self._retry_least_s))
         log.error(
-            "job_dead" if is_dead else "job_failed", failures=failures, **_about(job), **_reason(failure)
+            "job_dead" if is_dead else "job_failed", failures=failures, **_about(job), **reason(failure)
         )
         return "dead" if is_dead else "failed"
 
@@ -199,11 +199,6 @@ def error_of(error: Exception) -> str:
         kind = " ".join([type(error).__name__, *(each for each in known if isinstance(each, str))])
     frames = traceback.extract_tb(error.__traceback__)
     return f"{kind} in {frames[-1].name}"[:ERROR_CHARS_MAX] if frames else kind[:ERROR_CHARS_MAX]
-
-
-def _reason(error: Exception) -> dict[str, str]:
-    # A refusal explains itself; for anything else one needs to know where it came from, but its text may quote data.
-    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
 
 
 def _about(job: Job) -> dict[str, str]:

@@ -20,6 +20,12 @@ class InternalError(HoldfastError):
     code = "INTERNAL"
 
 
+def reason(error: Exception) -> dict[str, str]:
+    """What a log line says of it: a refusal explains itself; of anything else one needs to know where it came from, but
+    its text may quote data."""
+    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
+
+
 def stack_of(error: BaseException) -> str:
     """Types and lines of code of an exception and of what led to it, the outermost call first."""
     told: list[str] = []

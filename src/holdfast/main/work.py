@@ -19,10 +19,11 @@ from holdfast.job.run import AT_ONCE_MAX, Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
+from holdfast.kernel.failure import reason
 from holdfast.main.database import find_database
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import REACTIONS, engine_over
-from holdfast.main.worker import Round, Tick, reason, run_loops, sleep, tick_loops
+from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
 
 LAG_PERIOD_S = 5.0
 

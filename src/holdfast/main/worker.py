@@ -14,8 +14,8 @@ from prometheus_client import Counter
 
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.failure import stack_of
+from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.failure import reason
 from holdfast.kernel.tx import Tx
 
 DEADLINE_S = 10.0
@@ -139,12 +139,6 @@ def pause_s(period_s: float, failures: int) -> float:
 def _tell(tick: Tick | Round, error: Exception, failures: int) -> None:
     RUNS.labels(tick.name, "failed").inc()
     log.error("tick_failed", tick=tick.name, failures=failures, **reason(error))
-
-
-def reason(error: Exception) -> dict[str, str]:
-    """What a log line says of it: a refusal explains itself; of anything else one needs to know where it came from, but
-    its text may quote data."""
-    return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
 
 
 async def sleep(stopping: asyncio.Event, seconds: float) -> None:
