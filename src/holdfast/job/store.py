@@ -20,8 +20,7 @@ class LeaseLost(Exception):
 ENQUEUE = """
     INSERT INTO job (tenant_id, id, lane, reaction, venue_id, event)
     SELECT tenant_id, id, lane, reaction, venue_id, event
-      FROM json_to_recordset($1::text::json) AS j (
-           tenant_id uuid, id uuid, lane text, reaction text, venue_id uuid, event jsonb)
+      FROM json_populate_recordset(NULL::job, $1::text::json)
 """
 
 
@@ -89,7 +88,7 @@ TAKE = """
     )
     UPDATE job SET leases = leases + 1, leased_until = clock_timestamp() + $3
      WHERE tenant_id = (SELECT tenant_id FROM next) AND id = (SELECT id FROM next)
-    RETURNING tenant_id, id, lane, reaction, event, leases, failures, vanished
+    RETURNING id, event, lane, reaction, leases AS lease, failures, vanished
 """
 
 
@@ -105,17 +104,7 @@ async def take(tx: Tx, lane: str, reactions: Sequence[str], *, lease_s: float) -
         row = await tx.fetchrow(TAKE, lane, list(reactions), timedelta(seconds=lease_s))
     except asyncpg.UniqueViolationError:
         raise LeaseLost from None
-    if row is None:
-        return None
-    return Job(
-        id=row["id"],
-        event=event_from(row["event"]),
-        lane=row["lane"],
-        reaction=row["reaction"],
-        lease=row["leases"],
-        failures=row["failures"],
-        vanished=row["vanished"],
-    )
+    return None if row is None else Job(**{**dict(row), "event": event_from(row["event"])})
 
 
 RENEW = """
@@ -130,14 +119,14 @@ async def renew(tx: Tx, job: Job, *, lease_s: float) -> None:
 
 
 GIVE_BACK = """
-    UPDATE job SET leased_until = NULL, due_at = clock_timestamp() + $4
+    UPDATE job SET leased_until = NULL, due_at = clock_timestamp()
      WHERE tenant_id = $1 AND id = $2 AND leases = $3
 """
 
 
-async def give_back(tx: Tx, job: Job, *, after_s: float = 0) -> None:
-    """Anybody may take it, after so many seconds. Nothing, if another worker has it now."""
-    await tx.execute(GIVE_BACK, *_key(job), timedelta(seconds=after_s))
+async def give_back(tx: Tx, job: Job) -> None:
+    """Anybody may take it. Nothing, if another worker has it now."""
+    await tx.execute(GIVE_BACK, *_key(job))
 
 
 FINISH = """
