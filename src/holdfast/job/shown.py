@@ -38,15 +38,5 @@ class DeadLettersShown(BaseModel):
 
 def letter_shown(letter: DeadLetter, tenant: Tenant) -> dict[str, Any]:
     """The dead letter, ready to be written as JSON."""
-    return {
-        "id": letter.id,
-        "reaction": letter.reaction,
-        "event": envelope(letter.event, tenant),
-        "attempts": letter.attempts,
-        "error": letter.error,
-        "first_failed_at": letter.first_failed_at,
-        "dead_at": letter.dead_at,
-        "replayed_at": letter.replayed_at,
-        "replayed_by": letter.replayed_by,
-        "delivered_at": letter.delivered_at,
-    }
+    shown = {name: getattr(letter, name) for name in DeadLetterShown.model_fields}
+    return shown | {"event": envelope(letter.event, tenant)}
