@@ -27,17 +27,14 @@ class React:
         for _ in range(ROUNDS_MAX):
             events: list[Event] = tx.events[seen:]
             seen = len(tx.events)
-            await self._happen_with(tx, events)
+            for immediate in self._immediate:
+                for event in events:
+                    if event.event_type in immediate.event_types:
+                        await immediate.verb(tx, event)
             await self._enqueue(tx, events)
             if len(tx.events) == seen:
                 return
         raise RuntimeError(f"reactions caused each other more than {ROUNDS_MAX} times")
-
-    async def _happen_with(self, tx: Tx, events: Sequence[Event]) -> None:
-        for immediate in self._immediate:
-            for event in events:
-                if event.event_type in immediate.event_types:
-                    await immediate.verb(tx, event)
 
     async def _enqueue(self, tx: Tx, events: Sequence[Event]) -> None:
         jobs: list[Job] = []
@@ -45,8 +42,6 @@ class React:
             concerned = [event for event in events if event.event_type in reaction.event_types]
             if concerned:
                 awaited = await reaction.awaited(tx, concerned)
-                jobs += [
-                    Job(new_id(), event, lane=reaction.lane, reaction=reaction.name) for event in awaited
-                ]
+                jobs += [Job(new_id(), event, reaction.lane, reaction.name) for event in awaited]
         if jobs:
             await store.enqueue(tx, jobs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from holdfast.engine import Engine
 from holdfast.event.model import Event
@@ -12,18 +11,13 @@ from holdfast.kernel.tx import Tx
 
 TRANSACTION_S_MAX = 10.0
 
-
 Verb = Callable[[Tx, Event], Awaitable[None]]
 Finish = Callable[[Tx], Awaitable[None]]
 """Marks the job as done, in the transaction of its work; to be awaited last in it. Raises LeaseLost when another worker
 has the job now."""
-
-
-class Handle(Protocol):
-    """Does what the event asks for, in as many transactions as it takes, and awaits `finish` at the end of the
-    last. It may be run again after any of them, out of order, and when much has changed since the event."""
-
-    async def __call__(self, engine: Engine, event: Event, finish: Finish) -> None: ...
+Handle = Callable[[Engine, Event, Finish], Awaitable[None]]
+"""Does what the event asks for, in as many transactions as it takes, and awaits `finish` at the end of the last. It may
+be run again after any of them, out of order, and when much has changed since the event."""
 
 
 @dataclass(frozen=True, slots=True)
