@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
-
-import orjson
 
 SOURCE = "booking-reservation-service"
 VERSION = "1.0"
@@ -48,22 +46,6 @@ class Committed(NamedTuple):
     written_at: datetime
 
 
-COLUMNS = """event.id, event.tenant_id, event.event_type, event.venue_id, event.subject_id, event.payload,
-           event.actor, event.created_at, event.traceparent, event.channel"""
-"""What `event_of` needs."""
-
-
-def event_of(row: Any) -> Event:
-    """The event of a row with COLUMNS."""
-    return Event(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        event_type=row["event_type"],
-        venue_id=row["venue_id"],
-        subject_id=row["subject_id"],
-        payload=orjson.loads(row["payload"]),
-        actor=row["actor"],
-        created_at=row["created_at"],
-        traceparent=row["traceparent"],
-        channel=row["channel"],
-    )
+FIELDS = tuple(each.name for each in fields(Event))
+COLUMNS = ", ".join(f"event.{name}" for name in FIELDS)
+"""What `committed_of` needs of the event itself."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from holdfast.event.model import COLUMNS, Committed, Event, event_of
+import orjson
+
+from holdfast.event.model import COLUMNS, FIELDS, Committed, Event
 from holdfast.kernel.tx import Tx
 
 READ_MAX = 1_000
@@ -47,13 +49,9 @@ async def read_of_tenant(tx: Tx, tenant_id: UUID, *, after: int, limit: int) -> 
 
 def committed_of(row: Any) -> Committed:
     """The event of a row with `position`, COLUMNS and what counts it on its channel."""
-    return Committed(
-        position=row["position"],
-        event=event_of(row),
-        version=row["version"],
-        epoch=row["epoch"],
-        written_at=row["written_at"],
-    )
+    values = {name: row[name] for name in FIELDS}
+    event = Event(**{**values, "payload": orjson.loads(row["payload"])})
+    return Committed(row["position"], event, row["version"], row["epoch"], row["written_at"])
 
 
 IS_WRITTEN = "SELECT EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import orjson
 
-from holdfast.event.model import Event
+from holdfast.event.model import FIELDS, Event
 
 TRIES_MAX = 5
 """How often a job is tried before it becomes a dead letter."""
@@ -50,9 +50,6 @@ class DeadLetter:
     replayed_at: datetime | None
     replayed_by: str | None
     delivered_at: datetime | None
-
-
-FIELDS = frozenset(field.name for field in fields(Event))
 
 
 def event_from(text: str) -> Event:
