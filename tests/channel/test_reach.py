@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.channel.state import touched
-from holdfast.channel.store import reach
+from holdfast.channel.store import columns
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
@@ -39,8 +39,9 @@ async def test_it_covers_all_that_is_touched(
     for hour in range(72):
         span = Span(instant("00:00") + hour * HOUR, instant("00:00") + (hour + 1) * HOUR)
         claim = Claim(venue.tenant_id, room.id, 1, claimed_span(room, span), new_id())
-        asked = reach(venue.tenant_id, venue.id, span)
-        days = [slot.day for slot in touched(venue, [claim])]
-        assert asked.first <= min(days) <= max(days) <= asked.last
+        [_], [_], [first], [last] = columns([(venue.tenant_id, venue.id, span)])
+        slots = [*touched(venue, [claim])]
+        days, names = [slot.day for slot in slots], [slot.channel for slot in slots]
+        assert first <= min(names) <= max(names) <= last
         furthest = max(furthest, span.start.date() - min(days), max(days) - span.end.date())
     assert furthest > timedelta(days=2)

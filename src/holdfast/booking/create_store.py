@@ -122,9 +122,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
         list(OCCUPYING),
         tx.now,
-        *channels.columns(
-            channels.reach(each.venue.tenant_id, each.venue.id, each.span) for each in prepared
-        ),
+        *channels.columns((each.venue.tenant_id, each.venue.id, each.span) for each in prepared),
     )
     assert row is not None
     tx.now = tx.now or row["now"]

@@ -17,7 +17,7 @@ from holdfast.booking.model import Booking, ended
 from holdfast.booking.states import EXPIRING, Status
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
-from holdfast.channel.store import maybe_open, reach
+from holdfast.channel.store import maybe_open
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
 from holdfast.kernel.actor import SYSTEM
@@ -146,8 +146,8 @@ async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str |
     steps = _steps(tx, bookings, to, reason=reason)
     await store.save(tx, steps)
     shift = await leave(tx, steps)
-    reaches = [reach(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
-    if steps and (venue_ids := await maybe_open(tx, reaches)):
+    changes = [(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
+    if steps and (venue_ids := await maybe_open(tx, changes)):
         for venue in (await load_venues(tx, sorted(venue_ids))).values():
             await announce(tx, venue, shift, reason=steps[0].event_type)
     return len(steps)

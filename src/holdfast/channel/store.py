@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from holdfast.kernel.span import Span
@@ -16,20 +16,8 @@ AROUND = timedelta(days=4)
 its opening day began, and the buffers of both may be two days together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Days of a venue whose channels a change could touch."""
-
-    tenant_id: UUID
-    venue_id: UUID
-    first: date
-    last: date
-
-
-def reach(tenant_id: UUID, venue_id: UUID, span: Span) -> Reach:
-    """The days that a span of time could touch, buffers and zones included."""
-    return Reach(tenant_id, venue_id, (span.start - AROUND).date(), (span.end + AROUND).date())
-
+Change = tuple[UUID, UUID, Span]
+"""Where and when something changes: tenant, venue, and the span (without buffers)."""
 
 # Names of channels of availability begin with the day; `bookings` sorts behind them all.
 MAYBE_OPEN = """
@@ -41,20 +29,20 @@ MAYBE_OPEN = """
 """
 
 
-def columns(reaches: Iterable[Reach]) -> tuple[list[UUID], list[UUID], list[str], list[str]]:
-    """Them as the arrays that statements take, each once."""
-    asked = list(dict.fromkeys(reaches))
-    return (
-        [each.tenant_id for each in asked],
-        [each.venue_id for each in asked],
-        [each.first.isoformat() for each in asked],
-        [each.last.isoformat() + ";" for each in asked],  # the character behind the colon
+def columns(changes: Iterable[Change]) -> list[list[Any]]:
+    """Tenants, venues, and between which names the channels are that the changes could touch, buffers and zones
+    included: as the arrays that statements take, each once."""
+    reaches = dict.fromkeys(
+        # The semicolon is the character behind the colon.
+        (tenant_id, venue_id, f"{(span.start - AROUND).date()}", f"{(span.end + AROUND).date()};")
+        for tenant_id, venue_id, span in changes
     )
+    return [[each[column] for each in reaches] for column in range(4)]
 
 
-async def maybe_open(tx: Tx, reaches: Iterable[Reach]) -> set[UUID]:
+async def maybe_open(tx: Tx, changes: Iterable[Change]) -> set[UUID]:
     """The venues with an open channel of availability in reach: those whose changes may have to be told."""
-    return {plain_id(row["venue_id"]) for row in await tx.fetch(MAYBE_OPEN, *columns(reaches))}
+    return {plain_id(row["venue_id"]) for row in await tx.fetch(MAYBE_OPEN, *columns(changes))}
 
 
 WHICH_OPEN = """
