@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from heapq import heappop, heappush
@@ -89,26 +89,19 @@ class Slot:
     span: Span
 
 
+@dataclass(frozen=True, slots=True)
 class _Rules:
     """A venue at one version of its rules: what was worked out of it is kept by that."""
 
-    __slots__ = ("key", "venue")
-
-    def __init__(self, venue: Venue) -> None:
-        self.venue = venue
-        self.key = (venue.id, venue.rules_version)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Rules) and self.key == other.key
+    venue_id: UUID
+    version: int
+    venue: Venue = field(compare=False)
 
 
 def slots_of_day(venue: Venue, day: date) -> tuple[Slot, ...]:
     """The slots of an opening day, on a day on which the venue is closed too: what was booked there
     before it was closed is still shown."""
-    return _slots_of_day(_Rules(venue), day)
+    return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
 
 
 @lru_cache(maxsize=DAYS_KEPT_MAX)
