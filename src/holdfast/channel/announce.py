@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from holdfast.channel import store
-from holdfast.channel.state import Slot, SlotState, slot_state, touched
+from holdfast.channel.state import Slot, slot_state, touched
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift, claimed_span
 from holdfast.event.emit import emit
@@ -58,10 +58,32 @@ def _events(
             here = after.get(resource.id, [])
             was = [claim for claim in here if _key(claim) not in taken] + freed.get(resource.id, [])
             old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
-            if old != state:
-                window = claimed_span(resource, slot.span)
-                by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
-                yield _event(tx, venue, slot, resource, old, state, reason, by[-1] if by else str(tx.actor))
+            if old == state:
+                continue
+            window = claimed_span(resource, slot.span)
+            by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
+            yield Event(
+                id=new_id(),
+                tenant_id=venue.tenant_id,
+                event_type=AVAILABILITY_UPDATED,
+                venue_id=venue.id,
+                subject_id=resource.id,
+                payload={
+                    "section_id": resource.id,
+                    "slot_id": slot.id,
+                    "date": slot.day,
+                    "previous_state": old.state,
+                    "new_state": state.state,
+                    "units_free": state.units_free,
+                    "changed_by": state.changed_by,
+                    "reason": reason,
+                    "updated_at": tx.now,
+                },
+                actor=by[-1] if by else str(tx.actor),
+                created_at=tx.now,
+                traceparent=tx.traceparent,
+                channel=slot.channel,
+            )
 
 
 def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
@@ -74,37 +96,3 @@ def _by_resource(found: Iterable[Claim]) -> dict[UUID, list[Claim]]:
     for claim in found:
         result.setdefault(claim.resource_id, []).append(claim)
     return result
-
-
-def _event(
-    tx: Tx,
-    venue: Venue,
-    slot: Slot,
-    resource: Resource,
-    old: SlotState,
-    state: SlotState,
-    reason: str,
-    actor: str,
-) -> Event:
-    return Event(
-        id=new_id(),
-        tenant_id=venue.tenant_id,
-        event_type=AVAILABILITY_UPDATED,
-        venue_id=venue.id,
-        subject_id=resource.id,
-        payload={
-            "section_id": resource.id,
-            "slot_id": slot.id,
-            "date": slot.day,
-            "previous_state": old.state,
-            "new_state": state.state,
-            "units_free": state.units_free,
-            "changed_by": state.changed_by,
-            "reason": reason,
-            "updated_at": tx.now,
-        },
-        actor=actor,
-        created_at=tx.now,
-        traceparent=tx.traceparent,
-        channel=slot.channel,
-    )
