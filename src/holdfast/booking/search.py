@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -110,21 +110,10 @@ def equivalent(
 
     For several lanes: other lanes, side by side where the venue says which are.
     """
-    kinds = {venue.resources[id_].kind for id_ in resource_ids}
-    alike = [
-        each
-        for each in venue.resources.values()
-        if each.active and each.kind in kinds and each.id not in resource_ids
-    ]
-    if len(resource_ids) == 1:
-        seats = [each for each in alike if each.seats_min <= party_size <= each.seats_max]
-        return tuple((each,) for each in sorted(seats, key=lambda each: (each.seats_max, each.order)))
-    everyone = sorted(
-        (each for each in venue.resources.values() if each.active and each.kind in kinds),
-        key=lambda each: each.order,
-    )
-    size = len(resource_ids)
-    rows = [tuple(everyone[first : first + size]) for first in range(len(everyone) - size + 1)]
+    kinds, size = {venue.resources[id_].kind for id_ in resource_ids}, len(resource_ids)
+    alike = [each for each in venue.resources.values() if each.active and each.kind in kinds]
+    alike.sort(key=lambda each: (each.seats_max if size == 1 else 0, each.order))
+    rows = [tuple(alike[first : first + size]) for first in range(len(alike) - size + 1)]
     return tuple(
         row
         for row in rows
@@ -166,16 +155,11 @@ def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[
     days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
     done = None
     for day in days:
-        for start in _of_day(venue, sets, day, minutes=minutes):
+        of_day = set(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
+        if venue.slots:
+            windows = [each.span for each in slot.slots_on(venue, day)]
+            of_day.update(span.start for span in windows if span.duration == timedelta(minutes=minutes))
+        for start in sorted(of_day):
             if within.start <= start <= within.end and (done is None or start > done):
                 done = start
                 yield start
-
-
-def _of_day(venue: Venue, sets: Sets, day: date, *, minutes: int) -> list[datetime]:
-    own = sets[0][0].hours if len(sets) == 1 else None
-    found = set(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
-    if venue.slots:
-        length = timedelta(minutes=minutes)
-        found.update(each.span.start for each in slot.slots_on(venue, day) if each.span.duration == length)
-    return sorted(found)
