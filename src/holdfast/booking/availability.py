@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from holdfast.booking import rules
-from holdfast.booking.choose import Demand, candidate_sets, seats_wasted
+from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.conflicts import conflicts_of
 from holdfast.booking.look import look
 from holdfast.booking.prepared import Prepared
-from holdfast.booking.search import Found, Outlook, Sets
-from holdfast.booking.suggest import suggest
+from holdfast.booking.search import Outlook, Sets
+from holdfast.booking.suggest import slot_json, suggest
 from holdfast.booking.wanted import check_length
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
@@ -22,7 +22,7 @@ from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place import hours, slot
-from holdfast.place.venue import Venue
+from holdfast.place.venue import Resource, Venue, capacity
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
@@ -48,7 +48,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     )
     return {
         "available": found is not None,
-        "options": _options(venue, found, party_size),
+        "options": [_option(venue, each, party_size) for each in (found.sets if found else ())],
         "price": price.as_json(),
         "conflicts": [] if found else conflicts_of(wanted, outlook.occupancy),
         "suggested_slots": [] if found else await suggest(tx, wanted),
@@ -56,22 +56,12 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     }
 
 
-def _options(venue: Venue, found: Found | None, party_size: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "resource_ids": [str(resource.id) for resource in resources],
-            "seats_wasted": seats_wasted(venue, resources, party_size),
-        }
-        for resources in (found.sets if found else ())
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A time at which a booking could start; `slot_id` where the venue sells named slots."""
-
-    found: Found
-    slot_id: str | None
+def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dict[str, Any]:
+    seats = capacity(venue, [resource.id for resource in resources]).seats_max
+    return {
+        "resource_ids": [str(resource.id) for resource in resources],
+        "seats_wasted": max(seats - party_size, 0),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +86,13 @@ async def view(
     spans = [span for asked in by_day.values() for span, _ in asked]
     if not sets or not spans:
         return View(Outlook(venue, tx.now, Occupancy(tx.now), {}), (), {}, party_size)
-    return View(await look(tx, venue, sets, _around(spans)), sets, by_day, party_size)
+    around = Span(min(span.start for span in spans), max(span.end for span in spans))
+    return View(await look(tx, venue, sets, around), sets, by_day, party_size)
 
 
-async def starts(seen: View) -> list[Start]:
-    """Every start that is free for the party, in order. Raises Overloaded when it takes too long."""
+async def starts(seen: View) -> list[dict[str, Any]]:
+    """Every start that is free for the party as the API shows it, in order; with `slot_id` where the venue sells named
+    slots. Raises Overloaded when it takes too long."""
     slices = Slices()
     found = []
     for asked in seen.by_day.values():
@@ -108,7 +100,7 @@ async def starts(seen: View) -> list[Start]:
             await _share(slices)
             free = seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id)
             if free is not None:
-                found.append(Start(free, slot_id))
+                found.append(slot_json(free, seen.outlook.venue) | {"slot_id": slot_id})
     return found
 
 
@@ -152,7 +144,3 @@ def _asked(
     if duration_minutes is None:
         spans += slots
     return sorted(spans, key=lambda each: (each[0], each[1] or ""))
-
-
-def _around(spans: Sequence[Span]) -> Span:
-    return Span(min(span.start for span in spans), max(span.end for span in spans))

@@ -17,7 +17,7 @@ from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit, fit
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.venue import Resource, Venue, capacities, capacity, combinations
+from holdfast.place.venue import Resource, Venue, capacities, combinations
 
 RESOURCES_KEPT_MAX = 500_000
 
@@ -41,10 +41,6 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
         named = named_resources(venue, demand.resource_ids)
         check_party(venue, named, demand.party_size)
         return (named,)
-    return _fitting_sets(venue, demand)
-
-
-def _fitting_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
     allowed = [each for each in venue.resources.values() if each.active and demand.preferences.accepts(each)]
     if not allowed:
         raise InvalidRequest.of(
@@ -177,8 +173,3 @@ def claims_of(
         )
         for resource, unit in zip(resources, units, strict=True)
     ]
-
-
-def seats_wasted(venue: Venue, resources: Sequence[Resource], party_size: int) -> int:
-    """Seats that stay empty when the party sits there."""
-    return max(capacity(venue, [resource.id for resource in resources]).seats_max - party_size, 0)

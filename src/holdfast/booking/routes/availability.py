@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.booking import availability
-from holdfast.booking.availability import Start
 from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, YEAR_MAX, YEAR_MIN
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.requests import CheckAvailability
 from holdfast.booking.routes.parts import places_of, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
-from holdfast.booking.suggest import slot_json
 from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
@@ -100,12 +98,7 @@ async def get_day(
         party_size=party_size,
         duration_minutes=duration_minutes,
     )
-    starts = await availability.starts(seen)
-    return answer({"date": date.isoformat(), "starts": [_start_json(each, venue) for each in starts]})
-
-
-def _start_json(start: Start, venue: Venue) -> dict[str, Any]:
-    return slot_json(start.found, venue) | {"slot_id": start.slot_id}
+    return answer({"date": date.isoformat(), "starts": await availability.starts(seen)})
 
 
 @router.get(
