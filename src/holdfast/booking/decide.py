@@ -68,17 +68,14 @@ class Known:
 
 def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     """The span and the resources that would do. Raises what the venue's rules refuse, but for notice."""
-    span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=_walk_in_start(wanted, now))
+    minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
+    span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
     if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
         span = _until_closing(venue, span)
     if wanted.planned:
         return Prepared(wanted, venue, span, slot_id, (named_resources(venue, wanted.planned),))
     sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
     return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:])
-
-
-def _walk_in_start(wanted: Wanted, now: datetime) -> datetime | None:
-    return now.replace(second=0, microsecond=0) if wanted.walk_in else None
 
 
 def _until_closing(venue: Venue, span: Span) -> Span:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from holdfast.booking import rules
 from holdfast.booking.choose import distinct
@@ -16,7 +16,6 @@ from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
-PACING_WINDOW = timedelta(minutes=15)
 RESOURCES_AT_ONCE = 16
 """The ledger is read for so many resources with one statement: of months at a large venue it may be much."""
 
@@ -41,7 +40,7 @@ async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span:
         await slices.rest()
     covers: dict[datetime, int] = {}
     if venue.policy.pacing_covers_max is not None:
-        first, last = rules.pacing_window(span.start), span.end + PACING_WINDOW
+        first, last = rules.pacing_window(span.start), span.end + rules.PACING_WINDOW
         rows = await tx.fetch(COVERS, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now)
         for row in rows:
             window = rules.pacing_window(row["start_at"])

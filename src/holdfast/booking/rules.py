@@ -41,11 +41,10 @@ def check_time(
     """
     if not walk_in:
         _check_notice(venue, resources, span, now=now)
-    for resource in resources:
-        if not hours.is_open(venue, resource.hours, span.start, span.end):
+    for resource in resources or (None,):
+        own = None if resource is None else resource.hours
+        if not hours.is_open(venue, own, span.start, span.end):
             raise _outside(venue, resource, span)
-    if not resources and not hours.is_open(venue, None, span.start, span.end):
-        raise _outside(venue, None, span)
     if not walk_in and slot_id is None:
         _check_step(venue, resources, span, now=now)
 

@@ -36,12 +36,8 @@ T = TypeVar("T")
 Look = Callable[[Sets, Span], Awaitable[Outlook]]
 
 
-def _as_it_is(_: Occupancy) -> None:
-    return None
-
-
 async def suggest(
-    tx: Tx, wanted: Prepared, change: Callable[[Occupancy], None] = _as_it_is
+    tx: Tx, wanted: Prepared, change: Callable[[Occupancy], None] | None = None
 ) -> list[dict[str, Any]]:
     """Up to SUGGESTIONS_MAX slots {start, end, resource_ids} nearest to what was wanted, soonest first.
     `change`: what is to be different in the ledger.
@@ -54,7 +50,8 @@ async def suggest(
 
     async def changed(sets: Sets, around: Span) -> Outlook:
         outlook = await look(tx, wanted.venue, sets, around)
-        change(outlook.occupancy)
+        if change is not None:
+            change(outlook.occupancy)
         return outlook
 
     return await suggest_from(changed, wanted)
@@ -115,14 +112,8 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`; None when there is no time to say: the refusal stands without."""
         venue, asked = wanted.venue, wanted.wanted
-        key = (
-            venue.id,
-            venue.rules_version,
-            wanted.span,
-            asked.party_size,
-            asked.resource_ids,
-            asked.preferences,
-        )
+        demand = (asked.party_size, asked.resource_ids, asked.preferences)
+        key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._suggest(wanted), context=Context())

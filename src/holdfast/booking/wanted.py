@@ -129,16 +129,10 @@ def timed(
     end = when.end
     if end is None:
         end = start + timedelta(minutes=when.duration_minutes or venue.policy.duration_minutes(party_size))
-    return _checked(Span(start, end), venue), None
-
-
-def _checked(span: Span, venue: Venue) -> Span:
-    if span.end <= span.start:
-        raise InvalidRequest.of(
-            "end", span.end.isoformat(), f"must be after the start, {span.start.isoformat()}"
-        )
-    check_length(span.duration, venue)
-    return span
+    if end <= start:
+        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
+    check_length(end - start, venue)
+    return Span(start, end), None
 
 
 def check_length(length: timedelta, venue: Venue) -> None:
