@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextvars import Context
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -113,28 +112,29 @@ class Writer:
                 return
             venues = frozenset([each.wanted.venue_id for each in taken])
             self._under_way.append(venues)
-            self._spawn(self._write_set(taken, venues))
+            # In a context of its own: it is no part of the request that happened to start it, whose time it would
+            # otherwise take for its own, and hand on to the sets that follow.
+            work = self._write(taken, venues)
+            task = asyncio.get_running_loop().create_task(work, context=Context())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    async def _write_set(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
-        try:
-            await self._write(taken)
-        finally:
-            self._under_way.remove(venues)
-            if self._waiting:
-                self._schedule()
-
-    async def _write(self, taken: list[Waiting]) -> None:
+    async def _write(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
         try:
             outcomes = await self._try(taken)
             if outcomes is None:
                 await self._one_by_one(taken)
-                return
+            else:
+                self._answer(taken, outcomes)
         except BaseException:
             # This was cut off, or something failed that never should: nobody is left waiting for nothing.
             for waiting in taken:
                 waiting.fail(OutcomeUnknown())
             raise
-        self._answer(taken, outcomes)
+        finally:
+            self._under_way.remove(venues)
+            if self._waiting:
+                self._schedule()
 
     def _answer(self, taken: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
         again: list[Waiting] = []
@@ -180,18 +180,16 @@ class Writer:
     async def create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
         """Creates what somebody still waits for, now that the locks are held. From here on only the commit answers
         them; who was told before that it is too late must not find a booking."""
-        late = Refused(Overloaded(TOO_LATE))
-        outcomes: list[Outcome] = [late] * len(taken)
-        awaited = [place for place, each in enumerate(taken) if each.take()]
+        awaited = [each for each in taken if each.take()]
+        outcomes: dict[Waiting, Outcome] = {}
         if awaited:
-            wanted = [taken[place].wanted for place in awaited]
-            left = min(taken[place].until for place in awaited) - asyncio.get_running_loop().time()
+            left = min(each.until for each in awaited) - asyncio.get_running_loop().time()
             # Until the COMMIT it can be given up, and nothing was made: whoever has waited longest hears in time.
             async with asyncio.timeout(max(left, self._db.deadline_s * WRITE_SHARE)):
-                made = await create(tx, wanted, places=self._places)
-            for place, outcome in zip(awaited, made, strict=True):
-                outcomes[place] = outcome
-        return outcomes
+                made = await create(tx, [each.wanted for each in awaited], places=self._places)
+            outcomes = dict(zip(awaited, made, strict=True))
+        late = Refused(Overloaded(TOO_LATE))
+        return [outcomes.get(each, late) for each in taken]
 
     async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
         for waiting in taken:
@@ -223,10 +221,3 @@ class Writer:
         found = [venue.resources[id_].kind for id_ in wanted.resource_ids if id_ in venue.resources]
         kinds = found or [each.kind for each in venue.resources.values()] or ["resource"]
         return lost(kinds[0], venue)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        # In a context of its own: it is no part of the request that happened to start it, whose time it would
-        # otherwise take for its own, and hand on to the sets that follow.
-        task = asyncio.get_running_loop().create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
