@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS
 from holdfast.event.number import Numbered
 from holdfast.event.read import READ_MAX, purged, read_of_tenant
+from holdfast.feed.shown import envelope
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
 from holdfast.place.reach import own_tenant
-from holdfast.place.tenant import Tenant
 
 SCANS_MAX = 5
 """A page that leaves most events out looks through no more than READ_MAX * SCANS_MAX."""
@@ -28,15 +29,6 @@ class Place:
 
     epoch: str
     position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Events, and the place to poll on from, which is there always."""
-
-    tenant: Tenant
-    events: list[Event]
-    next: Place
 
 
 def cursor_of(place: Place) -> str:
@@ -60,8 +52,9 @@ def parse_cursor(cursor: str | None) -> Place | None:
 
 async def read_feed(
     tx: Tx, slug: str | None, *, numbered: Numbered, after: Place | None, event_type: str | None, limit: int
-) -> Page:
-    """The events behind `after`, of the tenant named or the actor's own, that the actor may see.
+) -> dict[str, Any]:
+    """The events behind `after`, of the tenant named or the actor's own, that the actor may see; and as `next` the
+    cursor to poll on from, which is there always. Ready to be written as JSON.
 
     `event_type`: only these; with a dot at the end all that begin so (`booking.`). Fewer than `limit` do
     not mean that there are no more. `numbered`: what numbering the events has just told.
@@ -93,7 +86,7 @@ async def read_feed(
         raise _refused(
             after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so that some are gone"
         )
-    return Page(tenant, events, Place(now, at))
+    return {"items": [envelope(event, tenant) for event in events], "next": cursor_of(Place(now, at))}
 
 
 def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:

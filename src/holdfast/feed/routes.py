@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.feed.read import cursor_of, parse_cursor, read_feed
-from holdfast.feed.shown import EventsShown, envelope
+from holdfast.feed.read import parse_cursor, read_feed
+from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
 from holdfast.place.routes.at_hand import EngineUsed
@@ -52,5 +52,4 @@ async def get_events(
     page = await engine.read(
         actor, read_feed, tenant, numbered=numbered, after=place, event_type=type_, limit=limit
     )
-    items = [envelope(event, page.tenant) for event in page.events]
-    return answer({"items": items, "next": cursor_of(page.next)})
+    return answer(page)
