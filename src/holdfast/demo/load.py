@@ -14,7 +14,6 @@ from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.document_text import load_text
 from holdfast.place.import_venue import import_venue
-from holdfast.place.tenant import Tenant
 
 TENANT = "nordlek"
 TENANT_NAME = "Nordlek"
@@ -45,16 +44,11 @@ async def load(engine: Engine) -> list[Loaded]:
     What is there already is left as it is: somebody may have changed it, or booked.
     """
     call = engine.db.call(SYSTEM, locks=[LOAD_LOCK], deadline_s=LOAD_DEADLINE_S)
-    await call.run(_tenant)
     return [await call.run(_venue, document) for document in documents()]
 
 
-async def _tenant(tx: Tx) -> Tenant:
-    return await store.find_tenant(tx, TENANT) or await create_tenant(tx, TENANT, TENANT_NAME)
-
-
 async def _venue(tx: Tx, document: VenueDocument) -> Loaded:
-    tenant = await _tenant(tx)
+    tenant = await store.find_tenant(tx, TENANT) or await create_tenant(tx, TENANT, TENANT_NAME)
     found = await store.find_venue(tx, tenant_id=tenant.id, slug=document.slug)
     if found is not None:
         return Loaded(found, document.slug, document.name, is_new=False)
