@@ -77,7 +77,9 @@ def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -
             raise Unauthenticated(f"The token lacks the claim {name}.")
     if payload["iss"] != rules.issuer:
         raise Unauthenticated("The token is from an issuer that is not trusted here.")
-    _check_audience(payload["aud"], rules.audience)
+    audiences = [payload["aud"]] if isinstance(payload["aud"], str) else payload["aud"]
+    if not _is_text_list(audiences) or rules.audience not in audiences:
+        raise Unauthenticated("The token is meant for another audience.")
     expires_at = _check_instants(payload, now)
     if not _is_text(payload.get("jti", "-")):
         raise Unauthenticated("The claim jti must be a text.")
@@ -92,12 +94,6 @@ def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -
         expires_at=expires_at,
         issuer=rules.issuer,
     )
-
-
-def _check_audience(value: Any, audience: str) -> None:
-    audiences = [value] if isinstance(value, str) else value
-    if not _is_text_list(audiences) or audience not in audiences:
-        raise Unauthenticated("The token is meant for another audience.")
 
 
 def _check_instants(payload: Mapping[str, Any], now: float) -> float:

@@ -62,6 +62,7 @@ class DevIssuer:
 
     private: Ed25519PrivateKey = field(repr=False)
     kid: str
+    rules: IssuerRules = DEV_RULES
 
     @classmethod
     def load(cls, data_dir: Path) -> DevIssuer:
@@ -85,11 +86,6 @@ class DevIssuer:
                 " tokens minted so far then stop working."
             )
         return cls(private=private, kid=_thumbprint(private))
-
-    @property
-    def rules(self) -> IssuerRules:
-        """What its tokens look like."""
-        return DEV_RULES
 
     def key(self, kid: str) -> VerifyingKey | None:
         """The public key, if `kid` means it."""

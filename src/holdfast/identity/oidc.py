@@ -55,14 +55,21 @@ class OidcIssuer:
         jwks_url: str | None = None,
         tenant_claim: str = "tenant",
         roles_claim: str = "roles",
-        types: frozenset[str] = TYPES,
     ) -> None:
-        _check_settings(url=url, audience=audience, family=family, jwks_url=jwks_url)
+        for field, value in (("oidc_issuer", url), ("oidc_jwks_url", jwks_url)):
+            if value is not None and not is_safe_url(value):
+                raise InvalidRequest.of(field, value, "must be an https address, or http on loopback")
+        if not audience:
+            raise InvalidRequest.of(
+                "oidc_audience", audience, "must name the audience of this service's tokens"
+            )
+        if family not in FAMILIES:
+            raise InvalidRequest.of("oidc_algorithms", family, f"must be one of {', '.join(FAMILIES)}")
         self.rules = IssuerRules(
             issuer=url,
             audience=audience,
             algorithms=FAMILIES[family],
-            types=types,
+            types=TYPES,
             tenant_claim=tenant_claim,
             roles_claim=roles_claim,
         )
@@ -171,16 +178,6 @@ def is_safe_url(url: str) -> bool:
         return parts.scheme == "http" and (host == "localhost" or ip_address(host).is_loopback)
     except ValueError:
         return False
-
-
-def _check_settings(*, url: str, audience: str, family: str, jwks_url: str | None) -> None:
-    for field, value in (("oidc_issuer", url), ("oidc_jwks_url", jwks_url)):
-        if value is not None and not is_safe_url(value):
-            raise InvalidRequest.of(field, value, "must be an https address, or http on loopback")
-    if not audience:
-        raise InvalidRequest.of("oidc_audience", audience, "must name the audience of this service's tokens")
-    if family not in FAMILIES:
-        raise InvalidRequest.of("oidc_algorithms", family, f"must be one of {', '.join(FAMILIES)}")
 
 
 class Unreachable(Exception):

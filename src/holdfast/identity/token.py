@@ -86,7 +86,9 @@ class TokenVerifier:
     async def authenticate(self, token: str, now: float) -> Claims:
         """As `verify`; for an unknown key it first asks the issuer, at most 3 s and once in 30 s."""
         if self._recheck_at is None or now >= self._recheck_at:
-            self._start_recheck(now)
+            # In the background: tokens with known keys never wait for an issuer.
+            self._recheck_at = now + KEYS_RECHECK_S
+            self._recheck = asyncio.create_task(self._refresh_all(now))
         try:
             return self.verify(token, now)
         except UnknownKey as unknown:
@@ -126,11 +128,6 @@ class TokenVerifier:
             raise UnknownKey(issuer)
         _check_signature(raw, algorithm=header["alg"], key=key)
         return read_claims(payload, rules=issuer.rules, now=now)
-
-    def _start_recheck(self, now: float) -> None:
-        # In the background: tokens with known keys never wait for an issuer.
-        self._recheck_at = now + KEYS_RECHECK_S
-        self._recheck = asyncio.create_task(self._refresh_all(now))
 
     async def _refresh_all(self, now: float) -> None:
         for issuer in self._issuers.values():
