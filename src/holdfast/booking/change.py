@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 from holdfast.booking import states, store
-from holdfast.booking.conflicts import lost
+from holdfast.booking.claiming import put
 from holdfast.booking.decide import Further
-from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
 from holdfast.booking.revise import Around, Revised, revise
@@ -18,7 +15,7 @@ from holdfast.booking.step import Step
 from holdfast.booking.wish import Change, Wish, wish
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
-from holdfast.claim.model import Occupancy, Probe, Shift
+from holdfast.claim.model import Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
@@ -100,19 +97,11 @@ async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
     revised = [each for each in decided.outcomes if isinstance(each, Revised)]
     moved = [each for each in revised if each.claims is not None]
     taken = [claim for each in moved for claim in each.claims or ()]
-    freed = await claims.free(tx, [(each.before.tenant_id, each.before.id) for each in moved])
-    others = decided.occupancy.moved
-    taken = [others.pop(each, each) for each in taken]  # some have moved for others of the set
-    evicted = await evict_expired_holds(tx, [*taken, *others.values()], decided.occupancy)
-    try:
-        await claims.move(tx, others)
-        await claims.take(tx, taken)
-    except asyncpg.ExclusionViolationError as error:
-        raise lost(venue.resources[taken[0].resource_id].kind, venue) from error
+    shift = await put(tx, [each.after for each in moved], taken, decided.occupancy, venue)
     steps = [_step(tx, each) for each in revised]
     await store.save(tx, steps)
     for step in steps[:1]:
-        await announce(tx, venue, Shift(freed, taken) + evicted, reason=step.event_type)
+        await announce(tx, venue, shift, reason=step.event_type)
 
 
 def _step(tx: Tx, revised: Revised) -> Step:

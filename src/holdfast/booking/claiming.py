@@ -14,9 +14,9 @@ from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import CLAIM_STATES
 from holdfast.claim import store as claims
-from holdfast.claim.model import Occupancy, Shift
+from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.tx import Tx
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Venue
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
@@ -34,40 +34,33 @@ async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
     )
 
 
-async def place_for(tx: Tx, prepared: Prepared) -> tuple[tuple[Resource, ...], tuple[int, ...], Occupancy]:
-    """The best free set of resources for the booking, with units; its own claims are no obstacle to it.
-
-    In the occupancy the claims have moved that `occupy` is to move. Raises NotAvailable.
-    """
-    own_id = prepared.wanted.id
+async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
+    """Takes the best free set of resources for the booking; what it occupies so far is no obstacle to it. Raises
+    NotAvailable."""
     occupancy = Occupancy(tx.now)
     best: object = list(prepared.probes())
     while isinstance(best, list):
         await claims.learn(tx, occupancy, best)
-        best = first_free(open_sets(prepared), prepared.span, occupancy, but=own_id)
+        best = first_free(open_sets(prepared), prepared.span, occupancy, but=booking.id)
     if best is None:
-        raise taken(prepared, occupancy, but=own_id)
+        raise taken(prepared, occupancy, but=booking.id)
     resources, fits = best
-    return resources, settle(fits, occupancy), occupancy
+    wanted = claims_of(booking, resources, settle(fits, occupancy), changed_by=str(tx.actor))
+    return await put(tx, [booking], wanted, occupancy, prepared.venue)
 
 
-async def occupy(
-    tx: Tx,
-    booking: Booking,
-    venue: Venue,
-    resources: Sequence[Resource],
-    units: Sequence[int],
-    occupancy: Occupancy,
+async def put(
+    tx: Tx, bookings: Sequence[Booking], wanted: Sequence[Claim], occupancy: Occupancy, venue: Venue
 ) -> Shift:
-    """Puts these claims in the place of the booking's old ones, if it had any, and moves those of others that have
+    """Puts these claims in the place of the bookings' old ones, if they had any, and moves those of others that have
     moved in the occupancy. Raises NotAvailable when the constraint objects after all."""
-    wanted = claims_of(booking, resources, units, changed_by=str(tx.actor))
-    freed = await claims.free(tx, [(booking.tenant_id, booking.id)])
-    moved = occupancy.moved
-    evicted = await evict_expired_holds(tx, [*wanted, *moved.values()], occupancy)
+    freed = await claims.free(tx, [(each.tenant_id, each.id) for each in bookings])
+    others = occupancy.moved
+    wanted = [others.pop(each, each) for each in wanted]  # some have moved for others of the set
+    evicted = await evict_expired_holds(tx, [*wanted, *others.values()], occupancy)
     try:
-        await claims.move(tx, moved)
+        await claims.move(tx, others)
         await claims.take(tx, wanted)
     except asyncpg.ExclusionViolationError as error:
-        raise lost(resources[0].kind, venue) from error
-    return Shift(freed=freed, taken=wanted) + evicted
+        raise lost(venue, [each.resource_id for each in wanted]) from error
+    return Shift(freed, wanted) + evicted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.booking.choose import distinct
@@ -41,10 +42,12 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     )
 
 
-def lost(kind: str, venue: Venue) -> NotAvailable:
-    """The refusal when the ledger knew better than what was read: somebody got there without the lock."""
+def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
+    """The refusal when the ledger knew better than what was read: somebody got there without the lock. It is about the
+    first of the resources, or else of the venue's."""
+    known = [venue.resources[id_] for id_ in (*resource_ids, *venue.resources) if id_ in venue.resources]
     return NotAvailable(
-        kind,
+        known[0].kind if known else "resource",
         "That was taken a moment ago: take another time.",
         conflicts=[],
         suggested_slots=[],

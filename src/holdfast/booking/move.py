@@ -165,8 +165,7 @@ async def _claims(tx: Tx, befores: Sequence[Booking], steps: Sequence[Step], ven
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
     if before.occupies:
         return await claiming.follow(tx, before, after)
-    resources, units, occupancy = await claiming.place_for(tx, _as_prepared(tx, after, venue))
-    return await claiming.occupy(tx, after, venue, resources, units, occupancy)
+    return await claiming.occupy(tx, after, _as_prepared(tx, after, venue))
 
 
 def _as_prepared(tx: Tx, booking: Booking, venue: Venue) -> Prepared:

@@ -14,7 +14,6 @@ import structlog
 from holdfast.booking.conflicts import lost
 from holdfast.booking.create import Busy, Outcome, create
 from holdfast.booking.decide import Refused
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.gathering import TOO_LATE, Gathering, Waiting
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import SYSTEM
@@ -209,15 +208,10 @@ class Writer:
             try:
                 return (await self._create([waiting]))[0]
             except asyncpg.ExclusionViolationError:
-                return Refused(await self._lost(waiting.wanted))
+                wanted = waiting.wanted
+                return Refused(lost(await self._places.venue(wanted.venue_id), wanted.resource_ids))
             except asyncpg.UniqueViolationError:
                 # The reference is taken (one in millions), or the key was used at this moment elsewhere:
                 # next time the first is another, and the second is found.
                 waiting.wanted = replace(waiting.wanted, id=new_id())
         raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
-
-    async def _lost(self, wanted: Wanted) -> NotAvailable:
-        venue = await self._places.venue(wanted.venue_id)
-        found = [venue.resources[id_].kind for id_ in wanted.resource_ids if id_ in venue.resources]
-        kinds = found or [each.kind for each in venue.resources.values()] or ["resource"]
-        return lost(kinds[0], venue)

@@ -69,7 +69,7 @@ async def _book(tx: Tx, plan: Plan, venue: Venue) -> Sequence[Booked | Refused]:
     try:
         outcomes = await create(tx, wanted, places=plan.places, further_max=len(wanted))
     except asyncpg.ExclusionViolationError as error:
-        raise lost(next(iter(venue.resources.values())).kind, venue) from error
+        raise lost(venue) from error
     except asyncpg.UniqueViolationError as error:
         raise Overloaded(TAKEN_ANEW) from error
     settled = [each for each in outcomes if isinstance(each, Booked | Refused)]
