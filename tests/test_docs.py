@@ -13,11 +13,12 @@ from fastapi.routing import iter_route_contexts
 from typer.main import get_command
 
 from holdfast.audit.run import CHECKS
-from holdfast.job.metrics import JOBS
+from holdfast.job.run import JOBS
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import STATUS
 from holdfast.main.cli import app as cli
 from holdfast.main.http import create_app
+from holdfast.main.work import LAG
 from holdfast.main.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.policy import Policy, PriceRule
@@ -146,7 +147,7 @@ def test_defaults_of_the_policy_are_told_as_they_are() -> None:
 
 
 def test_every_metric_is_explained_and_none_is_made_up() -> None:
-    assert all([ROWS, RUNS, JOBS])  # what the worker counts is registered where it is imported
+    assert all([ROWS, RUNS, JOBS, LAG])  # what the worker counts is registered where it is imported
     found = prometheus_client.REGISTRY.collect()
     kept = {each.name + ("_total" if each.type == "counter" else "") for each in found}
     known = {name for name in kept if name.startswith("holdfast_")}

@@ -20,9 +20,8 @@ from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job import store
-from holdfast.job.enqueue import React
 from holdfast.job.model import Job
-from holdfast.job.reaction import Immediate, Reaction, Verb
+from holdfast.job.reaction import Immediate, React, Reaction, Verb
 from holdfast.job.run import Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings

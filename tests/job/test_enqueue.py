@@ -11,8 +11,7 @@ import pytest
 
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
-from holdfast.job.enqueue import ROUNDS_MAX
-from holdfast.job.reaction import Immediate, Reaction
+from holdfast.job.reaction import ROUNDS_MAX, Immediate, Reaction
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx

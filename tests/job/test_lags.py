@@ -9,7 +9,7 @@ from prometheus_client import REGISTRY
 
 from holdfast.event.number import Numberer
 from holdfast.job import store
-from holdfast.job.metrics import JOBS
+from holdfast.job.run import JOBS
 from holdfast.kernel.actor import SYSTEM
 from holdfast.main import work
 from tests.processes import SOON_S, until

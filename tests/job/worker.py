@@ -9,8 +9,7 @@ import sys
 from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
-from holdfast.job.enqueue import React
-from holdfast.job.reaction import Finish, Reaction
+from holdfast.job.reaction import Finish, React, Reaction
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id

@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 
 from holdfast.engine import Engine
 from holdfast.job import store
-from holdfast.job.metrics import JOBS
 from holdfast.job.model import TRIES_MAX, Job
 from holdfast.job.reaction import TRANSACTION_S_MAX, Reaction
 from holdfast.job.store import LeaseLost
@@ -40,6 +40,11 @@ VANISHED_MAX = 10
 """How many workers may vanish with a job before it becomes a dead letter."""
 ERROR_CHARS_MAX = 300
 
+JOBS = Counter(
+    "holdfast_jobs_total",
+    "Jobs run: done, failed (tried again), dead, given_back, lost (to another worker).",
+    ["reaction", "outcome"],
+)
 log = structlog.get_logger(__name__)
 
 

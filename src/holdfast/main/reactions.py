@@ -8,8 +8,7 @@ from holdfast.block.refit import refit
 from holdfast.claim.narrow import narrow
 from holdfast.engine import Engine
 from holdfast.event.model import Event
-from holdfast.job.enqueue import React
-from holdfast.job.reaction import Immediate, Reaction
+from holdfast.job.reaction import Immediate, React, Reaction
 from holdfast.kernel.db import Database
 from holdfast.kernel.tx import Tx
 from holdfast.place.store import load_venues

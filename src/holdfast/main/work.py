@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import Gauge, start_http_server
 
 from holdfast.engine import Engine
 from holdfast.event.number import Numberer
 from holdfast.job import store
-from holdfast.job.metrics import EVENT_LAG, LAG
 from holdfast.job.reaction import Reaction
 from holdfast.job.run import AT_ONCE_MAX, Runner
 from holdfast.kernel.actor import SYSTEM
@@ -26,6 +25,10 @@ from holdfast.main.reactions import REACTIONS, engine_over
 from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
 
 LAG_PERIOD_S = 5.0
+LAG = Gauge("holdfast_job_lag_seconds", "For how long the job that is due longest has been due.", ["lane"])
+EVENT_LAG = Gauge(
+    "holdfast_event_lag_seconds", "For how long the oldest event without a position has been there."
+)
 
 log = structlog.get_logger(__name__)
 
