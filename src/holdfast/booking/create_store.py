@@ -110,7 +110,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         for each in prepared
         if each.venue.policy.pacing_covers_max is not None
     }
-    held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
+    held = {who for each in prepared for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
         sql,
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from holdfast.booking import rules, states
@@ -94,13 +95,12 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
     Further: more of the ledger must be known, `prepared` in full then.
     """
     try:
-        created = _decide(prepared, known, pricing)
-        if isinstance(created, Further):
-            return created
+        decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
         return Refused(error, prepared)
-    _remember(created, prepared, known)
-    return created
+    if isinstance(decided, Created):
+        _remember(decided, prepared, known)
+    return decided
 
 
 def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Further:
@@ -138,8 +138,6 @@ def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
 
 
 def _check_holds(wanted: Wanted, venue: Venue, known: Known) -> None:
-    if not wanted.hold:
-        return
     for who, most in hold_quotas(wanted, venue):
         if known.holds.get(who, 0) >= most:
             raise TooManyHolds(
@@ -151,7 +149,7 @@ def _check_holds(wanted: Wanted, venue: Venue, known: Known) -> None:
 
 
 def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
-    """Whom the hold counts against, and how many each may have open: the guest, the address.
+    """Whom a hold counts against, and how many each may have open: the guest, the address.
 
     Staff hold for others all evening: no quota.
     """
@@ -159,9 +157,9 @@ def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str]
 
 
 def _hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
-    if wanted.guest.id is not None:
+    if wanted.hold and wanted.guest.id is not None:
         yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
-    if wanted.ip is not None:
+    if wanted.hold and wanted.ip is not None:
         yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max
 
 
@@ -169,37 +167,23 @@ def _booking(
     prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
+    placed = placement(prepared, resources, pricing)
     status = states.initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
     expires = states.expires_at(status, policy=venue.policy, now=now, start=span.start)
     if wanted.hold_ttl_seconds is not None and status is Status.HELD:
         expires = now + timedelta(seconds=wanted.hold_ttl_seconds)
-    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=wanted.party_size)
-    local_start, local_end = hours.to_wall(span.start, venue.tz), hours.to_wall(span.end, venue.tz)
     return Booking(
+        **placed,
         tenant_id=venue.tenant_id,
         id=wanted.id,
         venue_id=venue.id,
-        reference=reference(wanted.id, local_start.date()),
+        reference=reference(wanted.id, placed["local_start"].date()),
         status=status,
         version=1,
-        start_at=span.start,
-        end_at=span.end,
-        local_start=local_start,
-        local_end=local_end,
-        timezone=venue.timezone,
-        slot_id=prepared.slot_id,
-        party_size=wanted.party_size,
-        resource_ids=tuple(resource.id for resource in resources),
         guest_id=wanted.guest.id,
         guest_name=wanted.guest.name,
         guest_email=wanted.guest.email,
         guest_phone=wanted.guest.phone,
-        base_minor=price.base_minor,
-        tax_minor=price.tax_minor,
-        discount_minor=price.discount_minor,
-        total_minor=price.total_minor,
-        currency=price.currency,
-        price_source=price.source,
         idempotency_key=wanted.key,
         special_requests=wanted.special_requests,
         internal_notes=wanted.internal_notes,
@@ -214,12 +198,33 @@ def _booking(
     )
 
 
+def placement(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> dict[str, Any]:
+    """The columns that say when and where a booking is, of how many guests, and what that costs."""
+    venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
+    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
+    return {
+        "start_at": span.start,
+        "end_at": span.end,
+        "local_start": hours.to_wall(span.start, venue.tz),
+        "local_end": hours.to_wall(span.end, venue.tz),
+        "timezone": venue.timezone,
+        "slot_id": prepared.slot_id,
+        "party_size": party_size,
+        "resource_ids": tuple(resource.id for resource in resources),
+        "base_minor": price.base_minor,
+        "tax_minor": price.tax_minor,
+        "discount_minor": price.discount_minor,
+        "total_minor": price.total_minor,
+        "currency": price.currency,
+        "price_source": price.source,
+    }
+
+
 def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     for claim in created.claims:
         known.occupancy.add(claim)
     window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
     known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
-    if prepared.wanted.hold:
-        # A hold that staff made needs no quota, and yet counts for the guest.
-        for who, _ in _hold_limits(prepared.wanted, prepared.venue):
-            known.holds[who] = known.holds.get(who, 0) + 1
+    # A hold that staff made needs no quota, and yet counts for the guest.
+    for who, _ in _hold_limits(prepared.wanted, prepared.venue):
+        known.holds[who] = known.holds.get(who, 0) + 1

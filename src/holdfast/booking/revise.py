@@ -10,14 +10,13 @@ from uuid import UUID
 from holdfast.booking import model, rules, states
 from holdfast.booking.choose import claims_of, first_free, settle
 from holdfast.booking.conflicts import taken
-from holdfast.booking.decide import Further, open_sets
+from holdfast.booking.decide import Further, open_sets, placement
 from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
 from holdfast.booking.wish import Wish
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.place import hours
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource
 from holdfast.port.pricing import Pricing
@@ -138,25 +137,11 @@ def _with(
     after: Booking, prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
     """The booking at its new time and place, priced anew, its clocks set by the new time."""
-    venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
-    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
+    venue, span = prepared.venue, prepared.span
     expires = max(_expires(after, span.start, venue.policy) or now, now) if after.expires_at else None
     return replace(
         after,
-        start_at=span.start,
-        end_at=span.end,
-        local_start=hours.to_wall(span.start, venue.tz),
-        local_end=hours.to_wall(span.end, venue.tz),
-        timezone=venue.timezone,
-        slot_id=prepared.slot_id,
-        party_size=party_size,
-        resource_ids=tuple(resource.id for resource in resources),
-        base_minor=price.base_minor,
-        tax_minor=price.tax_minor,
-        discount_minor=price.discount_minor,
-        total_minor=price.total_minor,
-        currency=price.currency,
-        price_source=price.source,
+        **placement(prepared, resources, pricing),
         expires_at=expires,
         due_at=states.due_at(
             after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires
