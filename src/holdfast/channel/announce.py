@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from uuid import UUID
 
 from holdfast.channel import store
 from holdfast.channel.state import Slot, slot_state, touched
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Shift, claimed_span
+from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
@@ -52,7 +52,9 @@ def _events(
     tx: Tx, venue: Venue, shown: dict[Slot, dict[UUID, Resource]], shift: Shift, now: list[Claim], reason: str
 ) -> Iterator[Event]:
     taken = set(map(_key, shift.taken))
-    after, freed, new = _by_resource(now), _by_resource(shift.freed), _by_resource(shift.taken)
+    after, freed, new = (
+        Occupancy.of(each, now=tx.now).by_resource for each in (now, shift.freed, shift.taken)
+    )
     for slot in sorted(shown, key=lambda each: each.channel):
         for resource in sorted(shown[slot].values(), key=lambda each: each.order):
             here = after.get(resource.id, [])
@@ -89,10 +91,3 @@ def _events(
 def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
     """The same wherever it has moved since: units are anonymous."""
     return claim.owner_id, claim.resource_id, claim.span
-
-
-def _by_resource(found: Iterable[Claim]) -> dict[UUID, list[Claim]]:
-    result: dict[UUID, list[Claim]] = {}
-    for claim in found:
-        result.setdefault(claim.resource_id, []).append(claim)
-    return result

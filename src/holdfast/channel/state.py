@@ -14,8 +14,7 @@ from holdfast.channel import names
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.span import Span, most_at_once
 from holdfast.place import hours
-from holdfast.place.opening import DAYS
-from holdfast.place.slot import DAY_SLOT_ID, slot_span
+from holdfast.place.slot import DAY_SLOT_ID, running_on, slot_span
 from holdfast.place.venue import Resource, Venue
 
 State = Literal["available", "held", "pending_approval", "confirmed", "blocked"]
@@ -107,11 +106,7 @@ def slots_of_day(venue: Venue, day: date) -> tuple[Slot, ...]:
 @lru_cache(maxsize=DAYS_KEPT_MAX)
 def _slots_of_day(rules: _Rules, day: date) -> tuple[Slot, ...]:
     venue = rules.venue
-    ids = (
-        [each.id for each in venue.slots if DAYS[day.weekday()] in each.days]
-        if venue.slots
-        else [DAY_SLOT_ID]
-    )
+    ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
     return tuple(Slot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
 
 

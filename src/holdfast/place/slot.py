@@ -29,7 +29,7 @@ def slots_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
         return ()
     if not venue.slots:
         return (SlotWindow(DAY_SLOT_ID, "Day", slot_span(venue, day, DAY_SLOT_ID)),)
-    windows = (SlotWindow(each.id, each.name, _window(venue, day, each)) for each in _running(venue, day))
+    windows = (SlotWindow(each.id, each.name, _window(venue, day, each)) for each in running_on(venue, day))
     return tuple(sorted(windows, key=lambda window: (window.span, window.id)))
 
 
@@ -43,14 +43,15 @@ def slot_span(venue: Venue, day: date, slot_id: str) -> Span:
     if not venue.slots and slot_id == DAY_SLOT_ID:
         opened = open_spans(venue, None, day)
         return Span(opened[0].start, max(each.end for each in opened)) if opened else day_span(day, venue.tz)
-    running = {each.id: each for each in _running(venue, day)}
+    running = {each.id: each for each in running_on(venue, day)}
     if slot_id not in running:
         allowed = ", ".join(running) or ("none" if venue.slots else DAY_SLOT_ID)
         raise InvalidRequest.of("slot_id", slot_id, f"must be a slot that runs on {day}: {allowed}")
     return _window(venue, day, running[slot_id])
 
 
-def _running(venue: Venue, day: date) -> tuple[Slot, ...]:
+def running_on(venue: Venue, day: date) -> tuple[Slot, ...]:
+    """The venue's slots of that day of the week."""
     return tuple(each for each in venue.slots if DAYS[day.weekday()] in each.days)
 
 
