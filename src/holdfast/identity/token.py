@@ -117,7 +117,10 @@ class TokenVerifier:
         return claims
 
     def _check(self, raw: bytes, now: float) -> Claims:
-        header, payload = _read(raw)
+        parts = _COMPACT.fullmatch(raw)
+        if parts is None:
+            raise Unauthenticated("This is not a JSON web token of three parts.")
+        header, payload = _json_object(parts[1]), _json_object(parts[2])  # not to be believed yet
         iss = payload.get("iss")
         issuer = self._issuers.get(iss) if isinstance(iss, str) else None
         if issuer is None:
@@ -133,14 +136,6 @@ class TokenVerifier:
         for issuer in self._issuers.values():
             if await issuer.refresh(now):
                 self._cache.clear()
-
-
-def _read(raw: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and payload, not to be believed yet."""
-    parts = _COMPACT.fullmatch(raw)
-    if parts is None:
-        raise Unauthenticated("This is not a JSON web token of three parts.")
-    return _json_object(parts[1]), _json_object(parts[2])
 
 
 def _json_object(part: bytes) -> dict[str, Any]:
