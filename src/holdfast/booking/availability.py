@@ -78,7 +78,10 @@ async def view(
     tx: Tx, venue: Venue, *, first: date, days: int, party_size: int, duration_minutes: int | None
 ) -> View:
     """What `starts` and `days_with_room` need for `days` (at most DAYS_MAX) opening days from the first."""
-    sets = _sets(venue, party_size)
+    try:
+        sets = candidate_sets(venue, Demand(party_size))
+    except HoldfastError:
+        sets = ()
     by_day = {
         day: _asked(venue, day, party_size=party_size, duration_minutes=duration_minutes)
         for day in (first + timedelta(days=n) for n in range(min(days, DAYS_MAX)))
@@ -121,13 +124,6 @@ async def _share(slices: Slices) -> None:
     """Lets others go first now and then. Raises Overloaded when the request's time is over."""
     if await slices.rest() and left_s(REQUEST_DEADLINE_S) <= 0:
         raise Overloaded("There is too much to look through. Ask for a shorter time.")
-
-
-def _sets(venue: Venue, party_size: int) -> Sets:
-    try:
-        return candidate_sets(venue, Demand(party_size))
-    except HoldfastError:
-        return ()
 
 
 def _asked(

@@ -14,7 +14,7 @@ from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place import hours, slot
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource, Venue, capacity
 
 Sets = Sequence[tuple[Resource, ...]]
 
@@ -83,12 +83,10 @@ class Outlook:
         self.covers[window] = self.covers.get(window, 0) + party_size
 
     def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
-        answer = known.get(resource.id)
-        if answer is None:
+        if resource.id not in known:
             opened = resource.hours is None or hours.is_open(self.venue, resource.hours, span.start, span.end)
-            answer = opened and self._times_of(resource).free(claimed_span(resource, span))
-            known[resource.id] = answer
-        return answer
+            known[resource.id] = opened and self._times_of(resource).free(claimed_span(resource, span))
+        return known[resource.id]
 
     def _times_of(self, resource: Resource) -> FreeTimes:
         times = self._times.get(resource.id)
@@ -114,19 +112,13 @@ def equivalent(
     alike = [each for each in venue.resources.values() if each.active and each.kind in kinds]
     alike.sort(key=lambda each: (each.seats_max if size == 1 else 0, each.order))
     rows = [tuple(alike[first : first + size]) for first in range(len(alike) - size + 1)]
-    return tuple(
-        row
-        for row in rows
-        if {each.id for each in row} != set(resource_ids) and _seats(venue, row, party_size)
-    )
-
-
-def _seats(venue: Venue, resources: Sequence[Resource], party_size: int) -> bool:
-    try:
-        rules.check_party(venue, resources, party_size)
-    except HoldfastError:
-        return False
-    return True
+    found = []
+    for row in rows:
+        ids = {each.id for each in row}
+        least, most = capacity(venue, ids)
+        if ids != set(resource_ids) and least <= party_size <= most:
+            found.append(row)
+    return tuple(found)
 
 
 def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:

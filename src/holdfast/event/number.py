@@ -56,9 +56,8 @@ class Numberer:
         self._call = db.call(SYSTEM, own_clock=True, lane=lane)
         self._source: str | None = None
         self._floor = 0
-        self._seen: tuple[int, int] | None = (
-            None  # a number, and the transaction id that was next when it was seen
-        )
+        # A number, and the transaction id that was next when it was seen.
+        self._seen: tuple[int, int] | None = None
 
     async def number(self) -> Numbered:
         """Gives positions to up to NUMBERED_MAX events; committed when it returns."""
