@@ -8,7 +8,6 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.booking import access
-from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
@@ -79,20 +78,8 @@ async def find_bookings(tx: Tx, about: About, venue: Venue) -> Found:
 
 
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:
-    if not _is_visible(series, tx.actor):
+    if not access.may_see(tx.actor, series.tenant_id, series.venue_id, series.guest_id):
         raise NotFound(f"There is no series {series.id}.")
     return series, [
         each for each in await store.members(tx, series) if access.is_visible(each.booking, tx.actor)
     ]
-
-
-def _is_visible(series: Series, actor: Actor) -> bool:
-    if access.works_at(actor, series.tenant_id, series.venue_id):
-        return True
-    return (
-        not actor.is_staff
-        and actor.kind != "anonymous"
-        and series.guest_id == actor.id
-        and actor.tenant_ids is not None
-        and series.tenant_id in actor.tenant_ids
-    )

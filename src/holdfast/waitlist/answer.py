@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking import store as bookings
-from holdfast.booking.access import works_at
+from holdfast.booking.access import may_see
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import SYSTEM, Actor
@@ -90,18 +90,8 @@ async def _own(tx: Tx, entry_id: UUID, venue: Venue) -> Entry:
 
 def require_visible(entry: Entry, actor: Actor) -> None:
     """Passes for the guest whose entry it is and for staff of its venue. Raises NotFound."""
-    if not (works_at(actor, entry.tenant_id, entry.venue_id) or _is_own(entry, actor)):
+    if not may_see(actor, entry.tenant_id, entry.venue_id, entry.guest_id):
         raise NotFound(f"There is no entry {entry.id}.")
-
-
-def _is_own(entry: Entry, actor: Actor) -> bool:
-    return (
-        not actor.is_staff
-        and actor.kind != "anonymous"
-        and entry.guest_id == actor.id
-        and actor.tenant_ids is not None
-        and entry.tenant_id in actor.tenant_ids
-    )
 
 
 async def is_unsettled(tx: Tx, venue: Venue) -> bool:
