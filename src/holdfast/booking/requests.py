@@ -90,20 +90,10 @@ class TimeBody(Body):
         )
 
 
-class DetailsBody(TimeBody):
-    """What create and update both take."""
+class PartyBody(Body):
+    """Who comes, and where they want to sit."""
 
-    unsaid: ClassVar[frozenset[str]] = frozenset(
-        {
-            "guest_id",
-            "guest_name",
-            "guest_email",
-            "guest_phone",
-            "special_requests",
-            "internal_notes",
-            "metadata",
-        }
-    )
+    unsaid: ClassVar[frozenset[str]] = frozenset({"guest_id", "guest_name", "guest_email", "guest_phone"})
 
     resource_ids: ResourceIds | None = None
     """The resources wanted, all of them or none. Left out: the best fit is taken."""
@@ -112,20 +102,30 @@ class DetailsBody(TimeBody):
     guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
     guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
     guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
+
+    @model_validator(mode="after")
+    def _named_or_preferred(self) -> PartyBody:
+        if self.resource_ids is not None and self.preferences is not None:
+            raise ValueError("give resource_ids or preferences, not both")
+        return self
+
+    def preferred(self) -> wanted.Preferences:
+        return ANYTHING if self.preferences is None else self.preferences.value()
+
+    def guest(self) -> Guest:
+        return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
+
+
+class DetailsBody(PartyBody, TimeBody):
+    """What create and update both take."""
+
+    unsaid: ClassVar[frozenset[str]] = PartyBody.unsaid | {"special_requests", "internal_notes", "metadata"}
+
     special_requests: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     internal_notes: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Staff only."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
-
-    @model_validator(mode="after")
-    def _named_or_preferred(self) -> DetailsBody:
-        if self.resource_ids is not None and self.preferences is not None:
-            raise ValueError("give resource_ids or preferences, not both")
-        return self
-
-    def guest(self) -> Guest:
-        return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
 
 
 class CreateBooking(DetailsBody):
@@ -148,9 +148,6 @@ class CreateBooking(DetailsBody):
             raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
         return self
 
-    def preferred(self) -> wanted.Preferences:
-        return ANYTHING if self.preferences is None else self.preferences.value()
-
 
 class WalkIn(DetailsBody):
     """A party at the door, to be seated now."""
@@ -164,9 +161,6 @@ class WalkIn(DetailsBody):
         if self.names_a_start:
             raise ValueError("a walk-in starts now: leave the start out, or make a booking")
         return self
-
-    def preferred(self) -> wanted.Preferences:
-        return ANYTHING if self.preferences is None else self.preferences.value()
 
 
 class UpdateBooking(DetailsBody):

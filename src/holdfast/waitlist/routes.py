@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds, text
-from holdfast.booking.requests import PreferencesBody
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
+from holdfast.booking.requests import PartyBody
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import (
     keyed,
@@ -19,7 +18,7 @@ from holdfast.booking.routes.parts import (
     show_reply,
     venue_for,
 )
-from holdfast.booking.wanted import ANYTHING, Guest
+from holdfast.booking.wanted import Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
@@ -46,11 +45,7 @@ class OfferExpired(HoldfastError):
     code = "OFFER_EXPIRED"
 
 
-class JoinWaitlist(Body):
-    """A party that waits for a place to come free."""
-
-    unsaid: ClassVar[frozenset[str]] = frozenset({"guest_id", "guest_name", "guest_email", "guest_phone"})
-
+class _WindowBody(Body):
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
     """Guests."""
@@ -60,24 +55,15 @@ class JoinWaitlist(Body):
     """The latest start that suits, RFC 3339 with an offset; at most 31 days after `earliest`."""
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
     """Length in minutes; the venue's default for such a party if left out."""
+
+
+class JoinWaitlist(PartyBody, _WindowBody):
+    """A party that waits for a place to come free."""
+
     resource_ids: ResourceIds | None = None
     """The resources wanted, all of them. Left out: any that seat the party."""
-    preferences: PreferencesBody | None = None
-    guest_id: text(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
-
-    @model_validator(mode="after")
-    def _named_or_preferred(self) -> JoinWaitlist:
-        if self.resource_ids is not None and self.preferences is not None:
-            raise ValueError("give resource_ids or preferences, not both")
-        return self
-
-    def guest(self) -> Guest:
-        return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
 
     def joining(self, id_: UUID, *, guest: Guest, ip: str | None) -> Joining:
         """What is asked for, for that guest, from that address."""
@@ -88,7 +74,7 @@ class JoinWaitlist(Body):
             latest=self.latest,
             duration_minutes=self.duration_minutes,
             resource_ids=self.resource_ids or (),
-            preferences=ANYTHING if self.preferences is None else self.preferences.value(),
+            preferences=self.preferred(),
             guest=guest,
             ip=ip,
         )
