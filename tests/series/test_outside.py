@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.booking import decide as booking_decide
-from holdfast.booking import suggest, wish
+from holdfast.booking import prepared, suggest
 from holdfast.booking.wanted import Preferences
 from holdfast.engine import PLANS_MAX, Engine
 from holdfast.kernel.db import Database
@@ -91,7 +91,7 @@ async def test_nothing_is_held_while_it_thinks_nor_searched_while_the_lock_is(
 
         return searching
 
-    for module in (booking_decide, wish, suggest):
+    for module in (booking_decide, prepared, suggest):
         monkeypatch.setattr(module, "candidate_sets", unlocked(module.candidate_sets))
     monkeypatch.setattr(plan, "look", unlocked(plan.look))
     watched = type("Here", (Watched,), {"db": db, "house": floor, "turns": 0})

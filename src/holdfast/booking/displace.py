@@ -9,12 +9,11 @@ from uuid import UUID
 
 from holdfast.booking import states, store
 from holdfast.booking.model import Booking, ended
-from holdfast.booking.prepared import Prepared
+from holdfast.booking.prepared import prepared_at, wanted_anew
 from holdfast.booking.states import Status
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
-from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.event.model import Event
@@ -101,17 +100,9 @@ async def alternatives_to(
         for each in taken:
             occupancy.add(each)
 
-    wanted = Wanted(
-        id=booking.id,
-        tenant_id=booking.tenant_id,
-        venue_id=booking.venue_id,
-        actor=tx.actor,
-        when=When(),
-        party_size=booking.party_size,
-        resource_ids=booking.resource_ids,
-    )
     try:
-        return await suggest(tx, Prepared(wanted, venue, booking.span, booking.slot_id, ()), displaced)
+        wanted = prepared_at(wanted_anew(booking, tx.actor), venue, booking.span, booking.slot_id)
+        return await suggest(tx, wanted, displaced)
     except HoldfastError:
         # The rules have changed since: nothing like it could be booked today.
         return []

@@ -9,13 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import access, claiming, states, store
-from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.due import leave
 from holdfast.booking.model import Booking, moved
-from holdfast.booking.prepared import Prepared
+from holdfast.booking.prepared import prepared_at, wanted_anew
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.step import ACTIONS, Step
-from holdfast.booking.wanted import Wanted, When
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Shift
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
@@ -165,19 +163,5 @@ async def _claims(tx: Tx, befores: Sequence[Booking], steps: Sequence[Step], ven
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
     if before.occupies:
         return await claiming.follow(tx, before, after)
-    return await claiming.occupy(tx, after, _as_prepared(tx, after, venue))
-
-
-def _as_prepared(tx: Tx, booking: Booking, venue: Venue) -> Prepared:
-    """The booking as if it were wanted anew, at its own time and on its own resources."""
-    wanted = Wanted(
-        id=booking.id,
-        tenant_id=booking.tenant_id,
-        venue_id=booking.venue_id,
-        actor=tx.actor,
-        when=When(),
-        party_size=booking.party_size,
-        resource_ids=booking.resource_ids,
-    )
-    demand = Demand(booking.party_size, booking.resource_ids)
-    return Prepared(wanted, venue, booking.span, booking.slot_id, candidate_sets(venue, demand))
+    wanted = wanted_anew(after, tx.actor)
+    return await claiming.occupy(tx, after, prepared_at(wanted, venue, after.span, after.slot_id))

@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import rules, states
-from holdfast.booking.choose import Demand, candidate_sets, named_resources
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared
+from holdfast.booking.prepared import Prepared, prepared_at, wanted_anew
 from holdfast.booking.states import InvalidTransition
-from holdfast.booking.wanted import Preferences, Wanted, When, timed
+from holdfast.booking.wanted import ANYTHING, Preferences, When, timed
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError
@@ -93,19 +92,14 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     if resource_ids is None:
         # Without a word on where, the party stays where it is.
         resource_ids = before.resource_ids if preferences is None else ()
-    demand = Demand(party_size, resource_ids, preferences or Preferences())
-    wanted = Wanted(
-        id=before.id,
-        tenant_id=before.tenant_id,
-        venue_id=before.venue_id,
-        actor=actor,
-        when=When(),
+    wanted = replace(
+        wanted_anew(before, actor),
         party_size=party_size,
         resource_ids=resource_ids,
-        preferences=preferences or Preferences(),
+        preferences=preferences or ANYTHING,
+        planned=asked.planned,
     )
-    sets = (named_resources(venue, asked.planned),) if asked.planned else candidate_sets(venue, demand)
-    return Prepared(wanted, venue, span, slot_id, sets)
+    return prepared_at(wanted, venue, span, slot_id)
 
 
 def _filled(when: When, before: Booking) -> When:

@@ -10,9 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.booking import availability
-from holdfast.booking.choose import Demand, candidate_sets
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, YEAR_MAX, YEAR_MIN
-from holdfast.booking.prepared import Prepared
+from holdfast.booking.prepared import Prepared, prepared_at
 from holdfast.booking.requests import CheckAvailability
 from holdfast.booking.routes.parts import places_of, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
@@ -59,7 +58,6 @@ async def _venue(request: Request, venue_id: UUID) -> Venue:
 
 def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:
     when = When(start=asked.start, end=asked.end, duration_minutes=asked.duration_minutes)
-    preferences = ANYTHING if asked.preferences is None else asked.preferences.value()
     wanted = Wanted(
         id=new_id(),
         tenant_id=venue.tenant_id,
@@ -68,11 +66,9 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepa
         when=when,
         party_size=asked.party_size,
         resource_ids=asked.resource_ids or (),
-        preferences=preferences,
+        preferences=ANYTHING if asked.preferences is None else asked.preferences.value(),
     )
-    span, slot_id = timed(when, venue, party_size=asked.party_size)
-    demand = Demand(asked.party_size, wanted.resource_ids, preferences)
-    return Prepared(wanted, venue, span, slot_id, candidate_sets(venue, demand))
+    return prepared_at(wanted, venue, *timed(when, venue, party_size=asked.party_size))
 
 
 @router.get(
