@@ -106,6 +106,7 @@ async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
 
 def _step(tx: Tx, revised: Revised) -> Step:
     before, after = revised.before, revised.after
+    moved = after.span != before.span
     return Step(
         booking=after,
         from_status=before.status,
@@ -113,5 +114,8 @@ def _step(tx: Tx, revised: Revised) -> Step:
         actor=str(tx.actor),
         metadata={"changed": revised.changed()},
         traceparent=tx.traceparent,
-        previous=None if after.span == before.span else before.span,
+        facts={
+            "previous_start": before.start_at if moved else None,
+            "previous_end": before.end_at if moved else None,
+        },
     )

@@ -16,7 +16,6 @@ from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy
-from holdfast.event.model import Event
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
@@ -24,16 +23,6 @@ from holdfast.place.venue import Venue
 DISPLACED_BY_BLOCK = "displaced_by_block"
 ACTION = "displace"
 Slots = list[dict[str, Any]]
-
-
-class Displacement(Step):
-    """The step of a booking that lost its place; its event also tells the reason."""
-
-    __slots__ = ()
-
-    def event(self) -> Event:
-        event = Step.event(self)
-        return replace(event, payload={**event.payload, "reason": self.reason})
 
 
 async def give_up(tx: Tx, bookings: Sequence[Booking]) -> list[Claim]:
@@ -60,7 +49,7 @@ def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step
     metadata: dict[str, Any] = {"block_id": block_id}
     if status not in states.TERMINAL:
         metadata["alternatives"] = alternatives
-    return Displacement(
+    return Step(
         booking=_without_place(tx, booking, status),
         from_status=booking.status,
         action=ACTIONS.get(status, ACTION),
@@ -68,6 +57,7 @@ def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step
         reason=DISPLACED_BY_BLOCK,
         metadata=metadata,
         traceparent=tx.traceparent,
+        facts={"reason": DISPLACED_BY_BLOCK},
     )
 
 

@@ -10,13 +10,11 @@ from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.span import Span
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of the audit trail, beside the booking it led to. `previous`: the booking's time before, if
-    the step changed it."""
+    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
 
     booking: Booking
     from_status: Status | None
@@ -25,7 +23,7 @@ class Step:
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     traceparent: str | None = None
-    previous: Span | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def history(self) -> dict[str, Any]:
         """The row for table `booking_history`."""
@@ -55,36 +53,29 @@ class Step:
             event_type=self.event_type,
             venue_id=booking.venue_id,
             subject_id=booking.id,
-            payload=self._payload(),
+            payload={
+                "booking_id": booking.id,
+                "booking_reference": booking.reference,
+                "from_status": self.from_status,
+                "status": booking.status,
+                "version": booking.version,
+                "venue_id": booking.venue_id,
+                "resource_ids": booking.resource_ids,
+                "slot_id": booking.slot_id,
+                "start": booking.start_at,
+                "end": booking.end_at,
+                "party_size": booking.party_size,
+                "total_minor": booking.total_minor,
+                "currency": booking.currency,
+                "expires_at": booking.expires_at,
+                "source": booking.source,
+                **self.facts,
+            },
             actor=self.actor,
             created_at=booking.updated_at,
             traceparent=self.traceparent,
             channel=BOOKINGS,
         )
-
-    def _payload(self) -> dict[str, Any]:
-        booking = self.booking
-        payload: dict[str, Any] = {
-            "booking_id": booking.id,
-            "booking_reference": booking.reference,
-            "from_status": self.from_status,
-            "status": booking.status,
-            "version": booking.version,
-            "venue_id": booking.venue_id,
-            "resource_ids": booking.resource_ids,
-            "slot_id": booking.slot_id,
-            "start": booking.start_at,
-            "end": booking.end_at,
-            "party_size": booking.party_size,
-            "total_minor": booking.total_minor,
-            "currency": booking.currency,
-            "expires_at": booking.expires_at,
-            "source": booking.source,
-        }
-        if self.action == "update":
-            payload["previous_start"] = self.previous and self.previous.start
-            payload["previous_end"] = self.previous and self.previous.end
-        return payload
 
 
 # The action in the history, and the type of event that goes out for it.
