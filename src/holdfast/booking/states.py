@@ -71,28 +71,6 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
 }
 
 TERMINAL = frozenset(status for status, onward in TRANSITIONS.items() if not onward)
-OCCUPYING = frozenset(
-    {
-        _S.HELD,
-        _S.PENDING,
-        _S.RESERVED,
-        _S.PENDING_APPROVAL,
-        _S.ASSIGNMENT_IN_PROGRESS,
-        _S.CONFIRMED,
-        _S.CHECKED_IN,
-    }
-)
-# What a new booking can be: the lifecycle's start, a hold, or a party that was seated at once.
-INITIAL = frozenset({_S.HELD, _S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.CHECKED_IN})
-# They end by themselves at `expires_at`.
-EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
-
-# What a block over them can push off their place (spec 3, M7), beside holds, which it cancels. The table above
-# stays what people and the pipeline can ask for: these steps are nobody's to ask for alone.
-DISPLACEABLE = frozenset(
-    {_S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.ASSIGNMENT_IN_PROGRESS, _S.CONFIRMED}
-)
-
 # What a floor plan shows for the claims of a booking that occupies.
 CLAIM_STATES: dict[Status, ClaimState] = {
     _S.HELD: "held",
@@ -103,6 +81,15 @@ CLAIM_STATES: dict[Status, ClaimState] = {
     _S.CONFIRMED: "confirmed",
     _S.CHECKED_IN: "confirmed",
 }
+OCCUPYING = frozenset(CLAIM_STATES)
+# What a new booking can be: the lifecycle's start, a hold, or a party that was seated at once.
+INITIAL = frozenset({_S.HELD, _S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.CHECKED_IN})
+# They end by themselves at `expires_at`.
+EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
+
+# What a block over them can push off their place (spec 3, M7), beside holds, which it cancels. The table above
+# stays what people and the pipeline can ask for: these steps are nobody's to ask for alone.
+DISPLACEABLE = OCCUPYING - {_S.HELD, _S.CHECKED_IN}
 
 
 class InvalidTransition(HoldfastError):
