@@ -26,15 +26,14 @@ from holdfast.kernel.tx import Tx, lock_key, lock_some
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Resource
 
-EXPIRY_REASONS = {
+# Of what expired, by what it was; of the others, by what they became.
+REASONS = {
     Status.HELD: "The hold was not converted in time.",
     Status.PENDING: "It was not paid in time.",
     Status.PENDING_APPROVAL: "It was not decided in time.",
+    Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
+    Status.COMPLETED: "The booked time is over.",
 }
-NO_SHOW_REASON = "Nobody checked in before the end of the grace period."
-COMPLETED_REASON = "The booked time is over."
-
-
 EXPIRE = tuple(sorted(EXPIRING))
 NO_SHOW = (Status.RESERVED, Status.CONFIRMED)
 COMPLETE = (Status.CHECKED_IN,)
@@ -42,20 +41,17 @@ COMPLETE = (Status.CHECKED_IN,)
 
 async def expire(tx: Tx, limit: int) -> int:
     """Expires up to `limit` holds, unpaid bookings and undecided requests; answers how many."""
-    overdue = await _due(tx, EXPIRE, limit=limit)
-    return await _end(tx, overdue, Status.EXPIRED)
+    return await _end(tx, await _due(tx, EXPIRE, limit=limit), Status.EXPIRED)
 
 
 async def no_show(tx: Tx, limit: int) -> int:
     """Marks up to `limit` bookings whose guests did not come, and frees their places; answers how many."""
-    overdue = await _due(tx, NO_SHOW, limit=limit)
-    return await _end(tx, overdue, Status.NO_SHOW, reason=NO_SHOW_REASON)
+    return await _end(tx, await _due(tx, NO_SHOW, limit=limit), Status.NO_SHOW)
 
 
 async def complete(tx: Tx, limit: int) -> int:
     """Completes up to `limit` visits whose time is over; answers how many."""
-    over = await _due(tx, COMPLETE, limit=limit)
-    return await _end(tx, over, Status.COMPLETED, reason=COMPLETED_REASON)
+    return await _end(tx, await _due(tx, COMPLETE, limit=limit), Status.COMPLETED)
 
 
 def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[list[UUID]]]:
@@ -142,8 +138,8 @@ def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:
     return replace(claim, span=Span(left_at, end), owner_kind=CLEANING)
 
 
-async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> int:
-    steps = _steps(tx, bookings, to, reason=reason)
+async def _end(tx: Tx, bookings: Sequence[Booking], to: Status) -> int:
+    steps = _steps(tx, bookings, to)
     await store.save(tx, steps)
     shift = await leave(tx, steps)
     changes = [(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
@@ -153,14 +149,14 @@ async def _end(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str |
     return len(steps)
 
 
-def _steps(tx: Tx, bookings: Sequence[Booking], to: Status, *, reason: str | None = None) -> list[Step]:
+def _steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
     return [
         Step(
             booking=_ended(tx, booking, to),
             from_status=booking.status,
             action=ACTIONS[to],
             actor=str(SYSTEM),  # whoever is in the transaction: time did it
-            reason=reason or EXPIRY_REASONS.get(booking.status),
+            reason=REASONS[booking.status if to is Status.EXPIRED else to],
         )
         for booking in bookings
     ]
