@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from holdfast.booking import create_store, model
-from holdfast.booking.decide import Created, Further, Known, Refused, decide, prepare
+from holdfast.booking.decide import Further, Refused, decide, prepare
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.prepared import Prepared
@@ -16,11 +15,11 @@ from holdfast.booking.step import Step
 from holdfast.booking.wanted import Wanted
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Shift
+from holdfast.claim.model import Claim, Probe, Shift
 from holdfast.kernel import idempotency
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, NotFound
-from holdfast.kernel.idempotency import DONE, Reply
+from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
@@ -54,19 +53,6 @@ class Busy:
 Outcome = Booked | Refused | Again | Busy
 
 
-@dataclass(slots=True)
-class _Set:
-    """What comes of a set while it is decided on."""
-
-    venues: dict[UUID, Venue]
-    outcomes: dict[int, Outcome] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
-    claims: list[Claim] = field(default_factory=list)
-    replies: list[dict[str, object]] = field(default_factory=list)
-    kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
-    further: dict[int, Further] = field(default_factory=dict)
-
-
 async def create(
     tx: Tx, wanted: Sequence[Wanted], *, places: Places, further_max: int = FURTHER_MAX
 ) -> list[Outcome]:
@@ -82,18 +68,21 @@ async def create(
     4. Write it all in one statement. The constraints have the last word: what they raise ends the set.
     """
     venues = await _venues(tx, wanted, places)
-    prepared = _prepare(tx, wanted, venues)
-    read = await create_store.read(tx, wanted, _ready(prepared))
+    prepared, read = await _read(tx, wanted, venues)
     stale = [id_ for id_, venue in venues.items() if read.rules_versions.get(id_) != venue.rules_version]
     if stale:
         venues |= await places.reload(tx, stale)
-        prepared = _prepare(tx, wanted, venues)
-        read = await create_store.read(tx, wanted, _ready(prepared))
+        prepared, read = await _read(tx, wanted, venues)
     if read.expired_keys:
         await idempotency.forget(tx, read.expired_keys, operation="create")
-    done = _decide(tx, wanted, prepared, read, _Set(venues), tx.ports.pricing)
+    done = _Set(wanted, venues, read, tx.ports.pricing)
+    for index, (each, ready) in enumerate(zip(wanted, prepared, strict=True)):
+        if tx.locked is not None and lock_key(each.venue_id) not in tx.locked:
+            done.outcomes[index] = Busy()
+        else:
+            done.decide(index, ready)
+    await _decide_further(tx, prepared, done, most=further_max)
     occupancy = read.known.occupancy
-    await _decide_further(tx, wanted, prepared, read, done, most=further_max)
     moved = occupancy.moved
     taken = [moved.pop(each, each) for each in done.claims]  # some of the set have moved for others of it
     shift = await evict_expired_holds(tx, [*taken, *moved.values()], occupancy)
@@ -114,11 +103,15 @@ async def _venues(tx: Tx, wanted: Sequence[Wanted], places: Places) -> dict[UUID
     return {id_: venue for id_, venue in at_hand.items() if venue is not None} | loaded
 
 
-def _prepare(tx: Tx, wanted: Sequence[Wanted], venues: dict[UUID, Venue]) -> list[Prepared | Refused]:
-    return [_prepare_one(tx, each, venues.get(each.venue_id)) for each in wanted]
+async def _read(
+    tx: Tx, wanted: Sequence[Wanted], venues: dict[UUID, Venue]
+) -> tuple[list[Prepared | Refused], create_store.Read]:
+    prepared = [_prepare(tx, each, venues.get(each.venue_id)) for each in wanted]
+    ready = [each for each in prepared if isinstance(each, Prepared)]
+    return prepared, await create_store.read(tx, wanted, ready)
 
 
-def _prepare_one(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refused:
+def _prepare(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refused:
     try:
         if venue is None:
             raise NotFound(f"There is no venue {wanted.venue_id}.")
@@ -127,123 +120,95 @@ def _prepare_one(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refu
         return Refused(error)
 
 
-def _ready(prepared: Sequence[Prepared | Refused]) -> list[Prepared]:
-    return [each for each in prepared if isinstance(each, Prepared)]
+IDEMPOTENCY_TTL_HOURS = 24
 
 
-def _decide(
-    tx: Tx,
-    wanted: Sequence[Wanted],
-    prepared: Sequence[Prepared | Refused],
-    read: create_store.Read,
-    done: _Set,
-    pricing: Pricing,
-) -> _Set:
-    for index, (each, ready) in enumerate(zip(wanted, prepared, strict=True)):
-        if tx.locked is not None and lock_key(each.venue_id) not in tx.locked:
-            done.outcomes[index] = Busy()
-        else:
-            done.outcomes[index] = _stored(each, read, done) or _new(
-                index, each, ready, read.known, pricing, done
-            )
-    return done
+@dataclass(slots=True)
+class _Set:
+    """A set while it is decided on, and what comes of it. `further`: the probes without which some of it can't be
+    decided on."""
+
+    wanted: Sequence[Wanted]
+    venues: dict[UUID, Venue]
+    read: create_store.Read
+    pricing: Pricing
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    replies: list[dict[str, object]] = field(default_factory=list)
+    kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
+    further: dict[int, Sequence[Probe]] = field(default_factory=dict)
+
+    def decide(self, index: int, ready: Prepared | Refused) -> Outcome:
+        outcome = self._stored(self.wanted[index]) or self._new(index, ready)
+        self.outcomes[index] = outcome
+        return outcome
+
+    def _stored(self, wanted: Wanted) -> Outcome | None:
+        """The answer that this key has already, from the database or from earlier in the set."""
+        if wanted.key is None:
+            return None
+        at = (wanted.tenant_id, wanted.key)
+        reply = self.read.replies.get(at) or self.kept.get(at)
+        try:
+            return None if reply is None else Again(reply.for_request(wanted.request_hash))
+        except HoldfastError as error:
+            return Refused(error)
+
+    def _new(self, index: int, ready: Prepared | Refused) -> Outcome:
+        wanted = self.wanted[index]
+        result = ready if isinstance(ready, Refused) else decide(ready, self.read.known, self.pricing)
+        if isinstance(result, Further):
+            self.further[index] = result.probes
+            return Busy()
+        if isinstance(result, Refused):
+            if idempotency.is_kept(result.error):
+                self._keep(wanted, result.error.code, idempotency.refusal_body(result.error))
+            return result
+        booking, actor = result.booking, wanted.actor
+        body = encode_text(model.as_json(booking, self.venues[wanted.venue_id], actor))
+        step = Step(
+            booking=booking,
+            from_status=None,
+            action="create",
+            actor=str(actor),
+            traceparent=wanted.traceparent,
+        )
+        self.steps.append(step)
+        self.claims.extend(result.claims)
+        self._keep(wanted, DONE, body, subject_id=booking.id)
+        return Booked(booking, body)
+
+    def _keep(self, wanted: Wanted, code: str, body: str, *, subject_id: UUID | None = None) -> None:
+        if wanted.key is None:
+            return
+        venue, now = self.venues.get(wanted.venue_id), self.read.known.now
+        hours = IDEMPOTENCY_TTL_HOURS if venue is None else venue.policy.idempotency_ttl_hours
+        keyed = Keyed(
+            tenant_id=wanted.tenant_id,
+            operation="create",
+            key=wanted.key,
+            request_hash=wanted.request_hash,
+            ttl_hours=hours,
+        )
+        reply = Reply(code, body, wanted.request_hash)
+        self.kept[wanted.tenant_id, wanted.key] = reply
+        self.replies.append(idempotency.row(keyed, reply, now=now, subject_id=subject_id))
 
 
-async def _decide_further(
-    tx: Tx,
-    wanted: Sequence[Wanted],
-    prepared: Sequence[Prepared | Refused],
-    read: create_store.Read,
-    done: _Set,
-    *,
-    most: int,
-) -> None:
+async def _decide_further(tx: Tx, prepared: Sequence[Prepared | Refused], done: _Set, *, most: int) -> None:
     """Decides on those for which more of the ledger must be known, for `most` different questions."""
+    occupancy = done.read.known.occupancy
     looked: set[object] = set()
     for index in [*done.further]:
         ready = prepared[index]
         assert isinstance(ready, Prepared)
         ready, asked = ready.in_full(), ready.wanted
         question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
-        if question not in looked and len(looked) < most:
+        if question not in looked:
+            if len(looked) == most:
+                continue
             looked.add(question)
-            await claims.learn(tx, read.known.occupancy, done.further[index].probes)
-        while question in looked and isinstance(done.outcomes[index], Busy):
-            done.outcomes[index] = _stored(wanted[index], read, done) or _new(
-                index, wanted[index], ready, read.known, tx.ports.pricing, done
-            )
-            if isinstance(done.outcomes[index], Busy):
-                await claims.learn(tx, read.known.occupancy, done.further[index].probes)
-
-
-def _stored(wanted: Wanted, read: create_store.Read, done: _Set) -> Outcome | None:
-    """The answer that this key has already, from the database or from earlier in the set."""
-    if wanted.key is None:
-        return None
-    at = (wanted.tenant_id, wanted.key)
-    reply = read.replies.get(at) or done.kept.get(at)
-    try:
-        return None if reply is None else Again(reply.for_request(wanted.request_hash))
-    except HoldfastError as error:
-        return Refused(error)
-
-
-def _new(
-    index: int, wanted: Wanted, ready: Prepared | Refused, known: Known, pricing: Pricing, done: _Set
-) -> Outcome:
-    result = ready if isinstance(ready, Refused) else decide(ready, known, pricing)
-    if isinstance(result, Further):
-        done.further[index] = result
-        return Busy()
-    if isinstance(result, Refused):
-        if idempotency.is_kept(result.error):
-            _keep(wanted, Reply(result.error.code, idempotency.refusal_body(result.error)), known, done)
-        return result
-    assert isinstance(ready, Prepared)
-    return _booked(wanted, ready, result, known, done)
-
-
-def _booked(wanted: Wanted, ready: Prepared, created: Created, known: Known, done: _Set) -> Booked:
-    booking = created.booking
-    body = encode_text(model.as_json(booking, ready.venue, wanted.actor))
-    step = Step(
-        booking=booking,
-        from_status=None,
-        action="create",
-        actor=str(wanted.actor),
-        traceparent=wanted.traceparent,
-    )
-    done.steps.append(step)
-    done.claims.extend(created.claims)
-    _keep(wanted, Reply(DONE, body), known, done, subject_id=booking.id)
-    return Booked(booking, body)
-
-
-IDEMPOTENCY_TTL_HOURS = 24
-
-
-def _keep(
-    wanted: Wanted,
-    reply: Reply,
-    known: Known,
-    done: _Set,
-    *,
-    subject_id: UUID | None = None,
-) -> None:
-    if wanted.key is None:
-        return
-    venue = done.venues.get(wanted.venue_id)
-    hours = IDEMPOTENCY_TTL_HOURS if venue is None else venue.policy.idempotency_ttl_hours
-    reply = replace(reply, request_hash=wanted.request_hash)
-    done.kept[wanted.tenant_id, wanted.key] = reply
-    done.replies.append(
-        idempotency.row(
-            tenant_id=wanted.tenant_id,
-            operation="create",
-            key=wanted.key,
-            reply=reply,
-            subject_id=subject_id,
-            created_at=known.now,
-            expires_at=known.now + timedelta(hours=hours),
-        )
-    )
+            await claims.learn(tx, occupancy, done.further[index])
+        while isinstance(done.decide(index, ready), Busy):
+            await claims.learn(tx, occupancy, done.further[index])

@@ -90,30 +90,6 @@ def keep_from(parameter: str) -> str:
 KEEP = keep_from("$1")
 
 
-def row(
-    *,
-    tenant_id: UUID,
-    operation: str,
-    key: str,
-    reply: Reply,
-    subject_id: UUID | None,
-    created_at: datetime,
-    expires_at: datetime,
-) -> dict[str, Any]:
-    """One element of the array that `keep_from` writes."""
-    return {
-        "tenant_id": tenant_id,
-        "operation": operation,
-        "key": key,
-        "request_hash": reply.request_hash.hex(),
-        "code": reply.code,
-        "body": reply.body,
-        "subject_id": subject_id,
-        "created_at": created_at,
-        "expires_at": expires_at,
-    }
-
-
 # LATERAL with OFFSET 0: one probe for each key, whatever the planner believes of the table's size.
 FORGET = """
     DELETE FROM idempotency
@@ -140,6 +116,21 @@ class Keyed:
     key: str
     request_hash: bytes
     ttl_hours: int = 24
+
+
+def row(keyed: Keyed, reply: Reply, *, now: datetime, subject_id: UUID | None = None) -> dict[str, Any]:
+    """One element of the array that `keep_from` writes."""
+    return {
+        "tenant_id": keyed.tenant_id,
+        "operation": keyed.operation,
+        "key": keyed.key,
+        "request_hash": reply.request_hash.hex(),
+        "code": reply.code,
+        "body": reply.body,
+        "subject_id": subject_id,
+        "created_at": now,
+        "expires_at": now + timedelta(hours=keyed.ttl_hours),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,17 +169,8 @@ async def once(
 
 
 async def _keep(tx: Tx, keyed: Keyed, reply: Reply) -> None:
-    kept = row(
-        tenant_id=keyed.tenant_id,
-        operation=keyed.operation,
-        key=keyed.key,
-        reply=reply,
-        subject_id=None,
-        created_at=tx.now,
-        expires_at=tx.now + timedelta(hours=keyed.ttl_hours),
-    )
     try:
-        await tx.execute(KEEP, encode_text([kept]))
+        await tx.execute(KEEP, encode_text([row(keyed, reply, now=tx.now)]))
     except asyncpg.UniqueViolationError as error:
         # Used at this very moment for something else, at another venue.
         raise IdempotencyConflict from error
