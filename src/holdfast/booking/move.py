@@ -49,26 +49,15 @@ async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
     Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition,
     Forbidden, NotAvailable (when a place must be found anew).
     """
-    booking = await find_version(tx, venue.tenant_id, asked.booking_id, asked.expected_version)
-    step = _step(tx, booking, asked, venue)
-    shift = await _claims(tx, [booking], [step], venue)
-    await store.save(tx, [step])
-    await announce(tx, venue, shift, reason=step.event_type)
-    return step.booking
-
-
-async def find_version(tx: Tx, tenant_id: UUID, booking_id: UUID, expected_version: int) -> Booking:
-    """The booking, locked, if the actor may see it and it is the version they saw.
-
-    Raises NotFound, VersionConflict, and InvalidTransition for a hold that is past its time.
-    """
-    booking = await store.get(tx, tenant_id, booking_id, for_update=True)
-    check_version(tx, booking, expected_version)
-    return booking
+    booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
+    return (await _write(tx, [(booking, _step(tx, booking, asked, venue))], venue))[0]
 
 
 def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
-    """Raises as `find_version` does."""
+    """Passes if the actor may see the booking and it is the version they saw.
+
+    Raises NotFound, VersionConflict, and InvalidTransition for a hold that is past its time.
+    """
     access.require_visible(booking, tx.actor)
     if booking.version != expected_version:
         raise VersionConflict(
@@ -91,22 +80,17 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
     """
     locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
     found = {booking.id: booking for booking in locked}
-    befores, steps = [], []
+    pairs: list[tuple[Booking, Step]] = []
     for each in asked:
         before = found.pop(each.booking_id, None)
         if before is None:
             raise NotFound(f"There is no booking {each.booking_id}, or it is named twice.")
-        check_version(tx, before, each.expected_version)
-        befores.append(before)
-        steps.append(_step(tx, before, each, venue))
-    afters = [step.booking for step in steps]
-    shift = await _claims(tx, befores, steps, venue)
-    await store.save(tx, steps)
-    await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
-    return afters
+        pairs.append((before, _step(tx, before, each, venue)))
+    return await _write(tx, pairs, venue)
 
 
 def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
+    check_version(tx, booking, asked.expected_version)
     states.step(booking.status, asked.to)
     _require_right(tx, booking, asked.to, venue)
     changes: dict[str, Any] = {}
@@ -150,14 +134,17 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
     return {"cancellation_fee": format_money(fee_minor, booking.currency), "currency": booking.currency}
 
 
-async def _claims(tx: Tx, befores: Sequence[Booking], steps: Sequence[Step], venue: Venue) -> Shift:
-    pairs = list(zip(befores, steps, strict=True))
+async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) -> list[Booking]:
+    """The bookings after their steps, each given with the booking before it."""
     left = [step for before, step in pairs if before.occupies and not step.booking.occupies]
     shift = await leave(tx, left, resources=venue.resources)
     for before, step in pairs:
         if step.booking.occupies:
             shift += await _occupy(tx, before, step.booking, venue)
-    return shift
+    steps = [step for _, step in pairs]
+    await store.save(tx, steps)
+    await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
+    return [step.booking for step in steps]
 
 
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
