@@ -31,13 +31,8 @@ async def accept(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
-    entry = await settled(tx, await _own(tx, entry_id, venue))
-    if entry.status is EntryStatus.ACCEPTED or entry.offer_lapsed:
-        return entry
-    after = moved(entry, EntryStatus.ACCEPTED, now=tx.now)
-    await _move(tx, entry, states.initial_status(venue.policy, hold=False), venue=venue)
-    await store.save(tx, [after], actor=str(tx.actor))
-    return after
+    onward = states.initial_status(venue.policy, hold=False)
+    return await _answer(tx, entry_id, EntryStatus.ACCEPTED, onward, venue=venue)
 
 
 async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
@@ -45,11 +40,18 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
     """
+    declined = EntryStatus.DECLINED
+    return await _answer(tx, entry_id, declined, Status.CANCELLED, venue=venue, reason=DECLINED)
+
+
+async def _answer(
+    tx: Tx, entry_id: UUID, to: EntryStatus, onward: Status, *, venue: Venue, reason: str | None = None
+) -> Entry:
     entry = await settled(tx, await _own(tx, entry_id, venue))
-    if entry.status is EntryStatus.DECLINED or entry.offer_lapsed:
+    if entry.status is to or entry.offer_lapsed:
         return entry
-    after = moved(entry, EntryStatus.DECLINED, now=tx.now)
-    await _move(tx, entry, Status.CANCELLED, venue=venue, reason=DECLINED)
+    after = moved(entry, to, now=tx.now)
+    await _move(tx, entry, onward, venue=venue, reason=reason)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
 
