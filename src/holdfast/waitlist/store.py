@@ -88,19 +88,7 @@ async def save(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
     """
     if not entries:
         return
-    rows = [
-        {
-            "tenant_id": each.tenant_id,
-            "id": each.id,
-            "status": each.status,
-            "version": each.version,
-            "booking_id": each.booking_id,
-            "offer_expires_at": each.offer_expires_at,
-            "updated_at": each.updated_at,
-        }
-        for each in entries
-    ]
-    saved = await tx.execute(SAVE, encode_text(rows))
+    saved = await tx.execute(SAVE, encode_text(entries))
     if int(saved.split()[-1]) != len(entries):
         raise VersionConflict
     await _tell(tx, entries, actor=actor)
