@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking import rules
-from holdfast.booking.choose import Demand, candidate_sets
+from holdfast.booking.choose import candidate_sets
 from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.search import Sets, starts
 from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
@@ -59,10 +59,6 @@ class Joining:
     guest: Guest = field(default_factory=Guest)
     ip: str | None = None
 
-    @property
-    def demand(self) -> Demand:
-        return Demand(self.party_size, self.resource_ids, self.preferences)
-
 
 async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
     """The new entry, the last of the venue's queue.
@@ -71,9 +67,8 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
     WaitlistClosed, WaitlistFull, TooManyEntries, InvalidRequest, and what the venue's rules refuse about
     every start in the window.
     """
-
     entry = _entry(tx, asked, venue)
-    _check(venue, asked, entry, now=tx.now)
+    _check(venue, entry, now=tx.now)
     await _check_room(tx, venue, entry, ip=asked.ip)
     entry = await store.insert(tx, entry, ip=asked.ip)
     return Seen(entry, await queue_store.position(tx, entry), None)
@@ -102,21 +97,18 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
     )
 
 
-def _check(venue: Venue, asked: Joining, entry: Entry, *, now: datetime) -> None:
+def _check(venue: Venue, entry: Entry, *, now: datetime) -> None:
     if not venue.policy.waitlist_enabled:
         raise WaitlistClosed
-    width = asked.latest - asked.earliest
+    width, latest = entry.latest_at - entry.earliest_at, entry.latest_at.isoformat()
     if width < timedelta():
-        raise InvalidRequest.of(
-            "latest", asked.latest.isoformat(), f"must not be before earliest, {asked.earliest.isoformat()}"
-        )
+        earliest = entry.earliest_at.isoformat()
+        raise InvalidRequest.of("latest", latest, f"must not be before earliest, {earliest}")
     if width > timedelta(days=WINDOW_DAYS_MAX):
-        raise InvalidRequest.of(
-            "latest", asked.latest.isoformat(), f"must be at most {WINDOW_DAYS_MAX} days after earliest"
-        )
+        raise InvalidRequest.of("latest", latest, f"must be at most {WINDOW_DAYS_MAX} days after earliest")
     check_length(entry.length, venue)
     _check_ahead(venue, entry, now=now)
-    _check_starts(venue, entry, candidate_sets(venue, asked.demand), now=now)
+    _check_starts(venue, entry, candidate_sets(venue, entry.demand), now=now)
 
 
 def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
@@ -156,12 +148,12 @@ def _allowed(venue: Venue, named: tuple[Resource, ...], span: Span, *, now: date
 
 async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> None:
     """Staff put others on the list all evening: they have no quota but the venue's."""
-    are_open = await queue_store.count_open(tx, venue, guest_id=entry.guest_id, ip=ip)
-    if are_open.all >= ENTRIES_MAX:
+    everybody, own, here = await queue_store.count_open(tx, venue, guest_id=entry.guest_id, ip=ip)
+    if everybody >= ENTRIES_MAX:
         raise WaitlistFull(entries_max=ENTRIES_MAX)
     if tx.actor.is_staff:
         return
-    for has, most in ((are_open.own, ENTRIES_PER_GUEST_MAX), (are_open.here, ENTRIES_PER_ADDRESS_MAX)):
+    for has, most in ((own, ENTRIES_PER_GUEST_MAX), (here, ENTRIES_PER_ADDRESS_MAX)):
         if has >= most:
             raise TooManyEntries(
                 f"You are on this waitlist {has} times already: leave one of these first.", entries_max=most

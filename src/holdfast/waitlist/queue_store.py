@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -32,15 +31,6 @@ async def position(tx: Tx, entry: Entry) -> int | None:
     return await tx.fetchval(POSITION, entry.tenant_id, entry.venue_id, entry.seq)
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
-    """How many entries of a venue are open: of all, of one guest, and from one address."""
-
-    all: int
-    own: int
-    here: int
-
-
 OPEN = """
     SELECT count(*) AS everybody, count(*) FILTER (WHERE guest_id = $3::text) AS own,
            count(*) FILTER (WHERE joined_ip = $4::text::inet) AS here
@@ -50,11 +40,11 @@ OPEN = """
 """
 
 
-async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | None) -> Open:
-    """How many wait or have an offer there."""
+async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | None) -> tuple[int, int, int]:
+    """How many wait or have an offer there: of all, of the guest, and from the address."""
     row = await tx.fetchrow(OPEN, venue.tenant_id, venue.id, guest_id, ip)
     assert row is not None
-    return Open(row["everybody"], row["own"], row["here"])
+    return row["everybody"], row["own"], row["here"]
 
 
 AWAITED = """
