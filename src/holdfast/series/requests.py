@@ -8,10 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from holdfast.booking import wanted
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version, text
 from holdfast.booking.requests import DetailsBody, PreferencesBody
-from holdfast.booking.wanted import ANYTHING
 from holdfast.kernel.body import Body
 from holdfast.place.opening import WallTime
 from holdfast.place.parse_rrule import TEXT_CHARS_MAX
@@ -40,9 +38,6 @@ class CreateSeries(DetailsBody):
         if not self.names_a_start:
             raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
         return self
-
-    def preferred(self) -> wanted.Preferences:
-        return ANYTHING if self.preferences is None else self.preferences.value()
 
 
 class _About(Body):
