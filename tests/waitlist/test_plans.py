@@ -21,6 +21,7 @@ STATEMENTS = {
 OTHERS = {
     "store.FIND": "waitlist_entry_id_is_unique",
     "store.GET": "waitlist_entry_id_is_unique",
+    "store.INSERT": "json_populate_record",
     "store.GET_FOR_UPDATE": "waitlist_entry_id_is_unique",
     "store.OFFERS": "booking_id_is_unique",
     "store.SAVE": "waitlist_entry_id_is_unique",

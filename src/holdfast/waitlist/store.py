@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -22,12 +22,10 @@ from holdfast.waitlist.model import COLUMNS, Entry, EntryStatus
 _IDS = ("tenant_id", "id", "venue_id", "booking_id")
 READ_COLUMNS = ", ".join(f"e.{name}" for name in COLUMNS)
 
-INSERT = """
-    INSERT INTO waitlist_entry (tenant_id, id, venue_id, status, version, party_size, earliest_at, latest_at,
-                                duration_minutes, resource_ids, preferences, guest_id, guest_name, guest_email,
-                                guest_phone, created_by, created_at, updated_at, joined_ip)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::text::jsonb, $12, $13, $14, $15, $16, $17, $18,
-            $19::text::inet)
+_NAMES = ", ".join(name for name in COLUMNS if name != "seq")
+INSERT = f"""
+    INSERT INTO waitlist_entry ({_NAMES}, joined_ip)
+    SELECT {_NAMES}, $2::text::inet FROM json_populate_record(NULL::waitlist_entry, $1::text::json)
     RETURNING seq
 """
 
@@ -37,28 +35,8 @@ async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
 
     `ip`: the address it is counted against while it is open, then forgotten.
     """
-    seq: int = await tx.fetchval(
-        INSERT,
-        entry.tenant_id,
-        entry.id,
-        entry.venue_id,
-        entry.status,
-        entry.version,
-        entry.party_size,
-        entry.earliest_at,
-        entry.latest_at,
-        entry.duration_minutes,
-        list(entry.resource_ids),
-        encode_text(model.preferences_json(entry.preferences)),
-        entry.guest_id,
-        entry.guest_name,
-        entry.guest_email,
-        entry.guest_phone,
-        entry.created_by,
-        entry.created_at,
-        entry.updated_at,
-        ip,
-    )
+    row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences)}
+    seq: int = await tx.fetchval(INSERT, encode_text(row), ip)
     await _tell(tx, [entry], actor=str(tx.actor))
     return replace(entry, seq=seq)
 
@@ -69,10 +47,8 @@ SAVE = """
     UPDATE waitlist_entry AS e
        SET status = new.status, version = new.version, booking_id = new.booking_id,
            offer_expires_at = new.offer_expires_at, updated_at = new.updated_at,
-           joined_ip = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN joined_ip END
-      FROM json_to_recordset($1::text::json) AS new (
-           tenant_id uuid, id uuid, status text, version integer, booking_id uuid,
-           offer_expires_at timestamptz, updated_at timestamptz),
+           joined_ip = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN e.joined_ip END
+      FROM json_populate_recordset(NULL::waitlist_entry, $1::text::json) AS new,
            LATERAL (SELECT ctid AS place FROM waitlist_entry AS old
                      WHERE old.tenant_id = new.tenant_id AND old.id = new.id
                        AND old.version = new.version - 1
