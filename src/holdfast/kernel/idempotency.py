@@ -80,11 +80,8 @@ def keep_from(parameter: str) -> str:
     return f"""
     INSERT INTO idempotency (tenant_id, operation, key, request_hash, code, body, subject_id,
                              created_at, expires_at)
-    SELECT tenant_id, operation, key, decode(request_hash, 'hex'), code, body, subject_id,
-           created_at, expires_at
-      FROM json_to_recordset({parameter}::text::json) AS i (
-           tenant_id uuid, operation text, key text, request_hash text, code text, body text,
-           subject_id uuid, created_at timestamptz, expires_at timestamptz)"""
+    SELECT tenant_id, operation, key, request_hash, code, body, subject_id, created_at, expires_at
+      FROM json_populate_recordset(NULL::idempotency, {parameter}::text::json)"""
 
 
 KEEP = keep_from("$1")
@@ -124,7 +121,7 @@ def row(keyed: Keyed, reply: Reply, *, now: datetime, subject_id: UUID | None = 
         "tenant_id": keyed.tenant_id,
         "operation": keyed.operation,
         "key": keyed.key,
-        "request_hash": reply.request_hash.hex(),
+        "request_hash": f"\\x{reply.request_hash.hex()}",
         "code": reply.code,
         "body": reply.body,
         "subject_id": subject_id,
