@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -65,6 +65,7 @@ class Page:
     next: Place | None
 
 
+# $3 to $6 are the fields of Filter, $7 and $8 those of Place.
 _NARROWED = """
        AND ($3::timestamptz IS NULL OR end_at > $3)
        AND ($4::timestamptz IS NULL OR start_at < $4)
@@ -88,8 +89,8 @@ async def of_venue(tx: Tx, venue: Venue, *, narrow: Filter, after: Place, limit:
         # policy may have allowed longer stays before.
         longest = max(timedelta(minutes=venue.policy.duration_minutes_max), LONGEST_ONCE)
         after = max(after, Place(narrow.start - longest))
-    rows = await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, *_narrowed(narrow, after, limit))
-    return _page(rows, limit)
+    found = await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, *astuple(narrow), *astuple(after), limit + 1)
+    return _page(found, limit)
 
 
 async def of_guest(
@@ -98,20 +99,10 @@ async def of_guest(
     """The guest's bookings in order of their start, at those of the tenant's venues that the actor reaches."""
     actor = tx.actor
     venues = None if actor.venue_ids is None or actor.kind == "guest" else list(actor.venue_ids)
-    rows = await tx.fetch(OF_GUEST, tenant_id, guest_id, *_narrowed(narrow, after, limit), venues)
-    return _page(rows, limit)
-
-
-def _narrowed(narrow: Filter, after: Place, limit: int) -> tuple[Any, ...]:
-    return (
-        narrow.start,
-        narrow.end,
-        narrow.status,
-        narrow.resource_id,
-        after.start_at,
-        after.id,
-        limit + 1,
+    found = await tx.fetch(
+        OF_GUEST, tenant_id, guest_id, *astuple(narrow), *astuple(after), limit + 1, venues
     )
+    return _page(found, limit)
 
 
 def _page(rows: list[Any], limit: int) -> Page:
