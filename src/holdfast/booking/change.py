@@ -79,10 +79,9 @@ async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
 
 
 async def _revise(tx: Tx, each: Wish | HoldfastError, around: Around) -> Revised | HoldfastError:
-    result = revise(each, around, actor=tx.actor, pricing=tx.ports.pricing)
-    while isinstance(result, Further):
+    pricing = tx.ports.pricing
+    while isinstance(result := revise(each, around, actor=tx.actor, pricing=pricing), Further):
         await learn(tx, around, result.probes)
-        result = revise(each, around, actor=tx.actor, pricing=tx.ports.pricing)
     return result
 
 

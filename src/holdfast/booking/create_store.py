@@ -104,7 +104,6 @@ async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
     """Reads it all in one round trip; sets `tx.now` unless it is set, `tx.locked` and `tx.xid`."""
-    keyed = list(dict.fromkeys((each.tenant_id, each.key) for each in wanted if each.key is not None))
     paced = {
         (each.venue.tenant_id, each.venue.id, rules.pacing_window(each.span.start))
         for each in prepared
@@ -114,8 +113,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
     row = await tx.fetchrow(
         sql,
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
-        [tenant for tenant, _ in keyed],
-        [key for _, key in keyed],
+        *_transposed({(each.tenant_id, each.key) for each in wanted if each.key is not None}, 2),
         *columns(probe for each in prepared for probe in each.probes()),
         *_transposed(paced, 3),
         *_transposed({(tenant, who[6:]) for tenant, who in held if who.startswith("guest:")}, 2),
