@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from datetime import UTC, date
+from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import orjson
 from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
+
+D = TypeVar("D", bound=date)
 
 METADATA_BYTES_MAX = 4096
 YEAR_MIN, YEAR_MAX = 2000, 2200
@@ -17,13 +19,7 @@ PARTY_MAX = 100_000
 MINUTES_MAX = 366 * 24 * 60
 
 
-def _in_years(value: datetime) -> datetime:
-    if not YEAR_MIN <= value.year <= YEAR_MAX:
-        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
-    return value.astimezone(UTC)
-
-
-def _date_in_years(value: date) -> date:
+def _in_years(value: D) -> D:
     if not YEAR_MIN <= value.year <= YEAR_MAX:
         raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
     return value
@@ -56,8 +52,8 @@ def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_years)]
-Day = Annotated[date, AfterValidator(_date_in_years)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_years), AfterValidator(lambda at: at.astimezone(UTC))]
+Day = Annotated[date, AfterValidator(_in_years)]
 Metadata = Annotated[dict[str, JsonValue], AfterValidator(_small)]
 ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)

@@ -10,15 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.booking import availability
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, YEAR_MAX, YEAR_MIN
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.prepared import Prepared, prepared_at
 from holdfast.booking.requests import CheckAvailability
-from holdfast.booking.routes.parts import places_of, venue_for
+from holdfast.booking.routes.parts import check_year, places_of, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
 from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
-from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.ids import new_id
 from holdfast.place.routes.at_hand import engine_of
@@ -82,7 +81,7 @@ async def get_day(
     duration_minutes: Minutes = None,
 ) -> Response:
     """All starts of an opening day that are free for the party."""
-    _check_year("date", date)
+    check_year("date", date)
     venue = await _venue(request, venue_id)
     seen = await engine_of(request).read_at(
         SYSTEM,
@@ -111,7 +110,7 @@ async def get_month(
 ) -> Response:
     """The days of a month on which the party finds any free start."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
-    _check_year("month", first)
+    check_year("month", first)
     venue = await _venue(request, venue_id)
     seen = await engine_of(request).read_at(
         SYSTEM,
@@ -125,8 +124,3 @@ async def get_month(
     )
     days = await availability.days_with_room(seen)
     return answer({"month": month, "days": [day.isoformat() for day in days]})
-
-
-def _check_year(field: str, day: date) -> None:
-    if not YEAR_MIN <= day.year <= YEAR_MAX:
-        raise InvalidRequest.of(field, day.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import orjson
 from fastapi import Request, Response
 
 from holdfast.booking import access, store
+from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.model import Booking, as_json
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
@@ -55,6 +57,12 @@ async def venue_for(request: Request, venue_id: UUID) -> Venue:
     if actor.kind != "anonymous" and not can_touch_venue(actor, venue.tenant_id, venue.id):
         raise NotFound(f"There is no venue {venue_id}.")
     return venue
+
+
+def check_year(field: str, at: date) -> None:
+    """Passes for an instant or a date that bookings can have. Raises InvalidRequest."""
+    if not YEAR_MIN <= at.year <= YEAR_MAX:
+        raise InvalidRequest.of(field, at.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
 
 
 def require_staff(actor: Actor, venue: Venue) -> None:

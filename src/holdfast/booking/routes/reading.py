@@ -10,10 +10,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
 from holdfast.booking import lists, store
-from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.lists import Filter, Page, Place
 from holdfast.booking.model import as_json
 from holdfast.booking.routes.parts import (
+    check_year,
     find_booking,
     places_of,
     require_staff,
@@ -137,10 +137,8 @@ async def get_history(
 
 def _filter(from_: Any, to: Any, status: Status | None, resource_id: UUID | None) -> Filter:
     for name, value in (("from", from_), ("to", to)):
-        if value is not None and not YEAR_MIN <= value.year <= YEAR_MAX:
-            raise InvalidRequest.of(
-                name, value.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}"
-            )
+        if value is not None:
+            check_year(name, value)
     if from_ is not None and to is not None and to <= from_:
         raise InvalidRequest.of("to", to.isoformat(), "must be after `from`")
     return Filter(start=from_, end=to, status=status, resource_id=resource_id)
