@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
-from holdfast.booking.model import Booking, ended
+from holdfast.booking.model import DEFAULT_POLICY, Booking, entered
 from holdfast.booking.prepared import prepared_at, wanted_anew
-from holdfast.booking.states import Status
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
@@ -45,12 +43,16 @@ async def displace(
 
 
 def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step:
+    # Nothing is due by itself any more: an unpaid or undecided booking lost its place by no fault of its own.
     status = states.displaced(booking.status)
     metadata: dict[str, Any] = {"block_id": block_id}
-    if status not in states.TERMINAL:
+    said: dict[str, Any] = {}
+    if status in states.TERMINAL:
+        said = {"cancellation_reason": DISPLACED_BY_BLOCK, "cancelled_by": str(tx.actor)}
+    else:
         metadata["alternatives"] = alternatives
     return Step(
-        booking=_without_place(tx, booking, status),
+        booking=entered(booking, status, policy=DEFAULT_POLICY, now=tx.now, **said),
         from_status=booking.status,
         action=ACTIONS.get(status, ACTION),
         actor=str(tx.actor),
@@ -58,21 +60,6 @@ def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step
         metadata=metadata,
         traceparent=tx.traceparent,
         facts={"reason": DISPLACED_BY_BLOCK},
-    )
-
-
-def _without_place(tx: Tx, booking: Booking, status: Status) -> Booking:
-    if status in states.TERMINAL:
-        said = {"cancellation_reason": DISPLACED_BY_BLOCK, "cancelled_by": str(tx.actor)}
-        return ended(booking, status, now=tx.now, **said)
-    # Nothing is due by itself any more: an unpaid or undecided booking lost its place by no fault of its own.
-    return replace(
-        booking,
-        status=status,
-        version=booking.version + 1,
-        expires_at=None,
-        due_at=None,
-        updated_at=tx.now,
     )
 
 

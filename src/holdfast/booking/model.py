@@ -94,7 +94,11 @@ _STAMPS = {
 
 def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
     """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
-    status = states.step(booking.status, to)
+    return entered(booking, states.step(booking.status, to), policy=policy, now=now, **changes)
+
+
+def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
+    """The booking in that status, its clocks set anew, whether or not the step is one to ask for."""
     expires = states.expires_at(status, policy=policy, now=now, start=booking.start_at)
     due = states.due_at(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
