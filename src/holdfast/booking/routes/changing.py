@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -9,17 +10,18 @@ from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.change import Change, change
 from holdfast.booking.metrics import count_moved
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
-from holdfast.booking.routes.parts import change_booking, find_booking, keyed, show_reply
+from holdfast.booking.routes.parts import find_booking, keyed, show_reply
 from holdfast.booking.shown import BOOKING
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import if_match, required_version
-from holdfast.kernel.idempotency import Keyed
+from holdfast.kernel.idempotency import Done
+from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -36,8 +38,7 @@ DETAILS = ("guest_id", "guest_name", "guest_email", "guest_phone", "special_requ
 )
 async def put_booking(request: Request, booking_id: UUID) -> Response:
     """Change time, duration, party, resources or guest data. What is left out stays; all is checked anew."""
-    raw = await request.body()
-    asked = parse(raw, UpdateBooking)
+    asked = parse(await request.body(), UpdateBooking)
     version = required_version(asked.expected_version, if_match(request))
     booking, venue = await find_booking(request, booking_id)
     wanted = Change(
@@ -49,15 +50,8 @@ async def put_booking(request: Request, booking_id: UUID) -> Response:
         preferences=None if asked.preferences is None else asked.preferences.value(),
         details=_details(request.state.actor, booking, asked),
     )
-    key = keyed(
-        request,
-        raw,
-        venue=venue,
-        operation="update",
-        field=asked.idempotency_key,
-        about=f"{booking_id} {version}",
-    )
-    return show_reply((await change_booking(request, venue, change, wanted, key)).reply)
+    done = await _change(request, venue, change, wanted, operation="update", key=asked.idempotency_key)
+    return show_reply(done.reply)
 
 
 def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, Any]:
@@ -83,20 +77,10 @@ def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, 
 )
 async def post_cancel(request: Request, booking_id: UUID) -> Response:
     """Cancel; what it occupied is free at once."""
-    raw = await request.body()
-    asked = parse(raw, CancelBooking)
+    asked = parse(await request.body(), CancelBooking)
     version = required_version(asked.expected_version, if_match(request))
-    booking, venue = await find_booking(request, booking_id)
     step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=asked.reason)
-    key = keyed(
-        request,
-        raw,
-        venue=venue,
-        operation="cancel",
-        field=asked.idempotency_key,
-        about=f"{booking_id} {version}",
-    )
-    return await _move(request, step, booking=booking, venue=venue, key=key)
+    return await _move(request, step, operation="cancel", key=asked.idempotency_key)
 
 
 @router.post(
@@ -109,7 +93,6 @@ async def post_status(request: Request, booking_id: UUID) -> Response:
     """Take one step of the state machine: confirm, check in, complete, turn a hold into a booking, ..."""
     asked = parse(await request.body(), MoveBooking)
     version = required_version(asked.expected_version, if_match(request))
-    booking, venue = await find_booking(request, booking_id)
     step = Move(
         booking_id=booking_id,
         to=asked.to,
@@ -117,13 +100,40 @@ async def post_status(request: Request, booking_id: UUID) -> Response:
         reason=asked.reason,
         metadata=asked.metadata,
     )
-    return await _move(request, step, booking=booking, venue=venue)
+    return await _move(request, step)
 
 
 async def _move(
-    request: Request, step: Move, *, booking: Booking, venue: Venue, key: Keyed | None = None
+    request: Request, step: Move, *, operation: str | None = None, key: str | None = None
 ) -> Response:
-    done = await change_booking(request, venue, move, step, key)
+    booking, venue = await find_booking(request, step.booking_id)
+    done = await _change(request, venue, move, step, operation=operation, key=key)
     if done.value is not None:
         count_moved(booking, step.to)
     return show_reply(done.reply)
+
+
+async def _change(
+    request: Request,
+    venue: Venue,
+    verb: Callable[..., Awaitable[Booking]],
+    asked: Change | Move,
+    *,
+    operation: str | None,
+    key: str | None,
+) -> Done[Booking]:
+    """What the verb made of a booking, and the reply as the caller sees it. `operation`: as which it is made once
+    for each idempotency key; None for one that takes none."""
+    keyed_as, actor = None, request.state.actor
+    if operation is not None:
+        raw, about = await request.body(), f"{asked.booking_id} {asked.expected_version}"
+        keyed_as = keyed(request, raw, venue=venue, operation=operation, field=key, about=about)
+    return await engine_of(request).change_once(
+        actor,
+        venue,
+        verb,
+        asked,
+        key=keyed_as,
+        show=lambda booking, current: as_json(booking, current, actor),
+        traceparent=request.state.traceparent,
+    )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import date
-from typing import Any
 from uuid import UUID
 
 import orjson
@@ -17,7 +15,7 @@ from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
-from holdfast.kernel.idempotency import DONE, Done, Keyed, Reply, StoredRefusal, request_hash
+from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
 from holdfast.place.places import Places
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
@@ -134,19 +132,3 @@ async def find_booking(request: Request, booking_id: UUID) -> tuple[Booking, Ven
     booking = await engine_of(request).read(request.state.actor, store.find, booking_id)
     access.require_visible(booking, request.state.actor)
     return booking, await places_of(request).venue(booking.venue_id)
-
-
-async def change_booking(
-    request: Request, venue: Venue, verb: Callable[..., Awaitable[Booking]], asked: Any, key: Keyed | None
-) -> Done[Booking]:
-    """What the verb made of a booking, and the reply as the caller sees it."""
-    actor = request.state.actor
-    return await engine_of(request).change_once(
-        actor,
-        venue,
-        verb,
-        asked,
-        key=key,
-        show=lambda booking, current: as_json(booking, current, actor),
-        traceparent=request.state.traceparent,
-    )
