@@ -10,17 +10,15 @@ from holdfast.booking.claiming import put
 from holdfast.booking.decide import Further
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
+from holdfast.booking.prepared import Change, Wish, wish
 from holdfast.booking.revise import Around, Revised, revise
 from holdfast.booking.step import Step
-from holdfast.booking.wish import Change, Wish, wish
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
-
-__all__ = ["Change", "Decided", "change", "decide_set", "learn", "look_around", "write_set"]
 
 
 async def change(tx: Tx, asked: Change, *, venue: Venue) -> Booking:

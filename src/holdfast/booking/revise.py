@@ -12,8 +12,7 @@ from holdfast.booking.choose import claims_of, first_free, settle
 from holdfast.booking.conflicts import taken
 from holdfast.booking.decide import Further, open_sets, placement
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared
-from holdfast.booking.wish import Wish
+from holdfast.booking.prepared import Prepared, Wish
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded

@@ -12,10 +12,10 @@ from holdfast.booking.change import Change, decide_set, learn, look_around, writ
 from holdfast.booking.decide import Further
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
+from holdfast.booking.prepared import Wish, wish
 from holdfast.booking.revise import Around, Revised, revise
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Preferences, When
-from holdfast.booking.wish import Wish, wish
 from holdfast.engine import Read, StalePlan
 from holdfast.event.emit import emit
 from holdfast.kernel.actor import Actor
