@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import orjson
+from pydantic import TypeAdapter
 
-from holdfast.event.model import FIELDS, Event
+from holdfast.event.model import Event
 
 TRIES_MAX = 5
 """How often a job is tried before it becomes a dead letter."""
@@ -52,10 +52,9 @@ class DeadLetter:
     delivered_at: datetime | None
 
 
+_EVENT = TypeAdapter(Event)
+
+
 def event_from(text: str) -> Event:
     """The event as a job carries it; what a newer version wrote beside that is left out."""
-    values = {name: value for name, value in orjson.loads(text).items() if name in FIELDS}
-    for name in ("id", "tenant_id", "venue_id", "subject_id"):
-        values[name] = values[name] and UUID(values[name])
-    values["created_at"] = datetime.fromisoformat(values["created_at"])
-    return Event(**values)
+    return _EVENT.validate_json(text)
