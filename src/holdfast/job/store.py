@@ -51,7 +51,8 @@ EXPIRE = """
 """
 
 # However many jobs a venue has, few are looked at: where the oldest are all of venues that have a job under way, the
-# first of each venue is, by hops along an index. statement_timestamp() is stable, so that it can bound an index scan.
+# first of each venue is, by hops along an index. statement_timestamp() is stable, so that it can bound an index scan;
+# clock_timestamp() is not, so that the last look can't go by anything but the key.
 # ORDER BY, LATERAL with OFFSET 0 and the scalar subqueries leave a plan made for an empty table no other way.
 TAKE = """
     WITH RECURSIVE oldest AS MATERIALIZED (
@@ -82,7 +83,7 @@ TAKE = """
           FROM (SELECT tenant_id, id, leases FROM found ORDER BY due_at) AS found,
                LATERAL (SELECT tenant_id, id FROM job
                          WHERE job.tenant_id = found.tenant_id AND job.id = found.id AND job.leases = found.leases
-                           AND due_at <= statement_timestamp() AND reaction = ANY ($2::text[])
+                           AND due_at <= clock_timestamp() AND reaction = ANY ($2::text[])
                         OFFSET 0 FOR UPDATE SKIP LOCKED) AS job
          LIMIT 1
     )
