@@ -143,7 +143,7 @@ class Promoter(Worker):
         process = self.world.asking.any()
         try:
             await work(process.engine, *args, **more)
-        except Overloaded:
+        except (OutcomeUnknown, Overloaded):
             self.world.record.overloaded += 1
             return False
         except Exception as error:
