@@ -88,10 +88,7 @@ class _Timetable:
 
     length: timedelta
     times: list[datetime]
-    blocks: list[_Block] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.blocks = [_Block(self.times[n : n + BLOCK]) for n in range(0, len(self.times), BLOCK)]
+    blocks: list[_Block]
 
     def forget(self, number: int, resource: Resource, taken: Span) -> None:
         """What the resource is free for is to be asked anew for all visits that meet the span."""
@@ -117,11 +114,8 @@ class _Wish:
     members: list[tuple[int, ...]]
     party_size: int
     timetable: _Timetable
-    left: list[int] = field(init=False)
+    left: list[int]
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.left = list(range(len(self.timetable.blocks)))
 
     def keep(self, number: int, mask: int) -> None:
         self.masks[number] = self.timetable.blocks[number].changes, mask
@@ -161,7 +155,8 @@ class _Paper:
             sets = self.seen.sets[demand]
             timetable = yield from self._timetable(sets, entry.duration_minutes)
             members = [tuple([self._number(each) for each in resources]) for resources in sets]
-            wish = _Wish(sets, members, entry.party_size, timetable)
+            left = list(range(len(timetable.blocks)))
+            wish = _Wish(sets, members, entry.party_size, timetable, left)
             self.wishes[demand, entry.duration_minutes] = wish
         return wish
 
@@ -189,7 +184,8 @@ class _Paper:
                     times.append(start)
                     if len(times) % BLOCK == 0:
                         yield None
-            timetable = self.timetables[key] = _Timetable(length, times)
+            blocks = [_Block(times[n : n + BLOCK]) for n in range(0, len(times), BLOCK)]
+            timetable = self.timetables[key] = _Timetable(length, times, blocks)
         return timetable
 
     def _first_in(self, wish: _Wish, number: int, window: int) -> Generator[None, None, Found | None]:
