@@ -16,7 +16,7 @@ from holdfast.block.define import Defined, Wanted, define
 from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block, Step, as_json
 from holdfast.booking import store as booking_store
-from holdfast.booking.displace import alternatives_to, displace, give_up, owners
+from holdfast.booking.displace import alternatives_to, displace, owners
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import DISPLACEABLE, Status
@@ -142,7 +142,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     if plans_left and not planned.alternatives.keys() >= {each.id for each in bookings}:
         raise StalePlan
     shift = await evict_expired_holds(tx, defined.claims, Occupancy.of(found.expired, now=tx.now))
-    shift += Shift(freed=await give_up(tx, bookings))
+    shift += Shift(freed=await claims.free(tx, [(each.tenant_id, each.id) for each in bookings]))
     shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await take_all(tx, defined)
     said = {name: getattr(block, name) for name in COLUMNS_TOLD}

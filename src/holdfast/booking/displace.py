@@ -12,7 +12,6 @@ from holdfast.booking.prepared import prepared_at, wanted_anew
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.booking.suggest import suggest
-from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.tx import Tx
@@ -21,12 +20,6 @@ from holdfast.place.venue import Venue
 DISPLACED_BY_BLOCK = "displaced_by_block"
 ACTION = "displace"
 Slots = list[dict[str, Any]]
-
-
-async def give_up(tx: Tx, bookings: Sequence[Booking]) -> list[Claim]:
-    """Frees what these bookings occupy; answers what that was. `displace` has to follow in the same
-    transaction, once the block has it."""
-    return await claims.free(tx, [(booking.tenant_id, booking.id) for booking in bookings])
 
 
 async def displace(
