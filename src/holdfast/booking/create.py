@@ -120,9 +120,6 @@ def _prepare(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refused:
         return Refused(error)
 
 
-IDEMPOTENCY_TTL_HOURS = 24
-
-
 @dataclass(slots=True)
 class _Set:
     """A set while it is decided on, and what comes of it. `further`: the probes without which some of it can't be
@@ -183,13 +180,13 @@ class _Set:
         if wanted.key is None:
             return
         venue, now = self.venues.get(wanted.venue_id), self.read.known.now
-        hours = IDEMPOTENCY_TTL_HOURS if venue is None else venue.policy.idempotency_ttl_hours
+        policy = model.DEFAULT_POLICY if venue is None else venue.policy
         keyed = Keyed(
             tenant_id=wanted.tenant_id,
             operation="create",
             key=wanted.key,
             request_hash=wanted.request_hash,
-            ttl_hours=hours,
+            ttl_hours=policy.idempotency_ttl_hours,
         )
         reply = Reply(code, body, wanted.request_hash)
         self.kept[wanted.tenant_id, wanted.key] = reply

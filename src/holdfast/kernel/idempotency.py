@@ -161,16 +161,12 @@ async def once(
         if not is_kept(error):
             raise
         done = Done(Reply(error.code, refusal_body(error), keyed.request_hash))
-    await _keep(tx, keyed, done.reply)
-    return done
-
-
-async def _keep(tx: Tx, keyed: Keyed, reply: Reply) -> None:
     try:
-        await tx.execute(KEEP, encode_text([row(keyed, reply, now=tx.now)]))
+        await tx.execute(KEEP, encode_text([row(keyed, done.reply, now=tx.now)]))
     except asyncpg.UniqueViolationError as error:
         # Used at this very moment for something else, at another venue.
         raise IdempotencyConflict from error
+    return done
 
 
 FIND = """
