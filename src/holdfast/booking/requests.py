@@ -128,12 +128,23 @@ class DetailsBody(PartyBody, TimeBody):
     """In place of the header Idempotency-Key."""
 
 
-class CreateBooking(DetailsBody):
-    """A booking that is wanted."""
+class NewBody(DetailsBody):
+    """A booking that is wanted, once or again and again."""
 
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
     """Guests."""
+
+    @model_validator(mode="after")
+    def _has_a_start(self) -> NewBody:
+        if not self.names_a_start:
+            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
+        return self
+
+
+class CreateBooking(NewBody):
+    """A booking that is wanted."""
+
     hold: bool = False
     """Keep it for a short while (`expires_at`) instead of booking it."""
     source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
@@ -141,12 +152,6 @@ class CreateBooking(DetailsBody):
     metadata: Metadata = Field(default_factory=dict)
     seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
     """The version of the availability that the client looked at."""
-
-    @model_validator(mode="after")
-    def _has_a_start(self) -> CreateBooking:
-        if not self.names_a_start:
-            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
-        return self
 
 
 class WalkIn(DetailsBody):

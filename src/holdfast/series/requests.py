@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import time
 from typing import Any, ClassVar
-from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version, text
-from holdfast.booking.requests import DetailsBody, PreferencesBody
+from holdfast.booking.requests import NewBody, PreferencesBody
 from holdfast.kernel.body import Body
 from holdfast.place.opening import WallTime
 from holdfast.place.parse_rrule import TEXT_CHARS_MAX
@@ -19,12 +18,9 @@ DETAILS = {"guest_name", "guest_email", "guest_phone", "special_requests", "inte
 ABOUT_A_PERSON = frozenset({*DETAILS, "changes", "reason"})
 
 
-class CreateSeries(DetailsBody):
+class CreateSeries(NewBody):
     """A booking that is wanted again and again, at the same time on the venue's clock."""
 
-    venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    """Guests."""
     rrule: text(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
     """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
     on_conflict: OnConflict = OnConflict.REFUSE
@@ -32,12 +28,6 @@ class CreateSeries(DetailsBody):
     source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
     """Where the bookings came from."""
     metadata: Metadata = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _has_a_start(self) -> CreateSeries:
-        if not self.names_a_start:
-            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
-        return self
 
 
 class _About(Body):
