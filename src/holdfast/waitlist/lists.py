@@ -30,14 +30,6 @@ class Seen:
     offer: Offer | None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A part of the list; `next`: the `seq` to go on from, None at the end."""
-
-    items: list[Seen]
-    next: int | None
-
-
 # Two indexes that share no row: the queue is never looked for among all who ever waited.
 _OF_VENUE = f"""
     SELECT {READ_COLUMNS} FROM waitlist_entry AS e
@@ -48,8 +40,11 @@ CLOSED = f"{_OF_VENUE} AND e.status IN ('ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT'
 ARE_OPEN = frozenset({EntryStatus.WAITING, EntryStatus.OFFERED})
 
 
-async def of_venue(tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int) -> Page:
-    """The venue's entries in the order of its queue, those that are no longer in it too."""
+async def of_venue(
+    tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int
+) -> tuple[list[Seen], int | None]:
+    """The venue's entries in the order of its queue, those that are no longer in it too, with the `seq` to go on
+    from; None at the end."""
     asked = (OPEN, CLOSED) if status is None else (OPEN,) if status in ARE_OPEN else (CLOSED,)
     rows = [
         row
@@ -58,7 +53,7 @@ async def of_venue(tx: Tx, venue: Venue, *, status: EntryStatus | None, after: i
     ]
     rows.sort(key=lambda row: row["seq"])
     entries = [store.from_row(row) for row in rows[:limit]]
-    return Page(await _seen(tx, entries), entries[-1].seq if len(rows) > limit else None)
+    return await _seen(tx, entries), entries[-1].seq if len(rows) > limit else None
 
 
 async def _seen(tx: Tx, entries: list[Entry]) -> list[Seen]:
@@ -80,15 +75,6 @@ async def see(tx: Tx, entry: Entry) -> Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """Whether former offers are to be settled, and the time to come in which each who waits would be there."""
-
-    venue: Venue
-    unsettled: bool
-    windows: list[Span]
-
-
-@dataclass(frozen=True, slots=True)
 class Queue:
     """Who waits for a visit in some piece of time, in order. `version`: of the venue's channel of bookings, read
     before them."""
@@ -106,14 +92,15 @@ async def see_venue(tx: Tx, venue_id: UUID, *, places: Places) -> Venue | None:
     return await places.current(tx, kept)
 
 
-async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> Overview | None:
-    """Of a venue; None for one that is not there."""
+async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue, bool, list[Span]] | None:
+    """The venue, whether former offers are to be settled, and the time to come in which each who waits would be
+    there; None for a venue that is not there."""
     venue = await see_venue(tx, venue_id, places=places)
     if venue is None:
         return None
     windows = await queue_store.windows(tx, venue, limit=ENTRIES_MAX)
     to_come = [Span(max(each.start, tx.now), each.end) for each in windows if each.end > tx.now]
-    return Overview(venue, await is_unsettled(tx, venue), to_come)
+    return venue, await is_unsettled(tx, venue), to_come
 
 
 async def see_queue(tx: Tx, venue_id: UUID, piece: Span, *, places: Places) -> Queue | None:

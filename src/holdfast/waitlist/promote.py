@@ -78,9 +78,10 @@ class Promotion:
         overview = await self._reading().run(see_overview, self.venue_id, places=self.engine.places)
         if overview is None:
             return 0
-        while overview.unsettled and await self._writing().run(settle, overview.venue):
+        venue, unsettled, windows = overview
+        while unsettled and await self._writing().run(settle, venue):
             pass
-        pieces = _pieces(overview.venue, overview.windows, around)
+        pieces = _pieces(venue, windows, around)
         return sum([await self._offer_in(piece) for piece in pieces])
 
     async def has_place(self, entry: Entry) -> bool:

@@ -13,12 +13,10 @@ from holdfast.booking.requests import PartyBody
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import (
     keyed,
-    places_of,
     require_staff,
     show_reply,
     venue_for,
 )
-from holdfast.booking.wanted import Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body, parse, takes
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
@@ -65,20 +63,6 @@ class JoinWaitlist(PartyBody, _WindowBody):
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
 
-    def joining(self, id_: UUID, *, guest: Guest, ip: str | None) -> Joining:
-        """What is asked for, for that guest, from that address."""
-        return Joining(
-            id=id_,
-            party_size=self.party_size,
-            earliest=self.earliest,
-            latest=self.latest,
-            duration_minutes=self.duration_minutes,
-            resource_ids=self.resource_ids or (),
-            preferences=self.preferred(),
-            guest=guest,
-            ip=ip,
-        )
-
 
 @router.post(
     "/waitlist",
@@ -95,8 +79,17 @@ async def post_entry(request: Request) -> Response:
         refuse_unstorable(asked.preferences.attributes, field="preferences.attributes")
     venue = await venue_for(request, asked.venue_id)
     actor: Actor = request.state.actor
-    ip = None if actor.is_staff else address_of(request)
-    joining = asked.joining(new_id(), guest=guest_of(actor, asked.guest()), ip=ip)
+    joining = Joining(
+        id=new_id(),
+        party_size=asked.party_size,
+        earliest=asked.earliest,
+        latest=asked.latest,
+        duration_minutes=asked.duration_minutes,
+        resource_ids=asked.resource_ids or (),
+        preferences=asked.preferred(),
+        guest=guest_of(actor, asked.guest()),
+        ip=None if actor.is_staff else address_of(request),
+    )
     key = keyed(request, raw, venue=venue, operation="join", field=asked.idempotency_key, about="waitlist")
     done = await engine_of(request).change_once(
         actor, venue, join, joining, key=key, show=as_json, traceparent=request.state.traceparent
@@ -118,7 +111,7 @@ async def get_of_venue(
         raise Unauthenticated
     venue = await venue_for(request, venue_id)
     require_staff(actor, venue)
-    page = await engine_of(request).read_at(
+    items, last = await engine_of(request).read_at(
         actor,
         venue,
         lists.of_venue,
@@ -127,15 +120,16 @@ async def get_of_venue(
         after=number_in(cursor, most=lists.SEQ_MAX),
         limit=limit,
     )
-    following = None if page.next is None else cursor_of(page.next)
-    return answer({"items": [as_json(each, venue) for each in page.items], "next": following})
+    following = None if last is None else cursor_of(last)
+    return answer({"items": [as_json(each, venue) for each in items], "next": following})
 
 
 @router.get("/waitlist/{entry_id}", summary="Read an entry of the waitlist", responses={200: ENTRY})
 async def get_entry(request: Request, entry_id: UUID) -> Response:
     """One entry, with its position, and with its offer while that is open."""
-    seen = await engine_of(request).read(request.state.actor, _read, entry_id)
-    return _show(seen, await places_of(request).venue(seen.entry.venue_id))
+    engine = engine_of(request)
+    seen = await engine.read(request.state.actor, _read, entry_id)
+    return _show(seen, await engine.places.venue(seen.entry.venue_id))
 
 
 async def _read(tx: Tx, entry_id: UUID) -> Seen:

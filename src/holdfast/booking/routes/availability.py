@@ -13,7 +13,7 @@ from holdfast.booking import availability
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.prepared import Prepared, prepared_at
 from holdfast.booking.requests import CheckAvailability
-from holdfast.booking.routes.parts import check_year, places_of, venue_for
+from holdfast.booking.routes.parts import check_year, venue_for
 from holdfast.booking.shown import CHECK, DAY, MONTH
 from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
 from holdfast.kernel.actor import SYSTEM
@@ -52,7 +52,7 @@ async def post_check(request: Request) -> Response:
 async def _venue(request: Request, venue_id: UUID) -> Venue:
     """The venue as it is by now, or was a moment ago: nothing here would notice that it is older."""
     venue = await venue_for(request, venue_id)
-    return await places_of(request).venue(venue.id)
+    return await engine_of(request).places.venue(venue.id)
 
 
 def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:

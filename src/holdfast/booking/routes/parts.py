@@ -10,21 +10,16 @@ from fastapi import Request, Response
 
 from holdfast.booking import access, store
 from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
-from holdfast.booking.model import Booking, as_json
+from holdfast.booking.model import Booking
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
-from holdfast.place.places import Places
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 KEY_CHARS_MAX = 255
-
-
-def places_of(request: Request) -> Places:
-    return engine_of(request).places
 
 
 async def tenant_for(request: Request, slug: str | None) -> UUID:
@@ -34,7 +29,7 @@ async def tenant_for(request: Request, slug: str | None) -> UUID:
     """
     mine = request.state.actor.tenant_ids
     if slug is not None:
-        tenant_id = await places_of(request).tenant_id(slug)
+        tenant_id = await engine_of(request).places.tenant_id(slug)
     elif mine is None or len(mine) > 1:
         raise InvalidRequest.of("tenant", None, "is required: the slug of the tenant to look in")
     else:
@@ -50,7 +45,7 @@ async def venue_for(request: Request, venue_id: UUID) -> Venue:
     It may be an older snapshot: whoever decides by it checks that. Raises NotFound.
     """
     actor: Actor = request.state.actor
-    places = places_of(request)
+    places = engine_of(request).places
     venue = places.at_hand(venue_id) or await places.venue(venue_id)
     if actor.kind != "anonymous" and not can_touch_venue(actor, venue.tenant_id, venue.id):
         raise NotFound(f"There is no venue {venue_id}.")
@@ -115,11 +110,6 @@ def keyed(
     )
 
 
-def show(booking: Booking, venue: Venue, actor: Actor, *, status: int = 200) -> Response:
-    """The booking as the caller sees it, its version as ETag."""
-    return answer(as_json(booking, venue, actor), status=status, version=booking.version)
-
-
 def show_reply(reply: Reply, *, status: int = 200) -> Response:
     """A reply as it was given, the first time or again. Raises StoredRefusal."""
     if reply.code != DONE:
@@ -131,4 +121,4 @@ async def find_booking(request: Request, booking_id: UUID) -> tuple[Booking, Ven
     """A booking that the caller may see, and its venue. Raises NotFound."""
     booking = await engine_of(request).read(request.state.actor, store.find, booking_id)
     access.require_visible(booking, request.state.actor)
-    return booking, await places_of(request).venue(booking.venue_id)
+    return booking, await engine_of(request).places.venue(booking.venue_id)

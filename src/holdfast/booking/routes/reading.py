@@ -15,9 +15,7 @@ from holdfast.booking.model import as_json
 from holdfast.booking.routes.parts import (
     check_year,
     find_booking,
-    places_of,
     require_staff,
-    show,
     tenant_for,
     venue_for,
 )
@@ -44,8 +42,10 @@ VERSION_MAX = 2**31 - 1
 async def get_by_reference(request: Request, reference: Reference, tenant: TenantQuery = None) -> Response:
     """The booking with that reference. It is unique within a tenant, which platform administrators have to name."""
     tenant_id = await tenant_for(request, tenant)
-    booking = await engine_of(request).by_reference.find(tenant_id, reference, request.state.actor)
-    return show(booking, await places_of(request).venue(booking.venue_id), request.state.actor)
+    engine, actor = engine_of(request), request.state.actor
+    booking = await engine.by_reference.find(tenant_id, reference, actor)
+    venue = await engine.places.venue(booking.venue_id)
+    return answer(as_json(booking, venue, actor), version=booking.version)
 
 
 @router.get("/bookings/guest/{guest_id}", summary="List the bookings of a guest", responses={200: BOOKINGS})
@@ -112,7 +112,7 @@ async def get_of_venue(
 async def get_booking(request: Request, booking_id: UUID) -> Response:
     """One booking."""
     booking, venue = await find_booking(request, booking_id)
-    return show(booking, venue, request.state.actor)
+    return answer(as_json(booking, venue, request.state.actor), version=booking.version)
 
 
 @router.get(
@@ -145,6 +145,6 @@ def _filter(from_: Any, to: Any, status: Status | None, resource_id: UUID | None
 
 
 async def _show(request: Request, page: Page) -> Response:
-    actor, places = request.state.actor, places_of(request)
+    actor, places = request.state.actor, engine_of(request).places
     items = [as_json(each, await places.venue(each.venue_id), actor) for each in page.items]
     return answer({"items": items, "next": None if page.next is None else page.next.cursor()})
