@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.booking import availability
+from holdfast.booking.availability import View
 from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.prepared import Prepared, prepared_at
 from holdfast.booking.requests import CheckAvailability
@@ -82,16 +83,8 @@ async def get_day(
 ) -> Response:
     """All starts of an opening day that are free for the party."""
     check_year("date", date)
-    venue = await _venue(request, venue_id)
-    seen = await engine_of(request).read_at(
-        SYSTEM,
-        venue,
-        availability.view,
-        venue,
-        first=date,
-        days=1,
-        party_size=party_size,
-        duration_minutes=duration_minutes,
+    seen = await _view(
+        request, venue_id, first=date, days=1, party_size=party_size, duration_minutes=duration_minutes
     )
     return answer({"date": date.isoformat(), "starts": await availability.starts(seen)})
 
@@ -111,16 +104,15 @@ async def get_month(
     """The days of a month on which the party finds any free start."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     check_year("month", first)
-    venue = await _venue(request, venue_id)
-    seen = await engine_of(request).read_at(
-        SYSTEM,
-        venue,
-        availability.view,
-        venue,
-        first=first,
-        days=monthrange(first.year, first.month)[1],
-        party_size=party_size,
-        duration_minutes=duration_minutes,
+    days = monthrange(first.year, first.month)[1]
+    seen = await _view(
+        request, venue_id, first=first, days=days, party_size=party_size, duration_minutes=duration_minutes
     )
-    days = await availability.days_with_room(seen)
-    return answer({"month": month, "days": [day.isoformat() for day in days]})
+    with_room = await availability.days_with_room(seen)
+    return answer({"month": month, "days": [day.isoformat() for day in with_room]})
+
+
+async def _view(request: Request, venue_id: UUID, **asked: Any) -> View:
+    """What there is to look through. `asked`: as `availability.view` takes it."""
+    venue = await _venue(request, venue_id)
+    return await engine_of(request).read_at(SYSTEM, venue, availability.view, venue, **asked)
