@@ -17,7 +17,7 @@ from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 
-POLL_S = 0.025
+POLL_S = 0.050  # as live channels do
 CLIENTS = 16
 P95_MS_MAX = 100.0
 OPEN = """

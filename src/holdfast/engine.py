@@ -177,8 +177,8 @@ class Engine:
         `verb(tx, planned, plans_left=..., venue=...)` writes what is planned. A stored reply is the answer.
 
         1. Plan. A refusal of the plan is that of the change, and is stored under the key when it is final.
-        2. Write, in the time of a request. Where the verb raises StalePlan, nothing is written, and all is planned
-           anew, PLANS_MAX times in all. The last time `plans_left` is 0: the verb refuses what is taken.
+        2. Write that or the refusal, in the time of a request. Where the verb raises StalePlan, nothing is written, and
+           all is planned anew, PLANS_MAX times in all. The last time `plans_left` is 0: the verb refuses what is taken.
         """
         read = partial(self.read_at, actor, venue)
         more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
@@ -190,11 +190,12 @@ class Engine:
             try:
                 planned = await self.plan(actor, venue, plan)
             except HoldfastError as refused:
-                if idempotency.is_kept(refused):
-                    return await self.change_once(actor, venue, refuse, refused, **more)
-                # What is in the way may be what the same request got, sent twice.
-                if key is not None and (stored := await read(idempotency.kept, key)):
-                    return Done(stored.for_request(key.request_hash))
+                with request_deadline(self.db.deadline_s):
+                    if idempotency.is_kept(refused):
+                        return await self.change_once(actor, venue, refuse, refused, **more)
+                    # What is in the way may be what the same request got, sent twice.
+                    if key is not None and (stored := await read(idempotency.kept, key)):
+                        return Done(stored.for_request(key.request_hash))
                 raise
             try:
                 with request_deadline(self.db.deadline_s):

@@ -10,15 +10,17 @@ from uuid import UUID
 import pytest
 
 from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
+from holdfast.kernel import deadline
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.deadline import left_s, request_deadline
-from holdfast.kernel.errors import Forbidden, IdempotencyConflict, VersionConflict
+from holdfast.kernel.errors import Forbidden, HoldfastError, IdempotencyConflict, VersionConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from tests.conftest import House
 from tests.engines import engine_over
+from tests.processes import PATIENT_S
 
 WRITABLE = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
 
@@ -123,21 +125,33 @@ async def test_two_who_ask_for_the_same_at_once_get_the_same(db: Database, venue
     assert first.written == [(1, 0)]
 
 
-async def test_a_plan_may_take_longer_than_a_request_and_is_written_in_the_time_of_one(
-    db: Database, venue: Venue
+@pytest.mark.parametrize("key", [None, "slow"])
+@pytest.mark.parametrize(
+    ("refused", "code"), [(None, DONE), (Forbidden("No."), "FORBIDDEN"), (VersionConflict(), None)]
+)
+async def test_what_comes_of_a_plan_that_took_longer_than_a_request_is_told_all_the_same(
+    db: Database, venue: Venue, refused: HoldfastError | None, code: str | None, key: str | None
 ) -> None:
-    thinker = Thinker(db)
+    with request_deadline(PATIENT_S):
+        left_s(PATIENT_S)  # it has begun
+        thinker = Slow(db, refused=refused, request=deadline._current.get())
+        if code is None or (refused is not None and key is None):
+            with pytest.raises(type(refused)):
+                await ask(engine_over(db), venue, thinker, key)
+        else:
+            assert (await ask(engine_over(db), venue, thinker, key)).reply.code == code
+        assert left_s(PATIENT_S) == 0
 
-    async def think(read: Read) -> int:
-        await asyncio.sleep(0.1)
-        return await thinker.plan(read)
 
-    with request_deadline(0.05):
-        left_s(1)  # it has begun
-        done = await engine_over(db).change_planned(
-            SYSTEM, venue, think, thinker.write, key=None, show=lambda *_: {}
-        )
-    assert done.value == 1
+@dataclass
+class Slow(Thinker):
+    """When it has planned, the time of the request is over."""
+
+    request: Any = None
+
+    async def plan(self, read: Read) -> int:
+        self.request.until = 0.0
+        return await super().plan(read)
 
 
 async def test_one_plan_at_a_time_for_a_venue(db: Database, venue: Venue) -> None:

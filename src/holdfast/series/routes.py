@@ -16,6 +16,7 @@ from holdfast.booking.routes.parts import idempotency_key, keyed, require_staff,
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.body import parse, takes
+from holdfast.kernel.deadline import request_deadline
 from holdfast.kernel.errors import Forbidden, InvalidRequest, Overloaded, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, if_match, required_version
 from holdfast.kernel.idempotency import Done, Keyed
@@ -197,7 +198,8 @@ async def _change(
         )
     except SeriesRefused as error:
         refused = error
-    with suppress(Overloaded):  # the refusal is right without them
+    # The refusal is right without them. The request's time may be over: planning has its own.
+    with suppress(Overloaded), request_deadline(engine.db.deadline_s):
         await suggest_all(partial(engine.suggestions.run, venue), refused.missed, venue)
     raise refused.suggesting(venue)
 
