@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -163,15 +164,24 @@ async def test_it_waits_for_children_of_a_killed_postmaster_that_do_not_notice(
     os.kill(backend, signal.SIGSTOP)
     os.kill(killed.pid, signal.SIGKILL)
     assert wait_ended(killed.pid, postgres.layout.cluster, timeout_s=END_TIMEOUT_S)
-    waker = threading.Timer(1.0, os.kill, (backend, signal.SIGCONT))
+    told = threading.Event()
+
+    def let_go_once_it_was_in_the_way() -> None:
+        give_up_at = time.monotonic() + END_TIMEOUT_S
+        while time.monotonic() < give_up_at and not told.is_set():
+            if "pre-existing shared memory block" in postgres.layout.log.read_text():
+                told.set()
+            time.sleep(0.05)
+        os.kill(backend, signal.SIGCONT)
+
+    waker = threading.Thread(target=let_go_once_it_was_in_the_way)
     waker.start()
     try:
         server = postgres.start()
     finally:
-        waker.cancel()
         waker.join()
     assert await ask(server, "SELECT 1") == "1"
-    assert "pre-existing shared memory block" in postgres.layout.log.read_text()
+    assert told.is_set()
     connection.terminate()
 
 
