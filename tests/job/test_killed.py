@@ -91,8 +91,9 @@ async def test_a_worker_that_is_killed_in_the_middle_of_jobs(desk: Desk, tmp_pat
     await desk.emit(EVENTS)
     async with worker(desk, tmp_path / "first.log") as first:
         await some_noted(desk, 5)
-        left = await stopped_with_jobs(desk, first)
+        await stopped_with_jobs(desk, first)
         await first.kill()
+    left = await in_hand(desk)
     await desk.owner.execute("UPDATE job SET leased_until = 'infinity' WHERE leased_until IS NOT NULL")
     async with desk.lane(*REACTIONS):
 
