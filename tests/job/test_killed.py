@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO, Any
 from uuid import UUID
 
 import asyncpg
@@ -39,13 +40,42 @@ async def worker(desk: Desk, log: Path) -> AsyncIterator[Running]:
     try:
         yield running
     finally:
+        pipe_to(running).close()  # one that is held up goes on
         await stop(running)
 
 
 def _start(desk: Desk, log: Path) -> Running:
     with log.open("ab") as out:
         command = [sys.executable, "-m", "tests.job.worker", desk.url]
-        return Running(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=out), log)
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out)
+        return Running(process, log)
+
+
+def told(running: Running, event: str) -> list[dict[str, Any]]:
+    """The lines of its log about that."""
+    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
+    return [line for line in lines if line["event"] == event]
+
+
+async def hold(running: Running) -> None:
+    """It does nothing from now on, until `let_go`."""
+    before = len(told(running, "held"))
+    send(signal.SIGUSR1, running.pid)
+
+    async def is_held() -> bool:
+        return len(told(running, "held")) > before
+
+    await until(is_held)
+
+
+def let_go(running: Running) -> None:
+    pipe_to(running).write(b".")
+    pipe_to(running).flush()
+
+
+def pipe_to(running: Running) -> IO[bytes]:
+    assert running.process.stdin is not None
+    return running.process.stdin
 
 
 async def some_noted(desk: Desk, least: int) -> None:
@@ -66,14 +96,14 @@ async def in_hand(desk: Desk) -> set[UUID]:
 
 
 async def stopped_with_jobs(desk: Desk, running: Running) -> set[UUID]:
-    """The jobs that the worker has in hand, stopped by SIGSTOP at a moment at which it has begun with some of them."""
+    """The jobs that the worker has in hand, held up at a moment at which it has begun with some of them."""
 
     async def stopped() -> set[UUID]:
-        send(signal.SIGSTOP, running.pid)
+        await hold(running)
         found = await in_hand(desk)
         if found and await desk.count("event WHERE event_type = $1", BEGUN) > await desk.noted():
             return found
-        send(signal.SIGCONT, running.pid)  # it was between two jobs
+        let_go(running)  # it was between two jobs
         return set()
 
     return await until(stopped)
@@ -91,9 +121,8 @@ async def test_a_worker_that_is_killed_in_the_middle_of_jobs(desk: Desk, tmp_pat
     await desk.emit(EVENTS)
     async with worker(desk, tmp_path / "first.log") as first:
         await some_noted(desk, 5)
-        await stopped_with_jobs(desk, first)
+        left = await stopped_with_jobs(desk, first)
         await first.kill()
-    left = await in_hand(desk)
     await desk.owner.execute("UPDATE job SET leased_until = 'infinity' WHERE leased_until IS NOT NULL")
     async with desk.lane(*REACTIONS):
 
@@ -121,11 +150,10 @@ async def test_a_worker_that_is_held_up_for_longer_than_its_lease(desk: Desk, tm
         async with desk.lane(*REACTIONS):
             await each_once(desk)
         await asyncio.sleep(COMMIT_S + 1)  # the answer to a COMMIT that was sent before is there
-        send(signal.SIGCONT, first.pid)
+        let_go(first)
 
         async def has_lost_them() -> bool:
-            lines = [json.loads(line) for line in first.log.read_text().splitlines()]
-            return {UUID(line["job_id"]) for line in lines if line["event"] == "job_lost"} == left
+            return {UUID(line["job_id"]) for line in told(first, "job_lost")} == left
 
         await until(has_lost_them)
         assert first.process.poll() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -40,9 +41,16 @@ async def note_slowly(engine: Engine, event: Event, finish: Finish) -> None:
 REACTIONS = (Reaction("note_slowly", (KIND,), "lane", note_slowly, all_of),)
 
 
+def hold() -> None:
+    """Does nothing at all until a byte comes in. Not SIGSTOP: whatever slows the machine down may send SIGCONT."""
+    print('{"event": "held"}', flush=True)
+    os.read(0, 1)
+
+
 async def main(url: str) -> None:
     start_logging("INFO")
     stopping = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, hold)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     db = await Database.connect(url, deadline_s=60)
