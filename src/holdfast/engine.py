@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from holdfast.booking.by_reference import ByReference
-from holdfast.booking.create import BOOKED, Outcome
+from holdfast.booking.create import Outcome
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.suggest import Suggestions
 from holdfast.booking.wanted import Wanted
 from holdfast.booking.writer import Writer
-from holdfast.event.model import Event
 from holdfast.event.read import is_written
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
@@ -36,7 +35,7 @@ Read = Callable[..., Awaitable[Any]]
 PLANS_MAX = 3
 """A change is planned so many times at most before it does without what others took meanwhile."""
 PLAN_TIMES = 3
-"""A plan may take so many times as long as a request: nobody else waits for it."""
+"""A plan may take so many times as long as a request: it holds nothing but the turn to plan at its venue."""
 
 
 class StalePlan(Overloaded):
@@ -58,11 +57,11 @@ class Engine:
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
         self._turns = Turns()
-        self._planning = Turns()
+        self._planning, self._previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)
         self._react = react
         db.ports, db.before_commit, db.is_written = ports, react, is_written
-        db.after_commit.append(self._forget)
+        db.after_commit += [self.by_reference.committed, self.places.committed]
 
     def over(self, db: Database) -> Engine:
         """The same over other connections, for work that is to wait for nobody else's."""
@@ -153,11 +152,15 @@ class Engine:
 
         return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
 
-    async def plan(self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]]) -> P:
+    async def plan(
+        self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]], *, is_preview: bool = False
+    ) -> P:
         """What `plan(read)` finds out, holding nothing: in PLAN_TIMES the time of a request, and one at a time for
-        each venue, since many who ask for long thought must not slow everybody else. Raises Overloaded."""
+        each venue, since many who ask for long thought must not slow everybody else. Previews have turns of their
+        own, so that who only looks keeps nobody from booking. Raises Overloaded."""
+        turns = self._previewing if is_preview else self._planning
         with request_deadline(PLAN_TIMES * self.db.deadline_s):
-            async with self._planning.of(venue.id):
+            async with turns.of(venue.id):
                 return await plan(partial(self.read_at, actor, venue))
 
     async def change_planned(
@@ -243,15 +246,6 @@ class Engine:
         if refused.wanted is not None:
             refused.suggesting(await self.suggestions.near(refused.wanted))
         return refused
-
-    def _forget(self, events: Sequence[Event]) -> None:
-        """Drops from the caches of this process what it has just changed."""
-        for event in events:
-            # Nobody can have read a new booking before, and there are many.
-            if "booking_reference" in event.payload and event.event_type != BOOKED:
-                self.by_reference.forget(event.tenant_id, event.payload["booking_reference"])
-            elif event.event_type.startswith("venue."):
-                self.places.forget(event.subject_id)
 
 
 async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ import pytest
 
 from holdfast.booking.by_reference import ByReference
 from holdfast.booking.wanted import REFERENCE_ALPHABET, reference_code
+from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
 from tests.conftest import House
@@ -96,7 +98,8 @@ async def test_what_was_read_while_it_changed_is_not_kept() -> None:
     kept = ByReference(database)  # pyright: ignore[reportArgumentType]
     reading = asyncio.create_task(kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina))
     await database.asked.wait()
-    kept.forget(UUID(int=1), "BR-20270101-AAAAAA")
+    said, now = {"booking_reference": "BR-20270101-AAAAAA"}, datetime.now(UTC)
+    kept.committed([Event(new_id(), UUID(int=1), "booking.updated", None, new_id(), said, "alice", now)])
     database.answers.put_nowait(Row(gina, 1))
     await reading
     database.answers.put_nowait(Row(gina, 2))

@@ -171,3 +171,17 @@ async def test_one_plan_at_a_time_for_a_venue(db: Database, venue: Venue) -> Non
 
     await asyncio.gather(*(ask_once() for _ in range(20)))
     assert (now, most) == (0, 1)
+
+
+async def test_who_only_looks_keeps_nobody_from_planning(db: Database, venue: Venue) -> None:
+    engine, seen_enough = engine_over(db), asyncio.Event()
+
+    async def look(read: Read) -> str:
+        await seen_enough.wait()
+        return "seen"
+
+    looking = asyncio.create_task(engine.plan(SYSTEM, venue, look, is_preview=True))
+    await asyncio.sleep(0)
+    assert (await ask(engine, venue, Thinker(db))).value == 1
+    seen_enough.set()
+    assert await looking == "seen"

@@ -8,6 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
+from holdfast.engine import Engine
+from holdfast.kernel import deadline
 from tests.booking.asking import at, refused
 from tests.conftest import House
 
@@ -53,6 +55,25 @@ async def test_all_or_nothing(house: House) -> None:
     assert problem["suggested_slots"] == problem["occurrences"][0]["suggested_slots"] != []
     assert problem["can_join_waitlist"] is True
     assert await bookings(house) == before
+
+
+async def test_a_refusal_after_long_thought_comes_with_suggestions_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned = Engine.change_planned
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        try:
+            return await planned(*args, **more)
+        finally:
+            request = deadline._current.get()
+            assert request is not None
+            request.until = 0.0  # the time of the request is over
+
+    monkeypatch.setattr(Engine, "change_planned", slow)
+    await house.booked(start=at("18:30", 7), resource_ids=house.ids("t1"))
+    problem = refused(await ask(house, resource_ids=house.ids("t1")), 409, "TABLE_NOT_AVAILABLE")
+    assert problem["suggested_slots"] != []
 
 
 async def test_skip_books_the_others(house: House) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.booking import access, store
+from holdfast.booking.create import BOOKED
 from holdfast.booking.model import Booking
+from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import NotFound
@@ -47,7 +50,10 @@ class ByReference:
                 self._kept.popitem(last=False)
         return found
 
-    def forget(self, tenant_id: UUID, reference: str) -> None:
-        """To be called after a change of the booking was committed in this process."""
-        self._forgotten += 1
-        self._kept.pop((tenant_id, reference), None)
+    def committed(self, events: Sequence[Event]) -> None:
+        """A listener of the database: forgets the bookings that these have changed. A new one nobody can have read
+        before, and there are many."""
+        for event in events:
+            if "booking_reference" in event.payload and event.event_type != BOOKED:
+                self._forgotten += 1
+                self._kept.pop((event.tenant_id, event.payload["booking_reference"]), None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextvars import Context
 from uuid import UUID
 
+from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import NotFound
@@ -72,8 +73,14 @@ class Places:
             return venue
         return (await self.reload(tx, [venue.id]))[venue.id]
 
+    def committed(self, events: Sequence[Event]) -> None:
+        """A listener of the database: forgets the venues that these have changed."""
+        for event in events:
+            if event.event_type.startswith("venue."):
+                self.forget(event.subject_id)
+
     def forget(self, venue_id: UUID) -> None:
-        """To be called after a change of the venue was committed in this process."""
+        """To be called after the venue was changed."""
         self._loading.pop(venue_id, None)
         self._venues.pop(venue_id, None)
 

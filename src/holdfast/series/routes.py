@@ -53,7 +53,7 @@ async def post_preview(request: Request) -> Response:
     venue = await venue_for(request, asked.venue_id)
     engine, wanted = engine_of(request), _asked(request, asked, venue)
     look = partial(preview, asked=wanted, venue=venue, places=engine.places)
-    found = await engine.plan(request.state.actor, venue, look)
+    found = await engine.plan(request.state.actor, venue, look, is_preview=True)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
