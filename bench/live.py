@@ -195,7 +195,9 @@ async def _cost(stand: Stand, *, seconds: float) -> dict[str, Any]:
     rounds = []
     for number in range(COST_ROUNDS):
         both = [("without", _booked_without), ("with", _booked_with)]
-        rounds.append({name: await booked(stand, seconds) for name, booked in both[:: (-1) ** number]})
+        if number % 2:
+            both.reverse()
+        rounds.append({name: await booked(stand, seconds) for name, booked in both})
     ratio, cpu_ratio = (
         round(median(each["with"][name] / each["without"][name] for each in rounds), 3)
         for name in ("bookings_per_s", "cpu_us_per_booking")

@@ -36,6 +36,7 @@ DISPLACED_MAX = 100
 COLUMNS_TOLD = ("kind", "reason", "resource_ids", "local_start", "local_end", "timezone", "rrule")
 """What the first entry of a block's history has of it."""
 MOVABLE = {Status.HELD, *DISPLACEABLE}
+"""Bookings in these statuses give way to a block that may displace; in others the party is there."""
 
 
 async def preview(tx: Tx, wanted: Wanted, *, venue: Venue, places: Places) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from holdfast.live import store
 from holdfast.live.telling import REPLAY_EVENTS_MAX
 
 POLL_S = 0.050
-"""Between two reads; the bell shortens it when the read before found nothing."""
+"""Between two reads, unless the first found nothing and the bell rings."""
 OTHERS_S = 0.002
 """Between two looks while another process numbers events."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
@@ -48,8 +48,8 @@ class Tail:
 
     1. Before each read, it gives what was committed its positions, and learns which history these belong to. In one
        that is new to it, it begins REPLAY_EVENTS_MAX events before the end.
-    2. It reads on every POLL_S, so that what many commit goes out together; and at once when the bell rings after
-       nothing had come.
+    2. While events come it reads every POLL_S, so that what many commit goes out together. After a read that found
+       nothing it reads as soon as the bell rings.
     3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
        it was.
     """

@@ -44,6 +44,8 @@ class OfferExpired(HoldfastError):
 
 
 class _WindowBody(Body):
+    """Where, how many and when: said before who, in the document too."""
+
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
     """Guests."""
