@@ -15,7 +15,7 @@ from holdfast.kernel.config import Settings
 from holdfast.live.hub import Hub
 from holdfast.main.http import create_app
 from holdfast.main.listen import address, listen
-from holdfast.main.serve import _server
+from holdfast.main.serve import server_of
 from tests.processes import PATIENT_S, SOON_S
 
 _UPGRADE = (
@@ -46,8 +46,9 @@ class Near:
 @asynccontextmanager
 async def near(url: str, data_dir: Path, *, ping_s: float = 15.0) -> AsyncIterator[Near]:
     """It serves for the block."""
-    app = create_app(Settings(database_url=url, data_dir=data_dir, pool_max=5, request_deadline_s=PATIENT_S))
-    server = _server(app, trusted_proxies=None)
+    settings = Settings(database_url=url, data_dir=data_dir, pool_max=5, request_deadline_s=PATIENT_S)
+    app = create_app(settings)
+    server = server_of(app, settings)
     server.config.ws_ping_interval = server.config.ws_ping_timeout = ping_s
     listener = await listen("127.0.0.1", 0)
     serving = asyncio.create_task(server._serve([listener]))

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from holdfast.kernel.config import Settings
 from holdfast.kernel.encode import encode
 from holdfast.live import stream as streams
 from holdfast.live.outlets import WS
@@ -111,7 +112,7 @@ async def test_who_does_not_answer_pings_is_gone_though_the_socket_is_full(
 
 
 async def test_a_websocket_is_pinged_and_who_answers_stays(database_url: str, data_dir: Path) -> None:
-    config = serve._server(None, trusted_proxies=None).config
+    config = serve.server_of(None, Settings()).config
     assert config.ws_ping_interval == config.ws_ping_timeout == serve.WS_PING_S == 15
     for ping_s in PINGS_S:
         async with near(database_url, data_dir, ping_s=ping_s) as server:

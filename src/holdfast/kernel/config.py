@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -53,6 +54,17 @@ def _is_redis(url: str) -> str:
     return url
 
 
+def _are_addresses(proxies: str) -> str:
+    for each in proxies.split(","):
+        try:
+            _ = each.strip() == "*" or ip_network(each.strip())
+        except ValueError:
+            raise ValueError(
+                f"{each.strip()!r} must be an address or a network such as 10.0.0.7 or 10.0.0.0/8, or * for all"
+            ) from None
+    return proxies
+
+
 def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
 
@@ -81,9 +93,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=0, le=65535)
     """TCP port of the API; 0 takes any that is free. Default: 8000."""
 
-    trusted_proxies: str | None = None
-    """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is believed. Default: none:
-    the address that connects is the client's. Holds are counted by it."""
+    trusted_proxies: Annotated[str, AfterValidator(_are_addresses)] | None = None
+    """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is believed; `*` for all.
+    Default: none: the address that connects is the client's. Holds are counted by it."""
+
+    connections_per_address_max: int = Field(default=500, ge=1, le=1_000_000)
+    """Connections that one address (of IPv6 a /64) may have open to a process, live streams included; trusted proxies
+    may have any number. Default: 500."""
 
     worker_metrics_port: int | None = Field(default=None, ge=0, le=65535)
     """TCP port on `host` where `holdfast work` answers with its metrics; 0 takes any that is free.

@@ -36,6 +36,18 @@ class PayloadTooLarge(HoldfastError):
     code = "PAYLOAD_TOO_LARGE"
 
 
+class RequestTimeout(HoldfastError):
+    """The request took too long to arrive: its head has 10 s, its body 30 s."""
+
+    code = "REQUEST_TIMEOUT"
+
+
+class TooManyConnections(HoldfastError):
+    """Your address has as many connections open as it may: close some, or send several requests over one."""
+
+    code = "RATE_LIMITED"
+
+
 _BY_STATUS: dict[int, type[HoldfastError]] = {
     401: Unauthenticated,
     403: Forbidden,

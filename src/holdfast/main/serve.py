@@ -7,21 +7,24 @@ import resource
 import signal
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 
 import structlog
 import uvicorn
 
 from holdfast.kernel.config import Settings
-from holdfast.main.corked import CorkedProtocol, WebSocketProtocol
+from holdfast.main.addresses import Addresses
 from holdfast.main.database import find_database
 from holdfast.main.listen import BACKLOG, base_url, listen
 from holdfast.main.outcome import Failed
+from holdfast.main.protocol import BoundedProtocol
+from holdfast.main.websocket import BoundedWebSocket
 
 GRACE_S = 8
 """Requests and streams that are open at SIGTERM have this long to end."""
 
-WS_BYTES_MAX = 1_000_000
+WS_BYTES_MAX = 256 * 1024
 """A longer message ends its WebSocket; live channels refuse shorter ones already, and go on."""
 WS_PING_S = 15.0
 """A WebSocket is pinged (RFC 6455, 5.5.2) so long after it answered the last one, and closed when it does not answer
@@ -60,7 +63,7 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
         _collect_less()
         log.info("api_starts", url=base_url(listener))
         try:
-            await _server(app, trusted_proxies=settings.trusted_proxies).serve([listener])
+            await server_of(app, settings).serve([listener])
         except SystemExit:
             raise Failed("The API did not start; the log above says why.") from None
     log.info("api_stopped")
@@ -74,11 +77,17 @@ def _collect_less() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
+def server_of(app: Any, settings: Settings) -> uvicorn.Server:
+    """uvicorn for that application, with the bounds of `main.protocol` and `main.websocket`."""
+    addresses = Addresses(most=settings.connections_per_address_max, proxies=settings.trusted_proxies)
+    # uvicorn calls what it is given, and asks of it nothing that a class has and a partial has not.
+    protocols: dict[str, Any] = {
+        "http": partial(BoundedProtocol, addresses),
+        "ws": partial(BoundedWebSocket, addresses),
+    }
     config = uvicorn.Config(
         app,
-        http=CorkedProtocol,
-        ws=WebSocketProtocol,
+        **protocols,
         ws_max_size=WS_BYTES_MAX,
         ws_ping_interval=WS_PING_S,
         ws_ping_timeout=WS_PING_S,
@@ -88,8 +97,8 @@ def _server(app: Any, *, trusted_proxies: str | None) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=trusted_proxies is not None,
-        forwarded_allow_ips=trusted_proxies,
+        proxy_headers=settings.trusted_proxies is not None,
+        forwarded_allow_ips=settings.trusted_proxies,
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE_S,
     )

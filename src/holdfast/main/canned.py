@@ -1,0 +1,22 @@
+"""Answers as they go over the wire, for where there is no request that an application could answer."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.http import problem
+from holdfast.main.refusals import RequestTimeout, TooManyConnections
+
+
+def _whole(refusal: HoldfastError) -> bytes:
+    response = problem(refusal, instance="/")
+    response.headers["connection"] = "close"
+    lines = [name + b": " + value + b"\r\n" for name, value in response.raw_headers]
+    return b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)])
+
+
+MALFORMED = _whole(InvalidRequest("This is not a request of HTTP/1.1 (RFC 9112)."))
+TOO_SLOW = _whole(RequestTimeout())
+TOO_MANY = _whole(TooManyConnections())
+TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"

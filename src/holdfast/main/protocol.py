@@ -1,0 +1,280 @@
+"""HTTP/1.1 with bounds: no client takes more of the process than a request is worth, however it sends it.
+
+uvicorn and its parser do the work; this class decides what they are given, and when.
+
+1. What arrives is cut after each empty line and parsed piece by piece, so that a piece holds one head. While a request
+   is answered nothing more is parsed or read: one that is sent ahead waits, unparsed.
+2. All bytes of a message but those of its body count: request line, headers, the framing of chunks, trailers (which
+   are dropped). Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the answer is 431, and the connection is closed.
+3. The application is called when the whole request is there. A body that is longer than it takes is not waited for:
+   the application is called at once, and refuses it.
+4. A head has HEAD_S to arrive, a body BODY_S, and a connection may be idle for IDLE_S. Then the answer is 408, or none
+   where no request had begun.
+5. An address has a limited number of connections (`addresses`). The oldest without a request gives way to a new one;
+   where there is none, the new one is refused with 429.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httptools
+from prometheus_client import Counter
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from holdfast.live.outlets import EXTENSION
+from holdfast.main import canned
+from holdfast.main.addresses import Addresses
+from holdfast.main.pieces import Pieces
+from holdfast.main.refusals import BODY_BYTES_MAX
+from holdfast.main.transport import Connected, Connection, CorkedTransport
+
+HEAD_BYTES_MAX = 32 * 1024
+HEADERS_MAX = 100
+HEAD_S = 10.0
+BODY_S = 30.0
+IDLE_S = 75.0
+"""Longer than proxies keep idle connections (nginx: 60 s), so that none sends a request into one that is closing."""
+REFUSED = Counter(
+    "holdfast_http_connections_refused_total",
+    "Connections that were closed for what came over them, or did not come: malformed, too_large, too_slow, too_many.",
+    ["reason"],
+)
+
+
+class _TooLarge(Exception):
+    """The head is longer than HEAD_BYTES_MAX or has more than HEADERS_MAX headers."""
+
+
+class BoundedProtocol(Connected, HttpToolsProtocol):
+    """uvicorn's protocol within the bounds above. `addresses`: shared by all connections of the process."""
+
+    parser: httptools.HttpRequestParser
+    transport: Any
+
+    def __init__(self, addresses: Addresses, **given: Any) -> None:
+        super().__init__(**given)
+        self._addresses = addresses
+        self._received = Pieces()
+        self._is_paused = False
+        self._is_deaf = False  # nothing more is parsed, ever
+        self._in_message = False
+        self._in_body = False
+        self._limited_to = 0.0  # seconds that this part of the message has
+        self._arriving: tuple[RequestResponseCycle, Any] | None = None
+        self._answering: RequestResponseCycle | None = None
+
+    # The connection
+
+    def connection_made(self, transport: Any) -> None:
+        corked: Any = CorkedTransport(transport, self.loop, self._expired)
+        super().connection_made(corked)
+        self.flow = _Writing(corked)
+        self._wire = Connection(corked)
+        self._extensions = {EXTENSION: self._wire}
+        corked.limit(HEAD_S)
+        if not self._addresses.enter(self._address, self):
+            REFUSED.labels("too_many").inc()
+            self._is_deaf = True
+            corked.write(canned.TOO_MANY)
+            corked.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._received.clear()
+        if self._answering is not None:  # the parent looks at the last request alone
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        super().connection_lost(exc)
+
+    def give_way(self) -> bool:
+        if self._answering is not None or self._arriving is not None:
+            return False
+        self.transport.close()
+        return True
+
+    def _expired(self) -> None:
+        if self._answering is not None:
+            return
+        if self._in_message:
+            self._refuse(canned.TOO_SLOW, "too_slow")
+        else:
+            self.transport.close()
+
+    def _refuse(self, answer: bytes, reason: str) -> None:
+        """Nothing more is taken. A request that is being answered has its answer still, as the last one."""
+        REFUSED.labels(reason).inc()
+        self._is_deaf = self.transport.lingers = True
+        self._received.clear()
+        self._arriving = None
+        self.pipeline.clear()
+        if self._answering is not None:
+            self._answering.keep_alive = False
+            self._pause()
+            return
+        self.transport.write(answer)
+        self.transport.close()
+
+    # What arrives
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        self._received.add(data)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Parses what has come, until a request must be answered first."""
+        while self._received and self._answering is None and not self._is_deaf:
+            usual = 0 if self._in_message else HEAD_BYTES_MAX
+            self._parse(self._received.next(head_bytes_max=usual, in_body=self._in_body))
+        if self._received:
+            self._pause()
+        elif self._is_paused and not self._is_deaf:
+            self._is_paused = False
+            self.transport.resume_reading()
+
+    def _pause(self) -> None:
+        if not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+
+    def _parse(self, piece: bytes) -> None:
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(piece[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _TooLarge):
+                self._refuse(canned.TOO_LARGE, "too_large")
+            else:
+                self._refuse(canned.MALFORMED, "malformed")
+        else:
+            if self._received.overhead > HEAD_BYTES_MAX:
+                self._refuse(canned.TOO_LARGE, "too_large")
+        if self._arriving is not None and not self._arriving[0].more_body:
+            self._answer()
+        elif self._in_message and self._answering is None and not self._is_deaf:
+            self._limit_arrival()
+
+    def _limit_arrival(self) -> None:
+        """A head and a body each have one limit, however many pieces they come in."""
+        seconds = BODY_S if self._in_body else HEAD_S
+        if seconds != self._limited_to:
+            self._limited_to = seconds
+            self.transport.limit(seconds)
+
+    def _upgrade(self, rest: bytes) -> None:
+        """To a WebSocket; any other protocol is declined by answering as if it had not been offered (RFC 9110, 7.8)."""
+        if not self._should_upgrade():
+            self._received.put_back(rest)
+        elif self._answering is not None:
+            self._refuse(canned.MALFORMED, "malformed")
+        else:
+            self._is_deaf = True
+            self.transport.limit(None)
+            if self._is_paused:
+                self.transport.resume_reading()
+            self._addresses.leave(self._address, self)
+            self.handle_websocket_upgrade()
+
+    # What the parser finds
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
+        self._received.message_begins()
+        self._in_message, self._in_body = True, False
+        self._limited_to = 0.0
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._in_body:
+            return  # a trailer
+        if len(self.headers) == HEADERS_MAX:
+            raise _TooLarge
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self._received.overhead > HEAD_BYTES_MAX:
+            raise _TooLarge
+        self._received.head_ends()
+        self._in_body = True
+        super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """It is this request's turn, though its body may not be there yet."""
+        self._arriving = cycle, app
+        if not cycle.more_body:
+            self._answer()
+            return
+        if cycle.waiting_for_100_continue:
+            if _announced(cycle) > BODY_BYTES_MAX:
+                self._answer_early(cycle)
+                return
+            cycle.waiting_for_100_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, body: bytes) -> None:
+        self._received.body(len(body))
+        cycle = self.cycle
+        if self._is_deaf or cycle is None or cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > BODY_BYTES_MAX:
+            self._answer_early(cycle)
+
+    def on_message_complete(self) -> None:
+        self._in_message = self._in_body = False
+        if not self._is_deaf:
+            super().on_message_complete()
+
+    # Answers
+
+    def _answer_early(self, cycle: RequestResponseCycle) -> None:
+        """Nobody reads the rest of its body: the application says so, and the connection is closed."""
+        if self._arriving is None or self._arriving[0] is not cycle:
+            return  # its turn has not come
+        cycle.keep_alive = False
+        self._is_deaf = self.transport.lingers = True
+        self._received.clear()
+        self._pause()
+        cycle.message_event.set()
+        self._answer()
+
+    def _answer(self) -> None:
+        assert self._arriving is not None
+        cycle, app = self._arriving
+        self._arriving, self._answering = None, cycle
+        self.transport.limit(None)
+        super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        self.server_state.total_requests += 1
+        self._answering = None
+        if self.transport.is_closing():
+            return
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        if self._in_message:
+            self._limited_to = 0.0
+            self._limit_arrival()
+        elif self._answering is None:
+            self.transport.limit(IDLE_S)
+        if self._received or self._is_paused:
+            self._go_on()
+
+
+class _Writing(FlowControl):
+    """Of uvicorn's flow control the half for writing: the protocol alone decides when to read."""
+
+    def pause_reading(self) -> None:
+        return
+
+    def resume_reading(self) -> None:
+        return
+
+
+def _announced(cycle: RequestResponseCycle) -> int:
+    """Bytes of the body by its header, 0 if that says nothing."""
+    length = dict(cycle.scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() else 0

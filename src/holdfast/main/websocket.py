@@ -1,0 +1,148 @@
+"""The WebSocket with bounds: what a client sends costs no more than a slice of a turn of the event loop.
+
+1. What arrives is parsed in pieces of PIECE_BYTES, one in a turn, and not read on meanwhile. While the application has
+   a message to take nothing more is parsed.
+2. A message comes in FRAGMENTS_MAX fragments at most.
+3. PINGS_PER_S pings and pongs a second are taken, PINGS_BURST_MAX at once.
+
+Past a bound the connection is closed with 1008 (RFC 6455, 7.4.1) and a reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+
+from holdfast.live.outlets import EXTENSION
+from holdfast.main.addresses import Addresses
+from holdfast.main.transport import Connected, Connection
+
+PIECE_BYTES = 1024
+"""Frames have six bytes at least: up to 170 of them, about 1 ms."""
+FRAGMENTS_MAX = 64
+PINGS_PER_S = 5
+PINGS_BURST_MAX = 20
+
+
+class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
+    """uvicorn's protocol within the bounds above, which gives its connection away as a `Wire`."""
+
+    transport: Any
+
+    def __init__(self, addresses: Addresses, **given: Any) -> None:
+        super().__init__(**given)
+        self._addresses = addresses
+        self._received = b""
+        self._is_parsing = False
+        self._pings_left = float(PINGS_BURST_MAX)
+        self._filled_at = self.loop.time()
+
+    # The connection
+
+    def connection_made(self, transport: Any) -> None:
+        self._wire = Connection(transport)
+        super().connection_made(transport)
+        self._addresses.enter(self._address, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._received = b""
+        super().connection_lost(exc)
+
+    def give_way(self) -> bool:
+        return False
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if self.handshake_complete:  # it was refused
+            return
+        extensions: Any = self.scope.get("extensions")
+        extensions[EXTENSION] = self._wire
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()  # what was written and is not taken would keep it from closing
+
+    # What arrives
+
+    def data_received(self, data: bytes) -> None:
+        if not self.handshake_initiated:  # the request, which the protocol before this one has bounded
+            super().data_received(data)
+            if not self.handshake_initiated:  # it is none, and what the library says of it was not sent
+                self.transport.write(b"".join(self.conn.data_to_send()))
+                self.transport.close()
+            return
+        if not self.transport.is_closing():
+            self._received += data
+            if not self._is_parsing:
+                self._go_on()
+
+    def _go_on(self) -> None:
+        """Parses one piece, and comes back for the next when others have had their turn."""
+        self._is_parsing = False
+        if self.transport.is_closing():
+            return
+        if self._received and not self._has_message:
+            piece, self._received = self._received[:PIECE_BYTES], self._received[PIECE_BYTES:]
+            super().data_received(piece)
+        if self._has_message or self.transport.is_closing():
+            return  # `receive` goes on
+        if self._received:
+            self._is_parsing = True
+            self.transport.pause_reading()
+            self.loop.call_soon(self._go_on)
+        else:
+            self.transport.resume_reading()
+
+    @property
+    def _has_message(self) -> bool:
+        return self.read_paused and not self.close_sent
+
+    async def receive(self) -> Any:
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            if not self._is_parsing:
+                self._go_on()
+        return message
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.close_sent and self._received and not self._is_parsing:
+            self._go_on()  # the client's own close frame may be in there
+
+    # What the parser finds
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= FRAGMENTS_MAX:
+            self._fail(f"A message may come in {FRAGMENTS_MAX} fragments at most.")
+            return
+        super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self._may_ping():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._may_ping():
+            super().handle_pong(event)
+
+    def _may_ping(self) -> bool:
+        now = self.loop.time()
+        gained = (now - self._filled_at) * PINGS_PER_S
+        self._pings_left, self._filled_at = min(PINGS_BURST_MAX, self._pings_left + gained) - 1, now
+        if self._pings_left >= 0:
+            return True
+        self._fail(f"At most {PINGS_PER_S} pings and pongs a second.")
+        return False
+
+    def _fail(self, reason: str) -> None:
+        if self.close_sent:
+            return
+        self.conn.fail(CloseCode.POLICY_VIOLATION, reason)
+        self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        self.transport.lingers = True  # so that the reason is read, though more was sent
+        super().handle_parser_exception()

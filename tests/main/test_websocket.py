@@ -1,0 +1,177 @@
+"""The WebSocket with bounds: what is taken, what ends it, and that nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from holdfast.main.serve import WS_BYTES_MAX
+from holdfast.main.websocket import FRAGMENTS_MAX, PINGS_BURST_MAX, BoundedWebSocket
+from tests.main.edge import Dialled, Served, served, so
+from tests.raw import UPGRADE, frame, get
+
+CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+
+
+async def upgraded(server: Served) -> Dialled:
+    client = await server.dial()
+    client.send(UPGRADE)
+    assert (await client.answer()).status == 101
+    return client
+
+
+async def heard(client: Dialled) -> tuple[int, bytes]:
+    """The next frame: opcode and data."""
+    first, length = await asyncio.wait_for(client.reader.readexactly(2), 60)
+    if length == 126:
+        length = int.from_bytes(await client.reader.readexactly(2), "big")
+    return first & 0x0F, await client.reader.readexactly(length)
+
+
+def in_fragments(data: bytes, size: int) -> bytes:
+    parts = [data[at : at + size] for at in range(0, len(data), size)]
+    last = len(parts) - 1
+    return b"".join(frame(TEXT if n == 0 else CONT, part, is_last=n == last) for n, part in enumerate(parts))
+
+
+async def test_messages_of_all_sizes_in_pieces_of_all_sizes() -> None:
+    sizes = [0, 1, 125, 126, 5_000, 70_000, WS_BYTES_MAX]
+    sent = b"".join(frame(BINARY, b"x" * size) for size in sizes)
+    async with served() as server:
+        for step in (7, 1_024, len(sent)):
+            client = await upgraded(server)
+            for at in range(0, len(sent) if step > 7 else 6_000, step):
+                client.send(sent[at : at + step])
+                await asyncio.sleep(0)
+            expected = sizes if step > 7 else sizes[:5]
+            assert [int((await heard(client))[1]) for _ in expected] == expected
+            client.close()
+
+
+async def test_a_message_may_come_in_fragments_with_pings_between() -> None:
+    async with served() as server:
+        client = await upgraded(server)
+        fragments = in_fragments(b"x" * FRAGMENTS_MAX, 1)
+        client.send(fragments[:70], frame(PING, b"?"), fragments[70:])
+        assert await heard(client) == (PONG, b"?")
+        assert await heard(client) == (TEXT, b"%d" % FRAGMENTS_MAX)
+
+
+ENDED = {
+    "fragments": (frame(TEXT, b"x", is_last=False) + frame(CONT, b"x", is_last=False) * 400_000, 1008),
+    "empty fragments": (frame(TEXT, b"", is_last=False) + frame(CONT, b"", is_last=False) * 400_000, 1008),
+    "pings": (frame(PING, b"x") * 300_000, 1008),
+    "pongs": (frame(PONG, b"x" * 125) * 300_000, 1008),
+    "a frame that is too long": (frame(BINARY, b"x" * (WS_BYTES_MAX + 1)), 1009),
+    "a message that is too long": (in_fragments(b"x" * (WS_BYTES_MAX + 10), WS_BYTES_MAX // 10), 1009),
+    "not masked": (b"\x81\x01x", 1002),
+    "an unknown opcode": (b"\x83\x80\0\0\0\0", 1002),
+    "a reserved bit": (b"\xc1\x80\0\0\0\0", 1002),
+    "a ping that is too long": (frame(PING, b"x" * 126), 1002),
+    "a fragment of nothing": (frame(CONT, b"x"), 1002),
+    "no UTF-8": (frame(TEXT, b"\xff\xfe"), 1007),
+    "a surrogate": (frame(TEXT, b"\xed\xa0\x80"), 1007),
+    "a close without a reason": (frame(CLOSE, b"x"), 1002),
+}
+
+
+@pytest.mark.parametrize("name", ENDED)
+async def test_what_ends_it(name: str) -> None:
+    sent, code = ENDED[name]
+    async with served() as server:
+        client = await upgraded(server)
+        client.send(sent)
+        opcode, data = await heard(client)
+        while opcode == PONG:
+            opcode, data = await heard(client)
+        assert (opcode, int.from_bytes(data[:2], "big")) == (CLOSE, code)
+        assert await client.rest() == b""
+        assert server.app.asked == []
+
+
+async def test_usual_pings_are_answered() -> None:
+    async with served() as server:
+        client = await upgraded(server)
+        for n in range(PINGS_BURST_MAX):
+            client.send(frame(PING, b"%d" % n))
+        assert [await heard(client) for _ in range(PINGS_BURST_MAX)] == [
+            (PONG, b"%d" % n) for n in range(PINGS_BURST_MAX)
+        ]
+
+
+async def test_messages_that_nobody_takes_wait_unread() -> None:
+    async with served() as server:
+        server.app.open.clear()
+        client = await upgraded(server)
+        client.send(frame(TEXT, b"") * 100_000)
+        await asyncio.sleep(0.3)
+        [connection] = server.server.server_state.connections
+        assert isinstance(connection, BoundedWebSocket)
+        assert connection.queue.qsize() < 200
+        assert len(connection._received) <= 256 * 1024
+        server.app.open.set()
+        assert {await heard(client) for _ in range(2_000)} == {(TEXT, b"0")}
+
+
+async def test_a_flood_lets_others_have_their_turn() -> None:
+    """Others are answered between the pieces of one read, however much that one holds."""
+    async with served() as server:
+        flood, other = await upgraded(server), await server.dial()
+        [connection] = [
+            each for each in server.server.server_state.connections if isinstance(each, BoundedWebSocket)
+        ]
+        connection.data_received(in_fragments(b"x" * 200_000, 4_000))
+        waiting = len(connection._received)
+        other.send(get("/"))
+        assert (await other.answer()).status == 200
+        assert 0 < len(connection._received) < waiting
+        flood.close()
+
+
+async def test_a_close_behind_unread_messages_ends_it() -> None:
+    async with served() as server:
+        client = await upgraded(server)
+        client.send(frame(TEXT, b"x") * 300, frame(CLOSE, b"\x03\xe8"))
+        while (await heard(client))[0] != CLOSE:
+            continue
+        assert await client.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (UPGRADE.replace(b"Version: 13", b"Version: 12"), 400),
+        (UPGRADE.replace(b"Sec-WebSocket-Key", b"X-Key"), 400),
+        (UPGRADE.replace(b"dGhlIHNhbXBsZSBub25jZQ==", b"short"), 400),
+        (UPGRADE[:-2] + b"X: " + b"y" * 10_000 + b"\r\n\r\n", 431),
+    ],
+)
+async def test_a_bad_handshake_is_answered(request_: bytes, status: int) -> None:
+    async with served() as server:
+        client = await server.dial()
+        client.send(request_)
+        assert (await client.answer()).status == status
+        assert await client.rest() == b""
+
+
+async def test_a_handshake_behind_a_request_that_is_being_answered_waits_for_it() -> None:
+    async with served() as server:
+        server.app.open.clear()
+        client = await server.dial()
+        client.send(get("/1"), UPGRADE)
+        await asyncio.sleep(0.05)
+        server.app.open.set()
+        assert (await client.answer()).said["path"] == "/1"
+        assert (await client.answer()).status == 101
+        client.send(frame(TEXT, b"abc"))
+        assert await heard(client) == (TEXT, b"3")
+
+
+async def test_it_counts_for_its_address() -> None:
+    async with served(connections_per_address_max=2) as server:
+        first, _second = await upgraded(server), await upgraded(server)
+        assert (await (await server.dial()).answer()).status == 429
+        first.close()
+        await so(lambda: server.connections == 1)
+        await upgraded(server)
