@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from holdfast.identity.issuer import DevIssuer
+from holdfast.identity.issuer import TTL_S_MAX, DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Bounds, Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
@@ -141,7 +141,7 @@ async def _tenant(
     stand: Stand, db: Database, slug: str, documents: Sequence[dict[str, object]]
 ) -> list[VenueAtHand]:
     tenant = await db.run(SYSTEM, create_tenant, slug, slug)
-    token = DevIssuer.load(stand.data_dir).mint(slug, ["staff"], "bench", ttl_s=24 * 3600)
+    token = DevIssuer.load(stand.data_dir).mint(slug, ["staff"], "bench", ttl_s=TTL_S_MAX)
     places, made = Places(db), list[VenueAtHand]()
     for document in documents:
         kept = (await db.run(SYSTEM, import_venue, parse_document(document), tenant=slug)).kept

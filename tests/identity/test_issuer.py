@@ -120,7 +120,7 @@ def test_bearers_without_a_name_are_different_people(tmp_path: Path) -> None:
         ({"subject": "a" * 256}, "subject"),
         ({"ttl_s": 0}, "ttl_s"),
         ({"ttl_s": -5}, "ttl_s"),
-        ({"ttl_s": 366 * 86_400}, "ttl_s"),
+        ({"ttl_s": 3601}, "ttl_s"),
         ({"venues": ["hall"]}, "venues"),
         ({"venues": [str(uuid4()) for _ in range(200)]}, "venues"),
     ],
@@ -145,17 +145,18 @@ def test_the_platform_needs_no_tenant_and_the_longest_token_is_accepted(tmp_path
 
 @pytest.mark.parametrize(
     ("text", "ttl_s"),
-    [("90s", 90), ("30m", 1800), ("1h", 3600), ("2d", 172_800), (" 1h ", 3600), ("365d", 31_536_000)],
+    [("90s", 90), ("30m", 1800), ("1h", 3600), ("60m", 3600), (" 1h ", 3600), ("3600s", 3600)],
 )
 def test_parse_ttl(text: str, ttl_s: int) -> None:
     assert parse_ttl(text) == ttl_s
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "h", "1w", "1 h", "-1h", "1.5h", "1h30m", "0s", "366d", "٣h", "9999999999s", "1H"]
+    "text",
+    ["", "1", "h", "1w", "1 h", "-1h", "1.5h", "1h30m", "0s", "61m", "2h", "1d", "٣h", "9999999999s", "1H"],
 )
 def test_parse_ttl_says_what_would_be_right(text: str) -> None:
-    with pytest.raises(InvalidRequest, match=r"30m|365d"):
+    with pytest.raises(InvalidRequest, match=r"30m or 1h|from 1s to 1h"):
         parse_ttl(text)
 
 

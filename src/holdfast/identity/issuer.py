@@ -25,7 +25,8 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
 
 KEY_FILE = "dev-issuer.json"
-TTL_S_MAX = 365 * 86_400
+TTL_S_MAX = 3600
+"""A token can't be taken back: one that ended up in a log or a shell's history is of use for an hour."""
 DEV_RULES = IssuerRules(
     issuer="holdfast-dev",
     audience="holdfast",
@@ -137,15 +138,13 @@ class DevIssuer:
 
 
 def parse_ttl(text: str) -> int:
-    """Seconds meant by `90s`, `30m`, `1h` or `2d`; from one second to 365 days. Raises `InvalidRequest`."""
+    """Seconds meant by `90s`, `30m` or `1h`; from one second to TTL_S_MAX. Raises `InvalidRequest`."""
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip())
     if not found:
-        raise InvalidRequest.of(
-            "ttl", text, "must be a whole number and s, m, h or d, such as 90s, 30m, 1h or 2d"
-        )
+        raise InvalidRequest.of("ttl", text, "must be a whole number and s, m or h, such as 90s, 30m or 1h")
     ttl_s = int(found[1]) * _UNIT_S[found[2]]
     if not 1 <= ttl_s <= TTL_S_MAX:
-        raise InvalidRequest.of("ttl", text, "must be from 1s to 365d")
+        raise InvalidRequest.of("ttl", text, "must be from 1s to 1h: ask for a new token when it has ended")
     return ttl_s
 
 

@@ -34,7 +34,9 @@ def up_(
     port: Port = None,
     host: Host = None,
     data_dir: DataDir = None,
-    demo: Annotated[bool, typer.Option("--demo", help="Load the demo venues and print tokens.")] = False,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Load the demo venues and say how to try them.")
+    ] = False,
 ) -> None:
     """Run database, API and worker, all of it, in the foreground."""
     settings = start(port=port, host=host, data_dir=data_dir)
@@ -203,7 +205,7 @@ def token_(
     role: Annotated[list[str], typer.Option(help="What the bearer may do; give it again for more.")],
     tenant: Annotated[str | None, typer.Option(help="Slug. Only platform_admin does without.")] = None,
     subject: Annotated[str | None, typer.Option(help="Who it is. [default: somebody new]")] = None,
-    ttl: Annotated[str, typer.Option(help="How long it is valid: 90s, 30m, 1h, 2d.")] = "1h",
+    ttl: Annotated[str, typer.Option(help="How long it is valid, 1h at most: 90s, 30m.")] = "1h",
     data_dir: DataDir = None,
 ) -> None:
     """Print a token of the development issuer, and nothing else."""

@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
+from holdfast.identity.token import TrustedIssuer
 from holdfast.kernel.config import Settings
 from holdfast.main.outcome import Failed
-
-DEMO_TTL_S = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Somebody to try things as: a token, and a request (path and query) that it opens."""
+    """Somebody to try things as: the command that prints a token, and a request (path and query) that it opens."""
 
     role: str
-    token: str
+    command: str
     path: str
 
 
 def mint(
     settings: Settings, *, tenant: str | None, roles: Sequence[str], subject: str | None, ttl: str
 ) -> str:
-    """One token. `ttl`: `90s`, `30m`, `1h`, `2d`. Raises `InvalidRequest` or `Failed`."""
+    """One token. `ttl`: `90s`, `30m`, `1h`. Raises `InvalidRequest` or `Failed`."""
     return _issuer(settings).mint(tenant, roles, subject, ttl_s=parse_ttl(ttl))
 
 
 def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]:
-    """The demo's cast, with tokens that are valid for a day; none when another issuer is trusted."""
+    """The demo's cast; none when another issuer is trusted.
+
+    Not their tokens: what is printed may end up in a log.
+    """
     if settings.oidc_issuer:
         return []
     paths = {
@@ -38,19 +43,20 @@ def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]
         "manager": f"/api/v1/venues/{venue_id}/policy",
         "platform_admin": f"/api/v1/tenants/{tenant}",
     }
-    issuer = _issuer(settings)
-    return [
-        Persona(role, issuer.mint(tenant, [role], f"demo-{role}", ttl_s=DEMO_TTL_S), path)
-        for role, path in paths.items()
-    ]
+    return [Persona(role, _command(settings, tenant, role), path) for role, path in paths.items()]
 
 
-def check_issuer(settings: Settings) -> None:
-    """Nothing, if the settings say in a sound way whose tokens count. Raises `InvalidRequest` or `Failed`."""
-    if settings.oidc_issuer:
-        trusted_issuers(settings)
-    else:
-        _issuer(settings)
+def _command(settings: Settings, tenant: str, role: str) -> str:
+    program = (
+        [sys.argv[0]] if Path(sys.argv[0]).name == "holdfast" else [sys.executable, "-m", "holdfast.main.cli"]
+    )
+    options = ["--tenant", tenant, "--role", role, "--subject", f"demo-{role}"]
+    return shlex.join([*program, "token", *options, "--data-dir", str(settings.data_dir.resolve())])
+
+
+def issuers(settings: Settings) -> list[TrustedIssuer]:
+    """Whose tokens count. Raises `InvalidRequest` or `Failed` where the settings or the key file are not sound."""
+    return trusted_issuers(settings) if settings.oidc_issuer else [_issuer(settings)]
 
 
 def _issuer(settings: Settings) -> DevIssuer:

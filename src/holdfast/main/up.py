@@ -18,7 +18,7 @@ from holdfast.main.child import Child, wait_until_ready
 from holdfast.main.database import check, embedded_server, keep_server, prepare
 from holdfast.main.listen import base_url, listen
 from holdfast.main.migrate import migrate
-from holdfast.main.tokens import Persona, check_issuer
+from holdfast.main.tokens import Persona, issuers
 
 STOP_API_S = 8.4
 STOP_WORKER_S = 9.2
@@ -38,8 +38,8 @@ async def up(settings: Settings, *, demo: bool) -> None:
     A supervisor that is killed takes its children with it, and leaves the server to the next one.
     Raises `Failed` when it doesn't get as far as step 4.
     """
-    with _until_signalled():
-        check_issuer(settings)
+    with until_signalled():
+        issuers(settings)  # That they can't be had is said now, not by the API.
         with await listen(settings.host, settings.port) as listener:
             async with _database(settings) as (url, keeper):
                 shown = await _load_demo(settings, url) if demo else []
@@ -52,7 +52,7 @@ async def up(settings: Settings, *, demo: bool) -> None:
 
 
 @contextmanager
-def _until_signalled() -> Iterator[None]:
+def until_signalled() -> Iterator[None]:
     """Ends the block at the first signal. Later ones change nothing: it is stopping already."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
@@ -136,7 +136,7 @@ def print_welcome(settings: Settings, *, base_url: str, personas: Sequence[Perso
 
     console = Console(highlight=True)
     for line in lines:
-        # Tokens are longer than a line of the terminal: wrapped, they could not be copied.
+        # Commands may be longer than a line of the terminal: wrapped, they could not be copied.
         console.print(line, soft_wrap=True, markup=False)
 
 
@@ -156,8 +156,8 @@ def welcome(settings: Settings, *, base_url: str, personas: Sequence[Persona]) -
     for persona in personas:
         lines += [
             "",
-            f"As {persona.role}:",
-            f"export TOKEN={persona.token}",
+            f"As {persona.role}, for an hour:",
+            f'export TOKEN="$({persona.command})"',
             f'curl -H "Authorization: Bearer $TOKEN" {base_url}{persona.path}',
         ]
     return lines
