@@ -12,11 +12,14 @@ from uuid import uuid4
 import jwt
 import pytest
 
+from holdfast.identity import issuer
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TokenVerifier
+from holdfast.kernel.acl import PathError
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.own import read_secret
 
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
 
@@ -30,11 +33,12 @@ def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["dev-issuer.json"]
 
 
-def test_a_key_that_others_could_read_is_closed_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o620, 0o602, 0o601])
+def test_a_key_that_others_could_have_read_or_written_is_refused(tmp_path: Path, mode: int) -> None:
     DevIssuer.load(tmp_path)
-    (tmp_path / "dev-issuer.json").chmod(0o644)
-    DevIssuer.load(tmp_path)
-    assert stat.S_IMODE((tmp_path / "dev-issuer.json").stat().st_mode) == 0o600
+    (tmp_path / "dev-issuer.json").chmod(mode)
+    with pytest.raises(PathError, match=rf"mode {mode:04o}\): delete it .* or close it .*chmod 600"):
+        DevIssuer.load(tmp_path)
 
 
 def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
@@ -60,14 +64,23 @@ def test_processes_that_start_at_once_agree_on_one_key(tmp_path: Path) -> None:
 
 def test_who_comes_second_takes_the_key_of_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = DevIssuer.load(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "exists", lambda self: False)  # It looked before the first had written.
-        assert DevIssuer.load(tmp_path).kid == first.kid
+    looked: list[Path] = []
+
+    def there_is_none_at_first(path: Path) -> bytes:
+        looked.append(path)
+        if len(looked) == 1:  # It looked before the first had written.
+            raise FileNotFoundError(path)
+        return read_secret(path)
+
+    monkeypatch.setattr(issuer, "read_secret", there_is_none_at_first)
+    assert DevIssuer.load(tmp_path).kid == first.kid
+    assert len(looked) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["dev-issuer.json"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '"x"', '{"kty":"OKP","crv":"Ed25519","x":"AAAA"}'])
 def test_a_broken_key_file_says_what_to_do(content: str, tmp_path: Path) -> None:
+    (tmp_path / "dev-issuer.json").touch(mode=0o600)
     (tmp_path / "dev-issuer.json").write_text(content)
     with pytest.raises(ValueError, match=r"dev-issuer\.json holds no Ed25519 private key.*Delete it"):
         DevIssuer.load(tmp_path)

@@ -11,10 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.kernel.embedded import EmbeddedPostgresError
-from holdfast.kernel.embedded.account import Account
-from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
-from holdfast.kernel.embedded.programs import (
+from holdfast.kernel.acl import (
     GROUP_OBJ,
     MASK,
     OTHER,
@@ -25,6 +22,9 @@ from holdfast.kernel.embedded.programs import (
     open_tree,
     with_traverse,
 )
+from holdfast.kernel.embedded import EmbeddedPostgresError
+from holdfast.kernel.embedded.account import Account
+from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as other users")
 

@@ -23,6 +23,7 @@ from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.own import own_directory, read_secret
 
 KEY_FILE = "dev-issuer.json"
 TTL_S_MAX = 3600
@@ -70,15 +71,16 @@ class DevIssuer:
         """The issuer of that directory, made on first use in `dev-issuer.json` (mode 0600).
 
         Processes that start at once get the same one. Raises `ValueError` for a file that holds
-        no Ed25519 private key.
+        no Ed25519 private key, `PathError` for one that somebody else may have put there or read.
         """
-        path = data_dir / KEY_FILE
-        if not path.exists():
-            _make_key_file(path)
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
+        path = own_directory(data_dir) / KEY_FILE
         try:
-            private = OKPAlgorithm.from_jwk(json.loads(path.read_bytes()))
+            content = read_secret(path)
+        except FileNotFoundError:
+            _make_key_file(path)
+            content = read_secret(path)
+        try:
+            private = OKPAlgorithm.from_jwk(json.loads(content))
         except (ValueError, TypeError, AttributeError, jwt.PyJWTError):
             private = None
         if not isinstance(private, Ed25519PrivateKey):
@@ -149,7 +151,6 @@ def parse_ttl(text: str) -> int:
 
 
 def _make_key_file(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".dev-issuer-")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from holdfast.kernel.acl import PathError
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 
 T = TypeVar("T")
@@ -49,7 +50,8 @@ def sentences(error: Exception) -> list[str]:
     if problems := getattr(error, "problems", None):
         return list(problems)
     meant_to_be_read = (
-        isinstance(error, HoldfastError | Failed) or type(error).__name__ == "EmbeddedPostgresError"
+        isinstance(error, HoldfastError | PathError | Failed)
+        or type(error).__name__ == "EmbeddedPostgresError"
     )
     text = " ".join(str(error).split()) or "no more is known"
     return [text if meant_to_be_read else f"{type(error).__name__}: {text} (HOLDFAST_DEBUG=1 shows where)"]

@@ -15,6 +15,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.own import own_directory
 from holdfast.main.audit_command import show
 from holdfast.main.database import open_database
 from holdfast.main.outcome import Failed
@@ -107,5 +108,6 @@ def _draw(report: Report, picture: Path, file: Path) -> None:
         f"{bookings:,} bookings of {file.name} replayed: {accepted:,} accepted, "
         f"{bookings - accepted:,} refused, {len(report.refused_but_stayed):,} of them of guests who really came"
     )
-    picture.parent.mkdir(parents=True, exist_ok=True)  # the data directory, when the database is elsewhere
+    if not picture.parent.exists():
+        own_directory(picture.parent)  # the data directory, when the database is elsewhere
     write_occupancy(picture, report.hotels, title="Occupancy, night by night", caption=caption)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
+from holdfast.kernel.own import POSTGRES_USER
 
-USER = "holdfast-pg"
 COMMAND_TIMEOUT_S = 300
 
 
@@ -95,11 +95,11 @@ def _own_user() -> pwd.struct_passwd:
             subprocess.run(command, capture_output=True, check=False, timeout=COMMAND_TIMEOUT_S)
         try:
             # Asked again after a failure too: another process may have added it meanwhile.
-            return pwd.getpwnam(USER)
+            return pwd.getpwnam(POSTGRES_USER)
         except KeyError:
             continue
     raise EmbeddedPostgresError(
-        f"PostgreSQL does not run as root and the system user {USER} can't be created: "
+        f"PostgreSQL does not run as root and the system user {POSTGRES_USER} can't be created: "
         "create it, or run as an ordinary user"
     )
 
@@ -108,9 +108,9 @@ def _ways_to_add() -> list[list[str]]:
     shell = "/usr/sbin/nologin" if Path("/usr/sbin/nologin").exists() else "/bin/false"
     shared = ["--no-create-home", "--shell", shell]
     ways = [
-        ["useradd", "--system", "--user-group", "--home-dir", "/nonexistent", *shared, USER],
-        ["adduser", "--system", "--group", "--home", "/nonexistent", *shared, USER],
-        ["adduser", "-S", "-D", "-H", "-s", shell, USER],
+        ["useradd", "--system", "--user-group", "--home-dir", "/nonexistent", *shared, POSTGRES_USER],
+        ["adduser", "--system", "--group", "--home", "/nonexistent", *shared, POSTGRES_USER],
+        ["adduser", "-S", "-D", "-H", "-s", shell, POSTGRES_USER],
     ]
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     found = [(shutil.which(way[0], path=path), way) for way in ways]

@@ -21,7 +21,8 @@ import structlog
 
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Server
-from holdfast.kernel.embedded.programs import Programs, allow_traverse
+from holdfast.kernel.embedded.programs import Programs
+from holdfast.kernel.own import open_own
 
 BUILTIN_LOCALE_MAJOR_MIN = 17
 LOG_KEPT_BYTES = 16 * 1024 * 1024
@@ -65,8 +66,6 @@ def make_cluster(layout: Layout, programs: Programs, account: Account) -> None:
     initdb works in a directory of its own, renamed when it is complete: a crash leaves no half cluster.
     """
     cluster = layout.cluster
-    if account.drop:
-        allow_traverse(cluster, account)
     if not (cluster / "PG_VERSION").exists():
         _init(layout, programs, account)
     _give(cluster, account)
@@ -162,7 +161,7 @@ def _claim(path: Path, account: Account) -> None:
 
 
 def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return open_own(path, os.O_RDWR | os.O_CREAT)
 
 
 @contextmanager

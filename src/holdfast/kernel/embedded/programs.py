@@ -1,37 +1,17 @@
-"""Find PostgreSQL's programs, and make sure that the user who is to run them can reach them, and files below closed
-directories, and do nothing else there.
-
-Each ancestor which that user can't traverse gets a POSIX ACL entry `u:<user>:--x`; where the file
-system has no ACLs, `chmod o+x`. Layout of the attribute: linux/posix_acl_xattr.h.
-"""
+"""Find PostgreSQL's programs, and make sure that the user who is to run them can reach them."""
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
-import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 
-import structlog
-
+from holdfast.kernel.acl import allow_traverse, open_tree
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
 
 MAJOR_MIN = 15
-
-ATTRIBUTE = "system.posix_acl_access"
-VERSION = 2
-NO_ID = 0xFFFFFFFF
-USER_OBJ, USER, GROUP_OBJ, GROUP, MASK, OTHER = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
-TRAVERSE = 1
-NO_ACL_HERE = {errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,96 +62,3 @@ def _major(bin_dir: Path, account: Account) -> int:
     if not match or int(match[1]) < MAJOR_MIN:
         raise EmbeddedPostgresError(f"PostgreSQL {MAJOR_MIN} or later is needed; {bin_dir} has {said}")
     return int(match[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of an access control list; `perm` is a sum of 4 read, 2 write, 1 execute."""
-
-    tag: int
-    perm: int
-    id: int = NO_ID
-
-
-def allow_traverse(path: Path, account: Account) -> None:
-    """The account can come as far as `path`; nobody gets more than that."""
-    closed = [d for d in reversed(path.resolve().parents) if not _can_traverse(d, account)]
-    for directory in closed:
-        _open(directory, account)
-    if closed:
-        log.info("postgres may pass through", user=account.name, directories=[str(d) for d in closed])
-
-
-def open_tree(root: Path) -> None:
-    """Everybody who can come as far as `root` can read it, and execute what is executable in it."""
-    for path in chain([root], root.rglob("*")) if root.exists() else ():
-        mode = path.lstat().st_mode
-        executable = stat.S_ISDIR(mode) or mode & stat.S_IXUSR
-        wanted = mode | stat.S_IROTH | (stat.S_IXOTH if executable else 0)
-        if wanted != mode and not stat.S_ISLNK(mode):
-            path.chmod(stat.S_IMODE(wanted))
-
-
-def _can_traverse(directory: Path, account: Account) -> bool:
-    status = directory.stat()
-    if status.st_uid == account.uid:
-        return bool(status.st_mode & stat.S_IXUSR)
-    acl = _read(directory, status.st_mode)
-    mask = next((entry.perm for entry in acl if entry.tag == MASK), 7)
-    mine = [entry for entry in acl if entry.tag == USER and entry.id == account.uid]
-    if mine:
-        return bool(mine[0].perm & mask & TRAVERSE)
-    # Entries of groups are left out of account: the account's groups are its own alone.
-    return bool(acl[-1].perm & TRAVERSE) and status.st_gid != account.gid
-
-
-def _open(directory: Path, account: Account) -> None:
-    status = directory.stat()
-    try:
-        if status.st_uid == account.uid:
-            directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXUSR)
-        else:
-            os.setxattr(
-                directory, ATTRIBUTE, _pack(with_traverse(_read(directory, status.st_mode), account.uid))
-            )
-    except OSError as problem:
-        if problem.errno not in NO_ACL_HERE:
-            raise EmbeddedPostgresError(
-                f"{directory} is closed to the user {account.name}, who runs PostgreSQL, "
-                f"and can't be opened: {problem.strerror}"
-            ) from problem
-        directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
-        log.warning("no access control lists here: everybody may traverse", directory=str(directory))
-
-
-def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
-    """The list with `u:<uid>:--x` added; what the others can do stays exactly as it was."""
-    mask = next((entry.perm for entry in acl if entry.tag == MASK), None)
-    if mask is None:
-        mask = next(entry.perm for entry in acl if entry.tag == GROUP_OBJ)
-    elif not mask & TRAVERSE:
-        # The mask is about to let x through: take it from those it was kept from until now.
-        acl = [
-            replace(entry, perm=entry.perm & ~TRAVERSE) if entry.tag in (USER, GROUP_OBJ, GROUP) else entry
-            for entry in acl
-        ]
-    others = [e for e in acl if e.tag != MASK and not (e.tag == USER and e.id == uid)]
-    mine = next((e.perm for e in acl if e.tag == USER and e.id == uid), 0)
-    added = [Entry(USER, mine | TRAVERSE, uid), Entry(MASK, mask | TRAVERSE)]
-    return sorted(others + added, key=lambda entry: (entry.tag, entry.id))
-
-
-def _read(directory: Path, mode: int) -> list[Entry]:
-    try:
-        raw = os.getxattr(directory, ATTRIBUTE)
-    except OSError as problem:
-        if problem.errno in NO_ACL_HERE or problem.errno == errno.ENODATA:
-            owner, group, other = mode >> 6 & 7, mode >> 3 & 7, mode & 7
-            return [Entry(USER_OBJ, owner), Entry(GROUP_OBJ, group), Entry(OTHER, other)]
-        raise
-    return [Entry(*fields) for fields in struct.iter_unpack("<HHI", raw[4:])]
-
-
-def _pack(acl: list[Entry]) -> bytes:
-    entries = (struct.pack("<HHI", entry.tag, entry.perm, entry.id) for entry in acl)
-    return struct.pack("<I", VERSION) + b"".join(entries)

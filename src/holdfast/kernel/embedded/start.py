@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from holdfast.kernel.acl import allow_traverse
 from holdfast.kernel.embedded.account import Account, account_for
 from holdfast.kernel.embedded.cluster import (
     Layout,
@@ -31,6 +32,7 @@ from holdfast.kernel.embedded.watch import (
     wait_ended,
     wait_ready,
 )
+from holdfast.kernel.own import open_own, own_directory
 
 OLD_BACKENDS_TIMEOUT_S = 30.0
 OLD_BACKENDS_PAUSE_S_MAX = 2.0
@@ -86,8 +88,10 @@ class EmbeddedPostgres:
 
         Raises EmbeddedPostgresError with the reason, the end of the server's log included.
         """
+        own_directory(self.layout.data_dir)
         account = account_for(self.layout.cluster)
-        self.layout.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if account.drop:
+            allow_traverse(self.layout.cluster, account)
         with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
             server = self._found() or self._start(account)
             self._use = self._use or Use(self.layout.users)
@@ -142,7 +146,7 @@ class EmbeddedPostgres:
         settings = self.settings | {"unix_socket_directories": str(socket_dir)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [str(programs.postgres), "-D", str(self.layout.cluster), *options]
-        with open(os.open(self.layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "ab") as out:
+        with open(open_own(self.layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY), "ab") as out:
             said_before = out.seek(0, os.SEEK_END)
             # A session of its own: Ctrl-C in the terminal is for us, we stop the server in order.
             child = subprocess.Popen(
