@@ -47,6 +47,63 @@ def test_a_newer_schema_is_fine_while_a_new_version_is_rolled_out() -> None:
     assert unfit(replace(GOOD, revision="9999")) == []
 
 
+def test_a_user_who_can_do_more_than_serving_takes_is_warned_of() -> None:
+    (warning,) = warnings(
+        replace(GOOD, login="holdfast_owner", login_powers=("owns tables", "can make roles"))
+    )
+    assert "holdfast_owner of HOLDFAST_DATABASE_URL owns tables" in warning
+    assert "GRANT holdfast_app TO holdfast_web" in warning
+
+
+@pytest.mark.parametrize(
+    ("power", "named"),
+    [
+        ("SUPERUSER", "is a superuser"),
+        ("BYPASSRLS", "can bypass row-level security"),
+        ("CREATEROLE", "can make roles"),
+        ("REPLICATION", "can copy the whole server (REPLICATION)"),
+        ("IN ROLE pg_read_server_files", "can use the server's files and programs"),
+        ("IN ROLE postgres", "is a superuser"),
+        ("", None),
+    ],
+)
+async def test_what_the_user_can_do_is_read_from_the_server(
+    power: str, named: str | None, new_database: NewDatabase
+) -> None:
+    url = await new_database()
+    await migrate(url)
+    async with connection_to(url) as connection:
+        assert (await read_facts(connection)).login_powers[0] == "is a superuser"
+        await connection.execute(f"CREATE ROLE charlie LOGIN {power}; GRANT holdfast_app TO charlie")
+    try:
+        async with connection_to(url.replace("postgres@", "charlie@")) as connection:
+            facts = await read_facts(connection)
+            assert facts.login == "charlie"
+            assert facts.login_powers[:1] == (() if named is None else (named,))
+            if named is None:
+                await connection.execute("SET ROLE holdfast_app")
+                assert (await read_facts(connection)).login_powers == ()
+    finally:
+        async with connection_to(url) as connection:
+            await connection.execute("DROP OWNED BY charlie; DROP ROLE charlie")
+
+
+async def test_a_user_who_owns_the_tables_is_warned_of(new_database: NewDatabase) -> None:
+    url = await new_database()
+    await migrate(url)
+    async with connection_to(url) as connection:
+        await connection.execute("CREATE ROLE charlie LOGIN; GRANT holdfast_app TO charlie")
+        await connection.execute("ALTER TABLE venue OWNER TO charlie")
+    try:
+        async with connection_to(url.replace("postgres@", "charlie@")) as connection:
+            assert (await read_facts(connection)).login_powers == ("owns tables",)
+    finally:
+        async with connection_to(url) as connection:
+            await connection.execute(
+                "ALTER TABLE venue OWNER TO postgres; DROP OWNED BY charlie; DROP ROLE charlie"
+            )
+
+
 @pytest.mark.parametrize("name", ["data_checksums"])
 def test_what_is_doubtful_is_a_warning(name: str) -> None:
     (warning,) = warnings(replace(GOOD, **{name: False}))

@@ -23,6 +23,7 @@ class Facts:
     """What the server says of itself, and of the role that the application takes on.
 
     `server_version`: as in `server_version_num` (150004). `revision`: of the schema; None: there is none.
+    `login`: the user of the URL; `login_powers`: what it can do beyond taking on that role, the worst first.
     """
 
     server_version: int
@@ -36,6 +37,8 @@ class Facts:
     role_is_superuser: bool = False
     role_bypasses_rls: bool = False
     role_owns_tables: bool = False
+    login: str = ""
+    login_powers: tuple[str, ...] = ()
 
 
 async def check_database(connection: Any, *, unsafe: bool) -> None:
@@ -105,9 +108,18 @@ def may_lose_bookings(facts: Facts) -> list[str]:
 
 def warnings(facts: Facts) -> list[str]:
     """What is not good but may be meant."""
-    if facts.data_checksums:
-        return []
-    return ["the database has no data checksums: a failing disk goes unnoticed; stop it, run pg_checksums -e"]
+    found = []
+    if not facts.data_checksums:
+        found.append(
+            "the database has no data checksums: a failing disk goes unnoticed; stop it, run pg_checksums -e"
+        )
+    if facts.login_powers:
+        found.append(
+            f"the user {facts.login} of HOLDFAST_DATABASE_URL {facts.login_powers[0]}, so whoever breaks into Holdfast "
+            f"can do that too: keep it for holdfast migrate, and run serve and work as a user made by CREATE ROLE "
+            f"holdfast_web LOGIN PASSWORD '...'; GRANT {APP_ROLE} TO holdfast_web;"
+        )
+    return found
 
 
 FACTS = """
@@ -124,7 +136,20 @@ FACTS = """
            coalesce(app.rolbypassrls, false) AS role_bypasses_rls,
            EXISTS (SELECT FROM pg_class
                     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-                      AND pg_has_role(app.oid, relowner, 'MEMBER')) AS role_owns_tables
+                      AND pg_has_role(app.oid, relowner, 'MEMBER')) AS role_owns_tables,
+           session_user AS login,
+           (SELECT array_remove(ARRAY[
+                CASE WHEN bool_or(rolsuper) THEN 'is a superuser' END,
+                CASE WHEN bool_or(rolbypassrls) THEN 'can bypass row-level security' END,
+                CASE WHEN bool_or(EXISTS (
+                    SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+                       AND relowner = each.oid)) THEN 'owns tables' END,
+                CASE WHEN bool_or(rolcreaterole) THEN 'can make roles' END,
+                CASE WHEN bool_or(rolreplication) THEN 'can copy the whole server (REPLICATION)' END,
+                CASE WHEN bool_or(rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                                              'pg_write_server_files'))
+                     THEN 'can use the server''s files and programs' END], NULL)
+              FROM pg_roles AS each WHERE pg_has_role(session_user, each.oid, 'MEMBER')) AS login_powers
       FROM (SELECT) AS one LEFT JOIN pg_roles AS app ON app.rolname = $1
 """
 
@@ -137,4 +162,4 @@ async def read_facts(connection: Any) -> Facts:
     except asyncpg.InsufficientPrivilegeError:
         # A user who may not take on the application's role can't read it either, and is told about the role.
         revision = newest()
-    return Facts(**row, revision=revision)
+    return Facts(**{**row, "login_powers": tuple(row["login_powers"])}, revision=revision)
