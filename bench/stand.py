@@ -21,7 +21,7 @@ from uuid import UUID
 from holdfast.identity.issuer import TTL_S_MAX, DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Bounds, Database
-from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.migrate import migrate
 from holdfast.main.reactions import engine_over
 from holdfast.place.create_tenant import create_tenant
@@ -70,7 +70,7 @@ class Stand:
     async def process(self, command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
         """`holdfast <command>` on the stand's database for the block, with these settings."""
         environment = os.environ | {
-            "HOLDFAST_DATABASE_URL": self.server.url(),
+            "HOLDFAST_DATABASE_URL": self.server.app_url(),
             "HOLDFAST_DATA_DIR": str(self.data_dir),
             **{f"HOLDFAST_{name.upper()}": value for name, value in settings.items()},
         }
@@ -106,6 +106,7 @@ async def stand(*, seed: int) -> AsyncIterator[Stand]:
         server = await asyncio.to_thread(postgres.start)
         await create_database(server)
         await migrate(server.url())
+        await create_login(server)
         made = Stand(server, data_dir, seed)
         await _make_venues(made)
         yield made

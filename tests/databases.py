@@ -8,14 +8,15 @@ from pathlib import Path
 
 import asyncpg
 
-from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.migrate import migrate
 
 TEMPLATE = "migrated"
 OF_THE_CLUSTER = """
     SELECT 'role ' || rolname FROM pg_roles
-     WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'holdfast_app', 'holdfast_ledger')
+     WHERE rolname !~ '^pg_' AND rolname NOT IN ('postgres', 'holdfast_app', 'holdfast_ledger', 'holdfast_login')
         OR rolname IN ('holdfast_app', 'holdfast_ledger') AND (rolsuper OR rolbypassrls OR rolcanlogin)
+        OR rolname = 'holdfast_login' AND (rolsuper OR rolbypassrls OR rolcreaterole)
     UNION ALL
     SELECT 'setting ' || unnest(setconfig) FROM pg_db_role_setting WHERE setdatabase = 0
     UNION ALL
@@ -31,6 +32,7 @@ async def new_database(server: Server, name: str, *, like: str = TEMPLATE) -> st
     """
     if like == TEMPLATE and await create_database(server, TEMPLATE):
         await migrate(server.url(TEMPLATE))
+        await create_login(server)
     connection = await asyncpg.connect(server.url("postgres"))
     try:
         # Nobody may be connected to what is copied, not even autovacuum.

@@ -12,11 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from holdfast.kernel.embedded.model import LOGIN, SUPERUSER
 
 T = TypeVar("T")
 SOON_S = 60.0
@@ -73,15 +75,21 @@ def status(port: int, path: str, *, timeout_s: float = 5.0) -> int | None:
         return None
 
 
-def start(*words: str, log: Path, port: int = 0, **settings: Any) -> Running:
-    """`holdfast <words>` with these settings (`pool_max=1`) and no others."""
+def start(*words: str, log: Path, port: int = 0, before: Sequence[str] = (), **settings: Any) -> Running:
+    """`holdfast <words>` with these settings (`pool_max=1`) and no others; `before`: what runs it.
+
+    It is not given the superuser of a server that the tests started, but the plain role that it would log in as.
+    """
+    if "database_url" in settings:
+        plain = f"postgresql://{LOGIN}@/"
+        settings["database_url"] = settings["database_url"].replace(f"postgresql://{SUPERUSER}@/", plain)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     environ |= {f"HOLDFAST_{name.upper()}": str(value) for name, value in settings.items()}
     if port:
         environ["HOLDFAST_PORT"] = str(port)
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "holdfast.main.cli", *words], env=environ, stdout=out, stderr=out
+            [*before, sys.executable, "-m", "holdfast.main.cli", *words], env=environ, stdout=out, stderr=out
         )
     return Running(process, log, port)
 

@@ -12,7 +12,7 @@ import pytest
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S
-from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.migrate import migrate
 from tests.conftest import FAST, House
 from tests.engines import connect
@@ -40,6 +40,7 @@ async def crash_url(postgres: EmbeddedPostgres) -> str:
     server = postgres.start()
     assert await create_database(server)
     await migrate(server.url())
+    await create_login(server)
     return server.url()
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+import shutil
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 
-from holdfast.kernel.embedded import Server, create_database
+from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
+from holdfast.kernel.embedded.account import Account, app_account
+from holdfast.main.drop import open_code
 
 
 @pytest.fixture
@@ -31,3 +36,27 @@ def new_database(server: Server) -> Callable[[], Awaitable[str]]:
 
 
 _numbers = count(1)
+
+
+@pytest.fixture
+def app_user() -> Account:
+    account = app_account()
+    assert account is not None
+    open_code(account)
+    return account
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "data"
+    if (tmp_path / "data" / "postgres").exists():
+        EmbeddedPostgres(tmp_path / "data").stop()
+
+
+@pytest.fixture
+def home(app_user: Account) -> Iterator[Path]:
+    """A directory of the application's user, as of any ordinary one."""
+    path = Path(tempfile.mkdtemp(prefix="holdfast-test-", dir="/tmp"))
+    os.chown(path, app_user.uid, app_user.gid)
+    yield path
+    shutil.rmtree(path)

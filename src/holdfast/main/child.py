@@ -57,7 +57,7 @@ class Child:
         pause_s = PAUSE_S_MIN
         while True:
             started = time.monotonic()
-            code = await self._run()
+            code = await self.run()
             self.ends += 1
             if time.monotonic() - started > STEADY_S:
                 pause_s = PAUSE_S_MIN
@@ -65,7 +65,8 @@ class Child:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
-    async def _run(self) -> int:
+    async def run(self) -> int:
+        """Starts it once; its exit code when it has ended."""
         self._process = await asyncio.create_subprocess_exec(
             *self._words, stdin=PIPE, env=self._environ, pass_fds=self._pass_fds, start_new_session=True
         )
@@ -73,7 +74,7 @@ class Child:
         return await self._process.wait()
 
     async def stop(self, *, timeout_s: float) -> None:
-        """It has ended: after SIGTERM, or after that many seconds by SIGKILL. Call it when `keep` is over."""
+        """It has ended: after SIGTERM, or after that many seconds by SIGKILL. Call it when `keep` or `run` is over."""
         process = self._process
         if process is None or process.returncode is not None:
             return

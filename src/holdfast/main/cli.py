@@ -56,6 +56,10 @@ def serve_(
     """Run the API alone."""
     _end_with_parent_if(child)
     settings = start(port=port, host=host, data_dir=data_dir)
+    from holdfast.main.one_child import in_child_as_root
+
+    if in_child_as_root(settings, "serve"):
+        return
     import uvloop
 
     from holdfast.main.serve import serve
@@ -68,6 +72,10 @@ def work_(data_dir: DataDir = None, child: IsChild = False) -> None:
     """Run the worker alone: expiry of holds and all that happens by itself."""
     _end_with_parent_if(child)
     settings = start(data_dir=data_dir)
+    from holdfast.main.one_child import in_child_as_root
+
+    if in_child_as_root(settings, "work"):
+        return
     from holdfast.main.work import work
 
     run(work(settings))

@@ -11,7 +11,13 @@ import structlog
 
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.kernel.embedded import EmbeddedPostgres, EmbeddedPostgresError, Server, create_database
+from holdfast.kernel.embedded import (
+    EmbeddedPostgres,
+    EmbeddedPostgresError,
+    Server,
+    create_database,
+    create_login,
+)
 from holdfast.kernel.embedded.watch import is_server
 from holdfast.main.connect import connection_to
 from holdfast.main.migrate import migrate, migrate_back, newest
@@ -49,8 +55,7 @@ async def find_database(settings: Settings) -> AsyncIterator[str]:
         yield settings.database_url
         return
     async with embedded_server(settings) as (_, server):
-        await prepare(server, settings)
-        yield server.url()
+        yield await prepare(server, settings)
 
 
 @asynccontextmanager
@@ -64,11 +69,15 @@ async def embedded_server(settings: Settings) -> AsyncIterator[tuple[EmbeddedPos
 
 
 async def prepare(server: Server, settings: Settings) -> str:
-    """The URL of the database `holdfast` on that server: made, migrated, checked."""
+    """The URL of the database `holdfast` on that server: made, migrated, checked.
+
+    The superuser makes and migrates it; the URL is of the plain role that the application logs in as.
+    """
     await create_database(server)
     await migrate(server.url())
-    await check(server.url(), settings)
-    return server.url()
+    await create_login(server)
+    await check(server.app_url(), settings)
+    return server.app_url()
 
 
 async def check(url: str, settings: Settings) -> None:

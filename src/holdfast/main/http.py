@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from holdfast.event.number import Numberer
 from holdfast.identity.issuer import trusted_issuers
-from holdfast.identity.token import TokenVerifier
+from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.lanes import lanes
@@ -50,11 +50,16 @@ class Application(FastAPI):
         return self.openapi_schema
 
 
-def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None) -> Application:
+def create_app(
+    settings: Settings,
+    *,
+    routers: Sequence[APIRouter] | None = None,
+    issuers: Sequence[TrustedIssuer] | None = None,
+) -> Application:
     """The application, to be served by any ASGI server; it connects when it is started.
 
-    `routers`: what is mounted under /api/v1 instead of the product's own. Its `state` has the `engine`
-    while it runs.
+    `routers`: what is mounted under /api/v1 instead of the product's own. `issuers`: whose tokens count, instead of
+    what the settings say. Its `state` has the `engine` while it runs.
     """
     app = Application(
         title=TITLE,
@@ -64,7 +69,7 @@ def create_app(settings: Settings, *, routers: Sequence[APIRouter] | None = None
         redirect_slashes=False,
         # The framework's own logs would quote texts of exceptions, which can hold personal data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
-        lifespan=_lifespan(settings),
+        lifespan=_lifespan(settings, issuers),
     )
     app.state.tally = operations.Tally()
     app.state.request_deadline_s = settings.request_deadline_s
@@ -104,10 +109,11 @@ def _aliases() -> list[APIRouter]:
     return [blocks, snapshots]
 
 
-def _lifespan(settings: Settings) -> Any:
+def _lifespan(settings: Settings, issuers: Sequence[TrustedIssuer] | None) -> Any:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as running:
+            app.state.verifier = TokenVerifier(issuers or trusted_issuers(settings))
             await _start(app.state, settings, running)
             yield
 
@@ -119,7 +125,6 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
     url = settings.database_url
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
-    state.verifier = TokenVerifier(trusted_issuers(settings))
     db = await Database.connect(
         url,
         pool_max=settings.pool_max,

@@ -16,9 +16,11 @@ import uvicorn
 from holdfast.kernel.config import Settings
 from holdfast.main.addresses import Addresses
 from holdfast.main.database import find_database
+from holdfast.main.drop import drop_root
 from holdfast.main.listen import BACKLOG, base_url, listen
 from holdfast.main.outcome import Failed
 from holdfast.main.protocol import BoundedProtocol
+from holdfast.main.tokens import issuers
 from holdfast.main.websocket import BoundedWebSocket
 
 GRACE_S = 8
@@ -48,6 +50,7 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then lets open requests end, for GRACE_S at most.
 
+    As root it needs a `database_url`: it takes the port, reads the issuer's key, and is root no longer.
     `listener_fd`: a listening socket that was inherited, instead of a new one.
     """
     from holdfast.main.http import create_app
@@ -56,9 +59,11 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
         listener = await listen(settings.host, settings.port)
     else:
         listener = socket.socket(fileno=listener_fd)
+    trusted = issuers(settings)
+    drop_root()
     async with find_database(settings) as url:
         known = {"database_url": url, "live_streams_max": room_for_streams(settings.live_streams_max)}
-        app = create_app(cast(Any, settings.model_copy(update=known)))
+        app = create_app(cast(Any, settings.model_copy(update=known)), issuers=trusted)
         _ignore_signals_that_come_again()
         _collect_less()
         log.info("api_starts", url=base_url(listener))

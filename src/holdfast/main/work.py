@@ -20,6 +20,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.failure import reason
 from holdfast.main.database import find_database
+from holdfast.main.drop import drop_root
 from holdfast.main.outcome import Failed
 from holdfast.main.reactions import REACTIONS, engine_over
 from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
@@ -34,25 +35,26 @@ log = structlog.get_logger(__name__)
 
 
 async def work(settings: Settings) -> None:
-    """Runs ticks and jobs until SIGTERM or SIGINT, then finishes what is under way."""
+    """Runs ticks and jobs until SIGTERM or SIGINT, then finishes what is under way.
+
+    As root it needs a `database_url`: it takes the port of its metrics, and is root no longer.
+    """
     from holdfast.main.ticks import ROUNDS, TICKS
 
     stopping = asyncio.Event()
-    async with find_database(settings) as url:
+    async with AsyncExitStack() as held:
+        held.enter_context(metrics_answered(settings))
+        drop_root()
+        url = await held.enter_async_context(find_database(settings))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         database = await Database.connect(
             url, pool_max=settings.pool_max, deadline_s=settings.request_deadline_s
         )
-        try:
-            with metrics_answered(settings):
-                ticks = (*TICKS, *ROUNDS)
-                await run_worker(
-                    engine_over(database), url, ticks=ticks, reactions=REACTIONS, stopping=stopping
-                )
-        finally:
-            await database.close()
+        held.push_async_callback(database.close)
+        ticks = (*TICKS, *ROUNDS)
+        await run_worker(engine_over(database), url, ticks=ticks, reactions=REACTIONS, stopping=stopping)
     log.info("worker_stopped")
 
 

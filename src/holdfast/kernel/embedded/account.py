@@ -1,4 +1,7 @@
-"""Under whose name PostgreSQL runs: it refuses to run as root."""
+"""The system users for what does not run as root: PostgreSQL, which refuses to, and the application, which drops it.
+
+They are two, so that the application can neither read PostgreSQL's files nor log in to it as its superuser.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,13 @@ from typing import Any
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
 from holdfast.kernel.own import POSTGRES_USER
 
+APP_USER = "holdfast-app"
 COMMAND_TIMEOUT_S = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The system user who owns the cluster and runs the server; `drop`: we are root and become it."""
+    """A system user; of the server, who owns the cluster, or of the application. `drop`: we are root and become it."""
 
     name: str
     uid: int
@@ -90,27 +94,39 @@ def _account(entry: pwd.struct_passwd) -> Account:
 
 
 def _own_user() -> pwd.struct_passwd:
-    for command in (None, *_ways_to_add()):
-        if command is not None:
-            subprocess.run(command, capture_output=True, check=False, timeout=COMMAND_TIMEOUT_S)
-        try:
-            # Asked again after a failure too: another process may have added it meanwhile.
-            return pwd.getpwnam(POSTGRES_USER)
-        except KeyError:
-            continue
+    if entry := _system_user(POSTGRES_USER):
+        return entry
     raise EmbeddedPostgresError(
         f"PostgreSQL does not run as root and the system user {POSTGRES_USER} can't be created: "
         "create it, or run as an ordinary user"
     )
 
 
-def _ways_to_add() -> list[list[str]]:
+def app_account() -> Account | None:
+    """Who API and worker run as when they are started as root: `holdfast-app`, made if need be; None if it can't."""
+    entry = _system_user(APP_USER) if sys.platform == "linux" else None
+    return _account(entry) if entry else None
+
+
+def _system_user(name: str) -> pwd.struct_passwd | None:
+    for command in (None, *_ways_to_add(name)):
+        if command is not None:
+            subprocess.run(command, capture_output=True, check=False, timeout=COMMAND_TIMEOUT_S)
+        try:
+            # Asked again after a failure too: another process may have added it meanwhile.
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    return None
+
+
+def _ways_to_add(name: str) -> list[list[str]]:
     shell = "/usr/sbin/nologin" if Path("/usr/sbin/nologin").exists() else "/bin/false"
     shared = ["--no-create-home", "--shell", shell]
     ways = [
-        ["useradd", "--system", "--user-group", "--home-dir", "/nonexistent", *shared, POSTGRES_USER],
-        ["adduser", "--system", "--group", "--home", "/nonexistent", *shared, POSTGRES_USER],
-        ["adduser", "-S", "-D", "-H", "-s", shell, POSTGRES_USER],
+        ["useradd", "--system", "--user-group", "--home-dir", "/nonexistent", *shared, name],
+        ["adduser", "--system", "--group", "--home", "/nonexistent", *shared, name],
+        ["adduser", "-S", "-D", "-H", "-s", shell, name],
     ]
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
     found = [(shutil.which(way[0], path=path), way) for way in ways]

@@ -55,6 +55,16 @@ class Layout:
         return self.data_dir / "postgres.gate"
 
     @property
+    def access(self) -> Path:
+        """Who may log in, when the server was started as root (`hba_file`)."""
+        return self.data_dir / "postgres.access"
+
+    @property
+    def access_map(self) -> Path:
+        """Which system user as which role (`ident_file`)."""
+        return self.data_dir / "postgres.access-map"
+
+    @property
     def users(self) -> Path:
         """Locked, shared, by every process that uses the server."""
         return self.data_dir / "postgres.users"
@@ -128,21 +138,22 @@ def socket_dir_of(cluster: Path, account: Account) -> Path:
     return BASE / f"holdfast-{account.uid}-{digest}"
 
 
-def socket_dir_for(cluster: Path, account: Account) -> Path:
-    """The directory, empty and open to the account alone. Call it only while no server runs there.
+def socket_dir_for(cluster: Path, account: Account, visitor: Account | None = None) -> Path:
+    """The directory, empty and open to the account alone; the visitor's group may pass through as well. Call it only
+    while no server runs there.
 
     Raises EmbeddedPostgresError when somebody else has made a directory or link of that name.
     """
     path = socket_dir_of(cluster, account)
     with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    _claim(path, account)
+    _claim(path, account, visitor)
     for left_over in path.glob(".s.PGSQL.*"):
         left_over.unlink()
     return path
 
 
-def _claim(path: Path, account: Account) -> None:
+def _claim(path: Path, account: Account, visitor: Account | None) -> None:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as problem:
@@ -153,9 +164,10 @@ def _claim(path: Path, account: Account) -> None:
         status = os.fstat(handle)
         if status.st_uid not in (account.uid, os.geteuid()):
             raise EmbeddedPostgresError(f"{path} belongs to another user, {status.st_uid}: remove it")
-        os.fchmod(handle, stat.S_IRWXU)
-        if status.st_uid != account.uid:
-            os.fchown(handle, account.uid, account.gid)
+        group = visitor or account
+        if (status.st_uid, status.st_gid) != (account.uid, group.gid) and account.drop:
+            os.fchown(handle, account.uid, group.gid)
+        os.fchmod(handle, stat.S_IRWXU | (stat.S_IXGRP if visitor else 0))
     finally:
         os.close(handle)
 

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from holdfast.kernel.acl import allow_traverse
-from holdfast.kernel.embedded.account import Account, account_for
+from holdfast.kernel.embedded.access import is_current, settings_of_access
+from holdfast.kernel.embedded.account import Account, account_for, app_account
 from holdfast.kernel.embedded.cluster import (
     Layout,
     Use,
@@ -93,7 +94,11 @@ class EmbeddedPostgres:
         if account.drop:
             allow_traverse(self.layout.cluster, account)
         with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
-            server = self._found() or self._start(account)
+            server = self._found()
+            if server is not None and not is_current(self.layout, account):
+                stop_server(self.layout)
+                server = None
+            server = server or self._start(account)
             self._use = self._use or Use(self.layout.users)
         return server
 
@@ -129,21 +134,25 @@ class EmbeddedPostgres:
     def _start(self, account: Account) -> Server:
         programs = programs_for(account, self.bin_dir)
         make_cluster(self.layout, programs, account)
+        visitor = app_account() if account.drop else None
+        access = settings_of_access(self.layout, account, visitor, programs.major)
         deadline = time.monotonic() + OLD_BACKENDS_TIMEOUT_S
         pause_s = 0.1
         while True:
             try:
-                return self._launch(programs, account)
+                return self._launch(programs, account, visitor, access)
             except _OldBackends:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(pause_s)
             pause_s = min(2 * pause_s, OLD_BACKENDS_PAUSE_S_MAX)
 
-    def _launch(self, programs: Programs, account: Account) -> Server:
+    def _launch(
+        self, programs: Programs, account: Account, visitor: Account | None, access: Mapping[str, str]
+    ) -> Server:
         trim_log(self.layout)
-        socket_dir = socket_dir_for(self.layout.cluster, account)
-        settings = self.settings | {"unix_socket_directories": str(socket_dir)}
+        socket_dir = socket_dir_for(self.layout.cluster, account, visitor)
+        settings = {**self.settings, **access, "unix_socket_directories": str(socket_dir)}
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         command = [str(programs.postgres), "-D", str(self.layout.cluster), *options]
         with open(open_own(self.layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY), "ab") as out:
