@@ -29,6 +29,7 @@ POSTGRES_15_PLACES = (
     "/usr/local/opt/postgresql@15/bin",
 )
 
+NGINX = "nginx"
 REDIS = "Redis"
 REDIS_READY_S_MAX = 60.0
 
