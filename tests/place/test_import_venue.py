@@ -91,7 +91,8 @@ async def test_what_is_exported_says_exactly_what_is_there(
     ask: Ask, cast: Cast, osteria: dict[str, Any], accept: str
 ) -> None:
     osteria["resources"][0]["attributes"] = {"tiny": 1e-7, "none": None, "on": "yes", "at": "10:00", "n": [1]}
-    osteria["name"] = "Osteria «Nörd»: yes\n# 2"
+    osteria["resources"][0]["attributes"]["text"] = "two\nlines\t# \x7f"
+    osteria["name"] = "Osteria «Nörd»: yes # 2"
     venue = await imported(ask, cast, osteria)
 
     document = await ask(cast.alice, "GET", f"/venues/{venue['id']}/document", headers={"accept": accept})

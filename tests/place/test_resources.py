@@ -100,7 +100,7 @@ async def test_neighbours_are_replaced_whoever_named_them(
         ({"adjacent": ["t9"]}, "adjacent.0"),
         ({"adjacent": ["t2"]}, "adjacent.0"),
         ({"slug": ""}, "slug"),
-        ({"name": "\0"}, "resources.2.name"),
+        ({"name": "\0"}, "name"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 
 from .conftest import Ask, Cast
@@ -150,3 +152,28 @@ async def _all(ask: Ask, who: Any, *, limit: int = 50) -> list[dict[str, Any]]:
             return found
         query = f"/venues?limit={limit}&cursor={page['next']}"
     raise AssertionError("the pages never end")
+
+
+async def test_a_venue_stored_before_names_were_checked_stays_readable(
+    ask: Ask, cast: Cast, osteria: dict[str, Any], database_url: str
+) -> None:
+    """Names could have control characters, and kinds in price rules any length."""
+    venue = await imported(ask, cast, osteria)
+    path, old = f"/venues/{venue['id']}", "Osteria\x07"
+    rule = {"per": "guest", "amount": "5.00", "kinds": ["\x1b" * 200]}
+    owner = await asyncpg.connect(database_url)
+    await owner.execute(
+        "UPDATE venue SET name = $2, policy = policy || $3::jsonb, rules_version = rules_version + 1 WHERE id = $1",
+        UUID(venue["id"]), old, json.dumps({"price_rules": [rule]}),
+    )  # fmt: skip
+    await owner.execute(
+        "UPDATE resource SET name = $2, zone = $2 WHERE venue_id = $1", UUID(venue["id"]), old
+    )
+    await owner.close()
+    seen = (await ask(cast.nobody, "GET", path)).json()
+    assert (seen["name"], seen["resources"][0]["zone"]) == (old, old)
+    assert seen["policy"]["price_rules"][0]["kinds"] == rule["kinds"]
+    refused = await ask(cast.alice, "PATCH", path, json={"kind": "bar", "expected_version": seen["version"]})
+    assert [each["field"] for each in refused.json()["errors"]] == ["name"]
+    new = {"name": "Osteria", "kind": "bar", "expected_version": seen["version"]}
+    assert (await ask(cast.alice, "PATCH", path, json=new)).json()["name"] == "Osteria"

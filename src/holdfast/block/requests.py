@@ -9,9 +9,11 @@ from pydantic import Field, model_validator
 
 from holdfast.block import define
 from holdfast.block.model import Kind
-from holdfast.booking.fields import Day, Instant, Key, ResourceIds, Version, text
+from holdfast.booking.fields import Day, Instant, Key, ResourceIds, Version
 from holdfast.kernel.body import Body
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.text import line, lines
+from holdfast.place.parse_rrule import TEXT_CHARS_MAX
 
 REASON_CHARS_MAX = 500
 MAY_NAME_SOMEBODY = frozenset({"reason"})
@@ -29,10 +31,12 @@ class CreateBlock(Body):
     """Instant at which it starts the first time, RFC 3339 with an offset."""
     end: Instant
     """Instant at which it ends the first time, RFC 3339 with an offset."""
-    reason: text(REASON_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
+    reason: lines(REASON_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
     """For staff; guests read that it is closed for maintenance."""
     kind: Kind = "maintenance"
-    rrule: str | None = Field(default=None, min_length=1, examples=["FREQ=WEEKLY;BYDAY=WE;UNTIL=20271231"])
+    rrule: line(TEXT_CHARS_MAX) | None = Field(  # pyright: ignore[reportInvalidTypeForm]
+        default=None, examples=["FREQ=WEEKLY;BYDAY=WE;UNTIL=20271231"]
+    )
     """How it repeats: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY (with WEEKLY) and UNTIL or COUNT of RFC 5545,
     for at most two years from now. Left out: once."""
     on_conflict: Literal["refuse", "displace"] = "refuse"
@@ -61,7 +65,7 @@ class ChangeBlock(Body):
 
     cancelled_from: Day | None = None
     """Local date from which on its occurrences are gone; it can be moved earlier, not later."""
-    reason: text(REASON_CHARS_MAX) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    reason: lines(REASON_CHARS_MAX) | None = None  # pyright: ignore[reportInvalidTypeForm]
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
 

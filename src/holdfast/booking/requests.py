@@ -6,32 +6,33 @@ from datetime import datetime, time
 from typing import ClassVar
 from uuid import UUID
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import Field, model_validator
 
 from holdfast.booking import wanted
 from holdfast.booking.fields import (
     MINUTES_MAX,
     PARTY_MAX,
+    Attributes,
     Day,
     Instant,
     Key,
     Metadata,
     ResourceIds,
     Version,
-    text,
 )
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import ANYTHING, Guest, When
 from holdfast.kernel.body import Body
+from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening import WallTime
 
 
 class PreferencesBody(Body):
     """Which resources will do when none is named; what is left out is all the same to the guest."""
 
-    kinds: tuple[text(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
-    zones: tuple[text(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
-    attributes: dict[str, str | int | FiniteFloat | bool] = Field(default_factory=dict, max_length=50)
+    kinds: tuple[line(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
+    zones: tuple[line(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
+    attributes: Attributes = Field(default_factory=dict)
 
     def value(self) -> wanted.Preferences:
         return wanted.Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
@@ -49,7 +50,7 @@ class TimeBody(Body):
     """Time of the start on the venue's clock, HH:MM."""
     date: Day | None = None
     """Date of the slot's opening day."""
-    slot_id: text(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    slot_id: line(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Slot of the venue."""
     end: Instant | None = None
     """Instant of the end, RFC 3339 with an offset."""
@@ -98,10 +99,10 @@ class PartyBody(Body):
     resource_ids: ResourceIds | None = None
     """The resources wanted, all of them or none. Left out: the best fit is taken."""
     preferences: PreferencesBody | None = None
-    guest_id: text(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_id: line(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_name: line(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_email: Email | None = None
+    guest_phone: line(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
 
     @model_validator(mode="after")
     def _named_or_preferred(self) -> PartyBody:
@@ -121,8 +122,8 @@ class DetailsBody(PartyBody, TimeBody):
 
     unsaid: ClassVar[frozenset[str]] = PartyBody.unsaid | {"special_requests", "internal_notes", "metadata"}
 
-    special_requests: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    internal_notes: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    special_requests: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    internal_notes: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Staff only."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
@@ -147,7 +148,7 @@ class CreateBooking(NewBody):
 
     hold: bool = False
     """Keep it for a short while (`expires_at`) instead of booking it."""
-    source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    source: line(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
     """Where the booking came from."""
     metadata: Metadata = Field(default_factory=dict)
     seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
@@ -174,7 +175,7 @@ class UpdateBooking(DetailsBody):
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
-    source: text(50) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    source: line(50) | None = None  # pyright: ignore[reportInvalidTypeForm]
     metadata: Metadata | None = None
 
     @property
@@ -192,7 +193,7 @@ class CancelBooking(Body):
 
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
-    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
 
@@ -205,7 +206,7 @@ class MoveBooking(Body):
     to: Status
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
-    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
     metadata: Metadata = Field(default_factory=dict)
 
 

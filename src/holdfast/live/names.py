@@ -7,7 +7,10 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from holdfast.booking.access import works_at
 from holdfast.channel import names
@@ -26,6 +29,8 @@ from holdfast.place.venue import Venue
 AVAILABILITY = "availability:"
 BOOKINGS = "chain.bookings."
 NAME_CHARS_MAX = 300
+ChannelName = Annotated[str, Field(json_schema_extra={"maxLength": NAME_CHARS_MAX})]
+"""A name as clients send it. `Names.view` refuses longer ones, and says which forms there are."""
 BEFORE_MAX = timedelta(days=1)
 AHEAD_MAX = timedelta(days=731)
 """From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody

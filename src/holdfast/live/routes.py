@@ -12,12 +12,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 
+from holdfast.identity.token import TOKEN_CHARS_MAX
 from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Unauthenticated
 from holdfast.kernel.http import problem
 from holdfast.live import subscribe
 from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
+from holdfast.live.names import ChannelName
 from holdfast.live.sse import EventStream
 from holdfast.live.ws import Socket
 
@@ -33,7 +35,7 @@ STREAM = {
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 Channels = Annotated[
-    list[str],
+    list[ChannelName],
     Query(
         min_length=1,
         max_length=subscribe.CHANNELS_MAX,
@@ -51,7 +53,11 @@ LastEventId = Annotated[
 ]
 Token = Annotated[
     str | None,
-    Query(alias=TOKEN, description="A bearer token, for browsers, which can't send it as a header here."),
+    Query(
+        alias=TOKEN,
+        max_length=TOKEN_CHARS_MAX,
+        description="A bearer token, for browsers, which can't send it as a header here.",
+    ),
 ]
 
 

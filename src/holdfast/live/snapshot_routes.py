@@ -12,6 +12,7 @@ from holdfast.channel.state import slots_of_day
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
+from holdfast.kernel.text import line
 from holdfast.live.cache import Entry
 from holdfast.live.names import Asked, Meanings, Names, day_of
 from holdfast.live.snapshot import Wanted, named, slot_of
@@ -25,14 +26,12 @@ alias = APIRouter(include_in_schema=False)
 
 PATH = "/clubs/{tenant}/venues/{venue}/availability"
 NAME_CHARS_MAX = 63
-Name = Annotated[str, Path(min_length=1, max_length=NAME_CHARS_MAX, pattern=r"^[^\u0000]+$")]
+Name = Annotated[line(NAME_CHARS_MAX), Path()]
 Day = Annotated[str, Query(alias="date", max_length=10, description="The opening day, YYYY-MM-DD.")]
 SlotId = Annotated[
-    str | None,
+    line(NAME_CHARS_MAX) | None,
     Query(
         alias="slotId",
-        min_length=1,
-        max_length=NAME_CHARS_MAX,
         description="Needed where the day has several slots.",
     ),
 ]

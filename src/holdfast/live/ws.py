@@ -17,8 +17,9 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.live.frames import public_epoch
+from holdfast.live.frames import CURSOR_CHARS_MAX, public_epoch
 from holdfast.live.hub import Hub
+from holdfast.live.names import ChannelName
 from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
 from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
@@ -36,7 +37,7 @@ REASONS = {
     "shutdown": "Connect again.",
 }
 
-Names = Annotated[list[str], Field(min_length=1, max_length=CHANNELS_MAX)]
+Names = Annotated[list[ChannelName], Field(min_length=1, max_length=CHANNELS_MAX)]
 
 
 class Subscribe(Body):
@@ -44,7 +45,7 @@ class Subscribe(Body):
 
     op: Literal["subscribe"]
     channels: Names
-    after: str | None = None
+    after: Annotated[str, Field(max_length=CURSOR_CHARS_MAX)] | None = None
 
 
 class Unsubscribe(Body):

@@ -21,11 +21,14 @@ from pydantic import (
 
 from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
+from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.policy import Policy
 
 RESOURCES_MAX = 5000
 ATTRIBUTES_BYTES_MAX = 4096
+ZONE_CHARS_MAX = 64
+"""No time zone has a longer name; the longest has 32."""
 
 M = TypeVar("M", bound=Rule)
 ResourceKind = Literal["lane", "table", "room", "section", "facility", "seat"]
@@ -62,9 +65,9 @@ def _neighbour(value: Any) -> Any:
     return {"slug": value} if isinstance(value, str) else value
 
 
-Zone = Annotated[str, AfterValidator(_known_zone)]
+Zone = Annotated[str, Field(json_schema_extra={"maxLength": ZONE_CHARS_MAX}), AfterValidator(_known_zone)]
 """A time zone of the IANA database: `Europe/Stockholm`."""
-Currency = Annotated[str, AfterValidator(_known_currency)]
+Currency = Annotated[str, Field(json_schema_extra={"pattern": "^[A-Z]{3}$"}), AfterValidator(_known_currency)]
 """Three capital letters of ISO 4217: `SEK`."""
 Seats = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 BufferMinutes = Annotated[int, Field(strict=True, ge=0, le=DAY_MINUTES)]
@@ -104,11 +107,11 @@ class ResourceDocument(Rule):
 
     slug: Slug
     """Its name in addresses and documents; once in a venue."""
-    name: str = Field(default_factory=lambda data: data.get("slug", ""), min_length=1, max_length=100)
+    name: stored_line(100) = Field(default_factory=lambda data: data.get("slug", ""))  # pyright: ignore[reportInvalidTypeForm]
     """For people to read; left out: the slug."""
     kind: ResourceKind = "table"
     """What it is."""
-    zone: str | None = Field(default=None, min_length=1, max_length=100)
+    zone: stored_line(100) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """The part of the venue it is in: `window`, `upstairs`."""
     seats_min: Seats = 1
     """The smallest party it takes alone, guests."""
@@ -120,7 +123,10 @@ class ResourceDocument(Rule):
     """Minutes before a booking in which it is taken too; null: the policy's."""
     buffer_after_minutes: BufferMinutes | None = None
     """Minutes after a booking in which it is taken too; null: the policy's."""
-    attributes: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(default_factory=dict)
+    attributes: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(
+        default_factory=dict,
+        json_schema_extra=free_form(ATTRIBUTES_BYTES_MAX),
+    )
     """Anything else worth knowing, at most 4096 bytes of JSON."""
     position: Position | None = None
     """Where it stands on the floor plan."""
@@ -148,7 +154,7 @@ class VenueDocument(Rule):
 
     slug: Slug
     """Its name in addresses; once in a tenant."""
-    name: str = Field(min_length=1, max_length=200)
+    name: stored_line(200)  # pyright: ignore[reportInvalidTypeForm]
     """For people to read."""
     kind: str = Field(default="restaurant", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     """What it is: restaurant, bowling, hotel, nightclub, ..."""

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from holdfast.kernel.body import Problem, refuse
+from holdfast.kernel.text import one_line, stored_line, unless_stored
 
 Day = Literal["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 DAYS: tuple[Day, ...] = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -107,7 +108,7 @@ class HoursException(Rule):
     """True: nothing opens on that date."""
     spans: tuple[HoursSpan, ...] = Field(default=(), max_length=24)
     """The hours of that date, in place of the weekly ones."""
-    name: str | None = Field(default=None, max_length=100)
+    name: Annotated[str, unless_stored(one_line)] | None = Field(default=None, max_length=100)
     """What the date is, for people to read: a holiday's name."""
 
     @model_validator(mode="after")
@@ -196,7 +197,7 @@ class Slot(Rule):
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     """Lower-case letters, digits, - and _: `slot_21_00`."""
-    name: str = Field(min_length=1, max_length=100)
+    name: stored_line(100)  # pyright: ignore[reportInvalidTypeForm]
     """For people to read."""
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1, max_length=7)
     """Days on which it starts, MO to SU."""

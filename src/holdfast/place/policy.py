@@ -10,33 +10,62 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
 
 from holdfast.kernel.body import Problem, refuse
+from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
 from holdfast.place.opening import DAY_MINUTES, DAYS, Day, Rule, WallEnd, WallTime, minutes_of
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """No venue lets a booking be longer than this."""
+AMOUNT_MAX = Decimal("9999999999.9999")
+"""No price is higher, in any currency."""
+DECIMAL_CHARS_MAX = 32
+"""No decimal needs more characters."""
 
 
 def _decimal_text(value: Any) -> Any:
     # Floats are refused: 0.1 + 0.2 is not how people count money.
-    if isinstance(value, str | Decimal) or type(value) is int:
+    if _is_decimal(value) or type(value) is int:
         return value
     raise ValueError("must be a decimal string such as '12.50'")
 
 
+def _is_decimal(value: Any) -> bool:
+    return isinstance(value, Decimal) or (isinstance(value, str) and len(value) <= DECIMAL_CHARS_MAX)
+
+
+DecimalText = Annotated[str, Field(max_length=DECIMAL_CHARS_MAX)]
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_decimal_text),
-    Field(ge=0, max_digits=14, decimal_places=4, allow_inf_nan=False, examples=["12.50"]),
+    Field(ge=0, le=AMOUNT_MAX, max_digits=14, decimal_places=4, allow_inf_nan=False, examples=["12.50"]),
+    BeforeValidator(
+        _decimal_text, json_schema_input_type=DecimalText | Annotated[int, Field(ge=0, le=int(AMOUNT_MAX))]
+    ),
 ]
 """Money in the venue's currency, 0 or more, as a decimal string."""
+
+
+NAME_CHARS_MAX = 100
+
+
+def _is_a_name(value: str) -> str:
+    if not 1 <= len(value) <= NAME_CHARS_MAX:
+        raise ValueError(f"must have 1 to {NAME_CHARS_MAX} characters, not {len(value)}")
+    return one_line(value)
+
+
+# Not bounded by Field: rules stored before there was a bound may have longer names.
+Named = Annotated[
+    str,
+    Field(json_schema_extra={"minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": LINE_PATTERN}),
+    unless_stored(_is_a_name),
+]
 
 
 class PriceRule(Rule):
     """A price and which bookings it is for. Conditions that are left out hold for every booking."""
 
-    kinds: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=20)
+    kinds: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=20)
     """Kinds of resource (`lane`, `table`, ...); one of the booking's resources is of one of them."""
-    zones: tuple[str, ...] | None = Field(default=None, min_length=1, max_length=100)
+    zones: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=100)
     """Zones; one of the booking's resources is in one of them."""
     party_size_min: StrictInt | None = Field(default=None, ge=1, le=100_000)
     """Guests, at least."""
@@ -87,13 +116,15 @@ class PriceRule(Rule):
 
 
 def _number(value: Any) -> Any:
-    if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool):
+    if _is_decimal(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
     raise ValueError("must be a number from 0 to 100 such as 12.5")
 
 
 Percent = Annotated[
-    Decimal, BeforeValidator(_number), Field(ge=0, le=100, decimal_places=4, allow_inf_nan=False)
+    Decimal,
+    Field(ge=0, le=100, decimal_places=4, allow_inf_nan=False),
+    BeforeValidator(_number, json_schema_input_type=DecimalText | Annotated[float, Field(ge=0, le=100)]),
 ]
 """0 to 100, as a number or a decimal string."""
 

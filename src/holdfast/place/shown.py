@@ -8,14 +8,20 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
+from holdfast.kernel.text import stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept
 from holdfast.place.opening import Hours, Rule, Slot
 from holdfast.place.policy import Policy
 
+VERSION_MAX = 2**31 - 1
 ExpectedVersion = Annotated[
     StrictInt | None,
-    Field(ge=1, description="The version of the venue that was seen; needed unless If-Match says it."),
+    Field(
+        ge=1,
+        le=VERSION_MAX,
+        description="The version of the venue that was seen; needed unless If-Match says it.",
+    ),
 ]
 
 
@@ -31,7 +37,7 @@ class TenantWanted(Rule):
 
     slug: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["nordlek"])
     """1 to 63 lower-case letters, digits and inner hyphens; it never changes."""
-    name: str = Field(min_length=1, max_length=200)
+    name: stored_line(200)  # pyright: ignore[reportInvalidTypeForm]
     """For people to read."""
 
 
@@ -40,7 +46,7 @@ class VenueChange(Rule):
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
-    name: str = Field(default="", min_length=1, max_length=200)
+    name: stored_line(200) = ""  # pyright: ignore[reportInvalidTypeForm]
     """For people to read."""
     kind: str = Field(default="", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
     """What it is: restaurant, bowling, hotel, nightclub, ..."""
@@ -58,9 +64,9 @@ class ResourceChange(ResourceDocument):
 
     slug: Slug = ""
     """Its name in addresses and documents; once in a venue."""
-    name: str = Field(default="", min_length=1, max_length=100)
+    name: stored_line(100) = ""  # pyright: ignore[reportInvalidTypeForm]
     """For people to read."""
-    expected_version: StrictInt | None = Field(default=None, ge=1)
+    expected_version: StrictInt | None = Field(default=None, ge=1, le=VERSION_MAX)
     """The version of the resource that was seen; needed unless If-Match says it."""
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import orjson
 
+from holdfast.kernel.text import STORED
 from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept, ResourceKey
@@ -140,7 +141,7 @@ def _kept(row: Any) -> Kept:
     keys = {each["slug"]: ResourceKey(UUID(each.pop("id")), each.pop("version")) for each in resources}
     for each in resources:
         each["adjacent"] = adjacent.get(each["slug"], ())
-    documents = [ResourceDocument.model_validate(each) for each in resources]
+    documents = [ResourceDocument.model_validate(each, context=STORED) for each in resources]
     documents.sort(key=lambda each: (each.sort_order, each.slug))
     own = {name: row[name] for name in ("slug", "name", "kind", "timezone", "currency")}
     rules = {name: orjson.loads(row[name]) for name in ("policy", "hours", "slots")}
@@ -148,7 +149,7 @@ def _kept(row: Any) -> Kept:
         id=plain_id(row["id"]),
         tenant_id=plain_id(row["tenant_id"]),
         tenant_slug=row["tenant_slug"],
-        document=VenueDocument.model_validate(own | rules | {"resources": tuple(documents)}),
+        document=VenueDocument.model_validate(own | rules | {"resources": tuple(documents)}, context=STORED),
         keys=keys,
         version=row["version"],
         rules_version=row["rules_version"],

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version, text
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version
 from holdfast.booking.requests import NewBody, PreferencesBody
 from holdfast.kernel.body import Body
+from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening import WallTime
 from holdfast.place.parse_rrule import TEXT_CHARS_MAX
 from holdfast.series.model import OnConflict, Scope
@@ -21,11 +22,11 @@ ABOUT_A_PERSON = frozenset({*DETAILS, "changes", "reason"})
 class CreateSeries(NewBody):
     """A booking that is wanted again and again, at the same time on the venue's clock."""
 
-    rrule: text(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
+    rrule: line(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
     """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
     on_conflict: OnConflict = OnConflict.REFUSE
     """When an occurrence can't be had: refuse all, skip it, or take the nearest free time of its day."""
-    source: text(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    source: line(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
     """Where the bookings came from."""
     metadata: Metadata = Field(default_factory=dict)
 
@@ -64,11 +65,11 @@ class ChangesWanted(Body):
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
     resource_ids: ResourceIds | None = None
     preferences: PreferencesBody | None = None
-    guest_name: text(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_email: text(254) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    guest_phone: text(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    special_requests: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    internal_notes: text(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_name: line(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    guest_email: Email | None = None
+    guest_phone: line(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    special_requests: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    internal_notes: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Staff only."""
 
     @model_validator(mode="after")
@@ -110,4 +111,4 @@ class ChangeSeries(_About):
 class CancelSeries(_About):
     """Bookings of a series that are not wanted any more."""
 
-    reason: text(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]

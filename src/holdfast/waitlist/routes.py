@@ -24,7 +24,6 @@ from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
 from holdfast.place.routes.at_hand import engine_of
-from holdfast.place.storable import refuse_unstorable
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave, require_visible
@@ -77,8 +76,6 @@ async def post_entry(request: Request) -> Response:
     """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
     raw = await request.body()
     asked = parse(raw, JoinWaitlist)
-    if asked.preferences is not None:
-        refuse_unstorable(asked.preferences.attributes, field="preferences.attributes")
     venue = await venue_for(request, asked.venue_id)
     actor: Actor = request.state.actor
     joining = Joining(

@@ -24,6 +24,7 @@ from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
+from holdfast.kernel.text import line
 from holdfast.place.routes.at_hand import TenantQuery, engine_of
 
 router = APIRouter()
@@ -32,7 +33,7 @@ HISTORY_FIELDS = ("from_status", "to_status", "actor", "action", "reason", "crea
 Reference = Annotated[str, Path(pattern=r"^BR-[0-9]{8}-[0-9A-Z]{6}$", description="BR-YYYYMMDD-XXXXXX")]
 From = Annotated[AwareDatetime | None, Query(alias="from", description="Ends after this instant.")]
 To = Annotated[AwareDatetime | None, Query(description="Starts before this instant.")]
-GuestId = Annotated[str, Path(min_length=1, max_length=128, pattern=r"^[^\u0000]+$")]
+GuestId = Annotated[line(128), Path()]
 VERSION_MAX = 2**31 - 1
 
 

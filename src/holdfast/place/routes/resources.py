@@ -18,7 +18,14 @@ from holdfast.place.change_venue import add_resource, change_resource, own_resou
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
 from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
-from holdfast.place.shown import ResourceChange, ResourcePage, ResourceShown, changes_of, resources_shown
+from holdfast.place.shown import (
+    VERSION_MAX,
+    ResourceChange,
+    ResourcePage,
+    ResourceShown,
+    changes_of,
+    resources_shown,
+)
 
 router = APIRouter()
 
@@ -83,7 +90,8 @@ async def delete_resource(
     actor: Caller,
     if_match: IfMatch,
     expected_version: Annotated[
-        int | None, Query(ge=1, description="The version that was seen; needed unless If-Match says it.")
+        int | None,
+        Query(ge=1, le=VERSION_MAX, description="The version that was seen; needed unless If-Match says it."),
     ] = None,
 ) -> Response:
     """For managers. Its history stays. Refused while bookings or blocks hold it, now or later."""

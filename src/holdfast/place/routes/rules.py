@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from holdfast.identity.roles import require
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import Caller, IfMatch, answer, required_version
+from holdfast.kernel.text import line
 from holdfast.place.change_venue import WithHolidays, add_holidays, change_venue
 from holdfast.place.holidays_of import Holiday, chosen, holidays_of
 from holdfast.place.hours import openings
@@ -161,7 +162,7 @@ class HolidaysWanted(Rule):
 
     country: str = Field(pattern="^[A-Z]{2}$", examples=["SE"])
     """ISO 3166 alpha-2 code."""
-    subdivision: str | None = Field(default=None, min_length=1, max_length=50, examples=["BY"])
+    subdivision: line(50) | None = Field(default=None, examples=["BY"])  # pyright: ignore[reportInvalidTypeForm]
     """Part of the country with holidays of its own: its ISO 3166-2 code, without the country."""
     years: tuple[Year, ...] = Field(min_length=1, max_length=YEARS_MAX, examples=[[2026, 2027]])
     """From last year to ten years ahead."""
@@ -169,11 +170,11 @@ class HolidaysWanted(Rule):
     """True, or neither this nor `spans`: nothing opens on these dates."""
     spans: tuple[HoursSpan, ...] = Field(default=(), max_length=24)
     """The hours of these dates, instead."""
-    names: tuple[Annotated[str, Field(min_length=1, max_length=200)], ...] | None = Field(
+    names: tuple[line(200), ...] | None = Field(  # pyright: ignore[reportInvalidTypeForm]
         default=None, min_length=1, max_length=100
     )
     """Only the holidays of these names, in the language asked for; left out: all."""
-    language: str | None = Field(default=None, min_length=2, max_length=20, examples=["en_US"])
+    language: line(20) | None = Field(default=None, min_length=2, examples=["en_US"])  # pyright: ignore[reportInvalidTypeForm]
     """The language of their names; left out: the country's own."""
     replace: StrictBool = False
     """Whether an exception that a date has already gives way; else it is kept."""
