@@ -40,7 +40,7 @@ WRONG: dict[str, Any] = {
     "guest_name": ["", "x" * 201, "a\0b", 5, "a\nb", "\x1b[2J", "\u202egnp.exe"],
     "guest_email": ["\0", "x" * 255, "not-an-email", "a@b", "a@b@c.se", "a b@c.se"],
     "special_requests": ["\0", "x" * 2001],
-    "source": [None, "", "\0", 7],
+    "source": [None, "", "\0", 7, "waitlist", "=cmd"],
     "hold": ["yes", 1, None],
     "metadata": [[], "x", None, {"a": "x" * 4096}, {"a": "\0"}, {"\0": 1}, {"n": 10**30}],
     "seen_version": [-1, "1", 10**30],
@@ -267,3 +267,16 @@ async def test_a_name_may_begin_like_a_formula_and_a_note_has_lines(house: House
     given = {"guest_name": "=SUM(A1)", "special_requests": "quiet\n\twindow", "guest_email": "åsa@exämple.se"}
     made = await house.booked(start=at("18:00"), **given)
     assert given.items() <= made.items()
+
+
+async def test_guests_say_less_of_where_a_booking_comes_from(house: House) -> None:
+    for source in ("web", "api"):
+        assert (await house.booked(house.gina, start=at("18:00"), source=source))["source"] == source
+        await house.booked({}, start=at("18:00"), source=source)
+    for who in (house.gina, {}):
+        refused(await house.book(who, start=at("19:30"), source="partner"), 403, "FORBIDDEN")
+    booking = await house.booked(start=at("20:00"), guest_id="gina", source="phone")
+    booking = (await change(house, booking, house.gina, party_size=1, source="phone")).json()
+    assert booking["source"] == "phone"
+    refused(await change(house, booking, house.gina, source="walk_in"), 403, "FORBIDDEN")
+    assert (await change(house, booking, house.gina, source="web")).json()["source"] == "web"

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 import orjson
@@ -127,3 +127,7 @@ Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 Key = line(255)
+Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
+"""Where a booking came from."""
+GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
+"""Only staff use the others."""

@@ -18,6 +18,7 @@ from holdfast.booking.fields import (
     Key,
     Metadata,
     ResourceIds,
+    Source,
     Version,
 )
 from holdfast.booking.states import Status
@@ -148,7 +149,7 @@ class CreateBooking(NewBody):
 
     hold: bool = False
     """Keep it for a short while (`expires_at`) instead of booking it."""
-    source: line(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    source: Source = "api"
     """Where the booking came from."""
     metadata: Metadata = Field(default_factory=dict)
     seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
@@ -175,7 +176,7 @@ class UpdateBooking(DetailsBody):
     expected_version: Version | None = None
     """The version you saw; or If-Match."""
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
-    source: line(50) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    source: Source | None = None
     metadata: Metadata | None = None
 
     @property

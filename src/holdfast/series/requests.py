@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Version
+from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Source, Version
 from holdfast.booking.requests import NewBody, PreferencesBody
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
@@ -26,7 +26,7 @@ class CreateSeries(NewBody):
     """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
     on_conflict: OnConflict = OnConflict.REFUSE
     """When an occurrence can't be had: refuse all, skip it, or take the nearest free time of its day."""
-    source: line(50) = "api"  # pyright: ignore[reportInvalidTypeForm]
+    source: Source = "api"
     """Where the bookings came from."""
     metadata: Metadata = Field(default_factory=dict)
 

@@ -12,7 +12,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.booking.metrics import MOVED, WANTED, count_created
 from holdfast.booking.routes.creating import guest_of
-from holdfast.booking.routes.parts import idempotency_key, keyed, require_staff, show_reply, venue_for
+from holdfast.booking.routes.parts import (
+    check_source,
+    idempotency_key,
+    keyed,
+    require_staff,
+    show_reply,
+    venue_for,
+)
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.body import parse, takes
@@ -218,6 +225,7 @@ def _asked(request: Request, asked: CreateSeries, venue: Venue) -> Asked:
         raise Unauthenticated("A series is booked by somebody who can come back to it: sign in.")
     if asked.internal_notes is not None and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    check_source(actor, asked.source)
     first = Wanted(
         id=new_id(),
         tenant_id=venue.tenant_id,

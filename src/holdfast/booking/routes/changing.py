@@ -13,7 +13,7 @@ from holdfast.booking.metrics import count_moved
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
-from holdfast.booking.routes.parts import find_booking, keyed, show_reply
+from holdfast.booking.routes.parts import check_source, find_booking, keyed, show_reply
 from holdfast.booking.shown import BOOKING
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
@@ -60,6 +60,8 @@ def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, 
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
     if "guest_id" in details and not actor.is_staff and details["guest_id"] != booking.guest_id:
         raise Forbidden("Only staff can give a booking to another guest.", needed_roles=["staff"])
+    if asked.source is not None and asked.source != booking.source:
+        check_source(actor, asked.source)
     for name in ("source", "metadata", "party_size"):
         if name in asked.model_fields_set:
             if getattr(asked, name) is None:

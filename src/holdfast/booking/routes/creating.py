@@ -16,6 +16,7 @@ from holdfast.booking.errors import NotAvailable
 from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
 from holdfast.booking.requests import CreateBooking, WalkIn
 from holdfast.booking.routes.parts import (
+    check_source,
     hash_of,
     idempotency_key,
     require_staff,
@@ -81,6 +82,7 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
     actor: Actor = request.state.actor
     if asked.internal_notes is not None and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    check_source(actor, own["source"])
     key = idempotency_key(request, asked.idempotency_key)
     return Wanted(
         id=new_id(),

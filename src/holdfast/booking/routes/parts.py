@@ -9,7 +9,7 @@ import orjson
 from fastapi import Request, Response
 
 from holdfast.booking import access, store
-from holdfast.booking.fields import YEAR_MAX, YEAR_MIN
+from holdfast.booking.fields import GUEST_SOURCES, YEAR_MAX, YEAR_MIN, Source
 from holdfast.booking.model import Booking
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
@@ -56,6 +56,15 @@ def check_year(field: str, at: date) -> None:
     """Passes for an instant or a date that bookings can have. Raises InvalidRequest."""
     if not YEAR_MIN <= at.year <= YEAR_MAX:
         raise InvalidRequest.of(field, at.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+
+
+def check_source(actor: Actor, source: Source) -> None:
+    """Passes for a source that the actor may name. Raises Forbidden."""
+    if not actor.is_staff and source not in GUEST_SOURCES:
+        allowed = " or ".join(sorted(GUEST_SOURCES))
+        raise Forbidden(
+            f"The source {source} is for staff: guests book with {allowed}.", needed_roles=["staff"]
+        )
 
 
 def require_staff(actor: Actor, venue: Venue) -> None:
