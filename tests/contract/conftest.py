@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
+from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
+from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.encode import encode
 from holdfast.main.asyncapi import asyncapi
 from holdfast.main.http import create_app
+from tests.conftest import open_house_at, venue_document
 
+from .nord import Nord
 from .served import Api, served
 
 
@@ -35,3 +40,30 @@ def openapi() -> dict[str, Any]:
 def document() -> dict[str, Any]:
     """The AsyncAPI document."""
     return orjson.loads(encode(asyncapi()))
+
+
+@pytest.fixture(scope="session")
+async def house_owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+async def arrange_roomy(
+    app: FastAPI, client: Any, issuer: DevIssuer, db: Database, house_owner: asyncpg.Connection
+) -> Callable[[], Awaitable[Nord]]:
+    """Makes a Nord that is always open and takes any number of parties."""
+
+    async def arranged() -> Nord:
+        roomy = [{**each, "units": 1000} for each in venue_document()["resources"]]
+        house = await open_house_at(client, issuer, hours={"weekly": []}, resources=roomy)
+        return await Nord.of(app, house, db=db, owner=house_owner, charlie={})
+
+    return arranged
+
+
+@pytest.fixture(scope="session")
+async def roomy(arrange_roomy: Callable[[], Awaitable[Nord]]) -> Nord:
+    """For operations that only read."""
+    return await arrange_roomy()

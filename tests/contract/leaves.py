@@ -1,4 +1,4 @@
-"""Every place in a request that holds one value, found in the OpenAPI document, with a valid value for it."""
+"""Every place of a request body that takes a value, from the OpenAPI document, and a valid value for it."""
 
 from __future__ import annotations
 

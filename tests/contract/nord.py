@@ -68,11 +68,11 @@ class Nord:
         """What is answered; `alias`: the path that it is asked at instead."""
         method, _, path = operation.partition(" ")
         if path == "/api/v1/live":
-            return await self.follow(f"availability:{self._place(':')}:{DAY}:day", who)
-        path = (alias or path).format(**self._ids())
-        url = httpx.URL(f"http://holdfast.test{path}", params=self._query(operation))
+            return await self.follow(f"availability:{self.place(':')}:{DAY}:day", who)
+        path = (alias or path).format(**self.ids())
+        url = httpx.URL(f"http://holdfast.test{path}", params=self.query(operation))
         return await self.house.client.request(
-            method, url, headers=self.headers(who), json=self._body(operation)
+            method, url, headers=self.headers(who), json=self.body(operation)
         )
 
     async def follow(self, channel: str, who: str) -> httpx.Response:
@@ -84,12 +84,12 @@ class Nord:
 
     async def follow_bookings(self, who: str) -> httpx.Response:
         """The same of the channel of all bookings."""
-        return await self.follow(f"chain.bookings.{self._place('.')}", who)
+        return await self.follow(f"chain.bookings.{self.place('.')}", who)
 
-    def _place(self, between: str) -> str:
+    def place(self, between: str) -> str:
         return f"{self.house.tenant}{between}{self.house.venue['slug']}"
 
-    def _ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, str]:
         return {
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["s1"],
@@ -105,7 +105,7 @@ class Nord:
             "venue": self.house.venue["slug"],
         }
 
-    def _query(self, operation: str) -> Json:
+    def query(self, operation: str) -> Json:
         return {
             "GET /api/v1/venues/{venue_id}/availability/day": {"date": DAY, "party_size": 2},
             "GET /api/v1/venues/{venue_id}/availability/month": {"month": f"{DAY:%Y-%m}"},
@@ -124,7 +124,7 @@ class Nord:
             "DELETE /api/v1/resources/{resource_id}": {"expected_version": 1},
         }.get(operation, {})
 
-    def _body(self, operation: str) -> Any:
+    def body(self, operation: str) -> Any:
         venue = {"venue_id": self.house.venue_id, "party_size": 2}
         version = {"expected_version": self.booking["version"]}
         place = {"expected_version": self.house.venue["version"]}

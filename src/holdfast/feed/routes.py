@@ -10,13 +10,14 @@ from holdfast.feed.read import parse_cursor, read_feed
 from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
-from holdfast.place.routes.at_hand import EngineUsed
+from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed
 
 router = APIRouter(tags=["Events"])
 
 After = Annotated[str | None, Query(max_length=200, description="`next` of the answer before.")]
 Slug = Annotated[
-    str | None, Query(max_length=63, description="The tenant's slug; for those who reach several tenants.")
+    str | None,
+    Query(pattern=TENANT_SLUG, description="The tenant's slug; for those who reach several tenants."),
 ]
 EventType = Annotated[
     str | None,

@@ -96,8 +96,8 @@ def _dumps(content: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(content, default=str)
     except TypeError:
-        # A refused value, repeated: a lone surrogate, which JSON can say but UTF-8 can't.
-        return json.dumps(content, default=str).encode("ascii")
+        # A refused value, repeated: an integer of more than 64 bits, or a lone surrogate, which has no UTF-8.
+        return json.dumps(content, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _actor(request: Request) -> Actor:
