@@ -72,6 +72,8 @@ class Stand:
         environment = os.environ | {
             "HOLDFAST_DATABASE_URL": self.server.app_url(),
             "HOLDFAST_DATA_DIR": str(self.data_dir),
+            # All clients of a bench have one address.
+            "HOLDFAST_CONNECTIONS_PER_ADDRESS_MAX": "100000",
             **{f"HOLDFAST_{name.upper()}": value for name, value in settings.items()},
         }
         with (self.data_dir / f"{command}-{settings.get('port', '')}.log").open("wb") as log:
