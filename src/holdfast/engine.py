@@ -194,7 +194,7 @@ class Engine:
                 planned = await self.plan(actor, venue, plan)
             except HoldfastError as refused:
                 with request_deadline(self.db.deadline_s):
-                    if idempotency.is_kept(refused):
+                    if refused.kind.is_final:
                         return await self.change_once(actor, venue, refuse, refused, **more)
                     # What is in the way may be what the same request got, sent twice.
                     if key is not None and (stored := await read(idempotency.kept, key)):

@@ -13,7 +13,7 @@ from holdfast.booking.displace import owners
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Shift, clear_of
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
@@ -27,6 +27,7 @@ class BlockOverlapsBookings(HoldfastError):
     Fields `bookings` (the first BOOKINGS_SHOWN_MAX of them) and `bookings_total`.
     """
 
+    kind = Kind.CONFLICT
     code = "BLOCK_OVERLAPS_BOOKINGS"
 
 
@@ -36,6 +37,7 @@ class BlockOverlapsBlocks(HoldfastError):
     Field `blocks`: [{id, kind, reason, start, end, resource_ids}].
     """
 
+    kind = Kind.CONFLICT
     code = "BLOCK_OVERLAPS_BLOCKS"
 
 

@@ -159,7 +159,7 @@ class _Set:
             self.further[index] = result.probes
             return Busy()
         if isinstance(result, Refused):
-            if idempotency.is_kept(result.error):
+            if result.error.kind.is_final:
                 self._keep(wanted, result.error.code, idempotency.refusal_body(result.error))
             return result
         booking, actor = result.booking, wanted.actor

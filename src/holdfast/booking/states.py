@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.claim.model import ClaimState
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.place.policy import Policy
 
 
@@ -98,6 +98,7 @@ class InvalidTransition(HoldfastError):
     Fields: `from`, `to`, and `allowed`, the statuses it can go to.
     """
 
+    kind = Kind.INVALID
     code = "INVALID_TRANSITION"
 
 

@@ -1,24 +1,62 @@
-"""What the domain can refuse, as classes with a code and fields. The domain does not know HTTP:
-`main.http` maps codes to statuses."""
+"""What the domain can refuse, as classes with a kind, a code and fields. The domain does not know HTTP:
+`kernel.http` maps kinds to statuses."""
 
 from __future__ import annotations
 
-from typing import Any
+from enum import Enum, auto
+from typing import Any, ClassVar
+
+
+class Kind(Enum):
+    """Why something is refused, in a few words that decide how it is answered."""
+
+    INVALID = auto()
+    UNAUTHENTICATED = auto()
+    FORBIDDEN = auto()
+    MISSING = auto()
+    CONFLICT = auto()
+    TOO_MANY = auto()
+    OVERLOADED = auto()
+    UNKNOWN = auto()
+    INTERNAL = auto()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the same request gets the same answer whenever it is repeated. What is taken now may be free then."""
+        return self in _FINAL
+
+
+_FINAL = frozenset({Kind.INVALID, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.MISSING})
 
 
 class HoldfastError(Exception):
     """Something was refused.
 
-    A subclass sets `code`; its docstring is the default message. Keyword fields travel with the
-    answer: they say what would be right (`opening_hours`, `allowed`, `current_version`, ...).
+    A subclass sets `kind` and `code`; its docstring is the default message. Keyword fields travel with the answer:
+    they say what would be right (`opening_hours`, `allowed`, `current_version`, ...).
+
+    `type_code`: of all refusals that differ in their code alone.
     """
 
+    kind: Kind = Kind.INTERNAL
     code: str = "INTERNAL"
+    type_code: str | None = None
+    _kinds: ClassVar[dict[str, Kind]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in cls.__dict__:
+            cls._kinds[cls.code] = cls.kind
 
     def __init__(self, detail: str | None = None, /, **fields: Any) -> None:
         self.detail = detail or " ".join((type(self).__doc__ or "").split())
         self.fields = fields
         super().__init__(self.detail)
+
+
+def kind_of(code: str) -> Kind:
+    """The kind of the refusals that have that code; INTERNAL for a code that nothing has."""
+    return HoldfastError._kinds.get(code, Kind.INTERNAL)
 
 
 class InvalidRequest(HoldfastError):
@@ -27,6 +65,7 @@ class InvalidRequest(HoldfastError):
     Field `errors`: list of {field, value, problem}, one for each thing to put right.
     """
 
+    kind = Kind.INVALID
     code = "INVALID_REQUEST"
 
     @classmethod
@@ -38,36 +77,42 @@ class InvalidRequest(HoldfastError):
 class NotFound(HoldfastError):
     """There is no such thing here, or it is not yours to see."""
 
+    kind = Kind.MISSING
     code = "NOT_FOUND"
 
 
 class Unauthenticated(HoldfastError):
     """This needs a valid bearer token."""
 
+    kind = Kind.UNAUTHENTICATED
     code = "UNAUTHENTICATED"
 
 
 class Forbidden(HoldfastError):
     """Your roles do not allow this."""
 
+    kind = Kind.FORBIDDEN
     code = "FORBIDDEN"
 
 
 class VersionConflict(HoldfastError):
     """Somebody changed this meanwhile: read it again and repeat the change with its current version."""
 
+    kind = Kind.CONFLICT
     code = "VERSION_CONFLICT"
 
 
 class IdempotencyConflict(HoldfastError):
     """This idempotency key was used for another request: use a new key for a new request."""
 
+    kind = Kind.CONFLICT
     code = "IDEMPOTENCY_CONFLICT"
 
 
 class Overloaded(HoldfastError):
     """The service can't take this right now, and nothing was done. Try again shortly with the same key."""
 
+    kind = Kind.OVERLOADED
     code = "OVERLOADED"
 
 
@@ -75,4 +120,5 @@ class OutcomeUnknown(HoldfastError):
     """The database's answer to the commit was lost: this was either done in full or not at all. Try again with
     the same key to find out; without one, look before you try again."""
 
+    kind = Kind.UNKNOWN
     code = "OUTCOME_UNKNOWN"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import traceback
 
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Kind
 
 CAUSES_MAX = 5
 FRAMES_MAX = 40
@@ -17,6 +17,7 @@ FRAMES_MAX = 40
 class InternalError(HoldfastError):
     """Something went wrong here that should not have; it was logged under the request id."""
 
+    kind = Kind.INTERNAL
     code = "INTERNAL"
 
 

@@ -12,7 +12,7 @@ from fastapi import Depends, Query, Request, Response
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.encode import encode
-from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -23,43 +23,24 @@ RETRY_AFTER_S = 1
 _PATH_CHARS = "/:@!$&'()*+,;=~"
 """What RFC 3986 lets stand in a path as it is, beside letters and digits."""
 
-# Codes of refusals to statuses of HTTP; what is not listed and ends in _NOT_AVAILABLE is 409.
 STATUS = {
-    "INVALID_REQUEST": 400,
-    "OUTSIDE_OPENING_HOURS": 400,
-    "OFF_SLOT_STEP": 400,
-    "TOO_SOON": 400,
-    "TOO_FAR_AHEAD": 400,
-    "PARTY_TOO_LARGE": 400,
-    "PARTY_TOO_SMALL": 400,
-    "PACING_EXCEEDED": 400,
-    "NONEXISTENT_LOCAL_TIME": 400,
-    "INVALID_TRANSITION": 400,
-    "UNAUTHENTICATED": 401,
-    "FORBIDDEN": 403,
-    "NOT_FOUND": 404,
-    "METHOD_NOT_ALLOWED": 405,
-    "REQUEST_TIMEOUT": 408,
-    "VERSION_CONFLICT": 409,
-    "IDEMPOTENCY_CONFLICT": 409,
-    "BLOCK_OVERLAPS_BOOKINGS": 409,
-    "BLOCK_OVERLAPS_BLOCKS": 409,
-    "WAITLIST_CLOSED": 409,
-    "WAITLIST_FULL": 409,
-    "OFFER_EXPIRED": 409,
-    "PAYLOAD_TOO_LARGE": 413,
-    "RATE_LIMITED": 429,
-    "TOO_MANY_HOLDS": 429,
-    "TOO_MANY_ENTRIES": 429,
-    "INTERNAL": 500,
-    "OVERLOADED": 503,
-    "OUTCOME_UNKNOWN": 504,
+    Kind.INVALID: 400,
+    Kind.UNAUTHENTICATED: 401,
+    Kind.FORBIDDEN: 403,
+    Kind.MISSING: 404,
+    Kind.CONFLICT: 409,
+    Kind.TOO_MANY: 429,
+    Kind.INTERNAL: 500,
+    Kind.OVERLOADED: 503,
+    Kind.UNKNOWN: 504,
 }
 
 
-def status_of(code: str) -> int:
-    """The HTTP status of a refusal."""
-    return 409 if code.endswith("_NOT_AVAILABLE") else STATUS.get(code, 500)
+class HttpError(HoldfastError):
+    """A request was refused before it came to anything but HTTP."""
+
+    kind = Kind.INVALID
+    status: int
 
 
 def answer(value: Any, *, status: int = 200, version: int | None = None) -> Response:
@@ -73,11 +54,11 @@ def answer(value: Any, *, status: int = 200, version: int | None = None) -> Resp
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
     """The refusal as application/problem+json (RFC 9457). `instance`: the path that was asked, decoded."""
-    status = status_of(error.code)
-    kind = "NOT_AVAILABLE" if error.code.endswith("_NOT_AVAILABLE") else error.code
+    status = error.status if isinstance(error, HttpError) else STATUS[error.kind]
+    type_code = error.type_code or error.code
     content = {
-        "type": PROBLEM_TYPE + kind.lower().replace("_", "-"),
-        "title": kind.replace("_", " ").capitalize(),
+        "type": PROBLEM_TYPE + type_code.lower().replace("_", "-"),
+        "title": type_code.replace("_", " ").capitalize(),
         "status": status,
         "detail": error.detail,
         "code": error.code,

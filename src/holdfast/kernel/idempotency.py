@@ -14,26 +14,12 @@ import orjson
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.encode import encode_text
-from holdfast.kernel.errors import HoldfastError, IdempotencyConflict
+from holdfast.kernel.errors import HoldfastError, IdempotencyConflict, kind_of
 from holdfast.kernel.tx import Tx
 
 T = TypeVar("T")
 
 DONE = "DONE"
-# Refusals that the same request may not get another time: nothing to keep.
-NOT_KEPT = frozenset(
-    {
-        "OVERLOADED",
-        "TOO_MANY_HOLDS",
-        "TOO_MANY_ENTRIES",
-        "WAITLIST_FULL",
-        "RATE_LIMITED",
-        "VERSION_CONFLICT",
-        "IDEMPOTENCY_CONFLICT",
-        "BLOCK_OVERLAPS_BOOKINGS",
-        "BLOCK_OVERLAPS_BLOCKS",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +42,13 @@ class StoredRefusal(HoldfastError):
 
     def __init__(self, reply: Reply) -> None:
         stored = orjson.loads(reply.body)
-        self.code = reply.code
+        self.code, self.kind = reply.code, kind_of(reply.code)
         super().__init__(stored["detail"], **stored["fields"])
 
 
 def request_hash(actor: Actor, request: bytes) -> bytes:
     """SHA-256 over who asks for what: somebody else's key gives nobody an answer that isn't theirs."""
     return hashlib.sha256(str(actor).encode() + b"\0" + request).digest()
-
-
-def is_kept(error: HoldfastError) -> bool:
-    """Whether a refusal is final for this request. What is merely taken may be free next time."""
-    return error.code not in NOT_KEPT and not error.code.endswith("_NOT_AVAILABLE")
 
 
 def refusal_body(error: HoldfastError) -> str:
@@ -158,7 +139,7 @@ async def once(
             value = await change()
         done = Done(Reply(DONE, encode_text(show(value)), keyed.request_hash), value)
     except HoldfastError as error:
-        if not is_kept(error):
+        if not error.kind.is_final:
             raise
         done = Done(Reply(error.code, refusal_body(error), keyed.request_hash))
     try:

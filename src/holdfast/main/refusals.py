@@ -15,36 +15,40 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
 from holdfast.kernel.body import invalid_request
-from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Kind, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
-from holdfast.kernel.http import problem
+from holdfast.kernel.http import HttpError, problem
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 BODY_BYTES_MAX = 256 * 1024
 
 
-class MethodNotAllowed(HoldfastError):
+class MethodNotAllowed(HttpError):
     """This path does not know that method; the header Allow lists those it does."""
 
     code = "METHOD_NOT_ALLOWED"
+    status = 405
 
 
-class PayloadTooLarge(HoldfastError):
+class PayloadTooLarge(HttpError):
     """A request body must not be longer than 262144 bytes (256 KiB)."""
 
     code = "PAYLOAD_TOO_LARGE"
+    status = 413
 
 
-class RequestTimeout(HoldfastError):
+class RequestTimeout(HttpError):
     """The request took too long to arrive: its head has 10 s, its body 30 s."""
 
     code = "REQUEST_TIMEOUT"
+    status = 408
 
 
 class TooManyConnections(HoldfastError):
     """Your address has as many connections open as it may: close some, or send several requests over one."""
 
+    kind = Kind.TOO_MANY
     code = "RATE_LIMITED"
 
 

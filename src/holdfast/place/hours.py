@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import Hours
 from holdfast.place.venue import Venue
@@ -31,6 +31,7 @@ class NonexistentLocalTime(HoldfastError):
     Fields: `local_time`, `timezone`, `next_valid` (the first instant after the gap, RFC 3339).
     """
 
+    kind = Kind.INVALID
     code = "NONEXISTENT_LOCAL_TIME"
 
 

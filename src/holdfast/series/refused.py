@@ -42,13 +42,13 @@ class Missed:
 class SeriesRefused(HoldfastError):
     """Some of the series can't be had, so none of it was done.
 
-    Its code and fields are those of the first occurrence that is refused. Field `occurrences`: each of
+    Its kind, code and fields are those of the first occurrence that is refused. Field `occurrences`: each of
     them, with its own.
     """
 
     def __init__(self, missed: Sequence[Missed], *, of: int, venue: Venue) -> None:
         first = missed[0].error
-        self.code = first.code
+        self.kind, self.code, self.type_code = first.kind, first.code, first.type_code
         self.missed = missed
         many = f"{len(missed)} of {of} occurrences" if len(missed) > 1 else f"1 of {of} occurrences"
         super().__init__(

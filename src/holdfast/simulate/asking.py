@@ -11,7 +11,7 @@ import orjson
 
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.idempotency import DONE, Reply, StoredRefusal, refusal_body
+from holdfast.kernel.idempotency import DONE, Reply, refusal_body
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import UNKNOWN, Answer, Record
 
@@ -88,15 +88,13 @@ class Asking:
     async def _try(self, send: Send) -> Answer | None:
         try:
             reply = await send(self.any())
-        except StoredRefusal as refused:
-            return _answer(Reply(refused.code, refusal_body(refused)))
         except (OutcomeUnknown, Overloaded) as error:
             self._record.overloaded += 1
             if error.detail.startswith(RETRIED_OUT):
                 self._record.found_wrong(f"A transaction was retried out: {error.detail}")
             return None
         except HoldfastError as error:
-            return _answer(Reply(error.code, refusal_body(error)))
+            return _answer(Reply(error.code, refusal_body(error)), error)
         except Exception as error:
             self._record.found_wrong(f"A request failed: {stack_of(error)}")
             return Answer(UNKNOWN, {})
@@ -115,6 +113,6 @@ class Asking:
             )
 
 
-def _answer(reply: Reply) -> Answer:
+def _answer(reply: Reply, refused: HoldfastError | None = None) -> Answer:
     body = orjson.loads(reply.body)
-    return Answer(reply.code if reply.code else DONE, body, reply.body)
+    return Answer(reply.code if reply.code else DONE, body, reply.body, refused)

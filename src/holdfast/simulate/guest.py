@@ -10,6 +10,7 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking.change import Change
+from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import When
@@ -83,7 +84,7 @@ async def _book(booker: Booker, wanted: Wish, *, hold: bool) -> None:
     answer = await booker.book(booker.wanted(wanted, hold=hold), "hold" if hold else "create")
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))
-    elif answer.code.endswith("_NOT_AVAILABLE") and booker.random.random() < QUEUES_SHARE:
+    elif isinstance(answer.refused, NotAvailable) and booker.random.random() < QUEUES_SHARE:
         booking_id = await wait(booker, wanted)
         if booking_id is not None:
             await visit(booker, booking_id)

@@ -9,7 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.idempotency import DONE, NOT_KEPT
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.idempotency import DONE
 
 WRONG_MAX: Final = 100
 """So many sentences on what went wrong are kept; all are counted."""
@@ -19,11 +20,12 @@ UNKNOWN: Final = "UNKNOWN"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody was told in the end: `code` is DONE or the refusal's, `body` its JSON."""
+    """What somebody was told in the end: `code` is DONE or that of what `refused` it, `body` its JSON."""
 
     code: str
     body: Mapping[str, Any]
     raw: str = ""
+    refused: HoldfastError | None = None
 
     @property
     def is_done(self) -> bool:
@@ -32,8 +34,7 @@ class Answer:
     @property
     def is_final(self) -> bool:
         """Whether the same request under the same key must get this answer again."""
-        unsettled = self.code == UNKNOWN or self.code in NOT_KEPT or self.code.endswith("_NOT_AVAILABLE")
-        return not unsettled
+        return self.code != UNKNOWN and (self.refused is None or self.refused.kind.is_final)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from holdfast.booking.choose import candidate_sets
 from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.search import Sets, starts
 from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
-from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
@@ -27,6 +27,7 @@ ENTRIES_PER_ADDRESS_MAX = 20
 class WaitlistClosed(HoldfastError):
     """This venue has no waitlist: book a time that is free."""
 
+    kind = Kind.CONFLICT
     code = "WAITLIST_CLOSED"
 
 
@@ -34,6 +35,7 @@ class WaitlistFull(HoldfastError):
     """So many wait here already that nobody more is taken."""
 
     # Field `entries_max`. The docstring is what the guest reads.
+    kind = Kind.CONFLICT
     code = "WAITLIST_FULL"
 
 
@@ -41,6 +43,7 @@ class TooManyEntries(HoldfastError):
     """This guest or address already waits here as often as anybody may."""
 
     # Field `entries_max`.
+    kind = Kind.TOO_MANY
     code = "TOO_MANY_ENTRIES"
 
 

@@ -19,7 +19,7 @@ from holdfast.booking.routes.parts import (
 )
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body, parse, takes
-from holdfast.kernel.errors import HoldfastError, Unauthenticated
+from holdfast.kernel.errors import HoldfastError, Kind, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
@@ -39,6 +39,7 @@ class OfferExpired(HoldfastError):
     """The offer was not taken in time: join the waitlist again."""
 
     # Field `expired_at`.
+    kind = Kind.CONFLICT
     code = "OFFER_EXPIRED"
 
 
