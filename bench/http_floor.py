@@ -35,7 +35,7 @@ from holdfast.kernel.body import Body, parse
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import answer
 from holdfast.kernel.telemetry import start_logging
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 
 ENDED_S_MAX = 10.0
 OTHER_ROUTES = 20

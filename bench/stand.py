@@ -22,7 +22,7 @@ from holdfast.identity.issuer import TTL_S_MAX, DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import Bounds, Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from holdfast.main.reactions import engine_over
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
@@ -78,7 +78,11 @@ class Stand:
         }
         with (self.data_dir / f"{command}-{settings.get('port', '')}.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
-                sys.executable, *("-m", "holdfast.main.cli", command), env=environment, stdout=log, stderr=log
+                sys.executable,
+                *("-m", "holdfast", command),
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
         try:
             yield process

@@ -27,7 +27,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.ids import new_id
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from tests.alone import Alone
 from tests.count import Count
 from tests.databases import left_behind, new_database

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 
 TEMPLATE = "migrated"
 OF_THE_CLUSTER = """

@@ -89,7 +89,10 @@ def start(*words: str, log: Path, port: int = 0, before: Sequence[str] = (), **s
         environ["HOLDFAST_PORT"] = str(port)
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "holdfast.main.cli", *words], env=environ, stdout=out, stderr=out
+            [*before, sys.executable, "-m", "holdfast", *words],
+            env=environ,
+            stdout=out,
+            stderr=out,
         )
     return Running(process, log, port)
 

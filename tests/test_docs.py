@@ -15,13 +15,15 @@ from typer.main import get_command
 from holdfast.audit.run import CHECKS
 from holdfast.job.run import JOBS
 from holdfast.kernel.config import Settings
-from holdfast.kernel.http import STATUS
-from holdfast.main.cli import app as cli
-from holdfast.main.http import create_app
-from holdfast.main.work import LAG
-from holdfast.main.worker import ROWS, RUNS
+from holdfast.kernel.http import status_of
+from holdfast.main.cli.commands import app as cli
+from holdfast.main.http.app import create_app
+from holdfast.main.http.protocol import REFUSED
+from holdfast.main.process.work import LAG
+from holdfast.main.process.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.policy import Policy, PriceRule
+from tests.refusals import refusals
 
 ROOT = Path(__file__).parents[1]
 TREES = ("src", "tests", "bench", "scripts", "docs", "examples", ".ci")
@@ -100,8 +102,11 @@ def test_every_command_is_explained() -> None:
 def test_every_error_code_is_explained_with_its_status() -> None:
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", text_of("docs/api.md"), re.MULTILINE)
     explained = {code: int(status) for status, codes in rows for code in re.findall(r"`([A-Z_]+)`", codes)}
-    assert {code: explained.get(code) for code in STATUS} == STATUS
-    others = explained.keys() - STATUS.keys()
+    given = {each.code: status_of(each) for each in refusals() if "code" in each.__dict__}
+    assert given.pop("NOT_AVAILABLE") == 409
+    assert len(given) > 20
+    assert {code: explained.get(code) for code in given} == given
+    others = explained.keys() - given.keys()
     assert others
     assert all(code.endswith("_NOT_AVAILABLE") and explained[code] == 409 for code in others)
 
@@ -147,7 +152,8 @@ def test_defaults_of_the_policy_are_told_as_they_are() -> None:
 
 
 def test_every_metric_is_explained_and_none_is_made_up() -> None:
-    assert all([ROWS, RUNS, JOBS, LAG])  # what the worker counts is registered where it is imported
+    assert all([ROWS, RUNS, JOBS, LAG, REFUSED])  # what is counted is registered where it is imported
+    create_app(Settings())
     found = prometheus_client.REGISTRY.collect()
     kept = {each.name + ("_total" if each.type == "counter" else "") for each in found}
     known = {name for name in kept if name.startswith("holdfast_")}

@@ -16,7 +16,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from tests.audit.bookings import fill
 from tests.databases import new_database
 from tests.engines import connect

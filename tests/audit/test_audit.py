@@ -17,8 +17,8 @@ from holdfast.audit.run import CHECKS, SHOWN_MAX, Report, audit, audit_here
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.db import Database
 from holdfast.kernel.errors import Overloaded
+from holdfast.main.process.worker import run_loops, tick_loops
 from holdfast.main.ticks import TICKS
-from holdfast.main.worker import run_loops, tick_loops
 from tests.audit.bookings import at, open_house
 from tests.audit.conftest import serving
 from tests.audit.harm import HARMS, Harm

@@ -27,7 +27,7 @@ from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import lock_key
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from tests.conftest import House, open_house_at
 from tests.pg_proxy import Action, PgProxy, Point, pg_proxy
 from tests.processes import until

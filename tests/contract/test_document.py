@@ -9,7 +9,7 @@ from fastapi.routing import iter_route_contexts
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from holdfast.kernel.config import Settings
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 
 from .rules import THEIRS
 

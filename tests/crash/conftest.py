@@ -13,7 +13,7 @@ from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
 from holdfast.kernel.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST, House
 from tests.engines import connect
 from tests.processes import PATIENT_S, Running, serving

@@ -111,7 +111,7 @@ class Up:
         """Those of the API, of the worker, of the postmaster, or of one of its children."""
         if victim in ("serve", "work"):
             found = children_of(self.running.pid).items()
-            return [pid for pid, args in found if f"holdfast.main.cli {victim}" in args]
+            return [pid for pid, args in found if f"-m holdfast {victim}" in args]
         server = self.postgres.running()
         if server is None or victim == "postmaster":
             return [] if server is None else [server.pid]
@@ -176,7 +176,15 @@ async def _check(up: Up, load: Load) -> None:
     }
     assert stored == told, list(stored.items() ^ told.items())[:10]
 
-    command = [sys.executable, "-m", "holdfast.main.cli", "audit", "--json", "--data-dir", str(up.data_dir)]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast",
+        "audit",
+        "--json",
+        "--data-dir",
+        str(up.data_dir),
+    ]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
     audited = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, env=environ)
     assert audited.returncode == 0, audited

@@ -26,7 +26,7 @@ from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
 from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until

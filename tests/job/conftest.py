@@ -29,7 +29,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from holdfast.place.write_store import insert_tenant
 from tests import databases
 from tests.conftest import House

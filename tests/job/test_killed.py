@@ -18,7 +18,7 @@ import pytest
 
 from holdfast.kernel.call import COMMIT_S
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
 from tests.processes import SOON_S, Running, send, stop, until
 

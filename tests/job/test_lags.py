@@ -11,7 +11,7 @@ from holdfast.event.number import Numberer
 from holdfast.job import store
 from holdfast.job.run import JOBS
 from holdfast.kernel.actor import SYSTEM
-from holdfast.main import work
+from holdfast.main.process import work
 from tests.processes import SOON_S, until
 
 from .conftest import Desk, reaction

@@ -9,7 +9,7 @@ from holdfast.event.model import Event
 from holdfast.job.run import AT_ONCE_MAX
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx, lock_key
-from holdfast.main.work import run_worker
+from holdfast.main.process.work import run_worker
 from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until
 

@@ -16,7 +16,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.telemetry import start_logging
 from holdfast.kernel.tx import Tx
-from holdfast.main.work import run_worker
+from holdfast.main.process.work import run_worker
 from holdfast.port.ports import Ports
 from tests.job.handling import all_of
 

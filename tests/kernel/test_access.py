@@ -16,8 +16,8 @@ from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, 
 from holdfast.kernel.embedded import start as starting
 from holdfast.kernel.embedded.account import Account, app_account
 from holdfast.kernel.embedded.model import LOGIN
-from holdfast.main.drop import open_code
-from holdfast.main.migrate import migrate
+from holdfast.main.process.drop import open_code
+from holdfast.main.process.migrate import migrate
 from tests.databases import embedded
 from tests.services import postgres15
 

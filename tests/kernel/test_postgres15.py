@@ -15,8 +15,8 @@ from holdfast.audit.run import audit
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
-from holdfast.main.http import create_app
-from holdfast.main.migrate import migrate
+from holdfast.main.http.app import create_app
+from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST, House, open_house_at
 from tests.processes import PATIENT_S
 from tests.services import postgres15

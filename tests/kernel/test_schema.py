@@ -8,8 +8,8 @@ from pathlib import Path
 
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
-from holdfast.main.connect import connection_to
-from holdfast.main.migrate import MIGRATIONS, migrate_back
+from holdfast.main.process.connect import connection_to
+from holdfast.main.process.migrate import MIGRATIONS, migrate_back
 from tests.databases import new_database
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"

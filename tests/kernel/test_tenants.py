@@ -23,7 +23,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.tx import Tx
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from holdfast.place import store as places
 from holdfast.place import write_store
 from holdfast.waitlist import store as entries

@@ -13,9 +13,9 @@ import uvicorn
 
 from holdfast.kernel.config import Settings
 from holdfast.live.hub import Hub
-from holdfast.main.http import create_app
-from holdfast.main.listen import address, listen
-from holdfast.main.serve import server_of
+from holdfast.main.http.app import create_app
+from holdfast.main.process.listen import address, listen
+from holdfast.main.process.serve import server_of
 from tests.processes import PATIENT_S, SOON_S
 
 _UPGRADE = (

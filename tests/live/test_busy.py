@@ -17,7 +17,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
 from holdfast.live.cache import MemoryCache
 from holdfast.live.metrics import SNAPSHOTS
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from tests.booking.asking import at
 from tests.conftest import open_house_at
 from tests.live.busy import Busy, busy_at, client_of

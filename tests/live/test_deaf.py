@@ -21,7 +21,7 @@ from holdfast.live import stream as streams
 from holdfast.live.outlets import WS
 from holdfast.live.stream import BACKLOG_BYTES_MAX, End
 from holdfast.live.ws import Socket
-from holdfast.main import serve
+from holdfast.main.process import serve
 from tests.conftest import House
 from tests.live.conftest import slot_channel
 from tests.live.near import Near, ask_for_socket, ask_for_stream, near, subscribe

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.live import sse, stream, subscribe, telling, ws
-from holdfast.main import serve
+from holdfast.main.process import serve
 
 DOCS = Path(__file__).parents[2] / "docs" / "live.md"
 

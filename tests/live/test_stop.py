@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosed
 
 from holdfast.kernel.config import Settings
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from tests.conftest import House
 from tests.live.asgi import asked
 from tests.live.conftest import slot_channel

@@ -13,7 +13,7 @@ import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import Account, app_account
-from holdfast.main.drop import open_code
+from holdfast.main.process.drop import open_code
 
 
 @pytest.fixture

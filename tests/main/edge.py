@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from holdfast.kernel.config import Settings
-from holdfast.main.listen import address, listen
-from holdfast.main.protocol import BODY_BYTES_MAX
-from holdfast.main.serve import server_of
+from holdfast.main.http.protocol import BODY_BYTES_MAX
+from holdfast.main.process.listen import address, listen
+from holdfast.main.process.serve import server_of
 from tests.processes import SOON_S, until
 
 

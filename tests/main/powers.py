@@ -45,7 +45,7 @@ def assert_powerless(pid: int, app_user: Account) -> None:
 
 
 def child(pid: int, command: str) -> int:
-    return next(each for each, args in children_of(pid).items() if f"holdfast.main.cli {command}" in args)
+    return next(each for each, args in children_of(pid).items() if f"-m holdfast {command}" in args)
 
 
 @contextmanager

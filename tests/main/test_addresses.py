@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.main.addresses import Addresses
+from holdfast.main.http.addresses import Addresses
 
 
 class Idle:

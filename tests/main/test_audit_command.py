@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 
 from holdfast.audit.run import CHECKS
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 
 NewDatabase = Callable[[], Awaitable[str]]
 # A claim that belongs to nobody, on a resource that is not there.
@@ -29,7 +29,7 @@ FOUND = {"claims_have_an_owner", "claims_are_on_units_that_exist"}
 
 async def holdfast(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    command = [sys.executable, "-m", "holdfast.main.cli", *words]
+    command = [sys.executable, "-m", "holdfast", *words]
     return await asyncio.to_thread(
         subprocess.run,
         command,

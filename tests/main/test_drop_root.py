@@ -18,7 +18,7 @@ import holdfast
 from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import LOGIN
-from holdfast.main import drop
+from holdfast.main.process import drop
 from tests.main.powers import AS_ROOT, assert_powerless, child, ids, logged_in, low_port, started
 from tests.processes import reserved_port, start, stop, until
 

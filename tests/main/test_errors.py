@@ -22,9 +22,9 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
 from holdfast.kernel.http import PROBLEM_JSON, answer
 from holdfast.kernel.telemetry import merge_context
-from holdfast.main import middleware
-from holdfast.main.http import create_app
-from holdfast.main.refusals import BODY_BYTES_MAX
+from holdfast.main.http import middleware
+from holdfast.main.http.app import create_app
+from holdfast.main.http.refusals import BODY_BYTES_MAX
 
 CANARY = "canary-alice@example.org"
 JSON = {"content-type": "application/json"}

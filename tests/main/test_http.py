@@ -29,9 +29,9 @@ from holdfast.kernel.embedded import create_database
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.telemetry import CONTEXT
-from holdfast.main import middleware, operations
-from holdfast.main.http import create_app
-from holdfast.main.shortcut import shortcuts
+from holdfast.main.http import middleware, operations
+from holdfast.main.http.app import create_app
+from holdfast.main.http.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
 from tests.databases import embedded
 from tests.processes import PATIENT_S

@@ -37,7 +37,7 @@ async def test_all_as_an_ordinary_user(home: Path, tmp_path: Path, app_user: Acc
         "cwd": home,
         "env": environ,
     }
-    command = [sys.executable, "-m", "holdfast.main.cli"]
+    command = [sys.executable, "-m", "holdfast"]
     log = tmp_path / "log"
     with reserved_port() as port, log.open("wb") as out:
         words = [*command, "up", "--demo", "--port", str(port), "--data-dir", str(data)]
@@ -79,7 +79,7 @@ async def test_a_superuser_s_login_is_warned_of_at_the_start(
         "HOLDFAST_UNSAFE_DATABASE": "1",
         "HOLDFAST_DATA_DIR": str(tmp_path / "data"),
     }
-    command = [sys.executable, "-m", "holdfast.main.cli", "dead-letters", "list"]
+    command = [sys.executable, "-m", "holdfast", "dead-letters", "list"]
     done = await asyncio.to_thread(
         subprocess.run, command, env=environ, capture_output=True, text=True, check=True
     )

@@ -13,10 +13,10 @@ from alembic.script import ScriptDirectory
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.tx import Tx
-from holdfast.main import migrate as module
-from holdfast.main.connect import connection_to
-from holdfast.main.migrate import MIGRATIONS, migrate, migrate_back, newest, revision_of
-from holdfast.main.outcome import Failed
+from holdfast.main.process import migrate as module
+from holdfast.main.process.connect import connection_to
+from holdfast.main.process.migrate import MIGRATIONS, migrate, migrate_back, newest, revision_of
+from holdfast.main.process.outcome import Failed
 from tests.engines import connect
 from tests.processes import PATIENT_S
 

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from holdfast.main.serve import SPARE, room_for_streams
+from holdfast.main.process.serve import SPARE, room_for_streams
 
 
 @pytest.mark.parametrize(

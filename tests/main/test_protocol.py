@@ -7,8 +7,8 @@ import random
 
 import pytest
 
-from holdfast.main import protocol, transport
-from holdfast.main.protocol import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, BoundedProtocol
+from holdfast.main.http import protocol, transport
+from holdfast.main.http.protocol import BODY_BYTES_MAX, HEAD_BYTES_MAX, HEADERS_MAX, BoundedProtocol
 from tests.main.edge import Served, served, so
 from tests.raw import UPGRADE, chunked, get, post
 

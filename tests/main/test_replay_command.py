@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "holdfast.main.cli", *map(str, arguments)],
+        [sys.executable, "-m", "holdfast", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=240,

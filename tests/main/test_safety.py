@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from holdfast.kernel.embedded import create_database
-from holdfast.main.connect import connection_to
-from holdfast.main.migrate import migrate, newest
-from holdfast.main.outcome import Failed
-from holdfast.main.safety import Facts, check_database, may_lose_bookings, read_facts, unfit, warnings
+from holdfast.main.process.connect import connection_to
+from holdfast.main.process.migrate import migrate, newest
+from holdfast.main.process.outcome import Failed
+from holdfast.main.process.safety import Facts, check_database, may_lose_bookings, read_facts, unfit, warnings
 from tests.databases import embedded
 from tests.services import postgres15
 

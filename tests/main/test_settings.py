@@ -102,7 +102,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def holdfast(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    command = [sys.executable, "-m", "holdfast.main.cli", *words]
+    command = [sys.executable, "-m", "holdfast", *words]
     return subprocess.run(command, env=environ | variables, capture_output=True, text=True, check=False)
 
 

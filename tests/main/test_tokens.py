@@ -14,9 +14,9 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
 from holdfast.kernel.config import Settings, load_settings
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.main.outcome import Failed
-from holdfast.main.tokens import issuers, mint, personas
-from holdfast.main.up import welcome
+from holdfast.main.process.outcome import Failed
+from holdfast.main.process.tokens import issuers, mint, personas
+from holdfast.main.process.up import welcome
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 VENUE = "019aa000-0000-7000-8000-000000000001"

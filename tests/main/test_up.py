@@ -19,7 +19,7 @@ from typing import TypeVar
 import pytest
 
 from holdfast.kernel.embedded import EmbeddedPostgres
-from holdfast.main.up import STOP_API_S, STOP_WORKER_S
+from holdfast.main.process.up import STOP_API_S, STOP_WORKER_S
 from tests.processes import PATIENT_S, SOON_S
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ def children_of(pid: int) -> dict[str, int]:
     listed = subprocess.run(
         ["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True
     )
-    found = re.findall(rf"^ *(\d+) +{pid} .*holdfast\.main\.cli (\w+)", listed.stdout, re.MULTILINE)
+    found = re.findall(rf"^ *(\d+) +{pid} .*-m holdfast (\w+)", listed.stdout, re.MULTILINE)
     return {command: int(child) for child, command in found}
 
 
@@ -56,7 +56,15 @@ class Up:
         self.out, self.err = data_dir.parent / "out", data_dir.parent / "err"
         environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
         environ["HOLDFAST_REQUEST_DEADLINE_S"] = str(PATIENT_S)
-        command = [sys.executable, "-m", "holdfast.main.cli", "up", "--data-dir", str(data_dir), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "holdfast",
+            "up",
+            "--data-dir",
+            str(data_dir),
+            *options,
+        ]
         with self.out.open("w") as out, self.err.open("a") as err:
             self.process = subprocess.Popen(command, stdout=out, stderr=err, env=environ)
 

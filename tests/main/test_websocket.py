@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from holdfast.main.serve import WS_BYTES_MAX
-from holdfast.main.websocket import FRAGMENTS_MAX, PINGS_BURST_MAX, BoundedWebSocket
+from holdfast.main.http.websocket import FRAGMENTS_MAX, PINGS_BURST_MAX, BoundedWebSocket
+from holdfast.main.process.serve import WS_BYTES_MAX
 from tests.main.edge import Dialled, Served, served, so
 from tests.raw import UPGRADE, frame, get
 

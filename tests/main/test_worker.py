@@ -13,7 +13,7 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.tx import Tx
-from holdfast.main.worker import BACK_OFF_S_MAX, Tick, pause_s, run_loops, tick_loops
+from holdfast.main.process.worker import BACK_OFF_S_MAX, Tick, pause_s, run_loops, tick_loops
 from tests import databases
 from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S, SOON_S
@@ -87,7 +87,7 @@ async def test_a_tick_that_always_finds_more_goes_on_until_it_is_stopped(db: Dat
 
 
 async def test_a_tick_that_fails_is_tried_again(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.main.worker.BACK_OFF_S_MIN", 0.01)
+    monkeypatch.setattr("holdfast.main.process.worker.BACK_OFF_S_MIN", 0.01)
     tries, seen = [0], asyncio.Event()
 
     async def broken(tx: Tx, batch: int) -> int:
@@ -102,8 +102,8 @@ async def test_a_tick_that_fails_is_tried_again(db: Database, monkeypatch: pytes
 
 
 async def test_a_tick_that_fails_holds_up_no_other(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.main.worker.BACK_OFF_S_MIN", LONG_S)
-    monkeypatch.setattr("holdfast.main.worker.BACK_OFF_S_MAX", LONG_S)
+    monkeypatch.setattr("holdfast.main.process.worker.BACK_OFF_S_MIN", LONG_S)
+    monkeypatch.setattr("holdfast.main.process.worker.BACK_OFF_S_MAX", LONG_S)
     tries, seen = [0], asyncio.Event()
 
     async def broken(tx: Tx, batch: int) -> int:
@@ -144,7 +144,7 @@ async def test_each_tenant_is_seen_to_in_a_transaction_of_its_own_whatever_becom
 async def test_a_tick_that_does_not_end_is_rolled_back_when_it_is_to_stop(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.main.worker.FINISH_TIMEOUT_S", 0.1)
+    monkeypatch.setattr("holdfast.main.process.worker.FINISH_TIMEOUT_S", 0.1)
     seen, ended = asyncio.Event(), list[str]()
 
     async def slow(tx: Tx, batch: int) -> int:

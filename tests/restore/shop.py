@@ -18,7 +18,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.job.run import Runner
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
-from holdfast.main.http import create_app
+from holdfast.main.http.app import create_app
 from holdfast.main.reactions import PLANNING, REACTIONS, engine_over
 from tests.booking.asking import at, cancel
 from tests.conftest import House, open_house_at

@@ -11,7 +11,7 @@ import asyncpg
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import create_database
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from tests.processes import until
 
 from .shop import evening_at, goes_on, shop_on

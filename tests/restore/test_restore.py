@@ -16,7 +16,7 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import account_for
 from holdfast.kernel.embedded.programs import wheel_bin_dir
-from holdfast.main.migrate import migrate
+from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
 from tests.databases import new_database
 from tests.engines import connect

@@ -17,8 +17,8 @@ from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
-from holdfast.main import migrate as migrations
-from holdfast.main.migrate import migrate, migrate_back
+from holdfast.main.process import migrate as migrations
+from holdfast.main.process.migrate import migrate, migrate_back
 from tests.engines import connect
 from tests.processes import until
 

@@ -151,7 +151,7 @@ async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.Monk
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "holdfast.main.cli", "simulate", *map(str, arguments)],
+        [sys.executable, "-m", "holdfast", "simulate", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=600,

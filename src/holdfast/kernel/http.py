@@ -52,9 +52,14 @@ def answer(value: Any, *, status: int = 200, version: int | None = None) -> Resp
     return response
 
 
+def status_of(error: HoldfastError | type[HoldfastError]) -> int:
+    """The HTTP status of a refusal, or of all of that class."""
+    return getattr(error, "status", None) or STATUS[error.kind]
+
+
 def problem(error: HoldfastError, *, instance: str) -> Response:
     """The refusal as application/problem+json (RFC 9457). `instance`: the path that was asked, decoded."""
-    status = error.status if isinstance(error, HttpError) else STATUS[error.kind]
+    status = status_of(error)
     type_code = error.type_code or error.code
     content = {
         "type": PROBLEM_TYPE + type_code.lower().replace("_", "-"),

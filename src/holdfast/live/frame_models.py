@@ -1,5 +1,5 @@
-"""What streams send, as models: the AsyncAPI document is made of them (main/asyncapi.py). What a WebSocket takes is
-in ws.py."""
+"""What streams send, as models: the AsyncAPI document is made of them (main/http/asyncapi.py). What a WebSocket takes
+is in ws.py."""
 
 from __future__ import annotations
 

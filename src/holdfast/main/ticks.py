@@ -9,7 +9,7 @@ from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.tx import Tx
 from holdfast.live.channels import KEPT_FOR, close_channels
-from holdfast.main.worker import Round, Tick
+from holdfast.main.process.worker import Round, Tick
 from holdfast.waitlist import react
 
 HOURLY_S = 3600.0

@@ -1,4 +1,4 @@
-"""Run by Alembic, which `holdfast.main.migrate` calls with an open connection in `attributes`."""
+"""Run by Alembic, which `holdfast.main.process.migrate` calls with an open connection in `attributes`."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from alembic import op
 
-from holdfast.main.migrate import run_file
+from holdfast.main.process.migrate import run_file
 
 revision = "0003"
 down_revision = "0002"

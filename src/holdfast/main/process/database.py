@@ -19,9 +19,9 @@ from holdfast.kernel.embedded import (
     create_login,
 )
 from holdfast.kernel.embedded.watch import is_server
-from holdfast.main.connect import connection_to
-from holdfast.main.migrate import migrate, migrate_back, newest
-from holdfast.main.safety import check_database
+from holdfast.main.process.connect import connection_to
+from holdfast.main.process.migrate import migrate, migrate_back, newest
+from holdfast.main.process.safety import check_database
 
 T = TypeVar("T")
 LOOK_EVERY_S = 0.25

@@ -16,8 +16,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame
 
 from holdfast.live.outlets import EXTENSION
-from holdfast.main.addresses import Addresses
-from holdfast.main.transport import Connected, Connection
+from holdfast.main.http.addresses import Addresses
+from holdfast.main.http.transport import Connected, Connection
 
 PIECE_BYTES = 1024
 """Frames have six bytes at least: up to 170 of them, about 1 ms."""

@@ -19,11 +19,11 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db import Database
 from holdfast.kernel.failure import reason
-from holdfast.main.database import find_database
-from holdfast.main.drop import drop_root
-from holdfast.main.outcome import Failed
+from holdfast.main.process.database import find_database
+from holdfast.main.process.drop import drop_root
+from holdfast.main.process.outcome import Failed
+from holdfast.main.process.worker import Round, Tick, run_loops, sleep, tick_loops
 from holdfast.main.reactions import REACTIONS, engine_over
-from holdfast.main.worker import Round, Tick, run_loops, sleep, tick_loops
 
 LAG_PERIOD_S = 5.0
 LAG = Gauge("holdfast_job_lag_seconds", "For how long the job that is due longest has been due.", ["lane"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.identity.token import TrustedIssuer
 from holdfast.kernel.config import Settings
-from holdfast.main.outcome import Failed
+from holdfast.main.process.outcome import Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,7 @@ def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]
 
 
 def _command(settings: Settings, tenant: str, role: str) -> str:
-    program = (
-        [sys.argv[0]] if Path(sys.argv[0]).name == "holdfast" else [sys.executable, "-m", "holdfast.main.cli"]
-    )
+    program = [sys.argv[0]] if Path(sys.argv[0]).name == "holdfast" else [sys.executable, "-m", "holdfast"]
     options = ["--tenant", tenant, "--role", role, "--subject", f"demo-{role}"]
     return shlex.join([*program, "token", *options, "--data-dir", str(settings.data_dir.resolve())])
 

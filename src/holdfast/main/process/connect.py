@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from holdfast.main.outcome import Failed
+from holdfast.main.process.outcome import Failed
 
 CONNECT_TIMEOUT_S = 10
 STARTING_TIMEOUT_S = 30

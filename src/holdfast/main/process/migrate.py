@@ -10,10 +10,10 @@ from typing import Any
 import asyncpg
 import structlog
 
-from holdfast.main.connect import connection_to
-from holdfast.main.outcome import Failed
+from holdfast.main.process.connect import connection_to
+from holdfast.main.process.outcome import Failed
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
 """In the package, so that an installed wheel has them too."""
 LOCK_KEY = 0x686F6C6466617374
 TURN_WAIT_S = 300

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from holdfast.audit.run import CHECKS, Report, Result, audit
 from holdfast.kernel.config import Settings
-from holdfast.main.database import open_database
-from holdfast.main.outcome import Failed
-from holdfast.main.progress import progress
+from holdfast.main.cli.progress import progress
+from holdfast.main.process.database import open_database
+from holdfast.main.process.outcome import Failed
 
 COLUMNS = (
     TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),

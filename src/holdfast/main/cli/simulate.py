@@ -13,9 +13,9 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.telemetry import start_logging
-from holdfast.main.database import find_database
-from holdfast.main.outcome import Failed
-from holdfast.main.progress import progress
+from holdfast.main.cli.progress import progress
+from holdfast.main.process.database import find_database
+from holdfast.main.process.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.report import figures, repeat, tables, wrong

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.main.outcome import told
+from holdfast.main.process.outcome import told
 
 if TYPE_CHECKING:
     from holdfast.kernel.config import Settings

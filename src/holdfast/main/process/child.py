@@ -15,8 +15,8 @@ from contextlib import suppress
 
 import structlog
 
-from holdfast.main.listen import address
-from holdfast.main.outcome import Failed
+from holdfast.main.process.listen import address
+from holdfast.main.process.outcome import Failed
 
 PAUSE_S_MIN = 0.2
 PAUSE_S_MAX = 5.0
@@ -47,7 +47,7 @@ class Child:
         self.command = command
         self.ends = 0
         """How often it has ended by itself."""
-        self._words = [sys.executable, "-m", "holdfast.main.cli", command, "--child", *options]
+        self._words = [sys.executable, "-m", "holdfast", command, "--child", *options]
         self._environ = dict(environ)
         self._pass_fds = pass_fds
         self._process: Process | None = None

@@ -14,11 +14,11 @@ from contextlib import asynccontextmanager, contextmanager
 import structlog
 
 from holdfast.kernel.config import Settings
-from holdfast.main.child import Child, wait_until_ready
-from holdfast.main.database import check, embedded_server, keep_server, prepare
-from holdfast.main.listen import base_url, listen
-from holdfast.main.migrate import migrate
-from holdfast.main.tokens import Persona, issuers
+from holdfast.main.process.child import Child, wait_until_ready
+from holdfast.main.process.database import check, embedded_server, keep_server, prepare
+from holdfast.main.process.listen import base_url, listen
+from holdfast.main.process.migrate import migrate
+from holdfast.main.process.tokens import Persona, issuers
 
 STOP_API_S = 8.4
 STOP_WORKER_S = 9.2
@@ -121,7 +121,7 @@ async def _cancelled(*tasks: asyncio.Task[None]) -> None:
 
 async def _load_demo(settings: Settings, url: str) -> list[Persona]:
     # Only now: it needs the domain, and the supervisor does not.
-    from holdfast.main.load_demo import load_cast
+    from holdfast.main.process.load_demo import load_cast
 
     return await load_cast(settings, url)
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from holdfast.kernel.errors import HoldfastError, Kind, kind_of
 from holdfast.kernel.http import STATUS, HttpError
 from holdfast.kernel.idempotency import Reply, StoredRefusal
-from holdfast.main.http import create_app as create_app  # loads every noun
+from tests.refusals import refusals
 
-
-def _below(cls: type[HoldfastError]) -> Iterator[type[HoldfastError]]:
-    for each in cls.__subclasses__():
-        if each.__module__.startswith("holdfast."):
-            yield each
-        yield from _below(each)
-
-
-WITH_CODE = sorted(
-    {each for each in _below(HoldfastError) if "code" in each.__dict__}, key=lambda each: each.__qualname__
-)
+WITH_CODE = [each for each in refusals() if "code" in each.__dict__]
 
 
 @pytest.mark.parametrize("cls", WITH_CODE)

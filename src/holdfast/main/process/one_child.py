@@ -10,12 +10,12 @@ import os
 from contextlib import ExitStack
 
 from holdfast.kernel.config import Settings
-from holdfast.main.child import Child
-from holdfast.main.database import find_database
-from holdfast.main.listen import listen
-from holdfast.main.outcome import Failed, run
-from holdfast.main.tokens import issuers
-from holdfast.main.up import STOP_WORKER_S, until_signalled
+from holdfast.main.process.child import Child
+from holdfast.main.process.database import find_database
+from holdfast.main.process.listen import listen
+from holdfast.main.process.outcome import Failed, run
+from holdfast.main.process.tokens import issuers
+from holdfast.main.process.up import STOP_WORKER_S, until_signalled
 
 
 def in_child_as_root(settings: Settings, command: str) -> bool:

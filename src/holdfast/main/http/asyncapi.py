@@ -17,7 +17,7 @@ from holdfast.kernel.encode import encode
 from holdfast.live import frame_models as frames
 from holdfast.live import ws
 from holdfast.live.event_models import EVENTS, ON_BOOKINGS, VERSION
-from holdfast.main import asyncapi_text as text
+from holdfast.main.http import asyncapi_text as text
 
 Json = dict[str, Any]
 SOCKET_PREFIX = "socket."

@@ -9,8 +9,8 @@ import asyncpg
 import structlog
 
 from holdfast.kernel.db import APP_ROLE
-from holdfast.main.migrate import newest, revision_of
-from holdfast.main.outcome import Failed
+from holdfast.main.process.migrate import newest, revision_of
+from holdfast.main.process.outcome import Failed
 
 SERVER_VERSION_MIN = 150000
 UNSAFE = "or set HOLDFAST_UNSAFE_DATABASE=1 if losing bookings does not matter"

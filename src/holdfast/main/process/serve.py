@@ -14,14 +14,14 @@ import structlog
 import uvicorn
 
 from holdfast.kernel.config import Settings
-from holdfast.main.addresses import Addresses
-from holdfast.main.database import find_database
-from holdfast.main.drop import drop_root
-from holdfast.main.listen import BACKLOG, base_url, listen
-from holdfast.main.outcome import Failed
-from holdfast.main.protocol import BoundedProtocol
-from holdfast.main.tokens import issuers
-from holdfast.main.websocket import BoundedWebSocket
+from holdfast.main.http.addresses import Addresses
+from holdfast.main.http.protocol import BoundedProtocol
+from holdfast.main.http.websocket import BoundedWebSocket
+from holdfast.main.process.database import find_database
+from holdfast.main.process.drop import drop_root
+from holdfast.main.process.listen import BACKLOG, base_url, listen
+from holdfast.main.process.outcome import Failed
+from holdfast.main.process.tokens import issuers
 
 GRACE_S = 8
 """Requests and streams that are open at SIGTERM have this long to end."""
@@ -53,7 +53,7 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
     As root it needs a `database_url`: it takes the port, reads the issuer's key, and is root no longer.
     `listener_fd`: a listening socket that was inherited, instead of a new one.
     """
-    from holdfast.main.http import create_app
+    from holdfast.main.http.app import create_app
 
     if listener_fd is None:
         listener = await listen(settings.host, settings.port)

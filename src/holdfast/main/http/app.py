@@ -25,13 +25,13 @@ from holdfast.live.hub import Hub
 from holdfast.live.names import Meanings
 from holdfast.live.routes import origins
 from holdfast.live.snapshots import Snapshots
-from holdfast.main import asyncapi, operations
-from holdfast.main.caller import bearer
-from holdfast.main.middleware import Surround
-from holdfast.main.openapi import TITLE, document, serve_docs
+from holdfast.main.http import asyncapi, operations
+from holdfast.main.http.caller import bearer
+from holdfast.main.http.middleware import Surround
+from holdfast.main.http.openapi import TITLE, document, serve_docs
+from holdfast.main.http.refusals import answer_refusals
+from holdfast.main.http.shortcut import Shortcuts, shortcuts
 from holdfast.main.reactions import engine_over
-from holdfast.main.refusals import answer_refusals
-from holdfast.main.shortcut import Shortcuts, shortcuts
 
 API = "/api/v1"
 

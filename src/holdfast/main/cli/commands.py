@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from holdfast.main.command import (
+from holdfast.main.cli.command import (
     AsJson,
     DataDir,
     Host,
@@ -24,7 +24,7 @@ from holdfast.main.command import (
     dead_letters,
     start,
 )
-from holdfast.main.outcome import run
+from holdfast.main.process.outcome import run
 
 # --- running it -------------------------------------------------------------------------------
 
@@ -40,7 +40,7 @@ def up_(
 ) -> None:
     """Run database, API and worker, all of it, in the foreground."""
     settings = start(port=port, host=host, data_dir=data_dir)
-    from holdfast.main.up import up
+    from holdfast.main.process.up import up
 
     run(up(settings, demo=demo))
 
@@ -56,13 +56,13 @@ def serve_(
     """Run the API alone."""
     _end_with_parent_if(child)
     settings = start(port=port, host=host, data_dir=data_dir)
-    from holdfast.main.one_child import in_child_as_root
+    from holdfast.main.process.one_child import in_child_as_root
 
     if in_child_as_root(settings, "serve"):
         return
     import uvloop
 
-    from holdfast.main.serve import serve
+    from holdfast.main.process.serve import serve
 
     run(serve(settings, listener_fd=listener_fd), loop_factory=uvloop.new_event_loop)
 
@@ -72,18 +72,18 @@ def work_(data_dir: DataDir = None, child: IsChild = False) -> None:
     """Run the worker alone: expiry of holds and all that happens by itself."""
     _end_with_parent_if(child)
     settings = start(data_dir=data_dir)
-    from holdfast.main.one_child import in_child_as_root
+    from holdfast.main.process.one_child import in_child_as_root
 
     if in_child_as_root(settings, "work"):
         return
-    from holdfast.main.work import work
+    from holdfast.main.process.work import work
 
     run(work(settings))
 
 
 def _end_with_parent_if(child: bool) -> None:
     if child:
-        from holdfast.main.child import end_with_parent
+        from holdfast.main.process.child import end_with_parent
 
         end_with_parent()
 
@@ -101,7 +101,7 @@ def migrate_(
 ) -> None:
     """Bring the database to the newest schema."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.database import migrate_command
+    from holdfast.main.process.database import migrate_command
 
     typer.echo(run(migrate_command(settings, down_to=down_to)))
 
@@ -110,7 +110,7 @@ def migrate_(
 def demo_(data_dir: DataDir = None) -> None:
     """Load the demo venues."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.load_demo import load_demo
+    from holdfast.main.process.load_demo import load_demo
 
     typer.echo("\n".join(run(load_demo(settings))))
 
@@ -119,7 +119,7 @@ def demo_(data_dir: DataDir = None) -> None:
 def audit_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Check that everything that must hold does hold; the exit code is 1 when something doesn't."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.audit_command import audit_command
+    from holdfast.main.cli.audit import audit_command
 
     run(audit_command(settings, as_json=as_json))
 
@@ -133,7 +133,7 @@ def dead_letters_list(
 ) -> None:
     """List them, the newest first."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.dead_letters_command import list_command
+    from holdfast.main.cli.dead_letters import list_command
 
     run(list_command(settings, tenant=tenant, replayed=replayed, as_json=as_json))
 
@@ -142,7 +142,7 @@ def dead_letters_list(
 def dead_letters_show(id: LetterId, data_dir: DataDir = None) -> None:
     """Print one as JSON, with its event."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.dead_letters_command import show_command
+    from holdfast.main.cli.dead_letters import show_command
 
     run(show_command(settings, id))
 
@@ -151,7 +151,7 @@ def dead_letters_show(id: LetterId, data_dir: DataDir = None) -> None:
 def dead_letters_replay(id: LetterId, data_dir: DataDir = None) -> None:
     """Have the reaction tried again, by the worker that runs; prints what `show` does."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.dead_letters_command import replay_command
+    from holdfast.main.cli.dead_letters import replay_command
 
     run(replay_command(settings, id))
 
@@ -169,7 +169,7 @@ def replay_(
     settings = start(data_dir=data_dir)
     import uvloop
 
-    from holdfast.main.replay import replay_command
+    from holdfast.main.cli.replay import replay_command
 
     work = replay_command(settings, file, picture=picture, as_json=as_json)
     run(work, loop_factory=uvloop.new_event_loop)
@@ -188,7 +188,7 @@ def simulate_(
     settings = start(data_dir=data_dir)
     import uvloop
 
-    from holdfast.main.simulate import simulate_command
+    from holdfast.main.cli.simulate import simulate_command
 
     work = simulate_command(settings, seed=seed, days=days, guests=guests, faults=faults, as_json=as_json)
     run(work, loop_factory=uvloop.new_event_loop)
@@ -200,7 +200,7 @@ def bench_(
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each load lasts.")] = 6.0,
 ) -> None:
     """Measure bookings and reads a second beside the bare database; a JSON object per benchmark."""
-    from holdfast.main.bench_command import bench_command
+    from holdfast.main.cli.bench import bench_command
 
     sys.exit(bench_command([*(names or []), "--seconds", str(seconds)]))
 
@@ -218,7 +218,7 @@ def token_(
 ) -> None:
     """Print a token of the development issuer, and nothing else."""
     settings = start(data_dir=data_dir)
-    from holdfast.main.tokens import mint
+    from holdfast.main.process.tokens import mint
 
     typer.echo(mint(settings, tenant=tenant, roles=role, subject=subject, ttl=ttl))
 
@@ -227,7 +227,7 @@ def token_(
 def openapi_() -> None:
     """Print the OpenAPI document of the API."""
     settings = start()
-    from holdfast.main.http import create_app
+    from holdfast.main.http.app import create_app
 
     _echo_indented(create_app(settings).openapi())
 
@@ -235,7 +235,7 @@ def openapi_() -> None:
 @command("asyncapi")
 def asyncapi_() -> None:
     """Print the AsyncAPI document of the live channels."""
-    from holdfast.main.asyncapi import asyncapi
+    from holdfast.main.http.asyncapi import asyncapi
 
     _echo_indented(asyncapi())
 
@@ -246,5 +246,4 @@ def _echo_indented(document: dict[str, Any]) -> None:
     typer.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
 
 
-if __name__ == "__main__":
-    app()
+__all__ = ["app"]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-from holdfast.main.addresses import Addresses
+from holdfast.main.http.addresses import Addresses
 
 LINGER_S = 5.0
 """How long a connection that was refused may still take and send, before it is aborted."""

@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from holdfast.main.outcome import Failed
+from holdfast.main.process.outcome import Failed
 
-SOURCE_TREE = Path(__file__).parents[3]
+SOURCE_TREE = Path(__file__).parents[4]
 
 
 def bench_command(arguments: list[str]) -> int:

@@ -30,9 +30,9 @@ from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem
 from holdfast.kernel.telemetry import CONTEXT, request_log
-from holdfast.main.caller import caller, request_id, trace_id, traceparent
-from holdfast.main.operations import Tally
-from holdfast.main.refusals import limited
+from holdfast.main.http.caller import caller, request_id, trace_id, traceparent
+from holdfast.main.http.operations import Tally
+from holdfast.main.http.refusals import limited
 
 NO_TOKEN_NEEDED = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi.json"}

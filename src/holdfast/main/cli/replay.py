@@ -16,10 +16,10 @@ from holdfast.kernel.db import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.own import own_directory
-from holdfast.main.audit_command import show
-from holdfast.main.database import open_database
-from holdfast.main.outcome import Failed
-from holdfast.main.progress import progress
+from holdfast.main.cli.audit import show
+from holdfast.main.cli.progress import progress
+from holdfast.main.process.database import open_database
+from holdfast.main.process.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.replay.file import read_stays
 from holdfast.replay.occupancy import occupancy, scattered

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 
-from holdfast.main.outcome import Failed
+from holdfast.main.process.outcome import Failed
 
 BACKLOG = 2048
 """Connections that wait until they are accepted; the system's own limit (somaxconn) may be lower."""

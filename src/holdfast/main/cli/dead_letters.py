@@ -18,7 +18,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.tx import Tx
-from holdfast.main.database import open_database
+from holdfast.main.process.database import open_database
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant
 from holdfast.place.tenant import Tenant

@@ -6,7 +6,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.http import problem
-from holdfast.main.refusals import RequestTimeout, TooManyConnections
+from holdfast.main.http.refusals import RequestTimeout, TooManyConnections
 
 
 def _whole(refusal: HoldfastError) -> bytes:

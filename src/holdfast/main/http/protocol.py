@@ -24,11 +24,11 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from holdfast.live.outlets import EXTENSION
-from holdfast.main import canned
-from holdfast.main.addresses import Addresses
-from holdfast.main.pieces import Pieces
-from holdfast.main.refusals import BODY_BYTES_MAX
-from holdfast.main.transport import Connected, Connection, CorkedTransport
+from holdfast.main.http import canned
+from holdfast.main.http.addresses import Addresses
+from holdfast.main.http.pieces import Pieces
+from holdfast.main.http.refusals import BODY_BYTES_MAX
+from holdfast.main.http.transport import Connected, Connection, CorkedTransport
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
