@@ -20,7 +20,7 @@ from bench.stand import Stand, VenueAtHand
 from holdfast.block.expand import blocked_intervals
 from holdfast.block.model import Block
 from holdfast.kernel.ids import new_id
-from holdfast.place.recurrence import expansion
+from holdfast.place.opening.recurrence import expansion
 
 RESOURCES = 1_000
 MONTHS_DAYS = 92

@@ -15,7 +15,7 @@ from bench.stand import Stand
 from holdfast.event.number import Numberer
 from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 
 POLL_S = 0.050  # as live channels do
 CLIENTS = 16

@@ -20,7 +20,7 @@ from bench import bookings, fan_out
 from bench.readers import Readers, more_files, readers
 from bench.stand import Stand
 from holdfast.event.number import Numberer
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 
 EVENTS_PER_S = 100
 STEADY_STREAMS, STEADY_P95_MS_MAX = 1_000, 100.0

@@ -20,8 +20,8 @@ import orjson
 
 from bench import bookings, load, reads
 from bench.stand import Stand, VenueAtHand
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 
 ROUNDS = 5
 BOOKERS, READERS, UNLUCKY = 64, 16, 4

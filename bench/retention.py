@@ -12,7 +12,7 @@ from bench import bookings
 from bench.stand import Stand
 from holdfast.event.months import drop_months
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.main.ticks import purge_idempotency
 
 BATCH = 1_000

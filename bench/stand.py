@@ -20,7 +20,7 @@ from uuid import UUID
 
 from holdfast.identity.issuer import TTL_S_MAX, DevIssuer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Bounds, Database
+from holdfast.kernel.db.database import Bounds, Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.process.migrate import migrate
 from holdfast.main.reactions import engine_over

@@ -13,8 +13,8 @@ from bench.stand import Stand
 from holdfast.booking import due
 from holdfast.booking import store as bookings
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.place import store as places
 
 MANY = 100_000

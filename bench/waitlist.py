@@ -17,8 +17,8 @@ import orjson
 
 from bench import bookings, load
 from bench.stand import Stand, VenueAtHand, add_venue
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 
 TABLES, COLUMNS, FREED, DAYS = 60, 10, 8, 31
 ENTRIES = 2_000

@@ -24,7 +24,7 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.ids import new_id
 from holdfast.main.http.app import create_app

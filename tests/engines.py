@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from holdfast.engine import Engine, React
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.port.ports import Ports
 
 

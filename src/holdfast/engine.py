@@ -7,21 +7,21 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from holdfast.booking.by_reference import ByReference
-from holdfast.booking.create import Outcome
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.suggest import Suggestions
-from holdfast.booking.wanted import Wanted
-from holdfast.booking.writer import Writer
+from holdfast.booking.finding.by_reference import ByReference
+from holdfast.booking.finding.suggest import Suggestions
+from holdfast.booking.making.create import Outcome
+from holdfast.booking.making.writer import Writer
 from holdfast.event.read import is_written
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import request_deadline
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.deadline import request_deadline
+from holdfast.kernel.db.turns import Turns
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
-from holdfast.kernel.turns import Turns
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.ports import Ports

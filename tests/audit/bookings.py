@@ -11,7 +11,7 @@ from holdfast.booking import due
 from holdfast.claim import store as claims
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.ids import new_id
 from tests.conftest import House, venue_document
 from tests.waitlist.asking import answer, joined, promoted

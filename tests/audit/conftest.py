@@ -14,7 +14,7 @@ import pytest
 from holdfast.event.number import Numberer
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from holdfast.main.http.app import create_app
 from tests.audit.bookings import fill

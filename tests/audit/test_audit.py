@@ -15,7 +15,7 @@ import pytest
 from holdfast.audit.check import Check
 from holdfast.audit.run import CHECKS, SHOWN_MAX, Report, audit, audit_here
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.main.process.worker import run_loops, tick_loops
 from holdfast.main.ticks import TICKS

@@ -11,9 +11,9 @@ import orjson
 from holdfast.channel.names import availability
 from holdfast.channel.store import open_channel
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx, lock_key
-from holdfast.place.slot import DAY_SLOT_ID
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
+from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.place.store import load_venues
 from tests.block.asking import blocked, change, remove
 from tests.booking.asking import DAY

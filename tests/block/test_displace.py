@@ -16,7 +16,7 @@ from holdfast.audit.run import audit
 from holdfast.audit.trail import TRAIL
 from holdfast.booking import states
 from holdfast.booking.states import DISPLACEABLE, OCCUPYING, TRANSITIONS, InvalidTransition, Status, displaced
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from tests.audit.bookings import step
 from tests.audit.conftest import serving

@@ -20,7 +20,7 @@ from holdfast.block.expand import blocked_intervals, claims_of, get_blocked_inte
 from holdfast.block.model import Block
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place.hours import instant_of, to_wall
+from holdfast.place.opening.hours import instant_of, to_wall
 from tests.block.asking import ALLEY, RULES, blocked, change, intervals, remove
 from tests.conftest import House
 

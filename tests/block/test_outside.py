@@ -13,9 +13,9 @@ from holdfast.block.create import Blocked, BlockPlan, create, plan
 from holdfast.block.define import Wanted
 from holdfast.engine import PLANS_MAX, Engine, Read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from tests.booking.asking import at, instant
 from tests.conftest import House

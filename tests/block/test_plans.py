@@ -8,7 +8,7 @@ from holdfast.block import store
 from holdfast.booking import displace
 from holdfast.claim import store as claims
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.kernel.test_plans import plan
 
 STATEMENTS = {

@@ -16,8 +16,8 @@ from holdfast.audit.blocks import BLOCKS
 from holdfast.block import refit as refit_module
 from holdfast.block.refit import refit
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.place.store import load_venues
 from tests.block.asking import RULES, blocked, intervals
 from tests.block.test_announce import opened

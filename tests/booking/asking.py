@@ -12,8 +12,8 @@ import asyncpg
 import httpx
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from tests.conftest import House
 
 STOCKHOLM = ZoneInfo("Europe/Stockholm")

@@ -10,14 +10,14 @@ import asyncpg
 import pytest
 
 from holdfast.booking.change import Change, change, decide_set, write_set
+from holdfast.booking.deciding.revise import Revised
+from holdfast.booking.deciding.wanted import Preferences, When
 from holdfast.booking.model import Booking
-from holdfast.booking.revise import Revised
-from holdfast.booking.wanted import Preferences, When
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from tests.conftest import House

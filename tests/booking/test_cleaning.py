@@ -19,8 +19,8 @@ from holdfast.channel.names import availability
 from holdfast.channel.store import open_channel
 from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.place.places import Places
 from tests.conftest import House
 from tests.waitlist.asking import around, entry_of, joined, promoted

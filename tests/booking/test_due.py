@@ -16,9 +16,9 @@ from holdfast.booking.move import move as move_verb
 from holdfast.booking.states import Status
 from holdfast.claim import store
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 from tests.conftest import House
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from holdfast.booking import due
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.conftest import House
 
 from .asking import at, cancel, change, instant, move, refused, tenant_id, tick

@@ -6,8 +6,8 @@ import asyncpg
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from tests.conftest import House
 
 from .asking import at, cancel, change, history, move, refused, tenant_id

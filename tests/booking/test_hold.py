@@ -16,9 +16,9 @@ from fastapi import FastAPI
 from holdfast.channel.names import availability
 from holdfast.channel.store import open_channel
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import lock_key
-from holdfast.place.slot import DAY_SLOT_ID
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import lock_key
+from holdfast.place.opening.slot import DAY_SLOT_ID
 from tests.conftest import House
 
 from .asking import DAY, at, cancel, claims, move, refused, tenant_id

@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.conftest import House
 
 from .asking import DAY, at, claims, history, read, refused, tenant_id

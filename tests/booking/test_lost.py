@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.booking import claiming
+from holdfast.booking.making import claiming
 from tests.conftest import House
 
 from .asking import at, change

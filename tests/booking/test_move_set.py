@@ -9,9 +9,9 @@ import pytest
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.kernel.actor import SYSTEM, Actor
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound, VersionConflict
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from tests.conftest import House
 

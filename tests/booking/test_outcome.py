@@ -14,19 +14,19 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.booking import writer
-from holdfast.booking.create import Booked
-from holdfast.booking.wanted import Wanted, When
-from holdfast.booking.writer import Writer
+from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.making import writer
+from holdfast.booking.making.create import Booked
+from holdfast.booking.making.writer import Writer
 from holdfast.identity.issuer import DevIssuer
-from holdfast.kernel import call as kernel
-from holdfast.kernel import db as database
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
+from holdfast.kernel.db import call as kernel
+from holdfast.kernel.db import database
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 from holdfast.main.http.app import create_app
 from tests.conftest import House, open_house_at
 from tests.pg_proxy import Action, PgProxy, Point, pg_proxy

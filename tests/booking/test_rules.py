@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from holdfast.booking import rules
+from holdfast.booking.deciding import rules
 from holdfast.booking.errors import OffSlotStep, TooFarAhead, TooSoon
 from holdfast.kernel.span import Span
 from holdfast.place.document import parse_document

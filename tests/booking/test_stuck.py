@@ -16,8 +16,8 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.lanes import lanes
-from holdfast.kernel.tx import lock_key
+from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.tx import lock_key
 from holdfast.main.http.app import create_app
 from tests.conftest import House, open_house_at
 from tests.processes import PATIENT_S, until

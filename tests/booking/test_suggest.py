@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.booking import suggest as suggesting
+from holdfast.booking.finding import suggest as suggesting
 from tests.conftest import House
 from tests.processes import until
 

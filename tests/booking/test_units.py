@@ -11,16 +11,16 @@ import httpx
 import pytest
 
 from holdfast.booking import due
-from holdfast.booking.create import Booked, create
-from holdfast.booking.wanted import Wanted, When
+from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.making.create import Booked, create
 from holdfast.claim import recolour
 from holdfast.claim import store as claim_store
 from holdfast.claim.model import Claim
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 from tests.block.asking import blocked, remove
 from tests.conftest import House

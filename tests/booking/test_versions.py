@@ -14,9 +14,9 @@ import pytest
 from holdfast.booking import store
 from holdfast.booking.step import Step
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import VersionConflict
-from holdfast.kernel.tx import Tx
 from tests.conftest import House
 
 from .asking import at, change, history, read, refused, tenant_id

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from holdfast.audit.run import audit
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from tests.audit.conftest import serving
 from tests.conftest import House

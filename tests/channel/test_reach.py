@@ -12,7 +12,7 @@ from holdfast.channel.state import touched
 from holdfast.channel.store import columns
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.store import load_venues

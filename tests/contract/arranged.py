@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.waitlist.asking import joined, promoted

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.encode import encode
 from holdfast.main.http.app import create_app

@@ -10,7 +10,7 @@ import httpx
 
 from holdfast.booking import due
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.block import asking as blocks
 from tests.booking import asking as bookings
 from tests.booking.asking import DAY, at, instant

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.block.asking import blocked
 from tests.booking.asking import DAY, at
 from tests.conftest import House

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.block.asking import blocked
 from tests.booking.asking import DAY, at
 from tests.conftest import House, venue_document

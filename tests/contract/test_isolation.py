@@ -20,7 +20,7 @@ from fastapi.routing import iter_route_contexts
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.main.http.app import create_app
 from tests.conftest import House, open_house_at
 

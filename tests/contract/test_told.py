@@ -17,7 +17,7 @@ from holdfast.event.number import Numberer
 from holdfast.event.read import read
 from holdfast.feed.shown import envelope
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.live.event_models import EVENTS
 from holdfast.place.tenant import Tenant

@@ -10,12 +10,12 @@ import pytest
 
 from holdfast.demo.load import TENANT, Loaded, documents, load
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
 from holdfast.place.document import VenueDocument
-from holdfast.place.hours import is_open, openings
-from holdfast.place.slot import slots_on
+from holdfast.place.opening.hours import is_open, openings
+from holdfast.place.opening.slot import slots_on
 from holdfast.place.venue import Venue, combinations
 from tests.engines import engine_over
 

@@ -11,21 +11,21 @@ import asyncpg
 import pytest
 
 from holdfast.booking.change import Change, change
-from holdfast.booking.create import Booked
+from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.errors import NotAvailable
+from holdfast.booking.making.create import Booked
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, IdempotencyConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from tests.booking.asking import at, instant
 from tests.conftest import House

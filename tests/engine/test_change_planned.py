@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
-from holdfast.kernel import deadline
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import left_s, request_deadline
+from holdfast.kernel.db import deadline
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.deadline import left_s, request_deadline
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, HoldfastError, IdempotencyConflict, VersionConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from tests.conftest import House
 from tests.engines import engine_over

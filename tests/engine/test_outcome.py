@@ -11,9 +11,9 @@ import pytest
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.booking.asking import instant
 from tests.conftest import House
 

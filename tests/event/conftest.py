@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from tests.databases import new_database
 from tests.engines import connect

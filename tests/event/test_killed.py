@@ -21,11 +21,11 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
 from tests.engines import connect

@@ -14,10 +14,10 @@ from holdfast.event.months import EVENTS_KEPT_DAYS, add_months, drop_months
 from holdfast.event.number import Numberer
 from holdfast.event.read import purged
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 
 from .test_number import Reader
 from .writing import INSERT

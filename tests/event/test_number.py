@@ -17,11 +17,11 @@ from holdfast.event.model import Committed, Event
 from holdfast.event.number import Numberer
 from holdfast.event.read import read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.processes import until
 
 from .writing import INSERT, INSERT_MANY

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.kernel.db import Database
-from holdfast.kernel.lanes import lanes
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.lanes import lanes
 from tests.conftest import House
 
 POLLERS = 40

@@ -25,10 +25,10 @@ from holdfast.job.reaction import Immediate, React, Reaction, Verb
 from holdfast.job.run import Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.main.http.app import create_app
 from holdfast.place.write_store import insert_tenant
 from tests import databases

@@ -8,7 +8,7 @@ from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.job.reaction import TRANSACTION_S_MAX, Finish, Handle, Verb
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.db.tx import Tx, lock_key
 
 
 def in_one_transaction(verb: Verb) -> Handle:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from holdfast.event.model import Event
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.conftest import House
 from tests.processes import until
 

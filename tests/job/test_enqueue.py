@@ -13,8 +13,8 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.reaction import ROUNDS_MAX, Immediate, Reaction
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.booking.asking import at, cancel
 from tests.conftest import House
 from tests.job.handling import in_one_transaction

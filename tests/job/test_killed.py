@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.kernel.call import COMMIT_S
+from holdfast.kernel.db.call import COMMIT_S
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from holdfast.event.model import Event
 from holdfast.job.run import AT_ONCE_MAX
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.process.work import run_worker
 from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until

@@ -17,8 +17,8 @@ from holdfast.job.model import Job
 from holdfast.job.reaction import Finish, Reaction, Verb
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.job.handling import all_of
 from tests.processes import SOON_S, until
 

@@ -12,8 +12,8 @@ import pytest
 
 from holdfast.job import store
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.kernel.statements import STATEMENTS, nodes, scans
 
 from .conftest import LANE, Desk

@@ -16,8 +16,8 @@ from holdfast.event.months import EVENTS_KEPT_DAYS, drop_months
 from holdfast.event.number import Numberer
 from holdfast.job.letters import KEPT, inspect, purge_dead_letters, replay
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from tests.processes import until
 
 from .conftest import Desk, made, reaction

@@ -14,8 +14,8 @@ from holdfast.event.model import Event
 from holdfast.job.model import TRIES_MAX
 from holdfast.job.reaction import Finish, Reaction
 from holdfast.job.run import AT_ONCE_MAX, error_of, retry_s
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.tx import Tx
 from holdfast.main.process.work import run_worker
 from tests.job.handling import all_of
 from tests.processes import SOON_S, until

@@ -12,10 +12,10 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.job.reaction import Finish, React, Reaction
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.telemetry import start_logging
-from holdfast.kernel.tx import Tx
 from holdfast.main.process.work import run_worker
 from holdfast.port.ports import Ports
 from tests.job.handling import all_of

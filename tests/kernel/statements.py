@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 import holdfast
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 
 _SQL = re.compile(r"[\s(]*(WITH|SELECT|INSERT|UPDATE|DELETE)\b")
 _TABLE = re.compile(r"\b(FROM|JOIN|INTO|UPDATE) [a-z_]+\b")

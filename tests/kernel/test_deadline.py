@@ -8,13 +8,13 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.kernel import deadline
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Bounds, Database
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s, part_s, request_deadline
+from holdfast.kernel.db import deadline
+from holdfast.kernel.db.database import Bounds, Database
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s, part_s, request_deadline
+from holdfast.kernel.db.turns import Turns
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.turns import Turns
-from holdfast.kernel.tx import Tx
 from tests.processes import PATIENT_S
 
 ONE = UUID(int=1)

@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.late import LateLocks
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.late import LateLocks
-from holdfast.kernel.tx import Tx, lock_key
 from tests.processes import until
 
 TRIES = 40

@@ -6,13 +6,14 @@ import re
 
 import pytest
 
-from holdfast.booking import lists, look, store
+from holdfast.booking import store
+from holdfast.booking.finding import lists, look
 from holdfast.claim import store as claims
 from holdfast.event import read
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 
 STATEMENTS = {
     "events": read.READ,

@@ -13,16 +13,17 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.booking import displace, lists
+from holdfast.booking import displace
 from holdfast.booking import store as bookings
+from holdfast.booking.finding import lists
 from holdfast.claim import store as claims
 from holdfast.claim.model import BEGINNING
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server, create_database
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.main.process.migrate import migrate
 from holdfast.place import store as places
 from holdfast.place import write_store

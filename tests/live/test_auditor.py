@@ -14,7 +14,7 @@ from fastapi import FastAPI
 
 from holdfast.booking import due
 from holdfast.channel import announce as announcing
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.live.auditor import Auditor, Mismatch, audit_channel
 from holdfast.live.metrics import MISMATCHES
 from holdfast.live.snapshot import Wanted

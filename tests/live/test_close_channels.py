@@ -9,7 +9,7 @@ from uuid import UUID
 from holdfast.channel.names import BOOKINGS, availability
 from holdfast.channel.store import open_channel
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.live.channels import close_channels
 from tests.booking.asking import tenant_id
 from tests.booking.conftest import owner as owner

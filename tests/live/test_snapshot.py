@@ -12,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 
 from holdfast.booking import due
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.booking.asking import DAY, at, cancel, instant, refused, tenant_id, tick
 from tests.booking.conftest import owner as owner
 from tests.conftest import House

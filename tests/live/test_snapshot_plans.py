@@ -7,7 +7,7 @@ import re
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.live import store
 from tests.kernel.test_plans import plan
 

@@ -13,9 +13,9 @@ from fastapi import FastAPI
 
 from holdfast.event.model import Committed
 from holdfast.event.number import Numbered, Numberer
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.tx import Tx
 from holdfast.live import store, subscribe, tail
 from holdfast.live.channels import Channel
 from holdfast.live.hub import Hub

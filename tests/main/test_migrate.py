@@ -11,8 +11,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server
-from holdfast.kernel.tx import Tx
 from holdfast.main.process import migrate as module
 from holdfast.main.process.connect import connection_to
 from holdfast.main.process.migrate import MIGRATIONS, migrate, migrate_back, newest, revision_of

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.tx import Tx
 from holdfast.main.process.worker import BACK_OFF_S_MAX, Tick, pause_s, run_loops, tick_loops
 from tests import databases
 from tests.engines import connect, engine_over

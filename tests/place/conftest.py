@@ -14,7 +14,7 @@ import pytest
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.roles import expand
 from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.tenant import Tenant

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from holdfast.place.holidays_of import chosen, holidays_of
+from holdfast.place.opening.holidays_of import chosen, holidays_of
 
 from .conftest import Ask, Cast
 from .test_import_venue import imported

@@ -11,10 +11,10 @@ import pytest
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place import hours, slot
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
-from holdfast.place.opening import Hours
+from holdfast.place.opening import hours, slot
+from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Venue
 
 # Midsummer in Tallinn: three hours ahead of UTC. 2026-06-05 is a Friday.

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.place import hours
 from holdfast.place.document import parse_document
-from holdfast.place.hours import NonexistentLocalTime
 from holdfast.place.kept import snapshot
-from holdfast.place.opening import DAYS, Hours
+from holdfast.place.opening import hours
+from holdfast.place.opening.hours import NonexistentLocalTime
+from holdfast.place.opening.spans import DAYS, Hours
 from holdfast.place.venue import Venue
 
 ZONES = """

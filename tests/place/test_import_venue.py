@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 import yaml
 
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.place import store
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.document_text import to_yaml

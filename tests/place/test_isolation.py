@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.place import store
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import import_venue

@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.place.hours import instant_of, to_wall
-from holdfast.place.recurrence import (
+from holdfast.place.opening.hours import instant_of, to_wall
+from holdfast.place.opening.recurrence import (
     OCCURRENCES_MAX,
     Occurrence,
     check_horizon,

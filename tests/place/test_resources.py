@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 
 from .conftest import Ask, Cast
 from .test_import_venue import by_slug, claim, imported

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from holdfast.replay.file import read_stays
 from holdfast.replay.stay import BadRow, Stay

@@ -10,9 +10,9 @@ import pytest
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, VersionConflict
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
 from holdfast.replay.plan import Plan, plan_replay, stay_span

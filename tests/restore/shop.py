@@ -17,7 +17,7 @@ from holdfast.audit.run import audit
 from holdfast.identity.issuer import DevIssuer
 from holdfast.job.run import Runner
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.main.http.app import create_app
 from holdfast.main.reactions import PLANNING, REACTIONS, engine_over
 from tests.booking.asking import at, cancel

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.engine import Engine
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.conftest import House
 from tests.engines import engine_over
 from tests.waitlist.floor import document, tables

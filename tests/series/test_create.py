@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from holdfast.engine import Engine
-from holdfast.kernel import deadline
+from holdfast.kernel.db import deadline
 from tests.booking.asking import at, refused
 from tests.conftest import House
 

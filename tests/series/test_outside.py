@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from holdfast.booking import decide as booking_decide
-from holdfast.booking import prepared, suggest
-from holdfast.booking.wanted import Preferences
+from holdfast.booking.deciding import decide as booking_decide
+from holdfast.booking.deciding import prepared
+from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.finding import suggest
 from holdfast.engine import PLANS_MAX, Engine
-from holdfast.kernel.db import Database
-from holdfast.kernel.slices import Slices
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.slices import Slices
 from holdfast.series import change, decide, expand, plan
 from holdfast.series.model import OnConflict
 from holdfast.series.refused import SeriesRefused

@@ -9,13 +9,13 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking.wanted import Preferences, Wanted, When
+from holdfast.booking.deciding.wanted import Preferences, Wanted, When
 from holdfast.engine import Engine, Read
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.idempotency import Done, Keyed, Reply
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
-from holdfast.place.recurrence import parse
+from holdfast.place.opening.recurrence import parse
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.expand import Asked

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from holdfast.booking.create import Again, Booked, Outcome
-from holdfast.booking.decide import Refused
-from holdfast.booking.wanted import Guest, Preferences, Wanted, When
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.wanted import Guest, Preferences, Wanted, When
+from holdfast.booking.making.create import Again, Booked, Outcome
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, request_hash
 from holdfast.kernel.ids import new_id

@@ -13,19 +13,19 @@ import asyncpg
 
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
-from holdfast.booking.create import create
+from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.making.create import create
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Preferences
 from holdfast.claim import store as claims
 from holdfast.kernel.actor import SYSTEM, Actor
-from holdfast.kernel.call import Call
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.idempotency import Keyed
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import import_venue

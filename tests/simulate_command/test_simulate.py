@@ -15,11 +15,11 @@ from uuid import UUID
 import orjson
 import pytest
 
-from holdfast.booking import create as booking_create
 from holdfast.booking import store as bookings
+from holdfast.booking.making import create as booking_create
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.simulate import worker

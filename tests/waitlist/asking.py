@@ -13,11 +13,11 @@ import asyncpg
 import httpx
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.call import Call
-from holdfast.kernel.db import Database
-from holdfast.kernel.late import LateLocks
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.late import LateLocks
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.waitlist.promote import Promotion

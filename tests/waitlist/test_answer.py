@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.booking.asking import at, claims, history, read, refused
 from tests.conftest import House
 

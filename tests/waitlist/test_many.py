@@ -16,11 +16,11 @@ import asyncpg
 import pytest
 
 from holdfast.booking import due
-from holdfast.kernel.call import Call
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from tests.booking.asking import DAY, at, instant, tick

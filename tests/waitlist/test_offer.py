@@ -14,11 +14,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from holdfast.kernel.call import Call
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
-from holdfast.kernel.slices import Slices
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.waitlist import promote
 from tests.booking.asking import at, instant

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.span import Span
 from tests.booking.asking import at, cancel, instant
 from tests.conftest import House

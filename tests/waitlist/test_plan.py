@@ -11,9 +11,9 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.booking.choose import Demand, candidate_sets, first_free, settle
-from holdfast.booking.search import Outlook, Sets, starts
-from holdfast.booking.wanted import Preferences
+from holdfast.booking.deciding.choose import Demand, candidate_sets, first_free, settle
+from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.finding.search import Outlook, Sets, starts
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.waitlist import lists, queue_store, store
 
 STATEMENTS = {

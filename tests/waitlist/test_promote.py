@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from holdfast.booking import due
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from tests.booking.asking import at, cancel, change, claims, history, instant, read, refused, tenant_id, tick
 from tests.conftest import House
 

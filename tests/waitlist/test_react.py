@@ -12,8 +12,8 @@ import orjson
 import pytest
 
 from holdfast.event.model import Event
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.waitlist.react import promote_freed, sweep
 from tests.booking.asking import at, cancel, change, instant, move, tenant_id
 from tests.conftest import House

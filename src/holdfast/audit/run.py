@@ -19,10 +19,10 @@ from holdfast.audit.ledger import LEDGER
 from holdfast.audit.replies import REPLIES
 from holdfast.audit.trail import TRAIL
 from holdfast.audit.waitlist import WAITLIST
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.faults import UNREACHABLE
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.faults import UNREACHABLE
 
 Connection = asyncpg.Connection | PoolConnectionProxy
 

@@ -13,8 +13,8 @@ from holdfast.block.model import Block, Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 

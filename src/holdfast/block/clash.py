@@ -13,8 +13,8 @@ from holdfast.booking.displace import owners
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Shift, clear_of
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Kind
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 BOOKINGS_SHOWN_MAX = 100

@@ -24,8 +24,8 @@ from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Shift
 from holdfast.engine import Read, StalePlan
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 

@@ -12,8 +12,15 @@ from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block, Kind
 from holdfast.claim.model import Claim
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.place.hours import instant_of, to_wall
-from holdfast.place.recurrence import HORIZON_YEARS, Recurrence, check_horizon, last_day, occurrences, parse
+from holdfast.place.opening.hours import instant_of, to_wall
+from holdfast.place.opening.recurrence import (
+    HORIZON_YEARS,
+    Recurrence,
+    check_horizon,
+    last_day,
+    occurrences,
+    parse,
+)
 from holdfast.place.venue import Resource, Venue
 
 CLAIMS_MAX = 20_000

@@ -12,7 +12,7 @@ from uuid import UUID
 from holdfast.block.model import OWNER_KIND, Block
 from holdfast.claim.model import BEGINNING, NEVER, Claim
 from holdfast.kernel.span import Span
-from holdfast.place.recurrence import Occurrence, Recurrence, expansion, parse
+from holdfast.place.opening.recurrence import Occurrence, Recurrence, expansion, parse
 from holdfast.place.venue import Resource, Venue
 
 RULES_CACHED_MAX = 1024

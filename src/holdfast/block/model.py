@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
-from holdfast.place.hours import instant_of
+from holdfast.place.opening.hours import instant_of
 from holdfast.place.venue import Venue
 
 OWNER_KIND = "block"

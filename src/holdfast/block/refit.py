@@ -13,9 +13,9 @@ from holdfast.block.model import Block
 from holdfast.booking.due import evict_expired_holds
 from holdfast.claim import store as claims
 from holdfast.claim.model import NEVER, Claim, Occupancy, clear_of
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 

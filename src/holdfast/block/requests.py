@@ -9,11 +9,11 @@ from pydantic import Field, model_validator
 
 from holdfast.block import define
 from holdfast.block.model import Kind
-from holdfast.booking.fields import Day, Instant, Key, ResourceIds, Version
+from holdfast.booking.routes.fields import Day, Instant, Key, ResourceIds, Version
 from holdfast.kernel.body import Body
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.text import line, lines
-from holdfast.place.parse_rrule import TEXT_CHARS_MAX
+from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX
 
 REASON_CHARS_MAX = 500
 MAY_NAME_SOMEBODY = frozenset({"reason"})

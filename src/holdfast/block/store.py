@@ -10,11 +10,11 @@ from uuid import UUID
 import orjson
 
 from holdfast.block.model import COLUMNS, Block, Step
-from holdfast.booking.lists import Place
+from holdfast.booking.finding.lists import Place
 from holdfast.event.emit import emit_from, emitting
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.booking import states, store
-from holdfast.booking.claiming import put
-from holdfast.booking.decide import Further
+from holdfast.booking.deciding.decide import Further
+from holdfast.booking.deciding.prepared import Change, Wish, wish
+from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.making.claiming import put
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
-from holdfast.booking.prepared import Change, Wish, wish
-from holdfast.booking.revise import Around, Revised, revise
 from holdfast.booking.step import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Probe
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, NotFound
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 

@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
+from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
+from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.model import DEFAULT_POLICY, Booking, entered
-from holdfast.booking.prepared import prepared_at, wanted_anew
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.booking.store import READ_COLUMNS, from_row
-from holdfast.booking.suggest import suggest
 from holdfast.claim.model import Claim, Occupancy
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 DISPLACED_BY_BLOCK = "displaced_by_block"

@@ -21,8 +21,8 @@ from holdfast.channel.store import maybe_open
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx, lock_key, lock_some
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx, lock_key, lock_some
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Resource
 

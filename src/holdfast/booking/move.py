@@ -8,17 +8,18 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import access, claiming, states, store
+from holdfast.booking import access, states, store
+from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
 from holdfast.booking.due import leave
+from holdfast.booking.making import claiming
 from holdfast.booking.model import Booking, moved
-from holdfast.booking.prepared import prepared_at, wanted_anew
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Shift
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.money import format_money
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 # Nobody sets these by hand: they are the assignment pipeline's.

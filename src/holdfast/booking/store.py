@@ -14,9 +14,9 @@ from holdfast.booking.model import COLUMNS, Booking
 from holdfast.booking.states import Status
 from holdfast.booking.step import Step
 from holdfast.event.emit import emit_from, emitting
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 

@@ -11,9 +11,9 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 AVAILABILITY_UPDATED = "availability.updated"

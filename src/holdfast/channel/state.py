@@ -13,8 +13,8 @@ from uuid import UUID
 from holdfast.channel import names
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.span import Span, most_at_once
-from holdfast.place import hours
-from holdfast.place.slot import DAY_SLOT_ID, running_on, slot_span
+from holdfast.place.opening import hours
+from holdfast.place.opening.slot import DAY_SLOT_ID, running_on, slot_span
 from holdfast.place.venue import Resource, Venue
 
 State = Literal["available", "held", "pending_approval", "confirmed", "blocked"]

@@ -7,8 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 
 AROUND = timedelta(days=4)

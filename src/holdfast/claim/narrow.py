@@ -8,9 +8,9 @@ from uuid import UUID
 from holdfast.claim import store
 from holdfast.claim.model import CLEANING, NEVER
 from holdfast.claim.recolour import gathered
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.claim.model import BEGINNING, Claim, ClaimState, Occupancy, Probe, Shift
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.ids import first_id_at
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 
 

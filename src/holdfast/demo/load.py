@@ -8,7 +8,7 @@ from uuid import UUID
 
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 from holdfast.place import store
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 
 MONTHS_AHEAD = 3
 EVENTS_KEPT_DAYS = 30

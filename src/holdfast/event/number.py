@@ -14,9 +14,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.lanes import Lane
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.lanes import Lane
+from holdfast.kernel.db.tx import Tx
 
 T = TypeVar("T")
 NUMBERED_MAX = 10_000

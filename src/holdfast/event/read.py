@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from holdfast.event.model import COLUMNS, FIELDS, Committed, Event
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 
 READ_MAX = 1_000
 

@@ -12,8 +12,8 @@ from holdfast.event.months import EVENTS_KEPT_DAYS
 from holdfast.event.number import Numbered
 from holdfast.event.read import READ_MAX, purged, read_of_tenant
 from holdfast.feed.shown import envelope
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.tx import Tx
 from holdfast.place.reach import own_tenant
 
 SCANS_MAX = 5

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from holdfast.identity.roles import can_touch_venue
 from holdfast.job.model import DeadLetter, event_from
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.tx import Tx
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant
 from holdfast.place.tenant import Tenant

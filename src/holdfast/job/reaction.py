@@ -9,8 +9,8 @@ from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.job import store
 from holdfast.job.model import Job
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 
 TRANSACTION_S_MAX = 10.0
 ROUNDS_MAX = 10

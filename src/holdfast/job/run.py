@@ -18,9 +18,9 @@ from holdfast.job.model import TRIES_MAX, Job
 from holdfast.job.reaction import TRANSACTION_S_MAX, Reaction
 from holdfast.job.store import LeaseLost
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import reason
-from holdfast.kernel.tx import Tx
 
 AT_ONCE_MAX = 4
 """Jobs of a lane that one worker runs at a time. Each may take a connection, and one more prolongs leases."""

@@ -13,9 +13,9 @@ import asyncpg
 import orjson
 
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict, kind_of
-from holdfast.kernel.tx import Tx
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from holdfast.channel.names import slot_of
 from holdfast.event.model import Committed
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store

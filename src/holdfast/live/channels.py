@@ -11,9 +11,9 @@ from datetime import timedelta
 
 from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.live import store
 from holdfast.live.frames import Key, Told
 from holdfast.live.stream import Audience

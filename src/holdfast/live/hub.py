@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from holdfast.event.model import Committed, Event
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics

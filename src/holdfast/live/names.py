@@ -15,15 +15,15 @@ from pydantic import Field
 from holdfast.booking.access import works_at
 from holdfast.channel import names
 from holdfast.kernel.actor import SYSTEM, Actor
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.live.frames import View
 from holdfast.live.freshness import Freshness
 from holdfast.live.snapshot import Wanted
 from holdfast.place import store
+from holdfast.place.opening.slot import slot_span
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
-from holdfast.place.slot import slot_span
 from holdfast.place.venue import Venue
 
 AVAILABILITY = "availability:"

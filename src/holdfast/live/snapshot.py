@@ -12,9 +12,9 @@ from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
 from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.live import store
 from holdfast.live.freshness import Stand
 from holdfast.place.places import Places

@@ -16,7 +16,7 @@ from holdfast.live.cache import Entry
 from holdfast.live.frames import BLOCKED_REASON, guest_state
 from holdfast.live.names import availability_name
 from holdfast.live.snapshot import Section, Snapshot
-from holdfast.place.slot import DAY_SLOT_ID
+from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
 
 View = Literal["staff", "guest"]

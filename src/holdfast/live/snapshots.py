@@ -9,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.channel.state import slots_of_day
-from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import part_s
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.live.cache import Entry, MemoryCache, SharedCache
@@ -18,7 +18,7 @@ from holdfast.live.freshness import Freshness
 from holdfast.live.metrics import SNAPSHOTS
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.live.snapshot_shown import View, entry_of
-from holdfast.place import hours
+from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 

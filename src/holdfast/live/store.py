@@ -11,7 +11,7 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
 from holdfast.event.model import COLUMNS, Committed
 from holdfast.event.read import committed_of, purged
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 from holdfast.live.frames import Key, public_epoch
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue

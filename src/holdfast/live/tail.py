@@ -15,10 +15,10 @@ from holdfast.event.model import Committed
 from holdfast.event.number import Numbered, Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.tx import Tx
 from holdfast.live import store
 from holdfast.live.telling import REPLAY_EVENTS_MAX
 

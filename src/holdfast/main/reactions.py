@@ -9,8 +9,8 @@ from holdfast.claim.narrow import narrow
 from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.job.reaction import Immediate, React, Reaction
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.place.store import load_venues
 from holdfast.port.ports import Ports
 from holdfast.waitlist import react

@@ -7,7 +7,7 @@ from holdfast.claim import store as claims
 from holdfast.event import months
 from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 from holdfast.live.channels import KEPT_FOR, close_channels
 from holdfast.main.process.worker import Round, Tick
 from holdfast.waitlist import react

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound
-from holdfast.kernel.tx import Tx
 from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument, parse_document, validated
-from holdfast.place.holidays_of import Holiday
 from holdfast.place.import_venue import rewrite
 from holdfast.place.kept import Kept
-from holdfast.place.opening import HoursException, HoursSpan
+from holdfast.place.opening.holidays_of import Holiday
+from holdfast.place.opening.spans import HoursException, HoursSpan
 from holdfast.place.reach import check_version, own_venue
 
 YEARS_BACK_MAX = 1

@@ -22,7 +22,7 @@ from pydantic import (
 from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
 from holdfast.kernel.text import free_form, stored_line
-from holdfast.place.opening import DAY_MINUTES, Hours, Rule, Slot
+from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.policy import Policy
 
 RESOURCES_MAX = 5000

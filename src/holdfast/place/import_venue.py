@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from holdfast.kernel.db.tx import Tx, lock_key, take_lock
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key, take_lock
 from holdfast.place import store, write_store
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge, Kept, edges_by_id

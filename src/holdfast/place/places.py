@@ -11,9 +11,9 @@ from uuid import UUID
 
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.venue import Venue
 

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 
 from holdfast.kernel.body import Problem, refuse
 from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
-from holdfast.place.opening import DAY_MINUTES, DAYS, Day, Rule, WallEnd, WallTime, minutes_of
+from holdfast.place.opening.spans import DAY_MINUTES, DAYS, Day, Rule, WallEnd, WallTime, minutes_of
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """No venue lets a booking be longer than this."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from holdfast.identity.roles import can_touch_venue
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
-from holdfast.kernel.tx import Tx
 from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.tenant import Tenant

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 from holdfast.kernel.text import stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept
-from holdfast.place.opening import Hours, Rule, Slot
+from holdfast.place.opening.spans import Hours, Rule, Slot
 from holdfast.place.policy import Policy
 
 VERSION_MAX = 2**31 - 1

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.text import STORED
-from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept, ResourceKey
 from holdfast.place.tenant import Tenant

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from holdfast.place.opening import Hours, Slot
+from holdfast.place.opening.spans import Hours, Slot
 from holdfast.place.policy import Policy
 
 SETS_EXAMINED_MAX = 2000

@@ -10,8 +10,8 @@ import orjson
 
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge
 from holdfast.place.store import plain_id, tenant_of

@@ -11,7 +11,7 @@ from typing import Protocol
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
-from holdfast.place.hours import to_wall
+from holdfast.place.opening.hours import to_wall
 from holdfast.place.policy import PriceRule
 from holdfast.place.venue import Resource, Venue
 

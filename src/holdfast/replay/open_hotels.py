@@ -10,7 +10,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.import_venue import import_venue
-from holdfast.place.opening import DAY_MINUTES
+from holdfast.place.opening.spans import DAY_MINUTES
 from holdfast.place.policy import DURATION_MINUTES_LIMIT
 from holdfast.place.venue import Venue
 from holdfast.replay.plan import ZONE, Hotel, Plan

@@ -33,7 +33,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.hours import to_utc
+from holdfast.place.opening.hours import to_utc
 from holdfast.replay.stay import Stay
 
 ActionKind = Literal["check_out", "create", "cancel", "check_in", "no_show"]

@@ -11,16 +11,16 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
-from holdfast.booking.create import Booked, create
-from holdfast.booking.decide import Refused
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.wanted import Preferences, Wanted, When
+from holdfast.booking.making.create import Booked, create
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Preferences, Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.call import Call
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import lock_key
 from holdfast.place.venue import Venue
 from holdfast.replay.open_hotels import ROOM_TYPE, open_hotels
 from holdfast.replay.plan import ActionKind, Plan, stay_span

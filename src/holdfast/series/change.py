@@ -9,19 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
-from holdfast.booking.decide import Further
+from holdfast.booking.deciding.decide import Further
+from holdfast.booking.deciding.prepared import Wish, wish
+from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.deciding.wanted import Preferences, When
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
-from holdfast.booking.prepared import Wish, wish
-from holdfast.booking.revise import Around, Revised, revise
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Preferences, When
 from holdfast.engine import Read, StalePlan
 from holdfast.event.emit import emit
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.slices import Slices
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.series import model, store

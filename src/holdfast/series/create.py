@@ -7,15 +7,15 @@ from typing import Any
 
 import asyncpg
 
-from holdfast.booking.conflicts import lost
-from holdfast.booking.create import Booked, create
-from holdfast.booking.decide import Refused
+from holdfast.booking.deciding.conflicts import lost
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Booking
 from holdfast.engine import StalePlan
 from holdfast.event.emit import emit
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.series import model, store
 from holdfast.series.expand import Planned

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from holdfast.booking import create_store
-from holdfast.booking.decide import SETS_FIRST, Created, Further, Known, Refused, decide, prepare
-from holdfast.booking.prepared import Prepared
+from holdfast.booking.deciding.decide import SETS_FIRST, Created, Further, Known, Refused, decide, prepare
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.making import create_store
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
 from holdfast.engine import Read
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from holdfast.booking.wanted import Wanted, When, timed
+from holdfast.booking.deciding.wanted import Wanted, When, timed
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place import hours
-from holdfast.place.recurrence import Recurrence, check_horizon, occurrences
+from holdfast.place.opening import hours
+from holdfast.place.opening.recurrence import Recurrence, check_horizon, occurrences
 from holdfast.place.venue import Venue
 
 T = TypeVar("T")

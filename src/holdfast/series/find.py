@@ -8,8 +8,8 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.booking import access
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.series import store
 from holdfast.series.model import Member, Scope, Series

@@ -14,8 +14,8 @@ from holdfast.booking import states
 from holdfast.booking.model import Booking
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.series.shown import SeriesListed
 
 

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from holdfast.booking import rules
-from holdfast.booking.decide import Created, Refused
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.decide import Created, Refused
+from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.look import look
-from holdfast.booking.search import Outlook, Sets
-from holdfast.booking.suggest import suggest_from
-from holdfast.booking.wanted import Wanted, When
+from holdfast.booking.finding.look import look
+from holdfast.booking.finding.search import Outlook, Sets
+from holdfast.booking.finding.suggest import suggest_from
 from holdfast.engine import Read
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place import hours
+from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.series.decide import Basis, basis, decide_all

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.look import look
+from holdfast.booking.finding.look import look
+from holdfast.booking.finding.suggest import suggest_from
 from holdfast.booking.states import InvalidTransition
-from holdfast.booking.suggest import suggest_from
 from holdfast.engine import Read
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span

@@ -7,12 +7,21 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Day, Key, Metadata, ResourceIds, Source, Version
-from holdfast.booking.requests import NewBody, PreferencesBody
+from holdfast.booking.routes.fields import (
+    MINUTES_MAX,
+    PARTY_MAX,
+    Day,
+    Key,
+    Metadata,
+    ResourceIds,
+    Source,
+    Version,
+)
+from holdfast.booking.routes.requests import NewBody, PreferencesBody
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
-from holdfast.place.opening import WallTime
-from holdfast.place.parse_rrule import TEXT_CHARS_MAX
+from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX
+from holdfast.place.opening.spans import WallTime
 from holdfast.series.model import OnConflict, Scope
 
 DETAILS = {"guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes"}

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.metrics import MOVED, WANTED, count_created
 from holdfast.booking.routes.creating import guest_of
 from holdfast.booking.routes.parts import (
@@ -21,14 +22,13 @@ from holdfast.booking.routes.parts import (
     venue_for,
 )
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Wanted
 from holdfast.kernel.body import parse, takes
-from holdfast.kernel.deadline import request_deadline
+from holdfast.kernel.db.deadline import request_deadline
 from holdfast.kernel.errors import Forbidden, InvalidRequest, Overloaded, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, if_match, required_version
 from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.kernel.ids import new_id
-from holdfast.place import parse_rrule
+from holdfast.place.opening import parse_rrule
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.series import model, shown, store

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from holdfast.booking.shown import Conflict, SlotShown
+from holdfast.booking.routes.shown import Conflict, SlotShown
 from holdfast.booking.states import Status
 
 

@@ -11,17 +11,17 @@ from uuid import UUID
 
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
-from holdfast.booking.create import Again, Booked
-from holdfast.booking.decide import Refused
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.wanted import Guest, Wanted
+from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Guest, Wanted
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.simulate.asking import Send
 from holdfast.simulate.process import Process

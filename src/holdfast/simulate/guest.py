@@ -10,10 +10,10 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking.change import Change
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import When
 from holdfast.simulate.booker import Booker
 from holdfast.simulate.repeat import repeat
 from holdfast.simulate.wait import wait

@@ -16,12 +16,12 @@ import asyncpg
 
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.call import Call
-from holdfast.kernel.db import Bounds, Database
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.database import Bounds, Database
+from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.lanes import lanes
-from holdfast.kernel.tx import Tx
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.record import Record
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from holdfast.kernel.idempotency import Keyed
-from holdfast.place.recurrence import parse
+from holdfast.place.opening.recurrence import parse
 from holdfast.place.venue import Venue
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series

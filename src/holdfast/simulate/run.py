@@ -13,7 +13,7 @@ from typing import Final
 
 from holdfast.audit.run import audit
 from holdfast.engine import Engine
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.failure import stack_of
 from holdfast.simulate import guest, staff
 from holdfast.simulate.asking import Asking

@@ -22,8 +22,8 @@ from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
-from holdfast.place.hours import day_span, starts_of_day, to_wall
 from holdfast.place.import_venue import Imported, import_venue
+from holdfast.place.opening.hours import day_span, starts_of_day, to_wall
 from holdfast.simulate.booker import Booker
 from holdfast.simulate.places import RULES, TENANTS
 from holdfast.simulate.process import Process

@@ -16,12 +16,12 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import claimed_span
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.tx import Tx, lock_key
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.live import store as audit_store
 from holdfast.live.auditor import mismatches
 from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
-from holdfast.place.hours import to_wall
+from holdfast.place.opening.hours import to_wall
 from holdfast.place.places import Places
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue

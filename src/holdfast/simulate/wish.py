@@ -11,9 +11,9 @@ from random import Random
 from typing import Final, TypeVar
 from uuid import UUID
 
-from holdfast.booking.wanted import ANYTHING, Preferences, When
-from holdfast.place.hours import starts_of_day, to_wall
-from holdfast.place.slot import slots_on
+from holdfast.booking.deciding.wanted import ANYTHING, Preferences, When
+from holdfast.place.opening.hours import starts_of_day, to_wall
+from holdfast.place.opening.slot import slots_on
 from holdfast.place.venue import Venue
 
 T = TypeVar("T")

@@ -12,9 +12,9 @@ from holdfast.event.model import Committed
 from holdfast.event.number import Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.tx import Tx
 from holdfast.simulate.world import World
 from holdfast.waitlist.react import promote_freed, sweep_venue
 

@@ -13,8 +13,8 @@ from holdfast.booking.access import may_see
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import Entry, EntryStatus, became, moved

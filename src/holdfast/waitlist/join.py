@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking import rules
-from holdfast.booking.choose import candidate_sets
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import candidate_sets
+from holdfast.booking.deciding.wanted import ANYTHING, Guest, Preferences, check_length
 from holdfast.booking.errors import TooFarAhead
-from holdfast.booking.search import Sets, starts
-from holdfast.booking.wanted import ANYTHING, Guest, Preferences, check_length
+from holdfast.booking.finding.search import Sets, starts
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.lists import Seen

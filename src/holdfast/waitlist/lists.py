@@ -7,9 +7,9 @@ from uuid import UUID
 
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.slices import Slices
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store

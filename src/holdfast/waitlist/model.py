@@ -8,9 +8,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking.choose import Demand
+from holdfast.booking.deciding.choose import Demand
+from holdfast.booking.deciding.wanted import Guest, Preferences
 from holdfast.booking.states import InvalidTransition, Status
-from holdfast.booking.wanted import Guest, Preferences
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id

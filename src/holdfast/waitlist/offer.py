@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
-from holdfast.booking.create import Booked, create
-from holdfast.booking.wanted import Wanted, When
+from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.making.create import Booked, create
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place import store as venues
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue

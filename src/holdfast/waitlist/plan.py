@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking.choose import Demand
-from holdfast.booking.search import Found, Outlook, Sets, starts
+from holdfast.booking.deciding.choose import Demand
+from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
-from holdfast.place.opening import Hours
+from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.look import look
-from holdfast.booking.search import Sets
+from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.booking.finding.look import look
+from holdfast.booking.finding.search import Sets
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.call import Call
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span, merged
-from holdfast.kernel.tx import lock_key
 from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, see_overview, see_queue, see_venue

@@ -13,9 +13,9 @@ from holdfast.booking.states import OCCUPYING, Status
 from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.offer import SOURCE

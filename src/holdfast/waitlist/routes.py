@@ -8,21 +8,21 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
-from holdfast.booking.requests import PartyBody
 from holdfast.booking.routes.creating import address_of, guest_of
+from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
 from holdfast.booking.routes.parts import (
     keyed,
     require_staff,
     show_reply,
     venue_for,
 )
+from holdfast.booking.routes.requests import PartyBody
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body, parse, takes
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Kind, Unauthenticated
 from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.booking.wanted import Preferences
+from holdfast.booking.deciding.wanted import Preferences
 from holdfast.event.emit import emit
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.store import plain_id
 from holdfast.waitlist import model
 from holdfast.waitlist.model import COLUMNS, Entry, EntryStatus

@@ -9,14 +9,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.booking import availability
-from holdfast.booking.availability import View
-from holdfast.booking.fields import MINUTES_MAX, PARTY_MAX
-from holdfast.booking.prepared import Prepared, prepared_at
-from holdfast.booking.requests import CheckAvailability
+from holdfast.booking.deciding.prepared import Prepared, prepared_at
+from holdfast.booking.deciding.wanted import ANYTHING, Wanted, When, timed
+from holdfast.booking.finding import availability
+from holdfast.booking.finding.availability import View
+from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.routes.parts import check_year, venue_for
-from holdfast.booking.shown import CHECK, DAY, MONTH
-from holdfast.booking.wanted import ANYTHING, Wanted, When, timed
+from holdfast.booking.routes.requests import CheckAvailability
+from holdfast.booking.routes.shown import CHECK, DAY, MONTH
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.http import answer

@@ -12,9 +12,9 @@ from holdfast.booking.change import Change, change
 from holdfast.booking.metrics import count_moved
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
-from holdfast.booking.requests import CancelBooking, MoveBooking, UpdateBooking
 from holdfast.booking.routes.parts import check_source, find_booking, keyed, show_reply
-from holdfast.booking.shown import BOOKING
+from holdfast.booking.routes.requests import CancelBooking, MoveBooking, UpdateBooking
+from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes

@@ -10,11 +10,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.booking.create import Again, Booked
-from holdfast.booking.decide import Refused
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.wanted import Guest, Wanted
 from holdfast.booking.errors import NotAvailable
+from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
-from holdfast.booking.requests import CreateBooking, WalkIn
 from holdfast.booking.routes.parts import (
     check_source,
     hash_of,
@@ -23,8 +23,8 @@ from holdfast.booking.routes.parts import (
     show_reply,
     venue_for,
 )
-from holdfast.booking.shown import BOOKING
-from holdfast.booking.wanted import Guest, Wanted
+from holdfast.booking.routes.requests import CreateBooking, WalkIn
+from holdfast.booking.routes.shown import BOOKING
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden

@@ -9,8 +9,8 @@ import orjson
 from fastapi import Request, Response
 
 from holdfast.booking import access, store
-from holdfast.booking.fields import GUEST_SOURCES, YEAR_MAX, YEAR_MIN, Source
 from holdfast.booking.model import Booking
+from holdfast.booking.routes.fields import GUEST_SOURCES, YEAR_MAX, YEAR_MIN, Source
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated

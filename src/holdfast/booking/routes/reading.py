@@ -9,8 +9,9 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
-from holdfast.booking import lists, store
-from holdfast.booking.lists import Filter, Page, Place
+from holdfast.booking import store
+from holdfast.booking.finding import lists
+from holdfast.booking.finding.lists import Filter, Page, Place
 from holdfast.booking.model import as_json
 from holdfast.booking.routes.parts import (
     check_year,
@@ -19,7 +20,7 @@ from holdfast.booking.routes.parts import (
     tenant_for,
     venue_for,
 )
-from holdfast.booking.shown import BOOKING, BOOKINGS, HISTORY
+from holdfast.booking.routes.shown import BOOKING, BOOKINGS, HISTORY
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated

@@ -15,9 +15,9 @@ from holdfast.job.model import DeadLetter
 from holdfast.job.shown import letter_shown
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.tx import Tx
 from holdfast.main.process.database import open_database
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, Tex
 from holdfast.audit.run import Report as AuditReport
 from holdfast.audit.run import audit
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.own import own_directory

@@ -10,7 +10,7 @@ from typing import TypeVar
 import structlog
 
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import (
     EmbeddedPostgres,
     EmbeddedPostgresError,

@@ -9,7 +9,7 @@ import structlog
 
 from holdfast.demo.load import TENANT, Loaded, load
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.main.process.database import open_database
 from holdfast.main.process.tokens import Persona, personas
 from holdfast.main.reactions import engine_over

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import structlog
 
-from holdfast.kernel.db import APP_ROLE
+from holdfast.kernel.db.database import APP_ROLE
 from holdfast.main.process.migrate import newest, revision_of
 from holdfast.main.process.outcome import Failed
 

@@ -17,7 +17,7 @@ from holdfast.job.reaction import Reaction
 from holdfast.job.run import AT_ONCE_MAX, Runner
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.failure import reason
 from holdfast.main.process.database import find_database
 from holdfast.main.process.drop import drop_root

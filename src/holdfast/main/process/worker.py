@@ -14,9 +14,9 @@ from prometheus_client import Counter
 
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import reason
-from holdfast.kernel.tx import Tx
 
 DEADLINE_S = 10.0
 BACK_OFF_S_MIN = 0.5

@@ -14,10 +14,10 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import Caller, IfMatch, answer, required_version
 from holdfast.kernel.text import line
 from holdfast.place.change_venue import WithHolidays, add_holidays, change_venue
-from holdfast.place.holidays_of import Holiday, chosen, holidays_of
-from holdfast.place.hours import openings
 from holdfast.place.kept import Kept
-from holdfast.place.opening import CalendarDate, Hours, HoursSpan, Rule
+from holdfast.place.opening.holidays_of import Holiday, chosen, holidays_of
+from holdfast.place.opening.hours import openings
+from holdfast.place.opening.spans import CalendarDate, Hours, HoursSpan, Rule
 from holdfast.place.policy import Policy
 from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
 from holdfast.place.shown import (

@@ -10,7 +10,7 @@ from uuid import UUID
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place import hours, slot
+from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from holdfast.booking import rules
-from holdfast.booking.choose import distinct
-from holdfast.booking.search import Outlook
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import distinct
+from holdfast.booking.finding.search import Outlook
 from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, claimed_span
-from holdfast.kernel.slices import Slices
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_AT_ONCE = 16

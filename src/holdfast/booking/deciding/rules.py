@@ -16,8 +16,8 @@ from holdfast.booking.errors import (
     TooSoon,
 )
 from holdfast.kernel.span import Span
-from holdfast.place import hours, slot
-from holdfast.place.opening import Hours
+from holdfast.place.opening import hours, slot
+from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue, capacity
 
 PACING_WINDOW = timedelta(minutes=15)

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking import model, rules, states
-from holdfast.booking.choose import claims_of, first_free, settle
-from holdfast.booking.conflicts import taken
-from holdfast.booking.decide import Further, open_sets, placement
+from holdfast.booking import model, states
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import claims_of, first_free, settle
+from holdfast.booking.deciding.conflicts import taken
+from holdfast.booking.deciding.decide import Further, open_sets, placement
+from holdfast.booking.deciding.prepared import Prepared, Wish
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared, Wish
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded

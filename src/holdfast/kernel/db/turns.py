@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from holdfast.kernel.deadline import part_s
+from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 
 WAIT_S = 1.5

@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from holdfast.booking import rules
-from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.conflicts import conflicts_of
-from holdfast.booking.look import look
-from holdfast.booking.prepared import Prepared
-from holdfast.booking.search import Outlook, Sets
-from holdfast.booking.suggest import slot_json, suggest
-from holdfast.booking.wanted import check_length
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.booking.deciding.conflicts import conflicts_of
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import check_length
+from holdfast.booking.finding.look import look
+from holdfast.booking.finding.search import Outlook, Sets
+from holdfast.booking.finding.suggest import slot_json, suggest
 from holdfast.claim.model import Occupancy
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
-from holdfast.place import hours, slot
+from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue, capacity
 
 OPTIONS_MAX = 20

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from holdfast.booking.choose import claims_of, first_free, settle
-from holdfast.booking.conflicts import lost, taken
-from holdfast.booking.decide import open_sets
+from holdfast.booking.deciding.choose import claims_of, first_free, settle
+from holdfast.booking.deciding.conflicts import lost, taken
+from holdfast.booking.deciding.decide import open_sets
+from holdfast.booking.deciding.prepared import Prepared
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import CLAIM_STATES
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
-from holdfast.kernel.tx import Tx
+from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue
 
 

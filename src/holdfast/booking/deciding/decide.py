@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import rules, states
-from holdfast.booking.choose import (
+from holdfast.booking import states
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import (
     Demand,
     candidate_sets,
     claims_of,
@@ -17,16 +18,16 @@ from holdfast.booking.choose import (
     named_resources,
     settle,
 )
-from holdfast.booking.conflicts import taken
+from holdfast.booking.deciding.conflicts import taken
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Wanted, reference, timed
 from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Wanted, reference, timed
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
-from holdfast.place import hours
+from holdfast.place.opening import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Pricing
 

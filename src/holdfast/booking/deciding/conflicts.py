@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from holdfast.booking.choose import distinct
+from holdfast.booking.deciding.choose import distinct
+from holdfast.booking.deciding.prepared import Prepared
 from holdfast.booking.errors import NotAvailable
-from holdfast.booking.prepared import Prepared
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.place.venue import Resource, Venue
 

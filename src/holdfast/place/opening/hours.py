@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
-from holdfast.place.opening import Hours
+from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Venue
 
 INSTANTS_CACHED_MAX = 8192

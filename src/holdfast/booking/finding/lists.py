@@ -12,8 +12,8 @@ from uuid import UUID
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.booking.store import READ_COLUMNS, from_row
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.booking import access, store
-from holdfast.booking.create import BOOKED
+from holdfast.booking.making.create import BOOKED
 from holdfast.booking.model import Booking
 from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db import Database
+from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import NotFound
 
 KEPT_S = 1.0

@@ -8,7 +8,7 @@ from contextvars import Context
 
 import asyncpg
 
-from holdfast.kernel.faults import UNREACHABLE
+from holdfast.kernel.db.faults import UNREACHABLE
 
 LOOK_S = 0.05
 

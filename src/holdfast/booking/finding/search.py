@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from holdfast.booking import rules
+from holdfast.booking.deciding import rules
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
-from holdfast.place import hours, slot
+from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue, capacity
 
 Sets = Sequence[tuple[Resource, ...]]

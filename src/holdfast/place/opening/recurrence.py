@@ -28,8 +28,8 @@ from dateutil.rrule import DAILY, FR, MO, MONTHLY, SA, SU, TH, TU, WE, WEEKLY, r
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.hours import instant_of
-from holdfast.place.parse_rrule import NUMBER_MAX, Recurrence, parse, wrong
+from holdfast.place.opening.hours import instant_of
+from holdfast.place.opening.parse_rrule import NUMBER_MAX, Recurrence, parse, wrong
 
 __all__ = ["Expansion", "Occurrence", "Recurrence", "check_horizon", "expansion", "occurrences", "parse"]
 

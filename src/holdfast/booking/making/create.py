@@ -6,21 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from holdfast.booking import create_store, model
-from holdfast.booking.decide import Further, Refused, decide, prepare
+from holdfast.booking import model
+from holdfast.booking.deciding.decide import Further, Refused, decide, prepare
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.due import evict_expired_holds
+from holdfast.booking.making import create_store
 from holdfast.booking.model import Booking
-from holdfast.booking.prepared import Prepared
 from holdfast.booking.step import Step
-from holdfast.booking.wanted import Wanted
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift
 from holdfast.kernel import idempotency
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing

@@ -12,7 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.late import LockLate
+from holdfast.kernel.db.late import LockLate
 
 if TYPE_CHECKING:
     from holdfast.port.ports import Ports  # The type alone: what it is made of is no concern of the kernel.

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
+from holdfast.booking.deciding.rules import check_party
+from holdfast.booking.deciding.wanted import ANYTHING, Preferences
 from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
 from holdfast.booking.model import Booking
-from holdfast.booking.rules import check_party
 from holdfast.booking.states import CLAIM_STATES
-from holdfast.booking.wanted import ANYTHING, Preferences
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit, fit
 from holdfast.kernel.errors import InvalidRequest

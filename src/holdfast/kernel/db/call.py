@@ -17,16 +17,16 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.faults import RETRIABLE, UNABLE, UNREACHABLE
+from holdfast.kernel.db.lanes import Lane
+from holdfast.kernel.db.late import LockLate
+from holdfast.kernel.db.tx import Tx, parse_locked
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
-from holdfast.kernel.faults import RETRIABLE, UNABLE, UNREACHABLE
-from holdfast.kernel.lanes import Lane
-from holdfast.kernel.late import LockLate
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
-from holdfast.kernel.tx import Tx, parse_locked
 
 if TYPE_CHECKING:
-    from holdfast.kernel.db import Database
+    from holdfast.kernel.db.database import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -12,21 +12,22 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.booking import rules, store
-from holdfast.booking.decide import Known, hold_quotas
-from holdfast.booking.prepared import Prepared
+from holdfast.booking import store
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.decide import Known, hold_quotas
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.step import Step
-from holdfast.booking.wanted import Wanted
 from holdfast.channel import store as channels
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
 from holdfast.event.emit import emit_from, emitting
 from holdfast.kernel import idempotency
+from holdfast.kernel.db.tx import Tx, parse_locked
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx, parse_locked
 
 # LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes; arrivals
 # in the order of the index by venue, so that it takes no other.

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import rules, states
-from holdfast.booking.choose import Demand, candidate_sets, distinct, named_resources
+from holdfast.booking import states
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.choose import Demand, candidate_sets, distinct, named_resources
+from holdfast.booking.deciding.wanted import ANYTHING, Preferences, Wanted, When, timed
 from holdfast.booking.model import Booking
 from holdfast.booking.states import InvalidTransition
-from holdfast.booking.wanted import ANYTHING, Preferences, Wanted, When, timed
 from holdfast.claim.model import Probe, claimed_span
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError

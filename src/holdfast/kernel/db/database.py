@@ -12,12 +12,12 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.call import Call
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S
-from holdfast.kernel.faults import UNREACHABLE
-from holdfast.kernel.lanes import Lane
-from holdfast.kernel.late import LateLocks
-from holdfast.kernel.tx import TRY_LOCKS, Tx
+from holdfast.kernel.db.call import Call
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S
+from holdfast.kernel.db.faults import UNREACHABLE
+from holdfast.kernel.db.lanes import Lane
+from holdfast.kernel.db.late import LateLocks
+from holdfast.kernel.db.tx import TRY_LOCKS, Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,12 +10,12 @@ from functools import partial
 from itertools import chain
 from uuid import UUID
 
-from holdfast.booking.create import Outcome
-from holdfast.booking.decide import SETS_FIRST
-from holdfast.booking.wanted import Wanted
+from holdfast.booking.deciding.decide import SETS_FIRST
+from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.making.create import Outcome
+from holdfast.kernel.db.late import LateLocks
+from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.late import LateLocks
-from holdfast.kernel.tx import lock_key
 from holdfast.place.places import Places
 
 SET_MAX = 64

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from holdfast.booking import wanted
-from holdfast.booking.fields import (
+from holdfast.booking.deciding import wanted
+from holdfast.booking.deciding.wanted import ANYTHING, Guest, When
+from holdfast.booking.routes.fields import (
     MINUTES_MAX,
     PARTY_MAX,
     Attributes,
@@ -22,10 +23,9 @@ from holdfast.booking.fields import (
     Version,
 )
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import ANYTHING, Guest, When
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
-from holdfast.place.opening import WallTime
+from holdfast.place.opening.spans import WallTime
 
 
 class PreferencesBody(Body):

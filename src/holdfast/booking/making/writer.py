@@ -11,18 +11,18 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from holdfast.booking.conflicts import lost
-from holdfast.booking.create import Busy, Outcome, create
-from holdfast.booking.decide import Refused
-from holdfast.booking.gathering import TOO_LATE, Gathering, Waiting
-from holdfast.booking.wanted import Wanted
+from holdfast.booking.deciding.conflicts import lost
+from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.making.create import Busy, Outcome, create
+from holdfast.booking.making.gathering import TOO_LATE, Gathering, Waiting
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import left_s
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.deadline import left_s
+from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.tx import Tx, lock_key
 from holdfast.place.places import Places
 
 SETS_MAX = 2

@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 
 import structlog
 
-from holdfast.booking import search
-from holdfast.booking.choose import Demand, candidate_sets
-from holdfast.booking.look import look
-from holdfast.booking.prepared import Prepared
-from holdfast.booking.search import Found, Outlook, Sets
+from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.finding import search
+from holdfast.booking.finding.look import look
+from holdfast.booking.finding.search import Found, Outlook, Sets
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import Database
-from holdfast.kernel.deadline import REQUEST_DEADLINE_S
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.slices import Slices
 from holdfast.kernel.span import Span
-from holdfast.kernel.tx import Tx
 from holdfast.place.venue import Venue
 
 SUGGESTIONS_MAX = 3

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.hours import day_span, instant_of, open_spans
-from holdfast.place.opening import DAYS, Slot
+from holdfast.place.opening.hours import day_span, instant_of, open_spans
+from holdfast.place.opening.spans import DAYS, Slot
 from holdfast.place.venue import Venue
 
 DAY_SLOT_ID = "day"
