@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,6 +19,7 @@ from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.deadline import request_deadline
+from holdfast.kernel.db.gate import Gate
 from holdfast.kernel.db.turns import Turns
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, Overloaded
@@ -57,8 +59,10 @@ class Engine:
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
         self._turns = Turns()
-        self._planning, self._previewing = Turns(), Turns()
+        self._planning = Turns()
         self._writer = Writer(db, self.places)
+        self._changes_under_way = 0
+        self._questions, self._long_questions = Gate(self._is_changing), Gate(self._is_changing)
         self._react = react
         db.ports, db.before_commit, db.is_written = ports, react, is_written
         db.after_commit += [self.by_reference.committed, self.places.committed]
@@ -78,7 +82,19 @@ class Engine:
 
     async def create(self, wanted: Wanted) -> Outcome:
         """What comes of the booking: Booked, Refused or Again. Raises Overloaded, OutcomeUnknown."""
-        return await self._writer.submit(wanted)
+        with self._changing():
+            return await self._writer.submit(wanted)
+
+    def _is_changing(self) -> bool:
+        return self._changes_under_way > 0
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        self._changes_under_way += 1
+        try:
+            yield
+        finally:
+            self._changes_under_way -= 1
 
     async def read(
         self,
@@ -97,6 +113,20 @@ class Engine:
     ) -> T:
         """The same, with the rows of the venue's tenant, whoever asks."""
         return await self.read(actor, verb, *args, tenants=[venue.tenant_id], **kwargs)
+
+    async def look(
+        self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
+    ) -> T:
+        """The same for a question that anybody may ask: in its turn at the gate. Raises Overloaded."""
+        async with self._questions.turn(venue.id, verb.__name__):
+            return await self.read_at(actor, venue, verb, *args, **kwargs)
+
+    async def look_long(
+        self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
+    ) -> T:
+        """The same for one that may take all the time of a request; short ones don't wait for it."""
+        async with self._long_questions.turn(venue.id, verb.__name__):
+            return await self.read_at(actor, venue, verb, *args, **kwargs)
 
     async def write(self, actor: Actor, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """What the verb did, committed, for one that takes the locks it needs itself, or needs none."""
@@ -156,11 +186,12 @@ class Engine:
         self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]], *, is_preview: bool = False
     ) -> P:
         """What `plan(read)` finds out, holding nothing: in PLAN_TIMES the time of a request, and one at a time for
-        each venue, since many who ask for long thought must not slow everybody else. Previews have turns of their
-        own, so that who only looks keeps nobody from booking. Raises Overloaded."""
-        turns = self._previewing if is_preview else self._planning
+        each venue, since many who ask for long thought must not slow everybody else. Previews take
+        turns as long questions do, so that who only looks keeps nobody from booking. Raises Overloaded."""
         with request_deadline(PLAN_TIMES * self.db.deadline_s):
-            async with turns.of(venue.id):
+            async with (
+                self._long_questions.turn(venue.id, "preview") if is_preview else self._planning.of(venue.id)
+            ):
                 return await plan(partial(self.read_at, actor, venue))
 
     async def change_planned(
@@ -235,8 +266,9 @@ class Engine:
             **({"deadline_s": None} if is_long else {}),
         )
         try:
-            async with self._turns.of(venue.id):
-                return await call.run(changed)
+            with self._changing():
+                async with self._turns.of(venue.id):
+                    return await call.run(changed)
         except NotAvailable as error:
             refused = error
         raise await self.suggesting(refused)

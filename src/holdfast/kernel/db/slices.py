@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 
 SLICE_S = 0.002
+PAUSE_TIMES, PAUSE_S_MAX = 3, 0.05
+
+gives_way: ContextVar[Callable[[], bool] | None] = ContextVar("holdfast_gives_way", default=None)
+"""Says whether work that matters more is under way; set for work that is to take a quarter of the time then."""
 
 
 class Slices:
@@ -15,9 +21,15 @@ class Slices:
         self._began = time.perf_counter()
 
     async def rest(self) -> bool:
-        """Lets everything else that is ready go first, once the slice has taken SLICE_S. Returns whether it did."""
-        if time.perf_counter() - self._began < SLICE_S:
+        """Lets everything else that is ready go first, once the slice has taken SLICE_S, waiting for the database
+        included. Where `gives_way` says so it pauses for PAUSE_TIMES as long, PAUSE_S_MAX at most. Returns
+        whether it rested."""
+        took = time.perf_counter() - self._began
+        if took < SLICE_S:
             return False
-        await asyncio.sleep(0)
+        is_wanted = gives_way.get()
+        await asyncio.sleep(
+            min(PAUSE_TIMES * took, PAUSE_S_MAX) if is_wanted is not None and is_wanted() else 0
+        )
         self._began = time.perf_counter()
         return True
