@@ -64,7 +64,7 @@ def test_it_is_free_when_at_every_instant_some_unit_is(
     standing = [claim for claim in ledger(taken) if claim.unit <= units and claim.stands(NOW)]
     minutes = [asked.start + timedelta(minutes=n) for n in range(int(asked.duration.total_seconds() // 60))]
     plain = all(sum(claim.span.holds(at) for claim in standing) < units for at in minutes)
-    assert FreeTimes(table, ledger(taken), now=NOW).free(asked) == plain
+    assert FreeTimes.of(table, ledger(taken), now=NOW).free(asked) == plain
     assert Occupancy.of(ledger(taken), now=NOW).has_room(table, asked) == plain
 
 
@@ -78,7 +78,7 @@ def test_many_starts_at_once_are_as_each_alone(
     taken: list[tuple[Span, int, bool]], minutes: list[int], length: int, table: tuple[int, int, int]
 ) -> None:
     asked = resource(*table)
-    free = FreeTimes(asked, [claim for claim in ledger(taken) if claim.unit <= asked.units], now=NOW)
+    free = FreeTimes.of(asked, [claim for claim in ledger(taken) if claim.unit <= asked.units], now=NOW)
     spans_ = [span(start, length) for start in sorted(minutes)]
     found = free.starts([each.start for each in spans_], timedelta(minutes=length))
     assert [bool(found >> place & 1) for place in range(len(spans_))] == [
@@ -93,7 +93,7 @@ def test_what_is_taken_is_as_if_it_had_been_claimed(
 ) -> None:
     table = resource(units)
     kept = ledger(taken)
-    free = FreeTimes(table, kept, now=NOW)
+    free = FreeTimes.of(table, kept, now=NOW)
     for place, each in enumerate(wanted):
         room = Occupancy.of(kept, now=NOW).has_room(table, each)
         assert free.free(each) == room

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate
 
 from holdfast.claim.model import Claim
-from holdfast.kernel.span import Span
+from holdfast.kernel.span import Span, bits_between
 from holdfast.place.venue import Resource
 
 
@@ -21,24 +21,30 @@ class FreeTimes:
 
     __slots__ = ("_full", "_levels", "_resource", "_times")
 
-    def __init__(self, resource: Resource, claims: Iterable[Claim], *, now: datetime) -> None:
+    def __init__(self, resource: Resource, starts: list[datetime], ends: list[datetime]) -> None:
+        """`starts`, `ends`: of the claims that stand on units the resource has, by start."""
         self._resource = resource
         units = resource.units
-        spans = sorted([each.span for each in claims if each.stands(now) and each.unit <= units])
         # The starts and the ends of when all units are taken. These spans never overlap, so both are in the same order.
-        self._full = [each.start for each in spans], [each.end for each in spans]
+        self._full = starts, ends
         # With one unit a claim is a span in which all are taken. With more: how many are, from each of the times on.
         self._times: list[datetime] = []
         self._levels: list[int] = []
         if units > 1:
             self._full = [], []
-            changes = Counter(span.start for span in spans)
-            changes.subtract(span.end for span in spans)
+            changes = Counter(starts)
+            changes.subtract(ends)
             self._times = sorted(changes)
             self._levels = [*accumulate(changes[at] for at in self._times)]
             for start, end, level in zip(self._times, self._times[1:], self._levels, strict=False):
                 if level >= units:
                     self._fill(start, end)
+
+    @classmethod
+    def of(cls, resource: Resource, claims: Iterable[Claim], *, now: datetime) -> FreeTimes:
+        """The same of claims of the resource, in any order; those that don't stand any more are left out."""
+        spans = sorted([each.span for each in claims if each.stands(now) and each.unit <= resource.units])
+        return cls(resource, [each.start for each in spans], [each.end for each in spans])
 
     def free(self, span: Span) -> bool:
         """Whether at every instant of the span (buffers included) some unit is free."""
@@ -59,10 +65,10 @@ class FreeTimes:
         first, found = 0, 0
         # From gap to gap: the times that fit into one lie side by side.
         while following < len(starts) and starts[following] < last:
-            found |= _bits(first, bisect_right(times, starts[following] - after))
+            found |= bits_between(first, bisect_right(times, starts[following] - after))
             first = bisect_left(times, ends[following] + before)
             following += 1
-        return found | _bits(first, len(times))
+        return found | bits_between(first, len(times))
 
     def take(self, span: Span) -> None:
         """Takes a unit for all of the span (buffers included), which must be free."""
@@ -90,7 +96,3 @@ class FreeTimes:
         starts, ends = self._full
         insort(starts, start)
         insort(ends, end)
-
-
-def _bits(first: int, end: int) -> int:
-    return ((1 << (end - first)) - 1) << first if first < end else 0

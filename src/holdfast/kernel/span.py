@@ -48,3 +48,8 @@ def most_at_once(spans: Iterable[Span]) -> int:
     # An end sorts before a start at the same instant, as spans are half-open.
     changes = sorted(change for span in spans for change in ((span.start, 1), (span.end, -1)))
     return max(accumulate(step for _, step in changes), default=0)
+
+
+def bits_between(first: int, end: int) -> int:
+    """The bits `[first, end)` of a number whose bits stand for times in order."""
+    return ((1 << (end - first)) - 1) << first if first < end else 0

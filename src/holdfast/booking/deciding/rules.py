@@ -51,7 +51,7 @@ def check_time(
 
 def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
     policy = venue.policy
-    earliest, latest = _bounds(venue, now)
+    earliest, latest = bounds(venue, now)
     if span.start < earliest:
         earliest = _start_by(venue, resources, span, Span(earliest, earliest + WITHIN), last=False)
         raise TooSoon(
@@ -70,7 +70,7 @@ def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, no
         )
 
 
-def _bounds(venue: Venue, now: datetime) -> Span:
+def bounds(venue: Venue, now: datetime) -> Span:
     """The first and the last instant at which a booking that is made now can start."""
     policy = venue.policy
     return Span(
@@ -135,7 +135,7 @@ def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now:
     day = hours.opening_day(venue, own, span.start)
     if any(each.span == span for each in slot.slots_on(venue, day)):
         return
-    earliest, latest = _bounds(venue, now)
+    earliest, latest = bounds(venue, now)
     starts = [start for start in _starts(venue, resources, day, span.duration) if earliest <= start <= latest]
     nearest = sorted(starts, key=lambda start: (abs(start - span.start), start))[:2]
     said = " or ".join(_local(start, venue) for start in sorted(nearest))

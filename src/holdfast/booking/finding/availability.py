@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from holdfast.booking.deciding import rules
@@ -13,19 +12,20 @@ from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.prepared import Prepared
 from holdfast.booking.deciding.wanted import check_length
 from holdfast.booking.finding.look import look
-from holdfast.booking.finding.search import Outlook, Sets
+from holdfast.booking.finding.scan import Start, scan, share
+from holdfast.booking.finding.search import Found
 from holdfast.booking.finding.suggest import slot_json, suggest
-from holdfast.claim.model import Occupancy
-from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue, capacity
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
+STARTS_AT_ONCE_MAX = 4_000
+"""Starts that are looked at in one go: to sort them takes a few milliseconds, and nobody gets in between."""
 
 
 async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
@@ -64,79 +64,69 @@ def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dic
     }
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """A question about many starts, with all that was read to answer it."""
+async def starts(
+    tx: Tx, venue: Venue, *, day: date, party_size: int, duration_minutes: int | None
+) -> list[dict[str, Any]]:
+    """Every start of the opening day that is free for the party as the API shows it, in order; with `slot_id` where
+    the venue sells named slots. Raises InvalidRequest, Overloaded."""
+    asked = await _asked(tx, venue, [day], party_size=party_size, duration_minutes=duration_minutes)
+    each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
+    found = await _scanned(tx, venue, each_alone, party_size)
+    found.sort(key=lambda each: (each[0].span, each[0].slot_id or ""))
+    return [slot_json(free, venue) | {"slot_id": start.slot_id} for start, free in found]
 
-    outlook: Outlook
-    sets: Sets
-    by_day: dict[date, list[tuple[Span, str | None]]]
-    party_size: int
+
+async def days_with_room(
+    tx: Tx, venue: Venue, *, days: Sequence[date], party_size: int, duration_minutes: int | None
+) -> list[date]:
+    """Those of the opening days, at most DAYS_MAX in order, on which there is any free start. Raises InvalidRequest,
+    Overloaded."""
+    asked = await _asked(tx, venue, days[:DAYS_MAX], party_size=party_size, duration_minutes=duration_minutes)
+    with_room: set[object] = set()
+    for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
+        part = asked[first : first + STARTS_AT_ONCE_MAX]
+        with_room.update(start.goal for start, _ in await _scanned(tx, venue, part, party_size))
+    return [day for day in days if day in with_room]
 
 
-async def view(
-    tx: Tx, venue: Venue, *, first: date, days: int, party_size: int, duration_minutes: int | None
-) -> View:
-    """What `starts` and `days_with_room` need for `days` (at most DAYS_MAX) opening days from the first."""
+async def _scanned(
+    tx: Tx, venue: Venue, asked: Sequence[Start], party_size: int
+) -> list[tuple[Start, Found]]:
     try:
-        sets = candidate_sets(venue, Demand(party_size))
+        sets = candidate_sets(venue, Demand(party_size)) if asked else ()
     except HoldfastError:
         sets = ()
-    by_day = {
-        day: _asked(venue, day, party_size=party_size, duration_minutes=duration_minutes)
-        for day in (first + timedelta(days=n) for n in range(min(days, DAYS_MAX)))
-    }
-    spans = [span for asked in by_day.values() for span, _ in asked]
-    if not sets or not spans:
-        return View(Outlook(venue, tx.now, Occupancy(tx.now), {}), (), {}, party_size)
-    around = Span(min(span.start for span in spans), max(span.end for span in spans))
-    return View(await look(tx, venue, sets, around), sets, by_day, party_size)
+    return await scan(tx, venue, sets, asked, party_size=party_size) if sets else []
 
 
-async def starts(seen: View) -> list[dict[str, Any]]:
-    """Every start that is free for the party as the API shows it, in order; with `slot_id` where the venue sells named
-    slots. Raises Overloaded when it takes too long."""
-    slices = Slices()
-    found = []
-    for asked in seen.by_day.values():
-        for span, slot_id in asked:
-            await _share(slices)
-            free = seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id)
-            if free is not None:
-                found.append(slot_json(free, seen.outlook.venue) | {"slot_id": slot_id})
-    return found
-
-
-async def days_with_room(seen: View) -> list[date]:
-    """The days on which there is any free start. Raises Overloaded when it takes too long."""
-    slices = Slices()
-    found = []
-    for day, asked in seen.by_day.items():
-        for span, slot_id in asked:
-            await _share(slices)
-            if seen.outlook.free(seen.sets, span, party_size=seen.party_size, slot_id=slot_id):
-                found.append(day)
-                break
-    return found
-
-
-async def _share(slices: Slices) -> None:
-    """Lets others go first now and then. Raises Overloaded when the request's time is over."""
-    if await slices.rest() and left_s(REQUEST_DEADLINE_S) <= 0:
-        raise Overloaded("There is too much to look through. Ask for a shorter time.")
-
-
-def _asked(
-    venue: Venue, day: date, *, party_size: int, duration_minutes: int | None
-) -> list[tuple[Span, str | None]]:
-    """The spans a party could ask for on that opening day, by start: every start on the step and, unless
-    a length is asked for, the venue's slots."""
-    slots = [(each.span, each.id) for each in slot.slots_on(venue, day)] if venue.slots else []
+async def _asked(
+    tx: Tx, venue: Venue, days: Sequence[date], *, party_size: int, duration_minutes: int | None
+) -> list[Start]:
+    """The starts that a party could ask for on these opening days, as far as they can be booked by now: every start on
+    the step and, unless a length is asked for, the venue's slots. The goal of each is its day."""
     minutes = duration_minutes or venue.policy.duration_minutes(party_size)
+    check_length(timedelta(minutes=minutes), venue)
+    slices = Slices()
+    found: list[Start] = []
+    for day in _bookable(venue, days, now=tx.now):
+        await share(slices)
+        found += _of_day(venue, day, minutes=minutes, with_slots=duration_minutes is None)
+    return found
+
+
+def _bookable(venue: Venue, days: Sequence[date], *, now: datetime) -> list[date]:
+    """Those of the opening days on which a booking that is made now can start: an opening lasts until the end of the
+    day after at most."""
+    earliest, latest = rules.bounds(venue, now)
+    first, last = hours.to_wall(earliest, venue.tz).date(), hours.to_wall(latest, venue.tz).date()
+    return [day for day in days if first - timedelta(days=2) <= day <= last]
+
+
+def _of_day(venue: Venue, day: date, *, minutes: int, with_slots: bool) -> list[Start]:
     length = timedelta(minutes=minutes)
-    check_length(length, venue)
     starts = hours.starts_of_day(venue, None, day, duration_minutes=minutes)
-    spans: list[tuple[Span, str | None]] = [(Span(start, start + length), None) for start in starts]
-    if duration_minutes is None:
-        spans += slots
-    return sorted(spans, key=lambda each: (each[0], each[1] or ""))
+    slots = slot.slots_on(venue, day) if venue.slots and with_slots else ()
+    return [
+        *(Start(Span(start, start + length), None, day) for start in starts),
+        *(Start(each.span, each.id, day) for each in slots),
+    ]

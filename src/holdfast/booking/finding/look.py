@@ -38,6 +38,11 @@ async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span:
         for claim in await claims.overlapping(tx, probes):
             occupancy.add(claim)
         await slices.rest()
+    return Outlook(venue, tx.now, occupancy, await read_covers(tx, venue, span))
+
+
+async def read_covers(tx: Tx, venue: Venue, span: Span) -> dict[datetime, int]:
+    """Guests who arrive in each quarter of an hour of the span; nothing is read where the venue does not count."""
     covers: dict[datetime, int] = {}
     if venue.policy.pacing_covers_max is not None:
         first, last = rules.pacing_window(span.start), span.end + rules.PACING_WINDOW
@@ -45,4 +50,4 @@ async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span:
         for row in rows:
             window = rules.pacing_window(row["start_at"])
             covers[window] = covers.get(window, 0) + row["covers"]
-    return Outlook(venue, tx.now, occupancy, covers)
+    return covers

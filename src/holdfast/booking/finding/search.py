@@ -14,6 +14,7 @@ from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
+from holdfast.place.opening.open_bits import open_bits
 from holdfast.place.venue import Resource, Venue, capacity
 
 Sets = Sequence[tuple[Resource, ...]]
@@ -69,10 +70,8 @@ class Outlook:
         """A bit for each of the times, as `FreeTimes.starts` has it: set where the ledger and the hours of the
         resource itself leave time for a booking of that length; the venue's rules are not looked at."""
         found = self._times_of(resource).starts(times, length)
-        if resource.hours is not None:
-            for place, start in enumerate(times):
-                if not hours.is_open(self.venue, resource.hours, start, start + length):
-                    found &= ~(1 << place)
+        if found and resource.hours is not None:
+            found &= open_bits(self.venue, resource.hours, times, length)
         return found
 
     def take(self, resources: Iterable[Resource], span: Span, *, party_size: int) -> None:
@@ -92,7 +91,7 @@ class Outlook:
         times = self._times.get(resource.id)
         if times is None:
             claims_ = self.occupancy.by_resource.get(resource.id, ())
-            times = self._times[resource.id] = FreeTimes(resource, claims_, now=self.now)
+            times = self._times[resource.id] = FreeTimes.of(resource, claims_, now=self.now)
         return times
 
     def _starts_right(self, resources: Sequence[Resource], span: Span) -> bool:

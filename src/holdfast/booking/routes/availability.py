@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from datetime import date
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -12,7 +13,6 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.booking.deciding.prepared import Prepared, prepared_at
 from holdfast.booking.deciding.wanted import ANYTHING, Wanted, When, timed
 from holdfast.booking.finding import availability
-from holdfast.booking.finding.availability import View
 from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.routes.parts import check_year, venue_for
 from holdfast.booking.routes.requests import CheckAvailability
@@ -44,9 +44,7 @@ async def post_check(request: Request) -> Response:
     is free instead."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await _venue(request, asked.venue_id)
-    found = await engine_of(request).read_at(
-        SYSTEM, venue, availability.check, _prepared(request, asked, venue)
-    )
+    found = await engine_of(request).look(SYSTEM, venue, availability.check, _prepared(request, asked, venue))
     return answer(found)
 
 
@@ -83,10 +81,16 @@ async def get_day(
 ) -> Response:
     """All starts of an opening day that are free for the party."""
     check_year("date", date)
-    seen = await _view(
-        request, venue_id, first=date, days=1, party_size=party_size, duration_minutes=duration_minutes
+    found = await _view(
+        request,
+        venue_id,
+        engine_of(request).look,
+        availability.starts,
+        day=date,
+        party_size=party_size,
+        duration_minutes=duration_minutes,
     )
-    return answer({"date": date.isoformat(), "starts": await availability.starts(seen)})
+    return answer({"date": date.isoformat(), "starts": found})
 
 
 @router.get(
@@ -104,15 +108,25 @@ async def get_month(
     """The days of a month on which the party finds any free start."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     check_year("month", first)
-    days = monthrange(first.year, first.month)[1]
-    seen = await _view(
-        request, venue_id, first=first, days=days, party_size=party_size, duration_minutes=duration_minutes
+    found = await _view(
+        request,
+        venue_id,
+        engine_of(request).look_long,
+        availability.days_with_room,
+        days=[first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])],
+        party_size=party_size,
+        duration_minutes=duration_minutes,
     )
-    with_room = await availability.days_with_room(seen)
-    return answer({"month": month, "days": [day.isoformat() for day in with_room]})
+    return answer({"month": month, "days": [day.isoformat() for day in found]})
 
 
-async def _view(request: Request, venue_id: UUID, **asked: Any) -> View:
-    """What there is to look through. `asked`: as `availability.view` takes it."""
+async def _view(
+    request: Request,
+    venue_id: UUID,
+    look: Callable[..., Awaitable[Any]],
+    verb: Callable[..., Awaitable[Sequence[Any]]],
+    **asked: Any,
+) -> Sequence[Any]:
+    """What the verb finds at the venue. `look`: of the engine; `asked`: as the verb takes it."""
     venue = await _venue(request, venue_id)
-    return await engine_of(request).read_at(SYSTEM, venue, availability.view, venue, **asked)
+    return await look(SYSTEM, venue, verb, venue, **asked)

@@ -7,6 +7,7 @@ refused when a guest asks for it, and moved to the first instant after the gap w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -129,8 +130,13 @@ def starts_of_day(
     """All starts (UTC, in order) of an opening day on the slot step from which a booking of that length
     is in open time. An hour that the clocks repeat has its starts twice."""
     length = timedelta(minutes=duration_minutes)
-    steps = _steps(_hours(venue, resource_hours), venue.tz, day, venue.policy.slot_step_minutes)
-    return [start for start in steps if is_open(venue, resource_hours, start, start + length)]
+    on_step = steps(_hours(venue, resource_hours), venue.tz, day, venue.policy.slot_step_minutes)
+    if length > _DAY:
+        return [start for start in on_step if is_open(venue, resource_hours, start, start + length)]
+    # Openings of this day and the next three: a start may be as late as the next day's evening, and 24 hours on is
+    # the day after the next or, where clocks go forward, an hour more. It lies in the first span that is not over.
+    ends = [closes for _, closes in _open_around(_hours(venue, resource_hours), venue.tz, day + _DAY)]
+    return [start for start in on_step if start + length <= ends[bisect_right(ends, start)]]
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
@@ -162,7 +168,7 @@ def _open_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Span, ...]:
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX // 8)
-def _steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[datetime, ...]:
+def steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[datetime, ...]:
     """Every instant of the day's openings that is a whole number of steps of wall time after opening."""
     step = timedelta(minutes=step_minutes)
     found: set[datetime] = set()

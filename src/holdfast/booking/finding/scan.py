@@ -1,0 +1,200 @@
+"""Many starts at once: for each the best set of resources that is free, reading no more of the ledger than that takes.
+
+A bit stands for a start, so that a resource is looked at once for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from holdfast.booking.deciding import rules
+from holdfast.booking.finding.look import read_covers
+from holdfast.booking.finding.search import Found, Sets
+from holdfast.claim.free_times import FreeTimes
+from holdfast.claim.read_free_times import read_free_times
+from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.span import Span, bits_between
+from holdfast.place.opening.open_bits import aligned_bits, open_bits
+from holdfast.place.opening.spans import Hours
+from holdfast.place.venue import Resource, Venue
+
+RESOURCES_FIRST = 16
+"""The ledger is read for so many resources at first, then for twice as many each time: mostly the first will do."""
+RESOURCE_DAYS_AT_ONCE_MAX = 512
+"""And for no more at once than these times the days asked about."""
+
+
+class Start(NamedTuple):
+    """A start to look at. `goal`: what one free start is enough for: itself, or the day it is on."""
+
+    span: Span
+    slot_id: str | None
+    goal: Hashable
+
+
+class _SameLength:
+    """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at."""
+
+    def __init__(self, venue: Venue, starts: Sequence[Start]) -> None:
+        self.venue, self.starts = venue, starts
+        self.times = [each.span.start for each in starts]
+        self.length = starts[0].span.duration
+        self.is_slots = starts[0].slot_id is not None
+        self.left = (1 << len(starts)) - 1
+        self.of_goal: dict[Hashable, int] = {}
+        first = 0
+        for goal, run in groupby(starts, key=attrgetter("goal")):
+            end = first + sum(1 for _ in run)
+            self.of_goal[goal] = self.of_goal.get(goal, 0) | bits_between(first, end)
+            first = end
+        self._by_resource: dict[UUID, int] = {}
+        self._open: dict[Hours, int] = {}
+        self._aligned: dict[Hours, int] = {}
+
+    def free(self, resources: Sequence[Resource], times: dict[UUID, FreeTimes]) -> int:
+        """The bits of those left for which all of the resources are free."""
+        found = self.left
+        for each in resources:
+            if found:
+                found &= self._free(each, times[each.id])
+        own = resources[0].hours
+        if found and own is not None and not self.is_slots:
+            if own not in self._aligned:
+                self._aligned[own] = aligned_bits(self.venue, own, self.times)
+            found &= self._aligned[own]
+        return found
+
+    def _free(self, resource: Resource, times: FreeTimes) -> int:
+        found = self._by_resource.get(resource.id)
+        if found is None:
+            found = times.starts(self.times, self.length)
+            own = resource.hours
+            if own is not None:
+                if own not in self._open:
+                    self._open[own] = open_bits(self.venue, own, self.times, self.length)
+                found &= self._open[own]
+            self._by_resource[resource.id] = found
+        return found
+
+
+async def scan(
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int
+) -> list[tuple[Start, Found]]:
+    """For each goal a start that is free by the rules and the ledger, with the best set it is free on; goals without
+    one are left out. Starts without a slot must be ones that the hours and the step of the venue allow.
+
+    1. Leave out the starts that the rules refuse.
+    2. Read the ledger for the next resources of the sets, best sets first, and look for what is free on these sets.
+    3. Again, until every goal has a start or no sets are left.
+
+    Raises Overloaded when it takes longer than a request has.
+    """
+    slices = Slices()
+    groups = _groups(venue, await _allowed(tx, venue, sets, starts, party_size, slices))
+    found: list[tuple[Start, Found]] = []
+    if not groups:
+        return found
+    around = Span(min(each.times[0] for each in groups), max(each.times[-1] + each.length for each in groups))
+    known: dict[UUID, FreeTimes] = {}
+    for page in _pages(sets, days=around.duration // timedelta(days=1) + 1):
+        new = {each.id: each for resources in page for each in resources if each.id not in known}
+        if new:
+            known |= await read_free_times(tx, venue.tenant_id, list(new.values()), around)
+        for resources in page:
+            await share(slices)
+            found += _taken(groups, resources, known)
+        if not any(each.left for each in groups):
+            break
+    return found
+
+
+async def share(slices: Slices) -> None:
+    """Lets others go first now and then. Raises Overloaded when the request's time is over."""
+    if await slices.rest() and left_s(REQUEST_DEADLINE_S) <= 0:
+        raise Overloaded("There is too much to look through. Ask for a shorter time.")
+
+
+def _taken(
+    groups: Sequence[_SameLength], resources: tuple[Resource, ...], known: dict[UUID, FreeTimes]
+) -> Iterator[tuple[Start, Found]]:
+    """The goals that are reached with that set; their other starts need no looking at any more."""
+    for group in groups:
+        bits = group.free(resources, known) if group.left else 0
+        while bits:
+            start = group.starts[(bits & -bits).bit_length() - 1]
+            yield start, Found(start.span, (resources,))
+            for each in groups:
+                each.left &= ~each.of_goal.get(start.goal, 0)
+            bits &= group.left
+
+
+def _pages(sets: Sets, *, days: int) -> Iterator[list[tuple[Resource, ...]]]:
+    """The sets in parts, each with so many resources more that are to be read of the ledger."""
+    size, most = RESOURCES_FIRST, max(RESOURCES_FIRST, RESOURCE_DAYS_AT_ONCE_MAX // days)
+    page: list[tuple[Resource, ...]] = []
+    seen, new = set[UUID](), 0
+    for resources in sets:
+        page.append(resources)
+        fresh = {each.id for each in resources} - seen
+        seen |= fresh
+        new += len(fresh)
+        if new >= size:
+            yield page
+            page, new, size = [], 0, min(size * 2, most)
+    if page:
+        yield page
+
+
+async def _allowed(
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], party_size: int, slices: Slices
+) -> list[Start]:
+    """The starts that the rules of the venue allow, whatever is booked."""
+    earliest, latest = rules.bounds(venue, tx.now)
+    near = [each for each in starts if earliest <= each.span.start <= latest]
+    if not near:
+        return near
+    if venue.policy.pacing_covers_max is None and all(each.slot_id is None for each in near):
+        return near
+    named = sets[0] if len(sets) == 1 else ()
+    around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
+    covers = await read_covers(tx, venue, around)
+    found = []
+    for each in near:
+        await share(slices)
+        if _is_allowed(venue, named, each, now=tx.now, party_size=party_size, covers=covers):
+            found.append(each)
+    return found
+
+
+def _is_allowed(
+    venue: Venue,
+    named: Sequence[Resource],
+    start: Start,
+    *,
+    now: datetime,
+    party_size: int,
+    covers: dict[datetime, int],
+) -> bool:
+    try:
+        if start.slot_id is not None:
+            rules.check_time(venue, named, start.span, now=now, slot_id=start.slot_id)
+        arriving = covers.get(rules.pacing_window(start.span.start), 0)
+        rules.check_pacing(venue, start.span, party_size=party_size, covers=arriving)
+    except HoldfastError:
+        return False
+    return True
+
+
+def _groups(venue: Venue, starts: Sequence[Start]) -> list[_SameLength]:
+    by_length: dict[tuple[timedelta, bool], list[Start]] = {}
+    for each in sorted(starts, key=lambda each: each.span):
+        by_length.setdefault((each.span.duration, each.slot_id is not None), []).append(each)
+    return [_SameLength(venue, each) for each in by_length.values()]
