@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.http import LIMIT_MAX
 
 from .conftest import Ask, Cast
 from .test_import_venue import by_slug, claim, imported
@@ -39,6 +40,26 @@ async def test_lists_are_in_order_and_in_pages(ask: Ask, cast: Cast, osteria: di
     assert found == ["a", "t3", "t2", "t1", "t0"]
     bad = await ask(cast.nobody, "GET", f"/venues/{venue['id']}/resources?cursor=1")
     assert bad.json()["errors"][0]["field"] == "cursor"
+
+
+async def test_a_large_venue_shows_its_first_resources_and_where_the_others_are(
+    ask: Ask, cast: Cast, osteria: dict[str, Any]
+) -> None:
+    osteria["resources"] = [{"slug": f"t{n:03}"} for n in range(LIMIT_MAX + 2)]
+    venue = await imported(ask, cast, osteria)
+    assert len(venue["resources"]) == LIMIT_MAX + 2  # who wrote it gets all of it back
+    assert venue["resources_next"] is None
+    shown = (await ask(cast.nobody, "GET", f"/venues/{venue['id']}")).json()
+    assert [each["slug"] for each in shown["resources"]] == [f"t{n:03}" for n in range(LIMIT_MAX)]
+    path = f"/venues/{venue['id']}/resources?cursor={shown['resources_next']}"
+    rest = (await ask(cast.nobody, "GET", path)).json()
+    assert [each["slug"] for each in rest["items"]] == [f"t{LIMIT_MAX}", f"t{LIMIT_MAX + 1}"]
+    gone = by_slug(venue)[f"t{LIMIT_MAX + 1}"]["id"]
+    assert (await ask(cast.alice, "DELETE", f"/resources/{gone}?expected_version=1")).status_code == 204
+    gone = by_slug(venue)["t000"]["id"]
+    assert (await ask(cast.alice, "DELETE", f"/resources/{gone}?expected_version=1")).status_code == 204
+    whole = (await ask(cast.nobody, "GET", f"/venues/{venue['id']}")).json()
+    assert (len(whole["resources"]), whole["resources_next"]) == (LIMIT_MAX, None)
 
 
 async def test_a_change_touches_the_fields_given_and_no_others(

@@ -64,6 +64,15 @@ class Kept:
         """Id of each resource -> its document, in the order of lists."""
         return {self.keys[each.slug].id: each for each in self.document.resources}
 
+    @cached_property
+    def neighbours(self) -> dict[str, list[tuple[str, int]]]:
+        """Slug of each resource that combines with others -> their slugs, in order, and the seats lost with each."""
+        found: dict[str, list[tuple[str, int]]] = {}
+        for (one, other), seats_lost in sorted(self.document.edges().items()):
+            found.setdefault(one, []).append((other, seats_lost))
+            found.setdefault(other, []).append((one, seats_lost))
+        return found
+
 
 def edges_by_id(document: VenueDocument, ids: Mapping[str, UUID]) -> dict[Edge, int]:
     """The document's joins between ids -> seats lost."""

@@ -15,11 +15,14 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
 from holdfast.place import store
+from holdfast.place.kept import Kept
 from holdfast.place.venue import Venue
 
 VENUES_KEPT_MAX = 10_000
 FRESH_S = 2.0
 TENANTS_KEPT_MAX = 10_000
+DOCUMENTS_SIZE_MAX = 10_000
+"""Resources, and date exceptions of hours, in the documents that are kept: some 3 KB each."""
 
 
 class Places:
@@ -34,6 +37,7 @@ class Places:
         self._venues: OrderedDict[UUID, tuple[float, Venue]] = OrderedDict()
         self._loading: dict[UUID, asyncio.Task[dict[UUID, Venue]]] = {}
         self._tenants: OrderedDict[str, UUID] = OrderedDict()
+        self._documents: OrderedDict[UUID, Kept] = OrderedDict()
 
     async def venue(self, venue_id: UUID) -> Venue:
         """The venue, of whatever tenant. Raises NotFound."""
@@ -49,11 +53,18 @@ class Places:
         # Once for all who ask meanwhile: after a change of a busy venue that is everybody.
         task = self._loading.get(venue_id)
         if task is None:
-            work = self._db.run(SYSTEM, self.reload, [venue_id])
+            work = self._db.run(SYSTEM, self._refreshed, venue_id)
             task = asyncio.get_running_loop().create_task(work, context=Context())
             self._loading[venue_id] = task
             task.add_done_callback(lambda _: self._loading.pop(venue_id, None))
         return (await asyncio.shield(task)).get(venue_id)
+
+    async def _refreshed(self, tx: Tx, venue_id: UUID) -> dict[UUID, Venue]:
+        known = self.at_hand(venue_id)
+        if known is None or await store.rules_version(tx, known) != known.rules_version:
+            return await self.reload(tx, [venue_id])
+        self._keep(known)
+        return {venue_id: known}
 
     def at_hand(self, venue_id: UUID) -> Venue | None:
         """The snapshot kept, however old: for those who check its rules_version."""
@@ -72,6 +83,19 @@ class Places:
         if await store.rules_version(tx, venue) == venue.rules_version:
             return venue
         return (await self.reload(tx, [venue.id]))[venue.id]
+
+    async def kept(self, tx: Tx, venue: Venue) -> Kept | None:
+        """The venue with all in it as the transaction sees it, None when it is gone. Parsed once for each version of
+        its rules, since of a large venue that takes long."""
+        version = await store.rules_version(tx, venue)
+        kept = self._documents.pop(venue.id, None)
+        if kept is None or kept.rules_version != version:
+            kept = await store.read_venue(tx, venue.id)
+        if kept is not None:
+            self._documents[venue.id] = kept
+            while len(self._documents) > 1 and sum(map(_size, self._documents.values())) > DOCUMENTS_SIZE_MAX:
+                self._documents.popitem(last=False)
+        return kept
 
     def committed(self, events: Sequence[Event]) -> None:
         """A listener of the database: forgets the venues that these have changed."""
@@ -104,3 +128,7 @@ class Places:
         self._venues.move_to_end(venue.id)
         if len(self._venues) > VENUES_KEPT_MAX:
             self._venues.popitem(last=False)
+
+
+def _size(kept: Kept) -> int:
+    return 1 + len(kept.document.resources) + len(kept.document.hours.exceptions)

@@ -135,7 +135,9 @@ class VenueShown(VenueDocument):
     tenant: str
     """Slug of the tenant it belongs to."""
     resources: tuple[ResourceShown, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """What can be reserved there, by sort order, then slug."""
+    """What can be reserved there, by sort order, then slug; when a venue is read, the first 500."""
+    resources_next: str | None = None
+    """There are more: give it as `cursor` to the list of resources; null: there are no more."""
     version: int
     """Grows by one with each change of the venue's own fields and rules; resources have their own."""
     created_at: datetime
@@ -205,30 +207,40 @@ class DayPage(_Page):
     items: tuple[DayShown, ...]
 
 
-def venue_shown(kept: Kept) -> dict[str, Any]:
-    """A `VenueShown`."""
+def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, Any]:
+    """A `VenueShown`, with so many of its resources at most; None: with all."""
+    listed, following = resource_page(kept, after=None, limit=resources_max or len(kept.keys))
     return {
         "id": kept.id,
         "tenant": kept.tenant_slug,
         **kept.document.model_dump(mode="json", exclude={"resources"}),
-        "resources": resources_shown(kept, kept.document.resources),
+        "resources": resources_shown(kept, listed),
+        "resources_next": following,
         "version": kept.version,
         "created_at": kept.created_at,
         "updated_at": kept.updated_at,
     }
 
 
+def resource_page(
+    kept: Kept, *, after: tuple[int, str] | None, limit: int
+) -> tuple[tuple[ResourceDocument, ...], str | None]:
+    """Up to `limit` resources behind that place (sort order, slug), in order, and the cursor to go on from; None at the
+    end."""
+    left = [each for each in kept.document.resources if after is None or (each.sort_order, each.slug) > after]
+    page = tuple(left[:limit])
+    return page, f"{page[-1].sort_order}.{page[-1].slug}" if len(left) > limit else None
+
+
 def resources_shown(kept: Kept, resources: tuple[ResourceDocument, ...]) -> list[dict[str, Any]]:
     """A `ResourceShown` for each of some resources of the venue."""
-    neighbours: dict[str, list[dict[str, Any]]] = {}
-    for edge, seats_lost in sorted(kept.document.edges().items()):
-        for one, other in (edge, edge[::-1]):
-            found = {"slug": other, "seats_lost": seats_lost, "id": kept.ids[other]}
-            neighbours.setdefault(one, []).append(found)
     return [
         {
             **each.model_dump(mode="json"),
-            "adjacent": neighbours.get(each.slug, []),
+            "adjacent": [
+                {"slug": other, "seats_lost": lost, "id": kept.ids[other]}
+                for other, lost in kept.neighbours.get(each.slug, ())
+            ],
             "id": kept.ids[each.slug],
             "venue_id": kept.id,
             "version": kept.keys[each.slug].version,

@@ -12,7 +12,6 @@ from holdfast.engine import Engine
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import NotFound
-from holdfast.place import store
 from holdfast.place.kept import Kept
 
 T = TypeVar("T")
@@ -36,7 +35,7 @@ async def public_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Kept:
     """The venue, of whatever tenant: what it is and when it is open is public. Raises NotFound."""
     # Whose it is never changes, so an old snapshot will do for that; the rest is read now.
     venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
-    kept = await engine.read_at(actor, venue, store.read_venue, venue_id)
+    kept = await engine.look(actor, venue, engine.places.kept, venue)
     if kept is None:
         raise NotFound(f"There is no venue {venue_id}.")
     return kept

@@ -24,6 +24,7 @@ from holdfast.place.shown import (
     ResourcePage,
     ResourceShown,
     changes_of,
+    resource_page,
     resources_shown,
 )
 
@@ -43,10 +44,8 @@ async def get_resources(
     """What can be reserved at the venue, by sort order, then slug."""
     after = _after(cursor)
     kept = await public_venue(engine, actor, venue_id)
-    left = [each for each in kept.document.resources if after is None or (each.sort_order, each.slug) > after]
-    page = tuple(left[:limit])
-    more = f"{page[-1].sort_order}.{page[-1].slug}" if len(left) > limit else None
-    return answer({"items": resources_shown(kept, page), "next": more})
+    page, following = resource_page(kept, after=after, limit=limit)
+    return answer({"items": resources_shown(kept, page), "next": following})
 
 
 @router.post(

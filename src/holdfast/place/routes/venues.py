@@ -12,7 +12,16 @@ from holdfast.identity.roles import require
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
+from holdfast.kernel.http import (
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    Caller,
+    Cursor,
+    IfMatch,
+    Limit,
+    answer,
+    required_version,
+)
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
 from holdfast.place.create_tenant import create_tenant
@@ -127,9 +136,9 @@ async def get_venues(
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
 async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """For anyone: a venue with its rules and resources."""
+    """For anyone: a venue with its rules and its first 500 resources; `resources_next` is where their list goes on."""
     kept = await public_venue(engine, actor, venue_id)
-    return answer(venue_shown(kept), version=kept.version)
+    return answer(venue_shown(kept, resources_max=LIMIT_MAX), version=kept.version)
 
 
 @router.patch("/venues/{venue_id}", response_model=VenueShown, summary="Change a venue")
