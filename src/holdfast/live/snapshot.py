@@ -13,6 +13,7 @@ from holdfast.channel.store import open_channel
 from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
 from holdfast.live import store
@@ -94,7 +95,7 @@ async def snapshot(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot | None
         if read is None:
             break
         if read.rules_version == venue.rules_version:
-            return shown(venue, slot, read)
+            return await shown(venue, slot, read)
         reloaded = (await places.reload(tx, [venue.id])).get(venue.id)
         if reloaded is None:
             break
@@ -133,7 +134,7 @@ def probes(venue: Venue, slot: Slot) -> Iterator[Probe]:
             yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
-def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
+async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
     """The snapshot that follows from what was read; None while the channel is not open."""
     if read.epoch is None or read.version is None:
         return None
@@ -141,12 +142,11 @@ def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
     for claim in read.claims:
         by_resource.setdefault(claim.resource_id, []).append(claim)
     active = sorted((each for each in venue.resources.values() if each.active), key=lambda each: each.order)
-    return Snapshot(
-        venue,
-        slot,
-        Stand(read.epoch, read.version, read.rules_version),
-        tuple(_section(each, slot, by_resource.get(each.id, []), read) for each in active),
-    )
+    slices, sections = Slices(), list[Section]()
+    for each in active:
+        sections.append(_section(each, slot, by_resource.get(each.id, []), read))
+        await slices.rest()
+    return Snapshot(venue, slot, Stand(read.epoch, read.version, read.rules_version), tuple(sections))
 
 
 def _section(resource: Resource, slot: Slot, claims: list[Claim], read: store.Read) -> Section:

@@ -56,7 +56,9 @@ async def get_availability(
     wanted = meanings.get(asked) or await _look_up(request, asked)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
-    return _answer(request, await snapshots.found(wanted, view), view)
+    entry = await snapshots.found(wanted, view)
+    async with snapshots.answering():
+        return _answer(request, entry, view)
 
 
 @alias.get("/v1" + PATH)

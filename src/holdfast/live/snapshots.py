@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from contextvars import Context
 from datetime import timedelta
 from typing import Any
@@ -57,6 +59,7 @@ class Snapshots:
         self._pricing = pricing
         self._fresh = fresh
         self._at_once = asyncio.Semaphore(at_once_max)
+        self._answering = asyncio.Lock()
         self.memory = MemoryCache() if memory is None else memory
         self._shared = shared
         self._flights: dict[tuple[str, int], asyncio.Task[Entry]] = {}
@@ -98,6 +101,23 @@ class Snapshots:
             )
             flight.add_done_callback(lambda done: self._landed((key, mark), done))
         return await asyncio.shield(flight)
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[None]:
+        """One answer at a time, and whatever else is ready between two: those of large venues take a while to send.
+
+        Raises Overloaded after WAIT_S_MAX or what is left of the request's time.
+        """
+        try:
+            async with asyncio.timeout(part_s(WAIT_S_MAX)):
+                await self._answering.acquire()
+        except TimeoutError:
+            raise Overloaded("Too many look at once. Try again shortly.") from None
+        try:
+            await asyncio.sleep(0)
+            yield
+        finally:
+            self._answering.release()
 
     def _landed(self, place: tuple[str, int], flight: asyncio.Task[Entry]) -> None:
         self._flights.pop(place, None)

@@ -11,6 +11,7 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
 from holdfast.event.model import COLUMNS, Committed
 from holdfast.event.read import committed_of, purged
+from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.live.frames import Key, public_epoch
 from holdfast.place.store import plain_id
@@ -87,11 +88,16 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         return None
     first = rows[0]
     tx.now = tx.now or first["now"]
+    slices, found = Slices(), list[Claim]()
+    for row in rows:
+        if row["unit"] is not None:
+            found.append(claims.from_row(row))
+        await slices.rest()
     return Read(
         epoch=None if first["epoch"] is None else public_epoch(first["epoch"], first["history"]),
         version=first["version"],
         rules_version=first["rules_version"],
-        claims=[claims.from_row(row) for row in rows if row["unit"] is not None],
+        claims=found,
         reasons={plain_id(row["owner_id"]): row["reason"] for row in rows if row["reason"] is not None},
     )
 
