@@ -34,6 +34,7 @@ from bench import (
     size,
     snapshots,
     tenants,
+    views,
     waitlist,
 )
 from bench.stand import Stand, stand
@@ -220,6 +221,14 @@ async def bench_tenants(made: Stand, _asked: argparse.Namespace) -> dict[str, An
     return {"few_ms": few, "many_ms": many, "ratio": round(ratio, 3), "ok": ratio <= TENANTS_RATIO_MAX}
 
 
+async def bench_views(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """Anonymous questions at a venue of 1,000 resources; ratio: p99 of bookings elsewhere while ten ask to idle."""
+    await size.fill(made, SMALL)
+    async with made.api() as port:
+        await bookings.warm_up(made, port)
+        return await views.measure(made, port, seconds=asked.seconds)
+
+
 async def bench_waitlist(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
     """2,000 wait, a month comes free: offers, locks, and other tenants' bookings; ratio: their p99 then to idle."""
     async with made.api() as port, made.process("work"):
@@ -240,6 +249,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "size": bench_size,
     "snapshots": bench_snapshots,
     "tenants": bench_tenants,
+    "views": bench_views,
     "waitlist": bench_waitlist,
 }
 
