@@ -18,9 +18,9 @@ from typing import Any
 
 from bench import load
 from bench.stand import Stand, generator
-from holdfast.live.cache import ENTRIES_MAX, Entry
-from holdfast.live.freshness import Stand as Reached
-from holdfast.live.redis_cache import RedisCache
+from holdfast.snapshot.cache import ENTRIES_MAX, Entry
+from holdfast.snapshot.freshness import Stand as Reached
+from holdfast.snapshot.redis_cache import RedisCache
 
 CLIENTS = 16
 FEW = 100

@@ -16,8 +16,8 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from holdfast.kernel.encode import encode
+from holdfast.main.asyncapi.document import asyncapi
 from holdfast.main.http.app import create_app
-from holdfast.main.http.asyncapi import asyncapi
 from tests.conftest import open_house_at, venue_document
 
 from .nord import Nord

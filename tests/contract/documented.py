@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema
 
-from holdfast.main.http.asyncapi import SOCKET_PREFIX
+from holdfast.main.asyncapi.document import SOCKET_PREFIX
 
 from .listening import Heard
 

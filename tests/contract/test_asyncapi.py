@@ -16,9 +16,9 @@ from holdfast.block.model import EVENT_TYPES as BLOCK_TYPES
 from holdfast.booking.step import EVENT_TYPES as BOOKING_TYPES
 from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.event import model as events
-from holdfast.live.event_models import EVENTS, ON_BOOKINGS, VERSION
+from holdfast.main.asyncapi.document import REPLIES, REQUESTS, SOCKET_PREFIX
+from holdfast.main.asyncapi.event_models import EVENTS, ON_BOOKINGS, VERSION
 from holdfast.main.cli.commands import app as cli
-from holdfast.main.http.asyncapi import REPLIES, REQUESTS, SOCKET_PREFIX
 from holdfast.waitlist.model import EVENT_TYPES as WAITLIST_TYPES
 
 from .served import Api

@@ -19,7 +19,7 @@ from holdfast.feed.shown import envelope
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
-from holdfast.live.event_models import EVENTS
+from holdfast.main.asyncapi.event_models import EVENTS
 from holdfast.place.tenant import Tenant
 from tests.conftest import House
 from tests.engines import connect

@@ -18,7 +18,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.live import store
 from holdfast.live.fold import Board, apply
 from holdfast.live.frames import public_epoch
-from holdfast.live.snapshot import Wanted, take_snapshot
+from holdfast.snapshot.take import Wanted, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.looking import look, section

@@ -17,7 +17,7 @@ from holdfast.channel import announce as announcing
 from holdfast.kernel.db.database import Database
 from holdfast.live.auditor import Auditor, Mismatch, audit_channel
 from holdfast.live.metrics import MISMATCHES
-from holdfast.live.snapshot import Wanted
+from holdfast.snapshot.take import Wanted
 from tests.booking.asking import DAY, at, cancel, change, instant, tenant_id, tick
 from tests.booking.conftest import owner as owner
 from tests.conftest import House

@@ -15,9 +15,9 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.live.cache import MemoryCache
 from holdfast.live.metrics import SNAPSHOTS
 from holdfast.main.http.app import create_app
+from holdfast.snapshot.cache import MemoryCache
 from tests.booking.asking import at
 from tests.conftest import open_house_at
 from tests.live.busy import Busy, busy_at, client_of
@@ -187,7 +187,7 @@ async def test_while_the_tail_is_lost_the_database_is_asked(
     busy: Busy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What another process commits then would not be heard of."""
-    monkeypatch.setattr("holdfast.live.freshness.LAG_S_MAX", 0.05)
+    monkeypatch.setattr("holdfast.snapshot.freshness.LAG_S_MAX", 0.05)
     house, tail = busy.house, busy.app.state.hub.tail
     await look(house, {})
     await tail.stop()

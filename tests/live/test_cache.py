@@ -9,10 +9,18 @@ from typing import Any
 
 import pytest
 
-from holdfast.live import redis_cache
-from holdfast.live.cache import TTL_S, Entry, MemoryCache
-from holdfast.live.freshness import Stand
-from holdfast.live.redis_cache import PAUSE_S_MAX, PAUSE_S_MIN, PREFIX, Circuit, RedisCache, decoded, encoded
+from holdfast.snapshot import redis_cache
+from holdfast.snapshot.cache import TTL_S, Entry, MemoryCache
+from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.redis_cache import (
+    PAUSE_S_MAX,
+    PAUSE_S_MIN,
+    PREFIX,
+    Circuit,
+    RedisCache,
+    decoded,
+    encoded,
+)
 from tests.processes import PATIENT_S, until
 from tests.services import RedisServer
 from tests.services import redis_server as redis_server

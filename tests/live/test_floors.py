@@ -9,8 +9,8 @@ import pytest
 
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.ids import new_id
-from holdfast.live import freshness
-from holdfast.live.freshness import Floors, Stand
+from holdfast.snapshot import freshness
+from holdfast.snapshot.freshness import Floors, Stand
 
 VENUE, OTHER = new_id(), new_id()
 CHANNEL = "2027-01-06:day"

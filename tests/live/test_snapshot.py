@@ -333,7 +333,7 @@ async def test_so_many_reads_at_once_and_no_more(
 ) -> None:
     await app.state.hub.tail.caught_up()
     await look(house, {})
-    monkeypatch.setattr("holdfast.live.snapshots.WAIT_S_MAX", 0.05)
+    monkeypatch.setattr("holdfast.snapshot.snapshots.WAIT_S_MAX", 0.05)
     monkeypatch.setattr(app.state.snapshots, "_at_once", asyncio.Semaphore(0))
     await look(house, {})  # that is kept, and waits for nobody
     refused(await ask(house, house.bob), 503, "OVERLOADED")

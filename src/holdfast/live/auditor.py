@@ -21,9 +21,9 @@ from holdfast.live import store
 from holdfast.live.fold import Board, Gap, apply, differences
 from holdfast.live.frames import public_epoch
 from holdfast.live.metrics import AUDITED, MISMATCHES
-from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
-from holdfast.live.snapshots import Snapshots
 from holdfast.place.places import Places
+from holdfast.snapshot.snapshots import Snapshots
+from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
 
 PERIOD_S = 10.0
 WATCHED_S = 2.0

@@ -9,7 +9,7 @@ from uuid import UUID
 from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.channel.state import SlotState
 from holdfast.event.model import Committed
-from holdfast.live.snapshot import Snapshot
+from holdfast.snapshot.take import Snapshot
 
 
 class Gap(Exception):

@@ -14,12 +14,12 @@ from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
 from holdfast.live.channels import Channels
 from holdfast.live.frames import comment
-from holdfast.live.names import Names
 from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, Beat, End, Outbox, Stream, Views
 from holdfast.live.tail import Tail
 from holdfast.live.telling import VENUE_UPDATED, Telling, measure, send
 from holdfast.place.places import Places
+from holdfast.snapshot.names import Names
 
 FULL_RETRY_S = 10
 

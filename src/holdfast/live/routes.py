@@ -19,9 +19,9 @@ from holdfast.kernel.http import problem
 from holdfast.live import subscribe
 from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
-from holdfast.live.names import ChannelName
 from holdfast.live.sse import EventStream
 from holdfast.live.ws import Socket
+from holdfast.snapshot.names import ChannelName
 
 router = APIRouter(tags=["Live"])
 

@@ -18,7 +18,7 @@ from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
 if TYPE_CHECKING:
-    from holdfast.live.snapshot import Wanted
+    from holdfast.snapshot.take import Wanted
 
 EVENTS_MAX = 10_000
 

@@ -19,10 +19,10 @@ from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.live.frames import CURSOR_CHARS_MAX, public_epoch
 from holdfast.live.hub import Hub
-from holdfast.live.names import ChannelName
 from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
 from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
+from holdfast.snapshot.names import ChannelName
 
 MESSAGE_BYTES_MAX = 64 * 1024
 OPS_PER_S_MAX = 20

@@ -20,13 +20,13 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.live import store as audit_store
 from holdfast.live.auditor import mismatches
-from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.places import Places
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import House, World
+from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
 
 DAYS_AHEAD: Final = 3
 EVENTS_MAX: Final = 100_000

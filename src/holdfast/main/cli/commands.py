@@ -235,7 +235,7 @@ def openapi_() -> None:
 @command("asyncapi")
 def asyncapi_() -> None:
     """Print the AsyncAPI document of the live channels."""
-    from holdfast.main.http.asyncapi import asyncapi
+    from holdfast.main.asyncapi.document import asyncapi
 
     _echo_indented(asyncapi())
 

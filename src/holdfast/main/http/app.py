@@ -19,19 +19,20 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.lanes import lanes
 from holdfast.live.auditor import Auditor
-from holdfast.live.cache import SharedCache
-from holdfast.live.freshness import Freshness
 from holdfast.live.hub import Hub
-from holdfast.live.names import Meanings
 from holdfast.live.routes import origins
-from holdfast.live.snapshots import Snapshots
-from holdfast.main.http import asyncapi, operations
+from holdfast.main.asyncapi import document as asyncapi
+from holdfast.main.http import operations
 from holdfast.main.http.caller import bearer
 from holdfast.main.http.middleware import Surround
 from holdfast.main.http.openapi import TITLE, document, serve_docs
 from holdfast.main.http.refusals import answer_refusals
 from holdfast.main.http.shortcut import Shortcuts, shortcuts
 from holdfast.main.reactions import engine_over
+from holdfast.snapshot.cache import SharedCache
+from holdfast.snapshot.freshness import Freshness
+from holdfast.snapshot.names import Meanings
+from holdfast.snapshot.snapshots import Snapshots
 
 API = "/api/v1"
 
@@ -90,9 +91,9 @@ def _routers() -> list[APIRouter]:
     from holdfast.feed.routes import router as feed
     from holdfast.job.routes import router as dead_letters
     from holdfast.live import routes as live
-    from holdfast.live import snapshot_routes
     from holdfast.place import routes as place
     from holdfast.series.routes import router as series
+    from holdfast.snapshot import routes as snapshot_routes
     from holdfast.waitlist.routes import router as waitlist
 
     return [
@@ -104,7 +105,7 @@ def _routers() -> list[APIRouter]:
 def _aliases() -> list[APIRouter]:
     """The same answers where clients of other products expect them, without a prefix."""
     from holdfast.block.routes import alias as blocks
-    from holdfast.live.snapshot_routes import alias as snapshots
+    from holdfast.snapshot.routes import alias as snapshots
 
     return [blocks, snapshots]
 
@@ -185,6 +186,6 @@ async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStac
 def _shared_cache(url: str | None) -> SharedCache | None:
     if url is None:
         return None
-    from holdfast.live.redis_cache import RedisCache
+    from holdfast.snapshot.redis_cache import RedisCache
 
     return RedisCache(url)

@@ -13,12 +13,12 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.text import line
-from holdfast.live.cache import Entry
-from holdfast.live.names import Asked, Meanings, Names, day_of
-from holdfast.live.snapshot import Wanted, named, slot_of
-from holdfast.live.snapshot_shown import SNAPSHOT, View
-from holdfast.live.snapshots import Snapshots
 from holdfast.place.venue import Venue
+from holdfast.snapshot.cache import Entry
+from holdfast.snapshot.names import Asked, Meanings, Names, day_of
+from holdfast.snapshot.shown import SNAPSHOT, View
+from holdfast.snapshot.snapshots import Snapshots
+from holdfast.snapshot.take import Wanted, named, slot_of
 
 router = APIRouter(tags=["Live"])
 alias = APIRouter(include_in_schema=False)

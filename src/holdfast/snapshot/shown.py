@@ -12,12 +12,12 @@ from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
-from holdfast.live.cache import Entry
 from holdfast.live.frames import BLOCKED_REASON, guest_state
-from holdfast.live.names import availability_name
-from holdfast.live.snapshot import Section, Snapshot
 from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
+from holdfast.snapshot.cache import Entry
+from holdfast.snapshot.names import availability_name
+from holdfast.snapshot.take import Section, Snapshot
 
 View = Literal["staff", "guest"]
 

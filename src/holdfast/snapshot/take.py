@@ -17,9 +17,9 @@ from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
 from holdfast.live import store
-from holdfast.live.freshness import Stand
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
+from holdfast.snapshot.freshness import Stand
 
 TRIES_MAX = 3
 """So many changes of a venue's rules in a row are kept up with."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from holdfast.live.freshness import Stand
+from holdfast.snapshot.freshness import Stand
 
 TTL_S = 15.0
 ENTRIES_MAX = 5_000

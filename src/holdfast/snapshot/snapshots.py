@@ -15,14 +15,14 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.live.cache import Entry, MemoryCache, SharedCache
-from holdfast.live.freshness import Freshness
 from holdfast.live.metrics import SNAPSHOTS
-from holdfast.live.snapshot import Snapshot, Wanted, take_snapshot
-from holdfast.live.snapshot_shown import View, entry_of
 from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
+from holdfast.snapshot.cache import Entry, MemoryCache, SharedCache
+from holdfast.snapshot.freshness import Freshness
+from holdfast.snapshot.shown import View, entry_of
+from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
 
 AT_ONCE_MAX = 4
 WAIT_S_MAX = 1.5

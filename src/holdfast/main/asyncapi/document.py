@@ -14,10 +14,10 @@ from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.feed.shown import EventShown
 from holdfast.kernel.body import REF_TEMPLATE
 from holdfast.kernel.encode import encode
-from holdfast.live import frame_models as frames
 from holdfast.live import ws
-from holdfast.live.event_models import EVENTS, ON_BOOKINGS, VERSION
-from holdfast.main.http import asyncapi_text as text
+from holdfast.main.asyncapi import frame_models as frames
+from holdfast.main.asyncapi import text
+from holdfast.main.asyncapi.event_models import EVENTS, ON_BOOKINGS, VERSION
 
 Json = dict[str, Any]
 SOCKET_PREFIX = "socket."

@@ -1,4 +1,4 @@
-"""What streams send, as models: the AsyncAPI document is made of them (main/http/asyncapi.py). What a WebSocket takes
+"""What streams send, as models: the AsyncAPI document is made of them (main/asyncapi/document.py). What a WebSocket takes
 is in ws.py."""
 
 from __future__ import annotations

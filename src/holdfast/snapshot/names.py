@@ -19,12 +19,12 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.live.frames import View
-from holdfast.live.freshness import Freshness
-from holdfast.live.snapshot import Wanted
 from holdfast.place import store
 from holdfast.place.opening.slot import slot_span
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
 from holdfast.place.venue import Venue
+from holdfast.snapshot.freshness import Freshness
+from holdfast.snapshot.take import Wanted
 
 AVAILABILITY = "availability:"
 BOOKINGS = "chain.bookings."
