@@ -12,12 +12,12 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 
+from holdfast.channel.names import public_epoch
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.live import store
 from holdfast.live.fold import Board, apply
-from holdfast.live.frames import public_epoch
 from holdfast.snapshot.take import Wanted, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House

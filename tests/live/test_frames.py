@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pytest
 
+from holdfast.channel.names import public_epoch
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.live import frames, outlets
-from holdfast.live.frames import cursor_of, parse_cursor, public_epoch
+from holdfast.live.frames import cursor_of, parse_cursor
 from holdfast.live.routes import check_origin, origins
 from tests.live.made import TENANT, VENUE
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from holdfast.channel.names import slot_of
+from holdfast.channel.names import public_epoch, slot_of
 from holdfast.event.model import Committed
 from holdfast.event.number import Numberer
 from holdfast.kernel.actor import SYSTEM
@@ -19,7 +19,6 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store
 from holdfast.live.fold import Board, Gap, apply, differences
-from holdfast.live.frames import public_epoch
 from holdfast.live.metrics import AUDITED, MISMATCHES
 from holdfast.place.places import Places
 from holdfast.snapshot.snapshots import Snapshots

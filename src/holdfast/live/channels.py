@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextvars import Context
 from datetime import timedelta
 
+from holdfast.channel.names import ChannelKey
 from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import store
-from holdfast.live.frames import Key, Told
+from holdfast.live.frames import Told
 from holdfast.live.stream import Audience
 
 UNREAD_KEPT_S = 60.0
@@ -42,7 +43,7 @@ class Channel:
         "version",
     )
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: ChannelKey) -> None:
         self.key = key
         self.epoch: int | None = None
         self.version = 0
@@ -66,7 +67,7 @@ class Channels:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._by_key: OrderedDict[Key, Channel] = OrderedDict()
+        self._by_key: OrderedDict[ChannelKey, Channel] = OrderedDict()
         self._at_once = asyncio.Semaphore(OPENING_AT_ONCE_MAX)
         self.position = 0
         """The last position that the tail has read."""
@@ -74,14 +75,14 @@ class Channels:
     def __iter__(self) -> Iterator[Channel]:
         return iter(self._by_key.values())
 
-    def get(self, key: Key) -> Channel | None:
+    def get(self, key: ChannelKey) -> Channel | None:
         return self._by_key.get(key)
 
     def clear(self) -> None:
         """Another history: nothing is known any more."""
         self._by_key.clear()
 
-    async def pin(self, key: Key) -> Channel:
+    async def pin(self, key: ChannelKey) -> Channel:
         """The channel, open and with its version known. It stays until `unpin`. Raises Overloaded."""
         channel = self._by_key.get(key)
         if channel is None:

@@ -9,22 +9,14 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
-from uuid import UUID
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
+from holdfast.channel.names import BLOCKED_REASON, ChannelKey, guest_state
 from holdfast.event.model import Committed
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 
 Transport = Literal["sse", "ws"]
-Key = tuple[UUID, UUID, str]
-"""A channel inside: tenant, venue, name."""
-View = tuple[Key, bytes, bool]
-"""A channel as one reader sees it: with the name that the client calls it by (as JSON), and whether as staff, who see
-all five states and who changed them."""
-
-BLOCKED_REASON = "closed for maintenance"
-"""What guests are told of a block; why it is there is the venue's business."""
 CURSOR_CHARS_MAX = 100
 _CURSOR = re.compile(r"([0-9a-f]{8})-([0-9a-f]{1,16})")
 _POSITION_MAX = 2**63 - 1
@@ -48,17 +40,12 @@ def parse_cursor(text: str) -> tuple[int, str]:
     )
 
 
-def public_epoch(epoch: int, history: str) -> str:
-    """The epoch of a channel as clients see it: it changes whenever history was lost."""
-    return f"{epoch:08x}-{history}"
-
-
 class Told(NamedTuple):
     """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
     opening brace. `epoch`: as the database counts it."""
 
     position: int
-    key: Key
+    key: ChannelKey
     epoch: int
     version: int
     kind: str
@@ -111,11 +98,6 @@ def _availability(committed: Committed) -> tuple[bytes, bytes]:
     fields["previousState"] = guest_state(fields["previousState"])
     fields["newState"] = guest_state(fields["newState"])
     return staff[1:], encode(fields)[1:]
-
-
-def guest_state(state: str) -> str:
-    """What guests are told of a state: whether it can be booked."""
-    return "available" if state == "available" else "unavailable"
 
 
 def _other(committed: Committed) -> bytes:

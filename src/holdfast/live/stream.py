@@ -15,9 +15,9 @@ from typing import Literal
 
 import structlog
 
+from holdfast.channel.names import ChannelView
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.frames import View
 from holdfast.live.outlets import Outlet, Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
@@ -32,7 +32,7 @@ BEATS = 60
 """One timer for all streams: they are spread over so many beats in that time."""
 
 End = Literal["left", "token", "slow", "lost", "shutdown"]
-Views = tuple[View, ...]
+Views = tuple[ChannelView, ...]
 """What one reader sees, in order."""
 log = structlog.get_logger()
 

@@ -7,10 +7,11 @@ from collections import Counter, deque
 
 import structlog
 
+from holdfast.channel.names import ChannelKey, public_epoch
 from holdfast.event.model import Committed
 from holdfast.live import frames, metrics
 from holdfast.live.channels import Channel, Channels
-from holdfast.live.frames import Key, Told, cursor_of, public_epoch, told
+from holdfast.live.frames import Told, cursor_of, told
 from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, Stream, Views
 
@@ -31,7 +32,7 @@ class Ring:
     def __init__(self, floor: int) -> None:
         self.floor = floor
         self._all: deque[Told] = deque()
-        self._by_key: dict[Key, deque[Told]] = {}
+        self._by_key: dict[ChannelKey, deque[Told]] = {}
 
     def add(self, each: Told) -> None:
         """The next event in commit order."""
@@ -40,7 +41,7 @@ class Ring:
         if len(self._all) > REPLAY_EVENTS_MAX:
             self._drop_first()
 
-    def since(self, key: Key, after: int) -> list[Told]:
+    def since(self, key: ChannelKey, after: int) -> list[Told]:
         """The events of that channel behind the place, which must not be before `floor`; oldest first."""
         found: list[Told] = []
         for each in reversed(self._by_key.get(key, ())):
@@ -141,7 +142,7 @@ class Telling:
         """A reset of each of the channels."""
         return [self._reset_frame(packing, key, name) for key, name, _ in views]
 
-    def _reset_frame(self, packing: Packing, key: frames.Key, name: bytes) -> bytes:
+    def _reset_frame(self, packing: Packing, key: ChannelKey, name: bytes) -> bytes:
         channel = self.channels.get(key)
         epoch, version = (0, 0) if channel is None else (channel.epoch or 0, channel.version)
         return frames.reset_frame(

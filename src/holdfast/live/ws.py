@@ -13,11 +13,12 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from holdfast.channel.names import public_epoch
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.live.frames import CURSOR_CHARS_MAX, public_epoch
+from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
 from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
 from holdfast.live.stream import Stream, Views

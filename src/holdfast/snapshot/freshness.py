@@ -5,16 +5,27 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
+from holdfast.channel.names import public_epoch
 from holdfast.event.model import Committed, Event
-from holdfast.live.frames import public_epoch
-from holdfast.live.tail import Tail
 
 LAG_S_MAX = 1.0
 """A tail that has not reached the end of the events for this long is lost."""
 VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000
+
+
+class Tail(Protocol):
+    """What follows the events (`live.tail`). `history`: the epoch of positions that it follows, None while it follows
+    none. `lag_s`: seconds since it last reached their end."""
+
+    @property
+    def history(self) -> str | None: ...
+
+    @property
+    def lag_s(self) -> float: ...
 
 
 class Freshness:

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from holdfast.booking.access import works_at
 from holdfast.channel import names
+from holdfast.channel.names import ChannelView
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
-from holdfast.live.frames import View
 from holdfast.place import store
 from holdfast.place.opening.slot import slot_span
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
@@ -50,7 +50,7 @@ class Names:
         self._places = places
         self._venues: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
 
-    async def view(self, name: str, actor: Actor) -> View:
+    async def view(self, name: str, actor: Actor) -> ChannelView:
         """The channel of that name, for this viewer.
 
         Raises InvalidRequest for a name that can't be one and a slot that does not run that day; NotFound for
@@ -67,13 +67,13 @@ class Names:
                 return await self._bookings(name, parts[2:], actor)
         raise InvalidRequest.of("channel", name[:NAME_CHARS_MAX], f"must be {_FORMS}")
 
-    async def _availability(self, name: str, parts: list[str], actor: Actor) -> View:
+    async def _availability(self, name: str, parts: list[str], actor: Actor) -> ChannelView:
         venue = await self.venue(parts[0], parts[1])
         day = day_of(parts[2], venue, field="channel", value=name)
         slot_span(venue, day, parts[3])
         return _view(name, venue, names.availability(day, parts[3]), actor)
 
-    async def _bookings(self, name: str, parts: list[str], actor: Actor) -> View:
+    async def _bookings(self, name: str, parts: list[str], actor: Actor) -> ChannelView:
         venue = await self.venue(parts[0], parts[1])
         if not works_at(actor, venue.tenant_id, venue.id):
             _refuse(actor, venue)
@@ -126,7 +126,7 @@ def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
     return day
 
 
-def _view(name: str, venue: Venue, channel: str, actor: Actor) -> View:
+def _view(name: str, venue: Venue, channel: str, actor: Actor) -> ChannelView:
     return (venue.tenant_id, venue.id, channel), encode(name), works_at(actor, venue.tenant_id, venue.id)
 
 

@@ -13,9 +13,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from holdfast.live.metrics import REDIS_FAILURES, REDIS_SECONDS
 from holdfast.snapshot.cache import TTL_S, Entry
 from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.metrics import REDIS_FAILURES, REDIS_SECONDS
 
 PREFIX = "holdfast:snapshot:1:"
 OPERATION_S_MAX = 0.1

@@ -8,11 +8,11 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from holdfast.channel.names import BLOCKED_REASON, guest_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
-from holdfast.live.frames import BLOCKED_REASON, guest_state
 from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import Entry

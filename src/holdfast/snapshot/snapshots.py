@@ -15,12 +15,12 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
-from holdfast.live.metrics import SNAPSHOTS
 from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import Entry, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
+from holdfast.snapshot.metrics import SNAPSHOTS
 from holdfast.snapshot.shown import View, entry_of
 from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
 

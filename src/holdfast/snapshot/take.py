@@ -16,9 +16,9 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
-from holdfast.live import store
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
+from holdfast.snapshot import store
 from holdfast.snapshot.freshness import Stand
 
 TRIES_MAX = 3

@@ -1,5 +1,4 @@
-"""What streams send, as models: the AsyncAPI document is made of them (main/asyncapi/document.py). What a WebSocket takes
-is in ws.py."""
+"""What streams send, as models, for the AsyncAPI document. What a WebSocket takes is in live/ws.py."""
 
 from __future__ import annotations
 

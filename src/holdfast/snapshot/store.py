@@ -1,0 +1,66 @@
+"""What a snapshot is read from: the channel, the claims and the reasons of blocks, all of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from holdfast.channel.names import public_epoch
+from holdfast.claim import store as claims
+from holdfast.claim.model import Claim, Probe
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
+from holdfast.place.store import plain_id
+from holdfast.place.venue import Venue
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The channel, the rules' version and the claims, as they were at one moment.
+
+    `epoch`, `version`: None while the channel is not open. `reasons`: of blocks among the claims.
+    """
+
+    epoch: str | None
+    version: int | None
+    rules_version: int
+    claims: list[Claim]
+    reasons: Mapping[UUID, str]
+
+
+# One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
+READ = """
+    SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
+           coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
+           found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
+           found.owner_id, found.expires_at, found.state, found.changed_by,
+           (SELECT b.reason FROM block AS b
+             WHERE b.tenant_id = found.tenant_id AND b.id = found.owner_id AND found.owner_kind = 'block') AS reason
+      FROM venue AS v
+      LEFT JOIN channel AS c ON c.tenant_id = v.tenant_id AND c.venue_id = v.id AND c.name = $3
+      LEFT JOIN LATERAL claims_overlapping($4::uuid[], $5::uuid[], $6::timestamptz[], $7::timestamptz[])
+           AS found ON true
+     WHERE v.tenant_id = $1 AND v.id = $2
+"""
+
+
+async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> Read | None:
+    """It all; None if there is no such venue any more. Sets `tx.now` unless it is set."""
+    rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *claims.columns(probes))
+    if not rows:
+        return None
+    first = rows[0]
+    tx.now = tx.now or first["now"]
+    slices, found = Slices(), list[Claim]()
+    for row in rows:
+        if row["unit"] is not None:
+            found.append(claims.from_row(row))
+        await slices.rest()
+    return Read(
+        epoch=None if first["epoch"] is None else public_epoch(first["epoch"], first["history"]),
+        version=first["version"],
+        rules_version=first["rules_version"],
+        claims=found,
+        reasons={plain_id(row["owner_id"]): row["reason"] for row in rows if row["reason"] is not None},
+    )
