@@ -15,9 +15,9 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.live.metrics import SNAPSHOTS
 from holdfast.main.http.app import create_app
 from holdfast.snapshot.cache import MemoryCache
+from holdfast.snapshot.metrics import SNAPSHOTS
 from tests.booking.asking import at
 from tests.conftest import open_house_at
 from tests.live.busy import Busy, busy_at, client_of

@@ -8,7 +8,8 @@ import pytest
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.live import store
+from holdfast.live import store as live_store
+from holdfast.snapshot import store
 from tests.kernel.test_plans import plan
 
 
@@ -16,7 +17,7 @@ from tests.kernel.test_plans import plan
     ("sql", "indexes"),
     [
         (store.READ, ["using channel_pkey", "on block", "on venue"]),
-        (store.EVENTS, ["position_idx on event_log", "pkey on event"]),
+        (live_store.EVENTS, ["position_idx on event_log", "pkey on event"]),
     ],
     ids=["snapshot", "events"],
 )

@@ -23,11 +23,11 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.simulate import worker
-from holdfast.simulate.guest import arrivals
+from holdfast.simulate.people.guest import arrivals
+from holdfast.simulate.people.wish import wish
 from holdfast.simulate.places import RESTAURANT
 from holdfast.simulate.report import figures
 from holdfast.simulate.run import Simulated
-from holdfast.simulate.wish import wish
 from holdfast.waitlist import queue_store
 
 from .conftest import Play

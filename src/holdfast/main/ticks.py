@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
 from holdfast.booking import due
 from holdfast.claim import store as claims
+from holdfast.engine import Engine
 from holdfast.event import months
 from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx
 from holdfast.live.channels import KEPT_FOR, close_channels
-from holdfast.main.process.worker import Round, Tick
 from holdfast.waitlist import react
 
 HOURLY_S = 3600.0
@@ -28,6 +32,37 @@ async def archive_claims(tx: Tx, limit: int) -> int:
 async def purge_idempotency(tx: Tx, limit: int) -> int:
     """Removes replies past their time; answers how many."""
     return await idempotency.purge(tx, limit=limit)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Something to be done again and again.
+
+    `verb(tx, batch)` does up to `batch` rows in one transaction and answers how many there were; it
+    must be safe to run twice, also at once in two workers. `period_s`: from one run that found the
+    end to the next, give or take a fifth. `name`: as in logs and metrics.
+
+    `tenants(tx, batch)`: of whom there are any; each is then seen to in a transaction of its own, so that no tenant's
+    venues are locked for as long as another's take. None: all are seen to together.
+    """
+
+    name: str
+    period_s: float
+    verb: Callable[[Tx, int], Awaitable[int]]
+    batch: int
+    tenants: Callable[[Tx, int], Awaitable[Sequence[UUID]]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Something to be done again and again in transactions of its own, such as what takes long thought between.
+
+    `run(engine)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
+    """
+
+    name: str
+    period_s: float
+    run: Callable[[Engine], Awaitable[int]]
 
 
 TICKS: tuple[Tick, ...] = (

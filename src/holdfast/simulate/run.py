@@ -15,10 +15,10 @@ from holdfast.audit.run import audit
 from holdfast.engine import Engine
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.failure import stack_of
-from holdfast.simulate import guest, staff
-from holdfast.simulate.asking import Asking
 from holdfast.simulate.check import check_record
 from holdfast.simulate.clock import Clock
+from holdfast.simulate.people import guest, staff
+from holdfast.simulate.people.asking import Asking
 from holdfast.simulate.places import TENANTS
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record

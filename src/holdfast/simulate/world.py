@@ -9,8 +9,8 @@ from uuid import UUID
 
 from holdfast.kernel.actor import Actor
 from holdfast.place.venue import Venue
-from holdfast.simulate.asking import Asking
 from holdfast.simulate.clock import Clock
+from holdfast.simulate.people.asking import Asking
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record
 

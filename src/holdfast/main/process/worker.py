@@ -1,11 +1,10 @@
-"""What ticks and rounds are (`ticks.py` lists them), and the loops that run them until the worker is told to stop."""
+"""The loops that run the ticks until the worker is told to stop."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +13,9 @@ from prometheus_client import Counter
 
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import reason
+from holdfast.main.ticks import Round, Tick
 
 DEADLINE_S = 10.0
 BACK_OFF_S_MIN = 0.5
@@ -29,37 +28,6 @@ ROWS = Counter("holdfast_tick_rows_total", "Rows that ticks have handled.", ["ti
 RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.", ["tick", "outcome"])
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Something to be done again and again.
-
-    `verb(tx, batch)` does up to `batch` rows in one transaction and answers how many there were; it
-    must be safe to run twice, also at once in two workers. `period_s`: from one run that found the
-    end to the next, give or take a fifth. `name`: as in logs and metrics.
-
-    `tenants(tx, batch)`: of whom there are any; each is then seen to in a transaction of its own, so that no tenant's
-    venues are locked for as long as another's take. None: all are seen to together.
-    """
-
-    name: str
-    period_s: float
-    verb: Callable[[Tx, int], Awaitable[int]]
-    batch: int
-    tenants: Callable[[Tx, int], Awaitable[Sequence[UUID]]] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Something to be done again and again in transactions of its own, such as what takes long thought between.
-
-    `run(engine)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
-    """
-
-    name: str
-    period_s: float
-    run: Callable[[Engine], Awaitable[int]]
 
 
 def tick_loops(

@@ -24,7 +24,7 @@ from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document
 from holdfast.place.import_venue import Imported, import_venue
 from holdfast.place.opening.hours import day_span, starts_of_day, to_wall
-from holdfast.simulate.booker import Booker
+from holdfast.simulate.people.booker import Booker
 from holdfast.simulate.places import RULES, TENANTS
 from holdfast.simulate.process import Process
 from holdfast.simulate.watch import Watch

@@ -11,10 +11,10 @@ from holdfast.booking.deciding.wanted import ANYTHING, Guest
 from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
-from holdfast.simulate.booker import Booker
+from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.wish import Wish
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
-from holdfast.simulate.wish import Wish
 from holdfast.waitlist import store
 from holdfast.waitlist.answer import accept, decline, leave
 from holdfast.waitlist.join import Joining, join

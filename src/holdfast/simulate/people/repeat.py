@@ -15,10 +15,10 @@ from holdfast.series.create import create_series
 from holdfast.series.expand import Asked
 from holdfast.series.model import OnConflict, Scope, SeriesDone
 from holdfast.series.plan import plan_series
-from holdfast.simulate.asking import Send
-from holdfast.simulate.booker import Booker
+from holdfast.simulate.people.asking import Send
+from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.wish import Wish
 from holdfast.simulate.record import Answer
-from holdfast.simulate.wish import Wish
 
 RULES: Final = (
     "FREQ=DAILY;COUNT=5",

@@ -14,10 +14,10 @@ from holdfast.booking.deciding.wanted import When
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
-from holdfast.simulate.booker import Booker
-from holdfast.simulate.repeat import repeat
-from holdfast.simulate.wait import wait
-from holdfast.simulate.wish import Wish, wish, zipf
+from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.repeat import repeat
+from holdfast.simulate.people.wait import wait
+from holdfast.simulate.people.wish import Wish, wish, zipf
 from holdfast.simulate.world import World
 
 QUEUES_SHARE: Final = 0.4

@@ -23,10 +23,10 @@ from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
-from holdfast.simulate.asking import Send
+from holdfast.simulate.people.asking import Send
+from holdfast.simulate.people.wish import Wish
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
-from holdfast.simulate.wish import Wish
 from holdfast.simulate.world import House, World
 
 T = TypeVar("T")
