@@ -48,12 +48,13 @@ test: $(DEV)  ## set up, check and pass all tests (ARGS="-k name" for some)
 	@$(MAKE) check
 	@$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 $(ARGS)
 
-check: $(DEV)  ## lint, format, types, import rules
+check: $(DEV)  ## lint, format, types, import rules; the files that a booking runs through
 	@echo "checking: ruff, basedpyright, import-linter" >&2
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/count_files.py
 
 bench: setup  ## print one JSON object per benchmark
 	@$(BIN)/python -m bench $(ARGS)
