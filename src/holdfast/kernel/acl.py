@@ -1,7 +1,7 @@
-"""Let a user pass through closed directories to files below them, and do nothing else there.
+"""Let a system user traverse closed directories to reach files below them, and grant nothing else there.
 
-Each ancestor which that user can't traverse gets a POSIX ACL entry `u:<user>:--x`; where the file
-system has no ACLs, `chmod o+x`. Layout of the attribute: linux/posix_acl_xattr.h.
+Each ancestor directory that the user can't traverse gets a POSIX ACL entry `u:<user>:--x`, or `chmod o+x` where the
+file system has no ACLs. The attribute's layout is in linux/posix_acl_xattr.h.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 
 class PathError(OSError):
-    """A file or directory is not as it has to be; the message says what to do."""
+    """A file or directory has the wrong type, owner or permissions; the message says what to do."""
 
 
 class SystemUser(Protocol):
-    """Whom the way is opened for."""
+    """The user who gets access."""
 
     @property
     def name(self) -> str: ...
@@ -45,7 +45,7 @@ class SystemUser(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of an access control list; `perm` is a sum of 4 read, 2 write, 1 execute."""
+    """One entry of an access control list; `perm` is a sum of 4 (read), 2 (write) and 1 (execute)."""
 
     tag: int
     perm: int
@@ -53,7 +53,9 @@ class Entry:
 
 
 def allow_traverse(path: Path, account: SystemUser) -> None:
-    """The account can come as far as `path`; nobody gets more than that."""
+    """Lets the account traverse every directory above `path`, and grants nothing else.
+
+    Raises PathError for a directory that can't be opened to it."""
     closed = [d for d in reversed(path.resolve().parents) if not _can_traverse(d, account)]
     for directory in closed:
         _open(directory, account)
@@ -62,7 +64,9 @@ def allow_traverse(path: Path, account: SystemUser) -> None:
 
 
 def open_tree(root: Path) -> None:
-    """Everybody who can come as far as `root` can read it, and execute what is executable in it."""
+    """Makes everything below `root` readable by all users, and executable where its owner can execute it.
+
+    The directories above `root` still decide who can reach it."""
     for path in chain([root], root.rglob("*")) if root.exists() else ():
         mode = path.lstat().st_mode
         executable = stat.S_ISDIR(mode) or mode & stat.S_IXUSR
@@ -80,7 +84,7 @@ def _can_traverse(directory: Path, account: SystemUser) -> bool:
     mine = [entry for entry in acl if entry.tag == USER and entry.id == account.uid]
     if mine:
         return bool(mine[0].perm & mask & TRAVERSE)
-    # Entries of groups are left out of account: the account's groups are its own alone.
+    # Group entries are ignored: the account is in no group but its own.
     return bool(acl[-1].perm & TRAVERSE) and status.st_gid != account.gid
 
 
@@ -96,19 +100,19 @@ def _open(directory: Path, account: SystemUser) -> None:
     except OSError as problem:
         if problem.errno not in NO_ACL_HERE:
             raise PathError(
-                f"{directory} is closed to the system user {account.name}, and can't be opened: {problem.strerror}"
+                f"{directory} is closed to the system user {account.name} and can't be opened to it: {problem.strerror}"
             ) from problem
         directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
         log.warning("no access control lists here: everybody may traverse", directory=str(directory))
 
 
 def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
-    """The list with `u:<uid>:--x` added; what the others can do stays exactly as it was."""
+    """Returns the list with `u:<uid>:--x` added. Nobody else's permissions change."""
     mask = next((entry.perm for entry in acl if entry.tag == MASK), None)
     if mask is None:
         mask = next(entry.perm for entry in acl if entry.tag == GROUP_OBJ)
     elif not mask & TRAVERSE:
-        # The mask is about to let x through: take it from those it was kept from until now.
+        # The new mask lets x through, so remove x from the entries that the old mask denied it to.
         acl = [
             replace(entry, perm=entry.perm & ~TRAVERSE) if entry.tag in (USER, GROUP_OBJ, GROUP) else entry
             for entry in acl
@@ -120,9 +124,10 @@ def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
 
 
 def group_perm(directory: Path | int, mode: int) -> int:
-    """What the group of the directory (a path or a descriptor) may do; `mode` is its own.
+    """Returns the permissions of the directory's group (0 to 7). `directory`: a path or a descriptor; `mode`: its
+    mode.
 
-    With an access control list the bits of the mode are its mask, which is more.
+    Where there is an access control list, the group bits of the mode are the list's mask, which may allow more.
     """
     if sys.platform != "linux":
         return mode >> 3 & 7

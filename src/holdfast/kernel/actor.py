@@ -1,4 +1,4 @@
-"""Who is doing something."""
+"""The actor: who performs an operation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Actor:
 
     @property
     def is_staff(self) -> bool:
-        """Whether the actor sees what only people who work there see."""
+        """True for people who work at the venue and for `system`: they see what guests don't."""
         return self.kind == "system" or bool(self.roles & STAFF_ROLES)
 
     def has_role(self, *roles: str) -> bool:
-        """Whether the actor holds one of the roles; `system` holds all."""
+        """Returns whether the actor has at least one of the roles; `system` has all."""
         return self.kind == "system" or not self.roles.isdisjoint(roles)
 
 
 SYSTEM = Actor(kind="system", id="system", tenant_ids=None)
 ANONYMOUS = Actor(kind="anonymous", id="anonymous")
-"""Somebody without a token, who reaches only what is public."""
+"""A caller without a token, who can reach only what is public."""

@@ -1,7 +1,7 @@
-"""Request bodies: read strictly from the raw JSON, refused in plain words, and described for the OpenAPI document.
+"""Request bodies: strict parsing of the raw JSON, readable error messages, and schemas for the OpenAPI document.
 
-FastAPI would parse the JSON to objects and validate those, where a datetime can't be told from its
-text; validating the text itself is both stricter and faster.
+FastAPI would parse the JSON into objects first, where a datetime can't be told from a string. Validating the text
+itself is stricter and faster.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ REF_TEMPLATE = "#/components/schemas/{model}"
 _DOCUMENTED: set[type[BaseModel]] = set()
 
 ERRORS_MAX = 50
-"""No more errors than this are listed in one answer."""
+"""Maximum number of errors listed in one response."""
 VALUE_CHARS_MAX = 100
-"""Longer values are cut."""
+"""Longer values are truncated."""
 
 _short = reprlib.Repr()
 _short.maxlevel = 2
@@ -36,19 +36,19 @@ _PLAINER = {
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, and a value of another type is not bent to fit."""
+    """A request body. Unknown fields are refused and types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     unsaid: ClassVar[frozenset[str]] = frozenset()
-    """Fields about a person: a refusal says that they are wrong, but does not repeat them."""
+    """Fields with personal data: an error names the field but does not repeat its value."""
 
 
 M = TypeVar("M", bound=Body)
 
 
 def parse(raw: bytes, model: type[M]) -> M:
-    """JSON text as the model, strictly. Raises InvalidRequest."""
+    """Parses and validates JSON strictly. Raises InvalidRequest."""
     try:
         return model.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
@@ -56,21 +56,21 @@ def parse(raw: bytes, model: type[M]) -> M:
 
 
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    """`openapi_extra` of a route that reads this body."""
+    """Returns the `openapi_extra` of a route that reads this body."""
     _DOCUMENTED.add(model)
     schema = {"$ref": REF_TEMPLATE.format(model=model.__name__)}
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": schema}}}}
 
 
 def body_schemas() -> dict[str, Any]:
-    """JSON Schemas of all documented bodies, for `components.schemas`."""
+    """Returns the JSON Schemas of all documented bodies, for `components.schemas`."""
     models = sorted(_DOCUMENTED, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "validation") for model in models], ref_template=REF_TEMPLATE)
     return made.get("$defs", {})
 
 
 class Problem(NamedTuple):
-    """One thing to put right; `where` is the path from the model that finds it: ("resources", 0, "slug")."""
+    """One error to correct; `where` is the path from the validating model: ("resources", 0, "slug")."""
 
     where: tuple[str | int, ...]
     value: Any
@@ -78,22 +78,22 @@ class Problem(NamedTuple):
 
 
 class HasErrors(Protocol):
-    """A `ValidationError` of Pydantic, or anything with errors of that shape."""
+    """A Pydantic `ValidationError`, or anything whose errors have that shape."""
 
     def errors(self) -> Sequence[Any]: ...
 
 
-# What stands there as the value is the object or the text around it, or what nobody asked for.
+# For these kinds of error the value is the enclosing object or text, or a field that should not exist.
 _UNSAID_KINDS = frozenset({"missing", "extra_forbidden", "json_invalid"})
 
 
 def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = ()) -> InvalidRequest:
-    """The refusal for what a model objected to; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
+    """Converts validation errors to the refusal; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
 
-    `field` is a dotted path (`resources.0.seats_min`), empty when the whole is wrong. `skip` leaves out
-    that many leading parts of it (1 where they begin with `body`, `query` or `path`). `unsaid`: fields
-    whose values are not repeated, since they are about a person. Neither are objects, which may have such,
-    nor the whole.
+    `field` is a dotted path (`resources.0.seats_min`), or empty when the body as a whole is wrong. `skip`: how many
+    leading parts of the path to drop (1 when paths begin with `body`, `query` or `path`). `unsaid`: fields with
+    personal data, whose values are not repeated. Objects and whole bodies are not repeated either, since they may
+    contain such fields.
     """
     found = exc.errors()
     errors = [_entry(each, skip=skip, unsaid=unsaid) for each in found[:ERRORS_MAX]]
@@ -105,7 +105,7 @@ def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = 
 
 
 def refuse(model: str, problems: Iterable[Problem]) -> None:
-    """From inside a validator of a model: refuses with all the problems, each at its own place."""
+    """Raises a ValidationError with all the problems, each at its own path. For use inside a model's validator."""
     details = [
         InitErrorDetails(
             type=PydanticCustomError("not_allowed", "{problem}", {"problem": each.problem}),

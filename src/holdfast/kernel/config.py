@@ -1,4 +1,4 @@
-"""Settings: environment variables HOLDFAST_*, all of them, each with its unit and default."""
+"""Settings: all HOLDFAST_* environment variables, with units and defaults."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "HOLDFAST_"
 NOT_SETTINGS = frozenset({"require_services", "postgres15_bin", "soak", "hotel_data", "seed"})
-"""What the tests go by; the program takes no notice of it."""
+"""Variables that only the tests read."""
 
 
 class SettingsError(Exception):
-    """Holdfast can't start with these settings; `problems`: one sentence for each thing to put right."""
+    """Holdfast can't start with these settings; `problems`: one sentence for each error."""
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = tuple(problems)
@@ -166,15 +166,16 @@ class Settings(BaseSettings):
         return self
 
     def environ(self) -> dict[str, str]:
-        """These settings as environment variables, for a process to be started with the same."""
+        """Returns these settings as environment variables, to start another process with the same settings."""
         values = self.model_dump(exclude_none=True)
         return {_variable(name): str(value) for name, value in values.items()}
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings of the environment; `given` (what the command line says) goes before, unless None.
+    """Reads the settings from the environment. `given` (from the command line) takes precedence, except values of
+    None.
 
-    Raises `SettingsError`, also for a HOLDFAST_ variable that does not exist.
+    Raises `SettingsError`, also when a HOLDFAST_ variable is not a setting.
     """
     chosen = {name: value for name, value in given.items() if value is not None}
     problems = _unknown_variables()

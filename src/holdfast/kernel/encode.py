@@ -1,4 +1,4 @@
-"""JSON as it goes to the database and to clients."""
+"""JSON encoding for the database and for clients."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import orjson
 
 
 def encode(value: Any) -> bytes:
-    """The value as JSON: dataclasses, datetimes (RFC 3339, UTC with a Z), UUIDs and enums included.
+    """Encodes the value as JSON: also dataclasses, datetimes (RFC 3339, UTC with a Z), UUIDs and enums.
 
-    Raises TypeError for what has no JSON.
+    Raises TypeError for other types.
     """
     return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z)
 
 
 def encode_text(value: Any) -> str:
-    """The same as text, for statements that take JSON."""
+    """Like `encode`, but returns str, for SQL parameters."""
     return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z).decode()
 
 
 def _other(value: Any) -> Any:
-    # asyncpg answers with a UUID class of its own, which orjson does not take for one.
+    # asyncpg has its own UUID class, which orjson does not recognise.
     if isinstance(value, UUID):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON")

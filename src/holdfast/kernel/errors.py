@@ -1,5 +1,6 @@
-"""What the domain can refuse, as classes with a kind, a code and fields. The domain does not know HTTP:
-`kernel.http` maps kinds to statuses."""
+"""Refusals of the domain, as classes with a kind, a code and fields. The domain does not know HTTP: `kernel.http`
+maps
+kinds to status codes."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from typing import Any, ClassVar
 
 
 class Kind(Enum):
-    """Why something is refused, in a few words that decide how it is answered."""
+    """The category of a refusal; it decides the HTTP status and whether to retry."""
 
     INVALID = auto()
     UNAUTHENTICATED = auto()
@@ -22,7 +23,7 @@ class Kind(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request gets the same answer whenever it is repeated. What is taken now may be free then."""
+        """True if repeating the request always gets the same answer. A conflict, in contrast, may go away."""
         return self in _FINAL
 
 
@@ -32,10 +33,10 @@ _FINAL = frozenset({Kind.INVALID, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.MIS
 class HoldfastError(Exception):
     """Something was refused.
 
-    A subclass sets `kind` and `code`; its docstring is the default message. Keyword fields travel with the answer:
-    they say what would be right (`opening_hours`, `allowed`, `current_version`, ...).
-
-    `type_code`: of all refusals that differ in their code alone.
+    A subclass sets `kind` and `code`; its docstring is the default message. Keyword fields are part of the response
+    and
+    say what would be right (`opening_hours`, `allowed`, `current_version`, ...).
+    `type_code`: shared by refusals that differ only in their code.
     """
 
     kind: Kind = Kind.INTERNAL
@@ -55,7 +56,7 @@ class HoldfastError(Exception):
 
 
 def kind_of(code: str) -> Kind:
-    """The kind of the refusals that have that code; INTERNAL for a code that nothing has."""
+    """Returns the kind of refusals with that code; INTERNAL for an unknown code."""
     return HoldfastError._kinds.get(code, Kind.INTERNAL)
 
 
@@ -70,7 +71,7 @@ class InvalidRequest(HoldfastError):
 
     @classmethod
     def of(cls, field: str, value: Any, problem: str) -> InvalidRequest:
-        """One wrong field; `problem` says what is allowed."""
+        """Returns the refusal for one wrong field; `problem` says what is allowed."""
         return cls(f"{field}: {problem}", errors=[{"field": field, "value": value, "problem": problem}])
 
 

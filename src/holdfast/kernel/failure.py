@@ -1,7 +1,8 @@
-"""Errors nobody foresaw: where they happened, for the log. Never what was in them.
+"""Unexpected errors: what to log about them without their contents.
 
-The text of an exception often quotes values (PostgreSQL's `Key (email)=(...)`), and those can be
-personal data or secrets. So only types and places are written down.
+The text of an exception often quotes values (PostgreSQL's `Key (email)=(...)`), which can be personal data or
+secrets.
+So only types and source locations are logged.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ class InternalError(HoldfastError):
 
 
 def reason(error: Exception) -> dict[str, str]:
-    """What a log line says of it: a refusal explains itself; of anything else one needs to know where it came from, but
-    its text may quote data."""
+    """Returns log fields that explain the error: a refusal's message, or for anything else its stack without
+    values."""
     return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
 
 
 def stack_of(error: BaseException) -> str:
-    """Types and lines of code of an exception and of what led to it, the outermost call first."""
+    """Returns exception types and source lines of the error and its causes, outermost call first."""
     told: list[str] = []
     current: BaseException | None = error
     while current is not None and len(told) < CAUSES_MAX:
@@ -39,7 +40,7 @@ def stack_of(error: BaseException) -> str:
 
 
 def _name(error: BaseException) -> str:
-    # PostgreSQL's own names for what went wrong: safe, and often all one needs.
+    # PostgreSQL's own identifiers of the problem: they contain no data and often explain it.
     named = [getattr(error, name, None) for name in ("sqlstate", "constraint_name")]
     known = ", ".join(each for each in named if isinstance(each, str))
     kind = f"{type(error).__module__}.{type(error).__qualname__}"

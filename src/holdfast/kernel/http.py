@@ -1,4 +1,4 @@
-"""What all routes share: who calls, the database, and how answers and refusals are written."""
+"""What all routes share: the caller, paging, versions, and how responses and errors are written."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LIMIT_DEFAULT = 50
 LIMIT_MAX = 500
 RETRY_AFTER_S = 1
 _PATH_CHARS = "/:@!$&'()*+,;=~"
-"""What RFC 3986 lets stand in a path as it is, beside letters and digits."""
+"""Characters besides letters and digits that a path may contain unescaped (RFC 3986)."""
 
 STATUS = {
     Kind.INVALID: 400,
@@ -37,14 +37,14 @@ STATUS = {
 
 
 class HttpError(HoldfastError):
-    """A request was refused before it came to anything but HTTP."""
+    """A refusal at the HTTP level, before the request reaches the domain."""
 
     kind = Kind.INVALID
     status: int
 
 
 def answer(value: Any, *, status: int = 200, version: int | None = None) -> Response:
-    """JSON, with the version as ETag. `value`: bytes are taken as JSON already made."""
+    """Returns a JSON response with the version as its ETag. `value`: bytes must be encoded JSON already."""
     body = value if isinstance(value, bytes) else encode(value)
     response = Response(body, status_code=status, media_type=JSON)
     if version is not None:
@@ -53,12 +53,12 @@ def answer(value: Any, *, status: int = 200, version: int | None = None) -> Resp
 
 
 def status_of(error: HoldfastError | type[HoldfastError]) -> int:
-    """The HTTP status of a refusal, or of all of that class."""
+    """Returns the HTTP status of a refusal or of a class of refusals."""
     return getattr(error, "status", None) or STATUS[error.kind]
 
 
 def problem(error: HoldfastError, *, instance: str) -> Response:
-    """The refusal as application/problem+json (RFC 9457). `instance`: the path that was asked, decoded."""
+    """Returns the refusal as application/problem+json (RFC 9457). `instance`: the decoded path of the request."""
     status = status_of(error)
     type_code = error.type_code or error.code
     content = {
@@ -82,7 +82,8 @@ def _dumps(content: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(content, default=str)
     except TypeError:
-        # A refused value, repeated: an integer of more than 64 bits, or a lone surrogate, which has no UTF-8.
+        # A repeated value that orjson can't encode: an integer of more than 64 bits, or a lone surrogate (invalid in
+        # UTF-8).
         return json.dumps(content, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
@@ -101,12 +102,12 @@ Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the 
 
 
 def cursor_of(number: int) -> str:
-    """A place in a list as clients carry it: opaque to them."""
+    """Encodes a position in a list as an opaque cursor."""
     return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
 
 
 def number_in(cursor: str | None, *, most: int) -> int:
-    """The number that such a cursor names, up to `most`; without one 0, the beginning. Raises InvalidRequest."""
+    """Decodes a cursor to its number, 0 to `most`; None means 0, the beginning. Raises InvalidRequest."""
     if cursor is None:
         return 0
     try:
@@ -120,7 +121,7 @@ def number_in(cursor: str | None, *, most: int) -> int:
 
 
 def if_match(request: Request) -> int | None:
-    """The version in `If-Match` (RFC 9110, 13.1.1), None when there is none. Raises InvalidRequest."""
+    """Returns the version in `If-Match` (RFC 9110, 13.1.1), or None without one. Raises InvalidRequest."""
     header = request.headers.get("if-match")
     if header is None:
         return None
@@ -131,7 +132,7 @@ def if_match(request: Request) -> int | None:
 
 
 def required_version(expected_version: int | None, header: int | None) -> int:
-    """The version a change was asked for; one of body and header must say it. Raises InvalidRequest."""
+    """Returns the version from the body or the header; one is required and both must agree. Raises InvalidRequest."""
     if None not in (expected_version, header) and expected_version != header:
         raise InvalidRequest.of(
             "expected_version", expected_version, f"differs from If-Match, {header}: give one of them"

@@ -1,4 +1,4 @@
-"""One answer per idempotency key (draft-ietf-httpapi-idempotency-key-header)."""
+"""Idempotency keys: one reply per key (draft-ietf-httpapi-idempotency-key-header)."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ DONE = "DONE"
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A first answer as it was given: `code` is DONE or the refusal's; `body` its JSON."""
+    """The first reply to a request. `code`: DONE, or the refusal's code; `body`: its JSON."""
 
     code: str
     body: str
     request_hash: bytes = b""
 
     def for_request(self, request_hash: bytes) -> Reply:
-        """This reply, if it answered that very request. Raises IdempotencyConflict."""
+        """Returns this reply if it belongs to that request. Raises IdempotencyConflict."""
         if self.request_hash != request_hash:
             raise IdempotencyConflict
         return self
 
 
 class StoredRefusal(HoldfastError):
-    """A refusal given before, given again."""
+    """A stored refusal, raised again."""
 
     def __init__(self, reply: Reply) -> None:
         stored = orjson.loads(reply.body)
@@ -47,17 +47,17 @@ class StoredRefusal(HoldfastError):
 
 
 def request_hash(actor: Actor, request: bytes) -> bytes:
-    """SHA-256 over who asks for what: somebody else's key gives nobody an answer that isn't theirs."""
+    """Returns the SHA-256 of actor and request, so that nobody can read a reply with somebody else's key."""
     return hashlib.sha256(str(actor).encode() + b"\0" + request).digest()
 
 
 def refusal_body(error: HoldfastError) -> str:
-    """The refusal as it is stored."""
+    """Returns the JSON that is stored for a refusal."""
     return orjson.dumps({"detail": error.detail, "fields": error.fields}, default=str).decode()
 
 
 def keep_from(parameter: str) -> str:
-    """The INSERT that keeps replies given as one JSON array in the named parameter."""
+    """Returns the INSERT that stores replies, passed as one JSON array in the named parameter."""
     return f"""
     INSERT INTO idempotency (tenant_id, operation, key, request_hash, code, body, subject_id,
                              created_at, expires_at)
@@ -68,7 +68,7 @@ def keep_from(parameter: str) -> str:
 KEEP = keep_from("$1")
 
 
-# LATERAL with OFFSET 0: one probe for each key, whatever the planner believes of the table's size.
+# LATERAL with OFFSET 0: one index lookup per key, whatever the planner estimates for the table.
 FORGET = """
     DELETE FROM idempotency
      WHERE ctid = ANY (ARRAY(
@@ -81,13 +81,13 @@ FORGET = """
 
 
 async def forget(tx: Tx, keys: Sequence[tuple[UUID, str]], *, operation: str) -> None:
-    """Removes the replies kept under these (tenant, key) pairs."""
+    """Deletes the replies stored under these (tenant, key) pairs."""
     await tx.execute(FORGET, [tenant for tenant, _ in keys], [key for _, key in keys], operation)
 
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A change that was asked for under an idempotency key."""
+    """The idempotency key of a change, with its scope."""
 
     tenant_id: UUID
     operation: str
@@ -97,7 +97,7 @@ class Keyed:
 
 
 def row(keyed: Keyed, reply: Reply, *, now: datetime, subject_id: UUID | None = None) -> dict[str, Any]:
-    """One element of the array that `keep_from` writes."""
+    """Returns one element of the array that `keep_from` inserts."""
     return {
         "tenant_id": keyed.tenant_id,
         "operation": keyed.operation,
@@ -113,7 +113,7 @@ def row(keyed: Keyed, reply: Reply, *, now: datetime, subject_id: UUID | None = 
 
 @dataclass(frozen=True, slots=True)
 class Done(Generic[T]):
-    """What came of a change. `value`: what was done; None when the reply is a stored one, or a refusal."""
+    """The outcome of a change. `value`: the change's result; None for a stored reply or a refusal."""
 
     reply: Reply
     value: T | None = None
@@ -122,11 +122,12 @@ class Done(Generic[T]):
 async def once(
     tx: Tx, keyed: Keyed | None, change: Callable[[], Awaitable[T]], show: Callable[[T], Any]
 ) -> Done[T]:
-    """What `change` did and its reply, `show` of its value as JSON; or the reply given the first time it was
-    asked for under that key.
+    """Runs `change` once per key. Returns its value with the reply (`show` of the value as JSON), or the stored
+    reply.
 
-    A final refusal is stored too and comes back as a Reply with its code, so that the transaction commits
-    it; other refusals are raised. Raises IdempotencyConflict.
+    A final refusal is stored and returned as a Reply with its code, so that the transaction commits it; other
+    refusals
+    are raised. Raises IdempotencyConflict.
     """
     if keyed is None:
         value = await change()
@@ -145,7 +146,7 @@ async def once(
     try:
         await tx.execute(KEEP, encode_text([row(keyed, done.reply, now=tx.now)]))
     except asyncpg.UniqueViolationError as error:
-        # Used at this very moment for something else, at another venue.
+        # The key is being used at this moment for another request, at another venue.
         raise IdempotencyConflict from error
     return done
 
@@ -158,7 +159,7 @@ FIND = """
 
 
 async def find(tx: Tx, keyed: Keyed) -> Reply | None:
-    """The reply kept under the key, or None; one past its time is removed."""
+    """Returns the reply stored under the key, or None. Deletes it if it has expired."""
     found = await tx.fetchrow(FIND, keyed.tenant_id, keyed.operation, keyed.key)
     if found is None:
         return None
@@ -169,7 +170,7 @@ async def find(tx: Tx, keyed: Keyed) -> Reply | None:
 
 
 async def kept(tx: Tx, keyed: Keyed) -> Reply | None:
-    """The same without removing anything, for a transaction that only reads."""
+    """Like `find`, but deletes nothing: for read-only transactions."""
     found = await tx.fetchrow(FIND, keyed.tenant_id, keyed.operation, keyed.key)
     if found is None or found["expires_at"] <= tx.now:
         return None
@@ -183,5 +184,5 @@ PURGE = """
 
 
 async def purge(tx: Tx, *, limit: int) -> int:
-    """Removes up to `limit` replies that are past their time; answers how many."""
+    """Deletes up to `limit` expired replies. Returns the number deleted."""
     return int((await tx.execute(PURGE, tx.now, limit)).split()[-1])

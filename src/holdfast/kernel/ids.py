@@ -1,4 +1,4 @@
-"""New ids."""
+"""Ids: UUIDv7."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from uuid_utils.compat import uuid7
 
 
 def new_id() -> UUID:
-    """A UUIDv7 (RFC 9562): the time in ms, then 74 random bits. They sort by creation, roughly."""
+    """Returns a new UUIDv7 (RFC 9562): the time in ms, then 74 random bits. Ids sort roughly by creation time."""
     return uuid7()
 
 
 def first_id_at(instant: datetime) -> UUID:
-    """The lowest UUIDv7 of that millisecond: all ids made before it are less."""
+    """Returns the lowest UUIDv7 of that millisecond: all ids created earlier sort before it."""
     return UUID(int=int(instant.timestamp() * 1000) << 80)

@@ -1,4 +1,4 @@
-"""Money: whole minor units (cents) inside, decimal strings beside a currency outside."""
+"""Money: integers in minor units (cents) internally; decimal strings with a currency in the API."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _CODES_BY_DECIMALS = {
 }
 
 CURRENCIES = frozenset(_CODES.split())
-"""Codes of ISO 4217 that people pay in (no metals, funds or test codes)."""
+"""ISO 4217 codes of currencies used for payment (no metals, funds or test codes)."""
 
 _MINOR_UNITS = {code: decimals for decimals, codes in _CODES_BY_DECIMALS.items() for code in codes.split()}
 
 
 def minor_units(currency: str) -> int:
-    """How many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD.
+    """Returns the number of decimals of the currency: 2 for EUR, 0 for JPY, 3 for KWD.
 
-    Raises `InvalidRequest` for what is not a currency.
+    Raises `InvalidRequest` for an unknown currency.
     """
     if currency not in CURRENCIES:
-        raise InvalidRequest.of("currency", currency, "must be a code of ISO 4217 such as 'EUR' or 'SEK'")
+        raise InvalidRequest.of("currency", currency, "must be an ISO 4217 code such as 'EUR' or 'SEK'")
     return _MINOR_UNITS.get(currency, 2)
 
 
 @lru_cache(maxsize=8192)
 def format_money(minor: int, currency: str) -> str:
-    """The decimal string of an amount with all the decimals of its currency: 1250 EUR is `12.50`."""
+    """Formats an amount with all the decimals of its currency: 1250 EUR is `12.50`."""
     decimals = minor_units(currency)
     return f"{Decimal(minor).scaleb(-decimals):.{decimals}f}"

@@ -1,7 +1,9 @@
-"""Files and directories that nobody else may have put there.
+"""Safe handling of files and directories that other users may have planted.
 
-Whoever can write in the data directory could plant a key, a link or a whole database in it. So it is closed to others,
-and what is trusted in it is checked as it is opened: on the descriptor, so that nothing can be exchanged in between.
+Whoever can write to the data directory could plant a key, a link or a whole database in it. So the directory is
+closed
+to other users, and each trusted file is checked when it is opened: on the descriptor, so that it can't be swapped
+between check and use.
 """
 
 from __future__ import annotations
@@ -17,27 +19,27 @@ import structlog
 from holdfast.kernel.acl import PathError, group_perm
 
 POSTGRES_USER = "holdfast-pg"
-"""The system user who runs the embedded server when we are root."""
+"""The system user who runs the embedded server when Holdfast runs as root."""
 OURS = ("postgres", "dev-issuer.json", ".dev-issuer-")
-"""A directory that has something with such a name is a data directory: the cluster, its locks, drafts of the key."""
+"""Name prefixes that mark a data directory: the cluster, its lock files, the issuer's key and its temporary files."""
 SECRET_BYTES_MAX = 64 * 1024
 
 log = structlog.get_logger(__name__)
 
 
 def own_directory(path: Path) -> Path:
-    """The directory, made with mode 0700 if need be, and closed to others if it is ours; with its links followed.
+    """Returns the path with links resolved; creates the directory with mode 0700, or closes ours to other users.
 
-    A directory of another user is only warned of: all that is trusted in it is checked by itself. Raises
-    `PathError` where closing it would be wrong (it is shared by all, or holds other things than ours) or too late
-    (others could write in it, and did).
+    For another user's directory it only logs a warning, as everything trusted in it is checked on opening. Raises
+    `PathError` where closing the directory would be wrong (it is shared, or holds other things than ours) or too late
+    (other users could write to it, and did).
     """
     path = path.resolve()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except PermissionError:
-        return path  # It is not ours, and whoever uses what is in it says so.
+        return path  # Not ours; whoever opens files in it reports the problem.
     try:
         status = os.fstat(handle)
         if status.st_uid != os.geteuid():
@@ -51,8 +53,9 @@ def own_directory(path: Path) -> Path:
 
 
 def _others_may(handle: int, mode: int) -> bool:
-    # With an access control list the bits of the group are its mask, that is the most a named user has: the x in it
-    # is PostgreSQL's user, who passes through.
+    # With an access control list, the group bits are its mask: the most that any named user may do. The x in the mask
+    # is
+    # for PostgreSQL's user, who must traverse the directory.
     return bool(mode & (stat.S_IRWXO | stat.S_IRGRP | stat.S_IWGRP) or group_perm(handle, mode))
 
 
@@ -61,8 +64,8 @@ def _check_contents(path: Path, handle: int, mode: int) -> None:
     used_by_others = any(name != "lost+found" for name in names) and not any(map(_is_ours, names))
     if mode & stat.S_ISVTX or used_by_others:
         raise PathError(
-            f"{path} is open to other users and not Holdfast's alone: name a directory of its own as the data "
-            f"directory, or close this one (chmod 700 {path})."
+            f"{path} is open to other users and not used by Holdfast alone: choose a separate data "
+            f"directory, or close this one to other users (chmod 700 {path})."
         )
     if not mode & (stat.S_IWGRP | stat.S_IWOTH):
         return
@@ -70,7 +73,7 @@ def _check_contents(path: Path, handle: int, mode: int) -> None:
         owner = os.stat(name, dir_fd=handle, follow_symlinks=False).st_uid
         if owner not in _trusted():
             raise PathError(
-                f"{path} was open to other users to write in, and {name} in it belongs to user {name_of(owner)}: "
+                f"{path} was writable by other users, and {name} in it belongs to user {name_of(owner)}: "
                 f"remove it, or make it yours (chown), and close the directory (chmod 700 {path})."
             )
 
@@ -82,7 +85,7 @@ def _is_ours(name: str) -> bool:
 def _close(path: Path, handle: int) -> None:
     try:
         os.fchmod(handle, stat.S_IRWXU)
-    except OSError as problem:  # file systems without permissions
+    except OSError as problem:  # a file system without permissions
         log.warning("data_directory_stays_open", directory=str(path), problem=problem.strerror)
     else:
         log.info("data_directory_closed", directory=str(path), mode="0700")
@@ -97,10 +100,11 @@ def _trusted() -> set[int]:
 
 
 def open_own(path: Path, flags: int) -> int:
-    """A descriptor of the regular file, made with mode 0600 if `flags` say so.
+    """Opens a regular file and returns its descriptor; creates it with mode 0600 if `flags` say so.
 
-    Raises `PathError` for a link, for anything but a regular file, and for a file of another user, and OSError.
-    Root takes other users' files: their directory was warned of.
+    Raises OSError, and `PathError` for a link, anything else but a regular file, and another user's file. Root may
+    open
+    other users' files: `own_directory` has warned about their directory.
     """
     handle = _open(path, flags)
     try:
@@ -115,9 +119,10 @@ def open_own(path: Path, flags: int) -> int:
 
 
 def read_secret(path: Path) -> bytes:
-    """What is in the file, up to SECRET_BYTES_MAX of it.
+    """Returns the file's contents, up to SECRET_BYTES_MAX.
 
-    Raises `PathError` unless it is a regular file of this user, or root's, that nobody else can read or write;
+    Raises `PathError` unless it is a regular file that belongs to this user or root and that nobody else can read or
+    write;
     FileNotFoundError when there is none.
     """
     handle = _open(path, os.O_RDONLY)
@@ -128,7 +133,7 @@ def read_secret(path: Path) -> bytes:
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise PathError(
                 f"{path} can be read or written by other users (mode {stat.S_IMODE(status.st_mode):04o}): delete it to "
-                f"have a new one made, or close it if nobody has used that (chmod 600 {path})."
+                f"have a new one made, or run chmod 600 {path} if you are sure that nobody has read or changed it."
             )
         return os.read(handle, SECRET_BYTES_MAX)
     finally:
@@ -137,11 +142,13 @@ def read_secret(path: Path) -> bytes:
 
 def _open(path: Path, flags: int) -> int:
     try:
-        # Without waiting: a pipe would have us wait for its other end.
+        # O_NONBLOCK: opening a pipe would wait for its other end.
         return os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
     except OSError as problem:
         if problem.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
-            raise PathError(f"{path} is not a regular file but a link or the like: remove it.") from None
+            raise PathError(
+                f"{path} is not a regular file but a link, directory or socket: remove it."
+            ) from None
         raise
 
 
@@ -154,12 +161,12 @@ def _check_owner(path: Path, status: os.stat_result) -> None:
     if status.st_uid not in (0, os.geteuid()):
         raise PathError(
             f"{path} belongs to user {name_of(status.st_uid)}, but this is {name_of(os.geteuid())}: remove it, or "
-            f"make it yours if you know that it is (chown {name_of(os.geteuid())} {path})."
+            f"take it over if you trust it (chown {name_of(os.geteuid())} {path})."
         )
 
 
 def name_of(uid: int) -> str:
-    """The name of the user, or the number where there is none."""
+    """Returns the user's name, or the number as text if the user has no name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -9,31 +9,31 @@ from typing import NamedTuple
 
 
 class Span(NamedTuple):
-    """`[start, end)`: both instants are aware and in UTC; `end` itself is no longer part of it."""
+    """`[start, end)`: both are timezone-aware instants in UTC; the span does not include `end`."""
 
     start: datetime
     end: datetime
 
     @property
     def duration(self) -> timedelta:
-        """Elapsed time from start to end."""
+        """The time from start to end."""
         return self.end - self.start
 
     def overlaps(self, other: Span) -> bool:
-        """Whether the two share any time; spans that only touch do not."""
+        """Returns whether the two spans share any time; spans that only touch do not."""
         return self.start < other.end and other.start < self.end
 
     def contains(self, other: Span) -> bool:
-        """Whether the other lies wholly inside this one; the ends may coincide."""
+        """Returns whether the other span lies inside this one; the ends may coincide."""
         return self.start <= other.start and other.end <= self.end
 
     def holds(self, instant: datetime) -> bool:
-        """Whether the instant is part of the span: its start is, its end is not."""
+        """Returns whether the instant is in the span: `start` is, `end` is not."""
         return self.start <= instant < self.end
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same time in as few spans as possible, in order: those that overlap or touch become one."""
+    """Returns the same time as few spans as possible, in order: overlapping and touching spans are joined."""
     result: list[Span] = []
     for span in sorted(spans):
         if result and span.start <= result[-1].end:
@@ -44,8 +44,8 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
 
 
 def most_at_once(spans: Iterable[Span]) -> int:
-    """How many of the spans share an instant, at the instant at which that is most."""
-    # An end sorts before a start at the same instant, as spans are half-open.
+    """Returns the largest number of spans that share an instant."""
+    # At the same instant an end sorts before a start, because spans are half-open.
     changes = sorted(change for span in spans for change in ((span.start, 1), (span.end, -1)))
     return max(accumulate(step for _, step in changes), default=0)
 

@@ -1,4 +1,4 @@
-"""Metrics of the kernel, and how log lines are written, those of libraries too: as JSON."""
+"""The kernel's metrics, and JSON logging for Holdfast and its libraries."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ from structlog.typing import EventDict, WrappedLogger
 
 TRANSACTION_SECONDS = Histogram(
     "holdfast_transaction_seconds",
-    "Time of a verb with its transaction, retries included.",
+    "Duration of a verb and its transaction, including retries.",
     ["verb"],
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2, 5),
 )
 RETRIES = Counter(
-    "holdfast_transaction_retries_total", "Transactions run again, by reason.", ["verb", "reason"]
+    "holdfast_transaction_retries_total", "Transactions retried, by reason.", ["verb", "reason"]
 )
-ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Statements sent to the database and waited for.")
+ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Database round trips: statements sent and awaited.")
 
 
 CONTEXT: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never changed
-"""What every log line of the work in hand carries: `request_id`, `trace_id`. Set as a whole, read by all."""
+"""Fields of every log line of the current task: `request_id`, `trace_id`. Replace the dict, never change it."""
 
 QUIET = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "asyncio": logging.WARNING}
-"""Libraries that tell more than anybody wants to know, and from which level on they are heard."""
+"""Noisy libraries, and the lowest level that is logged for each."""
 
 
 def merge_context(_logger: Any, _level: str, event: EventDict) -> EventDict:
-    """The processor that adds CONTEXT to a line."""
+    """structlog processor that adds CONTEXT to each line."""
     return {**CONTEXT.get(), **event}
 
 
 def start_logging(level: str) -> None:
-    """From now on this process logs JSON lines on stderr, of that level and above: event, level, timestamp (UTC) and
-    what the context carries."""
+    """Starts JSON logging to stderr for this process, at that level and above. Each line has event, level, timestamp
+    (UTC)
+    and the fields of CONTEXT."""
     structlog.configure(
         cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
@@ -61,9 +62,9 @@ def start_logging(level: str) -> None:
 
 
 class Lines:
-    """A logger that writes the lines of one turn of the event loop together: under load dozens at a time.
+    """A logger that batches the lines of one event loop iteration into one write: dozens under load.
 
-    Without a loop, and from `error` up, it writes at once, so that a crash takes nothing of weight along.
+    Without a loop, and for `error` and above, it writes at once, so that a crash loses no important line.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -108,5 +109,5 @@ def _line(_logger: WrappedLogger, level: str, event: EventDict) -> bytes:
 
 
 request_log: Any = structlog.wrap_logger(None, processors=[_line])
-"""One JSON line for each request, like all log lines but made in one step: it is written most of all. Writes where they
-go, and from the same level on; takes nothing from the context."""
+"""Logs one JSON line per request, at the same level and to the same place as other lines, but formatted in one step
+because these are the most frequent lines. It adds no CONTEXT fields."""

@@ -1,6 +1,6 @@
-"""The kinds of text that clients send: a single line, several lines, an e-mail address.
+"""Text fields that clients send: a single line, several lines, an e-mail address.
 
-Some code points have no place in a text. They drive terminals, break lines, make `gnp.exe` look like `exe.png`
+Some code points don't belong in text: they control terminals, break lines, make `gnp.exe` look like `exe.png`
 (Unicode Technical Report 36, 3.1), or can't be encoded at all. No name needs them, so they are refused.
 """
 
@@ -12,12 +12,12 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 
-# C1 and DEL; embeddings and overrides of direction, isolates; surrogates; noncharacters of the first plane.
+# C1 and DEL; bidirectional embeddings, overrides and isolates; surrogates; noncharacters of the first plane.
 _NEVER = r"\u007f-\u009f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
 _NONCHARACTERS = "".join(map(chr, (plane << 16 | low for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))))
 _IN_A_LINE = re.compile(rf"[\0-\x1f\u2028\u2029{_NEVER}{_NONCHARACTERS}]")
 _IN_LINES = re.compile(rf"[\0-\x08\x0b\x0c\x0e-\x1f{_NEVER}{_NONCHARACTERS}]")
-# For the OpenAPI document, whose patterns count an emoji as two surrogates.
+# For the OpenAPI document: in its patterns an emoji counts as two surrogates.
 _SHOWN = _NEVER.replace(r"\ud800-\udfff", "")
 LINE_PATTERN = rf"^[^\u0000-\u001f\u2028\u2029{_SHOWN}]*$"
 LINES_PATTERN = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_SHOWN}]*$"
@@ -25,22 +25,22 @@ LINES_PATTERN = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_SHOWN}]*$"
 EMAIL_CHARS_MAX = 254
 """RFC 5321, 4.5.3.1.3, without the angle brackets."""
 LOCAL_BYTES_MAX = 64
-"""RFC 5321, 4.5.3.1.1: of what is before the @."""
+"""RFC 5321, 4.5.3.1.1: the part before the @."""
 _LOCAL = re.compile(r"[^\s.@,:;<>()\[\]\\\"]+(\.[^\s.@,:;<>()\[\]\\\"]+)*")
 _LABEL = re.compile(r"(?!-)[^\s\0-,./:-@\[-`{-\x7f]{1,63}(?<!-)")
 
 STORED = "stored"
-"""Validation context of models that are read from the database: what was accepted once stays readable."""
+"""Validation context for models read from the database: values accepted under older rules must stay readable."""
 
 
 def one_line(value: str) -> str:
-    """The text, if it has no control characters and no line breaks. Raises ValueError."""
+    """Returns the text. Raises ValueError if it has control characters or line breaks."""
     return value if value.isprintable() else _without(_IN_A_LINE, value)
 
 
 def some_lines(value: str) -> str:
-    """The text, if its only control characters are tabs and line breaks. Raises ValueError."""
-    # Thirty times as fast as the pattern.
+    """Returns the text. Raises ValueError if it has control characters other than tabs and line breaks."""
+    # Thirty times faster than the pattern.
     is_plain = value.replace("\n", "").replace("\r", "").replace("\t", "").isprintable()
     return value if is_plain else _without(_IN_LINES, value)
 
@@ -53,10 +53,12 @@ def _without(unwanted: re.Pattern[str], value: str) -> str:
 
 
 def email_address(value: str) -> str:
-    """The address, if it looks like `name@example.org`; other scripts are fine (RFC 6531).
+    """Returns the address. Raises ValueError unless it looks like `name@example.org`; any script is allowed (RFC
+    6531).
 
-    Stricter than RFC 5321: quoted local parts (4.1.2) and address literals (4.1.3) are valid there, but in a booking
-    form they are typing mistakes. Only sending mail can tell whether an address works. Raises ValueError.
+    Stricter than RFC 5321, which allows quoted local parts (4.1.2) and address literals (4.1.3): in a booking form
+    those
+    are typing mistakes. Only sending mail can show whether an address works.
     """
     local, at, domain = one_line(value).rpartition("@")
     labels = domain.split(".")
@@ -73,7 +75,8 @@ def email_address(value: str) -> str:
 
 
 def unless_stored(check: Callable[[str], str]) -> AfterValidator:
-    """The check, skipped for models read from the database: venues stored before it existed must stay readable."""
+    """Skips the check for models read from the database: venues stored before the check existed must stay
+    readable."""
 
     def checked(value: str, info: ValidationInfo) -> str:
         return value if info.context == STORED else check(value)
@@ -82,17 +85,17 @@ def unless_stored(check: Callable[[str], str]) -> AfterValidator:
 
 
 def line(limit: int) -> Any:
-    """A single line of 1 to `limit` characters, such as a name."""
+    """Returns the type of a single line of 1 to `limit` characters, such as a name."""
     return Annotated[str, _described(limit, LINE_PATTERN), AfterValidator(one_line)]
 
 
 def lines(limit: int) -> Any:
-    """A text of 1 to `limit` characters that may have several lines, such as a note."""
+    """Returns the type of a text of 1 to `limit` characters that may have several lines, such as a note."""
     return Annotated[str, _described(limit, LINES_PATTERN), AfterValidator(some_lines)]
 
 
 def stored_line(limit: int) -> Any:
-    """As `line`, in a model that is also read from the database."""
+    """Like `line`, for models that are also read from the database."""
     return Annotated[str, _described(limit, LINE_PATTERN), unless_stored(one_line)]
 
 
@@ -101,7 +104,7 @@ def _described(limit: int, pattern: str) -> Any:
 
 
 def free_form(bytes_max: int) -> dict[str, Any]:
-    """JSON Schema keywords for an object with arbitrary fields and at most `bytes_max` bytes of JSON."""
+    """Returns JSON Schema keywords for an object with arbitrary fields and at most `bytes_max` bytes of JSON."""
     shortest = len('"":0,')
     return {
         "maxProperties": bytes_max // shortest,

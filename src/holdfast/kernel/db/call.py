@@ -1,4 +1,4 @@
-"""One call: how a verb is run in a transaction, and run again."""
+"""One call: runs a verb in a transaction and retries it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ROLLBACK_TIMEOUT_S = 0.5
 LOCKS_S = 5.0
 """How long a call without a deadline waits for its locks."""
 COMMIT_S = 2.0
-"""How long to wait for the answer to a COMMIT; in proportion longer where requests have more time."""
+"""How long to wait for the answer to a COMMIT; longer in proportion where the request deadline is longer."""
 
 CLOCK = "SELECT clock_timestamp(), current_setting('holdfast.locked', true), NULL"
 CLOCK_AND_XID = CLOCK.replace("NULL", "pg_current_xact_id()::text")
@@ -47,26 +47,29 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Call:
-    """How one verb is run.
+    """How to run one verb.
 
-    tenants: whose rows it may see; the actor's when None.
-    locks: advisory lock keys (64 bit) that the verb needs, in the order in which all take them.
-    some_locks: keys to wait for in the same way, and then to go on with those that were had: see `tx.locked`.
-    try_locks: keys to take only if they are free at once; `tx.locked` says which were.
-    lane: whose connections it uses; by default `changes` with `locks` and else `reads`.
-    now: a virtual instant instead of the database's clock.
+    tenants: whose rows the verb may see; None: the actor's.
+    locks: advisory lock keys (64 bit) that the verb needs, in the order that all transactions take them.
+    some_locks: keys to wait for in the same way, but to continue without those not acquired: see `tx.locked`.
+    try_locks: keys to take only if they are free at once; see `tx.locked`.
+    lane: whose connections to use; the default is `changes` with `locks`, otherwise `reads`.
+    now: a virtual time instead of the database's clock.
     own_clock: the verb's first statement sets `tx.now` itself, which saves a round trip.
-    traceparent: of the request it is run for (W3C Trace Context); events carry it.
-    deadline_s: all attempts together end after this, or when the request's time is over; then Overloaded.
-    None: no limit but the server's, once the locks are held.
+    traceparent: of the request that caused the call (W3C Trace Context); events carry it.
+    deadline_s: for all attempts together, cut short by the request's own deadline; then Overloaded. None: once the
+    locks
+    are held, only the server's timeouts apply.
 
-    A transaction waits for its locks for 100 ms (`take_locks` in schema.sql). Those it did not get by then are late: it
-    gives all back that it has, waits without a connection until they are free, and begins anew.
+    A transaction waits up to 100 ms for its locks (`take_locks` in schema.sql). If it does not get them all, it rolls
+    back,
+    waits for the missing ones (late locks) without holding a connection, and starts over.
 
-    READ COMMITTED; run again up to ATTEMPTS_MAX times on 40001, 40P01 and 55P03. Raises Overloaded when
-    no connection or lock is to be had in time or the database is gone: then no COMMIT was sent, or it did
-    not succeed, and nothing was done nor ever will be. No deadline ends the wait for a COMMIT that was sent.
-    When its answer is lost PostgreSQL is asked for the outcome; raises OutcomeUnknown when it can't say.
+    READ COMMITTED, up to ATTEMPTS_MAX attempts on SQLSTATE 40001, 40P01 and 55P03. Raises Overloaded when it gets no
+    connection or lock in time or the database is gone: then no COMMIT was sent, or it did not succeed, and nothing
+    was or
+    will be done. Once COMMIT is sent, no deadline cuts the wait for its outcome short. If its answer is lost, it asks
+    PostgreSQL for the outcome, and raises OutcomeUnknown when PostgreSQL can't say.
     """
 
     db: Database
@@ -126,7 +129,7 @@ class Call:
                 log.info("transaction_retried", verb=name, attempt=attempt, error=type(e).__name__)
                 await asyncio.sleep(RETRY_PAUSE_S * attempt * random.uniform(0.5, 1.5))
                 attempt += 1
-        raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
+        raise Overloaded("Too many concurrent requests for the same thing. Try again with the same key.")
 
     async def _once(
         self,
@@ -151,7 +154,9 @@ class Call:
                     await self.db.before_commit(tx)
                 limit.reschedule(None)
                 if await self._commit(tx, conn, may_write=not self.db.is_read_only(lane)) != "COMMIT":
-                    raise RuntimeError(f"{verb.__name__} went on after a statement had failed: rolled back")
+                    raise RuntimeError(
+                        f"{verb.__name__} continued after a statement failed; the transaction was rolled back"
+                    )
             except BaseException as e:
                 await _abandon(conn, e)
                 raise
@@ -165,7 +170,7 @@ class Call:
         return value
 
     async def _commit(self, tx: Tx, conn: PoolConnectionProxy, *, may_write: bool) -> str:
-        # Not `timeout`, which would not look at an answer that came while this process was held up.
+        # Not asyncio.timeout: it would ignore an answer that arrived while this process was blocked.
         committing = asyncio.ensure_future(tx.execute("COMMIT"))
         try:
             usual_times = max(self.db.deadline_s / REQUEST_DEADLINE_S, 1)
@@ -176,7 +181,7 @@ class Call:
             return committing.result()
         except (TimeoutError, *UNREACHABLE) as error:
             log.warning("commit_unanswered", error=type(error).__name__)
-            await _abandon(conn, error)  # so that it ends there, and another is to be had
+            await _abandon(conn, error)  # ends the transaction on the server and frees the pool's slot
             committed = await self.db.is_committed(tx) if tx.xid else None if may_write else False
             if committed is None:
                 raise OutcomeUnknown from error
@@ -187,7 +192,7 @@ class Call:
             committing.cancel()
 
     def _begin(self, lane: Lane) -> str:
-        """One round trip for all of it. The values are UUIDs and integers made here, so quoting is safe."""
+        """Everything in one round trip. The values are UUIDs and integers made here, so no quoting is needed."""
         tenants = self.actor.tenant_ids if self.tenants is None else tuple(self.tenants)
         listed = "*" if tenants is None else ",".join(str(UUID(int=t.int)) for t in tenants)
         begin = "BEGIN READ ONLY" if self.db.is_read_only(lane) else "BEGIN"
@@ -202,7 +207,7 @@ class Call:
         return sql
 
     async def _read_clock(self, tx: Tx, *, writes: bool) -> None:
-        # The transaction's id is drawn with the lock held, as by a first write.
+        # The transaction id is assigned while the lock is held, as a first write would do.
         row = await tx.fetchrow(CLOCK_AND_XID if writes else CLOCK)
         assert row is not None
         tx.now = self.now or row[0]
@@ -213,12 +218,12 @@ class Call:
 
 
 async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:
-    """Rolls back; a connection that may be in the middle of something is thrown away instead."""
+    """Rolls back, or closes a connection that may be in the middle of a statement."""
     try:
         if conn.is_closed():
             return
     except asyncpg.InterfaceError:
-        return  # It broke, and the pool has thrown it away.
+        return  # It broke, and the pool has discarded it.
     rolled_back = False
     try:
         if isinstance(error, Exception) and not isinstance(error, TimeoutError):

@@ -1,4 +1,4 @@
-"""The database: `run` gives a verb its transaction."""
+"""The database: a connection pool, and `run`, which runs a verb in a transaction."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ T = TypeVar("T")
 
 APP_ROLE = "holdfast_app"
 AVOIDED = ("seqscan", "bitmapscan", "sort", "hashjoin", "mergejoin", "material")
-"""What plans use that look at more rows than they are about."""
+"""Plan nodes that read more rows than the query returns."""
 ACQUIRE_TIMEOUT_S = 1.0
 SETTLE_S = 3.0
-"""How long to ask afterwards, by another connection, what became of it."""
+"""How long to ask, on another connection, for the outcome of a COMMIT whose answer was lost."""
 SETTLE_PAUSE_S = 0.05
 STATUSES = {"committed": True, "aborted": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Limits the server keeps on every transaction, so that a forgotten one can't hold others up (ms)."""
+    """Timeouts that PostgreSQL enforces on every transaction, so that a forgotten one can't block others (ms)."""
 
     statement_ms: int = 5_000
     lock_ms: int = 1_000
@@ -42,7 +42,7 @@ class Bounds:
 
     @classmethod
     def within(cls, deadline_s: float) -> Bounds:
-        """The usual limits in proportion to the time of a request; none but a lock's gets shorter."""
+        """Scales the usual limits with the request deadline; only `lock_ms` can get shorter than usual."""
         usual, times = cls(), deadline_s / REQUEST_DEADLINE_S
         return cls(
             statement_ms=round(usual.statement_ms * max(times, 1)),
@@ -52,7 +52,7 @@ class Bounds:
 
 
 class Database:
-    """A pool of connections and the one way to use them: `run`."""
+    """A connection pool and the one way to use it: `run`."""
 
     def __init__(
         self,
@@ -70,13 +70,12 @@ class Database:
         self.ports: Any = None
         """`Tx.ports` of every transaction; the engine sets it."""
         self.before_commit: Callable[[Tx], Awaitable[None]] = _refuse_events
-        """Called with each transaction that has emitted events, before it commits: what must happen with them
-        does. The engine sets it."""
+        """Called before commit with each transaction that emitted events; runs what reacts to them. The engine sets
+        it."""
         self.is_written: Callable[[Tx, Any], Awaitable[bool]] = _refuse_events
-        """Whether an event was written. The engine sets it."""
+        """Returns whether an event was written. The engine sets it."""
         self.after_commit: list[Callable[[Sequence[Any]], None]] = []
-        """Called with the events that a transaction of this process emitted, as soon as it is committed; must
-        neither wait nor raise."""
+        """Called with the events of a transaction of this process right after its commit; must not block or raise."""
 
     @classmethod
     async def connect(
@@ -89,10 +88,10 @@ class Database:
         acquire_timeout_s: float | None = None,
         bounds: Bounds | None = None,
     ) -> Database:
-        """Opens a pool of up to `pool_max` connections to `url`; connections are made as they are needed.
+        """Opens a pool of up to `pool_max` connections to `url`; connections are opened on demand.
 
-        deadline_s: of a call that names none. `acquire_timeout_s` and `bounds` are in proportion unless given.
-        lanes: how many connections each kind of work may use; all of them, when it is not given.
+        deadline_s: for calls that don't set one; `acquire_timeout_s` and `bounds` scale with it unless given.
+        lanes: the number of connections each kind of work may use; without it, each may use all of them.
         """
         limits = bounds or Bounds.within(deadline_s)
         acquire_timeout_s = acquire_timeout_s or ACQUIRE_TIMEOUT_S * deadline_s / REQUEST_DEADLINE_S
@@ -103,18 +102,20 @@ class Database:
             max_inactive_connection_lifetime=300,
             statement_cache_size=500,
             timeout=acquire_timeout_s,
-            # Nothing here sets session state, so there is nothing to reset: saves a round trip a transaction.
+            # Nothing here sets session state, so there is nothing to reset. Saves a round trip per transaction.
             reset=_nothing,
             server_settings={
                 "role": APP_ROLE,
                 "application_name": "holdfast",
                 "timezone": "UTC",
                 "jit": "off",
-                # All statements here are prepared and find their rows by keys: planning each anew for its values
-                # took the database longer than carrying it out.
+                # All statements are prepared and look rows up by key: planning each for its values took the database
+                # longer
+                # than executing it.
                 "plan_cache_mode": "force_generic_plan",
-                # A plan that is kept may be older than the rows: made for an empty table, it would read or sort
-                # all of a full one until PostgreSQL next takes stock. These make it go by an index, in its order.
+                # A cached plan may be stale: one made for an empty table would seq-scan or sort a full one until
+                # PostgreSQL
+                # next analyses it. These settings force an index scan, in index order.
                 **dict.fromkeys((f"enable_{each}" for each in AVOIDED), "off"),
                 "statement_timeout": str(limits.statement_ms),
                 "lock_timeout": str(limits.lock_ms),
@@ -124,7 +125,7 @@ class Database:
         return cls(pool, acquire_timeout_s=acquire_timeout_s, deadline_s=deadline_s, lanes=lanes)
 
     async def close(self) -> None:
-        """Closes the pool, at the latest after 5 s."""
+        """Closes the pool; terminates connections that are still open after 5 s."""
         self.late.close()
         try:
             await asyncio.wait_for(self.pool.close(), 5)
@@ -133,7 +134,7 @@ class Database:
 
     @asynccontextmanager
     async def connection(self, lane: Lane) -> AsyncIterator[PoolConnectionProxy]:
-        """A connection of that lane, for the block. Raises TimeoutError after `acquire_timeout_s`."""
+        """A connection from the lane, for the block. Raises TimeoutError after `acquire_timeout_s`."""
         gate = self._lanes.get(lane, nullcontext())
         async with AsyncExitStack() as held:
             async with asyncio.timeout(self.acquire_timeout_s):
@@ -145,19 +146,19 @@ class Database:
                 await self.pool.release(conn)
 
     def is_read_only(self, lane: Lane) -> bool:
-        """Whether PostgreSQL lets transactions of that lane write nothing."""
+        """True if transactions of that lane are read-only in PostgreSQL."""
         return lane == "reads" and bool(self._lanes)
 
     async def _free(self, keys: list[int]) -> Sequence[int]:
-        # Outside of a transaction: what it got it has given back when the statement ends.
+        # Outside a transaction, so the locks it took are released when the statement ends.
         return await self.pool.fetchval(TRY_LOCKS, keys, timeout=self.acquire_timeout_s)
 
     async def is_committed(self, tx: Tx) -> bool | None:
-        """Whether that transaction, whose connection is given up, was committed. Asks until it has ended, for
-        SETTLE_S at most; None when that does not tell.
+        """Returns whether the transaction, whose connection is lost, was committed; None if that can't be determined.
 
-        A server that crashed may give the id of a transaction that it lost to another: of one that emitted events it is
-        believed only that they are there.
+        Polls until the transaction has ended, for SETTLE_S at most. A server that crashed may reuse the id of a
+        transaction it
+        lost; so for a transaction with events, only the presence of its events counts as proof.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):
@@ -173,7 +174,7 @@ class Database:
         try:
             return await self.pool.fetchval("SELECT pg_xact_status($1::text::xid8)", tx.xid)
         except asyncpg.InvalidParameterValueError:
-            return "aborted"  # The id is "in the future": it was drawn before a crash, and lost.
+            return "aborted"  # The id is "in the future": it was assigned before a crash, and lost in it.
 
     async def _is_written(self, tx: Tx) -> bool:
         async with self.pool.acquire() as conn, conn.transaction():
@@ -189,11 +190,11 @@ class Database:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """The verb's value, after its transaction was committed. See `Call` for the knobs."""
+        """Runs the verb and returns its value after the commit. See `Call` for the options."""
         return await self.call(actor).run(verb, *args, **kwargs)
 
     def call(self, actor: Actor, **knobs: Any) -> Call:
-        """`run` with other than the usual tenants, locks, clock or deadline."""
+        """Returns a `Call` with other tenants, locks, clock or deadline than the defaults."""
         return Call(self, actor, **{"deadline_s": self.deadline_s, **knobs})
 
 
@@ -202,4 +203,6 @@ async def _nothing(_conn: Any) -> None:
 
 
 async def _refuse_events(*_: Any) -> Any:
-    raise RuntimeError("Events were emitted where nothing reacts to them: run this verb by an Engine.")
+    raise RuntimeError(
+        "This verb emits events, but this database has no engine to handle them: run it through an Engine."
+    )

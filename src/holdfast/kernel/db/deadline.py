@@ -1,7 +1,7 @@
-"""Until when whoever asked must have an answer.
+"""The deadline of a request.
 
-A request may wait for several things, one after the other: a turn, a lock, a connection. Each wait has its
-own bound, and together they must keep one too.
+A request may wait for several things in turn: its turn, a lock, a connection. Each wait has its own bound, and the
+deadline bounds their sum.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 REQUEST_DEADLINE_S = 1.8
-"""The usual time of a request; HOLDFAST_REQUEST_DEADLINE_S gives it more or less."""
+"""The default; HOLDFAST_REQUEST_DEADLINE_S sets another."""
 
 
 class _Deadline:
-    """Set by the first wait, so that a body which is slow to arrive takes nothing of it."""
+    """Starts at the first wait, so that a request body that arrives slowly does not use it up."""
 
     __slots__ = ("seconds", "until")
 
@@ -30,7 +30,7 @@ _current: ContextVar[_Deadline | None] = ContextVar("holdfast_deadline", default
 
 @contextmanager
 def request_deadline(seconds: float = REQUEST_DEADLINE_S) -> Iterator[None]:
-    """All waits of the block, and of the tasks it starts, end `seconds` after the first began."""
+    """All waits in the block, and in tasks it starts, end `seconds` after the first wait began."""
     token = _current.set(_Deadline(seconds))
     try:
         yield
@@ -39,7 +39,8 @@ def request_deadline(seconds: float = REQUEST_DEADLINE_S) -> Iterator[None]:
 
 
 def left_s(most_s: float) -> float:
-    """How long to wait at most: `most_s` seconds, or what is left of the request's time; 0 when it is over."""
+    """Returns the timeout for a wait: `most_s` or the time left until the deadline, whichever is shorter, in
+    seconds."""
     deadline = _current.get()
     if deadline is None:
         return most_s
@@ -50,7 +51,7 @@ def left_s(most_s: float) -> float:
 
 
 def part_s(usual_s: float) -> float:
-    """The same for a wait that has a part of the request's time: `usual_s` of REQUEST_DEADLINE_S, and in
-    proportion where a request has more or less."""
+    """Like `left_s`, for a wait that may take a share of the deadline: `usual_s` of REQUEST_DEADLINE_S, scaled to the
+    request's own deadline."""
     deadline = _current.get()
     return left_s(usual_s if deadline is None else usual_s * deadline.seconds / REQUEST_DEADLINE_S)

@@ -1,4 +1,4 @@
-"""Locks that somebody holds for long: whoever wants one waits here, and not on a connection."""
+"""Late locks: advisory locks that are held for long. Waiting for them uses no connection."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LOOK_S = 0.05
 
 
 class LockLate(Exception):
-    """An advisory lock was not to be had in the time a transaction waits for one. `keys`: which are."""
+    """A transaction did not get an advisory lock in time. `keys`: the missing locks."""
 
     def __init__(self, keys: Iterable[int]) -> None:
         self.keys = frozenset(keys)
@@ -22,10 +22,11 @@ class LockLate(Exception):
 
 
 class LateLocks:
-    """The advisory locks that a transaction of this process could not have in time.
+    """The advisory locks that transactions of this process did not get in time.
 
-    `free`: says which of these keys are free at the moment. It is asked every LOOK_S, for all of them in one go, while
-    there are any: however many locks are stuck, and however many wait for them, that is one connection.
+    `free`: returns which of the given keys are free now. While any lock is late, one task asks it every LOOK_S about
+    all of
+    them at once. So it takes one connection, however many locks are late and however many callers wait.
     """
 
     def __init__(self, free: Callable[[list[int]], Awaitable[Sequence[int]]]) -> None:
@@ -37,26 +38,26 @@ class LateLocks:
         return key in self._late
 
     def add(self, keys: Iterable[int]) -> None:
-        """These could not be had."""
+        """Marks these locks as late."""
         loop = asyncio.get_running_loop()
         for key in keys:
             self._late.setdefault(key, loop.create_future())
         if self._late and (self._looking is None or self._looking.done()):
-            # In a context of its own: the deadline of the request that met the lock is not this task's.
+            # In a fresh context: this task must not inherit the deadline of the request that met the lock.
             self._looking = loop.create_task(self._look(), context=Context())
 
     async def wait(self, keys: Iterable[int]) -> None:
-        """Returns when none of these is late. The caller bounds the wait."""
+        """Waits until none of these locks is late. The caller sets the timeout."""
         for key in keys:
             while (late := self._late.get(key)) is not None:
                 await asyncio.wait([late])
 
     def when_free(self, key: int, told: Callable[[], None]) -> None:
-        """Calls `told` soon after the late lock was seen free."""
+        """Calls `told` soon after the late lock is free."""
         self._late[key].add_done_callback(lambda _: told())
 
     def close(self) -> None:
-        """Nobody is told any more."""
+        """Stops polling. Waiters are not notified any more."""
         if self._looking is not None:
             self._looking.cancel()
 
@@ -66,6 +67,6 @@ class LateLocks:
             try:
                 found = await self._free([*self._late])
             except (TimeoutError, asyncpg.PostgresError, *UNREACHABLE):
-                continue  # while the database is away nothing is free
+                continue  # nothing is free while the database is unreachable
             for key in found:
                 self._late.pop(key).set_result(None)

@@ -1,4 +1,4 @@
-"""Long work in slices, so that nobody who shares the event loop waits for all of it."""
+"""Slices long work so that it does not block the event loop."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ gives_way: ContextVar[Callable[[], bool] | None] = ContextVar("holdfast_gives_wa
 
 
 class Slices:
-    """Measures how long the work has gone on since others last had their turn."""
+    """Measures the time since the work last yielded to the event loop."""
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
 
     async def rest(self) -> bool:
-        """Lets everything else that is ready go first, once the slice has taken SLICE_S, waiting for the database
-        included. Where `gives_way` says so it pauses for PAUSE_TIMES as long, PAUSE_S_MAX at most. Returns
-        whether it rested."""
+        """Yields to the event loop if SLICE_S have passed since the last time, database waits included. If `gives_way`
+        says so, it pauses for PAUSE_TIMES as long as the slice took, PAUSE_S_MAX at most. Returns whether it did."""
         took = time.perf_counter() - self._began
         if took < SLICE_S:
             return False

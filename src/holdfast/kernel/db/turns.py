@@ -1,4 +1,4 @@
-"""Turns: who wants the same thing in this process waits here, and not on a connection."""
+"""Turns: callers that need the same lock queue here, in this process, and hold no connection while they wait."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WAITING_MAX = 500
 
 
 class Turns:
-    """One at a time for each id: those who want the same lock wait here and not in the database."""
+    """One turn at a time per id: callers that need the same lock queue here instead of in the database."""
 
     def __init__(self) -> None:
         self._locks: dict[UUID, asyncio.Lock] = {}
@@ -23,8 +23,8 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, id_: UUID) -> AsyncIterator[None]:
-        """The id's turn. Raises Overloaded after WAIT_S, or what is left of the request's time, or when
-        WAITING_MAX are waiting already."""
+        """The id's turn, for the block. Raises Overloaded after WAIT_S, at the request's deadline, or at once when
+        WAITING_MAX callers are already waiting."""
         if self._wanting.get(id_, 0) >= WAITING_MAX:
             raise Overloaded("Too many changes are waiting there. Try again with the same key.")
         lock = self._locks.setdefault(id_, asyncio.Lock())
@@ -44,7 +44,9 @@ async def _within_time(gate: asyncio.Lock) -> AsyncIterator[None]:
         async with asyncio.timeout(part_s(WAIT_S)):
             await gate.acquire()
     except TimeoutError:
-        raise Overloaded("Others are changing the same place. Try again with the same key.") from None
+        raise Overloaded(
+            "Other changes to the same venue took too long. Try again with the same key."
+        ) from None
     try:
         yield
     finally:

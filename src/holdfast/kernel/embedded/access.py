@@ -1,10 +1,10 @@
-"""Who on this machine may log in to the server as whom, when it was started as root.
+"""Login rules of a server that was started as root: which system user may log in as which role.
 
-PostgreSQL asks the system who is at the other end of the socket (peer authentication): root and the user who runs the
-server may be anybody in it, the application's user its login role alone, everybody else nobody.
+PostgreSQL asks the operating system who connects to the socket (peer authentication). Root and the user who runs the
+server may log in as any role, the application's user only as its login role, everybody else not at all.
 
-Where all runs as one ordinary user there is no such line: that user owns the server's files, and could be its superuser
-whatever they say. There the socket's directory, which is that user's alone, is all that is needed.
+Where one ordinary user runs everything there are no such rules: that user owns the server's files and could bypass
+them. There, the permissions of the socket's directory are enough.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from holdfast.kernel.own import name_of
 
 MAP = "holdfast"
 EVERY_ROLE_MAJOR_MIN = 16
-"""Since then a system user can be let in as every role."""
+"""From this version on, a user map entry can allow every role."""
 
 
 def settings_of_access(
     layout: Layout, account: Account, visitor: Account | None, major: int
 ) -> dict[str, str]:
-    """The server's settings, with the files that they name written; none where one user runs everything."""
+    """Writes the access files and returns the server settings that refer to them; {} where one user runs
+    everything."""
     if not account.drop:
         return {}
     _write(layout.access, f"local all,replication all peer map={MAP}\n")
@@ -34,14 +35,14 @@ def settings_of_access(
     return {
         "hba_file": str(layout.access),
         "ident_file": str(layout.access_map),
-        # The directory lets in whom it is to: PostgreSQL's user, the application's, and root.
+        # The directory decides who can connect: PostgreSQL's user, the application's user, and root.
         "unix_socket_permissions": "0777",
     }
 
 
 def is_current(layout: Layout, account: Account) -> bool:
-    """Whether the running server was started with these rules, and not by an older version, which let everybody in who
-    came as far as the socket."""
+    """Returns whether the running server uses these rules. One started by an older version let in everybody who could
+    reach the socket."""
     if not account.drop:
         return True
     try:
@@ -58,7 +59,7 @@ def _map(account: Account, visitor: Account | None, major: int) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """The file says this, whole: a link of that name is replaced, not followed."""
+    """Writes the file atomically. A symbolic link of that name is replaced, not followed."""
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

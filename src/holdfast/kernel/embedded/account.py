@@ -1,6 +1,6 @@
-"""The system users for what does not run as root: PostgreSQL, which refuses to, and the application, which drops it.
+"""The system users that run PostgreSQL, which refuses to run as root, and the application, which drops root.
 
-They are two, so that the application can neither read PostgreSQL's files nor log in to it as its superuser.
+They are separate, so that the application can't read PostgreSQL's files or log in as its superuser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ COMMAND_TIMEOUT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A system user; of the server, who owns the cluster, or of the application. `drop`: we are root and become it."""
+    """A system user: the server's, who owns the cluster, or the application's. `drop`: we are root and switch to
+    it."""
 
     name: str
     uid: int
@@ -32,14 +33,15 @@ class Account:
     drop: bool
 
     def popen(self) -> dict[str, Any]:
-        """Arguments for `subprocess`, so that a program runs as this user with a clean environment."""
+        """Returns arguments for `subprocess` that run a program as this user, with a clean environment."""
         env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
         become = {"user": self.uid, "group": self.gid, "extra_groups": []} if self.drop else {}
-        # cwd: the current directory may be closed to this user.
+        # cwd: this user may not be able to enter the current directory.
         return {"env": env, "cwd": "/", "umask": 0o077, "stdin": subprocess.DEVNULL, **become}
 
     def run(self, command: Sequence[str | Path]) -> str:
-        """What the program said, stderr included; EmbeddedPostgresError when it fails or can't be run."""
+        """Runs the program and returns its output, with stderr. Raises EmbeddedPostgresError if it fails or can't be
+        run."""
         try:
             done = subprocess.run(
                 [str(word) for word in command],
@@ -60,9 +62,9 @@ class Account:
 
 
 def account_for(cluster: Path) -> Account:
-    """Who runs the server on this cluster: we ourselves, or when we are root, its owner.
+    """Returns the user who runs the server on this cluster: ourselves, or if we are root, the cluster's owner.
 
-    A cluster that does not exist yet, or that a copy made as root gave to root, gets `holdfast-pg`.
+    For root, a cluster that does not exist yet or that belongs to root (a copy made as root) is run by `holdfast-pg`.
     """
     uid, owner = os.geteuid(), _owner(cluster)
     if uid == 0 and sys.platform != "linux":
@@ -72,7 +74,7 @@ def account_for(cluster: Path) -> Account:
     if owner not in (None, uid):
         raise EmbeddedPostgresError(
             f"{cluster} belongs to user {owner}, but this is user {uid}: "
-            "run as that user or as root, or give another --data-dir"
+            "run as that user or as root, or choose another --data-dir"
         )
     return Account(name=str(uid), uid=uid, gid=os.getegid(), drop=False)
 
@@ -85,7 +87,7 @@ def _owner(cluster: Path) -> int | None:
     except PermissionError:
         raise EmbeddedPostgresError(
             f"{cluster} is closed to user {os.geteuid()}: "
-            "run as the user who created it, or give another --data-dir"
+            "run as the user who created it, or choose another --data-dir"
         ) from None
 
 
@@ -103,7 +105,8 @@ def _own_user() -> pwd.struct_passwd:
 
 
 def app_account() -> Account | None:
-    """Who API and worker run as when they are started as root: `holdfast-app`, made if need be; None if it can't."""
+    """Returns the user for API and worker when started as root: `holdfast-app`, created if missing; None on
+    failure."""
     entry = _system_user(APP_USER) if sys.platform == "linux" else None
     return _account(entry) if entry else None
 
@@ -113,7 +116,7 @@ def _system_user(name: str) -> pwd.struct_passwd | None:
         if command is not None:
             subprocess.run(command, capture_output=True, check=False, timeout=COMMAND_TIMEOUT_S)
         try:
-            # Asked again after a failure too: another process may have added it meanwhile.
+            # Looked up again even after a failure: another process may have added the user meanwhile.
             return pwd.getpwnam(name)
         except KeyError:
             continue

@@ -1,7 +1,7 @@
-"""The cluster's files: where they lie, how they are made, what they say about a running server.
+"""The cluster's files: where they are, how they are created, and what they say about a running server.
 
-Beside them the directory of its socket, whose path may have 107 bytes, a data directory more; and file locks between
-processes, which the kernel frees however a process ends.
+Also the socket's directory, which is outside the data directory because the path of a socket is limited to 107 bytes;
+and file locks between processes, which the operating system releases however a process ends.
 """
 
 from __future__ import annotations
@@ -35,45 +35,45 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where things are below the data directory (an absolute path without symbolic links)."""
+    """Paths below the data directory (an absolute path without symbolic links)."""
 
     data_dir: Path
 
     @property
     def cluster(self) -> Path:
-        """PostgreSQL's own directory, open to its user alone."""
+        """PostgreSQL's own directory, accessible to its user only."""
         return self.data_dir / "postgres"
 
     @property
     def log(self) -> Path:
-        """What the server says; the file of the previous 16 MiB is kept beside as `.1`."""
+        """The server's log; the previous 16 MiB are in `postgres.log.1`."""
         return self.data_dir / "postgres.log"
 
     @property
     def gate(self) -> Path:
-        """Locked by whoever starts or stops the server at the moment."""
+        """Locked by the process that is starting or stopping the server."""
         return self.data_dir / "postgres.gate"
 
     @property
     def access(self) -> Path:
-        """Who may log in, when the server was started as root (`hba_file`)."""
+        """The `hba_file`: who may log in when the server was started as root."""
         return self.data_dir / "postgres.access"
 
     @property
     def access_map(self) -> Path:
-        """Which system user as which role (`ident_file`)."""
+        """The `ident_file`: which system user may log in as which role."""
         return self.data_dir / "postgres.access-map"
 
     @property
     def users(self) -> Path:
-        """Locked, shared, by every process that uses the server."""
+        """Every process that uses the server holds a shared lock on this file."""
         return self.data_dir / "postgres.users"
 
 
 def make_cluster(layout: Layout, programs: Programs, account: Account) -> None:
-    """A cluster of the programs' version that the account owns; an existing one stays as it is.
+    """Creates a cluster of the programs' version, owned by the account; keeps an existing one.
 
-    initdb works in a directory of its own, renamed when it is complete: a crash leaves no half cluster.
+    initdb works in a temporary directory, renamed when complete, so that a crash leaves no half-made cluster.
     """
     cluster = layout.cluster
     if not (cluster / "PG_VERSION").exists():
@@ -94,19 +94,19 @@ def _init(layout: Layout, programs: Programs, account: Account) -> None:
     fresh.mkdir(mode=0o700)
     _give(fresh, account)
     account.run([programs.initdb, "-D", fresh, "-U", SUPERUSER, *_init_options(programs.major)])
-    # Replaces an empty directory, never one with something in it.
+    # rename replaces an empty directory only.
     fresh.rename(layout.cluster)
 
 
 def _init_options(major: int) -> list[str]:
-    # Sorted by code point everywhere; since 17 without asking the operating system's C library.
+    # Sorts by code point everywhere; since version 17 without the operating system's C library.
     builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     locale = builtin if major >= BUILTIN_LOCALE_MAJOR_MIN else ["--locale=C.UTF-8"]
     return ["--encoding=UTF8", "--data-checksums", "--auth-local=trust", "--auth-host=reject", *locale]
 
 
 def _give(directory: Path, account: Account) -> None:
-    # A copy made as root (a restored backup) belongs to root, whom PostgreSQL refuses to serve.
+    # A copy made as root (a restored backup) belongs to root, and PostgreSQL refuses to run as root.
     if not account.drop or directory.stat().st_uid == account.uid:
         return
     for path in (*directory.rglob("*"), directory):
@@ -114,13 +114,13 @@ def _give(directory: Path, account: Account) -> None:
 
 
 def trim_log(layout: Layout) -> None:
-    """Puts a log past 16 MiB aside, so that two files of about that size are all there is."""
+    """Rotates a log larger than 16 MiB, so that at most two files of about that size exist."""
     if layout.log.exists() and layout.log.stat().st_size > LOG_KEPT_BYTES:
         layout.log.replace(layout.log.with_suffix(".log.1"))
 
 
 def read_pid_file(layout: Layout) -> Server | None:
-    """The server that `postmaster.pid` speaks of, alive or not; `None` while there is none."""
+    """Returns the server named in `postmaster.pid`, alive or not; None if there is no such file."""
     try:
         lines = (layout.cluster / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -133,16 +133,17 @@ def read_pid_file(layout: Layout) -> Server | None:
 
 
 def socket_dir_of(cluster: Path, account: Account) -> Path:
-    """Where the directory is or would be."""
+    """Returns the path of the socket's directory, which may not exist yet."""
     digest = hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16]
     return BASE / f"holdfast-{account.uid}-{digest}"
 
 
 def socket_dir_for(cluster: Path, account: Account, visitor: Account | None = None) -> Path:
-    """The directory, empty and open to the account alone; the visitor's group may pass through as well. Call it only
-    while no server runs there.
+    """Creates or empties the socket's directory, accessible only to the account and, to pass through, the visitor's
+    group.
+    Call it only while no server runs there.
 
-    Raises EmbeddedPostgresError when somebody else has made a directory or link of that name.
+    Raises EmbeddedPostgresError if somebody else has created a directory or link of that name.
     """
     path = socket_dir_of(cluster, account)
     with suppress(FileExistsError):
@@ -158,7 +159,7 @@ def _claim(path: Path, account: Account, visitor: Account | None) -> None:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as problem:
         raise EmbeddedPostgresError(
-            f"{path} is not a directory of ours: remove it ({problem.strerror})"
+            f"{path} is not a directory created by Holdfast: remove it ({problem.strerror})"
         ) from None
     try:
         status = os.fstat(handle)
@@ -178,7 +179,7 @@ def _open(path: Path) -> int:
 
 @contextmanager
 def gate(path: Path, *, timeout_s: float) -> Iterator[None]:
-    """Alone in here among all processes; EmbeddedPostgresError when that takes longer than `timeout_s`."""
+    """Mutual exclusion among processes. Raises EmbeddedPostgresError if it takes longer than `timeout_s`."""
     handle = _open(path)
     try:
         deadline = time.monotonic() + timeout_s
@@ -194,14 +195,14 @@ def gate(path: Path, *, timeout_s: float) -> Iterator[None]:
 
 
 class Use:
-    """This process uses the server, together with others: a shared lock."""
+    """Marks the server as used by this process, together with others: a shared lock."""
 
     def __init__(self, path: Path) -> None:
         self._handle = _open(path)
         _take(self._handle, fcntl.LOCK_SH)
 
     def end(self) -> bool:
-        """Ends the use; whether it was the last one. Call it inside the gate."""
+        """Releases the lock. Returns whether this was the last use. Call it inside the gate."""
         try:
             return _take(self._handle, fcntl.LOCK_EX)
         finally:

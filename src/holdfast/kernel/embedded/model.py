@@ -1,4 +1,4 @@
-"""A running server, its databases, and what can go wrong with it."""
+"""A running server, its databases and its errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import asyncpg
 
 SUPERUSER = "postgres"
 LOGIN = "holdfast_login"
-"""Whom the application logs in as: no superuser, owns nothing, may take on the application's role and no other."""
+"""The role the application logs in as: not a superuser, owns nothing, may switch only to the application's role."""
 
 
 class EmbeddedPostgresError(RuntimeError):
@@ -22,7 +22,7 @@ class Server:
     """A PostgreSQL server that accepts connections on a Unix socket.
 
     `data_dir`: the directory that holds the cluster (`data_dir/postgres`).
-    `socket_dir`: short and private: only the user who started the server, and root, can connect.
+    `socket_dir`: a short path; private: only the user who started the server, and root, can connect.
     """
 
     data_dir: Path
@@ -31,12 +31,13 @@ class Server:
     pid: int
 
     def url(self, database: str = "holdfast", user: str = SUPERUSER) -> str:
-        """A DSN for asyncpg and libpq; with `postgresql+asyncpg://` in front, for SQLAlchemy."""
+        """Returns a DSN for asyncpg and libpq; SQLAlchemy needs `postgresql+asyncpg://` instead of
+        `postgresql://`."""
         where = f"host={quote(str(self.socket_dir), safe='/')}&port={self.port}"
         return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?{where}"
 
     def app_url(self, database: str = "holdfast") -> str:
-        """The DSN that the application is given: of the plain role that `create_login` makes."""
+        """Returns the application's DSN, with the plain role that `create_login` creates."""
         return self.url(database, LOGIN)
 
     @property
@@ -46,21 +47,21 @@ class Server:
 
 
 async def create_database(server: Server, name: str = "holdfast") -> bool:
-    """Whether the database was created now; `False` when it was there already."""
+    """Creates the database. Returns whether it did; False if it existed already."""
     connection = await asyncpg.connect(server.url("postgres"))
     try:
         quoted = await connection.fetchval("SELECT quote_ident($1)", name)
         await connection.execute(f"CREATE DATABASE {quoted}")
     except (asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
-        # UniqueViolation: two processes created it in the same moment.
+        # UniqueViolation: two processes created it at the same time.
         return False
     finally:
         await connection.close()
     return True
 
 
-# The lock: two processes that start at once would make or change the same role. Roles are the cluster's, so it is taken
-# in the one database that there always is.
+# The lock stops two processes that start at once from creating or altering the same role. Roles belong to the whole
+# cluster, so the lock is taken in `postgres`, the database that always exists.
 CREATE_LOGIN = f"""
 DO $$ BEGIN
     PERFORM pg_advisory_xact_lock({0x686F6C6466617374});
@@ -79,9 +80,9 @@ END $$
 
 
 async def create_login(server: Server) -> None:
-    """The role that the application logs in as is there, and can do no more than take on the application's role.
+    """Creates the application's login role, or takes from it every power except switching to the application's role.
 
-    Call it when a database of the server was migrated, which makes the application's role.
+    Call it after a database on the server was migrated, which creates the application's role.
     """
     connection = await asyncpg.connect(server.url("postgres"))
     try:

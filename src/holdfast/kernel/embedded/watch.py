@@ -1,4 +1,4 @@
-"""Is the server's process alive, and does it take connections?"""
+"""Tells whether the server's process is alive and whether it accepts connections."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Ser
 log = structlog.get_logger(__name__)
 
 READY_TIMEOUT_S = 300.0
-"""Recovery after a crash reads up to max_wal_size of log before the first connection."""
+"""Crash recovery reads up to max_wal_size of WAL before the first connection."""
 ANSWER_TIMEOUT_S = 5.0
 PROGRESS_EVERY_S = 5.0
 POLL_S = 0.02
 PROTOCOL = 196608
 STARTING_UP = b"C57P03\0"
 
-# The servers this process started, until they are seen dead: somebody has to reap them, also when
-# another EmbeddedPostgres object stops them.
+# The servers this process started, until they are known to be dead: this process has to reap them, even if another
+# EmbeddedPostgres object stops them.
 _children: dict[int, subprocess.Popen[str]] = {}
 
 
 def adopt_child(child: subprocess.Popen[str]) -> None:
-    """From now on `is_server` reaps this child when it has ended."""
+    """Makes `is_server` reap this child when it has ended."""
     _children[child.pid] = child
 
 
 def is_server(pid: int, cluster: Path) -> bool:
-    """Whether the process is alive and the server of this cluster, not a later process with its number."""
+    """Returns whether the process is alive and is this cluster's server, not a later process with the same pid."""
     child = _children.get(pid)
     if child is None:
         return _is_postgres(pid, cluster) if sys.platform == "linux" else is_process(pid)
@@ -47,7 +47,7 @@ def is_server(pid: int, cluster: Path) -> bool:
 
 
 def _is_postgres(pid: int, cluster: Path) -> bool:
-    # The command line is readable also where a container forbids root to look at other users' processes.
+    # The command line is readable even where a container forbids root to inspect other users' processes.
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):
@@ -59,7 +59,7 @@ def _is_postgres(pid: int, cluster: Path) -> bool:
 
 
 def is_process(pid: int) -> bool:
-    """Whether any process has this number."""
+    """Returns whether any process has this pid."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -70,7 +70,9 @@ def is_process(pid: int) -> bool:
 
 
 def wait_ready(layout: Layout, pid: int) -> Server | None:
-    """The server once it takes connections; `None` when the process ended before."""
+    """Waits for the server to accept connections. Returns None if its process ended first.
+
+    Raises EmbeddedPostgresError after READY_TIMEOUT_S."""
     begun_at = told_at = time.monotonic()
     while is_server(pid, layout.cluster):
         server = read_pid_file(layout)
@@ -79,7 +81,7 @@ def wait_ready(layout: Layout, pid: int) -> Server | None:
         now = time.monotonic()
         if now - begun_at > READY_TIMEOUT_S:
             raise EmbeddedPostgresError(
-                f"PostgreSQL takes no connections after {READY_TIMEOUT_S:.0f} s; see {layout.log}"
+                f"PostgreSQL accepts no connections after {READY_TIMEOUT_S:.0f} s; see {layout.log}"
             )
         if now - told_at > PROGRESS_EVERY_S:
             told_at = now
@@ -89,7 +91,7 @@ def wait_ready(layout: Layout, pid: int) -> Server | None:
 
 
 def wait_ended(pid: int, cluster: Path, *, timeout_s: float) -> bool:
-    """Whether the server ended in that time."""
+    """Waits for the server to end. Returns False on timeout."""
     deadline = time.monotonic() + timeout_s
     while is_server(pid, cluster):
         if time.monotonic() > deadline:
@@ -99,7 +101,7 @@ def wait_ended(pid: int, cluster: Path, *, timeout_s: float) -> bool:
 
 
 def answers(path: Path) -> bool:
-    """Whether a server on this socket takes connections: asks for one and hangs up."""
+    """Returns whether a server on this socket accepts connections: opens one and closes it."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
             link.settimeout(ANSWER_TIMEOUT_S)
@@ -110,7 +112,7 @@ def answers(path: Path) -> bool:
                 link.sendall(b"X\0\0\0\4")
     except OSError:
         return False
-    # Any other refusal, too many connections for instance, comes from a server that is up.
+    # Any other error, such as too many connections, comes from a server that is up.
     return answer[:1] in (b"R", b"E") and STARTING_UP not in answer
 
 
