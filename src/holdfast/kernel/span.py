@@ -51,5 +51,5 @@ def most_at_once(spans: Iterable[Span]) -> int:
 
 
 def bits_between(first: int, end: int) -> int:
-    """The bits `[first, end)` of a number whose bits stand for times in order."""
+    """Returns a bit set with the bits `[first, end)` set; each bit represents a time, in order."""
     return ((1 << (end - first)) - 1) << first if first < end else 0

@@ -1,4 +1,4 @@
-"""The gate for questions that anybody may ask: however many ask, those who change something hardly notice."""
+"""A gate for public queries: however many arrive, they hardly slow changes down."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from holdfast.kernel.db.slices import gives_way
 from holdfast.kernel.errors import Overloaded
 
 WAITING_MAX = 50
-"""Questions of a kind that wait for the same place; more are refused at once."""
+"""Queries of one kind that may wait for the same place; more are refused at once."""
 WAIT_S = 1.5
 REST_S_MIN, REST_S_MAX = 0.02, 0.1
 
@@ -21,11 +21,11 @@ Key = tuple[UUID, str]
 
 
 class Gate:
-    """One at a time, those about different places and of different kinds in the order in which they came first: however
-    many ask the same about one place, they are one in that queue.
+    """Runs one query at a time. Places and kinds of query take turns, first come, first served; all queries of one kind
+    about one place share one position in that queue.
 
-    While changes are under way (`is_busy`), a question gives way after each of its slices (`Slices`), and at its end
-    keeps its turn for as long again as it took, from REST_S_MIN to REST_S_MAX. Else it gets all of the time.
+    While changes are running (`is_busy`), a query pauses after each slice (`Slices`), and when it ends it keeps its
+    turn for as long again as it took, within REST_S_MIN and REST_S_MAX. Otherwise it runs at full speed.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Gate:
 
     @asynccontextmanager
     async def turn(self, place_id: UUID, kind: str) -> AsyncIterator[None]:
-        """The turn of such a question about the place. Raises Overloaded when WAITING_MAX wait for it already, and
-        after WAIT_S or what is left of the request's time."""
+        """A turn for one query, for the block. Raises Overloaded when WAITING_MAX already wait for that kind and place,
+        after WAIT_S, and at the request's deadline."""
         key = place_id, kind
         if self._asking.get(key, 0) > WAITING_MAX:
-            raise Overloaded("Too many ask about this place at once. Try again shortly.")
+            raise Overloaded("Too many queries about this place are waiting. Try again shortly.")
         self._asking[key] = self._asking.get(key, 0) + 1
         one = self._turns.setdefault(key, asyncio.Lock())
         try:
@@ -53,7 +53,7 @@ class Gate:
                         await turn.enter_async_context(one)
                         await turn.enter_async_context(self._at_once)
                 except TimeoutError:
-                    raise Overloaded("Too many ask at once. Try again shortly.") from None
+                    raise Overloaded("Too many queries are waiting. Try again shortly.") from None
                 began = time.perf_counter()
                 token = gives_way.set(self._is_busy)
                 try:

@@ -11,7 +11,7 @@ SLICE_S = 0.002
 PAUSE_TIMES, PAUSE_S_MAX = 3, 0.05
 
 gives_way: ContextVar[Callable[[], bool] | None] = ContextVar("holdfast_gives_way", default=None)
-"""Says whether work that matters more is under way; set for work that is to take a quarter of the time then."""
+"""Returns whether more important work is running; the current work should then use only a quarter of the time."""
 
 
 class Slices:

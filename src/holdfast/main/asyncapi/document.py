@@ -1,4 +1,4 @@
-"""The AsyncAPI document: the live channels and every event, made of the models that describe them."""
+"""The AsyncAPI document: the live channels and all events, generated from the models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.main.asyncapi.event_models import EVENTS, ON_BOOKINGS, VERSION
 
 Json = dict[str, Any]
 SOCKET_PREFIX = "socket."
-"""Before the name of a message that only the WebSocket has."""
+"""Name prefix of messages that exist only on the WebSocket."""
 
 REQUESTS: dict[str, type[BaseModel]] = {
     "subscribe": ws.Subscribe,
@@ -49,7 +49,7 @@ def _encoded() -> bytes:
 
 
 def asyncapi() -> Json:
-    """The document of both channels over both transports; its schemas are those of all events."""
+    """Returns the document: both channels over both transports, with the schemas of all events."""
     return {
         "asyncapi": "3.0.0",
         "id": "urn:holdfast:live",
@@ -124,7 +124,7 @@ def _operations() -> Json:
 
 
 def messages() -> Json:
-    """Every message of both transports, by name."""
+    """Returns every message of both transports, by name."""
     sent = [
         (name, EVENTS[name][0], name, SOCKET_PREFIX + name) for name in (AVAILABILITY_UPDATED, *ON_BOOKINGS)
     ]
@@ -149,7 +149,7 @@ def _message(name: str, summary: str, schema: str) -> Json:
 
 
 def _sse_fields(name: str) -> Json:
-    """The fields of a server-sent event beside its data."""
+    """Returns the schema of a server-sent event's fields besides its data."""
     return {
         "type": "object",
         "required": ["id", "event"],
@@ -161,7 +161,7 @@ def _sse_fields(name: str) -> Json:
 
 
 def schemas() -> Json:
-    """The schemas of all messages, and `Event`: that of any event with its envelope."""
+    """Returns the schemas of all messages, and `Event`: any event with its envelope."""
     made = _model_schemas()
     made[AVAILABILITY_UPDATED] = {
         "anyOf": [_schema_ref("AvailabilityUpdated"), _schema_ref("AvailabilityUpdatedForGuests")]
@@ -189,7 +189,7 @@ def _model_schemas() -> Json:
 
 
 def _envelope() -> Json:
-    """Any event as the feed and webhooks have it."""
+    """Returns the schema of any event as it appears in the feed and in webhooks."""
     kinds = [
         {
             "title": name,
@@ -209,7 +209,7 @@ def _envelope() -> Json:
 
 
 def _narrowed(base: str, summary: str, properties: Json) -> Json:
-    """The schema of that name, with some of its properties more exactly."""
+    """Returns the schema of that name with some properties narrowed."""
     return {"description": summary, "allOf": [_schema_ref(base), {"properties": properties}]}
 
 
@@ -218,5 +218,5 @@ def _schema_ref(name: str) -> Json:
 
 
 def ref(*path: str) -> Json:
-    """A reference to that part of the document."""
+    """Returns a reference to that part of the document."""
     return {"$ref": "#/" + "/".join(path)}

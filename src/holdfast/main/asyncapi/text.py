@@ -1,4 +1,4 @@
-"""What the AsyncAPI document says in words, and how the channels are reached."""
+"""Texts of the AsyncAPI document, and the addresses of the channels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from holdfast.live.subscribe import CHANNELS_MAX
 Json = dict[str, Any]
 
 TITLE = "Holdfast live"
-DESCRIPTION = """What changes at a venue, as it changes.
+DESCRIPTION = """Changes at a venue, live.
 
 Every event of a channel has a `version`, one more than the one before, within an `epoch`. Fetch the snapshot of
-`GET /api/v1/clubs/{tenant}/venues/{venue}/availability`, then apply the events behind its version. After a gap, after
-`reset`, and when the epoch is another one, fetch the snapshot again. Fields may be added to any message: let pass
-what you don't know.
+`GET /api/v1/clubs/{tenant}/venues/{venue}/availability`, then apply the events after its version. After a gap, after
+`reset`, and when the epoch changes, fetch the snapshot again. Fields may be added to any message: ignore those you
+don't know.
 
-Both transports carry the same events of the same channels. What is told was committed, and is told at least once."""
+Both transports carry the same events of the same channels. Events are sent after
+their commit, at least once."""
 
 EVENT = """An event with its envelope, as `GET /api/v1/events` has it; `version` is that of the envelope and of all
 payloads. Within it fields are only ever added."""
@@ -32,14 +33,14 @@ SERVERS: Json = {
         "pathname": "/api/v1/live",
         "title": "Server-sent events",
         "summary": f"GET /api/v1/live?channel=...&channel=..., up to {CHANNELS_MAX} channels.",
-        "description": "`Last-Event-ID` or `after` resumes behind that cursor. A comment comes every 15 s.",
+        "description": "`Last-Event-ID` or `after` resumes after that cursor. A comment is sent every 15 s.",
     },
     "socket": {
         **_HOST,
         "protocol": "ws",
         "pathname": "/api/v1/live/ws",
         "title": "WebSocket",
-        "summary": f"Channels are subscribed and unsubscribed by messages, up to {CHANNELS_MAX} at a time.",
+        "summary": f"Messages subscribe and unsubscribe channels, up to {CHANNELS_MAX} at a time.",
     },
 }
 
@@ -52,9 +53,9 @@ CHANNELS: Json = {
     "availability": {
         "address": "availability:{tenant}:{venue}:{date}:{slotId}",
         "title": "Availability of a slot",
-        "description": "The states of all resources of a venue in one slot of one opening day. Public; who works there "
-        "sees all five states and who changed them, others whether something is available. Its events are counted "
-        "from when it is first asked for.",
+        "description": "The states of all resources of a venue in one slot of one opening day. Public: staff "
+        "see all five states and who changed them, others see whether a resource is available. Its versions start "
+        "when it is first requested.",
         "parameters": {
             **_PARAMETERS,
             "date": {"description": "The opening day, YYYY-MM-DD.", "examples": ["2026-11-28"]},
@@ -73,7 +74,7 @@ CHANNELS: Json = {
     "socket": {
         "address": None,
         "title": "The WebSocket itself",
-        "description": "What a client asks for, and the answers. Everything else on the socket is an event or a reset.",
+        "description": "The client's requests and the replies. All other messages on the socket are events or resets.",
         "bindings": {
             "ws": {
                 "method": "GET",
@@ -81,7 +82,7 @@ CHANNELS: Json = {
                 "headers": {
                     "type": "object",
                     "properties": {
-                        "Authorization": {"type": "string", "description": "Bearer and a token."},
+                        "Authorization": {"type": "string", "description": "`Bearer` and a token."},
                         "Origin": {"type": "string", "description": "Set by browsers, and checked."},
                     },
                 },
@@ -95,7 +96,7 @@ _QUERY: Json = {
     "required": ["channel"],
     "properties": {
         "channel": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": CHANNELS_MAX},
-        "after": {"type": "string", "description": "A cursor: events behind it come first."},
+        "after": {"type": "string", "description": "A cursor: the stream starts with the events after it."},
         "access_token": _TOKEN,
     },
 }
@@ -104,12 +105,12 @@ OPERATIONS: Json = {
         "summary": "As server-sent events.",
         "bindings": {"http": {"method": "GET", "query": _QUERY, "bindingVersion": "0.3.0"}},
     },
-    "socket": {"summary": "Over a WebSocket, to those who subscribed."},
+    "socket": {"summary": "Over a WebSocket, to subscribers."},
 }
 REQUESTS = {
     "subscribe": "Adds channels.",
-    "unsubscribe": "Takes channels off.",
-    "ping": "Asks for a sign of life.",
+    "unsubscribe": "Removes channels.",
+    "ping": "Checks that the connection is alive.",
 }
 
 SECURITY_SCHEMES: Json = {
@@ -117,7 +118,7 @@ SECURITY_SCHEMES: Json = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "An access token of the configured issuer. The stream ends when it does.",
+        "description": "An access token of the configured issuer. The stream ends when it expires.",
     },
     "access_token": {
         "type": "httpApiKey",

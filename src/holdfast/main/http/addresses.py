@@ -1,4 +1,4 @@
-"""How many connections each address has open, so that one client can't take them all."""
+"""Limits the open connections per client address, so that one client can't use them all."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 from typing import Protocol
 
 IPV6_PREFIX = 64
-"""A single IPv6 customer has at least a /64 (RFC 6177), so that is what counts as one address."""
+"""A single IPv6 customer has at least a /64 (RFC 6177), so a /64 counts as one address."""
 
 
 class Guarded(Protocol):
-    """A connection as it is counted."""
+    """A connection that counts towards the limit."""
 
     def give_way(self) -> bool:
-        """Closes it if it is between two requests or waits for one. Returns whether it does."""
+        """Closes the connection if it is idle or still waits for a request. Returns whether it does."""
         ...
 
 
 class Addresses:
-    """The open connections by address, at most `most` of each.
+    """The open connections per address, at most `most` each.
 
-    `proxies`: addresses or networks that may open as many as they like, since others come through them; `*`: all.
+    `proxies`: addresses or networks without a limit, since many clients connect through them; `*`: all.
     """
 
     def __init__(self, *, most: int, proxies: str | None = None) -> None:
@@ -30,8 +30,9 @@ class Addresses:
         self._is_proxy = _test(proxies)
 
     def enter(self, address: str | None, connection: Guarded) -> bool:
-        """Counts it. Where the address has as many as it may, the oldest one without a request gives way; if there
-        is none, nothing is counted and the answer is False."""
+        """Counts a connection. At the limit it closes the address's oldest connection without a request; if there is
+        none,
+        it counts nothing and returns False."""
         key = self._key(address)
         if key is None:
             return True
@@ -42,7 +43,7 @@ class Addresses:
         return True
 
     def leave(self, address: str | None, connection: Guarded) -> None:
-        """It is closed. Harmless for one that was not counted."""
+        """Stops counting a closed connection. Does nothing for one that was not counted."""
         key = self._key(address)
         those = self._open.get(key) if key is not None else None
         if those is None or key is None:

@@ -1,4 +1,4 @@
-"""The HTTP side as a whole: `create_app`."""
+"""Builds the HTTP application: `create_app`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ API = "/api/v1"
 
 
 class Application(FastAPI):
-    """FastAPI, inside what surrounds every request and behind the short way to the routes asked most."""
+    """FastAPI, wrapped in the middleware and behind the fast path for the busiest routes."""
 
     def build_middleware_stack(self) -> ASGIApp:
         behind = Shortcuts(super().build_middleware_stack(), shortcuts(self))
@@ -57,10 +57,11 @@ def create_app(
     routers: Sequence[APIRouter] | None = None,
     issuers: Sequence[TrustedIssuer] | None = None,
 ) -> Application:
-    """The application, to be served by any ASGI server; it connects when it is started.
+    """Returns the ASGI application; it connects to the database when it starts.
 
-    `routers`: what is mounted under /api/v1 instead of the product's own. `issuers`: whose tokens count, instead of
-    what the settings say. Its `state` has the `engine` while it runs.
+    `routers`: mounted under /api/v1 instead of the product's own. `issuers`: trusted token issuers, instead of those
+    in the
+    settings. While it runs, its `state` has the `engine`.
     """
     app = Application(
         title=TITLE,
@@ -68,7 +69,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        # The framework's own logs would quote texts of exceptions, which can hold personal data.
+        # The framework's own logs would quote exception texts, which can contain personal data.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(settings, issuers),
     )
@@ -103,7 +104,7 @@ def _routers() -> list[APIRouter]:
 
 
 def _aliases() -> list[APIRouter]:
-    """The same answers where clients of other products expect them, without a prefix."""
+    """The same endpoints at the paths that clients of other products expect, without a prefix."""
     from holdfast.block.routes import alias as blocks
     from holdfast.snapshot.routes import alias as snapshots
 
@@ -122,7 +123,7 @@ def _lifespan(settings: Settings, issuers: Sequence[TrustedIssuer] | None) -> An
 
 
 async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> None:
-    """Fills the state of the application; `running` puts it away again, the last first."""
+    """Fills the application's state; `running` cleans up in reverse order."""
     url = settings.database_url
     if url is None:
         raise ValueError("create_app needs settings with a database_url")
@@ -148,9 +149,10 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:
-    """Paths of all routes (`/api/v1/bookings/{booking_id}`), by what a matched scope has as `endpoint`.
+    """Returns the path template of each route (`/api/v1/bookings/{booking_id}`), by the `endpoint` in a matched
+    scope.
 
-    One that answers at an alias too is named by its own path, which comes first.
+    An endpoint that also has an alias gets its own path, which is registered first.
     """
     found: dict[Any, str] = {}
     for route in iter_route_contexts(app.routes):

@@ -1,4 +1,4 @@
-"""What the headers of a request say of it: whose it is, its id, and the trace it belongs to."""
+"""What the request headers say: the caller, the request id and the trace."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from holdfast.place.places import Places
 
 ACTORS_KEPT_MAX = 8192
 
-# The verifier gives the same claims for the same token, so that its bearer is worked out once.
+# The verifier returns the same claims object for the same token, so each actor is built once.
 _actor_of = lru_cache(ACTORS_KEPT_MAX)(actor_of)
 
 REQUEST_ID_CHARS_MAX = 128
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,%d}" % REQUEST_ID_CHARS_MAX)
-# W3C Trace Context, 3.2: version ff and all-zero ids are invalid; only later versions may have more parts.
+# W3C Trace Context, 3.2: version ff and all-zero ids are invalid; only later versions may have further parts.
 _TRACEPARENT = re.compile(
     rb"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32})-((?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 )
 
 
 async def caller(header: bytes | None, *, verifier: TokenVerifier, places: Places) -> Actor:
-    """Who the bearer of the token is; anonymous without a header.
+    """Returns the actor who bears the token; anonymous without a header.
 
-    Raises `Unauthenticated` for a header that is no bearer token, a token that is not valid, or one of
-    a tenant that is not here; `Overloaded` when the tenant can't be looked up.
+    Raises `Unauthenticated` for a header that is not a bearer token, an invalid token, or one for an unknown tenant;
+    `Overloaded` when the tenant can't be looked up.
     """
     if header is None:
         return ANONYMOUS
@@ -41,7 +41,7 @@ async def caller(header: bytes | None, *, verifier: TokenVerifier, places: Place
 
 
 async def bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tuple[Actor, float]:
-    """The bearer of a token, and when it ends (seconds since 1970). Raises as `caller`."""
+    """Returns the actor of a token, and when the token expires (seconds since 1970). Raises the same as `caller`."""
     claims = await verifier.authenticate(token, time.time())
     if claims.tenant is None:
         return _actor_of(claims, None), claims.expires_at
@@ -52,14 +52,14 @@ async def bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tupl
 
 
 def request_id(header: bytes | None) -> str:
-    """The caller's id, if it is a plain token of up to 128 characters, or else a new one (32 hex digits)."""
+    """Returns the caller's id if it is valid (up to 128 plain characters), otherwise a new one (32 hex digits)."""
     if header is not None and _REQUEST_ID.fullmatch(header):
         return header.decode("ascii")
-    return f"{random.getrandbits(128):032x}"  # a name, not a secret
+    return f"{random.getrandbits(128):032x}"  # an identifier, not a secret
 
 
 def traceparent(header: bytes | None) -> str | None:
-    """The header as version 00 of the standard writes it, None when there is none or it is invalid."""
+    """Returns the header in the format of version 00 of the standard; None if it is missing or invalid."""
     found = _TRACEPARENT.fullmatch(header) if header is not None else None
     if found is None or (found[1] == b"00" and found[5] is not None):
         return None
@@ -67,5 +67,5 @@ def traceparent(header: bytes | None) -> str | None:
 
 
 def trace_id(parent: str) -> str:
-    """The 32 hex digits that all spans of a trace share."""
+    """Returns the 32 hex digits shared by all spans of a trace."""
     return parent[3:35]

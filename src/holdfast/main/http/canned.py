@@ -1,4 +1,4 @@
-"""Answers as they go over the wire, for where there is no request that an application could answer."""
+"""Complete responses as bytes, for errors on a connection that has no valid request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _whole(refusal: HoldfastError) -> bytes:
     return b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)])
 
 
-MALFORMED = _whole(InvalidRequest("This is not a request of HTTP/1.1 (RFC 9112)."))
+MALFORMED = _whole(InvalidRequest("This is not an HTTP/1.1 request (RFC 9112)."))
 TOO_SLOW = _whole(RequestTimeout())
 TOO_MANY = _whole(TooManyConnections())
 TOO_LARGE = STATUS_LINE[431] + b"content-length: 0\r\nconnection: close\r\n\r\n"

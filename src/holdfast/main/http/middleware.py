@@ -1,15 +1,14 @@
-"""What surrounds every route. In this order, for each request:
+"""The middleware around every route. For each request, in this order:
 
-1. It gets an id and its trace, which log lines and the answer carry.
-2. A body that is too long is refused.
-3. The bearer token becomes an actor; a bad one is refused.
-4. The route answers; a failure nobody foresaw becomes a 500 without details.
-5. The answer gets the headers that all answers have; it is counted, timed and logged.
+1. Assigns a request id and a trace, for log lines and the response.
+2. Refuses a body that is too long.
+3. Turns the bearer token into an actor; refuses an invalid one.
+4. Calls the route; an unexpected error becomes a 500 without details.
+5. Adds the common response headers; counts, times and logs the request.
 
-A live stream is logged at its end, and not timed. A WebSocket gets an id and is counted and logged likewise; its
-route looks at the token and at what is sent.
-
-`request.state` then has `actor`, `request_id`, `traceparent` (None without) and `client_ip`.
+A live stream is logged when it ends, and not timed. A WebSocket also gets an id and is counted and logged; its route
+checks the token and the messages.
+`request.state` then has `actor`, `request_id`, `traceparent` (None without one) and `client_ip`.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ NO_TOKEN_NEEDED = frozenset(
 ASSETS = "/docs/"
 WS_FAILED = 1011  # RFC 6455, 7.4.1
 STATUS_NONE = 499
-"""What is logged where the client left before there was an answer."""
+"""Logged as the status if the client disconnected before there was a response."""
 
 UNMATCHED = "unmatched"
-"""The route of a request that fits none."""
+"""Logged as the route of a request that matches none."""
 
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _NO_STORE = (b"cache-control", b"no-store")
@@ -52,10 +51,10 @@ log = structlog.get_logger()
 
 
 class Surround:
-    """The middleware. `templates`: the paths of routes, by what a matched scope has as `endpoint`.
-    `request_deadline_s`: how long a request waits at most, in all.
+    """The middleware. `templates`: path templates, by the `endpoint` in a matched scope.
 
-    Expects `verifier`, `places` and `tally` on the state of the application.
+    `request_deadline_s`: the longest time a request may wait, in total.
+    Expects `verifier`, `engine` and `tally` on the application's state.
     """
 
     def __init__(self, app: ASGIApp, *, templates: Mapping[Any, str], request_deadline_s: float) -> None:
@@ -92,7 +91,7 @@ class Surround:
         try:
             await self._app(scope, receive, handshake)
         except (OSError, WebSocketDisconnect):
-            return  # Nobody is there to be told.
+            return  # The client is gone.
         except Exception as error:
             log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
             await handshake.fail()
@@ -112,7 +111,7 @@ class Surround:
         except HoldfastError as refusal:
             await _refuse(scope, receive, answer, refusal)
         except ClientDisconnect:
-            return  # Nobody is there to be answered.
+            return  # The client is gone.
         except Exception as error:
             log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
             failure = InternalError(request_id=scope["state"]["request_id"])
@@ -137,7 +136,7 @@ class Surround:
 
 
 class _Answer:
-    """`send`, which adds the headers that all answers have."""
+    """A `send` that adds the common response headers."""
 
     __slots__ = ("_own", "_send", "_storable", "status")
 
@@ -158,7 +157,7 @@ class _Answer:
 
 
 class _Handshake:
-    """`send` of a WebSocket, which notes how its handshake was answered."""
+    """The `send` of a WebSocket; records how its handshake was answered."""
 
     __slots__ = ("_send", "status")
 
@@ -173,13 +172,13 @@ class _Handshake:
         await self._send(message)
 
     async def fail(self) -> None:
-        """It ends, for a reason of ours."""
-        with suppress(Exception):  # whatever state the connection is in
+        """Closes the WebSocket because of an internal error."""
+        with suppress(Exception):  # the connection may be in any state
             await self({"type": "websocket.close", "code": WS_FAILED})
 
 
 def _introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """What is known of the request before anyone looked at its token, as its state."""
+    """Fills the request's state with what is known before the token is checked."""
     client = scope.get("client")
     state = scope.setdefault("state", {})
     state["request_id"] = request_id(headers.get(b"x-request-id"))
@@ -201,7 +200,7 @@ async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
         return ANONYMOUS
     several = len(headers) != len(scope["headers"])
     if several and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
-        # A proxy before us may have looked at the other one.
+        # A proxy in front of us may have checked the other one.
         raise Unauthenticated("There must be one Authorization header, not several.")
     state = scope["app"].state
     return await caller(headers[b"authorization"], verifier=state.verifier, places=state.engine.places)
@@ -209,9 +208,9 @@ async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
 
 async def _refuse(scope: Scope, receive: Receive, answer: _Answer, refusal: HoldfastError) -> None:
     if answer.status != STATUS_NONE:
-        return  # The answer had begun. The server closes the connection, so that nobody takes it for whole.
+        return  # The response had begun. The server closes the connection, which marks it as incomplete.
     response = problem(refusal, instance=scope["path"])
     if refusal.code == "PAYLOAD_TOO_LARGE":
-        # The rest of the body is not read, so the connection is of no more use.
+        # The rest of the body is not read, so the connection can't be reused.
         response.headers["connection"] = "close"
     await response(scope, receive, answer)

@@ -1,4 +1,4 @@
-"""For whoever runs the service: whether the process lives, whether it can serve, and what Prometheus reads of it."""
+"""For operators: liveness, readiness and Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ NAME = {"application_name": "holdfast readyz"}
 REQUESTS = Counter("holdfast_http_requests_total", "Requests answered.", ["method", "route", "status"])
 SECONDS = Histogram(
     "holdfast_http_seconds",
-    "Time from a request's arrival to the end of its answer.",
+    "Time from a request's arrival to the end of its response.",
     ["route"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
 )
-IN_FLIGHT = Gauge("holdfast_http_in_flight", "Requests being worked on, live streams left out.")
-POOL_SIZE = Gauge("holdfast_pool_connections", "Connections to the database that are open.")
-POOL_IDLE = Gauge("holdfast_pool_connections_idle", "Connections to the database that wait for work.")
-WRITER_QUEUE = Gauge("holdfast_booking_writer_queue", "Bookings that wait to be written.")
+IN_FLIGHT = Gauge("holdfast_http_in_flight", "Requests in progress, without live streams.")
+POOL_SIZE = Gauge("holdfast_pool_connections", "Open database connections.")
+POOL_IDLE = Gauge("holdfast_pool_connections_idle", "Idle database connections.")
+WRITER_QUEUE = Gauge("holdfast_booking_writer_queue", "Bookings waiting to be written.")
 
-# Anyone can make up methods; each would be a time series of its own.
+# Clients can invent methods; each would become a separate time series.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 router = APIRouter(tags=["Operations"])
@@ -39,7 +39,7 @@ class NotReady(Overloaded):
 
 
 class Probe:
-    """Asks the database by a connection of its own, so that a busy pool can't make it look dead."""
+    """Checks the database over a separate connection, so that a busy pool does not look like a dead database."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -47,7 +47,7 @@ class Probe:
         self._one_at_a_time = asyncio.Lock()
 
     async def missing(self) -> str | None:
-        """What is not there: `database`, `schema` or None; within ANSWER_TIMEOUT_S."""
+        """Returns what is missing, within ANSWER_TIMEOUT_S: `database`, `schema`, or None."""
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_S), self._one_at_a_time:
                 migrated = await self._ask()
@@ -63,7 +63,7 @@ class Probe:
         return bool(await conn.fetchval("SELECT to_regclass('booking') IS NOT NULL"))
 
     def close(self) -> None:
-        """Lets go of the connection; the next question opens another."""
+        """Closes the connection; the next check opens another."""
         if self._conn is not None:
             self._conn.terminate()
             self._conn = None
@@ -75,15 +75,15 @@ _MISSING = {
 }
 
 
-@router.get("/healthz", summary="Whether the process lives")
+@router.get("/healthz", summary="Liveness")
 async def get_healthz() -> Response:
-    """Always 200 while the process can answer at all; asks nobody else."""
+    """Always 200 while the process can respond at all; checks nothing else."""
     return answer({"status": "alive"})
 
 
-@router.get("/readyz", summary="Whether it can serve requests")
+@router.get("/readyz", summary="Readiness")
 async def get_readyz(request: Request) -> Response:
-    """200 when the database answers and is migrated, or else 503 with `missing`."""
+    """200 if the database responds and is migrated, otherwise 503 with `missing`."""
     missing = await request.app.state.probe.missing()
     if missing is not None:
         raise NotReady(_MISSING[missing], missing=[missing])
@@ -91,7 +91,7 @@ async def get_readyz(request: Request) -> Response:
 
 
 class Tally:
-    """Counts requests; finds the time series of each kind once. Belongs to one event loop."""
+    """Counts requests; looks each time series up only once. Use it from one event loop only."""
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -99,8 +99,9 @@ class Tally:
         self._times: dict[str, Any] = {}
 
     def count(self, *, method: str, route: str, status: int, seconds: float | None) -> None:
-        """One request was answered. `route`: its template, of which there must be few. `seconds`: None for what
-        lasts as long as the client likes."""
+        """Counts a request. `route`: its path template, as each value becomes a time series. `seconds`: None for
+        streams, which
+        last as long as the client likes."""
         counter = self._counters.get((method, route, status))
         if counter is None:
             labels = (method if method in _METHODS else "OTHER", route, str(status))
@@ -117,7 +118,7 @@ class Tally:
 
 
 def watch(state: Any) -> None:
-    """The gauges show the pool and the writer (`state.engine`) and the tally of this app."""
+    """Connects the gauges to this application's pool, writer and tally."""
     IN_FLIGHT.set_function(lambda: state.tally.in_flight - state.hub.requests)
     live.TAIL_LAG.set_function(lambda: state.hub.tail.lag_s if state.hub.enabled else 0.0)
     POOL_SIZE.set_function(lambda: state.engine.db.pool.get_size())

@@ -1,20 +1,21 @@
-"""What a client has sent, cut into pieces that a parser can be given one at a time, each with the end of one head in
-it; and how much of a message is not its body."""
+"""Cuts received bytes into pieces for the parser, each with the end of at most one head, and counts a message's bytes
+outside its body."""
 
 from __future__ import annotations
 
 _HEAD_END = b"\r\n\r\n"
 
 BODY_PIECE_BYTES = 128
-"""Inside a body no empty line ends a piece sooner than this. A piece has its price; and should the body end among so
-few bytes, few heads follow it there."""
+"""Inside a body, an empty line does not end a piece shorter than this. Each piece costs time, and if the body ends
+within so few bytes, only few heads can follow it in the same piece."""
 
 
 class Pieces:
-    """Bytes in the order of their arrival. True while there are any.
+    """Received bytes, in order. True if there are any.
 
-    `overhead`: bytes of the message but those of its body. Exact at the end of a head and of a message; in between
-    with the rest of the piece, which is not parsed yet.
+    `overhead`: the message's bytes outside its body. Exact at the end of a head and of a message; otherwise it
+    includes
+    the rest of the piece that is not parsed yet.
     """
 
     __slots__ = ("_at", "_data", "_head_end", "_unparsed", "overhead")
@@ -22,8 +23,8 @@ class Pieces:
     def __init__(self) -> None:
         self._data = b""
         self._at = 0
-        self._unparsed = 0  # bytes of the piece that are of no head or body seen so far
-        self._head_end = 0  # bytes of the piece up to the end of a head
+        self._unparsed = 0  # bytes of the piece that no head or body seen so far covers
+        self._head_end = 0  # bytes of the piece up to the end of its head
         self.overhead = 0
 
     def __len__(self) -> int:
@@ -34,17 +35,18 @@ class Pieces:
         self._at = 0
 
     def put_back(self, data: bytes) -> None:
-        """They come before the others."""
+        """Puts the bytes in front of the others."""
         self._data, self._at = data + self._data[self._at :], 0
 
     def clear(self) -> None:
         self._data, self._at = b"", 0
 
     def next(self, *, head_bytes_max: int, in_body: bool) -> bytes:
-        """Removes the first piece.
+        """Removes and returns the first piece.
 
-        `head_bytes_max`: all there is comes as one piece where it is no longer than that and holds one end of a head,
-        as usual requests do with their bodies. `in_body`: the parser is inside a body.
+        `head_bytes_max`: up to this length everything is returned as one piece if it contains one end of a head, as a
+        usual
+        request with its body does. `in_body`: the parser is inside a body.
         """
         data, start = self._data, self._at
         head_end, end = _cut(data, start, head_bytes_max=head_bytes_max, in_body=in_body)
@@ -56,7 +58,7 @@ class Pieces:
         self.overhead += self._unparsed
         return data[start:end]
 
-    # What the parser finds in the piece
+    # Called by the parser
 
     def message_begins(self) -> None:
         self.overhead = self._unparsed

@@ -1,17 +1,19 @@
-"""HTTP/1.1 with bounds: no client takes more of the process than a request is worth, however it sends it.
+"""HTTP/1.1 with limits: no client can use more resources than a request is worth, however it sends it.
 
-uvicorn and its parser do the work; this class decides what they are given, and when.
+uvicorn and its parser do the work; this class decides what they get, and when.
 
-1. What arrives is cut after each empty line and parsed piece by piece, so that a piece holds one head. While a request
-   is answered nothing more is parsed or read: one that is sent ahead waits, unparsed.
-2. All bytes of a message but those of its body count: request line, headers, the framing of chunks, trailers (which
-   are dropped). Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the answer is 431, and the connection is closed.
-3. The application is called when the whole request is there. A body that is longer than it takes is not waited for:
-   the application is called at once, and refuses it.
-4. A head has HEAD_S to arrive, a body BODY_S, and a connection may be idle for IDLE_S. Then the answer is 408, or none
-   where no request had begun.
-5. An address has a limited number of connections (`addresses`). The oldest without a request gives way to a new one;
-   where there is none, the new one is refused with 429.
+1. Received bytes are cut after each empty line and parsed piece by piece, so that a piece contains one head. While a
+   request is being answered, nothing more is parsed or read: pipelined requests wait unparsed.
+2. All bytes of a message outside its body count: request line, headers, chunk framing, trailers (which are dropped).
+   Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the response is 431 and the connection is closed.
+3. The application is called when the request is complete. For a body longer than it accepts, it is called at once,
+   and
+   refuses it.
+4. A head must arrive within HEAD_S and a body within BODY_S, and a connection may be idle for IDLE_S. Past that the
+   response is 408, or none if no request had begun.
+5. The number of connections per address is limited (`addresses`). At the limit, the oldest connection without a
+   request
+   is closed; if there is none, the new one is refused with 429.
 """
 
 from __future__ import annotations
@@ -35,10 +37,10 @@ HEADERS_MAX = 100
 HEAD_S = 10.0
 BODY_S = 30.0
 IDLE_S = 75.0
-"""Longer than proxies keep idle connections (nginx: 60 s), so that none sends a request into one that is closing."""
+"""Longer than proxies keep idle connections (nginx: 60 s), so that no proxy sends a request on a closing one."""
 REFUSED = Counter(
     "holdfast_http_connections_refused_total",
-    "Connections that were closed for what came over them, or did not come: malformed, too_large, too_slow, too_many.",
+    "Connections that Holdfast refused or closed: malformed, too_large, too_slow, too_many.",
     ["reason"],
 )
 
@@ -48,7 +50,7 @@ class _TooLarge(Exception):
 
 
 class BoundedProtocol(Connected, HttpToolsProtocol):
-    """uvicorn's protocol within the bounds above. `addresses`: shared by all connections of the process."""
+    """uvicorn's protocol with the limits above. `addresses`: shared by all connections of the process."""
 
     parser: httptools.HttpRequestParser
     transport: Any
@@ -58,10 +60,10 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._addresses = addresses
         self._received = Pieces()
         self._is_paused = False
-        self._is_deaf = False  # nothing more is parsed, ever
+        self._is_deaf = False  # nothing more will be parsed
         self._in_message = False
         self._in_body = False
-        self._limited_to = 0.0  # seconds that this part of the message has
+        self._limited_to = 0.0  # seconds that this part of the message may take
         self._arriving: tuple[RequestResponseCycle, Any] | None = None
         self._answering: RequestResponseCycle | None = None
 
@@ -82,7 +84,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._received.clear()
-        if self._answering is not None:  # the parent looks at the last request alone
+        if self._answering is not None:  # the parent only handles the last request
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -102,7 +104,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, answer: bytes, reason: str) -> None:
-        """Nothing more is taken. A request that is being answered has its answer still, as the last one."""
+        """Stops reading. A request in progress still gets its response, as the last one."""
         REFUSED.labels(reason).inc()
         self._is_deaf = self.transport.lingers = True
         self._received.clear()
@@ -115,7 +117,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self.transport.write(answer)
         self.transport.close()
 
-    # What arrives
+    # Incoming data
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -124,7 +126,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Parses what has come, until a request must be answered first."""
+        """Parses the received bytes, until a request must be answered first."""
         while self._received and self._answering is None and not self._is_deaf:
             usual = 0 if self._in_message else HEAD_BYTES_MAX
             self._parse(self._received.next(head_bytes_max=usual, in_body=self._in_body))
@@ -158,14 +160,14 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self._limit_arrival()
 
     def _limit_arrival(self) -> None:
-        """A head and a body each have one limit, however many pieces they come in."""
+        """Sets one time limit for a head and one for a body, however many pieces they arrive in."""
         seconds = BODY_S if self._in_body else HEAD_S
         if seconds != self._limited_to:
             self._limited_to = seconds
             self.transport.limit(seconds)
 
     def _upgrade(self, rest: bytes) -> None:
-        """To a WebSocket; any other protocol is declined by answering as if it had not been offered (RFC 9110, 7.8)."""
+        """Upgrades to a WebSocket. Other protocols are declined by ignoring the offer (RFC 9110, 7.8)."""
         if not self._should_upgrade():
             self._received.put_back(rest)
         elif self._answering is not None:
@@ -178,7 +180,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self._addresses.leave(self._address, self)
             self.handle_websocket_upgrade()
 
-    # What the parser finds
+    # Called by the parser
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -202,7 +204,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        """It is this request's turn, though its body may not be there yet."""
+        """Called when it is this request's turn, though its body may not be complete."""
         self._arriving = cycle, app
         if not cycle.more_body:
             self._answer()
@@ -228,10 +230,10 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if not self._is_deaf:
             super().on_message_complete()
 
-    # Answers
+    # Responses
 
     def _answer_early(self, cycle: RequestResponseCycle) -> None:
-        """Nobody reads the rest of its body: the application says so, and the connection is closed."""
+        """Calls the application before the body is complete: it refuses the body, and the connection is closed."""
         if self._arriving is None or self._arriving[0] is not cycle:
             return  # its turn has not come
         cycle.keep_alive = False
@@ -265,7 +267,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
 
 
 class _Writing(FlowControl):
-    """Of uvicorn's flow control the half for writing: the protocol alone decides when to read."""
+    """The writing half of uvicorn's flow control: only the protocol decides when to read."""
 
     def pause_reading(self) -> None:
         return
@@ -275,6 +277,6 @@ class _Writing(FlowControl):
 
 
 def _announced(cycle: RequestResponseCycle) -> int:
-    """Bytes of the body by its header, 0 if that says nothing."""
+    """Returns the body's length in bytes according to its header, 0 if there is none."""
     length = dict(cycle.scope["headers"]).get(b"content-length", b"")
     return int(length) if length.isdigit() else 0

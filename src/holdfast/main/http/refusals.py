@@ -1,6 +1,6 @@
-"""Every refusal and every malformed request becomes a problem (RFC 9457), here and nowhere else.
+"""Turns every refusal and every malformed request into a problem (RFC 9457). Nothing else does.
 
-No request body may be longer than 256 KiB, announced or not.
+No request body may be longer than 256 KiB, with or without a Content-Length.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BODY_BYTES_MAX = 256 * 1024
 
 
 class MethodNotAllowed(HttpError):
-    """This path does not know that method; the header Allow lists those it does."""
+    """This path does not support that method; the Allow header lists the methods it supports."""
 
     code = "METHOD_NOT_ALLOWED"
     status = 405
@@ -46,7 +46,7 @@ class RequestTimeout(HttpError):
 
 
 class TooManyConnections(HoldfastError):
-    """Your address has as many connections open as it may: close some, or send several requests over one."""
+    """Your address has too many open connections: close some, or send several requests over one."""
 
     kind = Kind.TOO_MANY
     code = "RATE_LIMITED"
@@ -61,7 +61,7 @@ _BY_STATUS: dict[int, type[HoldfastError]] = {
 
 
 def answer_refusals(app: FastAPI) -> None:
-    """Has the application answer them all as problems."""
+    """Makes the application answer all errors with problems."""
     handlers: dict[type[Exception], Handler] = {
         HoldfastError: _refused,
         RequestValidationError: _malformed,
@@ -76,7 +76,7 @@ async def _refused(request: Request, refusal: HoldfastError) -> Response:
 
 
 async def _failed(request: Request, _error: Exception) -> Response:
-    # What surrounds all routes logs it: the framework raises it again once this was sent.
+    # The middleware logs it: the framework raises it again after this response.
     return await _refused(request, InternalError(request_id=request.state.request_id))
 
 
@@ -85,7 +85,7 @@ async def _malformed(request: Request, error: RequestValidationError) -> Respons
 
 
 def _body_problem(error: RequestValidationError) -> InvalidRequest | None:
-    """Where the body as a whole is wrong, it is said in plainer words."""
+    """Returns a plainer message if the body as a whole is wrong, otherwise None."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return InvalidRequest.of(
@@ -99,7 +99,7 @@ def _body_problem(error: RequestValidationError) -> InvalidRequest | None:
 
 
 async def _by_framework(request: Request, error: HTTPException) -> Response:
-    # Reading the body raised it: the framework makes a 400 of whatever that was.
+    # Raised while the body was read: the framework turns any such error into a 400.
     if isinstance(error.__cause__, HoldfastError):
         return await _refused(request, error.__cause__)
     response = await _refused(request, _refusal_of(error, request))
@@ -111,7 +111,7 @@ async def _by_framework(request: Request, error: HTTPException) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """Of all routes with the path that was matched: the framework names those of the first alone."""
+    """Returns the methods of all routes with the matched path; the framework lists only those of the first."""
     routes = [route for route in iter_route_contexts(request.app.routes) if route.methods]
     matched = next((each for each in routes if each.path_regex.match(request.scope["path"])), None)
     found = [each.methods or () for each in routes if matched and each.path == matched.path]
@@ -129,11 +129,11 @@ def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:
 
 
 def limited(receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
-    """`receive`, which raises PayloadTooLarge where the body gets too long; or it is raised at once."""
+    """Returns a `receive` that raises PayloadTooLarge if the body gets too long; or raises it at once."""
     announced = headers.get(b"content-length")
     if announced is None:
         return _counting(receive)
-    # The server holds the sender to what was announced, so there is nothing left to count.
+    # The server enforces Content-Length, so there is nothing to count.
     if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
         raise PayloadTooLarge
     return receive

@@ -1,11 +1,12 @@
-"""The connection below both protocols: what is written in one turn of the loop goes out together, a client that
-takes nothing is noticed, and a refused client has time to read why.
+"""The transport below both protocols: batches writes of one event loop iteration, detects clients that don't read,
+and
+gives a refused client time to read why.
 
-uvicorn writes the head of an answer and its body one after the other, each with a system call of its own. For
-answers as short as ours that is a good part of what they cost.
-
-Live streams write the same bytes to thousands of connections: they get a `Wire` as the ASGI extension of
-`holdfast.live.outlets`, and write past the protocol.
+uvicorn writes a response's head and body separately, each with a system call. For responses as short as ours that is
+a
+large part of their cost.
+Live streams write the same bytes to thousands of connections: they get a `Wire` through the ASGI extension of
+`holdfast.live.outlets` and bypass the protocol.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from typing import Any
 from holdfast.main.http.addresses import Addresses
 
 LINGER_S = 5.0
-"""How long a connection that was refused may still take and send, before it is aborted."""
+"""How long a refused connection may still receive and send before it is aborted."""
 STALL_S = 30.0
-"""A client that reads none of what waits for it for so long is aborted."""
+"""A client that reads none of its pending data for this long is aborted."""
 
 
 class CorkedTransport:
-    """A transport that collects what is written until the turn is over, or until it is closed.
+    """A transport that buffers writes until the end of the event loop iteration, or until it is closed.
 
-    `lingers`: closing it ends our side alone and lets the client's run on for LINGER_S. A socket that is closed with
-    bytes unread resets the connection, and with it the answer that says why (RFC 9112, 9.6).
-
-    `expired` is called when a limit has passed that was set with `limit`. All that takes time on a connection shares
-    one timer, which is set anew only when it would come too late: a busy connection sets it once in ten seconds.
+    `lingers`: closing it closes our side only; the client's side stays open for LINGER_S. Closing a socket with
+    unread
+    bytes resets the connection, and the client may lose the response that says why (RFC 9112, 9.6).
+    `expired` is called when the time set with `limit` has passed. All timeouts of a connection share one timer. It is
+    reset
+    only when it would fire too late: about every ten seconds on a busy connection.
     """
 
     __slots__ = (
@@ -59,7 +61,7 @@ class CorkedTransport:
         self._collected.append(data)
 
     def limit(self, seconds: float | None) -> None:
-        """`expired` is called after so long, unless another limit is set by then. None: there is none."""
+        """Calls `expired` after this time, unless another limit is set before. None: no limit."""
         if seconds is None:
             self._deadline = inf
             return
@@ -85,7 +87,7 @@ class CorkedTransport:
         return self._lingering or self._transport.is_closing()
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Called when the connection is lost."""
         self._timer.cancel()
         self.expired = None
 
@@ -114,7 +116,7 @@ class CorkedTransport:
         self._start(min(self._deadline, self._stall_at))
 
     def _is_stalled(self) -> bool:
-        """Whether something waits to be sent, and none of it was since the last time this was asked."""
+        """Returns whether data is pending and none of it was sent since the last call."""
         waiting = self._transport.get_write_buffer_size()
         before, self._taken = self._taken, self._written - waiting
         return waiting > 0 and before == self._taken
@@ -124,8 +126,8 @@ class CorkedTransport:
 
 
 class Connected(asyncio.Protocol):
-    """What both protocols do with their connection: it counts for its address, and a stream that it was given away to
-    learns what becomes of it."""
+    """Connection handling shared by both protocols: it counts towards its address, and a stream that took it over is
+    notified of its state."""
 
     transport: Any
     client: tuple[str, int] | None
@@ -152,7 +154,7 @@ class Connected(asyncio.Protocol):
 
 
 class Connection:
-    """A `holdfast.live.outlets.Wire`."""
+    """Implements `holdfast.live.outlets.Wire`."""
 
     __slots__ = ("_transport", "drained", "lost", "paused")
 

@@ -1,11 +1,11 @@
-"""The WebSocket with bounds: what a client sends costs no more than a slice of a turn of the event loop.
+"""WebSockets with limits: a client's data never takes more than a short slice of an event loop iteration.
 
-1. What arrives is parsed in pieces of PIECE_BYTES, one in a turn, and not read on meanwhile. While the application has
-   a message to take nothing more is parsed.
-2. A message comes in FRAGMENTS_MAX fragments at most.
-3. PINGS_PER_S pings and pongs a second are taken, PINGS_BURST_MAX at once.
+1. Received bytes are parsed in pieces of PIECE_BYTES, one per iteration, and nothing is read meanwhile. While the
+   application has an unread message, nothing more is parsed.
+2. A message may have at most FRAGMENTS_MAX fragments.
+3. At most PINGS_PER_S pings and pongs a second are accepted, with bursts of up to PINGS_BURST_MAX.
 
-Past a bound the connection is closed with 1008 (RFC 6455, 7.4.1) and a reason.
+Past a limit the connection is closed with 1008 (RFC 6455, 7.4.1) and a reason.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from holdfast.main.http.addresses import Addresses
 from holdfast.main.http.transport import Connected, Connection
 
 PIECE_BYTES = 1024
-"""Frames have six bytes at least: up to 170 of them, about 1 ms."""
+"""A frame has at least six bytes, so a piece has at most 170 frames, which take about 1 ms."""
 FRAGMENTS_MAX = 64
 PINGS_PER_S = 5
 PINGS_BURST_MAX = 20
 
 
 class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
-    """uvicorn's protocol within the bounds above, which gives its connection away as a `Wire`."""
+    """uvicorn's protocol with the limits above; offers its connection as a `Wire`."""
 
     transport: Any
 
@@ -62,14 +62,14 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
-        self.transport.abort()  # what was written and is not taken would keep it from closing
+        self.transport.abort()  # data that the client does not read would keep it open
 
-    # What arrives
+    # Incoming data
 
     def data_received(self, data: bytes) -> None:
-        if not self.handshake_initiated:  # the request, which the protocol before this one has bounded
+        if not self.handshake_initiated:  # the upgrade request, which the HTTP protocol has limited
             super().data_received(data)
-            if not self.handshake_initiated:  # it is none, and what the library says of it was not sent
+            if not self.handshake_initiated:  # not a valid one; the library's response is not sent yet
                 self.transport.write(b"".join(self.conn.data_to_send()))
                 self.transport.close()
             return
@@ -79,7 +79,7 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
                 self._go_on()
 
     def _go_on(self) -> None:
-        """Parses one piece, and comes back for the next when others have had their turn."""
+        """Parses one piece, and schedules the next after other work in the event loop."""
         self._is_parsing = False
         if self.transport.is_closing():
             return
@@ -87,7 +87,7 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
             piece, self._received = self._received[:PIECE_BYTES], self._received[PIECE_BYTES:]
             super().data_received(piece)
         if self._has_message or self.transport.is_closing():
-            return  # `receive` goes on
+            return  # `receive` continues
         if self._received:
             self._is_parsing = True
             self.transport.pause_reading()
@@ -110,13 +110,13 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:
         await super().send(message)
         if self.close_sent and self._received and not self._is_parsing:
-            self._go_on()  # the client's own close frame may be in there
+            self._go_on()  # it may contain the client's close frame
 
-    # What the parser finds
+    # Called by the parser
 
     def handle_cont(self, event: Frame) -> None:
         if len(self.frames) >= FRAGMENTS_MAX:
-            self._fail(f"A message may come in {FRAGMENTS_MAX} fragments at most.")
+            self._fail(f"A message may have at most {FRAGMENTS_MAX} fragments.")
             return
         super().handle_cont(event)
 
@@ -144,5 +144,5 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
         self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
-        self.transport.lingers = True  # so that the reason is read, though more was sent
+        self.transport.lingers = True  # so that the client can read the reason even if it sent more
         super().handle_parser_exception()
