@@ -174,7 +174,10 @@ def test_a_port_in_use_is_said_in_one_sentence(data_dir: Path, started: list[Up]
         started.append(Up(data_dir, "--port", str(port)))
         assert started[0].process.wait(SOON_S) == 1
     said = started[0].err.read_text()
-    assert said == f"Port {port} on 127.0.0.1 is in use: stop what uses it, or give another --port.\n"
+    assert (
+        said
+        == f"Port {port} on 127.0.0.1 is in use: stop the program that uses it, or choose another --port.\n"
+    )
     assert not (data_dir / "postgres").exists()
 
 

@@ -60,7 +60,7 @@ def allow_traverse(path: Path, account: SystemUser) -> None:
     for directory in closed:
         _open(directory, account)
     if closed:
-        log.info("may pass through", user=account.name, directories=[str(d) for d in closed])
+        log.info("allowed to traverse", user=account.name, directories=[str(d) for d in closed])
 
 
 def open_tree(root: Path) -> None:
@@ -103,7 +103,7 @@ def _open(directory: Path, account: SystemUser) -> None:
                 f"{directory} is closed to the system user {account.name} and can't be opened to it: {problem.strerror}"
             ) from problem
         directory.chmod(stat.S_IMODE(status.st_mode) | stat.S_IXOTH)
-        log.warning("no access control lists here: everybody may traverse", directory=str(directory))
+        log.warning("no access control lists here: allowed all users to traverse", directory=str(directory))
 
 
 def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""What happens after what, on one page."""
+"""Which reactions follow which events, on one page."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from holdfast.waitlist import react
 
 
 async def narrow_units(tx: Tx, event: Event) -> None:
-    """What is on units that this change of the venue takes away moves to others."""
+    """Moves claims off the units that this change of the venue removes."""
     if changed := event.payload["resource_ids"]:
         for venue in (await load_venues(tx, [event.subject_id])).values():
             await narrow(tx, venue, resource_ids=changed)
 
 
 async def refit_blocks(tx: Tx, event: Event) -> None:
-    """Blocks take all units of their resources, those too that this change of the venue adds."""
+    """Extends blocks to the units that this change of the venue adds, since a block takes all units of its
+    resources."""
     if grown := event.payload["grown_resource_ids"]:
-        # Not by `places`, which would keep for others what is not committed yet.
+        # Not through `places`, which would cache uncommitted data for others.
         for venue in (await load_venues(tx, [event.subject_id])).values():
             await refit(tx, venue, grown=grown)
 
@@ -38,5 +39,5 @@ REACTIONS = (Reaction("promote_freed", react.FREEING, PLANNING, react.promote_fr
 
 
 def engine_over(db: Database, *, reactions: Sequence[Reaction] = REACTIONS) -> Engine:
-    """The engine as Holdfast has it. `reactions`: those that become jobs; none where no worker is to see them."""
+    """Returns Holdfast's engine. `reactions`: those that become jobs; none where no worker runs them."""
     return Engine(db, ports=Ports(), react=React(IMMEDIATE, reactions))

@@ -1,4 +1,4 @@
-"""Everything that happens because time passes, on one page."""
+"""Everything that runs periodically, on one page."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from holdfast.waitlist import react
 HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
 DUE_AT_ONCE = 50
-"""Bookings that end in one transaction, which holds the locks of their venues."""
+"""Bookings handled in one transaction, which holds the locks of their venues."""
 ARCHIVED_AFTER = 2 * KEPT_FOR
-"""No channel shows days so long past any more, so a picture of last week is as it was and nobody has to be told."""
+"""No channel shows days that old any more, so archiving changes no snapshot and needs no event."""
 
 
 async def archive_claims(tx: Tx, limit: int) -> int:
-    """Moves claims that were over ARCHIVED_AFTER ago out of the ledger; answers how many."""
+    """Archives claims that ended more than ARCHIVED_AFTER ago. Returns the number moved."""
     return await claims.archive(tx, before=tx.now - ARCHIVED_AFTER, limit=limit)
 
 
 async def purge_idempotency(tx: Tx, limit: int) -> int:
-    """Removes replies past their time; answers how many."""
+    """Deletes expired replies. Returns the number deleted."""
     return await idempotency.purge(tx, limit=limit)
 
 
@@ -77,4 +77,4 @@ TICKS: tuple[Tick, ...] = (
     Tick(name="purge_dead_letters", period_s=NIGHTLY_S, verb=purge_dead_letters, batch=1_000),
 )
 ROUNDS = (Round("sweep_waitlists", react.SWEEP_S, react.sweep),)
-"""What takes more than one transaction."""
+"""Work that takes more than one transaction."""

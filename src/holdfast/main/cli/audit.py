@@ -1,4 +1,4 @@
-"""`holdfast audit`: what it shows, and how it ends."""
+"""`holdfast audit`: runs the audit and prints its report."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ COLUMNS = (
     TextColumn("{task.description}"),
 )  # fmt: skip
 EXAMPLES_MAX = 3
-"""Violations of a check that are shown to people; `--json` has more of them."""
+"""Violations per check shown in the table; `--json` has more."""
 
 
 async def audit_command(settings: Settings, *, as_json: bool) -> None:
-    """The report is on standard output: a table, or with `as_json` one line. Raises `Failed` when
-    something does not hold."""
+    """Prints the report on standard output: a table, or with `as_json` one line. Raises `Failed` if a check finds
+    violations."""
     async with open_database(settings) as database:
         with progress(*COLUMNS, total=len(CHECKS)) as update:
             done = count()
@@ -41,7 +41,7 @@ async def audit_command(settings: Settings, *, as_json: bool) -> None:
 
 
 def show(report: Report, console: Console) -> None:
-    """Prints the report as people read it."""
+    """Prints the report for people."""
     console.print(_table(report))
     for each in report.failed:
         console.print(_examples(each), soft_wrap=True)

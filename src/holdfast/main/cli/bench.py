@@ -1,4 +1,4 @@
-"""`holdfast bench`: the benchmarks of the source tree."""
+"""`holdfast bench`: runs the benchmarks of the source tree."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SOURCE_TREE = Path(__file__).parents[4]
 
 
 def bench_command(arguments: list[str]) -> int:
-    """The exit code of `python -m bench` with these arguments. Raises Failed outside of a source tree."""
+    """Runs `python -m bench` with these arguments; returns its exit code. Raises Failed outside a source tree."""
     if not (SOURCE_TREE / "bench" / "__main__.py").is_file():
-        raise Failed("The benchmarks come with the source tree, not with the package: run make bench there.")
+        raise Failed("The benchmarks are part of the source tree, not of the package: run make bench there.")
     return subprocess.run(
         [sys.executable, "-m", "bench", *arguments], cwd=SOURCE_TREE, check=False
     ).returncode

@@ -1,4 +1,4 @@
-"""The program `holdfast`: what its commands share."""
+"""The program `holdfast`: what all commands share."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="holdfast",
     help="One booking engine for tables, lanes, rooms and sections that never books twice.",
-    epilog="Settings are HOLDFAST_* variables; HOLDFAST_DATABASE_URL names a database of your own.",
+    epilog="Settings are HOLDFAST_* variables; HOLDFAST_DATABASE_URL selects a database other than the embedded one.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # it would take [default: ...] for markup
+    rich_markup_mode=None,  # rich would parse [default: ...] as markup
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -31,20 +31,20 @@ DataDir = Annotated[
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="TCP port; 0 takes a free one. [default: 8000]")
+    int | None, typer.Option(min=0, max=65535, help="TCP port; 0: any free one. [default: 8000]")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 LetterId = Annotated[str, typer.Argument(help="The id of a dead letter.")]
-IsChild = Annotated[bool, typer.Option("--child", hidden=True, help="End when standard input does.")]
-ListenerFd = Annotated[int | None, typer.Option(hidden=True, help="A listening socket that is inherited.")]
+IsChild = Annotated[bool, typer.Option("--child", hidden=True, help="End at end of standard input.")]
+ListenerFd = Annotated[int | None, typer.Option(hidden=True, help="An inherited listening socket.")]
 
 
-dead_letters = typer.Typer(help="Events that a reaction failed on for good.", no_args_is_help=True)
+dead_letters = typer.Typer(help="Events for which a reaction has failed permanently.", no_args_is_help=True)
 app.add_typer(dead_letters, name="dead-letters")
 
 
 def command(name: str, *, of: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Registers the function below under that name; what it raises becomes a sentence and an exit code."""
+    """Decorator: registers a command. Exceptions become a message on stderr and an exit code."""
 
     def register(body: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(body)
@@ -58,7 +58,7 @@ def command(name: str, *, of: typer.Typer = app) -> Callable[[Callable[..., None
 
 
 def start(**given: Any) -> Settings:
-    """The settings, with logging on. Raises SettingsError."""
+    """Loads the settings and starts logging. Raises SettingsError."""
     from holdfast.kernel.config import load_settings
     from holdfast.kernel.telemetry import start_logging
 

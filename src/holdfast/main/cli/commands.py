@@ -1,6 +1,6 @@
-"""The command line, as a table of contents: what a command does stands in the file that it imports.
+"""The command line as a table of contents: each command imports the file that implements it.
 
-Imports are inside the commands, so that `--help` is there at once.
+Imports are inside the commands, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def up_(
     host: Host = None,
     data_dir: DataDir = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Load the demo venues and say how to try them.")
+        bool, typer.Option("--demo", help="Load the demo venues and print how to try them.")
     ] = False,
 ) -> None:
-    """Run database, API and worker, all of it, in the foreground."""
+    """Run everything in the foreground: database, API and worker."""
     settings = start(port=port, host=host, data_dir=data_dir)
     from holdfast.main.process.up import up
 
@@ -69,7 +69,7 @@ def serve_(
 
 @command("work")
 def work_(data_dir: DataDir = None, child: IsChild = False) -> None:
-    """Run the worker alone: expiry of holds and all that happens by itself."""
+    """Run the worker alone: expiry of holds, jobs and other background work."""
     _end_with_parent_if(child)
     settings = start(data_dir=data_dir)
     from holdfast.main.process.one_child import in_child_as_root
@@ -96,10 +96,10 @@ def migrate_(
     data_dir: DataDir = None,
     down_to: Annotated[
         str | None,
-        typer.Option(help="Go back to this revision instead ('base': all); what came later is LOST."),
+        typer.Option(help="Revert to this revision instead ('base': all); data added since is LOST."),
     ] = None,
 ) -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     settings = start(data_dir=data_dir)
     from holdfast.main.process.database import migrate_command
 
@@ -117,7 +117,7 @@ def demo_(data_dir: DataDir = None) -> None:
 
 @command("audit")
 def audit_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Check that everything that must hold does hold; the exit code is 1 when something doesn't."""
+    """Check the database's invariants; the exit code is 1 if any is violated."""
     settings = start(data_dir=data_dir)
     from holdfast.main.cli.audit import audit_command
 
@@ -128,10 +128,10 @@ def audit_(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def dead_letters_list(
     data_dir: DataDir = None,
     tenant: Annotated[str | None, typer.Option(help="Slug. [default: all tenants]")] = None,
-    replayed: Annotated[bool, typer.Option("--replayed", help="Also those that were replayed.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    replayed: Annotated[bool, typer.Option("--replayed", help="Include those that were replayed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """List them, the newest first."""
+    """List dead letters, newest first."""
     settings = start(data_dir=data_dir)
     from holdfast.main.cli.dead_letters import list_command
 
@@ -149,7 +149,7 @@ def dead_letters_show(id: LetterId, data_dir: DataDir = None) -> None:
 
 @command("replay", of=dead_letters)
 def dead_letters_replay(id: LetterId, data_dir: DataDir = None) -> None:
-    """Have the reaction tried again, by the worker that runs; prints what `show` does."""
+    """Queue the reaction for another attempt by the running worker; prints the same as `show`."""
     settings = start(data_dir=data_dir)
     from holdfast.main.cli.dead_letters import replay_command
 
@@ -161,11 +161,12 @@ def replay_(
     file: Annotated[Path, typer.Argument(help="A CSV file of hotel bookings, plain or gzip.")],
     data_dir: DataDir = None,
     picture: Annotated[
-        Path | None, typer.Option(help="The picture of occupancy. [default: occupancy.svg in the data dir]")
+        Path | None,
+        typer.Option(help="Path of the occupancy chart. [default: occupancy.svg in the data dir]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a real booking history through the engine, on a virtual clock, and report."""
+    """Replay a real booking history through the engine, on a virtual clock, and report."""
     settings = start(data_dir=data_dir)
     import uvloop
 
@@ -177,14 +178,16 @@ def replay_(
 
 @command("simulate")
 def simulate_(
-    seed: Annotated[int | None, typer.Option(help="Repeats a simulation. [default: drawn]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Repeats a simulation. [default: random]")] = None,
     days: Annotated[int, typer.Option(help="Virtual days.")] = 7,
-    guests: Annotated[int, typer.Option(help="Guests who arrive a day.")] = 600,
-    faults: Annotated[bool, typer.Option("--faults", help="Kills, lost answers, jumping clocks.")] = False,
+    guests: Annotated[int, typer.Option(help="Guests arriving per day.")] = 600,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Inject faults: kills, lost responses, clock jumps.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let made-up guests and staff loose on the database, and check that everything holds."""
+    """Simulate guests and staff on the database, and check that every invariant holds."""
     settings = start(data_dir=data_dir)
     import uvloop
 
@@ -196,10 +199,10 @@ def simulate_(
 
 @command("bench")
 def bench_(
-    names: Annotated[list[str] | None, typer.Argument(help="Which ones; all when none is named.")] = None,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long each load lasts.")] = 6.0,
+    names: Annotated[list[str] | None, typer.Argument(help="Which benchmarks. [default: all]")] = None,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Duration of each load.")] = 6.0,
 ) -> None:
-    """Measure bookings and reads a second beside the bare database; a JSON object per benchmark."""
+    """Measure bookings and reads per second against the bare database; prints a JSON object per benchmark."""
     from holdfast.main.cli.bench import bench_command
 
     sys.exit(bench_command([*(names or []), "--seconds", str(seconds)]))
@@ -210,10 +213,10 @@ def bench_(
 
 @command("token")
 def token_(
-    role: Annotated[list[str], typer.Option(help="What the bearer may do; give it again for more.")],
-    tenant: Annotated[str | None, typer.Option(help="Slug. Only platform_admin does without.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Who it is. [default: somebody new]")] = None,
-    ttl: Annotated[str, typer.Option(help="How long it is valid, 1h at most: 90s, 30m.")] = "1h",
+    role: Annotated[list[str], typer.Option(help="A role of the bearer; repeat it for more.")],
+    tenant: Annotated[str | None, typer.Option(help="Slug. Required, except for platform_admin.")] = None,
+    subject: Annotated[str | None, typer.Option(help="The bearer's id. [default: a new one]")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid, such as 90s or 30m; 1h at most.")] = "1h",
     data_dir: DataDir = None,
 ) -> None:
     """Print a token of the development issuer, and nothing else."""

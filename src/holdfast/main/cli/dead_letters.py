@@ -1,4 +1,4 @@
-"""`holdfast dead-letters`: what it shows."""
+"""`holdfast dead-letters`: lists, shows and replays them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ LISTED_MAX = 500
 
 
 async def list_command(settings: Settings, *, tenant: str | None, replayed: bool, as_json: bool) -> None:
-    """Up to LISTED_MAX of them on standard output: a table, or with `as_json` a JSON object a line."""
+    """Prints up to LISTED_MAX dead letters: a table, or with `as_json` one JSON object per line."""
     found = await _run(settings, _listed, tenant, replayed=replayed)
     if as_json:
         for letter, owner in found:
             print(encode(letter_shown(letter, owner)).decode())
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column("id", min_width=36)  # whole, to be copied
+    table.add_column("id", min_width=36)  # never truncated, to be copied
     for name in ("tenant", "reaction", "event", "error", "dead at"):
         table.add_column(name, overflow="fold")
     for letter, owner in found:
@@ -48,12 +48,12 @@ async def list_command(settings: Settings, *, tenant: str | None, replayed: bool
 
 
 async def show_command(settings: Settings, letter_id: str) -> None:
-    """One of them on standard output, as JSON. Raises NotFound and InvalidRequest."""
+    """Prints one dead letter as JSON. Raises NotFound and InvalidRequest."""
     _print(await _run(settings, letters.inspect, _uuid(letter_id)))
 
 
 async def replay_command(settings: Settings, letter_id: str) -> None:
-    """The same, after it was handed to the worker again. Raises NotFound and InvalidRequest."""
+    """Queues the reaction for another attempt and prints the dead letter. Raises NotFound and InvalidRequest."""
     _print(await _run(settings, letters.replay, _uuid(letter_id)))
 
 

@@ -1,4 +1,4 @@
-"""How far a command is, for people who wait for it."""
+"""A progress bar for commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from rich.progress import Progress, ProgressColumn
 
 @contextmanager
 def progress(*columns: ProgressColumn, total: float) -> Iterator[Callable[..., None]]:
-    """What to tell how far it is, with the arguments of `Progress.update`; there is a bar when standard error is a
+    """Yields a function that reports progress, with the arguments of `Progress.update`; shows a bar if standard error
+    is a
     terminal."""
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -1,4 +1,4 @@
-"""`holdfast replay`: a booking history through the engine, and the report."""
+"""`holdfast replay`: replays a booking history through the engine and prints the report."""
 
 from __future__ import annotations
 
@@ -34,15 +34,13 @@ RUN_ID_CHARS = 8
 
 
 async def replay_command(settings: Settings, file: Path, *, picture: Path | None, as_json: bool) -> None:
-    """The history of the file is in the database, in tenants of its own, and the report on standard output.
+    """Replays the file's history into the database, in its own tenants, and prints the report.
 
-    1. The file is read, and what can't be replayed of it set aside; nothing is started for a wrong one.
-    2. The engine does everything that happened. Halfway, with the ledger full, and at the end all is audited.
-    3. The picture is written, by default as PICTURE in the data directory; then the report: tables and the
-       picture, or with `as_json` one line.
-
-    Raises `InvalidRequest` for a file or a picture's path that won't do, `Failed` when the audit found
-    something.
+    1. Reads the file and sets aside rows that can't be replayed. Nothing is started for an invalid file.
+    2. Runs the history through the engine. Audits halfway, when the ledger is full, and at the end.
+    3. Writes the chart, by default PICTURE in the data directory, then prints the report: tables and chart, or with
+       `as_json` one line.
+    Raises `InvalidRequest` for an invalid file or chart path, `Failed` if the audit found violations.
     """
     picture = _picture(settings, picture)
     rows = list(read_stays(file))
@@ -71,12 +69,12 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
 
 
 def _picture(settings: Settings, asked: Path | None) -> Path:
-    """Where the picture goes; that it can't is said now, and not after a minute of work."""
+    """Returns the chart's path. An unusable path is refused now instead of after a minute of work."""
     if asked is None:
         return (settings.data_dir / PICTURE).resolve()
     path = asked.resolve()
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        problem = f"{asked} can't be written: name a file in a directory that there is"
+        problem = f"{asked} can't be written: name a file in an existing directory"
         raise InvalidRequest.of("picture", str(asked), problem)
     return path
 
@@ -106,7 +104,7 @@ def _draw(report: Report, picture: Path, file: Path) -> None:
     accepted, bookings = len(report.replayed.booking_ids), len(report.plan.stays)
     caption = (
         f"{bookings:,} bookings of {file.name} replayed: {accepted:,} accepted, "
-        f"{bookings - accepted:,} refused, {len(report.refused_but_stayed):,} of them of guests who really came"
+        f"{bookings - accepted:,} refused, {len(report.refused_but_stayed):,} of them for guests who really came"
     )
     if not picture.parent.exists():
         own_directory(picture.parent)  # the data directory, when the database is elsewhere

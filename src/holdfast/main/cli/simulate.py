@@ -1,4 +1,4 @@
-"""`holdfast simulate`: a made-up week, with everything that can go wrong, and what came of it."""
+"""`holdfast simulate`: simulates a week with every kind of fault, and prints the report."""
 
 from __future__ import annotations
 
@@ -36,11 +36,12 @@ async def simulate_command(
     faults: bool = False,
     as_json: bool = False,
 ) -> None:
-    """The simulation runs in the database of these settings, in tenants of its own; then the report.
+    """Simulates in the settings' database, in its own tenants, and prints the report.
 
-    `seed`: 0 to SEED_MAX; None draws one. It is printed first. `days`: 1 to DAYS_MAX. `guests`: who arrive a
-    day, 1 to GUESTS_MAX. Raises `InvalidRequest`, and `Failed` when something does not hold, with the
-    command that repeats it.
+    `seed`: 0 to SEED_MAX; None picks one. It is printed first. `days`: 1 to DAYS_MAX. `guests`: arrivals per day, 1
+    to
+    GUESTS_MAX. Raises `InvalidRequest`, and `Failed` if an invariant is violated, with the command that repeats the
+    run.
     """
     asked = Asked(
         seed=_within("seed", secrets.randbelow(SEED_MAX + 1) if seed is None else seed, 0, SEED_MAX),
@@ -49,7 +50,7 @@ async def simulate_command(
         faults=faults,
         guests=_within("guests", guests, 1, GUESTS_MAX),
     )
-    # Faults on purpose fill the log; what counts is in the report.
+    # Injected faults would flood the log; the report has what matters.
     start_logging("CRITICAL" if settings.log_level == "INFO" else settings.log_level)
     Console(stderr=as_json).print(f"Seed {asked.seed}", highlight=False)
     simulated = await _simulate(settings, asked)
@@ -61,8 +62,8 @@ async def simulate_command(
         for sentence in wrong(simulated):
             Console(stderr=True).print(sentence, soft_wrap=True, markup=False, highlight=False)
         raise Failed(
-            f"{simulated.record.wrong_total} things do not hold with seed {asked.seed}. "
-            f"To do the same again: {repeat(asked)}"
+            f"{simulated.record.wrong_total} violations with seed {asked.seed}. "
+            f"To repeat the run: {repeat(asked)}"
         )
 
 

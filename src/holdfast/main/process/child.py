@@ -1,4 +1,4 @@
-"""A process that the supervisor keeps alive, until it is ready and until it must end."""
+"""A child process that the supervisor restarts whenever it ends, and the check that the API is ready."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.main.process.outcome import Failed
 PAUSE_S_MIN = 0.2
 PAUSE_S_MAX = 5.0
 STEADY_S = 10.0
-"""A child that lived this long was well: the next pause is short again."""
+"""A child that lived this long counts as healthy: its restart delay goes back to PAUSE_S_MIN."""
 
 STDIN = 0
 END_TIMEOUT_S = 9.0
@@ -35,10 +35,11 @@ log = structlog.get_logger(__name__)
 
 
 class Child:
-    """`holdfast <command>`, started again whenever it ends.
+    """`holdfast <command>` as a child process, restarted whenever it ends.
 
-    It has a session of its own, so that Ctrl-C reaches the supervisor alone, which stops things in
-    order; and a pipe as its standard input, whose end tells it that the supervisor is gone.
+    It runs in its own session, so that Ctrl-C reaches only the supervisor, which stops everything in order. Its
+    standard
+    input is a pipe from the supervisor: end-of-file tells the child that the supervisor is gone.
     """
 
     def __init__(
@@ -46,14 +47,14 @@ class Child:
     ) -> None:
         self.command = command
         self.ends = 0
-        """How often it has ended by itself."""
+        """How many times it has ended."""
         self._words = [sys.executable, "-m", "holdfast", command, "--child", *options]
         self._environ = dict(environ)
         self._pass_fds = pass_fds
         self._process: Process | None = None
 
     async def keep(self) -> None:
-        """Starts it, and starts it again after 0.2 s, 0.4 s ... 5 s; until cancelled."""
+        """Runs it until cancelled; restarts it after 0.2 s, 0.4 s ... 5 s."""
         pause_s = PAUSE_S_MIN
         while True:
             started = time.monotonic()
@@ -66,7 +67,7 @@ class Child:
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
 
     async def run(self) -> int:
-        """Starts it once; its exit code when it has ended."""
+        """Runs it once and returns its exit code."""
         self._process = await asyncio.create_subprocess_exec(
             *self._words, stdin=PIPE, env=self._environ, pass_fds=self._pass_fds, start_new_session=True
         )
@@ -74,7 +75,7 @@ class Child:
         return await self._process.wait()
 
     async def stop(self, *, timeout_s: float) -> None:
-        """It has ended: after SIGTERM, or after that many seconds by SIGKILL. Call it when `keep` or `run` is over."""
+        """Stops it: SIGTERM, then SIGKILL after `timeout_s`. Call it when `keep` or `run` is over."""
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -90,9 +91,9 @@ class Child:
 
 
 def end_with_parent() -> None:
-    """From now on this process ends when its standard input does: in order, or after END_TIMEOUT_S anyway.
+    """Makes this process end when its standard input does: with SIGTERM, or after END_TIMEOUT_S by force.
 
-    The supervisor holds the other end of that pipe; the system closes it even after kill -9.
+    The supervisor holds the other end of that pipe; the operating system closes it even after kill -9.
     """
     threading.Thread(target=_wait, name="end with parent", daemon=True).start()
 
@@ -106,7 +107,7 @@ def _wait() -> None:
 
 
 async def wait_until_ready(listener: socket.socket, api: Child) -> None:
-    """/readyz has answered 200. Raises `Failed` when the API keeps ending, or takes longer than 60 s."""
+    """Waits until /readyz returns 200. Raises `Failed` if the API keeps ending or takes longer than 60 s."""
     deadline = time.monotonic() + READY_TIMEOUT_S
     answered = "nothing"
     while time.monotonic() < deadline:
@@ -120,7 +121,7 @@ async def wait_until_ready(listener: socket.socket, api: Child) -> None:
 
 
 async def _ask(host: str, port: int) -> str:
-    """The status line; empty when there is none yet."""
+    """Returns the status line; empty if there is none yet."""
     try:
         async with asyncio.timeout(ANSWER_TIMEOUT_S):
             reader, writer = await asyncio.open_connection(host, port)

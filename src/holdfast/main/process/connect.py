@@ -1,4 +1,4 @@
-"""One connection to the database, or a sentence why not."""
+"""Opens one connection to the database, or says why it can't."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ RETRY_S = 0.2
 async def connection_to(
     url: str, *, server_settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[asyncpg.Connection]:
-    """A connection as the user of the URL, for the block. Waits for a server that is just starting.
+    """A connection as the URL's user, for the block. Waits for a server that is still starting.
 
-    Raises `Failed` when there is none to be had.
+    Raises `Failed` if it can't connect.
     """
     try:
         connection = await _connect(url, server_settings=dict(server_settings or {}))
@@ -42,7 +42,7 @@ async def _connect(url: str, **options: Any) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_S, **options)
         except asyncpg.CannotConnectNowError:
-            # It is starting, or recovering from a crash: that passes.
+            # It is starting or recovering from a crash.
             if time.monotonic() > deadline:
                 raise
         await asyncio.sleep(RETRY_S)
@@ -54,5 +54,5 @@ def _unreachable(url: str, error: Exception) -> Failed:
     reason = str(error) or f"no answer within {CONNECT_TIMEOUT_S} s"
     return Failed(
         f"The database {parts.path[1:]} at {parts.hostname or 'a local socket'} can't be reached ({reason}): "
-        "check HOLDFAST_DATABASE_URL, and that the server runs."
+        "check HOLDFAST_DATABASE_URL and that the server is running."
     )

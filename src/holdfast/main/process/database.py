@@ -1,4 +1,4 @@
-"""The database a command works on: the one of HOLDFAST_DATABASE_URL, or the embedded one."""
+"""The database of a command: the one in HOLDFAST_DATABASE_URL, or the embedded one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[Database]:
-    """The database of these settings, ready for use: there, migrated, safe; closed afterwards. See `find_database`."""
+    """The settings' database, running, migrated and checked; closed after the block. See `find_database`."""
     async with find_database(settings) as url:
         database = await Database.connect(url, pool_max=settings.pool_max)
         try:
@@ -44,11 +44,12 @@ async def open_database(settings: Settings) -> AsyncIterator[Database]:
 
 @asynccontextmanager
 async def find_database(settings: Settings) -> AsyncIterator[str]:
-    """The URL of the database, which runs, is migrated, and was checked.
+    """The URL of a database that is running, migrated and checked.
 
-    1. With `database_url`: the schema has to be there already (`holdfast migrate`), or `Failed`.
-    2. Without: the embedded server of `data_dir` is started unless it runs, the database made and
-       migrated as needed. Afterwards the server is stopped, unless another process uses it.
+    1. With `database_url`: raises `Failed` unless the schema is current (`holdfast migrate`).
+    2. Without: starts the embedded server of `data_dir` unless it is running, and creates and migrates the database
+       as
+       needed. After the block it stops the server unless another process uses it.
     """
     if settings.database_url:
         await check(settings.database_url, settings)
@@ -60,7 +61,7 @@ async def find_database(settings: Settings) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def embedded_server(settings: Settings) -> AsyncIterator[tuple[EmbeddedPostgres, Server]]:
-    """The embedded server, for the block, running; no database in it is looked at."""
+    """The running embedded server, for the block. Its databases are not checked."""
     postgres = EmbeddedPostgres(settings.data_dir)
     try:
         yield postgres, await in_thread(postgres.start)
@@ -69,9 +70,9 @@ async def embedded_server(settings: Settings) -> AsyncIterator[tuple[EmbeddedPos
 
 
 async def prepare(server: Server, settings: Settings) -> str:
-    """The URL of the database `holdfast` on that server: made, migrated, checked.
+    """Creates, migrates and checks the database `holdfast` on that server; returns its URL.
 
-    The superuser makes and migrates it; the URL is of the plain role that the application logs in as.
+    The superuser creates and migrates it; the URL is for the application's plain login role.
     """
     await create_database(server)
     await migrate(server.url())
@@ -81,13 +82,13 @@ async def prepare(server: Server, settings: Settings) -> str:
 
 
 async def check(url: str, settings: Settings) -> None:
-    """Nothing, if the database can be reached and is fit for use. Raises `Failed`."""
+    """Raises `Failed` unless the database can be reached and is fit for use."""
     async with connection_to(url) as connection:
         await check_database(connection, unsafe=settings.unsafe_database)
 
 
 async def in_thread(blocking: Callable[[], T]) -> T:
-    """Its value. Whoever is cancelled meanwhile goes on only when it has ended: it can't be interrupted."""
+    """Runs a blocking call in a thread. A thread can't be interrupted, so cancellation waits for it to end."""
     running = asyncio.ensure_future(asyncio.to_thread(blocking))
     try:
         return await asyncio.shield(running)
@@ -97,7 +98,7 @@ async def in_thread(blocking: Callable[[], T]) -> T:
 
 
 async def migrate_command(settings: Settings, *, down_to: str | None) -> str:
-    """What was done, as a sentence, to the database of `database_url` or the embedded one."""
+    """Migrates the database of `database_url` or the embedded one; returns a sentence that says what was done."""
     if settings.database_url:
         return await _migrate(settings.database_url, down_to)
     async with embedded_server(settings) as (_, server):
@@ -114,9 +115,9 @@ async def _migrate(url: str, down_to: str | None) -> str:
 
 
 async def keep_server(postgres: EmbeddedPostgres, server: Server) -> None:
-    """Starts the server again, under the same URL, whenever its process has ended; until cancelled.
+    """Restarts the server under the same URL whenever its process has ended; until cancelled.
 
-    What it had committed is there: PostgreSQL recovers it from its log.
+    No commits are lost: PostgreSQL recovers them from its WAL.
     """
     while True:
         await asyncio.sleep(LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""A process that was started as root becomes an ordinary user before it serves anybody."""
+"""Drops root: a process started as root becomes an ordinary user before it serves requests."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ log = structlog.get_logger(__name__)
 
 
 def drop_root() -> None:
-    """This process runs as `holdfast-app` from now on, if it ran as root; for good, and whatever threads it has.
+    """Switches this process from root to `holdfast-app`, permanently and in all threads; does nothing for other
+    users.
 
-    Call it when what only root may have is open: the port, the key of the development issuer. Where it can't be done
-    (the user can't be made, or the container lets nobody change users) it is warned of, and root goes on: to serve
-    nobody would be worse, and the container has its own walls.
+    Call it when everything that only root may open is open: the port, the development issuer's key. If it can't
+    switch
+    (the user can't be created, or the container forbids changing users), it logs a warning and continues as root:
+    serving
+    nobody would be worse, and the container has its own isolation.
     """
     if os.geteuid() != 0:
         return
     account = app_account()
     if account is None:
-        _warn(f"the system user {APP_USER} can't be made: create it")
+        _warn(f"the system user {APP_USER} can't be created: create it yourself")
         return
     try:
         open_code(account)
@@ -47,25 +50,26 @@ def _become(account: Account) -> None:
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
-    # What looks for files at home (~/.pgpass, ~/.postgresql) must not trip over root's, which is closed.
+    # Libraries that read files in the home directory (~/.pgpass, ~/.postgresql) must not fail on root's, which is
+    # closed.
     os.environ["HOME"] = "/nonexistent"
 
 
 def open_code(account: Account) -> None:
-    """The account can read the program, of which parts are loaded only when they are needed."""
+    """Makes the program readable for the account: parts of it are loaded only when needed."""
     files = [getattr(module, "__file__", None) or "" for module in list(sys.modules.values())]
     for root in _code():
-        for directory in (root, *root.parents):  # Each, since one of them may be a link that leads elsewhere.
+        for directory in (root, *root.parents):  # Each, since any of them may be a symbolic link.
             allow_traverse(directory / "any", account)
         if not all(map(_is_readable, (file for file in files if file.startswith(f"{root}/")))):
-            open_tree(root)  # It was installed with umask 077, for root alone.
+            open_tree(root)  # Installed with umask 077, readable only for root.
 
 
 def _is_readable(file: str) -> bool:
     try:
         return bool(os.stat(file).st_mode & stat.S_IROTH)
     except FileNotFoundError:
-        return True  # It was replaced by another version meanwhile, and is loaded.
+        return True  # Another version has replaced it, but it is loaded already.
 
 
 def _code() -> set[Path]:

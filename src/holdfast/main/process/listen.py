@@ -11,14 +11,14 @@ import time
 from holdfast.main.process.outcome import Failed
 
 BACKLOG = 2048
-"""Connections that wait until they are accepted; the system's own limit (somaxconn) may be lower."""
+"""Connections waiting to be accepted; the operating system's limit (somaxconn) may be lower."""
 FREE_WAIT_S = 2.0
-"""A server that was just killed still has the port for a moment."""
+"""A server that was just killed can hold the port for a moment."""
 RETRY_S = 0.1
 
 
 async def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there (0: on any free port). Raises `Failed` when it can't be had."""
+    """Returns a listening socket (port 0: any free port). Raises `Failed` if it can't get the port."""
     deadline = time.monotonic() + FREE_WAIT_S
     while True:
         try:
@@ -30,13 +30,13 @@ async def listen(host: str, port: int) -> socket.socket:
 
 
 def address(listener: socket.socket) -> tuple[str, int]:
-    """Host and port at which this machine reaches the socket."""
+    """Returns the host and port for connecting to the socket from this machine."""
     host, port = map(str, listener.getsockname()[:2])
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), int(port)
 
 
 def base_url(listener: socket.socket) -> str:
-    """`http://127.0.0.1:8000`."""
+    """Returns the base URL, such as `http://127.0.0.1:8000`."""
     host, port = address(listener)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -57,6 +57,6 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _sentence(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} on {host} is in use: stop what uses it, or give another --port."
+        return f"Port {port} on {host} is in use: stop the program that uses it, or choose another --port."
     reason = error.strerror or os.strerror(error.errno or 0)
-    return f"Can't listen on port {port} of {host} ({reason}): give another --port or --host."
+    return f"Can't listen on port {port} of {host} ({reason}): choose another --port or --host."

@@ -1,4 +1,4 @@
-"""`holdfast demo`, and what `holdfast up --demo` does first."""
+"""`holdfast demo`, and the first step of `holdfast up --demo`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ log = structlog.get_logger(__name__)
 
 
 async def load_demo(settings: Settings) -> list[str]:
-    """One line for each demo venue, which is now in the database of these settings."""
+    """Loads the demo venues into the settings' database; returns one line for each."""
     async with open_database(settings) as database:
         loaded = await _load(database)
     return [f"{each.id}  {each.name}{'' if each.is_new else ' (was there)'}" for each in loaded]
 
 
 async def load_cast(settings: Settings, url: str) -> list[Persona]:
-    """The demo's personas, after its venues were loaded into the database of that URL."""
+    """Loads the demo venues into the database at that URL; returns the demo's personas."""
     database = await Database.connect(url)
     try:
         loaded = await _load(database)

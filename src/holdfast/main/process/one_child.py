@@ -1,7 +1,8 @@
 """`holdfast serve` or `holdfast work` as root with the embedded server.
 
-Only root can stop that server again, and what serves requests is not to be root: so this process starts and stops it,
-and the command itself runs in a child, which drops root.
+Only root can stop that server again, but the process that serves requests must not be root. So this process starts
+and
+stops the server, and a child, which drops root, runs the command.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from holdfast.main.process.up import STOP_WORKER_S, until_signalled
 
 
 def in_child_as_root(settings: Settings, command: str) -> bool:
-    """Whether that was for a child to do; then it is done."""
+    """Runs the command in a child if that is necessary. Returns whether it did."""
     if os.geteuid() != 0 or settings.database_url:
         return False
     run(_run_child(settings, command))
@@ -27,10 +28,11 @@ def in_child_as_root(settings: Settings, command: str) -> bool:
 
 
 async def _run_child(settings: Settings, command: str) -> None:
-    """The command has ended: because of a signal to this process, or by itself, which is `Failed`.
+    """Runs the command in a child until this process is signalled. Raises `Failed` if the child ends on its own.
 
-    As `up` does, for one child, which is not started again: 1. takes the port; 2. starts or adopts the server, makes
-    and migrates the database; 3. runs the child; 4. stops it, and the server unless somebody else uses it.
+    The steps are those of `up`, for one child that is not restarted: 1. takes the port; 2. starts or joins the
+    server,
+    creates and migrates the database; 3. runs the child; 4. stops the child, then the server unless others use it.
     """
     with until_signalled(), ExitStack() as held:
         options: list[str] = []
@@ -45,6 +47,6 @@ async def _run_child(settings: Settings, command: str) -> None:
             try:
                 code = await child.run()
             finally:
-                held.close()  # Nobody takes connections any more.
+                held.close()  # From here on, connections are refused.
                 await child.stop(timeout_s=STOP_WORKER_S)
         raise Failed(f"holdfast {command} ended with exit code {code}; the messages above say why.")

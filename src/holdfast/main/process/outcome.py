@@ -1,4 +1,5 @@
-"""How a command ends: exit code 0 done, 1 failed, 2 wrong usage; one sentence on stderr, no traceback."""
+"""How commands end: exit code 0 for success, 1 for failure, 2 for wrong usage; one sentence on stderr, no
+traceback."""
 
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ INTERRUPTED = 130
 
 
 class Failed(Exception):
-    """The thing can't be done; the message says why, and what to do."""
+    """The command can't be completed; the message says why and what to do."""
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Whatever goes wrong inside becomes sentences on stderr and an exit code.
+    """Turns exceptions in the block into messages on stderr and an exit code.
 
-    With HOLDFAST_DEBUG set, the traceback comes as well.
+    With HOLDFAST_DEBUG set, it prints the traceback too.
     """
     try:
         yield
@@ -46,24 +47,24 @@ def told() -> Iterator[None]:
 
 
 def sentences(error: Exception) -> list[str]:
-    """What to tell of it, each in one line."""
+    """Returns the messages for an error, one line each."""
     if problems := getattr(error, "problems", None):
         return list(problems)
     meant_to_be_read = (
         isinstance(error, HoldfastError | PathError | Failed)
         or type(error).__name__ == "EmbeddedPostgresError"
     )
-    text = " ".join(str(error).split()) or "no more is known"
+    text = " ".join(str(error).split()) or "no details"
     return [text if meant_to_be_read else f"{type(error).__name__}: {text} (HOLDFAST_DEBUG=1 shows where)"]
 
 
 def code_of(error: Exception) -> int:
-    """2 when the caller has to ask differently, or else 1."""
+    """Returns 2 if the caller has to change the command or its settings, otherwise 1."""
     return WRONG_USAGE if isinstance(error, InvalidRequest) or hasattr(error, "problems") else FAILED
 
 
 def run(work: Coroutine[Any, Any, T], *, loop_factory: Callable[[], AbstractEventLoop] | None = None) -> T:
-    """The value of the coroutine. SIGINT and SIGTERM cancel it, so that it cleans up behind itself."""
+    """Runs the coroutine and returns its value. SIGINT and SIGTERM cancel it, so that it can clean up."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(work)

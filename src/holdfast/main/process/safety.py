@@ -1,4 +1,4 @@
-"""Is this database fit to keep bookings?"""
+"""Checks whether the database is fit to store bookings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the server says of itself, and of the role that the application takes on.
+    """Facts about the server, the application's role and the login user.
 
-    `server_version`: as in `server_version_num` (150004). `revision`: of the schema; None: there is none.
-    `login`: the user of the URL; `login_powers`: what it can do beyond taking on that role, the worst first.
+    `server_version`: as in `server_version_num` (150004). `revision`: of the schema; None without one.
+    `login`: the user in the URL; `login_powers`: what it can do beyond switching to the application's role, worst
+    first.
     """
 
     server_version: int
@@ -42,10 +43,10 @@ class Facts:
 
 
 async def check_database(connection: Any, *, unsafe: bool) -> None:
-    """Nothing, if bookings can be kept here; what is merely doubtful is logged as a warning.
+    """Checks that bookings are safe in this database; logs a warning for settings that are merely doubtful.
 
-    `unsafe`: permits what may lose bookings in a crash, but never what may show them to strangers.
-    Raises `Failed` with a sentence for each thing that is wrong.
+    `unsafe`: allows settings that may lose bookings in a crash, but none that may show data to other tenants.
+    Raises `Failed` with one sentence per problem.
     """
     facts = await read_facts(connection)
     for warning in warnings(facts):
@@ -59,7 +60,7 @@ async def check_database(connection: Any, *, unsafe: bool) -> None:
 
 
 def unfit(facts: Facts) -> list[str]:
-    """Why Holdfast can't run here at all."""
+    """Returns the reasons why Holdfast can't run on this database at all."""
     rules = [
         (
             facts.server_version < SERVER_VERSION_MIN,
@@ -77,23 +78,23 @@ def unfit(facts: Facts) -> list[str]:
         ),
         (
             facts.role_exists and not facts.role_can_be_taken,
-            f"The user of HOLDFAST_DATABASE_URL may not take on the role {APP_ROLE}: "
+            f"The user of HOLDFAST_DATABASE_URL may not switch to the role {APP_ROLE}: "
             f"run GRANT {APP_ROLE} TO that user.",
         ),
         (
             facts.role_is_superuser,
-            f"The role {APP_ROLE} is a superuser, so that one tenant could see another: "
+            f"The role {APP_ROLE} is a superuser, so one tenant could see another's data: "
             f"run ALTER ROLE {APP_ROLE} NOSUPERUSER.",
         ),
         (
             facts.role_bypasses_rls,
-            f"The role {APP_ROLE} bypasses row-level security, so that one tenant could see another: "
+            f"The role {APP_ROLE} bypasses row-level security, so one tenant could see another's data: "
             f"run ALTER ROLE {APP_ROLE} NOBYPASSRLS.",
         ),
         (
-            # A superuser owns everything anyhow.
+            # A superuser owns everything anyway.
             facts.role_owns_tables and not facts.role_is_superuser,
-            f"The role {APP_ROLE} owns tables, so that it could switch row-level security off: "
+            f"The role {APP_ROLE} owns tables, so it could switch row-level security off: "
             "run ALTER TABLE ... OWNER TO the user who migrates, and revoke that user's role from it.",
         ),
     ]
@@ -101,17 +102,18 @@ def unfit(facts: Facts) -> list[str]:
 
 
 def may_lose_bookings(facts: Facts) -> list[str]:
-    """What would lose acknowledged bookings, or the whole database, in a crash of the machine."""
+    """Returns the settings that could lose acknowledged bookings, or the whole database, if the machine crashes."""
     off = [name for name in ("fsync", "full_page_writes", "synchronous_commit") if not getattr(facts, name)]
-    return [f"The database runs with {name} off: set it on, {UNSAFE}." for name in off]
+    return [f"The database runs with {name} off: switch it on, {UNSAFE}." for name in off]
 
 
 def warnings(facts: Facts) -> list[str]:
-    """What is not good but may be meant."""
+    """Returns warnings about settings that are not good but may be intended."""
     found = []
     if not facts.data_checksums:
         found.append(
-            "the database has no data checksums: a failing disk goes unnoticed; stop it, run pg_checksums -e"
+            "the database has no data checksums: a failing disk would go unnoticed; stop the server and run "
+            "pg_checksums -e"
         )
     if facts.login_powers:
         found.append(
@@ -155,11 +157,11 @@ FACTS = """
 
 
 async def read_facts(connection: Any) -> Facts:
-    """The facts, as the user sees them whom the application connects as."""
+    """Reads the facts as the application's login user sees them."""
     row = await connection.fetchrow(FACTS, APP_ROLE)
     try:
         revision = await revision_of(connection)
     except asyncpg.InsufficientPrivilegeError:
-        # A user who may not take on the application's role can't read it either, and is told about the role.
+        # A user who may not switch to the application's role can't read the revision either; report only the role.
         revision = newest()
     return Facts(**{**row, "login_powers": tuple(row["login_powers"])}, revision=revision)

@@ -1,4 +1,4 @@
-"""`holdfast serve`: the API as a process."""
+"""`holdfast serve`: runs the API."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from holdfast.main.process.outcome import Failed
 from holdfast.main.process.tokens import issuers
 
 GRACE_S = 8
-"""Requests and streams that are open at SIGTERM have this long to end."""
+"""How long open requests and streams may take to end after SIGTERM."""
 
 WS_BYTES_MAX = 256 * 1024
-"""A longer message ends its WebSocket; live channels refuse shorter ones already, and go on."""
+"""A longer message closes its WebSocket; live channels already refuse shorter ones, without closing it."""
 WS_PING_S = 15.0
-"""A WebSocket is pinged (RFC 6455, 5.5.2) so long after it answered the last one, and closed when it does not answer
-in the same time again."""
+"""How long after the last pong a WebSocket is pinged again (RFC 6455, 5.5.2), and how long it has to answer before it
+is closed."""
 
 SPARE = 256
-"""Descriptors for everything else: requests, the database, logs."""
+"""File descriptors kept for everything else: requests, the database, logs."""
 
 log = structlog.get_logger(__name__)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which ends live streams when it begins to stop: it waits for open connections, and they would
-    stay open."""
+    """A uvicorn server that ends live streams when it begins to stop: it waits for open connections, and streams
+    would stay
+    open."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.app.state.hub.end_all()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
@@ -48,10 +49,10 @@ class _Server(uvicorn.Server):
 
 
 async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
-    """Serves until SIGTERM or SIGINT, then lets open requests end, for GRACE_S at most.
+    """Serves until SIGTERM or SIGINT, then waits for open requests to end, for GRACE_S at most.
 
-    As root it needs a `database_url`: it takes the port, reads the issuer's key, and is root no longer.
-    `listener_fd`: a listening socket that was inherited, instead of a new one.
+    As root it needs a `database_url`: it takes the port, reads the issuer's key, then drops root.
+    `listener_fd`: an inherited listening socket, instead of a new one.
     """
     from holdfast.main.http.app import create_app
 
@@ -75,17 +76,19 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
 
 
 def _collect_less() -> None:
-    # Requests leave hardly any cycles, and what was loaded at the start stays: looking through all of it for
-    # garbage every few hundred objects is time that bookings can use.
+    # Requests create hardly any reference cycles, and objects loaded at the start stay. Scanning all of them for
+    # garbage
+    # every few hundred allocations would take time from bookings.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
 
 
 def server_of(app: Any, settings: Settings) -> uvicorn.Server:
-    """uvicorn for that application, with the bounds of `main.protocol` and `main.websocket`."""
+    """Returns a uvicorn server for the application, with the limits of `main.http.protocol` and
+    `main.http.websocket`."""
     addresses = Addresses(most=settings.connections_per_address_max, proxies=settings.trusted_proxies)
-    # uvicorn calls what it is given, and asks of it nothing that a class has and a partial has not.
+    # uvicorn only calls these, so a partial works in place of a class.
     protocols: dict[str, Any] = {
         "http": partial(BoundedProtocol, addresses),
         "ws": partial(BoundedWebSocket, addresses),
@@ -96,7 +99,8 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
         ws_max_size=WS_BYTES_MAX,
         ws_ping_interval=WS_PING_S,
         ws_ping_timeout=WS_PING_S,
-        # The same bytes go to all readers of a channel; compressing them for each would cost more than sending.
+        # The same bytes go to all subscribers of a channel; compressing them for each would cost more than sending
+        # them.
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
@@ -111,15 +115,17 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
 
 
 def _ignore_signals_that_come_again() -> None:
-    # When it has stopped, uvicorn raises the signal again that stopped it: we have things to put away yet.
+    # When it has stopped, uvicorn raises the signal again that stopped it, but we still have to clean up.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
 
 
 def room_for_streams(wanted: int) -> int:
-    """So many live streams may be open, `wanted` if the system allows it; it is asked for all it gives."""
+    """Returns how many live streams may be open: `wanted`, or fewer if the limit on open files is lower. Raises that
+    limit
+    to its maximum first."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # some systems call a limit infinite that they don't grant
+    with suppress(ValueError, OSError):  # some systems report an infinite limit that they don't grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
     room = wanted if soft == resource.RLIM_INFINITY else max(1, min(wanted, soft - SPARE))

@@ -1,4 +1,4 @@
-"""`holdfast token`: tokens of the development issuer."""
+"""`holdfast token`: issues tokens of the development issuer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from holdfast.main.process.outcome import Failed
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """Somebody to try things as: the command that prints a token, and a request (path and query) that it opens."""
+    """A persona for trying the demo: the command that prints its token, and a request (path and query) it may
+    make."""
 
     role: str
     command: str
@@ -26,14 +27,14 @@ class Persona:
 def mint(
     settings: Settings, *, tenant: str | None, roles: Sequence[str], subject: str | None, ttl: str
 ) -> str:
-    """One token. `ttl`: `90s`, `30m`, `1h`. Raises `InvalidRequest` or `Failed`."""
+    """Issues a token. `ttl`: `90s`, `30m`, `1h`. Raises `InvalidRequest` or `Failed`."""
     return _issuer(settings).mint(tenant, roles, subject, ttl_s=parse_ttl(ttl))
 
 
 def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]:
-    """The demo's cast; none when another issuer is trusted.
+    """Returns the demo's personas; none when another issuer is trusted.
 
-    Not their tokens: what is printed may end up in a log.
+    Without their tokens, since the output may end up in a log.
     """
     if settings.oidc_issuer:
         return []
@@ -53,13 +54,14 @@ def _command(settings: Settings, tenant: str, role: str) -> str:
 
 
 def issuers(settings: Settings) -> list[TrustedIssuer]:
-    """Whose tokens count. Raises `InvalidRequest` or `Failed` where the settings or the key file are not sound."""
+    """Returns the trusted issuers. Raises `InvalidRequest` or `Failed` if the settings or the key file are
+    invalid."""
     return trusted_issuers(settings) if settings.oidc_issuer else [_issuer(settings)]
 
 
 def _issuer(settings: Settings) -> DevIssuer:
     if settings.oidc_issuer:
-        raise Failed(f"HOLDFAST_OIDC_ISSUER is set, so that tokens come from {settings.oidc_issuer} alone.")
+        raise Failed(f"HOLDFAST_OIDC_ISSUER is set, so only {settings.oidc_issuer} can issue tokens.")
     try:
         return DevIssuer.load(settings.data_dir)
     except (OSError, ValueError) as error:

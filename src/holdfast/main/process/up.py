@@ -22,7 +22,7 @@ from holdfast.main.process.tokens import Persona, issuers
 
 STOP_API_S = 8.4
 STOP_WORKER_S = 9.2
-"""Seconds after the signal at which API and worker are killed; the database stops in what is left of 10 s."""
+"""Seconds after the signal until API and worker are killed; the database stops in the rest of 10 s."""
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,16 @@ log = structlog.get_logger(__name__)
 async def up(settings: Settings, *, demo: bool) -> None:
     """Runs everything until SIGTERM, SIGINT or SIGHUP.
 
-    1. Takes the port. 2. Starts or adopts the embedded server (or uses `database_url`), makes and
-    migrates the database, loads the demo. 3. Starts the API and the worker, waits for /readyz and
-    prints where to look. 4. Starts again whatever of them ends, the server too. 5. On a signal stops
-    the API, then the worker, then the server.
-
-    A supervisor that is killed takes its children with it, and leaves the server to the next one.
-    Raises `Failed` when it doesn't get as far as step 4.
+    1. Takes the port. 2. Starts or joins the embedded server (or uses `database_url`), creates and migrates the
+       database,
+    loads the demo. 3. Starts the API and the worker, waits for /readyz and prints the addresses. 4. Restarts whatever
+    ends,
+    the server included. 5. On a signal, stops the API, then the worker, then the server.
+    If the supervisor is killed, its children end too; the server keeps running for the next supervisor.
+    Raises `Failed` if it does not reach step 4.
     """
     with until_signalled():
-        issuers(settings)  # That they can't be had is said now, not by the API.
+        issuers(settings)  # Reports invalid settings now instead of in the API's log.
         with await listen(settings.host, settings.port) as listener:
             async with _database(settings) as (url, keeper):
                 shown = await _load_demo(settings, url) if demo else []
@@ -53,7 +53,7 @@ async def up(settings: Settings, *, demo: bool) -> None:
 
 @contextmanager
 def until_signalled() -> Iterator[None]:
-    """Ends the block at the first signal. Later ones change nothing: it is stopping already."""
+    """Ends the block at the first signal; ignores later ones, as it is stopping already."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     received: list[signal.Signals] = []
@@ -65,7 +65,7 @@ def until_signalled() -> Iterator[None]:
             task.cancel()
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # nohup has SIGHUP ignored: the terminal's end is not to be the end of this.
+        # Under nohup, SIGHUP is ignored: closing the terminal must not end this process.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             loop.add_signal_handler(number, stop, number)
     try:
@@ -77,7 +77,7 @@ def until_signalled() -> Iterator[None]:
 
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[tuple[str, asyncio.Task[None] | None]]:
-    """The URL of the database, and the task that starts its server again, if that is ours to do."""
+    """The database's URL, and the task that restarts its server if the server is ours."""
     if settings.database_url:
         await migrate(settings.database_url)
         await check(settings.database_url, settings)
@@ -96,7 +96,7 @@ async def _database(settings: Settings) -> AsyncIterator[tuple[str, asyncio.Task
 async def _children(
     settings: Settings, url: str, listener: socket.socket
 ) -> AsyncIterator[tuple[Child, list[asyncio.Task[None]]]]:
-    """API and worker, running for the block; the tasks keep them so."""
+    """Runs API and worker for the block; yields the API and the tasks that restart both."""
     environ = os.environ | settings.model_copy(update={"database_url": url}).environ()
     fd = listener.fileno()
     api = Child("serve", "--listener-fd", str(fd), environ=environ, pass_fds=[fd])
@@ -105,7 +105,7 @@ async def _children(
     try:
         yield api, keepers
     finally:
-        # Nobody takes connections any more: from here on they are refused instead of left waiting.
+        # Stop listening: from here on connections are refused instead of left waiting.
         listener.close()
         await _cancelled(*keepers)
         told = time.monotonic()
@@ -120,14 +120,14 @@ async def _cancelled(*tasks: asyncio.Task[None]) -> None:
 
 
 async def _load_demo(settings: Settings, url: str) -> list[Persona]:
-    # Only now: it needs the domain, and the supervisor does not.
+    # Imported only here: it needs the domain, the supervisor does not.
     from holdfast.main.process.load_demo import load_cast
 
     return await load_cast(settings, url)
 
 
 def print_welcome(settings: Settings, *, base_url: str, personas: Sequence[Persona]) -> None:
-    """Where to look; on a terminal in colour, elsewhere plain."""
+    """Prints the addresses; in colour on a terminal, otherwise plain."""
     lines = welcome(settings, base_url=base_url, personas=personas)
     if not sys.stdout.isatty():
         print("\n".join(lines), flush=True)
@@ -136,12 +136,12 @@ def print_welcome(settings: Settings, *, base_url: str, personas: Sequence[Perso
 
     console = Console(highlight=True)
     for line in lines:
-        # Commands may be longer than a line of the terminal: wrapped, they could not be copied.
+        # Commands may be longer than a terminal line; hard-wrapped, they could not be copied.
         console.print(line, soft_wrap=True, markup=False)
 
 
 def welcome(settings: Settings, *, base_url: str, personas: Sequence[Persona]) -> list[str]:
-    """The lines."""
+    """Returns the lines to print."""
     database = (
         "HOLDFAST_DATABASE_URL" if settings.database_url else f"embedded, in {settings.data_dir.resolve()}"
     )

@@ -1,4 +1,4 @@
-"""`holdfast work`: the worker as a process."""
+"""`holdfast work`: runs the worker."""
 
 from __future__ import annotations
 
@@ -26,18 +26,16 @@ from holdfast.main.process.worker import Round, Tick, run_loops, sleep, tick_loo
 from holdfast.main.reactions import REACTIONS, engine_over
 
 LAG_PERIOD_S = 5.0
-LAG = Gauge("holdfast_job_lag_seconds", "For how long the job that is due longest has been due.", ["lane"])
-EVENT_LAG = Gauge(
-    "holdfast_event_lag_seconds", "For how long the oldest event without a position has been there."
-)
+LAG = Gauge("holdfast_job_lag_seconds", "How long the most overdue job has been due.", ["lane"])
+EVENT_LAG = Gauge("holdfast_event_lag_seconds", "Age of the oldest event without a position.")
 
 log = structlog.get_logger(__name__)
 
 
 async def work(settings: Settings) -> None:
-    """Runs ticks and jobs until SIGTERM or SIGINT, then finishes what is under way.
+    """Runs ticks and jobs until SIGTERM or SIGINT, then finishes the work in progress.
 
-    As root it needs a `database_url`: it takes the port of its metrics, and is root no longer.
+    As root it needs a `database_url`: it takes the port for its metrics, then drops root.
     """
     from holdfast.main.ticks import ROUNDS, TICKS
 
@@ -60,7 +58,7 @@ async def work(settings: Settings) -> None:
 
 @contextmanager
 def metrics_answered(settings: Settings) -> Iterator[None]:
-    """Answers with the worker's metrics for the block, on a port of its own, if it is to."""
+    """Serves the worker's metrics for the block, on their own port, if the settings name one."""
     if settings.worker_metrics_port is None:
         yield
         return
@@ -68,8 +66,8 @@ def metrics_answered(settings: Settings) -> Iterator[None]:
         server, thread = start_http_server(settings.worker_metrics_port, addr=settings.host)
     except OSError as error:
         raise Failed(
-            f"The worker can't answer with metrics on {settings.host}:{settings.worker_metrics_port}: "
-            f"{error.strerror}. Set HOLDFAST_WORKER_METRICS_PORT to a port that is free."
+            f"The worker can't serve its metrics on {settings.host}:{settings.worker_metrics_port}: "
+            f"{error.strerror}. Set HOLDFAST_WORKER_METRICS_PORT to a free port."
         ) from None
     log.info("worker_metrics", port=server.server_port)
     try:
@@ -88,8 +86,9 @@ async def run_worker(
     reactions: Sequence[Reaction],
     stopping: asyncio.Event,
 ) -> None:
-    """Runs all that happens by itself until `stopping` is set, and then for 3 s at most. `url`: of the
-    database of `engine`. Each lane has connections of its own, so that none waits for another's."""
+    """Runs ticks, reactions and measurements until `stopping` is set, then for 3 s at most. `url`: of the engine's
+    database.
+    Each lane has its own connections, so that none waits for another."""
     log.info(
         "worker_starts",
         ticks=[tick.name for tick in ticks],
@@ -106,7 +105,7 @@ async def run_worker(
 
 
 async def _keep_measuring(db: Database, stopping: asyncio.Event, lanes: Iterable[str]) -> None:
-    """Every LAG_PERIOD_S: how late jobs and events are. Events are numbered here too, where nobody reads them."""
+    """Measures every LAG_PERIOD_S how late jobs and events are. Also numbers events, in case nobody reads them."""
     numberer, seen = Numberer(db), set(lanes)
     while not stopping.is_set():
         try:

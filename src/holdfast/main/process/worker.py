@@ -1,4 +1,4 @@
-"""The loops that run the ticks until the worker is told to stop."""
+"""The loops that run the ticks until the worker stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACK_OFF_S_MIN = 0.5
 BACK_OFF_S_MAX = 30.0
 JITTER = 0.2
 FINISH_TIMEOUT_S = 3.0
-"""How long a loop may go on after it was told to stop; then its transaction is rolled back."""
+"""How long a loop may go on after the stop signal; then its transaction is rolled back."""
 
 ROWS = Counter("holdfast_tick_rows_total", "Rows that ticks have handled.", ["tick"])
 RUNS = Counter("holdfast_tick_runs_total", "Transactions of ticks, by outcome.", ["tick", "outcome"])
@@ -33,12 +33,12 @@ log = structlog.get_logger(__name__)
 def tick_loops(
     engine: Engine, ticks: Sequence[Tick | Round], stopping: asyncio.Event
 ) -> list[Coroutine[Any, Any, None]]:
-    """A loop for each tick, which runs it in its rhythm and ends soon after `stopping` is set."""
+    """Returns a loop for each tick that runs it periodically and ends soon after `stopping` is set."""
     return [_keep(engine, tick, stopping) for tick in ticks]
 
 
 async def run_loops(loops: Sequence[Coroutine[Any, Any, None]], stopping: asyncio.Event) -> None:
-    """Runs them beside one another until `stopping` is set, and waits FINISH_TIMEOUT_S for them to end."""
+    """Runs the loops concurrently until `stopping` is set, then waits FINISH_TIMEOUT_S for them to end."""
     running = [asyncio.create_task(loop) for loop in loops]
     try:
         await stopping.wait()
@@ -66,7 +66,7 @@ async def _keep(engine: Engine, tick: Tick | Round, stopping: asyncio.Event) -> 
 
 
 async def _rounds(engine: Engine, tick: Tick, stopping: asyncio.Event) -> None:
-    """Batch after batch until one is not full: whatever has piled up is drained."""
+    """Runs batches until one is not full, which drains the backlog."""
     handled = tick.batch
     while handled >= tick.batch and not stopping.is_set():
         if tick.tenants is None:
@@ -75,11 +75,11 @@ async def _rounds(engine: Engine, tick: Tick, stopping: asyncio.Event) -> None:
             found = await engine.db.call(SYSTEM, deadline_s=DEADLINE_S).run(tick.tenants, tick.batch)
             handled = sum([await _batch_of(engine, tick, tenant_id) for tenant_id in found])
             if not found:
-                _count(tick, 0)  # it has run, and there was nothing to do
+                _count(tick, 0)  # it ran, but there was nothing to do
 
 
 async def _batch_of(engine: Engine, tick: Tick, tenant_id: UUID) -> int:
-    """One tenant's. What can't be done for now holds up no other's."""
+    """One tenant's batch. An overload that affects it does not stop the other tenants."""
     try:
         return await _batch(engine, tick, tenants=[tenant_id])
     except Overloaded as error:
@@ -99,7 +99,7 @@ def _count(tick: Tick | Round, handled: int) -> None:
 
 
 def pause_s(period_s: float, failures: int) -> float:
-    """Seconds to wait after a run: the period, or after failures in a row 0.5 s, 1 s, 2 s ... 30 s."""
+    """Returns the seconds to wait after a run: the period, or after consecutive failures 0.5 s, 1 s, 2 s ... 30 s."""
     back_off_s = min(BACK_OFF_S_MAX, BACK_OFF_S_MIN * 2 ** min(failures - 1, 16))
     return (back_off_s if failures else period_s) * random.uniform(1 - JITTER, 1 + JITTER)
 
@@ -110,7 +110,7 @@ def _tell(tick: Tick | Round, error: Exception, failures: int) -> None:
 
 
 async def sleep(stopping: asyncio.Event, seconds: float) -> None:
-    """Waits so long, or until it is told to stop."""
+    """Waits for that time, or until `stopping` is set."""
     try:
         await asyncio.wait_for(stopping.wait(), seconds)
     except TimeoutError:
