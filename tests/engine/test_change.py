@@ -66,7 +66,7 @@ async def test_events_need_an_engine(database_url: str, owner: asyncpg.Connectio
     """A transaction whose events nothing could react to is refused, and not written."""
     bare = await Database.connect(database_url, deadline_s=PATIENT_S)
     made = Event(new_id(), new_id(), "test.happened", None, new_id(), {}, "system", instant("12:00"))
-    with pytest.raises(RuntimeError, match="run this verb by an Engine"):
+    with pytest.raises(RuntimeError, match="run it through an Engine"):
         await bare.run(SYSTEM, emit, [made])
     await bare.close()
     assert await owner.fetchval("SELECT count(*) FROM event WHERE id = $1", made.id) == 0

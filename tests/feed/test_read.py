@@ -218,7 +218,7 @@ async def refused(house: House, after: Place) -> str:
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
     [error] = answer.json()["errors"]
     assert error["field"] == "after"
-    assert "leave `after` out to begin with the oldest event there is" in answer.json()["detail"]
+    assert "leave `after` out to start with the oldest event" in answer.json()["detail"]
     return answer.json()["detail"]
 
 

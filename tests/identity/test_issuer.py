@@ -37,7 +37,7 @@ def test_the_key_is_made_once_and_is_the_owners_alone(tmp_path: Path) -> None:
 def test_a_key_that_others_could_have_read_or_written_is_refused(tmp_path: Path, mode: int) -> None:
     DevIssuer.load(tmp_path)
     (tmp_path / "dev-issuer.json").chmod(mode)
-    with pytest.raises(PathError, match=rf"mode {mode:04o}\): delete it .* or close it .*chmod 600"):
+    with pytest.raises(PathError, match=rf"mode {mode:04o}\): delete it .* or run chmod 600"):
         DevIssuer.load(tmp_path)
 
 

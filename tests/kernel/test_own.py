@@ -90,7 +90,7 @@ def test_one_that_others_use_is_neither_closed_nor_used(place: Path, mode: int, 
     if holds:
         (data / holds).touch()
     data.chmod(mode)
-    with pytest.raises(PathError, match=rf"name a directory of its own .*chmod 700 {data}"):
+    with pytest.raises(PathError, match=rf"choose a separate data directory.*chmod 700 {data}"):
         own_directory(data)
     assert mode_of(data) == mode
 

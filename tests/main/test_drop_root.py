@@ -164,7 +164,8 @@ def test_where_its_user_can_not_be_made_it_says_so_and_goes_on(monkeypatch: pyte
         drop.drop_root()
     (warned,) = said
     assert (warned["event"], warned["log_level"]) == ("runs_as_root", "warning")
-    assert "holdfast-app can't be made: create it, or start Holdfast as an ordinary user" in warned["problem"]
+    problem = "holdfast-app can't be created: create it yourself, or start Holdfast as an ordinary user"
+    assert problem in warned["problem"]
 
 
 @AS_ROOT

@@ -1,4 +1,4 @@
-"""Telling the channels of availability what became of a change of the ledger."""
+"""Announces changes of the ledger on the availability channels."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ AVAILABILITY_UPDATED = "availability.updated"
 
 
 async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
-    """Writes an event for each resource whose state in a slot differs by what the shift did.
+    """Emits an event for each resource whose state in a slot differs because of the shift.
 
-    1. Work out which slots the shift touches, and ask which of their channels are open. Nobody was ever
-       told the state of a slot whose channel is not: there is nothing to correct.
-    2. Read the claims on these slots as they are now; what they were before follows from the shift.
+    1. Find the slots that the shift touches and which of their channels are open. Nobody has seen the state of a slot
+       whose
+       channel is not open, so there is nothing to correct.
+    2. Read the current claims on these slots; the previous ones follow from the shift.
     3. Where the two states differ, emit an event on the slot's channel.
-
-    Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue` is
-    as the transaction sees it. `reason`: what happened, for staff.
+    Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue`: as the
+    transaction sees
+    it. `reason`: what happened, for staff.
     """
     slots = touched(venue, (*shift.freed, *shift.taken))
     if not slots:
@@ -89,5 +90,5 @@ def _events(
 
 
 def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
-    """The same wherever it has moved since: units are anonymous."""
+    """Identifies a claim wherever it has moved: units are anonymous."""
     return claim.owner_id, claim.resource_id, claim.span

@@ -1,4 +1,4 @@
-"""What state a resource is in for a slot, and which slots the claims of the ledger touch. Pure."""
+"""The state of a resource in a slot, and the slots that claims touch. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from holdfast.place.venue import Resource, Venue
 State = Literal["available", "held", "pending_approval", "confirmed", "blocked"]
 
 FIRMNESS: dict[str, int] = {"held": 1, "pending_approval": 2, "confirmed": 3, "blocked": 4}
-"""How firmly a claim stands; of those at one instant, the least firm is the most likely to make room."""
+"""How firm a claim is; at any instant, the least firm claim is the most likely to give way."""
 DAYS_KEPT_MAX = 8192
 _DAY = timedelta(days=1)
 
@@ -29,10 +29,13 @@ _DAY = timedelta(days=1)
 class SlotState:
     """One resource in one slot.
 
-    `units_free`: units that are free at every instant of the slot, buffers included, so that so many could book the
-    slot itself; which unit is free when does not matter. `state`: available while there is one; else that of the
-    claim that must go first: at each instant at which all are taken the least firm, and of these the firmest, for it
-    is the last to make room. `changed_by`: whose claim that is.
+    `units_free`: the number of units free throughout the slot, buffers included, so how many more bookings of the
+    whole slot
+    fit; which unit is free when does not matter. `state`: available if that is above zero; otherwise the state of the
+    claim
+    that has to go first. At each instant at which all units are taken, that is the least firm claim; of these the
+    firmest
+    counts, as it is the last to give way. `changed_by`: the actor of that claim.
     """
 
     state: State
@@ -41,10 +44,11 @@ class SlotState:
 
 
 def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotState:
-    """The state of the resource by those of the claims that are its own.
+    """Returns the state of the resource, from those of the claims that are on it.
 
-    A hold past its time counts until it is swept, a second later at most: the state is one of the ledger
-    alone, so that it changes only with an event.
+    An expired hold counts until it is swept, at most a second later. So the state depends on the ledger only and
+    changes
+    only with an event.
     """
     window = claimed_span(resource, slot)
     here = [
@@ -60,7 +64,7 @@ def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotS
 
 
 def _loosest(claims: list[Claim], *, units: int) -> Iterator[Claim]:
-    """At each instant at which a claim begins and all units are taken: the claim that is least firm."""
+    """Yields, at each instant at which a claim begins and all units are taken, the least firm claim."""
     ends, standing = list[datetime](), list[tuple[tuple[int, str], int, Claim]]()
     for number, claim in enumerate(sorted(claims, key=lambda each: each.span.start)):
         while ends and ends[0] <= claim.span.start:
@@ -74,13 +78,13 @@ def _loosest(claims: list[Claim], *, units: int) -> Iterator[Claim]:
 
 
 def _order(claim: Claim) -> tuple[int, str]:
-    # By the owner where the state is the same, so that it does not depend on the order of rows.
+    # By owner if the states are equal, so that the result does not depend on the order of rows.
     return FIRMNESS[claim.state], str(claim.owner_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A slot of one opening day: the channel it is told on, and when it is."""
+    """A slot of one opening day: its channel and its span."""
 
     channel: str
     day: date
@@ -90,7 +94,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    """A venue at one version of its rules: what was worked out of it is kept by that."""
+    """A cache key: a venue at one version of its rules."""
 
     venue_id: UUID
     version: int
@@ -98,8 +102,9 @@ class _Rules:
 
 
 def slots_of_day(venue: Venue, day: date) -> tuple[Slot, ...]:
-    """The slots of an opening day, on a day on which the venue is closed too: what was booked there
-    before it was closed is still shown."""
+    """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
+    closed
+    still have to be shown."""
     return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
 
 
@@ -111,7 +116,7 @@ def _slots_of_day(rules: _Rules, day: date) -> tuple[Slot, ...]:
 
 
 def touched(venue: Venue, claims: Iterable[Claim]) -> dict[Slot, dict[UUID, Resource]]:
-    """The slots that the claims share time with, and on which resources."""
+    """Returns the slots that share time with the claims, and on which resources."""
     found: dict[Slot, dict[UUID, Resource]] = {}
     seen: set[tuple[UUID, Span]] = set()
     for claim in claims:
@@ -125,7 +130,8 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[Slot, dict[UUID, Reso
 
 
 def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[Slot]:
-    """Slots whose window on the resource overlaps the span. One lasts a day at most, so the days before count."""
+    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day, so days before
+    count."""
     first = (
         hours.to_wall(span.start - timedelta(minutes=resource.buffer_after_minutes), venue.tz).date() - _DAY
     )

@@ -1,4 +1,4 @@
-"""The statements on table `channel`. The rows of events on it are counted in `kernel.events`."""
+"""SQL on table `channel`. `event/emit.py` counts versions in its rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from holdfast.kernel.span import Span
 from holdfast.place.store import plain_id
 
 AROUND = timedelta(days=4)
-"""A slot that a span touches is of an opening day no further away, in whatever zone: it ends up to two days after
-its opening day began, and the buffers of both may be two days together."""
+"""A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to two
+days after its opening day began, and the buffers of both can add up to two days."""
 
 
 Change = tuple[UUID, UUID, Span]
-"""Where and when something changes: tenant, venue, and the span (without buffers)."""
+"""A change to availability: tenant, venue, and span (without buffers)."""
 
-# Names of channels of availability begin with the day; `bookings` sorts behind them all.
+# Names of availability channels begin with the day; `bookings` sorts after all of them.
 MAYBE_OPEN = """
     SELECT DISTINCT r.venue_id
       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS r (tenant_id, venue_id, first, last),
@@ -30,10 +30,11 @@ MAYBE_OPEN = """
 
 
 def columns(changes: Iterable[Change]) -> list[list[Any]]:
-    """Tenants, venues, and between which names the channels are that the changes could touch, buffers and zones
-    included: as the arrays that statements take, each once."""
+    """Returns tenants, venues, and the ranges of channel names that the changes could touch, including buffers and
+    time
+    zones: as array parameters, without duplicates."""
     reaches = dict.fromkeys(
-        # The semicolon is the character behind the colon.
+        # The semicolon is the character after the colon.
         (tenant_id, venue_id, f"{(span.start - AROUND).date()}", f"{(span.end + AROUND).date()};")
         for tenant_id, venue_id, span in changes
     )
@@ -41,7 +42,7 @@ def columns(changes: Iterable[Change]) -> list[list[Any]]:
 
 
 async def maybe_open(tx: Tx, changes: Iterable[Change]) -> set[UUID]:
-    """The venues with an open channel of availability in reach: those whose changes may have to be told."""
+    """Returns the venues that have an open availability channel in range: changes there may have to be announced."""
     return {plain_id(row["venue_id"]) for row in await tx.fetch(MAYBE_OPEN, *columns(changes))}
 
 
@@ -51,7 +52,7 @@ WHICH_OPEN = """
 
 
 async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collection[str]) -> set[str]:
-    """Those of the venue's channels that are open."""
+    """Returns which of the venue's channels are open."""
     rows = await tx.fetch(WHICH_OPEN, tenant_id, venue_id, list(names))
     return {row["name"] for row in rows}
 
@@ -60,7 +61,7 @@ VERSION = "SELECT version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AN
 
 
 async def version(tx: Tx, *, tenant_id: UUID, venue_id: UUID, name: str) -> int:
-    """The version of the last event on the channel; 0 where there was none."""
+    """Returns the version of the last event on the channel; 0 if there is none."""
     return await tx.fetchval(VERSION, tenant_id, venue_id, name) or 0
 
 
@@ -71,9 +72,9 @@ OPEN = """
 
 
 async def open_channel(tx: Tx, *, tenant_id: UUID, venue_id: UUID, name: str) -> None:
-    """From now on every change of what the channel shows is told on it.
+    """Opens the channel: from now on every change to what it shows is announced on it.
 
-    Runs under the venue's lock: no change can be under way that did not see it open.
+    Runs under the venue's lock, so no concurrent change can miss that it is open.
     """
     await tx.execute(OPEN, tenant_id, venue_id, name)
 
@@ -87,5 +88,6 @@ FORGET = """
 
 
 async def forget(tx: Tx, *, before: date, opened_before: datetime, limit: int) -> int:
-    """Closes up to `limit` channels of days before then; answers how many. Opened again, one has another epoch."""
+    """Closes up to `limit` channels of earlier days. Returns the number closed. A reopened channel gets a new
+    epoch."""
     return int((await tx.execute(FORGET, before.isoformat(), opened_before, limit)).split()[-1])

@@ -1,4 +1,4 @@
-"""The demo: a chain with four venues, for trying things out."""
+"""The demo: a chain with four venues to try."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TENANT_NAME = "Nordlek"
 NAMES = ("petanque", "restaurant", "hotel", "nightclub")
 LOAD_DEADLINE_S = 30.0
 LOAD_LOCK = 0x64656D6F
-"""Two that load at once take turns; any number will do that is no venue's lock (those have 64 bits)."""
+"""Advisory lock: two concurrent loads take turns. Not the lock of any venue (those have 64 bits)."""
 
 
 class Loaded(NamedTuple):
-    """A demo venue, and whether it was added just now."""
+    """A demo venue, and whether this load added it."""
 
     id: UUID
     slug: str
@@ -33,15 +33,15 @@ class Loaded(NamedTuple):
 
 
 def documents() -> list[VenueDocument]:
-    """The documents of the demo venues."""
+    """Returns the documents of the demo venues."""
     where = files("holdfast.demo") / "venues"
     return [parse_document(load_text((where / f"{name}.yaml").read_text("utf-8"))) for name in NAMES]
 
 
 async def load(engine: Engine) -> list[Loaded]:
-    """The demo venues of the tenant `nordlek`, added where they are not there yet.
+    """Adds the missing demo venues to the tenant `nordlek`.
 
-    What is there already is left as it is: somebody may have changed it, or booked.
+    Existing ones are left alone: somebody may have changed or booked them.
     """
     call = engine.db.call(SYSTEM, locks=[LOAD_LOCK], deadline_s=LOAD_DEADLINE_S)
     return [await call.run(_venue, document) for document in documents()]

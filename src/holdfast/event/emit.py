@@ -1,4 +1,4 @@
-"""Writing events, in the transaction of the change they tell of."""
+"""Writes events, in the transaction of the change they report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from holdfast.kernel.encode import encode_text
 
 
 def emit_from(parameter: str) -> str:
-    """The CTEs that write events given as one JSON array in the named parameter. To be used with `emitting`.
+    """Returns the CTEs that insert events, passed as one JSON array in the named parameter. Use it with `emitting`.
 
-    The version of an event is drawn from its channel's row, which stays locked until the transaction ends: versions
-    are dense, and nobody sees one that was not committed. Its number in `event_new` is drawn after that, so that on
-    each channel these numbers grow in commit order; and after the first write of the transaction, so that whoever
-    has drawn a number has a transaction id (`event.number` relies on it).
+    An event's version comes from its channel's row, which stays locked until the transaction ends: versions have no
+    gaps,
+    and nobody sees an uncommitted one. Its number in `event_new` is drawn after that, so that on each channel these
+    numbers
+    follow commit order; and after the transaction's first write, so that every transaction that has drawn a number
+    has a
+    transaction id (`event.number` relies on that).
     """
     return f"""
     given_events AS MATERIALIZED (
@@ -52,12 +55,12 @@ EMIT = f"WITH {emit_from('$1')} SELECT"
 
 
 async def emit(tx: Tx, events: Sequence[Event]) -> None:
-    """Writes the events into the transaction, in that order; they exist if and only if it commits."""
+    """Writes the events in that order, in the transaction: they exist if and only if it commits."""
     if events:
         await tx.execute(EMIT, emitting(tx, events))
 
 
 def emitting(tx: Tx, events: Sequence[Event]) -> str:
-    """The events as a statement with `emit_from` takes them; the transaction knows of them from now on."""
+    """Adds the events to `tx.events` and returns the parameter for a statement with `emit_from`."""
     tx.events.extend(events)
     return encode_text(events)

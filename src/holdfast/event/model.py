@@ -1,4 +1,4 @@
-"""What an event is."""
+"""The event."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ VERSION = "1.0"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `payload` holds ids and facts and no personal data.
+    """Something that happened. `payload`: ids and facts, no personal data.
 
-    `channel`: the channel of its venue that carries it, if any. Whoever emits such an event has held the venue's lock
-    since before the first write of the transaction, so that versions grow in commit order.
+    `channel`: the venue's channel that carries the event, if any. The emitter of such an event must hold the venue's
+    lock
+    since before the transaction's first write, so that versions follow commit order.
     """
 
     id: UUID
@@ -32,11 +33,12 @@ class Event:
 
 
 class Committed(NamedTuple):
-    """An event as read back. `position`: its place in commit order, 1 and up, without gaps.
+    """An event as read back. `position`: its place in commit order, from 1, without gaps.
 
-    `version`: its number on its channel, 1 more than the one before; counted within `epoch`. Both None for
-    an event on no channel. `written_at`: when its row was written, by the database's clock, whatever
-    clock the change itself went by.
+    `version`: its number on its channel, 1 more than the event before it, within `epoch`. Both are None for an event
+    without a channel. `written_at`: when its row was written, by the database's clock, even if the change used a
+    virtual
+    clock.
     """
 
     position: int
@@ -48,4 +50,4 @@ class Committed(NamedTuple):
 
 FIELDS = tuple(each.name for each in fields(Event))
 COLUMNS = ", ".join(f"event.{name}" for name in FIELDS)
-"""What `committed_of` needs of the event itself."""
+"""The event's columns that `committed_of` needs."""

@@ -1,9 +1,11 @@
-"""Giving events their positions: dense, in commit order, after the commit.
+"""Numbers events: gives them positions without gaps, in commit order, after the commit.
 
-A change writes its event and, beside it, a row in `event_new` with a number from a sequence. Whoever wants to read
-events first moves what is committed from there to `event_log`, in order of those numbers. On each channel they grow in
-commit order, since they are drawn under the lock of the channel's row. An event that has no position yet is a visible
-row, so none can be skipped; and no transaction id is stored, so a restore or a move to another server changes nothing.
+A change writes its event and a row in `event_new` with a number from a sequence. Whoever wants to read events first
+moves the committed rows from there to `event_log`, in order of those numbers. On each channel the numbers follow
+commit
+order, since they are drawn under the lock on the channel's row. An event without a position is still a visible row,
+so
+none can be skipped. No transaction id is stored, so a restore or a move to another server changes nothing.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ from holdfast.kernel.db.tx import Tx
 
 T = TypeVar("T")
 NUMBERED_MAX = 10_000
-"""Events in one pass."""
+"""Events per pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """`epoch`: which history positions belong to, 8 hex digits; another whenever they may mean other events than
-    before: after a restore, a fail-over or a move to another server. A cursor is an epoch and a position.
-    `head`: the last position there is. `is_complete`: whether every event that was committed before the pass began
-    has its position now; not so when somebody else is numbering at this moment, or there were more than one pass takes.
+    """The result of a pass.
+
+    `epoch`: the history that positions belong to, 8 hex digits. It changes whenever positions may refer to other
+    events
+    than before: after a restore, a fail-over or a move to another server. A cursor is an epoch and a position.
+    `head`: the last position. `is_complete`: whether every event committed before the pass began has a position now;
+    False
+    if another process is numbering at the same time, or there were more events than one pass takes.
     `now`: the database's clock.
     """
 
@@ -42,31 +48,34 @@ NUMBER = "SELECT * FROM number_events($1, $2, $3)"
 
 
 class Numberer:
-    """Numbers events, in a short transaction of its own each time.
+    """Numbers events, each time in a short transaction.
 
-    One at a time in the whole database: who finds another at work leaves it to them. It remembers up to which number
-    of the sequence nothing can come any more, so that it need not look there: dead rows pile up in the queue while
-    somebody holds an old snapshot, such as a dump. A number is such a floor once every transaction that had begun when
-    it was seen is over. What is remembered is good for one table on one run of the server.
-
-    `lane`: whose connections it uses. Only `background` has no bound, so that is not for what requests ask for.
+    Only one numberer works at a time in the whole database; others leave the work to it. It remembers a floor: the
+    number
+    in the sequence below which no event can appear any more. It need not scan below the floor, where dead rows pile
+    up in
+    the queue while somebody holds an old snapshot, such as a dump. A number becomes the floor once every transaction
+    that
+    was running when it was seen has ended. The floor is valid only for one table and one run of the server.
+    `lane`: whose connections it uses. Only `background` is unbounded, so requests must use another lane.
     """
 
     def __init__(self, db: Database, *, lane: Lane = "background") -> None:
         self._call = db.call(SYSTEM, own_clock=True, lane=lane)
         self._source: str | None = None
         self._floor = 0
-        # A number, and the transaction id that was next when it was seen.
+        # A number, and the next transaction id at the time it was seen.
         self._seen: tuple[int, int] | None = None
 
     async def number(self) -> Numbered:
-        """Gives positions to up to NUMBERED_MAX events; committed when it returns."""
+        """Gives positions to up to NUMBERED_MAX events. They are committed when it returns."""
         return (await self.number_and(_look_at_nothing))[0]
 
     async def number_and(self, look: Callable[[Tx, Numbered], Awaitable[T]]) -> tuple[Numbered, T]:
-        """The same, with what `look` read in that transaction: a reader that polls saves one of its own."""
+        """Like `number`, and also returns what `look` reads in the same transaction, which saves a polling reader its
+        own."""
         row, value = await self._call.run(_number, self._source, self._floor, look)
-        # Only now: had the commit failed, what it looked at would still be to be numbered.
+        # Only after the commit: had it failed, these events would still have to be numbered.
         if row["source"] != self._source:
             self._source, self._floor, self._seen = row["source"], 0, None
         elif self._seen is not None and row["is_complete"] and row["oldest_running"] >= self._seen[1]:

@@ -1,4 +1,4 @@
-"""Reading events by position."""
+"""Reads events by position."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _EVENT = f"""LATERAL (SELECT {COLUMNS}, event.epoch, event.version, event.writte
                          WHERE event.tenant_id = log.tenant_id AND event.id = log.event_id
                         OFFSET 0) AS event"""
 
-# LATERAL with OFFSET 0: one probe for each event. A join planned any other way falls seconds behind.
+# LATERAL with OFFSET 0: one index lookup per event. Joins planned any other way fall seconds behind.
 READ = f"""
     SELECT log.position, event.*
       FROM (SELECT position, tenant_id, event_id FROM event_log
@@ -28,7 +28,7 @@ READ = f"""
 
 
 async def read(tx: Tx, *, after: int, limit: int = READ_MAX) -> list[Committed]:
-    """Up to `limit` (1..READ_MAX) events behind the position, of the tenants tx may see, in commit order."""
+    """Returns up to `limit` (1..READ_MAX) events after the position, of the tenants tx may see, in commit order."""
     rows = await tx.fetch(READ, after, max(1, min(limit, READ_MAX)))
     return [committed_of(row) for row in rows]
 
@@ -43,12 +43,12 @@ READ_OF_TENANT = f"""
 
 
 async def read_of_tenant(tx: Tx, tenant_id: UUID, *, after: int, limit: int) -> list[Committed]:
-    """Up to `limit` events of the tenant behind the position, in commit order."""
+    """Returns up to `limit` events of the tenant after the position, in commit order."""
     return [committed_of(row) for row in await tx.fetch(READ_OF_TENANT, tenant_id, after, limit)]
 
 
 def committed_of(row: Any) -> Committed:
-    """The event of a row with `position`, COLUMNS and what counts it on its channel."""
+    """Builds the event from a row with `position`, COLUMNS, and its epoch, version and `written_at`."""
     values = {name: row[name] for name in FIELDS}
     event = Event(**{**values, "payload": orjson.loads(row["payload"])})
     return Committed(row["position"], event, row["version"], row["epoch"], row["written_at"])
@@ -58,7 +58,7 @@ IS_WRITTEN = "SELECT EXISTS (SELECT FROM event WHERE tenant_id = $1 AND id = $2)
 
 
 async def is_written(tx: Tx, event: Event) -> bool:
-    """Whether that event was committed, numbered or not."""
+    """Returns whether the event was committed, numbered or not."""
     return await tx.fetchval(IS_WRITTEN, event.tenant_id, event.id)
 
 
@@ -66,5 +66,5 @@ PURGED = "SELECT coalesce((SELECT position FROM event_purge), 0)"
 
 
 async def purged(tx: Tx) -> int:
-    """The last position that was purged; 0 for none."""
+    """Returns the last purged position; 0 if none was purged."""
     return await tx.fetchval(PURGED)

@@ -1,4 +1,4 @@
-"""The events of a tenant for those who poll: in commit order, none left out, each page from a cursor."""
+"""The feed: a tenant's events for clients that poll, in commit order, none skipped, paged by cursor."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.reach import own_tenant
 
 SCANS_MAX = 5
-"""A page that leaves most events out looks through no more than READ_MAX * SCANS_MAX."""
+"""A page scans at most READ_MAX * SCANS_MAX events, even if its filter skips most of them."""
 BIGINT_MAX = 2**63 - 1
 _CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,19})")
-START_OVER = "leave `after` out to begin with the oldest event there is"
+START_OVER = "leave `after` out to start with the oldest event"
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a client has read: a position, and the epoch that it belongs to."""
+    """How far a client has read: a position and the epoch it belongs to."""
 
     epoch: str
     position: int
 
 
 def cursor_of(place: Place) -> str:
-    """The place as clients carry it: opaque to them."""
+    """Encodes the place as an opaque cursor."""
     return base64.urlsafe_b64encode(f"{place.epoch}.{place.position}".encode()).decode().rstrip("=")
 
 
 def parse_cursor(cursor: str | None) -> Place | None:
-    """The place that a cursor names; None without one. Raises InvalidRequest."""
+    """Decodes a cursor; None for None. Raises InvalidRequest."""
     if cursor is None:
         return None
     try:
@@ -46,20 +46,21 @@ def parse_cursor(cursor: str | None) -> Place | None:
         text = ""
     match = _CURSOR.fullmatch(text)
     if match is None or int(match[2]) > BIGINT_MAX:
-        raise InvalidRequest.of("after", cursor[:40], f"give the `next` of an answer, or {START_OVER}")
+        raise InvalidRequest.of("after", cursor[:40], f"give the `next` of a response, or {START_OVER}")
     return Place(match[1], int(match[2]))
 
 
 async def read_feed(
     tx: Tx, slug: str | None, *, numbered: Numbered, after: Place | None, event_type: str | None, limit: int
 ) -> dict[str, Any]:
-    """The events behind `after`, of the tenant named or the actor's own, that the actor may see; and as `next` the
-    cursor to poll on from, which is there always. Ready to be written as JSON.
+    """Returns the events after `after` that the actor may see, of the named tenant or the actor's own, ready to
+    encode as
+    JSON. `next` is always present: the cursor for the next poll.
 
-    `event_type`: only these; with a dot at the end all that begin so (`booking.`). Fewer than `limit` do
-    not mean that there are no more. `numbered`: what numbering the events has just told.
-    Raises InvalidRequest for a place of another epoch or one behind which events were purged, and what `own_tenant`
-    raises.
+    `event_type`: only events of this type, or with a dot at the end all types with this prefix (`booking.`). A page
+    with
+    fewer than `limit` events need not be the last. `numbered`: the result of numbering the events just now.
+    Raises InvalidRequest for a cursor from another epoch or from before purged events, and the same as `own_tenant`.
     """
     tenant = await own_tenant(tx, slug)
     now, head = numbered.epoch, numbered.head
@@ -81,10 +82,10 @@ async def read_feed(
                 continue
             at = at if len(found) == wanted else max(at, head)
         break
-    # Afterwards: what was purged before the events were read shows now.
+    # Checked after reading, so that a purge before or during the read is noticed.
     if after is not None and after.position < await purged(tx):
         raise _refused(
-            after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so that some are gone"
+            after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so some are gone"
         )
     return {"items": [envelope(event, tenant) for event in events], "next": cursor_of(Place(now, at))}
 
@@ -101,5 +102,5 @@ def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:
 
 def _refused(after: Place, problem: str) -> InvalidRequest:
     return InvalidRequest.of(
-        "after", cursor_of(after), f"{problem}: read what you need to know anew, then {START_OVER}"
+        "after", cursor_of(after), f"{problem}: reload the data you need, then {START_OVER}"
     )

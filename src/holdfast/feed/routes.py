@@ -1,4 +1,4 @@
-"""GET of the events of a tenant."""
+"""HTTP route for a tenant's events."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed
 
 router = APIRouter(tags=["Events"])
 
-After = Annotated[str | None, Query(max_length=200, description="`next` of the answer before.")]
+After = Annotated[str | None, Query(max_length=200, description="`next` of the previous response.")]
 Slug = Annotated[
     str | None,
-    Query(pattern=TENANT_SLUG, description="The tenant's slug; for those who reach several tenants."),
+    Query(pattern=TENANT_SLUG, description="The tenant's slug; for callers with access to several tenants."),
 ]
 EventType = Annotated[
     str | None,
@@ -25,7 +25,7 @@ EventType = Annotated[
         alias="type",
         max_length=100,
         pattern=r"^[a-z_]+(\.[a-z_]*)?$",
-        description="Only this type (`booking.created`), or all that begin so (`booking.`).",
+        description="Only this type (`booking.created`), or all types with this prefix (`booking.`).",
     ),
 ]
 
@@ -40,12 +40,11 @@ async def get_events(
     tenant: Slug = None,
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """Events in the order in which they were committed, none left out. Staff only; those who work at some
-    venues see these.
+    """Events in commit order, none skipped. For staff; those restricted to certain venues see only events of these.
 
-    Poll with `after` = `next` of the answer before; wait a moment when `items` is empty. Fewer events than
-    `limit` do not mean that there are no more. Without `after` it begins with the oldest event there is;
-    events are kept for 30 days.
+    Poll with `after` = `next` of the previous response; wait a moment when `items` is empty. A page with fewer than
+    `limit`
+    events need not be the last. Without `after` it starts with the oldest event; events are kept for 30 days.
     """
     require(actor, "staff")
     place = parse_cursor(after)

@@ -1,4 +1,4 @@
-"""Events as the outside sees them, and as the OpenAPI document describes them."""
+"""Response models of events, for clients and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from holdfast.place.tenant import Tenant
 
 
 class EventShown(BaseModel):
-    """An event. `timestamp`: when it happened. `payload`: ids and facts, by type; nothing personal.
-    `tenant`: its slug. `traceparent`: of the request that caused it (W3C Trace Context)."""
+    """An event. `timestamp`: when it happened. `payload`: ids and facts, by type, without personal data. `tenant`:
+    its slug.
+    `traceparent`: of the request that caused it (W3C Trace Context)."""
 
     id: UUID
     event_type: str
@@ -29,14 +30,14 @@ class EventShown(BaseModel):
 
 
 class EventsShown(BaseModel):
-    """Events in commit order. `next`: give it as `after` to read on; it is there always."""
+    """Events in commit order. `next`: always present; pass it as `after` to read on."""
 
     items: list[EventShown]
     next: str
 
 
 def envelope(event: Event, tenant: Tenant) -> dict[str, Any]:
-    """The event with its envelope, ready to be written as JSON."""
+    """Returns the event with its envelope, ready to encode as JSON."""
     return {
         "id": event.id,
         "event_type": event.event_type,

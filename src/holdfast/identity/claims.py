@@ -1,4 +1,4 @@
-"""What a token says about its bearer, read strictly from the decoded JSON (RFC 7519, RFC 8725)."""
+"""The claims of a token, read strictly from the decoded JSON (RFC 7519, RFC 8725)."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ ROLES = frozenset(
 TENANT_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 LEEWAY_S = 10
 SUBJECT_CHARS_MAX = 255
-# 9999-12-31: the last instant that both Python and PostgreSQL can show as a date.
+# 9999-12-31: the last date that both Python and PostgreSQL support.
 INSTANT_MAX = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A verified token: who, for which tenant, with which roles, until when.
+    """The claims of a verified token.
 
-    `tenant` is a slug; `None` only for a platform administrator. `venues`: the only venues the
-    bearer may touch; `None` means all of the tenant, the empty set means none. `expires_at`:
-    seconds since 1970. `subject` is unique within `issuer` alone.
+    `tenant` is a slug; None only for a platform administrator. `venues`: the only venues the bearer may access; None
+    means
+    all of the tenant's, the empty set none. `expires_at`: seconds since 1970. `subject` is unique only within
+    `issuer`.
     """
 
     subject: str
@@ -49,12 +50,13 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class IssuerRules:
-    """What a token of one issuer must look like.
+    """What tokens of one issuer must look like.
 
-    `algorithms`: one family, never `none` or a symmetric one. `types`: accepted `typ` headers, in
-    lower case. `required`: claims that must be there besides `iss`, `aud`, `sub` and `exp`.
-    `unknown_roles`: `drop` reads a bearer without any known role as a guest. The claim names may
-    be dotted paths (`realm_access.roles`).
+    `algorithms`: one family, never `none` or a symmetric one. `types`: accepted `typ` headers, in lower case.
+    `required`:
+    mandatory claims besides `iss`, `aud`, `sub` and `exp`. `unknown_roles`: `drop` ignores unknown roles; a bearer
+    without
+    any known role is a guest. The claim names may be dotted paths (`realm_access.roles`).
     """
 
     issuer: str
@@ -68,9 +70,9 @@ class IssuerRules:
 
 
 def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -> Claims:
-    """The claims of a payload whose signature was checked; `now` in seconds since 1970.
+    """Reads the claims of a payload whose signature was verified; `now`: seconds since 1970.
 
-    Raises `Unauthenticated` for whatever is missing, of the wrong type, or not in force.
+    Raises `Unauthenticated` for a claim that is missing or of the wrong type, and for a token that is not valid now.
     """
     for name in ("iss", "aud", "sub", "exp", *sorted(rules.required)):
         if name not in payload:
@@ -82,9 +84,9 @@ def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -
         raise Unauthenticated("The token is meant for another audience.")
     expires_at = _check_instants(payload, now)
     if not _is_text(payload.get("jti", "-")):
-        raise Unauthenticated("The claim jti must be a text.")
+        raise Unauthenticated("The claim jti must be a string.")
     if not _is_text(payload["sub"]):
-        raise Unauthenticated(f"The claim sub must be a text of 1 to {SUBJECT_CHARS_MAX} characters.")
+        raise Unauthenticated(f"The claim sub must be a string of 1 to {SUBJECT_CHARS_MAX} characters.")
     roles = _roles(_lookup(payload, rules.roles_claim), rules)
     return Claims(
         subject=payload["sub"],
@@ -97,7 +99,7 @@ def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -
 
 
 def _check_instants(payload: Mapping[str, Any], now: float) -> float:
-    """`exp`, having checked that the token is in force: `nbf`, `iat` <= now < `exp`, give or take 10 s."""
+    """Returns `exp`. Raises unless the token is valid now: `nbf`, `iat` <= now < `exp`, give or take 10 s."""
     expires_at = _instant(payload, "exp")
     if expires_at <= now - LEEWAY_S:
         raise Unauthenticated("The token has expired.")
@@ -114,7 +116,7 @@ def _check_instants(payload: Mapping[str, Any], now: float) -> float:
 
 def _instant(payload: Mapping[str, Any], name: str) -> float:
     value = payload[name]
-    # A bool is an int to Python, and 1e999 is read as infinity.
+    # In Python a bool is an int, and JSON's 1e999 becomes infinity.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise Unauthenticated(f"The claim {name} must be a number of seconds.")
     if not 0 <= value <= INSTANT_MAX or not math.isfinite(value):
@@ -126,7 +128,7 @@ def _roles(value: Any, rules: IssuerRules) -> frozenset[str]:
     if value is None and rules.unknown_roles == "drop":
         return frozenset({"guest"})
     if not _is_text_list(value):
-        raise Unauthenticated("The roles of the token must be a list of texts.")
+        raise Unauthenticated("The roles of the token must be a list of strings.")
     named = frozenset(value)
     if rules.unknown_roles == "drop":
         return named & ROLES or frozenset({"guest"})
@@ -146,7 +148,7 @@ def _tenant(value: Any, roles: frozenset[str]) -> str | None:
 
 
 def _venues(payload: Mapping[str, Any]) -> frozenset[UUID] | None:
-    # Present but null is refused: a missing allow-list opens every venue, so it must be meant.
+    # null is refused: a missing allow-list opens every venue, so leaving it out must be deliberate.
     if "venues" not in payload:
         return None
     if not _is_text_list(payload["venues"]):
@@ -158,7 +160,7 @@ def _venues(payload: Mapping[str, Any]) -> frozenset[UUID] | None:
 
 
 def _lookup(payload: Mapping[str, Any], name: str) -> Any:
-    """The claim of that name, or what the dotted path leads to; `None` when there is none."""
+    """Returns the claim of that name or dotted path; None if there is none."""
     if name in payload or "." not in name:
         return payload.get(name)
     value: Any = payload
@@ -168,7 +170,7 @@ def _lookup(payload: Mapping[str, Any], name: str) -> Any:
 
 
 def _is_text(value: Any) -> TypeGuard[str]:
-    # isprintable() also turns away NUL and lone surrogates, which PostgreSQL can't store.
+    # isprintable() also excludes NUL and lone surrogates, which PostgreSQL can't store.
     return isinstance(value, str) and 0 < len(value) <= SUBJECT_CHARS_MAX and value.isprintable()
 
 

@@ -1,4 +1,4 @@
-"""The development issuer: tokens without any other service. And the choice of who is trusted."""
+"""The development issuer, which needs no other service; and the choice of trusted issuers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from holdfast.kernel.own import own_directory, read_secret
 
 KEY_FILE = "dev-issuer.json"
 TTL_S_MAX = 3600
-"""A token can't be taken back: one that ended up in a log or a shell's history is of use for an hour."""
+"""A token can't be revoked, so one that leaks into a log or a shell history is usable for an hour at most."""
 DEV_RULES = IssuerRules(
     issuer="holdfast-dev",
     audience="holdfast",
@@ -40,9 +40,9 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 def trusted_issuers(settings: Settings) -> list[TrustedIssuer]:
-    """Whose tokens count: the configured OIDC issuer alone, or else the development issuer.
+    """Returns the trusted issuers: the configured OIDC issuer, or the development issuer if none is configured.
 
-    Raises `InvalidRequest` for settings that can't be right.
+    Raises `InvalidRequest` for invalid settings.
     """
     if not settings.oidc_issuer:
         return [DevIssuer.load(settings.data_dir)]
@@ -60,7 +60,7 @@ def trusted_issuers(settings: Settings) -> list[TrustedIssuer]:
 
 @dataclass(frozen=True, slots=True)
 class DevIssuer:
-    """Mints and vouches for tokens with a key of its own; for laptops, demos and tests."""
+    """Issues and verifies tokens with its own key; for laptops, demos and tests."""
 
     private: Ed25519PrivateKey = field(repr=False)
     kid: str
@@ -68,10 +68,11 @@ class DevIssuer:
 
     @classmethod
     def load(cls, data_dir: Path) -> DevIssuer:
-        """The issuer of that directory, made on first use in `dev-issuer.json` (mode 0600).
+        """Loads the directory's issuer; on first use creates its key in `dev-issuer.json` (mode 0600).
 
-        Processes that start at once get the same one. Raises `ValueError` for a file that holds
-        no Ed25519 private key, `PathError` for one that somebody else may have put there or read.
+        Processes that start at the same time get the same key. Raises `ValueError` for a file that contains no
+        Ed25519 private
+        key, `PathError` for one that somebody else may have planted or read.
         """
         path = own_directory(data_dir) / KEY_FILE
         try:
@@ -86,18 +87,18 @@ class DevIssuer:
         if not isinstance(private, Ed25519PrivateKey):
             raise ValueError(
                 f"{path} holds no Ed25519 private key (JWK). Delete it to have a new one made;"
-                " tokens minted so far then stop working."
+                " existing tokens then stop working."
             )
         return cls(private=private, kid=_thumbprint(private))
 
     def key(self, kid: str) -> VerifyingKey | None:
-        """The public key, if `kid` means it."""
+        """Returns the public key if `kid` is its id."""
         if kid != self.kid:
             return None
         return VerifyingKey(public=self.private.public_key(), algorithms=DEV_RULES.algorithms)
 
     async def refresh(self, now: float) -> bool:
-        """False: its key never changes while the process runs."""
+        """Returns False: the key never changes while the process runs."""
         return False
 
     def mint(
@@ -109,10 +110,11 @@ class DevIssuer:
         ttl_s: int = 3600,
         now: datetime | None = None,
     ) -> str:
-        """A signed token for `subject` (by default a person nobody was before), valid for `ttl_s` seconds.
+        """Returns a signed token for `subject` (default: a new random one), valid for `ttl_s` seconds.
 
-        `tenant`: slug, needed by every role but platform_admin. `venues`: the only venues (ids) it
-        opens; `None` opens all of the tenant's, an empty list none. Raises `InvalidRequest`.
+        `tenant`: slug, required for every role but platform_admin. `venues`: the only venues (ids) the bearer may
+        access; None
+        means all of the tenant's, an empty list none. Raises `InvalidRequest`.
         """
         subject = subject if subject is not None else f"dev-{uuid4().hex[:12]}"
         _check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)
@@ -134,19 +136,19 @@ class DevIssuer:
         )
         if len(token) > TOKEN_CHARS_MAX:
             raise InvalidRequest.of(
-                "venues", len(venues or ()), "too many for one token; leave out to allow all"
+                "venues", len(venues or ()), "too many for one token; leave it out to allow all"
             )
         return token
 
 
 def parse_ttl(text: str) -> int:
-    """Seconds meant by `90s`, `30m` or `1h`; from one second to TTL_S_MAX. Raises `InvalidRequest`."""
+    """Parses `90s`, `30m` or `1h` to seconds, from 1 to TTL_S_MAX. Raises `InvalidRequest`."""
     found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip())
     if not found:
         raise InvalidRequest.of("ttl", text, "must be a whole number and s, m or h, such as 90s, 30m or 1h")
     ttl_s = int(found[1]) * _UNIT_S[found[2]]
     if not 1 <= ttl_s <= TTL_S_MAX:
-        raise InvalidRequest.of("ttl", text, "must be from 1s to 1h: ask for a new token when it has ended")
+        raise InvalidRequest.of("ttl", text, "must be from 1s to 1h: get a new token when it expires")
     return ttl_s
 
 
@@ -157,7 +159,7 @@ def _make_key_file(path: Path) -> None:
             file.write(_new_jwk())
             file.flush()
             os.fsync(file.fileno())
-        # A link appears whole, and only if there is none yet: whoever comes second takes the first's key.
+        # The link appears atomically, and fails if there is one: the second process uses the first one's key.
         os.link(draft, path)
     except FileExistsError:
         pass
@@ -172,7 +174,7 @@ def _new_jwk() -> bytes:
 
 
 def _thumbprint(private: Ed25519PrivateKey) -> str:
-    """RFC 7638."""
+    """Returns the key's thumbprint (RFC 7638)."""
     public = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
     canonical = json.dumps({name: public[name] for name in ("crv", "kty", "x")}, separators=(",", ":"))
     return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
@@ -183,7 +185,7 @@ def _check_wanted(*, tenant: str | None, roles: Sequence[str], subject: str, ttl
     if unknown or not roles:
         raise InvalidRequest.of("role", unknown, f"must be one or more of {', '.join(sorted(ROLES))}")
     if tenant is None and "platform_admin" not in roles:
-        raise InvalidRequest.of("tenant", None, "is needed for every role but platform_admin")
+        raise InvalidRequest.of("tenant", None, "is required for every role but platform_admin")
     if tenant is not None and not TENANT_SLUG.fullmatch(tenant):
         raise InvalidRequest.of("tenant", tenant, "must be a slug: lower-case letters, digits, - and _")
     if not 0 < len(subject) <= SUBJECT_CHARS_MAX or not subject.isprintable():

@@ -25,7 +25,7 @@ FAMILIES: dict[str, frozenset[str]] = {
     "RS": frozenset({"RS256", "RS384", "RS512"}),
     "PS": frozenset({"PS256", "PS384", "PS512"}),
 }
-# Most issuers still write plain `JWT` into access tokens; RFC 9068 asks for `at+jwt`.
+# Most issuers still set the type `JWT` in access tokens; RFC 9068 requires `at+jwt`.
 TYPES = frozenset({"at+jwt", "jwt"})
 REFRESH_TIMEOUT_S = 3.0
 REFRESH_INTERVAL_S = 30.0
@@ -41,9 +41,9 @@ log = logging.getLogger(__name__)
 class OidcIssuer:
     """A trusted issuer whose keys come from its JWKS.
 
-    `url` is the issuer exactly as its tokens write it in `iss`; https, or http on loopback.
-    `jwks_url` spares the discovery. Keys once fetched stay in use while the issuer can't be
-    reached. Raises `InvalidRequest` for settings that can't be right.
+    `url`: the issuer exactly as in its tokens' `iss`; https, or http on loopback. `jwks_url`: skips discovery.
+    Fetched keys
+    stay in use while the issuer can't be reached. Raises `InvalidRequest` for invalid settings.
     """
 
     def __init__(
@@ -80,22 +80,22 @@ class OidcIssuer:
         self._asking: asyncio.Task[bool] | None = None
 
     def key(self, kid: str) -> VerifyingKey | None:
-        """The key of that id, if known now."""
+        """Returns the key with that id, if it has been fetched."""
         return self._keys.get(kid)
 
     async def refresh(self, now: float) -> bool:
-        """Fetch the keys, at most once in 30 s and for 3 s; whether they have changed.
+        """Fetches the keys, at most once in 30 s and for 3 s. Returns whether they changed.
 
-        Callers that come meanwhile wait for the same answer. `now`: seconds since 1970. A failure
-        is logged, and leaves the keys as they are.
+        Concurrent callers share one fetch. `now`: seconds since 1970. A failure is logged and keeps the keys as they
+        are.
         """
         if self._asking is None or self._asking.done():
-            # The distance, not the difference: a clock set back must not silence this for hours.
+            # abs(): if the clock is set back, this must not stop fetching for hours.
             if self._asked_at is not None and abs(now - self._asked_at) < REFRESH_INTERVAL_S:
                 return False
             self._asked_at = now
             self._asking = asyncio.create_task(self._ask())
-        # One caller that goes away must not take the answer from the others.
+        # Cancelling one caller must not cancel the fetch for the others.
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> bool:
@@ -113,7 +113,7 @@ class OidcIssuer:
         return changed
 
     def _fetch(self) -> Any:
-        """The JWKS document; runs in a thread."""
+        """Fetches the JWKS document; runs in a thread."""
         url = self._jwks_url or self._discover()
         return fetch_json(url, timeout_s=REFRESH_TIMEOUT_S)
 
@@ -129,7 +129,7 @@ class OidcIssuer:
 
 
 def read_keys(jwks: Any, family: frozenset[str]) -> dict[str, VerifyingKey]:
-    """The public signing keys of a JWKS that fit the family, by key id; of equal ids the first."""
+    """Returns the JWKS's public signing keys of that family, by key id. The first of equal ids wins."""
     listed = jwks.get("keys") if isinstance(jwks, dict) else None
     keys: dict[str, VerifyingKey] = {}
     for jwk in listed[:KEYS_MAX] if isinstance(listed, list) else []:
@@ -155,7 +155,7 @@ def _read_key(jwk: dict[str, Any], family: frozenset[str]) -> VerifyingKey | Non
 
 
 def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
-    """What the key can do by its type and curve, narrowed to its own `alg`."""
+    """Returns the algorithms that the key's type and curve allow, narrowed to its own `alg`."""
     match jwk.get("kty"), jwk.get("crv"):
         case "OKP", "Ed25519":
             fit = FAMILIES["EdDSA"]
@@ -169,7 +169,7 @@ def _algorithms(jwk: dict[str, Any]) -> frozenset[str]:
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether nobody in between can change what is fetched there: https, or http on this machine."""
+    """Returns whether the connection can't be tampered with: https, or http on this machine."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "https":
@@ -181,11 +181,11 @@ def is_safe_url(url: str) -> bool:
 
 
 class Unreachable(Exception):
-    """A document could not be had; the text says why."""
+    """A document could not be fetched; the message says why."""
 
 
 class _SameOrigin(HTTPRedirectHandler):
-    """Follows redirects within one origin: elsewhere an open redirect would choose our keys."""
+    """Follows redirects only within the same origin: otherwise an open redirect could choose our keys."""
 
     max_redirections = 3
 
@@ -199,9 +199,9 @@ class _SameOrigin(HTTPRedirectHandler):
 
 
 def fetch_json(url: str, *, timeout_s: float) -> Any:
-    """The parsed document, at most 256 KiB; blocks for about `timeout_s` at most.
+    """Fetches and parses a document of at most 256 KiB; blocks for about `timeout_s` at most.
 
-    Raises `Unreachable`. The address must have been checked: this opens what it is given.
+    Raises `Unreachable`. The caller must have checked the URL.
     """
     deadline = time.monotonic() + timeout_s
     request = Request(url, headers={"Accept": "application/json"})
@@ -210,20 +210,20 @@ def fetch_json(url: str, *, timeout_s: float) -> Any:
             return json.loads(_read(response, deadline))
     except HTTPError as error:
         error.close()
-        raise Unreachable(f"it answers {error.code}") from None
+        raise Unreachable(f"it responds with {error.code}") from None
     except (OSError, HTTPException) as error:
         raise Unreachable(str(error) or type(error).__name__) from error
     except (ValueError, RecursionError):
-        raise Unreachable("it does not answer with JSON") from None
+        raise Unreachable("its response is not JSON") from None
 
 
 def _read(response: Any, deadline: float) -> bytes:
-    # The socket's timeout is for each read: a sender of single bytes needs a deadline of its own.
+    # The socket's timeout applies to each read; a sender that trickles bytes needs an overall deadline.
     body = bytearray()
     while chunk := response.read1(CHUNK_BYTES):
         body += chunk
         if len(body) > BYTES_MAX:
-            raise Unreachable(f"its answer is longer than {BYTES_MAX} bytes")
+            raise Unreachable(f"its response is longer than {BYTES_MAX} bytes")
         if time.monotonic() > deadline:
-            raise Unreachable("it answers too slowly")
+            raise Unreachable("it responds too slowly")
     return bytes(body)

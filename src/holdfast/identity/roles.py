@@ -1,4 +1,4 @@
-"""What an actor may do, as pure questions that routes ask."""
+"""Authorization: what an actor may do, as pure functions for routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from holdfast.identity.claims import ROLES, Claims
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, Unauthenticated
 
-# Approving is never implied: one who runs the platform or a venue does not thereby clear security.
+# Approval roles are never implied: running the platform or a venue does not include security clearance.
 IMPLIED = {
     "platform_admin": frozenset({"admin", "manager", "staff"}),
     "admin": frozenset({"manager", "staff"}),
@@ -19,10 +19,10 @@ GUEST_ONLY = frozenset({"guest"})
 
 
 def actor_of(claims: Claims, tenant_id: UUID | None) -> Actor:
-    """The actor whom the token describes, with implied roles spelled out.
+    """Returns the actor that the token describes, with implied roles added.
 
-    `tenant_id`: what the token's tenant slug stands for; `None` if there is no such tenant, and
-    then the actor reaches nothing. A platform administrator reaches every tenant.
+    `tenant_id`: of the token's tenant; None if that tenant does not exist, and then the actor can access nothing. A
+    platform administrator can access every tenant.
     """
     tenant_ids = () if tenant_id is None else (tenant_id,)
     return Actor(
@@ -35,19 +35,18 @@ def actor_of(claims: Claims, tenant_id: UUID | None) -> Actor:
 
 
 def expand(roles: Iterable[str]) -> frozenset[str]:
-    """The roles and all they include: platform_admin > admin > manager > staff."""
+    """Returns the roles with all that they imply: platform_admin > admin > manager > staff."""
     held = frozenset(roles)
     return held.union(*(IMPLIED.get(role, frozenset()) for role in held))
 
 
 def require(actor: Actor, *roles: str) -> None:
-    """Nothing, if the actor holds one of the roles; `system` holds all.
+    """Checks that the actor has at least one of the roles; `system` has all.
 
-    Raises `Unauthenticated` for somebody without a token, `Forbidden` with the field
-    `needed_roles` for others.
+    Raises `Unauthenticated` for a caller without a token, otherwise `Forbidden` with the field `needed_roles`.
     """
     if not roles or not ROLES.issuperset(roles):
-        raise ValueError(f"require() was asked for roles that do not exist: {roles}")
+        raise ValueError(f"require() was called with roles that do not exist: {roles}")
     if actor.has_role(*roles):
         return
     if actor.kind == "anonymous":
@@ -56,9 +55,9 @@ def require(actor: Actor, *roles: str) -> None:
 
 
 def can_touch_venue(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
-    """Whether the venue is within the actor's reach; what may be done there, the roles say.
+    """Returns whether the actor has access to the venue at all; roles decide what it may do there.
 
-    Where it is not, the answer is `NotFound`, as if there were no such venue.
+    If not, callers raise `NotFound`, as if the venue did not exist.
     """
     in_tenant = actor.tenant_ids is None or tenant_id in actor.tenant_ids
     return in_tenant and (actor.venue_ids is None or venue_id in actor.venue_ids)

@@ -1,10 +1,11 @@
-"""Verification of bearer tokens (RFC 7519, 8725, 9068): fast, since every request asks for it.
+"""Verification of bearer tokens (RFC 7519, 8725, 9068); fast, since every request needs it.
 
-1. The SHA-256 of a token seen before leads straight to its claims, while it is in force.
-2. Otherwise the header must be plain: `alg`, `kid`, `typ` as the issuer has them, nothing that
-   changes how the rest is read (`crit`, `b64`, `zip`, ...) and nothing that brings its own key.
-3. The payload's `iss` picks the issuer; only that issuer's keys and algorithms count.
-4. The signature is checked, then the claims.
+1. The SHA-256 of a token is the key to its cached claims, while they are valid.
+2. Otherwise the header must be plain: `alg`, `kid` and `typ` as the issuer sets them, no parameters that change how
+   the
+   rest is read (`crit`, `b64`, `zip`, ...) or that bring their own key.
+3. The payload's `iss` selects the issuer; only that issuer's keys and algorithms are accepted.
+4. Then the signature and the claims are verified.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class VerifyingKey:
 
 
 class TrustedIssuer(Protocol):
-    """Someone whose tokens count here."""
+    """An issuer whose tokens are accepted."""
 
     @property
     def rules(self) -> IssuerRules:
@@ -52,16 +53,16 @@ class TrustedIssuer(Protocol):
         ...
 
     def key(self, kid: str) -> VerifyingKey | None:
-        """The key of that id, if known now; never waits."""
+        """Returns the key with that id, if it is known now; never waits."""
         ...
 
     async def refresh(self, now: float) -> bool:
-        """Ask the issuer for its keys, within bounds of its own; whether they have changed. Never raises."""
+        """Fetches the issuer's keys, within its own limits. Returns whether they changed. Never raises."""
         ...
 
 
 class UnknownKey(Unauthenticated):
-    """The token is signed with a key that is not known here."""
+    """The token is signed with an unknown key."""
 
     def __init__(self, issuer: TrustedIssuer) -> None:
         super().__init__()
@@ -69,11 +70,10 @@ class UnknownKey(Unauthenticated):
 
 
 class TokenVerifier:
-    """Turns tokens of the trusted issuers into claims; belongs to one event loop.
+    """Verifies tokens of the trusted issuers. Use it from one event loop only.
 
-    Remembers `cached_max` tokens, the least recently used one is forgotten first. An issuer's keys
-    are looked up again every 10 minutes while requests come in, and when a key is unknown; when
-    they changed, every remembered token is checked afresh.
+    Caches the claims of `cached_max` tokens; evicts the least recently used. Fetches the issuers' keys again every 10
+    minutes while requests come in, and when a key is unknown; when keys have changed, it clears the cache.
     """
 
     def __init__(self, issuers: Iterable[TrustedIssuer], *, cached_max: int = CACHED_TOKENS_MAX) -> None:
@@ -84,7 +84,7 @@ class TokenVerifier:
         self._recheck: asyncio.Task[None] | None = None
 
     async def authenticate(self, token: str, now: float) -> Claims:
-        """As `verify`; for an unknown key it first asks the issuer, at most 3 s and once in 30 s."""
+        """Like `verify`, but for an unknown key it first asks the issuer: for 3 s at most, once in 30 s."""
         if self._recheck_at is None or now >= self._recheck_at:
             # In the background: tokens with known keys never wait for an issuer.
             self._recheck_at = now + KEYS_RECHECK_S
@@ -97,9 +97,9 @@ class TokenVerifier:
         return self.verify(token, now)
 
     def verify(self, token: str, now: float) -> Claims:
-        """The claims of a token in force at `now` (seconds since 1970), with the keys known now.
+        """Returns the claims of a token that is valid at `now` (seconds since 1970), using the keys known now.
 
-        Raises `Unauthenticated` with a sentence that repeats nothing of the token.
+        Raises `Unauthenticated`; its message repeats nothing from the token.
         """
         if len(token) > TOKEN_CHARS_MAX or not token.isascii():
             raise Unauthenticated("The token is too long, or not a JSON web token.")
@@ -110,7 +110,7 @@ class TokenVerifier:
             self._cache.move_to_end(digest)
             return cached[0]
         claims = self._check(raw, now)
-        # From now on, not from `nbf`: a clock that steps back has the token checked again.
+        # Cached from now on, not from `nbf`: if the clock steps back, the token is verified again.
         self._cache[digest] = (claims, now, claims.expires_at + LEEWAY_S)
         if len(self._cache) > self._cached_max:
             self._cache.popitem(last=False)
@@ -119,8 +119,8 @@ class TokenVerifier:
     def _check(self, raw: bytes, now: float) -> Claims:
         parts = _COMPACT.fullmatch(raw)
         if parts is None:
-            raise Unauthenticated("This is not a JSON web token of three parts.")
-        header, payload = _json_object(parts[1]), _json_object(parts[2])  # not to be believed yet
+            raise Unauthenticated("This is not a JSON web token with three parts.")
+        header, payload = _json_object(parts[1]), _json_object(parts[2])  # not verified yet
         iss = payload.get("iss")
         issuer = self._issuers.get(iss) if isinstance(iss, str) else None
         if issuer is None:
@@ -149,7 +149,7 @@ def _json_object(part: bytes) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Readers disagree on which of two equal names counts; RFC 7519 section 4 lets us refuse both.
+    # Parsers disagree on which of two equal names counts; RFC 7519, section 4, allows refusing both.
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("duplicate name")
@@ -165,7 +165,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant
 
 def _check_header(header: dict[str, Any], rules: IssuerRules) -> None:
     if not _REFUSED_HEADERS.isdisjoint(header):
-        raise Unauthenticated("The token's header carries a parameter that is not accepted here.")
+        raise Unauthenticated("The token's header has a parameter that is not accepted here.")
     alg, kid, typ = header.get("alg"), header.get("kid"), header.get("typ")
     if not isinstance(alg, str) or alg not in rules.algorithms:
         raise Unauthenticated("The token's algorithm is not accepted here.")
@@ -177,7 +177,7 @@ def _check_header(header: dict[str, Any], rules: IssuerRules) -> None:
 
 def _check_signature(raw: bytes, *, algorithm: str, key: VerifyingKey) -> None:
     if algorithm not in key.algorithms:
-        raise Unauthenticated("The token's algorithm does not fit its key.")
+        raise Unauthenticated("The token's algorithm does not match its key.")
     try:
         _JWS.decode_complete(raw, key.public, algorithms=[algorithm])
     except jwt.PyJWTError:

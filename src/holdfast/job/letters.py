@@ -1,4 +1,4 @@
-"""Dead letters: looked at, delivered once more, and removed in the end."""
+"""Dead letters: list, inspect, replay, purge."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAST = UUID(int=2**128 - 1)
 async def page(
     tx: Tx, *, tenant_id: UUID | None, replayed: bool, before: UUID | None, limit: int
 ) -> list[DeadLetter]:
-    """Dead letters that the actor may see, the newest first; `replayed`: those that were replayed as well."""
+    """Returns the dead letters that the actor may see, newest first; `replayed`: include those that were replayed."""
     venues = None if tx.actor.venue_ids is None else list(tx.actor.venue_ids)
     rows = await tx.fetch(LIST, tenant_id, before or LAST, venues, replayed, limit)
     return [_letter(row) for row in rows]
@@ -42,7 +42,7 @@ async def page(
 async def page_of(
     tx: Tx, slug: str | None, *, replayed: bool, before: UUID | None, limit: int
 ) -> list[tuple[DeadLetter, Tenant]]:
-    """`page` of the tenant named, or of the actor's own. Raises what `own_tenant` raises."""
+    """Returns `page` of the named tenant, or of the actor's own. Raises the same as `own_tenant`."""
     tenant = await own_tenant(tx, slug)
     found = await page(tx, tenant_id=tenant.id, replayed=replayed, before=before, limit=limit)
     return [(letter, tenant) for letter in found]
@@ -53,7 +53,8 @@ FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
 
 
 async def inspect(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> tuple[DeadLetter, Tenant]:
-    """The dead letter, locked if asked. Raises NotFound when there is none within the actor's reach."""
+    """Returns the dead letter, locked if `for_update`. Raises NotFound if the actor has no access to one with that
+    id."""
     row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, letter_id)
     letter = None if row is None else _letter(row)
     tenant = None if letter is None else await get_tenant(tx, letter.event.tenant_id)
@@ -84,8 +85,9 @@ REOPEN = """
 
 
 async def replay(tx: Tx, letter_id: UUID) -> tuple[DeadLetter, Tenant]:
-    """The dead letter, which is a job again, of the same id: tried up to TRIES_MAX times. One that was replayed already
-    stays as it is. Raises NotFound as `inspect` does."""
+    """Turns the dead letter into a job again, with the same id and up to TRIES_MAX tries. Does nothing if it was
+    replayed
+    already. Raises NotFound like `inspect`."""
     letter, tenant = await inspect(tx, letter_id, for_update=True)
     if letter.replayed_at is None:
         await tx.execute(REOPEN, tenant.id, letter.id, tx.now, str(tx.actor))
@@ -102,6 +104,7 @@ KEPT = timedelta(days=30)
 
 
 async def purge_dead_letters(tx: Tx, limit: int) -> int:
-    """Removes up to `limit` dead letters that were replayed more than KEPT ago; returns how many. Those that nobody
-    replayed stay for good."""
+    """Deletes up to `limit` dead letters that were replayed more than KEPT ago. Returns the number deleted. Dead
+    letters
+    that nobody replayed are kept forever."""
     return int((await tx.execute(PURGE, tx.now - KEPT, limit)).split()[-1])

@@ -1,4 +1,4 @@
-"""Jobs and dead letters."""
+"""Jobs and dead letters: the data."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from pydantic import TypeAdapter
 from holdfast.event.model import Event
 
 TRIES_MAX = 5
-"""How often a job is tried before it becomes a dead letter."""
+"""How many times a job is tried before it becomes a dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An event for one reaction.
+    """An event to be handled by one reaction.
 
-    `lease`: by this number the worker that has it counts; each takes a higher one. `failures`: so far. `vanished`: how
-    many workers have let their lease run out.
+    `lease`: a fencing token; each worker that takes the job gets a higher one, and only the highest is valid.
+    `failures`:
+    so far. `vanished`: how many workers let their lease expire.
     """
 
     id: UUID
@@ -33,10 +34,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A job that failed for good.
+    """A job that failed permanently.
 
-    `attempts`: since it was first tried, or last replayed. `error`: what kind of error and where, never
-    its text. `delivered_at`: when a replay succeeded.
+    `attempts`: since it was first tried, or last replayed. `error`: the type of error and its place in the code,
+    never its
+    message. `delivered_at`: when a replay succeeded.
     """
 
     id: UUID
@@ -56,5 +58,5 @@ _EVENT = TypeAdapter(Event)
 
 
 def event_from(text: str) -> Event:
-    """The event as a job carries it; what a newer version wrote beside that is left out."""
+    """Parses the event stored in a job; ignores fields added by a newer version."""
     return _EVENT.validate_json(text)

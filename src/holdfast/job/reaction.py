@@ -1,4 +1,4 @@
-"""What reactions are, and what they do with an event before its transaction commits; `main/reactions.py` lists them."""
+"""Reactions, and how they are triggered before a transaction with events commits. `main/reactions.py` lists them."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from holdfast.kernel.ids import new_id
 
 TRANSACTION_S_MAX = 10.0
 ROUNDS_MAX = 10
-"""What reacts to an event may emit others, so many times over."""
+"""How many rounds of events that reactions may emit in response to events."""
 
 Verb = Callable[[Tx, Event], Awaitable[None]]
 Finish = Callable[[Tx], Awaitable[None]]
-"""Marks the job as done, in the transaction of its work; to be awaited last in it. Raises LeaseLost when another worker
-has the job now."""
+"""Marks the job as done, in the transaction of its work; await it last in that transaction. Raises LeaseLost if
+another
+worker has taken over the job."""
 Handle = Callable[[Engine, Event, Finish], Awaitable[None]]
-"""Does what the event asks for, in as many transactions as it takes, and awaits `finish` at the end of the last. It may
-be run again after any of them, out of order, and when much has changed since the event."""
+"""Handles the event, in as many transactions as needed, and awaits `finish` at the end of the last one. It may run
+again
+after any of them, out of order, and when much has changed since the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Immediate:
-    """Something that happens with an event: `verb` runs in its transaction, before the commit."""
+    """A reaction inside the event's transaction: `verb` runs before the commit."""
 
     event_types: tuple[str, ...]
     verb: Verb
@@ -35,11 +37,13 @@ class Immediate:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """Something that is done after an event, as a job.
+    """A reaction after the event, as a job.
 
-    `name`: as in jobs, dead letters, logs and metrics; once it has run somewhere it stays, since they carry it.
-    `event_types`: in full. `lane`: its jobs wait for no other lane's. `awaited`: which of these events ask for anything
-    to be done; asked in their transaction, so that nothing is written for the others.
+    `name`: used in jobs, dead letters, logs and metrics; it must not change once it is in use, since stored jobs
+    contain
+    it. `event_types`: full names. `lane`: its jobs do not wait for other lanes' jobs. `awaited`: returns those of the
+    events
+    that need handling. It is called in their transaction, so that no jobs are written for the others.
     """
 
     name: str
@@ -50,7 +54,7 @@ class Reaction:
 
 
 class React:
-    """The engine's `react`: jobs exist if and only if their events do."""
+    """The engine's `react`: a job exists if and only if its event does."""
 
     def __init__(self, immediate: Sequence[Immediate], reactions: Sequence[Reaction]) -> None:
         self._immediate = immediate
@@ -68,7 +72,7 @@ class React:
             await self._enqueue(tx, events)
             if len(tx.events) == seen:
                 return
-        raise RuntimeError(f"reactions caused each other more than {ROUNDS_MAX} times")
+        raise RuntimeError(f"reactions triggered each other for more than {ROUNDS_MAX} rounds")
 
     async def _enqueue(self, tx: Tx, events: Sequence[Event]) -> None:
         jobs: list[Job] = []

@@ -1,4 +1,4 @@
-"""Dead letters over HTTP."""
+"""HTTP routes for dead letters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfast.place.routes.at_hand import EngineUsed
 
 router = APIRouter(tags=["Events"])
 
-Replayed = Annotated[bool, Query(description="Also those that were replayed.")]
+Replayed = Annotated[bool, Query(description="Include those that were replayed.")]
 
 
 @router.get("/dead-letters", response_model=DeadLettersShown, summary="List dead letters")
@@ -29,7 +29,7 @@ async def get_dead_letters(
     limit: Limit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """Events that a reaction failed on for good, the newest first. For managers."""
+    """Events for which a reaction has failed permanently, newest first. For managers."""
     require(actor, "manager")
     found = await engine.read(
         actor, page_of, tenant, replayed=replayed, before=_before(cursor), limit=limit + 1
@@ -40,7 +40,7 @@ async def get_dead_letters(
 
 @router.get("/dead-letters/{letter_id}", response_model=DeadLetterShown, summary="Read a dead letter")
 async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """The event and what went wrong. For managers."""
+    """The event and the error. For managers."""
     require(actor, "manager")
     return answer(letter_shown(*await engine.read(actor, inspect, letter_id)))
 
@@ -52,8 +52,9 @@ async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) ->
     summary="Replay a dead letter",
 )
 async def post_replay(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """Has the reaction tried again, soon; `delivered_at` says when it succeeded. One that was replayed
-    already stays as it is, so it is safe to ask twice. For managers."""
+    """Retries the reaction soon; `delivered_at` says when it succeeded. Safe to repeat: a dead letter that was
+    replayed
+    already does not change. For managers."""
     require(actor, "manager")
     return answer(letter_shown(*await engine.write(actor, replay, letter_id)), status=202)
 
@@ -64,4 +65,4 @@ def _before(cursor: str | None) -> UUID | None:
     try:
         return UUID(hex=cursor)
     except ValueError:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before") from None
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the previous page") from None

@@ -1,4 +1,4 @@
-"""Runs the jobs of one lane, until it is told to stop."""
+"""Runs the jobs of one lane until the worker stops."""
 
 from __future__ import annotations
 
@@ -23,36 +23,37 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import reason
 
 AT_ONCE_MAX = 4
-"""Jobs of a lane that one worker runs at a time. Each may take a connection, and one more prolongs leases."""
+"""Jobs of a lane that one worker runs at a time. Each may use a connection, and renewing leases uses one more."""
 LEASE_S = 5.0
-"""A job whose worker has not prolonged its lease for so long is another's. It does so every third of that."""
+"""How long a lease lasts; then another worker may take the job. A worker renews it every third of that time."""
 JOB_S_MAX = 60.0
-"""A job that takes longer has failed."""
+"""A job that takes longer counts as failed."""
 POLL_S_MIN, POLL_S_MAX = 0.02, 0.25
-"""Between two looks for a job: after one was found, and after many that found none."""
+"""Pause between two polls for jobs: after one was found, and after many that found none."""
 BACK_OFF_S_MAX = 5.0
 FINISH_S = 2.0
-"""For how long jobs under way may go on after the worker was told to stop; then they are given back."""
+"""How long running jobs may go on after the stop signal; then they are given back."""
 RETRY_S_MIN = 1.0
 RETRY_FACTOR = 4.0
 JITTER = 0.5
 VANISHED_MAX = 10
-"""How many workers may vanish with a job before it becomes a dead letter."""
+"""How many workers may vanish while running a job before it becomes a dead letter."""
 ERROR_CHARS_MAX = 300
 
 JOBS = Counter(
     "holdfast_jobs_total",
-    "Jobs run: done, failed (tried again), dead, given_back, lost (to another worker).",
+    "Jobs run, by outcome: done, failed (will be retried), dead, given_back, lost (to another worker).",
     ["reaction", "outcome"],
 )
 log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Runs the jobs of the reactions in one lane, with the connections of `engine`, which no other lane should have.
+    """Runs the jobs of one lane's reactions, with the connections of `engine`, which other lanes should not share.
 
-    `retry_least_s`: how long after its first failure a job is tried again, about. `job_s_max`: a job that takes longer
-    has failed. `finish_s`: how long jobs under way may go on after the worker was told to stop.
+    `retry_least_s`: the approximate delay before the first retry. `job_s_max`: a job that takes longer counts as
+    failed.
+    `finish_s`: how long running jobs may go on after the stop signal.
     """
 
     def __init__(
@@ -75,8 +76,8 @@ class Runner:
         self._finish_s = finish_s
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Runs up to AT_ONCE_MAX jobs at a time until `stopping` is set; all are finished or given back soon after
-        that."""
+        """Runs up to AT_ONCE_MAX jobs at a time until `stopping` is set; soon after that all are finished or given
+        back."""
         slots = [asyncio.create_task(self._keep_working(stopping)) for _ in range(AT_ONCE_MAX)]
         try:
             await stopping.wait()
@@ -119,15 +120,16 @@ class Runner:
                 await self._noted(store.give_back, job)
             raise
         except Exception as error:
-            # The database is gone, most likely: that is not the job's failure, so it does not count.
+            # Most likely the database is gone. That is not the job's failure, so it does not count as one.
             log.error("job_outcome_not_noted", **_about(job), **reason(error))
             outcome = "given_back"
         JOBS.labels(job.reaction, outcome).inc()
 
     async def _outcome(self, job: Job) -> str:
-        """What became of it. Raises LeaseLost, and what keeps it from noting a failure."""
+        """Runs the job and records the outcome, which it returns. Raises LeaseLost, and errors of recording a
+        failure."""
         if job.vanished >= VANISHED_MAX:
-            # A job that takes its process down leaves no failure behind.
+            # A job that crashes its process records no failure.
             await self._noted(store.bury, job, attempts=job.vanished, error="WorkerVanished")
             log.error("job_dead", error="WorkerVanished", **_about(job))
             return "dead"
@@ -150,7 +152,7 @@ class Runner:
         return "dead" if is_dead else "failed"
 
     async def _handled(self, job: Job) -> None:
-        """Has the reaction do it, with the lease prolonged meanwhile; whoever loses the lease is stopped."""
+        """Runs the reaction while renewing the lease; stops it if the lease is lost."""
         finished = False
 
         async def finish(tx: Tx) -> None:
@@ -172,18 +174,18 @@ class Runner:
             if isinstance(outcome, Exception):
                 raise outcome
         if working.cancelled():
-            raise RuntimeError("cancelled by something that it waited for")
+            raise RuntimeError("the reaction was cancelled by something it awaited")
         if not finished:
             await self._noted(store.finish, job)
 
     async def _keep_lease(self, job: Job) -> None:
-        """Until it is cancelled. Raises LeaseLost."""
+        """Renews the lease until cancelled. Raises LeaseLost."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
             try:
                 await self._noted(store.renew, job, lease_s=self._lease_s)
             except HoldfastError:
-                continue  # the database may be back before the lease ends; who takes over then is told by `finish`
+                continue  # the database may be back before the lease expires; if not, `finish` detects the loss
 
     async def _noted(self, verb: Callable[..., Awaitable[None]], job: Job, **how: Any) -> None:
         call = self._engine.db.call(SYSTEM, tenants=[job.event.tenant_id], deadline_s=TRANSACTION_S_MAX)
@@ -191,12 +193,12 @@ class Runner:
 
 
 def retry_s(failures: int, *, least_s: float = RETRY_S_MIN) -> float:
-    """Seconds until the next try: 1, 4, 16, 64, give or take half."""
+    """Returns the seconds until the next try: 1, 4, 16, 64, give or take half."""
     return least_s * RETRY_FACTOR ** (failures - 1) * random.uniform(1 - JITTER, 1 + JITTER)
 
 
 def error_of(error: Exception) -> str:
-    """What kind of error it was and where, without its text, which may quote personal data."""
+    """Returns the type of error and its place in the code, without its message, which may quote personal data."""
     if isinstance(error, HoldfastError):
         kind = error.code
     else:

@@ -1,4 +1,4 @@
-"""The answers about dead letters, as the OpenAPI document describes them."""
+"""Response models of dead letters, for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from holdfast.place.tenant import Tenant
 
 
 class DeadLetterShown(BaseModel):
-    """An event that a reaction failed on, each time it was tried. `error`: what kind of error and where.
-    `delivered_at`: when a replay of it succeeded."""
+    """An event for which a reaction failed on every try. `error`: the type of error and its place in the code.
+    `delivered_at`: when a replay succeeded."""
 
     id: UUID
     reaction: str
@@ -30,13 +30,13 @@ class DeadLetterShown(BaseModel):
 
 
 class DeadLettersShown(BaseModel):
-    """Dead letters, the newest first."""
+    """Dead letters, newest first."""
 
     items: list[DeadLetterShown]
     next: str | None
 
 
 def letter_shown(letter: DeadLetter, tenant: Tenant) -> dict[str, Any]:
-    """The dead letter, ready to be written as JSON."""
+    """Returns the dead letter in the form of DeadLetterShown, ready to encode as JSON."""
     shown = {name: getattr(letter, name) for name in DeadLetterShown.model_fields}
     return shown | {"event": envelope(letter.event, tenant)}

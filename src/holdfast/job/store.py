@@ -14,7 +14,7 @@ from holdfast.kernel.encode import encode_text
 
 
 class LeaseLost(Exception):
-    """Another worker has the job now."""
+    """Another worker has taken over the job."""
 
 
 ENQUEUE = """
@@ -25,7 +25,7 @@ ENQUEUE = """
 
 
 async def enqueue(tx: Tx, jobs: Sequence[Job]) -> None:
-    """Writes jobs; they exist if the transaction commits."""
+    """Inserts jobs; they exist if the transaction commits."""
     rows = [
         {
             "tenant_id": each.event.tenant_id,
@@ -50,10 +50,11 @@ EXPIRE = """
      WHERE tenant_id = (SELECT tenant_id FROM silent) AND id = (SELECT id FROM silent)
 """
 
-# However many jobs a venue has, few are looked at: where the oldest are all of venues that have a job under way, the
-# first of each venue is, by hops along an index. statement_timestamp() is stable, so that it can bound an index scan;
-# clock_timestamp() is not, so that the last look can't go by anything but the key.
-# ORDER BY, LATERAL with OFFSET 0 and the scalar subqueries leave a plan made for an empty table no other way.
+# Few rows are read, however many jobs a venue has: if the oldest jobs are all of venues that have a running job, the
+# query reads the first job of each venue instead, by hopping along an index. statement_timestamp() is stable, so it
+# can
+# bound an index scan; clock_timestamp() is not, which forces the last lookup to use the key.
+# ORDER BY, LATERAL with OFFSET 0 and the scalar subqueries rule out other plans, even one made for an empty table.
 TAKE = """
     WITH RECURSIVE oldest AS MATERIALIZED (
         SELECT tenant_id, id, turn, due_at, leases FROM job
@@ -94,11 +95,13 @@ TAKE = """
 
 
 async def take(tx: Tx, lane: str, reactions: Sequence[str], *, lease_s: float) -> Job | None:
-    """The job of the lane that has been due longest, leased for so long; None when there is none. A venue whose job is
-    leased has to wait, so the others get their turn.
+    """Leases the lane's most overdue job; returns None if there is none. A venue with a leased job has to wait, so
+    that
+    others get their turn.
 
-    Before that, one lease that has run out is ended: its worker has vanished. Raises LeaseLost when another worker has
-    taken a job of the same venue at the same moment.
+    First it ends one expired lease, whose worker has vanished. Raises LeaseLost if another worker takes a job of the
+    same
+    venue at the same moment.
     """
     await tx.execute(EXPIRE, lane)
     try:
@@ -115,7 +118,7 @@ RENEW = """
 
 
 async def renew(tx: Tx, job: Job, *, lease_s: float) -> None:
-    """Prolongs the lease. Raises LeaseLost."""
+    """Renews the lease. Raises LeaseLost."""
     _check(await tx.execute(RENEW, *_key(job), timedelta(seconds=lease_s)))
 
 
@@ -126,7 +129,7 @@ GIVE_BACK = """
 
 
 async def give_back(tx: Tx, job: Job) -> None:
-    """Anybody may take it. Nothing, if another worker has it now."""
+    """Releases the lease, so that any worker can take the job. Does nothing if another worker has it."""
     await tx.execute(GIVE_BACK, *_key(job))
 
 
@@ -141,7 +144,7 @@ FINISH = """
 
 
 async def finish(tx: Tx, job: Job) -> None:
-    """The job is done, if the transaction commits: that its row is gone is the mark of it. Raises LeaseLost."""
+    """Marks the job as done by deleting its row, if the transaction commits. Raises LeaseLost."""
     if await tx.fetchval(FINISH, *_key(job), tx.now) is not True:
         raise LeaseLost
 
@@ -154,7 +157,7 @@ FAIL = """
 
 
 async def fail(tx: Tx, job: Job, *, retry_s: float) -> None:
-    """Notes a failure; it is tried again after so many seconds. Raises LeaseLost."""
+    """Records a failure and schedules a retry after that many seconds. Raises LeaseLost."""
     _check(await tx.execute(FAIL, *_key(job), tx.now, timedelta(seconds=retry_s)))
 
 
@@ -173,7 +176,7 @@ BURY = """
 
 
 async def bury(tx: Tx, job: Job, *, attempts: int, error: str) -> None:
-    """Makes a dead letter of it, or opens again the one that was replayed. Raises LeaseLost."""
+    """Turns the job into a dead letter, or reopens the one it was replayed from. Raises LeaseLost."""
     _check(await tx.execute(BURY, *_key(job), tx.now, attempts, error))
 
 
@@ -186,7 +189,7 @@ def _check(result: str) -> None:
         raise LeaseLost
 
 
-# From lane to lane along the index, so that it reads one row of each.
+# Hops from lane to lane along the index, so it reads one row per lane.
 LAGS = """
     WITH RECURSIVE oldest AS (
         (SELECT lane, due_at FROM job ORDER BY lane, due_at LIMIT 1)
@@ -204,7 +207,8 @@ EVENT_LAG = """
 
 
 async def lags(tx: Tx) -> tuple[dict[str, float], float]:
-    """For how long the oldest job of each lane that has any has been due; and for how long the oldest event without a
-    position has been there. Both in seconds."""
+    """Returns how long the most overdue job of each lane with jobs has been due, and the age of the oldest event
+    without a
+    position, in seconds."""
     by_lane = {row["lane"]: row["lag_s"] for row in await tx.fetch(LAGS)}
     return by_lane, await tx.fetchval(EVENT_LAG) or 0.0

@@ -1,4 +1,4 @@
-"""What the outside decides, as one value: `Tx.ports`."""
+"""External services, as one value: `Tx.ports`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from holdfast.port.pricing import LocalPricing, Pricing
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """An adapter for each port; without more, those that need no outside."""
+    """One adapter per port; the defaults need no external service."""
 
     pricing: Pricing = field(default_factory=LocalPricing)

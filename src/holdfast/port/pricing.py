@@ -1,4 +1,4 @@
-"""What a booking costs: the port, and the local price rules that are its default."""
+"""Pricing: the port, and the local price rules as its default."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from holdfast.place.venue import Resource, Venue
 
 SECONDS_PER_HOUR = 3600
 PRICES_KEPT_MAX = 4096
-BIGINT_MAX = 2**63 - 1  # what the database can hold
+BIGINT_MAX = 2**63 - 1  # PostgreSQL's bigint
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What was agreed, in minor units of the currency; total = base + tax - discount."""
+    """The agreed price, in minor units of the currency; total = base + tax - discount."""
 
     base_minor: int
     tax_minor: int
@@ -35,7 +35,7 @@ class Price:
         return self.base_minor + self.tax_minor - self.discount_minor
 
     def as_json(self) -> dict[str, str]:
-        """Decimal strings, under the names a booking carries them by."""
+        """Returns decimal strings under the names that bookings use."""
         return {
             "base_price": format_money(self.base_minor, self.currency),
             "tax_amount": format_money(self.tax_minor, self.currency),
@@ -47,18 +47,19 @@ class Price:
 
 
 class Pricing(Protocol):
-    """Whoever knows the price of a booking."""
+    """Anything that can quote prices."""
 
     def quote(self, *, venue: Venue, resources: list[Resource], span: Span, party_size: int) -> Price:
-        """The price of the party's stay on all the resources together."""
+        """Returns the price of the party's stay on all the resources together."""
         ...
 
 
 class LocalPricing:
-    """The price rules of the venue's policy: the first that fits the booking.
+    """Applies the price rules of the venue's policy: the first one that matches the booking.
 
-    An hour or a night is paid for each resource, a booking or a guest once. No rule that fits: it costs
-    nothing. `price_source` is `local`.
+    Prices per hour or night apply to each resource; prices per booking or guest apply once. Without a matching rule
+    the
+    price is 0. `price_source` is `local`.
     """
 
     def quote(self, *, venue: Venue, resources: list[Resource], span: Span, party_size: int) -> Price:
@@ -76,7 +77,7 @@ class LocalPricing:
 
 
 def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resources: int) -> int:
-    """How many times the rule's amount is due. An hour or a night that was begun counts whole."""
+    """Returns how many times the rule's amount is charged. Begun hours and nights count in full."""
     match rule.per:
         case "booking":
             return 1
@@ -89,13 +90,13 @@ def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resour
             return max(nights.days, 1) * resources
 
 
-@lru_cache(maxsize=PRICES_KEPT_MAX)  # decimals take their time, and a venue has few prices
+@lru_cache(maxsize=PRICES_KEPT_MAX)  # decimal arithmetic is slow, and a venue has few prices
 def _price(amount: Decimal, times: int, tax_percent: Decimal, currency: str) -> Price:
     base_minor = _rounded(amount * times * Decimal(10) ** minor_units(currency))
     price = Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
     if price.total_minor > BIGINT_MAX:
         raise InvalidRequest.of(
-            "duration_minutes", None, "so much time on so many resources is beyond any price"
+            "duration_minutes", None, "the price is too large: book less time or fewer resources"
         )
     return price
 
