@@ -97,7 +97,7 @@ async def test_people_get_a_table_with_examples_of_what_is_wrong(broken: str) ->
     failed = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("FAILED")}
     assert failed == FOUND
     assert (
-        "claims_have_an_owner: Every claim of a booking, or of cleaning after it, has that booking."
+        "claims_have_an_owner: The booking of every claim, or of the cleaning after it, exists."
         in done.stdout
     )
     assert "and 2 more (--json lists up to 5)" in done.stdout

@@ -1,4 +1,4 @@
-"""Blocks: what they say is what they hold."""
+"""Checks of blocks: they hold exactly what they define."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 
 Slot = tuple[UUID, Span]
-"""A resource, and an occurrence on it."""
+"""A resource and one occurrence on it."""
 
 _NAMES = ", ".join(f"block.{name}" for name in COLUMNS)
 
-# One row for each block, with all its claims as parallel arrays, and what its resources are like.
+# One row per block, with all its claims as parallel arrays, and the units of its resources.
 HELD = f"""
     WITH one AS (
         SELECT tenant_id, owner_id, resource_id, unit, during, false AS archived
@@ -48,10 +48,11 @@ HELD = f"""
 
 
 def unlike_their_definition(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Claims that a block says and does not have, or has and does not say.
+    """Finds claims that a block defines but lacks, or has but does not define.
 
-    All units of a resource, unless it was changed since: then what is past may be of fewer. What left the
-    ledger may be more than is said now, when an end was put to the block later.
+    A block takes all units of a resource. If the resource was changed since, past occurrences may have fewer.
+    Archived
+    claims may be more than the block defines now, if it was ended later.
     """
     for row in rows:
         about = {"tenant_id": row["tenant_id"], "block_id": row["id"]}
@@ -59,7 +60,7 @@ def unlike_their_definition(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[
             for violation in _of_block(from_row(row), row):
                 yield about | violation
         except (HoldfastError, LookupError, ValueError) as error:
-            # A recurrence or a time zone that can't even be read.
+            # A recurrence or a time zone that can't be parsed.
             yield about | {"problem": "can't be expanded", "error": str(error)}
 
 
@@ -81,7 +82,7 @@ def _of_block(block: Block, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _units_wanted(row: Mapping[str, Any]) -> dict[UUID, tuple[int, int]]:
-    """Resource -> how many units must be held at least, and how many it has."""
+    """Returns for each resource the minimum number of units that must be held, and the number it has."""
     kept = zip(row["kept_ids"] or (), row["kept_units"] or (), row["kept_unchanged"] or (), strict=True)
     return {UUID(int=id_.int): (units if unchanged else 1, units) for id_, units, unchanged in kept}
 

@@ -1,4 +1,4 @@
-"""Bookings themselves: each is something that the rest of the system can believe."""
+"""Checks of bookings on their own: each is consistent in itself."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ PRICE = """
         OR currency <> ALL ($1::text[])
 """
 
-# A venue that was never changed has the policy that the booking was made under. Of another only the bounds are
-# known: a grace of a week at most, and no tick at all where staff say who stayed away, or who has left.
+# For a venue that was never changed, the policy is the one the booking was made under. For others only the bounds are
+# known: a grace of at most a week, and no tick at all if staff record no-shows and departures themselves.
 DUE = """
     SELECT booking.tenant_id, booking.id AS booking_id, booking.status, booking.start_at, booking.end_at,
            booking.expires_at, booking.due_at
@@ -105,25 +105,25 @@ UNIQUE = """
 BOOKINGS = (
     Check(
         "bookings_are_possible",
-        "Every booking has a known status, a version, some time and some guests.",
+        "Every booking has a known status, a positive version, a positive duration and at least one guest.",
         POSSIBLE,
         (sorted(TRANSITIONS),),
     ),
     Check("bookings_are_at_a_venue_of_their_tenant", "A booking's venue belongs to its tenant.", VENUE),
     Check(
         "bookings_are_on_resources_of_their_venue",
-        "A booking's resources belong to its venue and tenant, and each is named once.",
+        "A booking's resources belong to its venue and tenant, without duplicates.",
         RESOURCES,
     ),
     Check(
         "prices_add_up",
-        "Total is base plus tax less discount, none is negative, and the currency exists.",
+        "The total is base plus tax minus discount, no amount is negative, and the currency exists.",
         PRICE,
         (sorted(CURRENCIES),),
     ),
     Check(
         "bookings_are_due_when_their_status_says",
-        "What expires has an expiry, nothing else has; ticks look at each booking when its status calls for it.",
+        "Only statuses that expire have an expiry, and each booking is due when its status requires.",
         DUE,
         (sorted(EXPIRING),),
     ),
@@ -134,14 +134,19 @@ BOOKINGS = (
     ),
     Check(
         "stamps_fit_the_status",
-        "Confirmed, checked in, completed and cancelled bookings say since when, and the last also by whom.",
+        "Confirmed, checked-in, completed and cancelled bookings say since when, and cancelled ones also by whom.",
         STAMPS,
     ),
     Check(
         "addresses_are_kept_of_holds_alone",
-        "The network address of whoever holds is forgotten when it is a hold no more.",
+        "Only holds keep the client's network address; it is deleted when the hold ends.",
         ADDRESSES,
     ),
-    Check("references_are_well_formed", "References read BR-YYYYMMDD-XXXXXX.", WELL_FORMED, (REFERENCE,)),
+    Check(
+        "references_are_well_formed",
+        "References have the form BR-YYYYMMDD-XXXXXX.",
+        WELL_FORMED,
+        (REFERENCE,),
+    ),
     Check("references_are_unique", "No two bookings of a tenant have the same reference.", UNIQUE),
 )

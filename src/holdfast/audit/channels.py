@@ -1,10 +1,10 @@
-"""Channels: what was told is counted, without gaps and in the order of commits."""
+"""Checks of channels: versions without gaps, in commit order."""
 
 from __future__ import annotations
 
 from holdfast.audit.check import Check
 
-# The row of a channel that was closed is gone, its events are not.
+# A closed channel's row is deleted, but its events remain.
 LAST = """
     WITH told AS (
         SELECT tenant_id, venue_id, channel, epoch, max(version) AS version
@@ -18,7 +18,7 @@ LAST = """
        AND NOT (told.version IS NULL AND EXISTS (SELECT FROM event_purge))
 """
 
-# The first that is kept starts at 1, unless older ones were purged.
+# The first event of an epoch has version 1, unless older ones were purged.
 GAPS = """
     WITH counted AS (
         SELECT event.tenant_id, venue_id, channel, epoch, version, id,
@@ -35,7 +35,7 @@ GAPS = """
         OR before IS NULL AND version <> 1 AND NOT EXISTS (SELECT FROM event_purge)
 """
 
-# Each event has one position or waits for one; positions have no gaps from where events are kept, and events.
+# Each event has one position or waits for one. From the oldest kept event on, positions have no gaps.
 UNPLACED = """
     WITH placed AS (
         SELECT tenant_id, event_id, position, NULL::bigint AS seq FROM event_log
@@ -59,12 +59,12 @@ HOLES = """
 """
 
 CHANNELS = (
-    Check("events_have_one_position", "Each event has one position, or waits for one.", UNPLACED),
-    Check("positions_are_dense", "The positions of events have no gaps and occur once.", HOLES),
-    Check("channels_are_at_their_last_event", "A channel's version is that of the last event on it.", LAST),
+    Check("events_have_one_position", "Each event has exactly one position, or waits for one.", UNPLACED),
+    Check("positions_are_dense", "The positions of events have no gaps and no duplicates.", HOLES),
+    Check("channels_are_at_their_last_event", "A channel's version is that of its last event.", LAST),
     Check(
         "channels_are_counted_in_commit_order",
-        "In the order of commits, each event of a channel has the number after the one before.",
+        "In commit order, each event of a channel has the next version.",
         GAPS,
     ),
 )

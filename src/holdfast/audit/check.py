@@ -1,4 +1,4 @@
-"""What a check is; `CHECKS` in `run.py` lists them."""
+"""The check; `CHECKS` in `run.py` lists all of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ Judge = Callable[[Sequence[Mapping[str, Any]]], Iterable[dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that holds for every database, whenever one looks.
+    """One invariant, which holds for every database at any time.
 
-    `name`: what is so, as an identifier. `means`: the same as a sentence. `sql`: one SELECT of the rows
-    that say otherwise, none when all is well, with the columns that help to find them. It relies on no
-    constraint, and on no index for more than its speed: what they are to prevent may have come about
-    all the same, by hand, by a restore, or by a fault of theirs. `args`: its parameters. `judge`: where
-    SQL can't tell what is right, it says from the rows what is wrong; then `sql` answers all that it needs.
+    `name`: the invariant as an identifier. `means`: the same as a sentence. `sql`: one SELECT of the rows that
+    violate it,
+    with the columns needed to find them. It does not rely on constraints, nor on indexes except for speed: what they
+    should
+    prevent may have happened anyway, by hand, by a restore, or by a bug. `args`: its parameters. `judge`: where SQL
+    can't
+    decide, `sql` returns all rows needed and this function yields the violations.
     """
 
     name: str

@@ -1,9 +1,9 @@
-"""The ledger: what is occupied, and by whom.
+"""Checks of the ledger: what is occupied, and by whom.
 
-Nothing here asks what time it is, save where it says so: what holds does so at every instant, and a database
-that was filled under a virtual clock can be audited too. Hence a hold past its time counts until it
-is swept: its claims go with its status, in one transaction. Claims of blocks are only checked for what holds
-for every claim.
+Except where noted, no check depends on the current time, so a database filled under a virtual clock can be audited
+too.
+Hence an expired hold counts until it is swept: its claims and its status change in one transaction. Claims of blocks
+are only checked for what holds for every claim.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from holdfast.audit.check import Check
 from holdfast.booking.states import CLAIM_STATES, OCCUPYING
 
 OCCUPYING_STATUSES = sorted(OCCUPYING)
-BUFFER_MAX = "interval '1 day'"  # A policy allows no longer one.
+BUFFER_MAX = "interval '1 day'"  # The maximum that a policy allows.
 
-# One row for each heap of claims that lie over one another. The running maximum sees a short claim inside a
-# long one, even with others between them; counting the starts of heaps needs no join of claims with claims.
+# One row per group of overlapping claims. The running maximum finds a short claim inside a long one, even with others
+# between them; counting the starts of groups needs no self-join of the claims.
 OVERLAPS = """
     WITH sorted AS (
         SELECT tenant_id, resource_id, unit, during, owner_id,
@@ -44,8 +44,9 @@ SPANS = """
         OR NOT lower_inc(during) OR upper_inc(during)
 """
 
-# A resource may be made smaller, or removed, as soon as nobody holds that part any more: then what is past,
-# or expired, or being cleaned, may still speak of it. One that was never changed gives no such excuse.
+# A resource may lose units, or be removed, as soon as nobody occupies that part any more. So past, expired and
+# cleaning
+# claims may still refer to it, unless the resource was never changed.
 UNITS = """
     SELECT claim.tenant_id, claim.resource_id, claim.unit, claim.during, claim.owner_kind, claim.owner_id,
            resource.units, resource.removed_at
@@ -74,7 +75,7 @@ ENDED = """
      WHERE claim.owner_kind = 'booking' AND booking.status <> ALL ($1::text[])
 """
 
-# `place` keeps a resource that is named twice from being counted twice: another check tells of that.
+# `place`: a resource listed twice must not be counted twice; another check reports that.
 MISSING = """
     WITH held AS (
         SELECT tenant_id, owner_id, resource_id, during, false AS archived
@@ -136,8 +137,8 @@ SHOWN = """
      WHERE state <> CASE owner_kind WHEN 'block' THEN 'blocked' WHEN 'cleaning' THEN 'confirmed' ELSE state END
 """
 
-# A venue and a resource that were never changed have the buffer that was agreed; of others only the bound is known.
-# How much of it is left can't be told afterwards: a neighbour or a block may have been in the way, and be gone.
+# If venue and resource were never changed, their buffer is the agreed one; otherwise only its maximum is known. The
+# minimum can't be checked afterwards: a neighbouring claim or block may have been in the way and be gone.
 CLEANING = f"""
     WITH left_behind AS (
         SELECT *, count(*) OVER (PARTITION BY tenant_id, owner_id, resource_id) AS claims
@@ -167,52 +168,52 @@ ARCHIVED_EARLY = """
 """
 
 LEDGER = (
-    Check("claims_never_overlap", "No unit of a resource is occupied twice at any time.", OVERLAPS),
+    Check("claims_never_overlap", "No unit of a resource is occupied twice at the same time.", OVERLAPS),
     Check("claims_are_bounded_spans", "Every claim is a bounded, half-open span of time.", SPANS),
-    Check("claims_are_on_units_that_exist", "Every claim is on a unit that its resource has.", UNITS),
+    Check("claims_are_on_units_that_exist", "Every claim is on an existing unit of its resource.", UNITS),
     Check(
         "claims_have_an_owner",
-        "Every claim of a booking, or of cleaning after it, has that booking.",
+        "The booking of every claim, or of the cleaning after it, exists.",
         OWNERLESS,
     ),
     Check(
         "bookings_that_ended_hold_nothing",
-        "No booking claims anything in a status that doesn't occupy, beyond the time to clean.",
+        "A booking whose status does not occupy has no claims, except for cleaning.",
         ENDED,
         (OCCUPYING_STATUSES,),
     ),
     Check(
         "cleaning_follows_a_visit",
-        "What stays of a visit that ended is at most the buffer that was agreed, from when the party left.",
+        "After a visit at most the agreed buffer stays claimed, from when the party left.",
         CLEANING,
     ),
     Check(
         "bookings_hold_what_was_booked",
-        "Every booking that occupies has exactly one claim on each of its resources, for all of its time.",
+        "Every booking that occupies has exactly one claim on each of its resources, for its whole time.",
         MISSING,
         (OCCUPYING_STATUSES,),
     ),
     Check(
         "bookings_hold_nothing_else",
-        "No booking claims another resource than its own, or other time than its own and a buffer.",
+        "No booking claims other resources than its own, or time beyond its own plus buffers.",
         FOREIGN,
         (OCCUPYING_STATUSES,),
     ),
     Check(
         "claims_expire_with_their_booking",
-        "A claim stands for exactly as long as the booking it belongs to.",
+        "A claim expires when its booking does.",
         EXPIRY,
         (OCCUPYING_STATUSES,),
     ),
     Check(
         "claims_show_what_they_are_for",
-        "The state of a claim, as floor plans show it, is that of its booking's status, or blocked.",
+        "A claim's state, as shown on floor plans, matches its booking's status, or is blocked.",
         SHOWN,
         ([*CLAIM_STATES], [*CLAIM_STATES.values()]),
     ),
     Check(
         "archived_claims_were_over",
-        "No claim left the ledger before its time was over.",
+        "No claim was archived before it had ended.",
         ARCHIVED_EARLY,
     ),
 )

@@ -1,4 +1,4 @@
-"""What was promised: each acknowledged booking is there, and each idempotency key has one result."""
+"""Checks of replies: every acknowledged booking exists, and each idempotency key has one result."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from holdfast.kernel.money import CURRENCIES, minor_units
 
 DECIMALS = json.dumps({currency: minor_units(currency) for currency in sorted(CURRENCIES)})
 
-# What the replies $1 (DONE) that are a booking tell of it; those about something else, such as a series, have
-# no reference. OFFSET 0: each body is parsed once.
+# What the replies with code $1 (DONE) say about a booking. Replies about something else, such as a series, have no
+# reference. OFFSET 0: each body is parsed only once.
 REPLY = """
     reply AS MATERIALIZED (
         SELECT tenant_id, operation, key, subject_id,
@@ -50,7 +50,7 @@ UNKEPT = f"""
      WHERE step.to_status IS DISTINCT FROM reply.status
 """
 
-# A booking may have changed since: its first event still has the price that was answered.
+# The booking may have changed since; its first event still has the price in the reply.
 CREATED = f"""
     WITH {REPLY}
     SELECT reply.tenant_id, reply.key, reply.subject_id, reply.booking_id, reply.reference,
@@ -80,7 +80,7 @@ SEVERAL_REPLIES = """
     HAVING count(*) > 1
 """
 
-# While a reply is kept, a key that comes again gets it; afterwards it may be used for another booking.
+# While a reply is stored, a repeated key gets it; after that the key may be used for another booking.
 SEVERAL_BOOKINGS = """
     SELECT reply.tenant_id, reply.key, reply.code, reply.subject_id AS answered_booking_id,
            booking.id AS booking_id, booking.created_at
@@ -94,26 +94,28 @@ SEVERAL_BOOKINGS = """
 REPLIES = (
     Check(
         "acknowledged_bookings_exist",
-        "Every booking that a history, an event or a kept reply tells of is there.",
+        "Every booking mentioned in a history, an event or a stored reply exists.",
         LOST,
         (DONE, TYPES),
     ),
     Check(
         "acknowledged_changes_are_kept",
-        "The version and status in every kept reply are in the history of the booking.",
+        "The version and status in every stored reply are in the booking's history.",
         UNKEPT,
         (DONE,),
     ),
     Check(
         "replies_tell_of_their_booking",
-        "The kept reply to a creation has the booking's id, reference, venue, key and first price.",
+        "The stored reply to a creation has the booking's id, reference, venue, key and first price.",
         CREATED,
         (DONE, DECIMALS),
     ),
-    Check("keys_have_one_reply", "No idempotency key of an operation has two kept replies.", SEVERAL_REPLIES),
+    Check(
+        "keys_have_one_reply", "No idempotency key of an operation has two stored replies.", SEVERAL_REPLIES
+    ),
     Check(
         "keys_have_one_booking",
-        "While the reply to an idempotency key is kept, the key makes no other booking.",
+        "While the reply to an idempotency key is stored, the key creates no other booking.",
         SEVERAL_BOOKINGS,
     ),
 )

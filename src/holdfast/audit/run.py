@@ -1,4 +1,4 @@
-"""Auditing a database: every check, on one snapshot."""
+"""Audits a database: runs every check on one snapshot."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from holdfast.kernel.errors import Overloaded
 Connection = asyncpg.Connection | PoolConnectionProxy
 
 SHOWN_MAX = 100
-"""Violations of one check that a report lists; it counts them all."""
+"""Violations per check that a report lists; it counts all of them."""
 STATEMENT_TIMEOUT_S = 3600
 WORK_MEM_MB = 64
-"""Memory for each sort or hash of the one connection that audits."""
+"""Memory for each sort or hash of the auditing connection."""
 
 CHECKS: tuple[Check, ...] = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)
-"""Every invariant of a database, in the order in which they are checked."""
+"""Every invariant, in the order in which they are checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one check found: `count` rows that violate it, the first SHOWN_MAX of them as JSON values."""
+    """The result of one check: `count` violating rows, the first SHOWN_MAX of them as JSON values."""
 
     check: Check
     count: int
@@ -52,7 +52,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What all checks found, in the order of CHECKS."""
+    """The results of all checks, in the order of CHECKS."""
 
     results: tuple[Result, ...]
 
@@ -65,7 +65,7 @@ class Report:
         return tuple(each for each in self.results if not each.ok)
 
     def as_json(self) -> dict[str, Any]:
-        """`{"ok", "checks": [{"name", "ok", "violations", "count"}]}`."""
+        """Returns `{"ok", "checks": [{"name", "ok", "violations", "count"}]}`."""
         checks = [
             {
                 "name": each.check.name,
@@ -81,12 +81,13 @@ class Report:
 async def audit(
     db: Database, *, checks: Sequence[Check] = CHECKS, starts: Callable[[str], None] = lambda _: None
 ) -> Report:
-    """What the checks find in all tenants' rows, as they were at one instant.
+    """Runs the checks on all tenants' rows, as of one instant.
 
-    All run in one read-only transaction with one snapshot (REPEATABLE READ), so that the report is true
-    of a database that is written to meanwhile; they lock nothing and hold no one up. `starts` is told the
-    name of each check before it runs. Raises `Overloaded` when the database is gone or has no
-    connection left.
+    All of them run in one read-only transaction with one snapshot (REPEATABLE READ), so the report is consistent even
+    while
+    others write; the checks take no locks and block nobody. `starts` is called with the name of each check before it
+    runs.
+    Raises `Overloaded` if the database is gone or no connection is available.
     """
     try:
         async with (
@@ -95,7 +96,7 @@ async def audit(
         ):
             return await audit_here(connection, checks=checks, starts=starts)
     except (TimeoutError, *UNREACHABLE) as error:
-        raise Overloaded(f"The database can't be audited now: {type(error).__name__}.") from error
+        raise Overloaded(f"The database can't be audited right now: {type(error).__name__}.") from error
 
 
 async def audit_here(
@@ -104,7 +105,7 @@ async def audit_here(
     checks: Sequence[Check] = CHECKS,
     starts: Callable[[str], None] = lambda _: None,
 ) -> Report:
-    """Audits inside the transaction that is open on `connection`, and sees its uncommitted changes."""
+    """Audits inside the transaction that is open on `connection`, so it sees uncommitted changes."""
     await connection.execute(PREPARE)
     results: list[Result] = []
     for check in checks:
@@ -115,9 +116,10 @@ async def audit_here(
     return Report(tuple(results))
 
 
-# Whoever may see all rows anyhow does so without the policies, which keep the planner from some joins.
-# Whole tables are joined with one another, which a nested loop is never good for; the planner takes one
-# all the same where it believes a table to be small, as after a load. (15,000 bookings: 32 s, or 0.6 s.)
+# A role that may see all rows anyway reads them without the policies, which rule out some joins for the planner.
+# Whole tables are joined, for which a nested loop is always bad, but the planner chooses one if it believes a table
+# to
+# be small, as after a load. (15,000 bookings: 32 s instead of 0.6 s.)
 PREPARE = f"""
     SELECT set_config('holdfast.tenants', '*', true),
            set_config('statement_timeout', '{STATEMENT_TIMEOUT_S}s', true),
@@ -145,7 +147,7 @@ async def _violations(connection: Connection, check: Check) -> tuple[int, tuple[
                 return _judged(check.judge, [dict(row) for row in rows])
             rows = await connection.fetch(counted(check.sql), *check.args)
     except asyncpg.DataError as error:
-        # A row that can't even be read as what it should be, such as a reply that is no JSON.
+        # A row that can't even be parsed, such as a reply that is not JSON.
         return 1, ({"error": str(error)},)
     return (rows[0]["found"] if rows else 0), tuple(orjson.loads(row["violation"]) for row in rows)
 
@@ -160,7 +162,7 @@ def _judged(judge: Judge, rows: Sequence[dict[str, Any]]) -> tuple[int, tuple[di
 
 
 def counted(sql: str) -> str:
-    """The statement that answers the first SHOWN_MAX rows of another one as JSON, each with the count of all."""
+    """Returns a statement for the first SHOWN_MAX rows of another one as JSON, each with the total count."""
     return f"""
     SELECT count(*) OVER () AS found, to_json(violating)::text AS violation
       FROM ({sql}) AS violating

@@ -1,4 +1,4 @@
-"""The trail: each change has its history row and its event, and together they lead to the booking."""
+"""Checks of the trail: every change has a history row and an event, and they agree with the booking."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LAST = """
                                   AND step.booking_id = booking.id AND step.version > booking.version
 """
 
-# A step behind a gap has nothing to be compared with: the gap is told of by another check.
+# A step after a gap can't be compared with the one before; another check reports the gap.
 ILLEGAL = """
     WITH walked AS (
         SELECT tenant_id, booking_id, version, action, from_status, to_status, reason,
@@ -127,16 +127,20 @@ NEWEST = """
 """
 
 TRAIL = (
-    Check("histories_have_no_gaps", "The versions in a history are 1, 2, 3, each once.", GAPS),
+    Check(
+        "histories_have_no_gaps",
+        "The versions in a history are 1, 2, 3, ... without gaps or duplicates.",
+        GAPS,
+    ),
     Check(
         "histories_end_at_their_booking",
-        "The last step of a history led to the version and the status that the booking has.",
+        "The last step of a history leads to the booking's version and status.",
         LAST,
     ),
     Check(
         "steps_are_legal",
-        "Every step starts where the one before ended, and is one that the table of statuses allows, or that of a "
-        "booking whose place a block took.",
+        "Every step starts where the previous one ended, and the table of statuses allows it, or a block displaced the "
+        "booking.",
         ILLEGAL,
         (
             [before for before, _ in STEPS],
@@ -149,16 +153,16 @@ TRAIL = (
         ),
     ),
     Check("steps_have_one_event", "Every step has exactly one event.", UNTOLD, (TYPES,)),
-    Check("events_have_a_step", "Every event of a booking has its step.", UNHEARD, (TYPES,)),
+    Check("events_have_a_step", "Every event of a booking belongs to a step.", UNHEARD, (TYPES,)),
     Check(
         "events_fit_their_step",
-        "An event's type, statuses, actor and instant are those of its step.",
+        "An event has the type, statuses, actor and timestamp of its step.",
         MISTOLD,
         (TYPES, json.dumps(EVENT_TYPES), OTHER_TYPE),
     ),
     Check(
         "newest_events_tell_what_is_booked",
-        "The newest event of a booking has its place, time, party and price.",
+        "The newest event of a booking has its current place, time, party size and price.",
         NEWEST,
         (TYPES,),
     ),

@@ -1,7 +1,8 @@
-"""The waitlist: a place is held for those to whom it was offered, and for nobody else.
+"""Checks of the waitlist: a place is held only for the entry it was offered to.
 
-An offer may have been answered at its booking, or be past its time, before anybody told the entry: what
-holds at every instant is less than that each offered entry has a hold.
+An offer may have been answered through its booking, or have expired, before the entry was updated. So not every
+offered
+entry needs to have a hold at every instant.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ OFFERS = """
                               AND step.version = 1 AND step.to_status = 'HELD'))
 """
 
-# One that lapsed did so at its expiry or after: the hold stands in nobody's way until it is swept.
+# An offer lapses at its expiry or later; until it is swept, its hold blocks nobody.
 CLOSED = """
     SELECT entry.tenant_id, entry.id AS entry_id, entry.status, entry.booking_id, booking.expires_at,
            entry.updated_at
@@ -49,17 +50,17 @@ ONCE = """
 WAITLIST = (
     Check(
         "entries_have_a_booking_once_they_are_offered_one",
-        "An entry that waits has no booking; one that was offered a place, took it or declined it has one.",
+        "A waiting entry has no booking; one that was offered a place, or accepted or declined it, has one.",
         WAITING,
     ),
     Check(
         "offers_are_holds_of_their_venue",
-        "What was offered is a booking of the entry's venue that began as a hold, and stands as long as it says.",
+        "An offer is a booking at the entry's venue that began as a hold and expires with the offer.",
         OFFERS,
     ),
     Check(
         "closed_entries_hold_nothing",
-        "No place is held for an entry that is done with, beyond the time of an offer that lapsed.",
+        "No place is held for a closed entry after its offer has expired.",
         CLOSED,
     ),
     Check("bookings_are_offered_once", "A booking was offered to one entry at most.", ONCE),

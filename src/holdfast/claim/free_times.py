@@ -1,4 +1,4 @@
-"""When one resource is free, asked again and again."""
+"""Finds when one resource is free, for many queries."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from holdfast.place.venue import Resource
 
 
 class FreeTimes:
-    """The claims of one resource, sorted once, so that each question is one search.
+    """The claims of one resource, sorted once, so that each query is one search.
 
-    Which unit is taken does not matter: claims move to others where that makes room (`recolour`).
+    Which unit is taken does not matter: claims move to other units where that makes room (`recolour`).
     """
 
     __slots__ = ("_full", "_levels", "_resource", "_times")
 
     def __init__(self, resource: Resource, starts: list[datetime], ends: list[datetime]) -> None:
-        """`starts`, `ends`: of the claims that stand on units the resource has, by start."""
+        """`starts`, `ends`: of the claims on units that the resource has, sorted by start."""
         self._resource = resource
         units = resource.units
-        # The starts and the ends of when all units are taken. These spans never overlap, so both are in the same order.
+        # The starts and ends of the spans in which all units are taken. They never overlap, so both are in the same
+        # order.
         self._full = starts, ends
-        # With one unit a claim is a span in which all are taken. With more: how many are, from each of the times on.
+        # With one unit, each claim is such a span. With more, this counts the units taken from each of these times
+        # on.
         self._times: list[datetime] = []
         self._levels: list[int] = []
         if units > 1:
@@ -42,18 +44,19 @@ class FreeTimes:
 
     @classmethod
     def of(cls, resource: Resource, claims: Iterable[Claim], *, now: datetime) -> FreeTimes:
-        """The same of claims of the resource, in any order; those that don't stand any more are left out."""
+        """Builds it from the resource's claims, in any order; ignores expired ones."""
         spans = sorted([each.span for each in claims if each.stands(now) and each.unit <= resource.units])
         return cls(resource, [each.start for each in spans], [each.end for each in spans])
 
     def free(self, span: Span) -> bool:
-        """Whether at every instant of the span (buffers included) some unit is free."""
+        """Returns whether some unit is free at every instant of the span (buffers included)."""
         starts, ends = self._full
-        following = bisect_right(ends, span.start)  # the first claim that is not over by then
+        following = bisect_right(ends, span.start)  # the first full span that ends after the start
         return following == len(starts) or starts[following] >= span.end
 
     def starts(self, times: Sequence[datetime], length: timedelta) -> int:
-        """A bit for each of the times, the lowest for the first: set if a booking of that length can start then.
+        """Returns a bit for each of the times, the lowest for the first: set if a booking of that length can start
+        then.
 
         `times`: in order, at least one. The resource's buffers are added here.
         """
@@ -63,7 +66,7 @@ class FreeTimes:
         last = times[-1] + after
         following = bisect_right(ends, times[0] - before)
         first, found = 0, 0
-        # From gap to gap: the times that fit into one lie side by side.
+        # From gap to gap: the times that fit into one gap are adjacent.
         while following < len(starts) and starts[following] < last:
             found |= bits_between(first, bisect_right(times, starts[following] - after))
             first = bisect_left(times, ends[following] + before)
@@ -71,7 +74,7 @@ class FreeTimes:
         return found | bits_between(first, len(times))
 
     def take(self, span: Span) -> None:
-        """Takes a unit for all of the span (buffers included), which must be free."""
+        """Takes a unit for the whole span (buffers included), which must be free."""
         assert self.free(span)
         if self._resource.units > 1:
             self._count(span)
@@ -85,7 +88,8 @@ class FreeTimes:
                 self._fill(self._times[place], self._times[place + 1])
 
     def _time(self, at: datetime) -> int:
-        """The place of that time among all at which the level may change."""
+        """Returns the index of that time among the times at which the level may change; inserts it if it is
+        missing."""
         place = bisect_left(self._times, at)
         if place == len(self._times) or self._times[place] != at:
             self._times.insert(place, at)

@@ -1,4 +1,4 @@
-"""A claim, and who occupies what as far as a decision needs to know it."""
+"""Claims, and what a decision knows of the occupancy."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ BEGINNING, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo
 ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
 
 CLEANING: Final = "cleaning"
-"""The kind of owner of a claim that outlasts its booking: the party has left, and the place is being cleaned."""
+"""The owner kind of a claim that outlasts its booking: the party has left and the place is being cleaned."""
 
 Probe = tuple[UUID, UUID, Span]
-"""A question to the ledger: tenant, resource, and the span asked about (buffers included)."""
+"""A query to the ledger: tenant, resource, and span (buffers included)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One unit of one resource, occupied during a span (buffers included) by its owner.
+    """One unit of one resource, occupied by its owner during a span (buffers included).
 
-    `expires_at`: of a hold; from then on it stands in nobody's way. `state`: what the resource looks like on a
-    floor plan for it. `changed_by`: the actor who made it so.
+    `expires_at`: set for a hold; from then on the claim no longer blocks others. `state`: the resource's state on a
+    floor
+    plan because of this claim. `changed_by`: the actor who set the state.
     """
 
     tenant_id: UUID
@@ -41,11 +42,11 @@ class Claim:
     changed_by: str = "system"
 
     def stands(self, now: datetime) -> bool:
-        """Whether it still occupies at that instant of deciding."""
+        """Returns whether the claim still occupies the unit at `now`."""
         return self.expires_at is None or self.expires_at > now
 
     def row(self) -> dict[str, object]:
-        """One element of the array that `store.take_from` writes."""
+        """Returns one element of the array that `store.take_from` inserts."""
         return {
             "tenant_id": self.tenant_id,
             "resource_id": self.resource_id,
@@ -60,22 +61,22 @@ class Claim:
 
 
 def clear_of(claim: Claim, others: Iterable[Claim], *, units: int = 0) -> Claim | None:
-    """The claim, ended where the first of the others begins; None when that leaves nothing of it.
+    """Returns the claim, shortened to end where the first of the others begins; None if nothing of it is left.
 
-    `units`: of the resource. Where another of these units is free for longer, the claim moves there.
+    `units`: of the resource. If another of these units is free for longer, the claim moves there.
     """
     ends = dict.fromkeys((claim.unit, *range(1, units + 1)), claim.span.end)
     for other in others:
         if other.resource_id == claim.resource_id and other.unit in ends and other.span.overlaps(claim.span):
             ends[other.unit] = min(ends[other.unit], other.span.start)
-    unit = max(ends, key=ends.__getitem__)  # the first of equals, which is its own
+    unit = max(ends, key=ends.__getitem__)  # of equal ones the first, which is its own unit
     start, end = claim.span.start, ends[unit]
     return replace(claim, unit=unit, span=Span(start, end)) if start < end else None
 
 
 @dataclass(slots=True)
 class Shift:
-    """What a change did to the ledger: the claims that went, and those that came in."""
+    """What a change did to the ledger: the claims removed and the claims added."""
 
     freed: list[Claim] = field(default_factory=list)
     taken: list[Claim] = field(default_factory=list)
@@ -85,7 +86,7 @@ class Shift:
 
 
 def claimed_span(resource: Resource, span: Span) -> Span:
-    """What a booking of that span claims of the resource: the span with the resource's buffers."""
+    """Returns what a booking of that span claims of the resource: the span plus the resource's buffers."""
     before, after = resource.buffer_before_minutes, resource.buffer_after_minutes
     if not before and not after:
         return span
@@ -94,9 +95,9 @@ def claimed_span(resource: Resource, span: Span) -> Span:
 
 @dataclass(slots=True)
 class Occupancy:
-    """The claims that concern a decision, by resource; a decision adds its own as it goes along.
+    """The claims relevant to a decision, by resource; the decision adds its own as it goes.
 
-    `ahead`: where of a resource all claims are known, beyond the span asked about.
+    `ahead`: for a resource, the span in which all claims are known, beyond the span that was queried.
     """
 
     now: datetime
@@ -115,7 +116,8 @@ class Occupancy:
         self.by_resource.setdefault(claim.resource_id, []).append(claim)
 
     def learn(self, claims: Iterable[Claim], probes: Iterable[Probe]) -> None:
-        """Adds what the ledger answered to these probes, but for what is known already, and may have moved since."""
+        """Adds the ledger's answer to these probes, except claims that are already known and may have been moved
+        since."""
         known = {*self._was.values(), *chain.from_iterable(self.by_resource.values())}
         for claim in claims:
             if claim not in known:
@@ -123,22 +125,22 @@ class Occupancy:
         self.ahead |= {resource_id: span for _, resource_id, span in probes}
 
     def move(self, claim: Claim, unit: int) -> None:
-        """From now on the claim is on that unit."""
+        """Moves the claim to that unit."""
         claims = self.by_resource[claim.resource_id]
         moved = claims[claims.index(claim)] = replace(claim, unit=unit)
         self._was[moved] = self._was.pop(claim, claim)
 
     @property
     def moved(self) -> dict[Claim, Claim]:
-        """The claims that are on another unit than when they came in: as they were -> as they are."""
+        """The claims that changed units: original -> moved."""
         return {was: claim for claim, was in self._was.items() if was != claim}
 
     def standing(self, resource: Resource, span: Span, *, but: UUID | None = None) -> list[Claim]:
-        """Claims in the way of a booking of that span, those of owner `but` left out."""
+        """Returns the claims that block a booking of that span, except those of owner `but`."""
         return self.standing_in(resource, claimed_span(resource, span), but=but)
 
     def standing_in(self, resource: Resource, wanted: Span, *, but: UUID | None = None) -> list[Claim]:
-        """Claims that share time with the span. What is left on a unit that was taken away is in nobody's way."""
+        """Returns the claims that overlap the span. Claims on units that the resource no longer has block nobody."""
         return [
             claim
             for claim in self.by_resource.get(resource.id, ())
@@ -149,26 +151,27 @@ class Occupancy:
         ]
 
     def within(self, probes: Iterable[Probe]) -> Iterator[Claim]:
-        """The claims that stand in the way of a probe; one of several more than once."""
+        """Yields the claims that block a probe; a claim may come more than once."""
         for _, resource_id, span in probes:
             for claim in self.by_resource.get(resource_id, ()):
                 if claim.span.overlaps(span) and claim.stands(self.now):
                     yield claim
 
     def free_unit(self, resource: Resource, span: Span, *, but: UUID | None = None) -> int | None:
-        """The lowest unit that is free for all of the span; None when none is."""
+        """Returns the lowest unit that is free for the whole span; None if there is none."""
         taken = {claim.unit for claim in self.standing(resource, span, but=but)}
         if len(taken) >= resource.units:
             return None
         return next((unit for unit in range(1, resource.units + 1) if unit not in taken), None)
 
     def has_room(self, resource: Resource, span: Span, *, but: UUID | None = None) -> bool:
-        """Whether at every instant of the span some unit is free, be it now this one and now that."""
+        """Returns whether some unit is free at every instant of the span, not necessarily always the same one."""
         standing = self.standing(resource, span, but=but)
         return len(standing) < resource.units or most_at_once(each.span for each in standing) < resource.units
 
     def expired_in_the_way(self, claims: Iterable[Claim]) -> set[tuple[UUID, UUID]]:
-        """Holds past their time, as (tenant, owner), whose claims are still in the table where these are to go."""
+        """Returns the expired holds, as (tenant, owner), whose claims are still in the table where the new ones have
+        to go."""
         return {
             (old.tenant_id, old.owner_id)
             for new in claims

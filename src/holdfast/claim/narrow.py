@@ -1,4 +1,4 @@
-"""Fewer units: what is on those that went moves to those that stay."""
+"""Removing units of a resource: moves claims off the removed units."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ BEYOND = """
 
 
 async def narrow(tx: Tx, venue: Venue, *, resource_ids: Collection[UUID]) -> None:
-    """What these resources have on units that they no longer have moves, from now on; cleaning may stay there.
+    """Moves current and future claims off units that these resources no longer have; cleaning may stay.
 
-    It runs in the transaction of the change, under the lock of `venue`, which is as the transaction sees it. Safe to
-    run again. Raises InvalidRequest when there is no room at the moment.
+    Runs in the transaction of the change, under the lock of `venue`, which is as the transaction sees it. Safe to run
+    again. Raises InvalidRequest if there is no room at the moment.
     """
     for row in await tx.fetch(BEYOND, venue.tenant_id, list(resource_ids), tx.now):
         resource = venue.resources[plain_id(row["resource_id"])]
@@ -38,8 +38,6 @@ async def narrow(tx: Tx, venue: Venue, *, resource_ids: Collection[UUID]) -> Non
             units=resource.units,
         )
         if moved is None:
-            problem = (
-                f"holds that have just expired, or cleaning, still take units of {resource.slug}: try again"
-            )
+            problem = f"recently expired holds, or cleaning, still occupy units of {resource.slug}: try again"
             raise InvalidRequest.of("units", resource.units, problem)
         await store.move(tx, moved)

@@ -1,4 +1,4 @@
-"""What the ledger says of when many resources are free, and nothing else of their claims."""
+"""Reads from the ledger when many resources are free, and nothing else about their claims."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
-# As arrays of times: of a month at a large venue there are more than a hundred thousand claims.
+# As arrays of times: a month at a large venue has more than a hundred thousand claims.
 BUSY = """
     SELECT found.resource_id, array_agg(found.start_at ORDER BY found.start_at) AS starts,
            array_agg(found.end_at ORDER BY found.start_at) AS ends
@@ -26,7 +26,7 @@ BUSY = """
 async def read_free_times(
     tx: Tx, tenant_id: UUID, resources: Sequence[Resource], span: Span
 ) -> dict[UUID, FreeTimes]:
-    """When each of the resources, each given once, is free for bookings that lie within the span."""
+    """Returns when each of the resources (without duplicates) is free for bookings within the span."""
     probes = ((tenant_id, each.id, claimed_span(each, span)) for each in resources)
     rows = await tx.fetch(BUSY, *columns(probes), [each.units for each in resources], tx.now)
     busy = {row["resource_id"]: (row["starts"], row["ends"]) for row in rows}

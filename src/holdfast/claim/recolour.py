@@ -1,7 +1,9 @@
-"""A unit for one more claim, if need be by moving others to other units. Pure.
+"""Finds a unit for a new claim, if necessary by moving other claims to other units. Pure.
 
-Unit numbers mean nothing to anybody: a claim fits if at no instant all units are taken. Some colouring of the claims
-with the units exists then; here the one at hand is changed from the start of the new claim on, as little as possible.
+Units are anonymous: a claim fits if there is no instant at which all units are taken. Then the claims can be coloured
+with the units (interval graph colouring). This changes the existing colouring from the new claim's start on, as
+little
+as possible.
 """
 
 from __future__ import annotations
@@ -17,16 +19,16 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
 MOVES_MAX = 200
-"""So many claims move for one that comes."""
+"""How many claims may move for a new one."""
 CLAIMS_MAX = 5_000
-"""So many claims of a resource are looked at for one that comes."""
+"""How many claims of a resource are considered for a new one."""
 AHEAD_MIN, AHEAD_MAX = timedelta(days=1), timedelta(days=400)
-"""How far behind the start of the new claim the ledger is read: the first time, and at most."""
+"""How far past the new claim's start the ledger is read: at first, and at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A unit that is free for all of a new claim once these claims have moved, each to the unit beside it."""
+    """A unit that is free for the whole new claim once these claims have moved, each to the unit next to it."""
 
     unit: int
     moves: tuple[tuple[Claim, int], ...] = ()
@@ -35,11 +37,11 @@ class Fit:
 def fit(
     occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
 ) -> Fit | Probe | None:
-    """Where a booking of that span goes; those of owner `but` are in nobody's way.
+    """Finds a unit for a booking of that span; claims of owner `but` don't count.
 
-    The lowest unit that is free, else one that others make free. None when at some instant no unit is left, or so much
-    would have to move that it isn't tried. A probe: what the occupancy must learn of the ledger before that can be
-    said.
+    Returns the lowest free unit, otherwise one that moves make free; None if all units are taken at some instant, or
+    too
+    many claims would have to move. Returns a Probe if it first needs to know more of the ledger (`Occupancy.learn`).
     """
     unit = occupancy.free_unit(resource, span, but=but)
     if unit is not None:
@@ -55,19 +57,21 @@ def fit(
         return found
     if known.duration >= AHEAD_MAX:
         return None
-    # Twice as far each time, so that it is read a few times at most.
+    # Doubles the range each time, so that the ledger is read only a few times.
     further = wanted.start + min(max(2 * known.duration, AHEAD_MIN), AHEAD_MAX)
     return claims[0].tenant_id, resource.id, Span(wanted.start, max(found, further))
 
 
 def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datetime) -> Fit | datetime | None:
-    """The fit; or up to when all claims must be known, if that is later than `until`; None when it is too much.
+    """Returns the fit; or, if that is later than `until`, the time up to which all claims must be known; None past a
+    limit.
 
-    1. The new claim goes to the unit that is free for longest from its start on.
-    2. Whatever starts later, in order, stays where it is if that is free. Else it goes to one of the units that were
-       touched, or to the one that is free for longest. As no instant has more claims than units, there is one.
-    3. Once the new claim and all that moved are over, the rest stays as it is. Two units that swapped their
-       claims are right again as soon as both are free at once.
+    1. The new claim gets the unit that is free for longest from the claim's start.
+    2. Each later claim, in order, keeps its unit if it is free. Otherwise it gets one of the units already changed,
+       or the
+       unit that is free for longest. There always is one, since no instant has more claims than units.
+    3. Once the new claim and all moved claims have ended, the rest stays as it is. If two units have swapped claims,
+       they are in order again as soon as both are free at the same time.
     """
     if len(claims) > CLAIMS_MAX:
         return None
@@ -107,8 +111,9 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
 
 
 def gathered(claims: Iterable[Claim], *, units: int) -> dict[Claim, Claim] | None:
-    """All of the claims on so many units, each on its own where that is one of them and free: those that move, as they
-    are -> as they are to be. None where at some instant there are more."""
+    """Assigns all claims to that many units; each keeps its unit if that is one of them and free. Returns the claims
+    that
+    move: current -> moved. None if at some instant there are more claims than units."""
     free_from = dict.fromkeys(range(1, units + 1), BEGINNING)
     moved: dict[Claim, Claim] = {}
     for claim in sorted(claims, key=lambda each: each.span):

@@ -1,4 +1,4 @@
-"""The ledger's statements. Nothing else writes table `claim`."""
+"""SQL on the ledger. Nothing else writes table `claim`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from holdfast.place.store import plain_id
 
 
 def take_from(parameter: str) -> str:
-    """The INSERT that takes claims given as one JSON array in the named parameter.
+    """Returns the INSERT that takes claims, passed as one JSON array in the named parameter.
 
     The constraint claim_never_overlaps has the last word: it raises ExclusionViolationError (23P01).
     """
@@ -34,13 +34,14 @@ TAKE = take_from("$1")
 
 
 async def take(tx: Tx, claims: Sequence[Claim]) -> None:
-    """Takes all the claims or, raising ExclusionViolationError, none."""
+    """Takes all the claims, or raises ExclusionViolationError and takes none."""
     if claims:
         await tx.execute(TAKE, encode_text([claim.row() for claim in claims]))
 
 
-# All are gone before the first comes back, as two may swap: the count has to be known first. What was archived at this
-# moment does not come back. ANY as in FREE.
+# All are deleted before the first is inserted, since two may swap units: the count forces that. A claim archived at
+# this
+# moment is not inserted again. ANY as in FREE.
 MOVE = """
     WITH asked AS MATERIALIZED (
         SELECT tenant_id, owner_id, resource_id, unit, during, to_unit
@@ -61,9 +62,9 @@ MOVE = """
 
 
 async def move(tx: Tx, moved: Mapping[Claim, Claim]) -> None:
-    """Moves claims to other units of their resources: as they are -> as they are to be. All else of them stays.
+    """Moves claims to other units of their resources: current -> moved. Nothing else about them changes.
 
-    Nobody is told, as nobody can tell the units apart. Raises ExclusionViolationError.
+    It emits no events, since nobody can tell the units apart. Raises ExclusionViolationError.
     """
     if moved:
         tenant_ids, owner_ids = {each.tenant_id for each in moved}, {each.owner_id for each in moved}
@@ -74,8 +75,9 @@ async def move(tx: Tx, moved: Mapping[Claim, Claim]) -> None:
 COLUMNS = """tenant_id, resource_id, unit, lower(during) AS start_at, upper(during) AS end_at, owner_kind, owner_id,
              expires_at, state, changed_by"""
 
-# ANY, as the index of claim_never_overlaps can't search by it: to a plan made for a small table, all claims of a tenant
-# would look as good.
+# ANY, because the index of claim_never_overlaps can't be searched with it: otherwise a plan made for a small table
+# might
+# use that index and read all claims of the tenant.
 FREE = f"""
     DELETE FROM claim
      WHERE tenant_id = ANY ($1::uuid[]) AND owner_id = ANY ($2::uuid[])
@@ -84,7 +86,7 @@ FREE = f"""
 
 
 async def free(tx: Tx, owners: Iterable[tuple[UUID, UUID]]) -> list[Claim]:
-    """Frees all that the owners, given as (tenant, owner), occupy; answers what that was. Safe to run again."""
+    """Deletes all claims of the owners, given as (tenant, owner), and returns them. Safe to run again."""
     pairs = set(owners)
     if not pairs:
         return []
@@ -108,7 +110,8 @@ async def drop(
     starts_from: datetime = BEGINNING,
     ends_after: datetime = BEGINNING,
 ) -> list[Claim]:
-    """Frees the owner's claims that start then or later and end after that; answers what they were."""
+    """Deletes the owner's claims that start at `starts_from` or later and end after `ends_after`, and returns
+    them."""
     rows = await tx.fetch(DROP, tenant_id, owner_id, starts_from, ends_after)
     return [from_row(row) for row in rows]
 
@@ -117,11 +120,11 @@ STILL_OF = f"SELECT {COLUMNS} FROM claim WHERE tenant_id = $1 AND owner_id = $2 
 
 
 async def still_of(tx: Tx, *, tenant_id: UUID, owner_id: UUID, ends_after: datetime) -> list[Claim]:
-    """The owner's claims that end after that."""
+    """Returns the owner's claims that end after `ends_after`."""
     return [from_row(row) for row in await tx.fetch(STILL_OF, tenant_id, owner_id, ends_after)]
 
 
-# `changed_by` stays with whoever made the state what it is.
+# `changed_by` stays with the actor who set the state.
 RESTATE = """
     WITH old AS (
         SELECT resource_id, unit, during, expires_at, state, changed_by FROM claim
@@ -150,7 +153,7 @@ async def restate(
     expires_at: datetime | None,
     changed_by: str,
 ) -> Shift:
-    """Makes the owner's claims say that state and stand until then; None: for good."""
+    """Sets state and expiry of the owner's claims; `expires_at` None: they never expire."""
     rows = await tx.fetch(RESTATE, tenant_id, owner_id, state, expires_at, changed_by)
     taken = [from_row(row) for row in rows]
     freed = [
@@ -169,19 +172,19 @@ OVERLAPPING = """
 
 
 async def overlapping(tx: Tx, probes: Iterable[Probe]) -> list[Claim]:
-    """The claims that share time with the probes, expired ones too."""
+    """Returns the claims that overlap the probes, including expired ones."""
     rows = await tx.fetch(OVERLAPPING, *columns(probes))
     return [from_row(row) for row in rows]
 
 
 async def learn(tx: Tx, occupancy: Occupancy, probes: Iterable[Probe]) -> None:
-    """From now on the occupancy knows the claims that share time with the probes."""
+    """Adds the claims that overlap the probes to the occupancy."""
     asked = list(probes)
     occupancy.learn(await overlapping(tx, asked), asked)
 
 
 def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datetime], list[datetime]]:
-    """The probes as the four arrays that the statements take; each probe once."""
+    """Returns the probes as the four arrays that the statements take, without duplicates."""
     asked = list(dict.fromkeys(probes))
     return (
         [tenant for tenant, _, _ in asked],
@@ -192,7 +195,8 @@ def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datet
 
 
 def from_row(row: Any) -> Claim:
-    """A claim from a row with the columns of OVERLAPPING: of a month at a large venue there are many thousands."""
+    """Builds a claim from a row with the columns of OVERLAPPING. Fast: a month at a large venue has many
+    thousands."""
     return Claim(
         _id_seen_often(row["tenant_id"]),
         _id_seen_often(row["resource_id"]),
@@ -209,8 +213,9 @@ def from_row(row: Any) -> Claim:
 _id_seen_often = lru_cache(maxsize=10_000)(plain_id)
 
 
-# It looks at the claims that end first, and no further: `upper` is not leakproof, so row-level security keeps the
-# index from being searched by the instant. One that is archived already was taken anew by a later change.
+# Reads the claims that end first, and no further: `upper` is not leakproof, so under row-level security the index
+# can't
+# be searched by time. A claim that is already in the archive was taken again by a later change.
 ARCHIVE = """
     WITH first AS MATERIALIZED (
         SELECT ctid AS id, upper(during) AS end_at FROM claim WHERE owner_id < $4 ORDER BY upper(during) LIMIT $2
@@ -230,11 +235,9 @@ ARCHIVE = """
 
 
 async def archive(tx: Tx, *, before: datetime, limit: int) -> int:
-    """Moves up to `limit` claims that ended before then out of the ledger, whoever had them; returns how many.
+    """Moves up to `limit` claims that ended before `before` from the ledger to the archive. Returns the number moved.
 
-    Not those of owners made since then: a replay books in the past, and needs its claims until it is done.
-
-    A booking that still occupies by its status loses nothing by that: the time is over, and a change takes
-    new claims.
+    Skips claims of owners created since then: a replay books in the past and needs its claims until it is done.
+    A booking whose status still occupies loses nothing: its time is over, and a change takes new claims.
     """
     return await tx.fetchval(ARCHIVE, before, limit, tx.now, first_id_at(before))

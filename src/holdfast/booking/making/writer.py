@@ -214,4 +214,4 @@ class Writer:
                 # The reference is taken (one in millions), or the key was used at this moment elsewhere:
                 # next time the first is another, and the second is found.
                 waiting.wanted = replace(waiting.wanted, id=new_id())
-        raise Overloaded("Too many others want the same thing at once. Try again with the same key.")
+        raise Overloaded("Too many concurrent requests for the same thing. Try again with the same key.")

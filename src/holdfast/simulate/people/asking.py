@@ -17,8 +17,8 @@ from holdfast.simulate.record import UNKNOWN, Answer, Record
 
 TRIES_MAX: Final = 12
 PAUSE_S: Final = 0.02
-RETRIED_OUT: Final = "Too many others want the same thing"
-"""How the refusal of a transaction begins that was run again as often as may be."""
+RETRIED_OUT: Final = "Too many concurrent requests for the same thing"
+"""The start of the message when a transaction runs out of retries."""
 
 Send = Callable[[Process], Awaitable[Reply]]
 """A request, to be sent to one of the processes; safe to send again."""
