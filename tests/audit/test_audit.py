@@ -170,7 +170,7 @@ async def test_it_can_not_write(db: Database) -> None:
 async def test_a_database_that_can_not_be_reached_is_said_so() -> None:
     db = await connect("postgresql://nobody@127.0.0.1:1/nothing")
     try:
-        with pytest.raises(Overloaded, match="can't be audited now"):
+        with pytest.raises(Overloaded, match="can't be audited right now"):
             await audit(db)
     finally:
         await db.close()

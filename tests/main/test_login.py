@@ -101,6 +101,6 @@ async def test_a_key_that_somebody_else_planted_is_refused_in_one_sentence(
     assert planted.process.wait(60) == 1
     (sentence,) = planted.log.read_text().splitlines()
     assert re.search(
-        r"dev-issuer.json belongs to user 54321, but this is root: remove it, or make it", sentence
+        r"dev-issuer.json belongs to user 54321, but this is root: remove it, or take it", sentence
     )
     assert not (data / "postgres").exists()

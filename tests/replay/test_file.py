@@ -66,7 +66,7 @@ def test_columns_may_come_in_any_order_with_others_between(tmp_path: Path) -> No
     [
         (
             {"stays_in_weekend_nights": "0", "stays_in_week_nights": "0"},
-            "a stay of no night: 0 weekend nights + 0 week nights",
+            "a stay of 0 nights: 0 weekend nights + 0 week nights",
         ),
         ({"stays_in_week_nights": "731"}, "a stay of more than 731 nights: 732"),
         ({"lead_time": "NULL"}, "lead_time is not a whole number from 0 to 3660: NULL"),
@@ -77,7 +77,10 @@ def test_columns_may_come_in_any_order_with_others_between(tmp_path: Path) -> No
         ({"arrival_date_month": "Juli"}, "arrival_date_month is not the English name of a month: Juli"),
         ({"arrival_date_day_of_month": "0"}, "there is no such arrival date: 0 July 2015"),
         ({"arrival_date_year": "1815"}, "the arrival is before 1990: 1815-07-11"),
-        ({"reservation_status": "Lost"}, "reservation_status is none of Check-Out, Canceled, No-Show: Lost"),
+        (
+            {"reservation_status": "Lost"},
+            "reservation_status is not one of Check-Out, Canceled, No-Show: Lost",
+        ),
         (
             {"reservation_status_date": "14/7/2015"},
             "reservation_status_date is not a date M/D/YYYY: 14/7/2015",
@@ -137,8 +140,8 @@ def test_a_damaged_line_spoils_only_itself(tmp_path: Path) -> None:
         (b"", "its first line lacks all columns; the format is the hotel booking demand CSV"),
         (b"\x7fELF\xff\x00", "its first line is not text; the format is"),
         (csv_text({}).replace("lead_time", "lead").encode(), "its first line lacks lead_time; the format is"),
-        (gzip.compress(csv_text({}).encode())[:-20], "its gzip packing is damaged or cut short"),
-        (b"\x1f\x8bnonsense", "its gzip packing is damaged or cut short"),
+        (gzip.compress(csv_text({}).encode())[:-20], "its gzip data is damaged or truncated"),
+        (b"\x1f\x8bnonsense", "its gzip data is damaged or truncated"),
         (csv_text({"hotel": "x" * file.LINE_BYTES_MAX}).encode(), "a line of more than 64 KiB"),
     ],
 )

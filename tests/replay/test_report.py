@@ -48,7 +48,7 @@ def report() -> Report:
     )
     return Report(
         plan=plan,
-        bad_rows=[BadRow(line, "a stay of no night", "0") for line in range(100, 130)],
+        bad_rows=[BadRow(line, "a stay of 0 nights", "0") for line in range(100, 130)],
         replayed=replayed,
         hotels=occupancy(plan, replayed.booking_ids.keys()),
         scattered=frozenset({5}),
@@ -73,7 +73,7 @@ def test_the_figures_say_what_happened() -> None:
         "refused_but_stayed_scattered": 1,
         "refused_but_stayed_lines": [5],
         "bad_rows": 30,
-        "bad_rows_by_problem": {"a stay of no night": {"count": 30, "lines": list(range(100, 120))}},
+        "bad_rows_by_problem": {"a stay of 0 nights": {"count": 30, "lines": list(range(100, 120))}},
         "oddities": {"odd": 1},
         "seconds": 2.0,
         "bookings_per_s": 2.5,
@@ -113,13 +113,13 @@ def test_the_tables_say_it_to_people() -> None:
     assert "[b]Resort 1 1 1 1 0 0 0" in text
     assert "all 3 5 3 2 1 0 2" in text
     assert "2 ROOM_NOT_AVAILABLE" in text
-    assert "1 were refused who really came. For 1 of them (*)" in text
+    assert "1 were refused although they really came. For 1 of them (*)" in text
     assert "* 5 City Hotel A 2015-07-01 2015-07-11 2015-07-14 3" in text
-    assert "30 a stay of no night 100, 101" in text
+    assert "30 a stay of 0 nights 100, 101" in text
     assert "119, ..." in text
     assert "3 of 5 bookings accepted (60.0 %) in 2.0 s: 2 bookings/s, 4 operations/s." in text
-    assert "Audit: all holds" in text
-    assert "City Hotel is kept as tenant city-hotel-run." in text
+    assert "Audit: ok" in text
+    assert "City Hotel is in the database as tenant city-hotel-run." in text
 
 
 def test_a_failed_audit_is_said() -> None:

@@ -146,7 +146,7 @@ async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.Monk
         return list(reversed(await waiting(*args, **kwargs)))
 
     monkeypatch.setattr(queue_store, "waiting", last_first)
-    assert "waited for" in complaints(await play(1, guests=150))
+    assert "waiting for" in complaints(await play(1, guests=150))
 
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -50,8 +50,7 @@ HELD = f"""
 def unlike_their_definition(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Finds claims that a block defines but lacks, or has but does not define.
 
-    A block takes all units of a resource. If the resource was changed since, past occurrences may have fewer.
-    Archived
+    A block takes all units of a resource. If the resource was changed since, past occurrences may have fewer. Archived
     claims may be more than the block defines now, if it was ended later.
     """
     for row in rows:

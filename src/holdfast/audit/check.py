@@ -14,12 +14,9 @@ class Check:
     """One invariant, which holds for every database at any time.
 
     `name`: the invariant as an identifier. `means`: the same as a sentence. `sql`: one SELECT of the rows that
-    violate it,
-    with the columns needed to find them. It does not rely on constraints, nor on indexes except for speed: what they
-    should
-    prevent may have happened anyway, by hand, by a restore, or by a bug. `args`: its parameters. `judge`: where SQL
-    can't
-    decide, `sql` returns all rows needed and this function yields the violations.
+    violate it, with the columns needed to find them. It does not rely on constraints, nor on indexes except for speed:
+    what they should prevent may have happened anyway, by hand, by a restore, or by a bug. `args`: its parameters.
+    `judge`: where SQL can't decide, `sql` returns all rows needed and this function yields the violations.
     """
 
     name: str

@@ -1,7 +1,6 @@
 """Checks of the ledger: what is occupied, and by whom.
 
-Except where noted, no check depends on the current time, so a database filled under a virtual clock can be audited
-too.
+Except where noted, no check depends on the current time, so a database filled under a virtual clock can be audited too.
 Hence an expired hold counts until it is swept: its claims and its status change in one transaction. Claims of blocks
 are only checked for what holds for every claim.
 """
@@ -44,8 +43,7 @@ SPANS = """
         OR NOT lower_inc(during) OR upper_inc(during)
 """
 
-# A resource may lose units, or be removed, as soon as nobody occupies that part any more. So past, expired and
-# cleaning
+# A resource may lose units, or be removed, as soon as nobody occupies that part any more. So past, expired and cleaning
 # claims may still refer to it, unless the resource was never changed.
 UNITS = """
     SELECT claim.tenant_id, claim.resource_id, claim.unit, claim.during, claim.owner_kind, claim.owner_id,

@@ -1,7 +1,6 @@
 """Checks of the waitlist: a place is held only for the entry it was offered to.
 
-An offer may have been answered through its booking, or have expired, before the entry was updated. So not every
-offered
+An offer may have been answered through its booking, or have expired, before the entry was updated. So not every offered
 entry needs to have a hold at every instant.
 """
 

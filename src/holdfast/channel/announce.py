@@ -23,13 +23,11 @@ async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
     """Emits an event for each resource whose state in a slot differs because of the shift.
 
     1. Find the slots that the shift touches and which of their channels are open. Nobody has seen the state of a slot
-       whose
-       channel is not open, so there is nothing to correct.
+       whose channel is not open, so there is nothing to correct.
     2. Read the current claims on these slots; the previous ones follow from the shift.
     3. Where the two states differ, emit an event on the slot's channel.
     Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue`: as the
-    transaction sees
-    it. `reason`: what happened, for staff.
+    transaction sees it. `reason`: what happened, for staff.
     """
     slots = touched(venue, (*shift.freed, *shift.taken))
     if not slots:

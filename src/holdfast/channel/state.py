@@ -30,12 +30,9 @@ class SlotState:
     """One resource in one slot.
 
     `units_free`: the number of units free throughout the slot, buffers included, so how many more bookings of the
-    whole slot
-    fit; which unit is free when does not matter. `state`: available if that is above zero; otherwise the state of the
-    claim
-    that has to go first. At each instant at which all units are taken, that is the least firm claim; of these the
-    firmest
-    counts, as it is the last to give way. `changed_by`: the actor of that claim.
+    whole slot fit; which unit is free when does not matter. `state`: available if that is above zero; otherwise the
+    state of the claim that has to go first. At each instant at which all units are taken, that is the least firm claim;
+    of these the firmest counts, as it is the last to give way. `changed_by`: the actor of that claim.
     """
 
     state: State
@@ -47,8 +44,7 @@ def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotS
     """Returns the state of the resource, from those of the claims that are on it.
 
     An expired hold counts until it is swept, at most a second later. So the state depends on the ledger only and
-    changes
-    only with an event.
+    changes only with an event.
     """
     window = claimed_span(resource, slot)
     here = [
@@ -103,8 +99,7 @@ class _Rules:
 
 def slots_of_day(venue: Venue, day: date) -> tuple[Slot, ...]:
     """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
-    closed
-    still have to be shown."""
+    closed still have to be shown."""
     return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
 
 

@@ -30,8 +30,7 @@ MAYBE_OPEN = """
 
 
 def columns(changes: Iterable[Change]) -> list[list[Any]]:
-    """Returns tenants, venues, and the ranges of channel names that the changes could touch, including buffers and
-    time
+    """Returns tenants, venues, and the ranges of channel names that the changes could touch, including buffers and time
     zones: as array parameters, without duplicates."""
     reaches = dict.fromkeys(
         # The semicolon is the character after the colon.
@@ -88,6 +87,5 @@ FORGET = """
 
 
 async def forget(tx: Tx, *, before: date, opened_before: datetime, limit: int) -> int:
-    """Closes up to `limit` channels of earlier days. Returns the number closed. A reopened channel gets a new
-    epoch."""
+    """Closes up to `limit` channels of earlier days. Returns the number closed. A reopened channel gets a new epoch."""
     return int((await tx.execute(FORGET, before.isoformat(), opened_before, limit)).split()[-1])

@@ -28,8 +28,7 @@ class FreeTimes:
         # The starts and ends of the spans in which all units are taken. They never overlap, so both are in the same
         # order.
         self._full = starts, ends
-        # With one unit, each claim is such a span. With more, this counts the units taken from each of these times
-        # on.
+        # With one unit, each claim is such a span. With more, this counts the units taken from each of these times on.
         self._times: list[datetime] = []
         self._levels: list[int] = []
         if units > 1:
@@ -88,8 +87,7 @@ class FreeTimes:
                 self._fill(self._times[place], self._times[place + 1])
 
     def _time(self, at: datetime) -> int:
-        """Returns the index of that time among the times at which the level may change; inserts it if it is
-        missing."""
+        """Returns the index of that time among the times at which the level may change; inserts it if it is missing."""
         place = bisect_left(self._times, at)
         if place == len(self._times) or self._times[place] != at:
             self._times.insert(place, at)

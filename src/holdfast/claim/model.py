@@ -27,8 +27,7 @@ class Claim:
     """One unit of one resource, occupied by its owner during a span (buffers included).
 
     `expires_at`: set for a hold; from then on the claim no longer blocks others. `state`: the resource's state on a
-    floor
-    plan because of this claim. `changed_by`: the actor who set the state.
+    floor plan because of this claim. `changed_by`: the actor who set the state.
     """
 
     tenant_id: UUID

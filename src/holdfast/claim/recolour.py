@@ -1,8 +1,7 @@
 """Finds a unit for a new claim, if necessary by moving other claims to other units. Pure.
 
 Units are anonymous: a claim fits if there is no instant at which all units are taken. Then the claims can be coloured
-with the units (interval graph colouring). This changes the existing colouring from the new claim's start on, as
-little
+with the units (interval graph colouring). This changes the existing colouring from the new claim's start on, as little
 as possible.
 """
 
@@ -40,8 +39,8 @@ def fit(
     """Finds a unit for a booking of that span; claims of owner `but` don't count.
 
     Returns the lowest free unit, otherwise one that moves make free; None if all units are taken at some instant, or
-    too
-    many claims would have to move. Returns a Probe if it first needs to know more of the ledger (`Occupancy.learn`).
+    too many claims would have to move. Returns a Probe if it first needs to know more of the ledger
+    (`Occupancy.learn`).
     """
     unit = occupancy.free_unit(resource, span, but=but)
     if unit is not None:
@@ -68,8 +67,7 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
 
     1. The new claim gets the unit that is free for longest from the claim's start.
     2. Each later claim, in order, keeps its unit if it is free. Otherwise it gets one of the units already changed,
-       or the
-       unit that is free for longest. There always is one, since no instant has more claims than units.
+       or the unit that is free for longest. There always is one, since no instant has more claims than units.
     3. Once the new claim and all moved claims have ended, the rest stays as it is. If two units have swapped claims,
        they are in order again as soon as both are free at the same time.
     """

@@ -40,8 +40,7 @@ async def take(tx: Tx, claims: Sequence[Claim]) -> None:
 
 
 # All are deleted before the first is inserted, since two may swap units: the count forces that. A claim archived at
-# this
-# moment is not inserted again. ANY as in FREE.
+# this moment is not inserted again. ANY as in FREE.
 MOVE = """
     WITH asked AS MATERIALIZED (
         SELECT tenant_id, owner_id, resource_id, unit, during, to_unit
@@ -76,8 +75,7 @@ COLUMNS = """tenant_id, resource_id, unit, lower(during) AS start_at, upper(duri
              expires_at, state, changed_by"""
 
 # ANY, because the index of claim_never_overlaps can't be searched with it: otherwise a plan made for a small table
-# might
-# use that index and read all claims of the tenant.
+# might use that index and read all claims of the tenant.
 FREE = f"""
     DELETE FROM claim
      WHERE tenant_id = ANY ($1::uuid[]) AND owner_id = ANY ($2::uuid[])
@@ -110,8 +108,7 @@ async def drop(
     starts_from: datetime = BEGINNING,
     ends_after: datetime = BEGINNING,
 ) -> list[Claim]:
-    """Deletes the owner's claims that start at `starts_from` or later and end after `ends_after`, and returns
-    them."""
+    """Deletes the owner's claims that start at `starts_from` or later and end after `ends_after`, and returns them."""
     rows = await tx.fetch(DROP, tenant_id, owner_id, starts_from, ends_after)
     return [from_row(row) for row in rows]
 
@@ -195,8 +192,7 @@ def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datet
 
 
 def from_row(row: Any) -> Claim:
-    """Builds a claim from a row with the columns of OVERLAPPING. Fast: a month at a large venue has many
-    thousands."""
+    """Builds a claim from a row with the columns of OVERLAPPING. Fast: a month at a large venue has many thousands."""
     return Claim(
         _id_seen_often(row["tenant_id"]),
         _id_seen_often(row["resource_id"]),
@@ -213,8 +209,7 @@ def from_row(row: Any) -> Claim:
 _id_seen_often = lru_cache(maxsize=10_000)(plain_id)
 
 
-# Reads the claims that end first, and no further: `upper` is not leakproof, so under row-level security the index
-# can't
+# Reads the claims that end first, and no further: `upper` is not leakproof, so under row-level security the index can't
 # be searched by time. A claim that is already in the archive was taken again by a later change.
 ARCHIVE = """
     WITH first AS MATERIALIZED (

@@ -13,12 +13,9 @@ def emit_from(parameter: str) -> str:
     """Returns the CTEs that insert events, passed as one JSON array in the named parameter. Use it with `emitting`.
 
     An event's version comes from its channel's row, which stays locked until the transaction ends: versions have no
-    gaps,
-    and nobody sees an uncommitted one. Its number in `event_new` is drawn after that, so that on each channel these
-    numbers
-    follow commit order; and after the transaction's first write, so that every transaction that has drawn a number
-    has a
-    transaction id (`event.number` relies on that).
+    gaps, and nobody sees an uncommitted one. Its number in `event_new` is drawn after that, so that on each channel
+    these numbers follow commit order; and after the transaction's first write, so that every transaction that has drawn
+    a number has a transaction id (`event.number` relies on that).
     """
     return f"""
     given_events AS MATERIALIZED (

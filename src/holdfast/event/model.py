@@ -16,8 +16,7 @@ class Event:
     """Something that happened. `payload`: ids and facts, no personal data.
 
     `channel`: the venue's channel that carries the event, if any. The emitter of such an event must hold the venue's
-    lock
-    since before the transaction's first write, so that versions follow commit order.
+    lock since before the transaction's first write, so that versions follow commit order.
     """
 
     id: UUID
@@ -37,8 +36,7 @@ class Committed(NamedTuple):
 
     `version`: its number on its channel, 1 more than the event before it, within `epoch`. Both are None for an event
     without a channel. `written_at`: when its row was written, by the database's clock, even if the change used a
-    virtual
-    clock.
+    virtual clock.
     """
 
     position: int

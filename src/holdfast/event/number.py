@@ -1,10 +1,8 @@
 """Numbers events: gives them positions without gaps, in commit order, after the commit.
 
 A change writes its event and a row in `event_new` with a number from a sequence. Whoever wants to read events first
-moves the committed rows from there to `event_log`, in order of those numbers. On each channel the numbers follow
-commit
-order, since they are drawn under the lock on the channel's row. An event without a position is still a visible row,
-so
+moves the committed rows from there to `event_log`, in order of those numbers. On each channel the numbers follow commit
+order, since they are drawn under the lock on the channel's row. An event without a position is still a visible row, so
 none can be skipped. No transaction id is stored, so a restore or a move to another server changes nothing.
 """
 
@@ -29,12 +27,10 @@ NUMBERED_MAX = 10_000
 class Numbered:
     """The result of a pass.
 
-    `epoch`: the history that positions belong to, 8 hex digits. It changes whenever positions may refer to other
-    events
+    `epoch`: the history that positions belong to, 8 hex digits. It changes whenever positions may refer to other events
     than before: after a restore, a fail-over or a move to another server. A cursor is an epoch and a position.
     `head`: the last position. `is_complete`: whether every event committed before the pass began has a position now;
-    False
-    if another process is numbering at the same time, or there were more events than one pass takes.
+    False if another process is numbering at the same time, or there were more events than one pass takes.
     `now`: the database's clock.
     """
 
@@ -51,12 +47,10 @@ class Numberer:
     """Numbers events, each time in a short transaction.
 
     Only one numberer works at a time in the whole database; others leave the work to it. It remembers a floor: the
-    number
-    in the sequence below which no event can appear any more. It need not scan below the floor, where dead rows pile
-    up in
-    the queue while somebody holds an old snapshot, such as a dump. A number becomes the floor once every transaction
-    that
-    was running when it was seen has ended. The floor is valid only for one table and one run of the server.
+    number in the sequence below which no event can appear any more. It need not scan below the floor, where dead rows
+    pile up in the queue while somebody holds an old snapshot, such as a dump. A number becomes the floor once every
+    transaction that was running when it was seen has ended. The floor is valid only for one table and one run of the
+    server.
     `lane`: whose connections it uses. Only `background` is unbounded, so requests must use another lane.
     """
 

@@ -54,12 +54,10 @@ async def read_feed(
     tx: Tx, slug: str | None, *, numbered: Numbered, after: Place | None, event_type: str | None, limit: int
 ) -> dict[str, Any]:
     """Returns the events after `after` that the actor may see, of the named tenant or the actor's own, ready to
-    encode as
-    JSON. `next` is always present: the cursor for the next poll.
+    encode as JSON. `next` is always present: the cursor for the next poll.
 
     `event_type`: only events of this type, or with a dot at the end all types with this prefix (`booking.`). A page
-    with
-    fewer than `limit` events need not be the last. `numbered`: the result of numbering the events just now.
+    with fewer than `limit` events need not be the last. `numbered`: the result of numbering the events just now.
     Raises InvalidRequest for a cursor from another epoch or from before purged events, and the same as `own_tenant`.
     """
     tenant = await own_tenant(tx, slug)

@@ -43,8 +43,7 @@ async def get_events(
     """Events in commit order, none skipped. For staff; those restricted to certain venues see only events of these.
 
     Poll with `after` = `next` of the previous response; wait a moment when `items` is empty. A page with fewer than
-    `limit`
-    events need not be the last. Without `after` it starts with the oldest event; events are kept for 30 days.
+    `limit` events need not be the last. Without `after` it starts with the oldest event; events are kept for 30 days.
     """
     require(actor, "staff")
     place = parse_cursor(after)

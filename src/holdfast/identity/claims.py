@@ -35,8 +35,7 @@ class Claims:
     """The claims of a verified token.
 
     `tenant` is a slug; None only for a platform administrator. `venues`: the only venues the bearer may access; None
-    means
-    all of the tenant's, the empty set none. `expires_at`: seconds since 1970. `subject` is unique only within
+    means all of the tenant's, the empty set none. `expires_at`: seconds since 1970. `subject` is unique only within
     `issuer`.
     """
 
@@ -55,8 +54,7 @@ class IssuerRules:
     `algorithms`: one family, never `none` or a symmetric one. `types`: accepted `typ` headers, in lower case.
     `required`:
     mandatory claims besides `iss`, `aud`, `sub` and `exp`. `unknown_roles`: `drop` ignores unknown roles; a bearer
-    without
-    any known role is a guest. The claim names may be dotted paths (`realm_access.roles`).
+    without any known role is a guest. The claim names may be dotted paths (`realm_access.roles`).
     """
 
     issuer: str

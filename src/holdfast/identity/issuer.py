@@ -71,8 +71,7 @@ class DevIssuer:
         """Loads the directory's issuer; on first use creates its key in `dev-issuer.json` (mode 0600).
 
         Processes that start at the same time get the same key. Raises `ValueError` for a file that contains no
-        Ed25519 private
-        key, `PathError` for one that somebody else may have planted or read.
+        Ed25519 private key, `PathError` for one that somebody else may have planted or read.
         """
         path = own_directory(data_dir) / KEY_FILE
         try:
@@ -113,8 +112,7 @@ class DevIssuer:
         """Returns a signed token for `subject` (default: a new random one), valid for `ttl_s` seconds.
 
         `tenant`: slug, required for every role but platform_admin. `venues`: the only venues (ids) the bearer may
-        access; None
-        means all of the tenant's, an empty list none. Raises `InvalidRequest`.
+        access; None means all of the tenant's, an empty list none. Raises `InvalidRequest`.
         """
         subject = subject if subject is not None else f"dev-{uuid4().hex[:12]}"
         _check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)

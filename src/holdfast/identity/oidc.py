@@ -42,8 +42,7 @@ class OidcIssuer:
     """A trusted issuer whose keys come from its JWKS.
 
     `url`: the issuer exactly as in its tokens' `iss`; https, or http on loopback. `jwks_url`: skips discovery.
-    Fetched keys
-    stay in use while the issuer can't be reached. Raises `InvalidRequest` for invalid settings.
+    Fetched keys stay in use while the issuer can't be reached. Raises `InvalidRequest` for invalid settings.
     """
 
     def __init__(

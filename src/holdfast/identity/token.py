@@ -1,8 +1,7 @@
 """Verification of bearer tokens (RFC 7519, 8725, 9068); fast, since every request needs it.
 
 1. The SHA-256 of a token is the key to its cached claims, while they are valid.
-2. Otherwise the header must be plain: `alg`, `kid` and `typ` as the issuer sets them, no parameters that change how
-   the
+2. Otherwise the header must be plain: `alg`, `kid` and `typ` as the issuer sets them, no parameters that change how the
    rest is read (`crit`, `b64`, `zip`, ...) or that bring their own key.
 3. The payload's `iss` selects the issuer; only that issuer's keys and algorithms are accepted.
 4. Then the signature and the claims are verified.

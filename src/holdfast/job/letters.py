@@ -86,8 +86,7 @@ REOPEN = """
 
 async def replay(tx: Tx, letter_id: UUID) -> tuple[DeadLetter, Tenant]:
     """Turns the dead letter into a job again, with the same id and up to TRIES_MAX tries. Does nothing if it was
-    replayed
-    already. Raises NotFound like `inspect`."""
+    replayed already. Raises NotFound like `inspect`."""
     letter, tenant = await inspect(tx, letter_id, for_update=True)
     if letter.replayed_at is None:
         await tx.execute(REOPEN, tenant.id, letter.id, tx.now, str(tx.actor))
@@ -105,6 +104,5 @@ KEPT = timedelta(days=30)
 
 async def purge_dead_letters(tx: Tx, limit: int) -> int:
     """Deletes up to `limit` dead letters that were replayed more than KEPT ago. Returns the number deleted. Dead
-    letters
-    that nobody replayed are kept forever."""
+    letters that nobody replayed are kept forever."""
     return int((await tx.execute(PURGE, tx.now - KEPT, limit)).split()[-1])

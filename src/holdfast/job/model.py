@@ -37,8 +37,7 @@ class DeadLetter:
     """A job that failed permanently.
 
     `attempts`: since it was first tried, or last replayed. `error`: the type of error and its place in the code,
-    never its
-    message. `delivered_at`: when a replay succeeded.
+    never its message. `delivered_at`: when a replay succeeded.
     """
 
     id: UUID

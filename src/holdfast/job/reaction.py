@@ -18,13 +18,11 @@ ROUNDS_MAX = 10
 
 Verb = Callable[[Tx, Event], Awaitable[None]]
 Finish = Callable[[Tx], Awaitable[None]]
-"""Marks the job as done, in the transaction of its work; await it last in that transaction. Raises LeaseLost if
-another
+"""Marks the job as done, in the transaction of its work; await it last in that transaction. Raises LeaseLost if another
 worker has taken over the job."""
 Handle = Callable[[Engine, Event, Finish], Awaitable[None]]
 """Handles the event, in as many transactions as needed, and awaits `finish` at the end of the last one. It may run
-again
-after any of them, out of order, and when much has changed since the event."""
+again after any of them, out of order, and when much has changed since the event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +38,8 @@ class Reaction:
     """A reaction after the event, as a job.
 
     `name`: used in jobs, dead letters, logs and metrics; it must not change once it is in use, since stored jobs
-    contain
-    it. `event_types`: full names. `lane`: its jobs do not wait for other lanes' jobs. `awaited`: returns those of the
-    events
-    that need handling. It is called in their transaction, so that no jobs are written for the others.
+    contain it. `event_types`: full names. `lane`: its jobs do not wait for other lanes' jobs. `awaited`: returns those
+    of the events that need handling. It is called in their transaction, so that no jobs are written for the others.
     """
 
     name: str

@@ -52,8 +52,7 @@ async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) ->
     summary="Replay a dead letter",
 )
 async def post_replay(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """Retries the reaction soon; `delivered_at` says when it succeeded. Safe to repeat: a dead letter that was
-    replayed
+    """Retries the reaction soon; `delivered_at` says when it succeeded. Safe to repeat: a dead letter that was replayed
     already does not change. For managers."""
     require(actor, "manager")
     return answer(letter_shown(*await engine.write(actor, replay, letter_id)), status=202)

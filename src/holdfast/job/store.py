@@ -51,8 +51,7 @@ EXPIRE = """
 """
 
 # Few rows are read, however many jobs a venue has: if the oldest jobs are all of venues that have a running job, the
-# query reads the first job of each venue instead, by hopping along an index. statement_timestamp() is stable, so it
-# can
+# query reads the first job of each venue instead, by hopping along an index. statement_timestamp() is stable, so it can
 # bound an index scan; clock_timestamp() is not, which forces the last lookup to use the key.
 # ORDER BY, LATERAL with OFFSET 0 and the scalar subqueries rule out other plans, even one made for an empty table.
 TAKE = """
@@ -95,13 +94,11 @@ TAKE = """
 
 
 async def take(tx: Tx, lane: str, reactions: Sequence[str], *, lease_s: float) -> Job | None:
-    """Leases the lane's most overdue job; returns None if there is none. A venue with a leased job has to wait, so
-    that
+    """Leases the lane's most overdue job; returns None if there is none. A venue with a leased job has to wait, so that
     others get their turn.
 
     First it ends one expired lease, whose worker has vanished. Raises LeaseLost if another worker takes a job of the
-    same
-    venue at the same moment.
+    same venue at the same moment.
     """
     await tx.execute(EXPIRE, lane)
     try:
@@ -208,7 +205,6 @@ EVENT_LAG = """
 
 async def lags(tx: Tx) -> tuple[dict[str, float], float]:
     """Returns how long the most overdue job of each lane with jobs has been due, and the age of the oldest event
-    without a
-    position, in seconds."""
+    without a position, in seconds."""
     by_lane = {row["lane"]: row["lag_s"] for row in await tx.fetch(LAGS)}
     return by_lane, await tx.fetchval(EVENT_LAG) or 0.0

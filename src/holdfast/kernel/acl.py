@@ -124,8 +124,7 @@ def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
 
 
 def group_perm(directory: Path | int, mode: int) -> int:
-    """Returns the permissions of the directory's group (0 to 7). `directory`: a path or a descriptor; `mode`: its
-    mode.
+    """Returns the permissions of the directory's group (0 to 7). `directory`: a path or a descriptor; `mode`: its mode.
 
     Where there is an access control list, the group bits of the mode are the list's mask, which may allow more.
     """

@@ -172,8 +172,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: Any) -> Settings:
-    """Reads the settings from the environment. `given` (from the command line) takes precedence, except values of
-    None.
+    """Reads the settings from the environment. `given` (from the command line) takes precedence, except values of None.
 
     Raises `SettingsError`, also when a HOLDFAST_ variable is not a setting.
     """

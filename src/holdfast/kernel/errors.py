@@ -1,5 +1,4 @@
-"""Refusals of the domain, as classes with a kind, a code and fields. The domain does not know HTTP: `kernel.http`
-maps
+"""Refusals of the domain, as classes with a kind, a code and fields. The domain does not know HTTP: `kernel.http` maps
 kinds to status codes."""
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ _FINAL = frozenset({Kind.INVALID, Kind.UNAUTHENTICATED, Kind.FORBIDDEN, Kind.MIS
 class HoldfastError(Exception):
     """Something was refused.
 
-    A subclass sets `kind` and `code`; its docstring is the default message. Keyword fields are part of the response
-    and
+    A subclass sets `kind` and `code`; its docstring is the default message. Keyword fields are part of the response and
     say what would be right (`opening_hours`, `allowed`, `current_version`, ...).
     `type_code`: shared by refusals that differ only in their code.
     """

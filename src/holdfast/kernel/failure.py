@@ -1,7 +1,6 @@
 """Unexpected errors: what to log about them without their contents.
 
-The text of an exception often quotes values (PostgreSQL's `Key (email)=(...)`), which can be personal data or
-secrets.
+The text of an exception often quotes values (PostgreSQL's `Key (email)=(...)`), which can be personal data or secrets.
 So only types and source locations are logged.
 """
 
@@ -23,8 +22,7 @@ class InternalError(HoldfastError):
 
 
 def reason(error: Exception) -> dict[str, str]:
-    """Returns log fields that explain the error: a refusal's message, or for anything else its stack without
-    values."""
+    """Returns log fields that explain the error: a refusal's message, or for anything else its stack without values."""
     return {"error": error.detail} if isinstance(error, HoldfastError) else {"stack": stack_of(error)}
 
 

@@ -122,11 +122,9 @@ class Done(Generic[T]):
 async def once(
     tx: Tx, keyed: Keyed | None, change: Callable[[], Awaitable[T]], show: Callable[[T], Any]
 ) -> Done[T]:
-    """Runs `change` once per key. Returns its value with the reply (`show` of the value as JSON), or the stored
-    reply.
+    """Runs `change` once per key. Returns its value with the reply (`show` of the value as JSON), or the stored reply.
 
-    A final refusal is stored and returned as a Reply with its code, so that the transaction commits it; other
-    refusals
+    A final refusal is stored and returned as a Reply with its code, so that the transaction commits it; other refusals
     are raised. Raises IdempotencyConflict.
     """
     if keyed is None:

@@ -1,7 +1,6 @@
 """Safe handling of files and directories that other users may have planted.
 
-Whoever can write to the data directory could plant a key, a link or a whole database in it. So the directory is
-closed
+Whoever can write to the data directory could plant a key, a link or a whole database in it. So the directory is closed
 to other users, and each trusted file is checked when it is opened: on the descriptor, so that it can't be swapped
 between check and use.
 """
@@ -54,8 +53,7 @@ def own_directory(path: Path) -> Path:
 
 def _others_may(handle: int, mode: int) -> bool:
     # With an access control list, the group bits are its mask: the most that any named user may do. The x in the mask
-    # is
-    # for PostgreSQL's user, who must traverse the directory.
+    # is for PostgreSQL's user, who must traverse the directory.
     return bool(mode & (stat.S_IRWXO | stat.S_IRGRP | stat.S_IWGRP) or group_perm(handle, mode))
 
 
@@ -102,8 +100,7 @@ def _trusted() -> set[int]:
 def open_own(path: Path, flags: int) -> int:
     """Opens a regular file and returns its descriptor; creates it with mode 0600 if `flags` say so.
 
-    Raises OSError, and `PathError` for a link, anything else but a regular file, and another user's file. Root may
-    open
+    Raises OSError, and `PathError` for a link, anything else but a regular file, and another user's file. Root may open
     other users' files: `own_directory` has warned about their directory.
     """
     handle = _open(path, flags)
@@ -122,8 +119,7 @@ def read_secret(path: Path) -> bytes:
     """Returns the file's contents, up to SECRET_BYTES_MAX.
 
     Raises `PathError` unless it is a regular file that belongs to this user or root and that nobody else can read or
-    write;
-    FileNotFoundError when there is none.
+    write; FileNotFoundError when there is none.
     """
     handle = _open(path, os.O_RDONLY)
     try:

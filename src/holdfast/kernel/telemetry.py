@@ -40,8 +40,7 @@ def merge_context(_logger: Any, _level: str, event: EventDict) -> EventDict:
 
 def start_logging(level: str) -> None:
     """Starts JSON logging to stderr for this process, at that level and above. Each line has event, level, timestamp
-    (UTC)
-    and the fields of CONTEXT."""
+    (UTC) and the fields of CONTEXT."""
     structlog.configure(
         cache_logger_on_first_use=True,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),

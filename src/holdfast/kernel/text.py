@@ -53,12 +53,10 @@ def _without(unwanted: re.Pattern[str], value: str) -> str:
 
 
 def email_address(value: str) -> str:
-    """Returns the address. Raises ValueError unless it looks like `name@example.org`; any script is allowed (RFC
-    6531).
+    """Returns the address. Raises ValueError unless it looks like `name@example.org`; any script is allowed (RFC 6531).
 
     Stricter than RFC 5321, which allows quoted local parts (4.1.2) and address literals (4.1.3): in a booking form
-    those
-    are typing mistakes. Only sending mail can show whether an address works.
+    those are typing mistakes. Only sending mail can show whether an address works.
     """
     local, at, domain = one_line(value).rpartition("@")
     labels = domain.split(".")
@@ -75,8 +73,7 @@ def email_address(value: str) -> str:
 
 
 def unless_stored(check: Callable[[str], str]) -> AfterValidator:
-    """Skips the check for models read from the database: venues stored before the check existed must stay
-    readable."""
+    """Skips the check for models read from the database: venues stored before the check existed must stay readable."""
 
     def checked(value: str, info: ValidationInfo) -> str:
         return value if info.context == STORED else check(value)

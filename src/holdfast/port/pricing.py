@@ -57,8 +57,7 @@ class Pricing(Protocol):
 class LocalPricing:
     """Applies the price rules of the venue's policy: the first one that matches the booking.
 
-    Prices per hour or night apply to each resource; prices per booking or guest apply once. Without a matching rule
-    the
+    Prices per hour or night apply to each resource; prices per booking or guest apply once. Without a matching rule the
     price is 0. `price_source` is `local`.
     """
 

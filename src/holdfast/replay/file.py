@@ -1,7 +1,6 @@
-"""Reads a booking history in the hotel booking demand format, one row at a time.
+"""Reads a booking history in the hotel booking demand format, row by row.
 
-Format and source: Antonio, de Almeida and Nunes, "Hotel booking demand datasets", Data in Brief 22
-(2019) 41-49.
+Format and source: Antonio, de Almeida and Nunes, "Hotel booking demand datasets", Data in Brief 22 (2019) 41-49.
 """
 
 from __future__ import annotations
@@ -33,25 +32,25 @@ COLUMNS: Final = (
     "reservation_status",
     "reservation_status_date",
 )
-"""The columns that are needed, in any order; others may stand between them and are not read."""
+"""The required columns, in any order; other columns are ignored."""
 
 FILE_BYTES_MAX: Final = 512 * 1024 * 1024
 ROWS_MAX: Final = 1_000_000
 LINE_BYTES_MAX: Final = 64 * 1024
-"""Rows and bytes a line are bounded after unpacking: a small .gz may hold a very long text."""
+"""Rows and line lengths are limited after decompression: a small .gz may contain a very long text."""
 
 FORMAT: Final = (
     "the format is the hotel booking demand CSV: UTF-8 text, plain or gzip, whose first line names the "
-    f"columns, among them {', '.join(COLUMNS)}; then one booking a line, dates as M/D/YYYY"
+    f"columns, among them {', '.join(COLUMNS)}; then one booking per line, dates as M/D/YYYY"
 )
 
 
 def read_stays(path: Path) -> Iterator[Stay | BadRow]:
-    """Each booking of the file in its order, or what is wrong with its line; empty lines are passed over.
+    """Yields each booking of the file in order, or what is wrong with its line; skips empty lines.
 
-    Nothing but the current line is kept in memory. Raises InvalidRequest with a sentence on what is
-    expected: when there is no such file, it is not in the format, it is damaged or past a bound
-    (`FILE_BYTES_MAX`, `ROWS_MAX`, `LINE_BYTES_MAX`); some stays may have come out before that.
+    Keeps only the current line in memory. Raises InvalidRequest, with the expected format, if the file does not exist,
+    has another format, is damaged or exceeds a limit (`FILE_BYTES_MAX`, `ROWS_MAX`, `LINE_BYTES_MAX`); by then it may
+    already have yielded some stays.
     """
     with _opened(path) as file:
         lines = _lines(path, file)
@@ -72,7 +71,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
             is_gzip = plain.peek(2)[:2] == b"\x1f\x8b"
             yield cast(BinaryIO, gzip.GzipFile(fileobj=plain)) if is_gzip else plain
     except (gzip.BadGzipFile, EOFError, zlib.error) as damage:
-        raise _wrong(path, f"its gzip packing is damaged or cut short ({damage})") from damage
+        raise _wrong(path, f"its gzip data is damaged or truncated ({damage})") from damage
     except OSError as error:
         raise _wrong(path, f"it can't be read ({error.strerror or error})") from error
 
@@ -101,13 +100,13 @@ def _row(number: int, line: bytes, header: list[str]) -> Stay | BadRow:
     except (UnicodeDecodeError, csv.Error):
         return BadRow(number, "the line is not UTF-8 text", repr(line[:40]))
     if len(fields) != len(header):
-        problem = f"the line has another number of fields than the first line, {len(header)}"
+        problem = f"the line does not have as many fields as the first line, {len(header)}"
         return BadRow(number, problem, str(len(fields)))
     return read_row(number, dict(zip(header, fields, strict=True)))
 
 
 def _fields(line: bytes) -> list[str]:
-    # Line by line, so that a stray quotation mark spoils its own row and not all that follow.
+    # Parsed line by line, so that a stray quotation mark affects only its own row and not all rows after it.
     return next(csv.reader((line.decode("utf-8").rstrip("\r\n"),)), [])
 
 

@@ -1,4 +1,4 @@
-"""How full the hotels were, night by night, and which refusals a better choice of rooms would have avoided."""
+"""Occupancy of the hotels per night, and which refusals a better choice of rooms would have avoided."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from holdfast.replay.stay import Stay
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """One hotel's rooms by night, from the night of `first_on`, one entry a night.
+    """A hotel's occupied rooms per night, starting with the night of `first_on`.
 
-    `taken`: rooms slept in by guests whose booking was accepted. `missed`: rooms that guests slept in
-    according to the file whose booking the replay refused. Nights given up by an early check-out count
-    in neither; nor do bookings that were cancelled or not shown up for.
+    `taken`: rooms occupied by guests whose booking was accepted. `missed`: rooms that according to the file were
+    occupied by guests whose booking the replay refused. Neither counts nights after an early check-out, cancelled
+    bookings or no-shows.
     """
 
     hotel: str
@@ -28,38 +28,38 @@ class Occupancy:
 
     @property
     def slept_in(self) -> list[int]:
-        """Rooms slept in, by whomever."""
+        """Rooms occupied per night, whether taken or missed."""
         return [taken + missed for taken, missed in zip(self.taken, self.missed, strict=True)]
 
     @property
     def months(self) -> list[tuple[int, date]]:
-        """The first night and the first of each month, each behind its index."""
+        """The first night and the first of each month, each with its index."""
         days = [(index, self.first_on + timedelta(days=index)) for index in range(len(self.taken))]
         return [(index, day) for index, day in days if day.day == 1 or index == 0]
 
     @property
     def peak(self) -> tuple[date, int]:
-        """The fullest night, the first of them when there are several, and the rooms taken in it."""
+        """The fullest night, the earliest if there are several, and its number of rooms taken."""
         most = max(self.taken, default=0)
         index = self.taken.index(most) if self.taken else 0
         return self.first_on + timedelta(days=index), most
 
     @property
     def open_nights(self) -> range:
-        """Indexes of the nights from the hotel's first with a guest, taken or missed, to its last."""
+        """Indexes of the nights from the hotel's first guest to its last, taken or missed."""
         full = [index for index, rooms in enumerate(self.slept_in) if rooms]
         return range(full[0], full[-1] + 1) if full else range(0)
 
     @property
     def mean_share(self) -> float:
-        """Room nights taken as a share of all rooms over `open_nights`, 0.0 to 1.0."""
+        """Room nights taken as a share of all room nights in `open_nights`, 0.0 to 1.0."""
         room_nights = self.rooms * len(self.open_nights)
         return sum(self.taken) / room_nights if room_nights else 0.0
 
 
 def occupancy(plan: Plan, accepted: Set[int]) -> tuple[Occupancy, ...]:
-    """Occupancy of each hotel over the same nights: from the first in which anybody slept anywhere to the
-    last. `accepted`: lines of the stays that got a room. Empty when nobody stayed at all."""
+    """Returns each hotel's occupancy over the same nights: from the first night with a guest in any hotel to the last.
+    `accepted`: lines of the stays that got a room. Empty if nobody stayed at all."""
     slept = [stay for stay in plan.stays if stay.outcome == "completed" and stay.left_on > stay.arrival_on]
     if not slept:
         return ()
@@ -88,8 +88,8 @@ def _by_night(stays: list[Stay], first_on: date, nights: int) -> tuple[int, ...]
 
 
 def scattered(plan: Plan, accepted: Set[int]) -> frozenset[int]:
-    """Lines of the refused stays that found a room of their type free on each night, when they asked, but
-    none that was free on all of them. The other refused met a night on which all rooms were promised.
+    """Returns the lines of refused stays for which, when they were requested, a room of their type was free on each
+    night but no single room on all of them. The other refused stays include a night on which all rooms were promised.
 
     `accepted`: lines of the stays that got a room.
     """

@@ -1,4 +1,4 @@
-"""Sets up the hotels of a replay: of each a tenant, a venue, and its rooms."""
+"""Sets up the hotels of a replay: each with a tenant, a venue and its rooms."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from holdfast.replay.plan import ZONE, Hotel, Plan
 ADVANCE_DAYS_LIMIT: Final = 3_660
 STEP_MINUTES: Final = 60
 ROOM_TYPE: Final = "room_type"
-"""The attribute of a room that bookings ask for."""
+"""The room attribute that bookings ask for."""
 _TYPE_CHARS_MAX: Final = 90
 
 
 async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) -> dict[str, Venue]:
-    """The venues of the plan's hotels by their name in the file, set up at the instant `at`.
+    """Creates the venues of the plan's hotels at the time `at`. Returns them by the hotel's name in the file.
 
-    `run_id`: up to 20 lower-case letters and digits that no replay into this database had before; the
-    tenants' slugs end on it. Raises InvalidRequest when there is one already, or a hotel is too large.
+    `run_id`: up to 20 lower-case letters and digits, unique among the replays into this database; the tenants' slugs
+    end with it. Raises InvalidRequest if a tenant exists already or a hotel is too large.
     """
     opened: dict[str, Venue] = {}
     for name, hotel in plan.hotels.items():
@@ -39,16 +39,16 @@ async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) 
 
 
 def hotel_document(hotel: Hotel, plan: Plan) -> VenueDocument:
-    """The venue: always open, one resource a room, of each type the lowest number first.
+    """Returns the venue's document: always open, one resource per room, sorted by type and number.
 
-    Nothing happens there by itself: the file says who came and who left, and its dates are long past,
-    so that a worker on the same database would take everybody for a no-show at once.
+    Nothing happens automatically: the file says who came and who left, and its dates are long past, so a worker on the
+    same database would mark everybody as a no-show at once.
     """
     policy = {
         "slot_step_minutes": STEP_MINUTES,
-        # A day more than the file needs: bookings are made at noon and start at three.
+        # One day more than the file needs: bookings are made at noon but start at 15:00.
         "max_advance_days": min(plan.lead_days_max + 1, ADVANCE_DAYS_LIMIT),
-        # An hour more, for the night in which the clocks go back.
+        # One hour more, for the night in which the clocks go back.
         "duration_minutes_max": min(plan.nights_max * DAY_MINUTES + 60, DURATION_MINUTES_LIMIT),
         "default_duration_minutes": DAY_MINUTES,
         "combination_resources_max": 1,
@@ -70,7 +70,7 @@ def hotel_document(hotel: Hotel, plan: Plan) -> VenueDocument:
 
 
 def _rooms(hotel: Hotel, *, party_max: int) -> list[dict[str, Any]]:
-    """All rooms take the largest party: the file says nothing of beds, and accepted them all."""
+    """Every room fits the largest party: the file says nothing about beds, and its hotels accepted them all."""
     named = [
         (room_type, f"{room_type[:_TYPE_CHARS_MAX]} {number}")
         for room_type, count in hotel.room_types.items()

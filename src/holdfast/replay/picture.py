@@ -1,4 +1,4 @@
-"""The occupancy of a replay as pictures: in the terminal, and as an SVG file."""
+"""Charts of a replay's occupancy: in the terminal and as an SVG file."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _CAPACITY: Final = (185, 138, 31)
 
 
 def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
-    """Something for `rich` to print: a plot for each hotel, rooms over the nights, with a line at its
-    capacity. `columns`: width in characters, brought into `COLUMNS_MIN` to `COLUMNS_MAX`."""
+    """Returns a `rich` renderable: a chart for each hotel, rooms per night, with a line at its capacity. `columns`:
+    width in characters, limited to `COLUMNS_MIN` to `COLUMNS_MAX`."""
     width = max(COLUMNS_MIN, min(columns, COLUMNS_MAX))
     plots = [_plot(hotel, width) for hotel in hotels if hotel.taken]
     if not plots:
@@ -35,13 +35,13 @@ def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
 
 
 def write_occupancy(path: Path, hotels: Sequence[Occupancy], *, title: str, caption: str) -> None:
-    """The picture `occupancy_svg` as a UTF-8 file; an older one is replaced. Raises InvalidRequest when
-    it can't be written there."""
+    """Writes the chart of `occupancy_svg` to a UTF-8 file, replacing an existing one. Raises InvalidRequest if that
+    fails."""
     try:
         path.write_text(occupancy_svg(hotels, title=title, caption=caption), encoding="utf-8")
     except OSError as error:
         raise InvalidRequest.of(
-            "picture", str(path), f"it can't be written ({error.strerror or error}): name a file that can"
+            "picture", str(path), f"it can't be written ({error.strerror or error}): name another file"
         ) from error
 
 
@@ -58,8 +58,8 @@ def _legend() -> Text:
 
 
 def _plot(hotel: Occupancy, width: int) -> Text:
-    # plotext draws on one figure of the process: it is emptied before and after. Its limit to the size of
-    # the terminal is lifted, since rich decides on the width and output may go to a file.
+    # plotext draws on one figure per process, which is cleared before and after. Its limit to the terminal size is
+    # switched off, since rich decides the width and the output may go to a file.
     figure: Any = plotext.figure
     figure.clear()
     figure.theme("colorless")
@@ -92,7 +92,7 @@ def _draw(figure: Any, hotel: Occupancy, width: int) -> None:
 
 
 def _fill(figure: Any, rooms: Sequence[int], *, color: tuple[int, int, int], width: int) -> None:
-    """Columns from 0 up, two a character; each shows the fullest of its nights, none where all are 0."""
+    """Draws bars from 0 up, two per character; each shows the fullest of its nights, nothing if all are 0."""
     columns = 2 * width
     nights = len(rooms)
     starts = [column * nights // columns for column in range(columns + 1)]

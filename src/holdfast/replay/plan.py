@@ -1,21 +1,20 @@
-"""What a booking history becomes: hotels with rooms, and everything that happened, in order of time.
+"""Turns a booking history into a plan: hotels with rooms, and all actions in chronological order.
 
-**Rooms.** A hotel has, of each room type, as many rooms as the most stays that really took place
-(completed ones) had booked a room of that type for one same night: by the type that was *reserved*
-and by *booked* nights `[arrival, departure)`. So an allotment that knew the future could give each
-guest who came the type they booked. A type in which nobody stayed has 0 rooms.
+**Rooms.** A hotel has as many rooms of each type as the maximum number of completed stays that had booked that type for
+the same night: by *reserved* type and by *booked* nights `[arrival, departure)`. So an allocation that knew the future
+could give each guest who came the type they booked. A type in which nobody stayed has 0 rooms.
 
-**Times of day.** The file has dates; on each date, in the venue's wall time, things happen in this order:
+**Times of day.** The file has only dates. On each date actions happen in this order, in the venue's local time:
 
 1. 11:00 check-outs (a stay ends at 11:00 on its departure day)
-2. 12:00 bookings are made
-3. 14:00 cancellations, after the bookings: hundreds were cancelled on the day they were made
-4. 15:00 check-ins (a stay starts at 15:00 on its arrival day), so one booked that day is there in time
-5. 18:00 check-outs of those who arrived the same day
-6. 23:00 no-shows, when the evening is over
+2. 12:00 bookings are created
+3. 14:00 cancellations, after the bookings: hundreds were cancelled on the day they were created
+4. 15:00 check-ins (a stay starts at 15:00 on its arrival day), so one booked the same day is there in time
+5. 18:00 check-outs of guests who arrived the same day
+6. 23:00 no-shows, at the end of the evening
 
-Within one instant the order is the file's. Nothing ends after the booked departure at 11:00, and nobody
-fails to show before the arrival's evening, whatever the file says.
+At the same instant, the order is that of the file. Whatever the file says, nothing ends after the booked departure at
+11:00, and no-shows are never before the evening of arrival.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ from holdfast.replay.stay import Stay
 ActionKind = Literal["check_out", "create", "cancel", "check_in", "no_show"]
 
 ZONE: Final = ZoneInfo("Europe/Lisbon")
-"""Both hotels of the data set are in Portugal; the file itself names no zone."""
+"""Both hotels of the data set are in Portugal; the file itself has no time zone."""
 
 HOTELS_MAX: Final = 100
 SLUG_CHARS_MAX: Final = 40
@@ -54,7 +53,7 @@ _NO_SHOW: Final = time(23)
 
 @dataclass(frozen=True, slots=True)
 class Hotel:
-    """A hotel as it has to be set up. `room_types`: rooms of each booked type, 0 and up, by name."""
+    """A hotel to set up. `room_types`: the number of rooms by type, 0 and up."""
 
     slug: str
     name: str
@@ -62,13 +61,13 @@ class Hotel:
 
     @property
     def rooms(self) -> int:
-        """All rooms of all types."""
+        """The number of rooms of all types."""
         return sum(self.room_types.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """Something done at the instant `at` (UTC) to the booking of `stay`."""
+    """An action on the booking of `stay`, at the time `at` (UTC)."""
 
     at: datetime
     kind: ActionKind
@@ -79,10 +78,10 @@ class Action:
 class Plan:
     """Everything a replay needs.
 
-    `hotels` by their name in the file. `actions` in order of time: per stay one `create` and then either
-    `cancel`, `no_show`, or `check_in` and `check_out`; actions of one instant and kind stand together, so
-    they can be done as a set. `lead_days_max`, `nights_max` and `party_max` are what the policy and the
-    rooms of the venues must allow. `oddities` counts the things that had to be interpreted.
+    `hotels`: by their name in the file. `actions`: in chronological order; for each stay one `create`, then `cancel`,
+    `no_show`, or `check_in` and `check_out`. Actions of the same kind and time are adjacent, so that they can run as a
+    set. `lead_days_max`, `nights_max` and `party_max`: what the venues' policy and rooms must allow. `oddities`: counts
+    of the things that had to be interpreted.
     """
 
     hotels: dict[str, Hotel]
@@ -95,7 +94,7 @@ class Plan:
 
 
 def plan_replay(stays: Iterable[Stay]) -> Plan:
-    """Hotels, rooms and actions of these stays. Raises InvalidRequest past `HOTELS_MAX` hotels."""
+    """Returns the hotels, rooms and actions of these stays. Raises InvalidRequest past `HOTELS_MAX` hotels."""
     kept = tuple(stays)
     return Plan(
         hotels=_hotels(kept),
@@ -109,7 +108,7 @@ def plan_replay(stays: Iterable[Stay]) -> Plan:
 
 
 def stay_span(stay: Stay) -> Span:
-    """What the booking asks for: arrival day 15:00 to departure day 11:00 there."""
+    """Returns the span of the booking: arrival day 15:00 to departure day 11:00, local time."""
     start = datetime.combine(stay.arrival_on, _CHECK_IN)
     end = datetime.combine(stay.departure_on, _CHECK_OUT)
     return Span(to_utc(start, ZONE), to_utc(end, ZONE))
@@ -121,7 +120,7 @@ def _in_order(stays: Sequence[Stay]) -> tuple[Action, ...]:
         return to_utc(wall, ZONE)
 
     actions = [Action(instant(wall), kind, stay) for stay in stays for wall, kind in _happenings(stay)]
-    # No two kinds share a time of day but by the cap at the departure; there the kind keeps sets together.
+    # Two kinds share a time of day only where the departure caps it; there, sorting by kind keeps the sets together.
     return tuple(sorted(actions, key=lambda action: (action.at, action.kind, action.stay.line)))
 
 

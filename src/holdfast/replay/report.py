@@ -1,4 +1,4 @@
-"""What a replay found: as figures for the JSON line, and as the tables that people read in a terminal."""
+"""Reports a replay: as figures for the JSON line, and as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from holdfast.replay.run import Replayed
 from holdfast.replay.stay import BadRow, Stay
 
 LINES_SHOWN_MAX: Final = 20
-"""Line numbers of bad rows that are named for each problem; all are counted."""
+"""How many line numbers of bad rows are shown per problem; all are counted."""
 STAYS_SHOWN_MAX: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything there is to say of a replay.
+    """All results of a replay.
 
-    `hotels`: their occupancy, in the order of the plan; empty when nobody stayed. `audit_ok`: whether
-    all held, while it ran and at its end. `scattered`: see there. `picture`: the path of the file.
+    `hotels`: their occupancy, in the order of the plan; empty if nobody stayed. `audit_ok`: whether all audits passed,
+    during the replay and at its end. `scattered`: see `occupancy.scattered`. `picture`: path of the chart.
     """
 
     plan: Plan
@@ -52,12 +52,12 @@ class Report:
 
     @property
     def refused_but_stayed(self) -> list[Stay]:
-        """Those of them who really came, so that there was a room after all."""
+        """The refused stays whose guests really came, so there was a room after all."""
         return [stay for stay in self.refused if stay.outcome == "completed"]
 
 
 def figures(report: Report) -> dict[str, Any]:
-    """The one JSON object. Lines are those of the file, the header is 1; `seconds` as in `Replayed`."""
+    """Returns the JSON object. Lines are those of the file, whose header is line 1; `seconds` as in `Replayed`."""
     replayed, refused = report.replayed, report.replayed.refused
     missed = [stay.line for stay in report.refused_but_stayed]
     return {
@@ -84,13 +84,13 @@ def figures(report: Report) -> dict[str, Any]:
 
 
 def outcomes(stays: Iterable[Stay]) -> dict[str, int]:
-    """How the stays ended."""
+    """Returns how many stays ended in each way."""
     counted = Counter(stay.outcome for stay in stays)
     return {outcome: counted[outcome] for outcome in ("cancelled", "no_show", "completed")}
 
 
 def bad_by_problem(rows: Iterable[BadRow]) -> dict[str, dict[str, Any]]:
-    """How often each problem was met, the most frequent first, and the first LINES_SHOWN_MAX lines."""
+    """Returns the count of each problem, most frequent first, with its first LINES_SHOWN_MAX lines."""
     lines: dict[str, list[int]] = {}
     for row in rows:
         lines.setdefault(row.problem, []).append(row.line)
@@ -131,7 +131,7 @@ def _rate(count: int, seconds: float) -> float:
 
 
 def tables(report: Report, *, columns: int) -> Group:
-    """Something for `rich` to print. `columns`: width of the picture in characters."""
+    """Returns a `rich` renderable. `columns`: width of the chart in characters."""
     found = figures(report)
     return Group(
         occupancy_text(report.hotels, columns=columns),
@@ -148,14 +148,14 @@ def tables(report: Report, *, columns: int) -> Group:
 
 COUNTS: Final = {
     "rooms": "rooms",
-    "bookings": "asked for",
+    "bookings": "requested",
     "accepted": "accepted",
     "completed": "stayed",
     "cancelled": "cancelled",
     "no_show": "no-show",
     "refused": "refused",
 }
-"""Figures of a hotel and what stands above them. Occupancy stands in the picture."""
+"""A hotel's figures and their column titles. Occupancy is in the chart."""
 
 
 def _hotels(found: dict[str, Any]) -> Table:
@@ -180,14 +180,14 @@ def _counted(title: str, column: str, counts: dict[str, int]) -> Iterator[Render
 
 
 def _missed(report: Report) -> Iterator[RenderableType]:
-    """Those refused who really came: there was a place for them in the end."""
+    """Yields a table of refused stays whose guests really came: there was a room for them in the end."""
     stays = report.refused_but_stayed
     if not stays:
         return
     winnable = sum(stay.line in report.scattered for stay in stays)
     yield Text()
     yield Text(
-        f"{len(stays):,} were refused who really came. For {winnable:,} of them (*) a room was free on each "
+        f"{len(stays):,} were refused although they really came. For {winnable:,} of them (*) a room was free on each "
         "night, though never the same one: choosing rooms later can win these. The others met a night on "
         "which all rooms were promised, some to guests who cancelled later."
     )
@@ -222,7 +222,7 @@ def _summary(found: dict[str, Any]) -> Iterator[Text]:
         f"{found['seconds']:.1f} s: {found['bookings_per_s']:,.0f} bookings/s, "
         f"{found['operations_per_s']:,.0f} operations/s."
     )
-    yield Text.assemble("Audit: ", ("all holds", "green") if found["audit_ok"] else ("FAILED", "bold red"))
+    yield Text.assemble("Audit: ", ("ok", "green") if found["audit_ok"] else ("FAILED", "bold red"))
     yield Text(f"Picture: {found['picture']}", no_wrap=True, overflow="ignore")
     for hotel in found["hotels"]:
-        yield Text(f"{hotel['name']} is kept as tenant {hotel['tenant']}.")
+        yield Text(f"{hotel['name']} is in the database as tenant {hotel['tenant']}.")

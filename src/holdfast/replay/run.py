@@ -1,4 +1,4 @@
-"""Puts a booking history through the engine: everything that happened, at its own instant."""
+"""Replays a booking history through the engine: every action at its original time."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from holdfast.replay.plan import ActionKind, Plan, stay_span
 from holdfast.replay.stay import Stay
 
 SET_MAX: Final = 64
-"""Bookings made, or moved, in one transaction at most."""
+"""Maximum number of bookings created or changed in one transaction."""
 HOTELS_AT_ONCE_MAX: Final = 4
-"""Connections used at a time."""
+"""Maximum number of connections in use."""
 DEADLINE_S: Final = 30.0
 SOURCE: Final = "replay"
 
@@ -46,12 +46,11 @@ Watch = Callable[[int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What the engine made of a history.
+    """The results of a replay.
 
-    `booking_ids`: of what was accepted, by line. `refused`: the code by line, in the order in which they
-    were refused; what happened to those later in the file did not happen here. `seconds`: all actions
-    together, without the hotels' setting up and without `watch`. `operations`: bookings asked for, and
-    steps taken.
+    `booking_ids`: of the accepted stays, by line. `refused`: codes by line, in the order of refusal; their later
+    actions are skipped. `seconds`: for all actions, without setting up the hotels and without `watch`. `operations`:
+    bookings requested and status changes.
     """
 
     hotels: dict[str, Venue] = field(default_factory=dict)
@@ -62,16 +61,15 @@ class Replayed:
 
 
 async def replay(engine: Engine, plan: Plan, *, run_id: str, watch: Watch) -> Replayed:
-    """The outcome of each stay of the plan, now in the database in tenants of their own.
+    """Replays the plan into the database, in its own tenants, and returns the outcome of each stay.
 
-    1. The hotels are set up at the instant of the first action.
-    2. Actions of one instant and kind are done together, in sets of up to SET_MAX as the API's writer
-       makes them, those of up to HOTELS_AT_ONCE_MAX hotels at the same time.
-    3. The clock goes to the next instant only when all is committed, and `watch` has returned: it is
-       told how many actions of the plan have been done or, of refused stays, skipped since the last time.
-
-    `run_id`: see `open_hotels`. Safe beside a worker and an API on the same database. Raises whatever a
-    step is refused with: that is a fault of the engine, or somebody's hand in these bookings.
+    1. Sets up the hotels at the time of the first action.
+    2. Runs actions of the same time and kind together, in sets of up to SET_MAX like the API's writer, for up to
+       HOTELS_AT_ONCE_MAX hotels at a time.
+    3. Advances the clock when everything is committed and `watch` has returned. `watch` is called with the number of
+       actions done since its last call, or skipped because their stay was refused.
+    `run_id`: see `open_hotels`. An API and a worker may use the same database meanwhile. Raises the error of any step
+    that is refused: that is a bug in the engine, or somebody else changed these bookings.
     """
     if not plan.actions:
         return Replayed()
@@ -95,7 +93,7 @@ async def replay(engine: Engine, plan: Plan, *, run_id: str, watch: Watch) -> Re
 
 
 class _Replaying:
-    """A replay under way."""
+    """A replay in progress."""
 
     def __init__(self, engine: Engine, hotels: dict[str, Venue]) -> None:
         self._engine = engine
@@ -107,7 +105,7 @@ class _Replaying:
         self.operations = 0
 
     async def do(self, at: datetime, kind: ActionKind, stays: Sequence[Stay]) -> None:
-        """All of one instant and kind, in order within each hotel, but what became of refused stays."""
+        """Runs the actions of one time and kind, in order within each hotel, except those of refused stays."""
         by_hotel: dict[str, list[Stay]] = {}
         for stay in stays:
             if stay.line not in self.refused:
@@ -117,7 +115,7 @@ class _Replaying:
                 for name, own in by_hotel.items():
                     group.create_task(self._do(at, kind, own, self._hotels[name]))
         except ExceptionGroup as failures:
-            # What went wrong first says it all; the others were cancelled for it.
+            # The first error explains it; the other tasks were cancelled because of it.
             raise failures.exceptions[0] from failures
 
     async def _do(self, at: datetime, kind: ActionKind, stays: list[Stay], venue: Venue) -> None:

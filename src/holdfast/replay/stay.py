@@ -1,4 +1,4 @@
-"""One line of a booking history as a value: a stay that can be replayed, or why it can't be."""
+"""One line of a booking history: a stay that can be replayed, or the reason why it can't."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ NIGHTS_MAX: Final = 731
 PARTY_MAX: Final = 1_000
 NAME_CHARS_MAX: Final = 120
 
-PARTY_OF_NOBODY: Final = "party of nobody, taken as one guest"
+PARTY_OF_NOBODY: Final = "a party of 0, taken as one guest"
 GUESTS_NOT_GIVEN: Final = "adults, children or babies not given, taken as none"
-EARLY_CHECK_OUT: Final = "checked out before the booked departure: the nights left are free again"
+EARLY_CHECK_OUT: Final = "checked out before the booked departure: the remaining nights are free again"
 SAME_DAY_CHECK_OUT: Final = "checked out on the day of arrival"
 LATE_END: Final = "ended after the booked departure, taken at the departure"
 EARLY_NO_SHOW: Final = "no-show dated before the arrival, taken on the evening of the arrival"
@@ -23,7 +23,7 @@ LATE_CANCEL: Final = "cancelled after the arrival day: the room was kept until t
 OTHER_ROOM_TYPE: Final = "given another room type than the one booked"
 
 _NOT_GIVEN: Final = frozenset({"", "NULL", "NA"})
-# Not calendar.month_name, which speaks the language of the machine.
+# Not calendar.month_name, which depends on the locale.
 _MONTH_NAMES: Final = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
@@ -38,13 +38,12 @@ _OUTCOMES: Final[dict[str, Outcome]] = {
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A booking as its file tells it, dates in the hotel's own calendar.
+    """A booking as in the file, with dates in the hotel's time zone.
 
-    `line` is its place in the file (the header is line 1) and its identity here. It was made on
-    `booked_on` for the nights `[arrival_on, departure_on)`, at least one, in a room of `room_type`
-    (the type that was reserved, not the one finally given), for `party_size` >= 1. It ended on
-    `ended_on` by `outcome`; never before `booked_on`, and a completed one never before `arrival_on`.
-    `oddities` are the things about it that had to be interpreted, each one of this module's sentences.
+    `line`: its place in the file (the header is line 1), which identifies it. It was created on `booked_on` for the
+    nights `[arrival_on, departure_on)`, at least one, in a room of `room_type` (the type reserved, not the one
+    assigned), for `party_size` >= 1. It ended on `ended_on` with `outcome`; never before `booked_on`, and if completed
+    never before `arrival_on`. `oddities`: what had to be interpreted, as sentences from this module.
     """
 
     line: int
@@ -60,19 +59,19 @@ class Stay:
 
     @property
     def nights(self) -> int:
-        """Nights that were booked, 1 to `NIGHTS_MAX`."""
+        """Booked nights, 1 to `NIGHTS_MAX`."""
         return (self.departure_on - self.arrival_on).days
 
     @property
     def left_on(self) -> date:
-        """The day a completed stay left its room: no later than the booked departure."""
+        """The day a completed stay left its room: at the latest the booked departure."""
         return min(self.ended_on, self.departure_on)
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A line that can't be replayed. `problem` is the same text for all lines that share it, so that
-    they can be counted; `value` is what stood there."""
+    """A line that can't be replayed. `problem`: the same text for all lines with that problem, so that they can be
+    counted; `value`: what the line contains."""
 
     line: int
     problem: str
@@ -86,10 +85,10 @@ class _Unusable(Exception):
 
 
 def read_row(line: int, row: dict[str, str]) -> Stay | BadRow:
-    """The stay that this row of the hotel booking demand format tells, or what is wrong with it.
+    """Parses a row in the hotel booking demand format: a stay, or what is wrong with the row.
 
-    `row` has each of `file.COLUMNS`. What is odd but has an obvious reading becomes a stay with
-    `oddities`; what contradicts itself becomes a BadRow.
+    `row` has each of `file.COLUMNS`. An odd row with an obvious reading becomes a stay with `oddities`; a contradictory
+    one becomes a BadRow.
     """
     try:
         return _stay(line, row)
@@ -135,7 +134,7 @@ def _nights(row: dict[str, str]) -> int:
     weekend = _number(row, "stays_in_weekend_nights", most=NIGHTS_MAX)
     week = _number(row, "stays_in_week_nights", most=NIGHTS_MAX)
     if weekend + week == 0:
-        raise _Unusable("a stay of no night", f"{weekend} weekend nights + {week} week nights")
+        raise _Unusable("a stay of 0 nights", f"{weekend} weekend nights + {week} week nights")
     if weekend + week > NIGHTS_MAX:
         raise _Unusable(f"a stay of more than {NIGHTS_MAX} nights", weekend + week)
     return weekend + week
@@ -154,7 +153,7 @@ def _party(row: dict[str, str]) -> tuple[int, tuple[str, ...]]:
 def _outcome(row: dict[str, str]) -> Outcome:
     status = row["reservation_status"].strip()
     if status not in _OUTCOMES:
-        raise _Unusable(f"reservation_status is none of {', '.join(_OUTCOMES)}", status)
+        raise _Unusable(f"reservation_status is not one of {', '.join(_OUTCOMES)}", status)
     return _OUTCOMES[status]
 
 
@@ -179,7 +178,7 @@ def _name(row: dict[str, str], column: str) -> str:
 
 def _number(row: dict[str, str], column: str, *, most: int) -> int:
     text = row[column].strip()
-    # The length first: int() of a very long run of digits is slow and then refused.
+    # Checks the length first: int() of a very long run of digits is slow.
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) <= most):
         raise _Unusable(f"{column} is not a whole number from 0 to {most}", text)
     return int(text)

@@ -1,4 +1,4 @@
-"""The occupancy of a replay as one SVG picture, made to be read by the owner of a hotel."""
+"""The occupancy of a replay as an SVG chart, meant for the owner of a hotel."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _CAPACITY: Final = "#b98a1f"
 
 
 def occupancy_svg(hotels: Sequence[Occupancy], *, title: str, caption: str) -> str:
-    """A standalone SVG document: one panel a hotel, rooms over the nights, with the line of its capacity.
+    """Returns a standalone SVG document: one panel per hotel, rooms per night, with a line at its capacity.
 
-    `title` and `caption` are plain text, one line each. All panels share one time axis; each has its own
-    scale of rooms, which starts at 0. No hotel: a picture that says that nobody stayed.
+    `title` and `caption`: plain text, one line each. All panels share a time axis; each has its own room axis from 0.
+    Without hotels, it says that nobody stayed.
     """
     height = _HEAD + _PANEL * max(len(hotels), 1) + _FOOT
     body = [line for index, hotel in enumerate(hotels) for line in _panel(hotel, _HEAD + index * _PANEL)]
@@ -94,7 +94,7 @@ def _capacity(hotel: Occupancy, ceiling: int, floor: int) -> Iterator[str]:
 
 
 def _silence(hotel: Occupancy, floor: int) -> Iterator[str]:
-    """Says why the panel is empty to the end, when it is for a third of the axis and more."""
+    """Explains why the panel is empty to the right, if that is a third of the axis or more."""
     nights, end = len(hotel.taken), hotel.open_nights.stop
     if 0 < end < nights * 2 / 3:
         last_on = hotel.first_on + timedelta(days=end - 1)
@@ -115,7 +115,7 @@ def _months(hotel: Occupancy, top: int, floor: int) -> Iterator[str]:
 
 
 def _area(upper: Sequence[int], lower: Sequence[int], ceiling: int, floor: int, *, color: str) -> str:
-    """The steps between two outlines, as one closed path; runs where they are equal take no ink."""
+    """Returns the area between two step lines, as one closed path; nothing is drawn where they are equal."""
     nights = len(upper)
     there = "".join(f"H{_x(i, nights)}V{_y(v, ceiling, floor)}" for i, v in enumerate(upper))
     back = "".join(f"V{_y(lower[i], ceiling, floor)}H{_x(i, nights)}" for i in range(nights - 1, -1, -1))
@@ -123,7 +123,7 @@ def _area(upper: Sequence[int], lower: Sequence[int], ceiling: int, floor: int, 
 
 
 def _scale(rooms: int) -> tuple[int, int]:
-    """The top of the axis, at least one step above `rooms` a little, and a round step: 3 to 6 lines."""
+    """Returns the top of the axis, above `rooms`, and a round step that gives 3 to 6 grid lines."""
     step = next(
         factor * 10**power for power in range(10) for factor in (1, 2, 5) if factor * 10**power * 5 >= rooms
     )

@@ -1,4 +1,4 @@
-"""Comparing what everybody was told with what the database has. Nothing happens meanwhile."""
+"""Compares the acknowledged outcomes with the database, while nothing else runs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SYSTEM_ACTOR: Final = str(SYSTEM)
 
 
 async def check_record(db: Database, world: World) -> None:
-    """Every acknowledged step is there, and nothing that nobody was told of; the same of blocks, series and
-    entries of the waitlist. What is wrong is noted in the record."""
+    """Checks that every acknowledged step exists, and no step without an acknowledgement; likewise for blocks, series
+    and waitlist entries. Records violations."""
     call = db.call(SYSTEM, tenants=world.tenants, deadline_s=None)
     await call.run(_check, world)
 
@@ -45,9 +45,7 @@ async def _check(tx: Tx, world: World) -> None:
         _compare(name, await tx.fetch(sql, world.tenants), acknowledged, record)
     _check_queues(await tx.fetch(QUEUE, world.tenants), record)
     for row in await tx.fetch(OFFERS, world.tenants):
-        record.found_wrong(
-            f"The offer to entry {row['id']} occupies nothing: its booking is {row['status']}."
-        )
+        record.found_wrong(f"The offer to entry {row['id']} has no claim: its booking is {row['status']}.")
 
 
 def _compare_steps(rows: Sequence[asyncpg.Record], record: Record) -> None:
@@ -58,17 +56,18 @@ def _compare_steps(rows: Sequence[asyncpg.Record], record: Record) -> None:
         said = record.steps.get(at)
         if said is not None:
             if said != row["to_status"]:
-                record.found_wrong(f"Booking {at} was acknowledged as {said} and is {row['to_status']}.")
+                record.found_wrong(f"Booking {at} was acknowledged as {said} but is {row['to_status']}.")
         elif not _may_be(row["actor"], at[0], record):
             record.found_wrong(
-                f"Booking {at}: {row['actor']} was never told of the step {row['action']} to {row['to_status']}."
+                f"Booking {at}: {row['actor']} got no reply to the step {row['action']} to {row['to_status']}."
             )
     for at in record.steps.keys() - found:
-        record.found_wrong(f"Booking {at} was acknowledged as {record.steps[at]} and is not there.")
+        record.found_wrong(f"Booking {at} was acknowledged as {record.steps[at]} but does not exist.")
 
 
 def _may_be(actor: str, booking_id: UUID, record: Record) -> bool:
-    """Time may do what it likes; somebody else who was told so, if not of the version, or who got no answer."""
+    """Returns whether the step needs no acknowledgement: the system took it, or an actor who got none, or none with its
+    version."""
     return actor == SYSTEM_ACTOR or actor in record.unsure or (booking_id, actor) in record.told
 
 
@@ -79,13 +78,15 @@ def _compare(
     for id_, version in acknowledged.items():
         row = there.get(id_)
         if row is None or row["version"] < version:
-            record.found_wrong(f"The {name} {id_} was acknowledged at version {version}: there is {row}.")
+            record.found_wrong(
+                f"The {name} {id_} was acknowledged at version {version}, but the database has {row}."
+            )
     for id_ in there.keys() - acknowledged.keys():
         if there[id_]["created_by"] not in record.unsure:
-            record.found_wrong(f"The {name} {id_} is there, and nobody was told of it.")
+            record.found_wrong(f"The {name} {id_} exists but was never acknowledged.")
 
 
-# Each event of the waitlist in the order of its venue's channel, with what the entry wants and was offered.
+# Each waitlist event in the order of its venue's channel, with what the entry wants and what it was offered.
 QUEUE = """
     SELECT event.venue_id, event.version, event.event_type, e.id, e.seq, e.party_size, e.duration_minutes,
            e.earliest_at, e.latest_at, e.resource_ids, e.preferences, b.start_at
@@ -105,10 +106,10 @@ OFFERS = """
 
 
 def _check_queues(rows: Sequence[asyncpg.Record], record: Record) -> None:
-    """Whoever is offered a place, nobody who came earlier and wants just that was still waiting.
+    """Checks that no offer skipped an earlier waiting entry that wants exactly the same.
 
-    The events are taken one after the other, in the order of commits. An earlier entry wants just that
-    when its party, length and resources are the same, and the visit could have started then for it too.
+    Goes through the events in commit order. An earlier entry wants the same if its party size, duration and resources
+    are equal, and the offered start is within its window.
     """
     waiting: dict[UUID, Any] = {}
     for row in rows:
@@ -121,7 +122,7 @@ def _check_queues(rows: Sequence[asyncpg.Record], record: Record) -> None:
         for other in waiting.values():
             if _wants_the_same(other, row) and other["seq"] < row["seq"]:
                 record.found_wrong(
-                    f"Entry {row['id']} ({row['seq']}) was offered what {other['id']} ({other['seq']}) waited for."
+                    f"Entry {row['id']} ({row['seq']}) was offered what {other['id']} ({other['seq']}) was waiting for."
                 )
 
 

@@ -1,4 +1,4 @@
-"""A virtual clock that people wait on: it goes on when those who woke up have done what they wanted."""
+"""A virtual clock that people wait on: it advances when those who are awake have finished what they are doing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from itertools import count
 from typing import Any, Final
 
 AT_ONCE_MAX: Final = 24
-"""People who do something at the same time."""
+"""Maximum number of people awake at the same time."""
 WINDOW: Final = timedelta(minutes=2)
-"""So far the first of them is ahead of the last: clocks of different people differ by as much."""
+"""How far ahead the first of them may be of the last: their clocks differ by up to this much."""
 
 _own: ContextVar[datetime | None] = ContextVar("holdfast_simulated_now", default=None)
 
 
 class Clock:
-    """Virtual time. Whoever is awake has an instant of their own; others see the newest of all.
+    """Virtual time. Everybody awake has their own current time; others see the latest of all.
 
-    `most_at_once`: so many were awake at the same time.
+    `most_at_once`: the most people who were awake at the same time.
     """
 
     def __init__(self, start: datetime) -> None:
@@ -35,18 +35,18 @@ class Clock:
         self._failed: list[BaseException] = []
 
     def seen(self) -> datetime:
-        """The instant of whoever asks."""
+        """Returns the caller's current time."""
         return _own.get() or self.now
 
     def start(self, life: Coroutine[Any, Any, None]) -> None:
-        """Lets somebody live from now on; what they do, but wait, holds the clock up."""
+        """Starts a person's life. The clock waits for them except while they sleep on it."""
         task = asyncio.get_running_loop().create_task(life)
         self._tasks.add(task)
         self._awake[task] = self.now
         task.add_done_callback(self._ended)
 
     async def until(self, at: datetime) -> datetime:
-        """Sleeps until then; answers when it is, which is later after a jump."""
+        """Sleeps until then. Returns the time on waking, which is later after a jump."""
         future: asyncio.Future[datetime] = asyncio.get_running_loop().create_future()
         task = asyncio.current_task()
         assert task is not None
@@ -61,12 +61,12 @@ class Clock:
         return await self.until(self.seen() + length)
 
     def jump(self, length: timedelta) -> None:
-        """All at once it is so much later; who slept until in between wakes up late."""
+        """Jumps ahead; people who slept until a time in between wake up late."""
         self.now += length
 
     async def run(self, *, until: datetime, passed: Callable[[datetime], None]) -> None:
-        """Goes on to that instant. Nobody is awake then. `passed` is told the time as it goes by. Raises
-        what somebody's life ended with."""
+        """Advances to `until`, when nobody is awake any more. `passed` is called with the time as it advances. Raises
+        the exception of a life that failed."""
         while True:
             while len(self._awake) < AT_ONCE_MAX and self._wake_next(until):
                 passed(self.now)
@@ -79,13 +79,13 @@ class Clock:
             await self._changed.wait()
 
     async def stop(self) -> None:
-        """Ends everybody's life."""
+        """Ends all lives."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _wake_next(self, until: datetime) -> bool:
-        """Wakes who is next, unless those who are awake are too far behind."""
+        """Wakes the next person, unless the slowest of those awake is too far behind."""
         if not self._waiting or self._waiting[0][0] > until:
             return False
         at = max(self._waiting[0][0], self.now - WINDOW)

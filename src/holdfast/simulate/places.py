@@ -1,4 +1,4 @@
-"""The venues that a simulation plays at: one of each kind, small enough to be full."""
+"""The venues of a simulation: one of each kind, small enough to fill up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _venue(
 
 
 def _table(number: int, seats: int, zone: str) -> dict[str, Any]:
-    """Each table joins the next one and loses a seat."""
+    """Each table joins the next one, with the loss of a seat."""
     near = [{"slug": f"t{number + 1}", "seats_lost": 1}] if number < 8 else []
     return {"slug": f"t{number}", "kind": "table", "zone": zone, "seats_max": seats, "adjacent": near}
 
@@ -117,7 +117,7 @@ PADDOCK: Final = _venue(
 )
 
 TENANTS: Final = {"north": (RESTAURANT, BOWLING, NIGHTCLUB), "south": (HOTEL, STUDIO, PADDOCK)}
-"""Documents by the name of their tenant."""
+"""Venue documents, by the name of their tenant."""
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -128,4 +128,4 @@ RULES: Final[tuple[dict[str, Any], ...]] = (
     {"auto_complete": False},
     {"offer_ttl_seconds": 1800, "payment_deadline_minutes": 20},
 )
-"""What a manager changes of a venue's own policy, one at a time."""
+"""Policy changes that managers make, one at a time."""

@@ -1,5 +1,5 @@
-"""A process of the service as the simulation has it: pool, snapshots, writer, on the virtual clock. And what goes wrong
-in it on purpose, and how often it did."""
+"""A simulated process of the service: connection pool, snapshots and writer, on the virtual clock. And the faults
+injected into it, with their counts."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from holdfast.simulate.record import Record
 
 POOL_MAX: Final = 10
 BOUNDS: Final = Bounds(statement_ms=20_000, lock_ms=5_000)
-"""More patient than usual: a slow machine is not what is looked for."""
+"""More generous than usual: the simulation is not meant to find a slow machine."""
 KILLED_SHARE: Final = 0.01
-"""Transactions whose connection is ended by the server in the middle of it."""
+"""Share of transactions whose connection the server terminates midway."""
 ASKED_SHARE: Final = {"answer_lost": 0.04, "asked_twice": 0.04, "given_up": 0.03}
-"""Requests whose answer is thrown away, that come twice at once, or whose task is cancelled."""
+"""Share of requests whose answer is discarded, that are sent twice at once, or whose task is cancelled."""
 MOMENT_S_MAX: Final = 0.012
-"""A kill or a cancellation comes within this time."""
+"""A kill or cancellation happens within this time."""
 PID = "SELECT pg_backend_pid()"
 TERMINATE = "SELECT pg_terminate_backend($1)"
 
 
 class Chaos:
-    """Draws faults and does them; without `faults` there are none. `counts`: of each kind.
+    """Chooses and injects faults; none without `faults`. `counts`: by kind.
 
-    What it draws depends on the order in which things happen, so only its seed is the same twice.
+    Its choices depend on the order of events, so the same seed does not give the same faults.
     """
 
     def __init__(self, seed: int, *, faults: bool) -> None:
@@ -53,7 +53,7 @@ class Chaos:
         self._killing: asyncio.Task[None] | None = None
 
     async def start(self, url: str) -> None:
-        """Opens a connection of its own, to end others with. It has the rights of the role that logs in."""
+        """Opens a separate connection for terminating others. It has the rights of the login role."""
         if self.faults:
             self._killer = await asyncpg.connect(url)
             self._killing = asyncio.create_task(self._kill())
@@ -67,7 +67,7 @@ class Chaos:
             await self._killer.close()
 
     def request(self) -> str | None:
-        """What happens to the next request, if anything."""
+        """Returns the fault for the next request, or None."""
         if not self.faults:
             return None
         at = self.random.random()
@@ -85,7 +85,7 @@ class Chaos:
         return self.random.uniform(0, MOMENT_S_MAX)
 
     def doomed(self, verb: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """The verb, or now and then one whose connection breaks while it runs, or as it commits."""
+        """Returns the verb, or sometimes one whose connection is terminated while it runs or commits."""
         if not self.faults or self.random.random() >= KILLED_SHARE:
             return verb
 
@@ -105,7 +105,7 @@ class Chaos:
 
 
 class OnClock(Database):
-    """A database whose transactions take the virtual time for now, and may be killed."""
+    """A database whose transactions use the virtual time, and may be killed."""
 
     clock: Clock
     chaos: Chaos
@@ -116,7 +116,7 @@ class OnClock(Database):
 
 
 class ShakyCall(Call):
-    """A call of an `OnClock`. What nobody foresaw is noted here: others may catch it and carry on."""
+    """A call on an `OnClock`. It records unexpected errors itself, since callers may catch them and carry on."""
 
     async def run(self, verb: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any) -> Any:
         assert isinstance(self.db, OnClock)
@@ -134,13 +134,13 @@ class ShakyCall(Call):
 
 @dataclass(slots=True)
 class Process:
-    """One of the processes that serve. It may be killed, and another started in its place."""
+    """A simulated API process. It can be killed and replaced by another."""
 
     engine: Engine
 
     @classmethod
     async def start(cls, url: str, like: Engine, *, clock: Clock, chaos: Chaos, record: Record) -> Process:
-        """`like`: the engine whose ports and reactions it has."""
+        """`like`: the engine whose ports and reactions it uses."""
         db = await OnClock.connect(
             url, pool_max=POOL_MAX, lanes=lanes(POOL_MAX), acquire_timeout_s=10, bounds=BOUNDS
         )
@@ -149,12 +149,12 @@ class Process:
         return cls(like.over(db))
 
     async def stop(self) -> None:
-        """Ends in order."""
+        """Shuts down in order."""
         await self.engine.stop()
         await self.engine.db.close()
 
     async def kill(self) -> None:
-        """Ends at once, whatever was under way: transactions end as the server sees fit."""
+        """Stops at once, whatever is running: the server decides how open transactions end."""
         self.engine.db.late.close()
         self.engine.db.pool.terminate()
         await self.engine.stop()

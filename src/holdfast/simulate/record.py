@@ -1,4 +1,4 @@
-"""What everybody was told: kept apart from the database, and compared with it later."""
+"""Records what was acknowledged, outside the database, to compare with it later."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.idempotency import DONE
 
 WRONG_MAX: Final = 100
-"""So many sentences on what went wrong are kept; all are counted."""
+"""How many violations are kept; all are counted."""
 UNKNOWN: Final = "UNKNOWN"
-"""In place of a code: no answer could be had."""
+"""Used in place of a code if no answer came."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What somebody was told in the end: `code` is DONE or that of what `refused` it, `body` its JSON."""
+    """The final answer to a request: `code` is DONE or the code of the refusal `refused`; `body` its JSON."""
 
     code: str
     body: Mapping[str, Any]
@@ -33,7 +33,7 @@ class Answer:
 
     @property
     def is_final(self) -> bool:
-        """Whether the same request under the same key must get this answer again."""
+        """True if the same request under the same key must get this answer again."""
         return self.code != UNKNOWN and (self.refused is None or self.refused.kind.is_final)
 
 
@@ -41,10 +41,12 @@ class Answer:
 class Record:
     """Acknowledged outcomes.
 
-    `steps`: the status that a booking was said to have at a version. `told`: actors that were told of a step
-    of a booking without its version. `unsure`: actors who got no answer, so that they may have done
-    something or not. `blocks`, `series`, `entries`: the highest version that was acknowledged of each.
-    `latest`: the booking that was made last, by venue. `objections`: of constraints, which ended a transaction.
+    `steps`: the acknowledged status of a booking at a version. `told`: actors who got an acknowledgement of a
+    booking's step without its version. `unsure`: actors who got no answer, so they may or may not have changed
+    something. `blocks`,
+    `series`, `entries`: the highest acknowledged version of each. `latest`: the newest booking, by venue.
+    `objections`: how
+    many transactions failed on a constraint.
     """
 
     steps: dict[tuple[UUID, int], str] = field(default_factory=dict)
@@ -64,13 +66,13 @@ class Record:
     wrong: list[str] = field(default_factory=list)
 
     def found_wrong(self, said: str) -> None:
-        """Notes that something does not hold."""
+        """Records a violation."""
         self.wrong_total += 1
         if len(self.wrong) < WRONG_MAX:
             self.wrong.append(said)
 
     def answered(self, action: str, answer: Answer, actor: Actor) -> None:
-        """Counts what somebody did and what came of it."""
+        """Counts an action and its outcome."""
         self.actions[action] += 1
         if answer.code == UNKNOWN:
             self.unsure.add(str(actor))
@@ -78,22 +80,24 @@ class Record:
             self.refused[answer.code] += 1
 
     def created(self, body: Mapping[str, Any], key: str) -> None:
-        """A booking was made under that key. Another one must not have been."""
+        """Records a booking created under that key, and checks that the key created no other."""
         id_ = UUID(body["id"])
         if self.keys.setdefault(key, id_) != id_:
-            self.found_wrong(f"The key {key} made the bookings {self.keys[key]} and {id_}.")
+            self.found_wrong(f"The key {key} created the bookings {self.keys[key]} and {id_}.")
         else:
             self.bookings += 1
             self.latest[UUID(body["venue_id"])] = id_
         self.step(body)
 
     def step(self, body: Mapping[str, Any]) -> None:
-        """A booking is at that version and status now, somebody was told."""
+        """Records an acknowledged version and status of a booking."""
         id_ = UUID(str(body.get("booking_id") or body["id"]))
         version, status = body["version"], body["status"]
         before = self.steps.setdefault((id_, version), status)
         if before != status:
-            self.found_wrong(f"Booking {id_} was said to be {before} at version {version}, then {status}.")
+            self.found_wrong(
+                f"Booking {id_} was acknowledged as {before} at version {version}, then as {status}."
+            )
 
     def stepped(self, bodies: Iterable[Mapping[str, Any]]) -> None:
         for body in bodies:

@@ -1,4 +1,4 @@
-"""What came of a simulation, as figures and as a table."""
+"""Reports a simulation, as figures and as a table."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.text import Text
 from holdfast.simulate.run import Asked, Simulated
 
 SHOWN_MAX: Final = 20
-"""Sentences on what is wrong that are printed."""
+"""How many violations are printed."""
 
 
 def figures(simulated: Simulated) -> dict[str, Any]:
-    """All of it, for `--json`."""
+    """Returns all figures, for `--json`."""
     asked, record = simulated.asked, simulated.record
     return {
         "seed": asked.seed,
@@ -48,28 +48,26 @@ def figures(simulated: Simulated) -> dict[str, Any]:
 
 
 def repeat(asked: Asked) -> str:
-    """The command that does the same again."""
+    """Returns the command that repeats the simulation."""
     faults = " --faults" if asked.faults else ""
     return f"holdfast simulate --seed {asked.seed} --days {asked.days} --guests {asked.guests}{faults}"
 
 
 def wrong(simulated: Simulated) -> list[str]:
-    """What does not hold, a sentence each."""
+    """Returns the violations, one sentence each."""
     record = simulated.record
     more = record.wrong_total - len(record.wrong[:SHOWN_MAX])
     return [*record.wrong[:SHOWN_MAX], *([f"and {more:,} more"] if more > 0 else [])]
 
 
 def tables(simulated: Simulated) -> RenderableType:
-    """The same for people."""
+    """Returns the report for people."""
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
     for name, value in _rows(simulated):
         table.add_row(name, value)
-    holds = (
-        Text("Everything holds.", "green") if simulated.ok else Text("Something does not hold.", "bold red")
-    )
+    holds = Text("No violations.", "green") if simulated.ok else Text("There are violations.", "bold red")
     return Group(table, holds)
 
 
@@ -77,20 +75,20 @@ def _rows(simulated: Simulated) -> Iterator[tuple[str, str]]:
     record = simulated.record
     yield "Virtual days", f"{simulated.days_done} of {simulated.asked.days}"
     yield "Guests", f"{simulated.guests:,}"
-    yield "Most who acted at once", f"{simulated.most_at_once:,}"
-    yield "Bookings made", f"{record.bookings:,}"
+    yield "Most people awake at once", f"{simulated.most_at_once:,}"
+    yield "Bookings created", f"{record.bookings:,}"
     yield "Actions", f"{sum(record.actions.values()):,}"
     for title, counts in (("", record.actions), ("Refused", record.refused), ("Faults", simulated.faults)):
         if title:
             yield title, f"{sum(counts.values()):,}"
         for name, count in _sorted(counts).items():
             yield f"  {name}", f"{count:,}"
-    yield "Asked again after an overload", f"{record.overloaded:,}"
-    yield "Objections of a constraint", f"{record.objections:,}"
+    yield "Retries after an overload", f"{record.overloaded:,}"
+    yield "Transactions refused by a constraint", f"{record.objections:,}"
     yield "Never answered", f"{len(record.unsure):,}"
-    yield "Live events heard", f"{simulated.live_events:,}"
+    yield "Live events received", f"{simulated.live_events:,}"
     yield "Live mismatches", f"{simulated.mismatches:,}"
-    yield "Audit", "all holds" if simulated.audit_ok else ", ".join(simulated.audits_failed)
+    yield "Audit", "ok" if simulated.audit_ok else ", ".join(simulated.audits_failed)
     yield "Seconds", f"{simulated.seconds:,.1f}"
 
 

@@ -1,4 +1,4 @@
-"""A simulation from its first to its last virtual day."""
+"""Runs a simulation from its first to its last virtual day."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ GUESTS_A_DAY: Final = 600
 PROCESSES: Final = 2
 WORKERS: Final = 2
 FIRST_YEAR: Final = 2040
-"""No worker that runs on the same database takes bookings of then for overdue."""
+"""So far ahead that a real worker on the same database never considers these bookings due."""
 YEARS: Final = 5
 SEED_MAX: Final = 2**32 - 1
 DAY: Final = timedelta(days=1)
@@ -38,13 +38,13 @@ TROUBLE_EVERY_H: Final = 3
 JUMP_MINUTES_MAX: Final = 180
 
 Passed = Callable[[float], None]
-"""Told how many virtual days have passed."""
+"""Called with the number of virtual days that have passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be simulated. `run_id`: up to 12 lower-case letters and digits that no other simulation on the
-    database had. `guests`: so many arrive a day."""
+    """The parameters of a simulation. `run_id`: up to 12 lower-case letters and digits, unique among the simulations
+    on the database. `guests`: arrivals per day."""
 
     seed: int
     run_id: str
@@ -55,7 +55,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Simulated:
-    """What came of it. `wrong`: sentences on what does not hold, the first of `wrong_total`."""
+    """The result of a simulation."""
 
     asked: Asked
     record: Record
@@ -80,12 +80,11 @@ class Simulated:
 async def simulate(
     engine: Engine, url: str, asked: Asked, *, ticks: Sequence[Tick], passed: Passed
 ) -> Simulated:
-    """Plays the days, in tenants of its own, and checks at the end of each: the audit, the record of what was
-    acknowledged, the channels, the queue. It ends with the first day on which something does not hold.
+    """Simulates the days, in their own tenants. At the end of each day it checks the audit, the record of acknowledged
+    outcomes, the channels and the queue. It stops after the first day with a violation.
 
-    `engine`: to check with, left alone by faults; `url`: of the same database, for the processes that serve.
-    `ticks`: what time does. Guests and staff do the same things for the same seed, as far as the answers
-    they get are the same.
+    `engine`: for the checks, without faults; `url`: of the same database, for the simulated processes. `ticks`: the
+    periodic work. With the same seed, guests and staff do the same as long as they get the same answers.
     """
     started = perf_counter()
     world = await _world(asked, url, engine)
@@ -115,8 +114,8 @@ async def _play(world: World, until: datetime, passed: Passed) -> None:
     try:
         await world.clock.run(until=until, passed=lambda now: passed((now - world.start) / DAY))
     except Exception as error:
-        # Somebody was told what makes no sense: the checks still say what they can.
-        world.record.found_wrong(f"Somebody could not go on: {stack_of(error)}")
+        # Somebody got an answer that makes no sense; the checks still report what they can.
+        world.record.found_wrong(f"Somebody could not continue: {stack_of(error)}")
 
 
 async def _world(asked: Asked, url: str, engine: Engine) -> World:
@@ -141,7 +140,7 @@ async def _world(asked: Asked, url: str, engine: Engine) -> World:
 
 
 async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Watch) -> None:
-    """Everybody but the guests, asleep until their time comes."""
+    """Starts everybody except the guests; they sleep until their time comes."""
     documents = {said["slug"]: said for documents in TENANTS.values() for said in documents}
     for house in world.houses:
         world.clock.start(staff.block_now_and_then(world, house))
@@ -157,7 +156,7 @@ async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Wa
 
 
 def _invite(world: World, day: datetime, count: int) -> None:
-    """The guests who will arrive that day."""
+    """Starts the guests who will arrive that day."""
     for arrival in guest.arrivals(world.random(f"arrivals {day}"), day, count):
         world.invited += 1
         world.clock.start(guest.live(world, world.invited, arrival))
@@ -179,7 +178,7 @@ async def _check(db: Database, world: World, watch: Watch, simulated: Simulated)
 
 
 async def make_trouble(world: World) -> None:
-    """Every few hours a process is killed and another started in its place, or the clock jumps."""
+    """Every few hours, kills and replaces a process, or lets the clock jump."""
     random = world.random("trouble")
     while True:
         await world.clock.sleep(timedelta(hours=random.uniform(0.2, 2 * TROUBLE_EVERY_H)))

@@ -1,4 +1,4 @@
-"""Somebody who looks on: what is told of slots, added up, must be what is so."""
+"""A subscriber that checks that the events of each slot add up to its actual state."""
 
 from __future__ import annotations
 
@@ -41,9 +41,8 @@ EVENTS = f"""
 
 @dataclass(slots=True)
 class Seen:
-    """A channel, and what somebody who listens to it believes. `version`: up to which they heard.
-
-    `first`: a snapshot as the product itself gives it, `since`: the position of the last event before it.
+    """A channel, and a subscriber's view of it. `version`: of the last event received. `first`: a snapshot as the
+    product takes it; `since`: the position of the last event before it.
     """
 
     house: House
@@ -57,8 +56,8 @@ class Seen:
 
 @dataclass(slots=True)
 class Watch:
-    """Listens to the channels of all slots of the simulation. `mismatches`: resources whose state was not what
-    the events had said; `events`: how many were heard."""
+    """Subscribes to the channels of all slots in the simulation. `mismatches`: resources whose state differed from what
+    the events said; `events`: the number received."""
 
     db: Database
     record: Record
@@ -68,7 +67,7 @@ class Watch:
     events: int = 0
 
     async def begin(self, world: World, *, days: int) -> None:
-        """Opens the channels of every slot of these days, and of DAYS_AHEAD to come."""
+        """Opens the channels of every slot on these days and DAYS_AHEAD more."""
         for house in world.houses:
             first = to_wall(world.start, house.venue.tz).date()
             for number in range(days + DAYS_AHEAD):
@@ -78,36 +77,36 @@ class Watch:
             await self.reset(house)
 
     async def reset(self, house: House) -> None:
-        """After a change of the rules: slots may be other times now, so all begin anew from what is so."""
+        """Starts all channels of a venue over after a change of its rules, since slots may have moved."""
         for each in self.seen:
             if each.house is house:
                 await self._run(each, _look)
                 await self._take_snapshot(each)
 
     async def verify(self) -> None:
-        """Hears what was told since the last time, and compares it with what is so. Nothing happens
-        meanwhile. Both sums are done, that of this file and the product's own."""
+        """Reads the events since the last check and compares the result with the actual state. Nothing else runs
+        meanwhile. Uses both this file's calculation and the product's own."""
         for each in self.seen:
             await self._run(each, self._verify)
             for said in await self._compare(each):
                 self._wrong(each, said)
 
     async def _take_snapshot(self, each: Seen) -> Snapshot:
-        """Nothing happens meanwhile, or it is begun anew."""
+        """Takes a snapshot. Nothing else runs meanwhile."""
         each.since = (await Numberer(self.db).number()).head
         each.first = await take_snapshot(self.db, each.wanted, places=self.places)
         return each.first
 
     async def _compare(self, each: Seen) -> list[str]:
-        """Where the events since the first snapshot do not lead to a new one, which is the first from now on, by what
-        the product itself makes of both. No transaction is under way."""
+        """Compares, with the product's own code, the first snapshot plus the events since with a new snapshot, which
+        becomes the first. Returns the mismatches. No transaction is running."""
         first, since = each.first, each.since
         now = await self._take_snapshot(each)
         if first is None or first.stand.epoch != now.stand.epoch:
-            return []  # closed meanwhile, as days that are over are
+            return []  # closed since, like all past days
         call = self.db.call(SYSTEM, tenants=[each.wanted.tenant_id])
         events = await call.run(audit_store.events, each.wanted, after=since)
-        return [f"told {one.told} and shows {one.read}" for one in mismatches(first, events, now)]
+        return [f"announced {one.told} but shows {one.read}" for one in mismatches(first, events, now)]
 
     async def _run(self, each: Seen, verb: Callable[[Tx, Seen], Awaitable[None]]) -> None:
         venue = each.house.venue
@@ -118,7 +117,7 @@ class Watch:
         tenant_id, venue_id = each.house.venue.tenant_id, each.house.id
         now = await tx.fetchrow(VERSION, tenant_id, venue_id, each.wanted.channel)
         if now is None or now["epoch"] != each.epoch:
-            return  # Of a day that is over: closed by a tick.
+            return  # A past day: a tick has closed the channel.
         for row in await tx.fetch(EVENTS, tenant_id, venue_id, each.wanted.channel, each.version, each.epoch):
             self._hear(each, row["version"], orjson.loads(row["payload"]))
         if each.version != now["version"]:
@@ -126,7 +125,7 @@ class Watch:
         actual = await _states(tx, each)
         for id_ in actual.keys() | each.states.keys():
             if actual.get(id_) != each.states.get(id_):
-                self._wrong(each, f"told {each.states.get(id_)} of {id_}, and it is {actual.get(id_)}")
+                self._wrong(each, f"announced {each.states.get(id_)} for {id_}, but it is {actual.get(id_)}")
         each.version, each.states = now["version"], actual
 
     def _hear(self, each: Seen, version: int, payload: dict[str, Any]) -> None:
@@ -138,7 +137,8 @@ class Watch:
         before = each.states.get(section)
         if before is None or before.state != payload["previous_state"]:
             self._wrong(
-                each, f"says at version {version} that {section} was {payload['previous_state']}: {before}"
+                each,
+                f"says at version {version} that {section} was {payload['previous_state']}, but it was {before}",
             )
         each.states[section] = SlotState(payload["new_state"], payload["units_free"], payload["changed_by"])
 
@@ -156,7 +156,7 @@ async def _look(tx: Tx, each: Seen) -> None:
 
 
 async def _states(tx: Tx, each: Seen) -> dict[UUID, SlotState]:
-    """What the ledger says."""
+    """Returns the states according to the ledger."""
     venue: Venue = (await load_venues(tx, [each.house.id]))[each.house.id]
     slot: Slot = next(one for one in slots_of_day(venue, each.wanted.day) if one.id == each.wanted.slot_id)
     probes = [(venue.tenant_id, one.id, claimed_span(one, slot.span)) for one in venue.resources.values()]

@@ -1,4 +1,4 @@
-"""Workers: the ticks, and the waitlist's reactions, on the virtual clock."""
+"""Workers: ticks and waitlist reactions, on the virtual clock."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from holdfast.simulate.world import World
 from holdfast.waitlist.react import promote_freed, sweep_venue
 
 TICKS_EVERY: Final = timedelta(minutes=8)
-"""Less often than in life, where a hold is swept within a second: of what a day brings it is still all done."""
+"""Less often than in production, where a hold is swept within a second; all of a day's work is still done."""
 SKIPS_SHARE: Final = 0.02
 SKIPS_H_MAX: Final = 5
 CATCH_UP: Final = 3
-"""So many workers do at once what was skipped."""
+"""How many workers catch up at the same time after a pause."""
 PROMOTES_EVERY: Final = timedelta(minutes=6)
 KILLED_SHARE: Final = 0.05
 ROUNDS_MAX: Final = 50
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Tick(Protocol):
-    """Something to be done again and again: up to `batch` rows by `verb`, every `period_s`."""
+    """Periodic work: `verb` handles up to `batch` rows, every `period_s`."""
 
     @property
     def period_s(self) -> float: ...
@@ -46,15 +46,15 @@ class Tick(Protocol):
 
 @dataclass(slots=True)
 class Worker:
-    """One worker; there may be several at a time. `ticks`: what time does."""
+    """One worker; several can run at a time."""
 
     world: World
     ticks: Sequence[Tick]
     _due: dict[int, datetime] = field(default_factory=dict)
 
     async def tick(self, name: str) -> None:
-        """Runs all ticks every TICKS_EVERY; with faults it sometimes skips hours and then catches up, several
-        at once."""
+        """Runs all ticks every TICKS_EVERY; with faults it sometimes pauses for hours, and then several workers catch
+        up at once."""
         random, clock, faults = self.world.random(name), self.world.clock, self.world.chaos.faults
         await clock.sleep(TICKS_EVERY * random.random())
         while True:
@@ -68,7 +68,7 @@ class Worker:
                 await self.once()
 
     async def once(self) -> None:
-        """Every tick whose time has come, until it finds nothing more."""
+        """Runs every tick that is due, until it finds nothing more to do."""
         now = self.world.clock.seen()
         for place, tick in enumerate(self.ticks):
             if self._due.get(place, now) > now:
@@ -79,7 +79,7 @@ class Worker:
                     break
 
     async def run(self, verb: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T | None:
-        """The value of the system's verb, of the simulation's tenants alone; None when it did not get there."""
+        """Runs the verb as the system, for the simulation's tenants only. Returns its value; None if it failed."""
         call = self.world.asking.any().engine.db.call(SYSTEM, tenants=self.world.tenants)
         try:
             return await call.run(verb, *args, **kwargs)
@@ -92,12 +92,12 @@ class Worker:
 
 @dataclass(slots=True)
 class Promoter(Worker):
-    """Offers what comes free: reads the events in commit order and reacts to each, and sweeps."""
+    """Promotes waitlist entries: reads the events in commit order, reacts to each, and sweeps."""
 
     after: int = 0
 
     async def promote(self) -> None:
-        """Every PROMOTES_EVERY; with faults it is killed now and then, and the next goes on from where it was."""
+        """Runs every PROMOTES_EVERY; with faults it is sometimes killed, and the next run continues from there."""
         chaos, clock = self.world.chaos, self.world.clock
         while True:
             await clock.sleep(PROMOTES_EVERY)
@@ -110,7 +110,7 @@ class Promoter(Worker):
             await asyncio.gather(task, return_exceptions=killed)
 
     async def catch_up(self) -> None:
-        """Reacts to all that was committed, and sweeps."""
+        """Reacts to all committed events, then sweeps."""
         await self.head()
         for _ in range(ROUNDS_MAX):
             found: list[Committed] = await self.run(read, after=self.after) or []
@@ -123,14 +123,14 @@ class Promoter(Worker):
             await self._try(sweep_venue, house.venue.tenant_id, house.venue.id)
 
     async def head(self) -> int:
-        """The last position, once what was committed has one; where it is now when that can't be told."""
+        """Numbers the events and returns the last position, or the current one if the database is unreachable."""
         try:
             return (await Numberer(self.world.asking.any().engine.db).number()).head
         except (OutcomeUnknown, Overloaded):
             return self.after
 
     async def _react(self, committed: Committed) -> None:
-        """As often as it takes: an event is done with only when what it asks for was committed."""
+        """Retries as often as needed: an event counts as handled only when its work has been committed."""
         event = committed.event
         if event.channel is None or event.event_type in NOTHING_FREED:
             return
@@ -139,7 +139,7 @@ class Promoter(Worker):
                 break
 
     async def _try(self, work: Callable[..., Awaitable[object]], *args: Any, **more: Any) -> bool:
-        """Whether the work, which makes transactions of its own, got to its end."""
+        """Returns whether the work, which runs its own transactions, was completed."""
         process = self.world.asking.any()
         try:
             await work(process.engine, *args, **more)
@@ -153,4 +153,4 @@ class Promoter(Worker):
 
 
 async def _nothing_more(_tx: Tx) -> None:
-    """There is no job to be ended with the last transaction."""
+    """`finish` for a reaction without a job."""

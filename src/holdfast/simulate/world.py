@@ -1,4 +1,4 @@
-"""What those who live in a simulation share."""
+"""State shared by everybody in a simulation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfast.simulate.record import Record
 
 @dataclass(slots=True)
 class House:
-    """A venue of the simulation. `venue`: as those who look at it know it, maybe a moment old."""
+    """A venue of the simulation. `venue`: as its people know it, which may be slightly stale."""
 
     venue: Venue
 
@@ -36,9 +36,9 @@ class House:
 
 @dataclass(slots=True)
 class World:
-    """One simulation. `start` is virtual; `processes` changes when one is killed.
+    """One simulation. `start`: in virtual time; `processes`: a killed one is replaced in this list.
 
-    `invited`: guests so far, of whom `guests` have arrived.
+    `invited`: guests started so far, of whom `guests` have arrived.
     """
 
     seed: int
@@ -59,5 +59,5 @@ class World:
         return list(dict.fromkeys(house.venue.tenant_id for house in self.houses))
 
     def random(self, who: str) -> Random:
-        """The dice of one of them: the same in each run of the seed, whatever others do."""
+        """Returns random numbers for one person: the same in each run with the seed, whatever others do."""
         return Random(f"{self.seed} {who}")

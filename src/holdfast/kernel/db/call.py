@@ -58,18 +58,15 @@ class Call:
     own_clock: the verb's first statement sets `tx.now` itself, which saves a round trip.
     traceparent: of the request that caused the call (W3C Trace Context); events carry it.
     deadline_s: for all attempts together, cut short by the request's own deadline; then Overloaded. None: once the
-    locks
-    are held, only the server's timeouts apply.
+    locks are held, only the server's timeouts apply.
 
     A transaction waits up to 100 ms for its locks (`take_locks` in schema.sql). If it does not get them all, it rolls
-    back,
-    waits for the missing ones (late locks) without holding a connection, and starts over.
+    back, waits for the missing ones (late locks) without holding a connection, and starts over.
 
     READ COMMITTED, up to ATTEMPTS_MAX attempts on SQLSTATE 40001, 40P01 and 55P03. Raises Overloaded when it gets no
     connection or lock in time or the database is gone: then no COMMIT was sent, or it did not succeed, and nothing
-    was or
-    will be done. Once COMMIT is sent, no deadline cuts the wait for its outcome short. If its answer is lost, it asks
-    PostgreSQL for the outcome, and raises OutcomeUnknown when PostgreSQL can't say.
+    was or will be done. Once COMMIT is sent, no deadline cuts the wait for its outcome short. If its answer is lost, it
+    asks PostgreSQL for the outcome, and raises OutcomeUnknown when PostgreSQL can't say.
     """
 
     db: Database

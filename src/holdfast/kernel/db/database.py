@@ -110,12 +110,10 @@ class Database:
                 "timezone": "UTC",
                 "jit": "off",
                 # All statements are prepared and look rows up by key: planning each for its values took the database
-                # longer
-                # than executing it.
+                # longer than executing it.
                 "plan_cache_mode": "force_generic_plan",
                 # A cached plan may be stale: one made for an empty table would seq-scan or sort a full one until
-                # PostgreSQL
-                # next analyses it. These settings force an index scan, in index order.
+                # PostgreSQL next analyses it. These settings force an index scan, in index order.
                 **dict.fromkeys((f"enable_{each}" for each in AVOIDED), "off"),
                 "statement_timeout": str(limits.statement_ms),
                 "lock_timeout": str(limits.lock_ms),
@@ -157,8 +155,7 @@ class Database:
         """Returns whether the transaction, whose connection is lost, was committed; None if that can't be determined.
 
         Polls until the transaction has ended, for SETTLE_S at most. A server that crashed may reuse the id of a
-        transaction it
-        lost; so for a transaction with events, only the presence of its events counts as proof.
+        transaction it lost; so for a transaction with events, only the presence of its events counts as proof.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_S):

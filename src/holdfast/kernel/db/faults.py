@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-# Deadlock, serialisation failure, lock timeout: nothing was done, and a retry can succeed. A prepared statement that
-# a
+# Deadlock, serialisation failure, lock timeout: nothing was done, and a retry can succeed. A prepared statement that a
 # migration made stale is prepared again.
 RETRIABLE = (
     asyncpg.DeadlockDetectedError,
@@ -24,7 +23,6 @@ UNREACHABLE = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
-# Temporary inability, by SQLSTATE: connection errors, rejected login, read-only (a standby), timeouts, no disk space
-# or
+# Temporary inability, by SQLSTATE: connection errors, rejected login, read-only (a standby), timeouts, no disk space or
 # memory, operator intervention, system errors.
 UNABLE = ("08", "28", "25006", "25P03", "53", "57", "58")

@@ -25,8 +25,7 @@ class LateLocks:
     """The advisory locks that transactions of this process did not get in time.
 
     `free`: returns which of the given keys are free now. While any lock is late, one task asks it every LOOK_S about
-    all of
-    them at once. So it takes one connection, however many locks are late and however many callers wait.
+    all of them at once. So it takes one connection, however many locks are late and however many callers wait.
     """
 
     def __init__(self, free: Callable[[list[int]], Awaitable[Sequence[int]]]) -> None:

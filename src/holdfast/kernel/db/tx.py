@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 class Tx:
     """One open transaction, as a verb sees it.
 
-    `now`: the time this transaction goes by: the database's clock, read after the locks were taken, or a virtual
-    time.
+    `now`: the time this transaction goes by: the database's clock, read after the locks were taken, or a virtual time.
     `locked`: which of the call's locks it holds; None if the call names none.
     `late`: locks known to be held by others for long.
     `xid`: the PostgreSQL transaction id, set where the outcome of the commit may have to be looked up.

@@ -26,8 +26,7 @@ EVERY_ROLE_MAJOR_MIN = 16
 def settings_of_access(
     layout: Layout, account: Account, visitor: Account | None, major: int
 ) -> dict[str, str]:
-    """Writes the access files and returns the server settings that refer to them; {} where one user runs
-    everything."""
+    """Writes the access files and returns the server settings that refer to them; {} where one user runs everything."""
     if not account.drop:
         return {}
     _write(layout.access, f"local all,replication all peer map={MAP}\n")

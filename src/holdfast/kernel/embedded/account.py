@@ -24,8 +24,7 @@ COMMAND_TIMEOUT_S = 300
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A system user: the server's, who owns the cluster, or the application's. `drop`: we are root and switch to
-    it."""
+    """A system user: the server's, who owns the cluster, or the application's. `drop`: we are root and switch to it."""
 
     name: str
     uid: int
@@ -105,8 +104,7 @@ def _own_user() -> pwd.struct_passwd:
 
 
 def app_account() -> Account | None:
-    """Returns the user for API and worker when started as root: `holdfast-app`, created if missing; None on
-    failure."""
+    """Returns the user for API and worker when started as root: `holdfast-app`, created if missing; None on failure."""
     entry = _system_user(APP_USER) if sys.platform == "linux" else None
     return _account(entry) if entry else None
 

@@ -140,8 +140,7 @@ def socket_dir_of(cluster: Path, account: Account) -> Path:
 
 def socket_dir_for(cluster: Path, account: Account, visitor: Account | None = None) -> Path:
     """Creates or empties the socket's directory, accessible only to the account and, to pass through, the visitor's
-    group.
-    Call it only while no server runs there.
+    group. Call it only while no server runs there.
 
     Raises EmbeddedPostgresError if somebody else has created a directory or link of that name.
     """

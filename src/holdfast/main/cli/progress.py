@@ -13,8 +13,7 @@ from rich.progress import Progress, ProgressColumn
 @contextmanager
 def progress(*columns: ProgressColumn, total: float) -> Iterator[Callable[..., None]]:
     """Yields a function that reports progress, with the arguments of `Progress.update`; shows a bar if standard error
-    is a
-    terminal."""
+    is a terminal."""
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         yield partial(bar.update, bar.add_task("", total=total))

@@ -38,8 +38,7 @@ async def simulate_command(
 ) -> None:
     """Simulates in the settings' database, in its own tenants, and prints the report.
 
-    `seed`: 0 to SEED_MAX; None picks one. It is printed first. `days`: 1 to DAYS_MAX. `guests`: arrivals per day, 1
-    to
+    `seed`: 0 to SEED_MAX; None picks one. It is printed first. `days`: 1 to DAYS_MAX. `guests`: arrivals per day, 1 to
     GUESTS_MAX. Raises `InvalidRequest`, and `Failed` if an invariant is violated, with the command that repeats the
     run.
     """

@@ -31,8 +31,7 @@ class Addresses:
 
     def enter(self, address: str | None, connection: Guarded) -> bool:
         """Counts a connection. At the limit it closes the address's oldest connection without a request; if there is
-        none,
-        it counts nothing and returns False."""
+        none, it counts nothing and returns False."""
         key = self._key(address)
         if key is None:
             return True

@@ -60,8 +60,7 @@ def create_app(
     """Returns the ASGI application; it connects to the database when it starts.
 
     `routers`: mounted under /api/v1 instead of the product's own. `issuers`: trusted token issuers, instead of those
-    in the
-    settings. While it runs, its `state` has the `engine`.
+    in the settings. While it runs, its `state` has the `engine`.
     """
     app = Application(
         title=TITLE,
@@ -149,8 +148,7 @@ async def _start(state: Any, settings: Settings, running: AsyncExitStack) -> Non
 
 
 def _templates(app: FastAPI) -> dict[Any, str]:
-    """Returns the path template of each route (`/api/v1/bookings/{booking_id}`), by the `endpoint` in a matched
-    scope.
+    """Returns the path template of each route (`/api/v1/bookings/{booking_id}`), by the `endpoint` in a matched scope.
 
     An endpoint that also has an alias gets its own path, which is registered first.
     """

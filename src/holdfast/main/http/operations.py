@@ -100,8 +100,7 @@ class Tally:
 
     def count(self, *, method: str, route: str, status: int, seconds: float | None) -> None:
         """Counts a request. `route`: its path template, as each value becomes a time series. `seconds`: None for
-        streams, which
-        last as long as the client likes."""
+        streams, which last as long as the client likes."""
         counter = self._counters.get((method, route, status))
         if counter is None:
             labels = (method if method in _METHODS else "OTHER", route, str(status))

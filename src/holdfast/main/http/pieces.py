@@ -13,8 +13,7 @@ within so few bytes, only few heads can follow it in the same piece."""
 class Pieces:
     """Received bytes, in order. True if there are any.
 
-    `overhead`: the message's bytes outside its body. Exact at the end of a head and of a message; otherwise it
-    includes
+    `overhead`: the message's bytes outside its body. Exact at the end of a head and of a message; otherwise it includes
     the rest of the piece that is not parsed yet.
     """
 
@@ -45,8 +44,7 @@ class Pieces:
         """Removes and returns the first piece.
 
         `head_bytes_max`: up to this length everything is returned as one piece if it contains one end of a head, as a
-        usual
-        request with its body does. `in_body`: the parser is inside a body.
+        usual request with its body does. `in_body`: the parser is inside a body.
         """
         data, start = self._data, self._at
         head_end, end = _cut(data, start, head_bytes_max=head_bytes_max, in_body=in_body)

@@ -6,13 +6,11 @@ uvicorn and its parser do the work; this class decides what they get, and when.
    request is being answered, nothing more is parsed or read: pipelined requests wait unparsed.
 2. All bytes of a message outside its body count: request line, headers, chunk framing, trailers (which are dropped).
    Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the response is 431 and the connection is closed.
-3. The application is called when the request is complete. For a body longer than it accepts, it is called at once,
-   and
+3. The application is called when the request is complete. For a body longer than it accepts, it is called at once, and
    refuses it.
 4. A head must arrive within HEAD_S and a body within BODY_S, and a connection may be idle for IDLE_S. Past that the
    response is 408, or none if no request had begun.
-5. The number of connections per address is limited (`addresses`). At the limit, the oldest connection without a
-   request
+5. The number of connections per address is limited (`addresses`). At the limit, the oldest connection without a request
    is closed; if there is none, the new one is refused with 429.
 """
 

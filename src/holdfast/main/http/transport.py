@@ -1,9 +1,7 @@
-"""The transport below both protocols: batches writes of one event loop iteration, detects clients that don't read,
-and
+"""The transport below both protocols: batches writes of one event loop iteration, detects clients that don't read, and
 gives a refused client time to read why.
 
-uvicorn writes a response's head and body separately, each with a system call. For responses as short as ours that is
-a
+uvicorn writes a response's head and body separately, each with a system call. For responses as short as ours that is a
 large part of their cost.
 Live streams write the same bytes to thousands of connections: they get a `Wire` through the ASGI extension of
 `holdfast.live.outlets` and bypass the protocol.
@@ -27,12 +25,10 @@ STALL_S = 30.0
 class CorkedTransport:
     """A transport that buffers writes until the end of the event loop iteration, or until it is closed.
 
-    `lingers`: closing it closes our side only; the client's side stays open for LINGER_S. Closing a socket with
-    unread
+    `lingers`: closing it closes our side only; the client's side stays open for LINGER_S. Closing a socket with unread
     bytes resets the connection, and the client may lose the response that says why (RFC 9112, 9.6).
     `expired` is called when the time set with `limit` has passed. All timeouts of a connection share one timer. It is
-    reset
-    only when it would fire too late: about every ten seconds on a busy connection.
+    reset only when it would fire too late: about every ten seconds on a busy connection.
     """
 
     __slots__ = (

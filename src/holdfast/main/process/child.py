@@ -38,8 +38,7 @@ class Child:
     """`holdfast <command>` as a child process, restarted whenever it ends.
 
     It runs in its own session, so that Ctrl-C reaches only the supervisor, which stops everything in order. Its
-    standard
-    input is a pipe from the supervisor: end-of-file tells the child that the supervisor is gone.
+    standard input is a pipe from the supervisor: end-of-file tells the child that the supervisor is gone.
     """
 
     def __init__(

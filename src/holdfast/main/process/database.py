@@ -47,8 +47,7 @@ async def find_database(settings: Settings) -> AsyncIterator[str]:
     """The URL of a database that is running, migrated and checked.
 
     1. With `database_url`: raises `Failed` unless the schema is current (`holdfast migrate`).
-    2. Without: starts the embedded server of `data_dir` unless it is running, and creates and migrates the database
-       as
+    2. Without: starts the embedded server of `data_dir` unless it is running, and creates and migrates the database as
        needed. After the block it stops the server unless another process uses it.
     """
     if settings.database_url:

@@ -18,14 +18,11 @@ log = structlog.get_logger(__name__)
 
 
 def drop_root() -> None:
-    """Switches this process from root to `holdfast-app`, permanently and in all threads; does nothing for other
-    users.
+    """Switches this process from root to `holdfast-app`, permanently and in all threads; does nothing for other users.
 
-    Call it when everything that only root may open is open: the port, the development issuer's key. If it can't
-    switch
+    Call it when everything that only root may open is open: the port, the development issuer's key. If it can't switch
     (the user can't be created, or the container forbids changing users), it logs a warning and continues as root:
-    serving
-    nobody would be worse, and the container has its own isolation.
+    serving nobody would be worse, and the container has its own isolation.
     """
     if os.geteuid() != 0:
         return

@@ -1,7 +1,6 @@
 """`holdfast serve` or `holdfast work` as root with the embedded server.
 
-Only root can stop that server again, but the process that serves requests must not be root. So this process starts
-and
+Only root can stop that server again, but the process that serves requests must not be root. So this process starts and
 stops the server, and a child, which drops root, runs the command.
 """
 
@@ -30,8 +29,7 @@ def in_child_as_root(settings: Settings, command: str) -> bool:
 async def _run_child(settings: Settings, command: str) -> None:
     """Runs the command in a child until this process is signalled. Raises `Failed` if the child ends on its own.
 
-    The steps are those of `up`, for one child that is not restarted: 1. takes the port; 2. starts or joins the
-    server,
+    The steps are those of `up`, for one child that is not restarted: 1. takes the port; 2. starts or joins the server,
     creates and migrates the database; 3. runs the child; 4. stops the child, then the server unless others use it.
     """
     with until_signalled(), ExitStack() as held:

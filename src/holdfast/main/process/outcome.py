@@ -1,5 +1,4 @@
-"""How commands end: exit code 0 for success, 1 for failure, 2 for wrong usage; one sentence on stderr, no
-traceback."""
+"""How commands end: exit code 0 for success, 1 for failure, 2 for wrong usage; one sentence on stderr, no traceback."""
 
 from __future__ import annotations
 

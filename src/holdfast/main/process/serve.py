@@ -40,8 +40,7 @@ log = structlog.get_logger(__name__)
 
 class _Server(uvicorn.Server):
     """A uvicorn server that ends live streams when it begins to stop: it waits for open connections, and streams
-    would stay
-    open."""
+    would stay open."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self.config.app.state.hub.end_all()  # pyright: ignore[reportFunctionMemberAccess, reportAttributeAccessIssue]
@@ -77,8 +76,7 @@ async def serve(settings: Settings, *, listener_fd: int | None = None) -> None:
 
 def _collect_less() -> None:
     # Requests create hardly any reference cycles, and objects loaded at the start stay. Scanning all of them for
-    # garbage
-    # every few hundred allocations would take time from bookings.
+    # garbage every few hundred allocations would take time from bookings.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
@@ -122,8 +120,7 @@ def _ignore_signals_that_come_again() -> None:
 
 def room_for_streams(wanted: int) -> int:
     """Returns how many live streams may be open: `wanted`, or fewer if the limit on open files is lower. Raises that
-    limit
-    to its maximum first."""
+    limit to its maximum first."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(ValueError, OSError):  # some systems report an infinite limit that they don't grant
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

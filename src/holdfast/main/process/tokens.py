@@ -16,8 +16,7 @@ from holdfast.main.process.outcome import Failed
 
 @dataclass(frozen=True, slots=True)
 class Persona:
-    """A persona for trying the demo: the command that prints its token, and a request (path and query) it may
-    make."""
+    """A persona for trying the demo: the command that prints its token, and a request (path and query) it may make."""
 
     role: str
     command: str
@@ -54,8 +53,7 @@ def _command(settings: Settings, tenant: str, role: str) -> str:
 
 
 def issuers(settings: Settings) -> list[TrustedIssuer]:
-    """Returns the trusted issuers. Raises `InvalidRequest` or `Failed` if the settings or the key file are
-    invalid."""
+    """Returns the trusted issuers. Raises `InvalidRequest` or `Failed` if the settings or the key file are invalid."""
     return trusted_issuers(settings) if settings.oidc_issuer else [_issuer(settings)]
 
 

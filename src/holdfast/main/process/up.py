@@ -33,8 +33,7 @@ async def up(settings: Settings, *, demo: bool) -> None:
     1. Takes the port. 2. Starts or joins the embedded server (or uses `database_url`), creates and migrates the
        database,
     loads the demo. 3. Starts the API and the worker, waits for /readyz and prints the addresses. 4. Restarts whatever
-    ends,
-    the server included. 5. On a signal, stops the API, then the worker, then the server.
+    ends, the server included. 5. On a signal, stops the API, then the worker, then the server.
     If the supervisor is killed, its children end too; the server keeps running for the next supervisor.
     Raises `Failed` if it does not reach step 4.
     """

@@ -87,8 +87,7 @@ async def run_worker(
     stopping: asyncio.Event,
 ) -> None:
     """Runs ticks, reactions and measurements until `stopping` is set, then for 3 s at most. `url`: of the engine's
-    database.
-    Each lane has its own connections, so that none waits for another."""
+    database. Each lane has its own connections, so that none waits for another."""
     log.info(
         "worker_starts",
         ticks=[tick.name for tick in ticks],

@@ -1,4 +1,4 @@
-"""Asking until there is an answer: what a good client does, and what becomes of it when things go wrong."""
+"""A client that retries until it has an answer, with injected faults."""
 
 from __future__ import annotations
 
@@ -21,26 +21,25 @@ RETRIED_OUT: Final = "Too many concurrent requests for the same thing"
 """The start of the message when a transaction runs out of retries."""
 
 Send = Callable[[Process], Awaitable[Reply]]
-"""A request, to be sent to one of the processes; safe to send again."""
+"""Sends a request to one of the processes; safe to repeat."""
 
 
 class Asking:
-    """Sends requests to whichever process, with the faults that chaos draws."""
+    """Sends requests to random processes, with the faults that chaos injects."""
 
     def __init__(self, processes: Sequence[Process], *, chaos: Chaos, record: Record) -> None:
         self._processes, self._chaos, self._record = processes, chaos, record
         self._random = Random("balancer")
 
     def any(self) -> Process:
-        """The process that a balancer would choose."""
+        """Returns the process that a load balancer would choose."""
         return self._random.choice(self._processes)
 
     async def ask(self, send: Send) -> Answer:
-        """The answer, after as many tries as it takes; UNKNOWN after TRIES_MAX.
+        """Returns the answer, after as many tries as it takes; UNKNOWN after TRIES_MAX.
 
-        `answer_lost`: it is asked again after it was answered. `asked_twice`: two ask at the same time.
-        `given_up`: the task is cancelled, wherever it is, and it is asked again. In each case all answers
-        must be the same.
+        `answer_lost`: the request is repeated after it was answered. `asked_twice`: it is sent twice at the same time.
+        `given_up`: its task is cancelled at some point, and it is repeated. In each case all answers must be equal.
         """
         match self._chaos.request():
             case "answer_lost":
@@ -58,9 +57,11 @@ class Asking:
         return answer
 
     async def ask_without_key(self, send: Send) -> Answer:
-        """The answer to a change that has no key, only the version that was seen: it is not repeated on purpose.
+        """Returns the answer to a change without a key, which has only the expected version; it is not repeated on
+        purpose.
 
-        A VERSION_CONFLICT after an answer that was lost says nothing: it may be one's own change. Then UNKNOWN.
+        A VERSION_CONFLICT on a retry after a lost answer means nothing: the change may be one's own. Then it returns
+        UNKNOWN.
         """
         answer, tries = await self._tries(send)
         may_be_own = tries > 1 and answer.code in ("VERSION_CONFLICT", "NOT_FOUND")
@@ -77,7 +78,7 @@ class Asking:
         return answer
 
     async def _tries(self, send: Send) -> tuple[Answer, int]:
-        """The answer, and how often it was asked."""
+        """Returns the answer, and the number of tries."""
         for attempt in range(1, TRIES_MAX + 1):
             answer = await self._try(send)
             if answer is not None:
@@ -91,7 +92,7 @@ class Asking:
         except (OutcomeUnknown, Overloaded) as error:
             self._record.overloaded += 1
             if error.detail.startswith(RETRIED_OUT):
-                self._record.found_wrong(f"A transaction was retried out: {error.detail}")
+                self._record.found_wrong(f"A transaction ran out of retries: {error.detail}")
             return None
         except HoldfastError as error:
             return _answer(Reply(error.code, refusal_body(error)), error)
@@ -101,8 +102,8 @@ class Asking:
         return _answer(reply)
 
     def _compare(self, one: Answer, other: Answer, *, at_once: bool = False) -> None:
-        """The same key, the same answer. A refusal that is not kept may become something else, but what is done
-        stays done."""
+        """Checks that the same key got the same answer. A refusal that is not final may become something else, but
+        what was done must stay done."""
         if UNKNOWN in (one.code, other.code):
             return
         both_kept = one.is_final and other.is_final

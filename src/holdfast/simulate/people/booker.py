@@ -1,4 +1,4 @@
-"""One person's hands: asking for bookings and steps of them, and noting what they are told."""
+"""The client of one person: sends requests for bookings and changes, and records the answers."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ READS_MAX: Final = 12
 
 
 class Booker:
-    """Asks at one venue for one actor. Each request has a key of its own, which all its tries carry.
+    """Sends requests to one venue as one actor. Each request has its own key, shared by all its tries.
 
-    `name`: of the person in the simulation, whose dice these are.
+    `name`: of the person in the simulation; it seeds their random numbers.
     """
 
     def __init__(self, world: World, house: House, actor: Actor, name: str) -> None:
@@ -56,7 +56,7 @@ class Booker:
         return Keyed(self.house.venue.tenant_id, operation, key, hash_)
 
     def wanted(self, wish: Wish, **more: Any) -> Wanted:
-        """What the wish comes to."""
+        """Returns the request for the wish."""
         return Wanted(
             id=new_id(),
             tenant_id=self.house.venue.tenant_id,
@@ -72,7 +72,7 @@ class Booker:
         )
 
     async def book(self, wanted: Wanted, action: str) -> Answer:
-        """Asks the writer of a process for it."""
+        """Requests the booking from a process's writer."""
         keyed = self.keyed("create")
         wanted = replace(wanted, key=keyed.key, request_hash=keyed.request_hash)
 
@@ -94,13 +94,13 @@ class Booker:
         return answer
 
     async def move(self, booking: Booking, to: Status, *, actor: Actor | None = None) -> bool:
-        """Takes a step, as somebody else if `actor` says so; answers whether it was taken."""
+        """Moves the booking to another status, as `actor` if given. Returns whether that succeeded."""
         key = self.keyed("status")
         step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=key.key)
         return await self._change(to.lower(), move, step, key=key, by=actor or self.actor)
 
     async def change(self, wanted: Change) -> bool:
-        """Changes a booking; answers whether it was done."""
+        """Changes a booking. Returns whether that succeeded."""
         return await self._change("change", change, wanted, key=self.keyed("update"), by=self.actor)
 
     async def _change(self, action: str, verb: Verb, asked: Change | Move, *, key: Keyed, by: Actor) -> bool:
@@ -111,7 +111,7 @@ class Booker:
         return answer.is_done
 
     def once(self, verb: Verb, asked: Any, *, key: Keyed, show: Show, by: Actor | None = None) -> Send:
-        """The request for a change under that key."""
+        """Returns the request for a change under that key."""
 
         async def send(process: Process) -> Reply:
             engine, actor = process.engine, by or self.actor
@@ -120,7 +120,7 @@ class Booker:
         return send
 
     def planned(self, plan: Verb, verb: Verb, *, key: Keyed, show: Show) -> Send:
-        """The same for one that takes thought; `plan` is given venue and places."""
+        """Like `once`, for a change that is planned first; `plan` gets the venue and `places`."""
 
         async def send(process: Process) -> Reply:
             engine, venue = process.engine, self.house.venue
@@ -130,17 +130,17 @@ class Booker:
         return send
 
     async def ask(self, action: str, send: Send, *, by: Actor | None = None) -> Answer:
-        """The answer in the end, noted."""
+        """Sends the request until it has an answer, and records that."""
         answer = await self.world.asking.ask(send)
         self.world.record.answered(action, answer, by or self.actor)
         return answer
 
     async def read(self, booking_id: UUID) -> Booking | None:
-        """The booking as it is; None when the database can't be reached for long."""
+        """Returns the booking's current state; None if the database is unreachable for too long."""
         return await self.look(store.find, booking_id, "Booking", tries=READS_MAX)
 
     async def look(self, find: Find[T], id_: UUID, what: str, *, tries: int = 1) -> T | None:
-        """What was acknowledged, as it is; None when the database can't be reached as often as that."""
+        """Returns the current state of something acknowledged; None if the database is unreachable on all tries."""
         for _ in range(tries):
             try:
                 return await self.world.asking.any().engine.read(self.actor, find, id_)

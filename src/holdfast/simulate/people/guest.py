@@ -33,14 +33,14 @@ CLERKS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When a guest appears. `craze`: what a rush is for; most who come in it want just the same."""
+    """When a guest appears. `craze`: identifies a rush; most guests of a rush want exactly the same."""
 
     at: datetime
     craze: str | None = None
 
 
 def arrivals(random: Random, day: datetime, count: int) -> list[Arrival]:
-    """The guests of a day: RUSH_SHARE of them within RUSH of one of a few moments, the others any time. Pure."""
+    """Returns a day's guests: RUSH_SHARE of them within RUSH of a few moments, the others at any time. Pure."""
     rushes = [day + timedelta(days=random.random()) for _ in range(RUSHES_A_DAY)]
     found: list[Arrival] = []
     for _ in range(count):
@@ -54,7 +54,7 @@ def arrivals(random: Random, day: datetime, count: int) -> list[Arrival]:
 
 
 async def live(world: World, number: int, arrival: Arrival) -> None:
-    """One guest, from the wish to the end of the visit; whoever walks in is seated by staff."""
+    """One guest, from the wish to the end of the visit; staff seat walk-ins."""
     taste = world.random(f"taste {arrival.craze or number}")
     house = zipf(taste, world.houses)
     booker = Booker(world, house, house.guest(number), f"guest {number}")
@@ -91,7 +91,7 @@ async def _book(booker: Booker, wanted: Wish, *, hold: bool) -> None:
 
 
 async def visit(booker: Booker, booking_id: UUID) -> None:
-    """What becomes of a booking that was made: decided, maybe changed or cancelled, come to or not."""
+    """The course of a booking: decided, maybe changed or cancelled, then a visit or a no-show."""
     booking = await booker.read(booking_id)
     for step in (_decide, _confirm, _reconsider, _confirm, _arrive, _leave):
         if booking is None or booking.status in states.TERMINAL:
@@ -101,7 +101,7 @@ async def visit(booker: Booker, booking_id: UUID) -> None:
 
 
 async def _decide(booker: Booker, booking: Booking) -> None:
-    """A hold is made a booking, given up, or forgotten."""
+    """The guest turns a hold into a booking, cancels it, or forgets it."""
     if booking.status is not Status.HELD:
         return
     random, clock = booker.random, booker.world.clock
@@ -117,7 +117,7 @@ async def _decide(booker: Booker, booking: Booking) -> None:
 
 
 async def _confirm(booker: Booker, booking: Booking) -> None:
-    """Staff see to what waits for money or a decision, or let it lapse."""
+    """Staff confirm or reject what waits for payment or approval, or let it lapse."""
     if booking.status not in (Status.PENDING, Status.PENDING_APPROVAL, Status.MANUAL_REVIEW):
         return
     random = booker.random
@@ -130,7 +130,7 @@ async def _confirm(booker: Booker, booking: Booking) -> None:
 
 
 async def _reconsider(booker: Booker, booking: Booking) -> None:
-    """The guest comes with more people, at another time, elsewhere; or not at all."""
+    """The guest changes the party size, the time or the resource, or cancels."""
     random, clock = booker.random, booker.world.clock
     left = (booking.start_at - clock.seen()).total_seconds()
     roll = random.random()
@@ -159,7 +159,7 @@ async def _reconsider(booker: Booker, booking: Booking) -> None:
 
 
 async def _arrive(booker: Booker, booking: Booking) -> None:
-    """Four of five come, a little early or late; the others are found missing."""
+    """Four out of five guests come, a little early or late; the others become no-shows."""
     random = booker.random
     if booking.status is Status.CHECKED_IN:
         return
@@ -172,7 +172,7 @@ async def _arrive(booker: Booker, booking: Booking) -> None:
 
 
 async def _leave(booker: Booker, booking: Booking) -> None:
-    """Half are seen off by staff, the others leave when their time is over."""
+    """Staff complete half of the visits; the others end when their time is over."""
     random = booker.random
     if booking.status is not Status.CHECKED_IN or random.random() < 0.5:
         return

@@ -1,4 +1,4 @@
-"""Guests who come again and again: a series, changed or cancelled later."""
+"""Guests who book a series, and may change or cancel it later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES: Final = (
 
 
 async def repeat(booker: Booker, wanted: Wish) -> None:
-    """Makes a series, and maybe changes or cancels some of it."""
+    """Creates a series, and may change or cancel part of it."""
     random = booker.random
     asked = Asked(first=booker.wanted(wanted), recurrence=parse(random.choice(RULES)))
     conflict = random.choice(list(OnConflict))

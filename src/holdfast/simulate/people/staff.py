@@ -1,4 +1,4 @@
-"""The days of those who work at a venue: they set it up, block, meddle, and change its rules."""
+"""Staff: they set up the venues, block resources, change others' bookings, and change rules."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REWRITES_MAX: Final = 20
 
 
 async def block_now_and_then(world: World, house: House) -> None:
-    """Takes something off the inventory every few hours, once or again and again, and mostly gives it back."""
+    """Blocks resources every few hours, once or recurring, and usually gives them back."""
     booker = Booker(world, house, house.staff(90), f"blocks {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(hours=booker.random.uniform(0.5, 2 * BLOCK_EVERY_H)))
@@ -80,7 +80,7 @@ def _wanted(booker: Booker) -> Wanted:
 
 
 async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
-    """All of it, or, of one that repeats, what is still to come after a day or two."""
+    """Removes the block, or ends a recurring one after a day or two."""
     verb: Callable[..., Awaitable[Block]]
     if booker.random.random() < 0.5:
         verb, asked = block_change.remove, block_id
@@ -102,7 +102,7 @@ async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
 
 
 async def meddle(world: World, house: House) -> None:
-    """Somebody on the telephone who cancels and completes bookings that others have in hand."""
+    """Cancels, confirms and checks in bookings that others are working with."""
     booker = Booker(world, house, house.staff(91), f"meddler {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(minutes=booker.random.uniform(1, 2 * MEDDLES_EVERY_MINUTES)))
@@ -115,7 +115,7 @@ async def meddle(world: World, house: House) -> None:
 
 
 async def open_houses(world: World, engine: Engine) -> None:
-    """The venues, each in its tenant, at the start of the simulation."""
+    """Creates the venues, each in its tenant, at the start of the simulation."""
     for name, documents in TENANTS.items():
         call = engine.db.call(SYSTEM, now=world.start, deadline_s=None)
         tenant = await call.run(create_tenant, f"sim-{name}-{world.run_id}", f"Simulated {name}")
@@ -126,7 +126,7 @@ async def open_houses(world: World, engine: Engine) -> None:
 
 
 async def change_rules(world: World, house: House, said: dict[str, Any], watch: Watch) -> None:
-    """Another policy about once a day, in the midst of it all."""
+    """Changes a venue's policy about once a day, while everything else goes on."""
     random = world.random(f"manager {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(hours=random.uniform(2, 2 * CHANGES_EVERY_H)))

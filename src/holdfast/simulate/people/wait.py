@@ -1,4 +1,4 @@
-"""Guests who queue for what is taken."""
+"""Guests who join the waitlist for a place that is taken."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from holdfast.waitlist.shown import as_json
 LOOKS_MAX: Final = 40
 WINDOWS_MINUTES: Final = (0, 60, 240, 1440)
 LEAVES_SHARE: Final = 0.06
-"""Of those who look and still wait."""
+"""Of those who check and are still waiting."""
 
 
 async def wait(booker: Booker, wanted: Wish) -> UUID | None:
-    """The booking that came of queueing for it, or for something like it; None when nothing did."""
+    """Waits for an offer of the wish or something like it. Returns the booking; None if nothing came of it."""
     entry_id = await _join(booker, wanted)
     if entry_id is None:
         return None
@@ -67,7 +67,7 @@ async def _join(booker: Booker, wanted: Wish) -> UUID | None:
 
 
 async def _answer(booker: Booker, entry: Entry) -> UUID | None:
-    """Most accept, some decline or leave, some forget it."""
+    """Most guests accept, some decline or leave, some forget to answer."""
     roll = booker.random.random()
     if roll < 0.15:
         await _say(booker, "waitlist_decline", decline, entry)
@@ -84,14 +84,14 @@ async def _say(booker: Booker, action: str, verb: Callable[..., Awaitable[Entry]
     async def send(process: Process) -> Reply:
         after: Entry = await process.engine.change(booker.actor, booker.house.venue, verb, entry.id)
         if verb is leave and after.status is not EntryStatus.LEFT:
-            moved(after, EntryStatus.LEFT, now=after.updated_at)  # as the API refuses it
+            moved(after, EntryStatus.LEFT, now=after.updated_at)  # raises the same refusal as the API
         return Reply(DONE, _shown(after))
 
     answer, record = await booker.world.asking.ask(send), booker.world.record
     record.answered(action, answer, booker.actor)
     if answer.is_done:
         record.entries[entry.id] = max(record.entries.get(entry.id, 0), answer.body["version"])
-        if answer.body["booking_id"] is not None:  # the offer may have come since one looked
+        if answer.body["booking_id"] is not None:  # the offer may have come since the last check
             record.told.add((UUID(answer.body["booking_id"]), str(booker.actor)))
     return answer
 

@@ -1,4 +1,4 @@
-"""What a guest wants, drawn with dice. Pure."""
+"""What a guest wants, chosen at random. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEAD_DAYS_MAX: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A booking as somebody has it in mind; `earliest`: its start, as far as it is known."""
+    """A booking that somebody wants; `earliest`: its start, as far as known."""
 
     when: When
     earliest: datetime
@@ -34,7 +34,8 @@ class Wish:
 
 
 def zipf(random: Random, of: Sequence[T]) -> T:
-    """One of them: the first twice as often as the second, three times as often as the third, ..."""
+    """Returns one element by Zipf's law: the first is twice as likely as the second, three times as likely as the
+    third."""
     return random.choices(of, cum_weights=_weights(len(of)))[0]
 
 
@@ -45,17 +46,17 @@ def _weights(count: int) -> list[float]:
 
 @lru_cache(maxsize=1024)
 def _order(seed: int, name: str, count: int) -> list[int]:
-    """Which places of a list are wanted most: another order for each venue and seed."""
+    """Returns the indexes of a list by popularity: a different order for each venue and seed."""
     return Random(f"{seed} hot {name}").sample(range(count), count)
 
 
 def hot(random: Random, of: Sequence[T], *, seed: int, name: str) -> T:
-    """One of them by the taste of all: some are wanted far more than others."""
+    """Returns one element by popularity: some are wanted far more than others."""
     return of[zipf(random, _order(seed, name, len(of)))]
 
 
 def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Wish | None:
-    """A visit to the venue from now on; None on a day when there is nothing to be had any more."""
+    """Returns a visit to the venue from `now` on; None if the chosen day has nothing left."""
     lead = min(int(random.expovariate(1 / LEAD_DAYS_MEAN)), LEAD_DAYS_MAX)
     day = to_wall(now, venue.tz).date() + timedelta(days=lead)
     size = _party_size(random, venue)
@@ -99,7 +100,7 @@ def _party_size(random: Random, venue: Venue) -> int:
 
 
 def _where(random: Random, venue: Venue, size: int, *, seed: int) -> tuple[tuple[UUID, ...], Preferences]:
-    """Named resources, or preferences, or neither: then the best fit."""
+    """Returns named resources, or preferences, or neither, which means the best fit."""
     roll = random.random()
     resources = sorted(venue.resources.values(), key=lambda each: each.order)
     if roll < 0.3:
