@@ -1,8 +1,8 @@
 """All benchmarks: `python -m bench [--seconds 6] [--seed 1] [--rounds 1000] [--large 1000000] [name ...]`.
 
-Each prints one JSON object with its figures, and a ratio to the bare database, or to another of its
-kind, measured in the same run on the same machine: machines differ and are shared, ratios stay. Ends with 1
-when a figure is worse than what Holdfast promises.
+Each prints one JSON object with its figures and a ratio to the bare database, or to another measurement of its own,
+from the same run on the same machine: absolute figures depend on the machine and its load, ratios hardly do. The exit
+code is 1 if a figure breaks a promise of Holdfast.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TENANTS_RATIO_MAX = 2.0
 
 
 async def bench_bookings(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Bookings a second, and their ratio to the bare database: the median of ROUNDS rounds of both."""
+    """Bookings per second, and their ratio to the bare database: the median of ROUNDS rounds of both."""
     await baseline.prepare(made)
     await size.fill(made, SMALL)
     rounds = [await _round(made, asked.seconds) for _ in range(ROUNDS)]
@@ -79,7 +79,7 @@ async def bench_bookings(made: Stand, asked: argparse.Namespace) -> dict[str, An
 
 
 async def _round(made: Stand, seconds: float) -> dict[str, Any]:
-    """The bare database, then Holdfast, one after the other so that neither takes the other's time."""
+    """Measures the bare database, then Holdfast: one after the other, so that they don't compete for the CPU."""
     bare = [await baseline.measure(made, clients=n, seconds=int(seconds)) for n in (16, 64)]
     best = max(bare, key=lambda each: each["transactions_per_s"])
     async with made.api() as port:
@@ -107,7 +107,7 @@ async def _trips_alone(made: Stand, port: int) -> float:
 
 
 async def bench_reads(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Availability checks and day views a second; ratio: day views to checks."""
+    """Availability checks and day views per second; ratio: day views to checks."""
     await size.fill(made, SMALL)
     async with made.api() as port:
         await reads.measure(made, port, reads.checks, seconds=1.0)
@@ -142,7 +142,7 @@ async def bench_size(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 async def bench_blocks(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
-    """1,000 recurring blocks expanded over three months, and one of two years made; ratio: it to a bare INSERT."""
+    """1,000 recurring blocks expanded over three months, and a two-year block created; ratio: that to a bare INSERT."""
     expanded = blocks.expand()
     async with made.api() as port:
         created = await blocks.create(made, port)
@@ -155,14 +155,14 @@ async def bench_blocks(made: Stand, _asked: argparse.Namespace) -> dict[str, Any
 
 
 async def bench_series(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
-    """A series of 52 weeks; ratio: 52 single bookings one after the other to it."""
+    """A series of 52 weeks; ratio: 52 single bookings one after the other to the series."""
     await size.fill(made, SMALL)
     async with made.api() as port:
         return await series.measure(made, port)
 
 
 async def bench_snapshots(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Snapshots of slots a second, kept in memory and from the database; ratio: memory to database."""
+    """Slot snapshots per second, from memory and from the database; ratio: memory to database."""
     await size.fill(made, SMALL)
     wanted = snapshots.slots(made)
     async with made.api() as port:
@@ -176,7 +176,7 @@ async def bench_snapshots(made: Stand, asked: argparse.Namespace) -> dict[str, A
 
 
 async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """64 clients on one slot, round after round, on one and on two servers; ratio: two to one by p99."""
+    """64 clients race for one slot, round after round, on one and on two servers; ratio: p99 of two servers to one."""
     found: dict[str, Any] = {}
     wanted = race.slots(made)
     for servers in (1, 2):
@@ -191,28 +191,28 @@ async def bench_race(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 async def bench_processes(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Bookings and reads with one API process and with two on one database; ratio: two to one by bookings a second."""
+    """Bookings and reads with one and with two API processes on a database; ratio: bookings per second, two to one."""
     await size.fill(made, SMALL)
     return await processes.measure(made, seconds=asked.seconds)
 
 
 async def bench_live(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Delivery of events to 1,000 and 5,000 streams, and what bookings pay for it; ratio: to a bare server."""
+    """Delivery of events to 1,000 and 5,000 streams, and its cost to bookings; ratio: to a bare server."""
     return await live.measure(made, seconds=asked.seconds)
 
 
 async def bench_events(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """From the writing of an event to reading it, in several situations; ratio: the worst p95 to a quiet one."""
+    """Time from writing an event to reading it, in several situations; ratio: the worst p95 to the quiet one."""
     return await events.measure(made, seconds=asked.seconds)
 
 
 async def bench_retention(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """The purge of 900,000 keys and `--large` events beside bookings; ratio: bookings with it to without."""
+    """Purge of 900,000 keys and `--large` events during bookings; ratio: bookings with the purge to without."""
     return await retention.measure(made, seconds=asked.seconds, keys=900_000, events=asked.large)
 
 
 async def bench_tenants(made: Stand, _asked: argparse.Namespace) -> dict[str, Any]:
-    """Look-ups and a tick with 5 and with 100,000 tenants in the tables; ratio: the worst of many to few."""
+    """Lookups and a tick with 5 and with 100,000 tenants in the tables; ratio: the worst of many to few."""
     await size.fill(made, SMALL)
     few = await tenants.measure(made)
     await tenants.fill(made)
@@ -222,7 +222,7 @@ async def bench_tenants(made: Stand, _asked: argparse.Namespace) -> dict[str, An
 
 
 async def bench_views(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """Anonymous questions at a venue of 1,000 resources; ratio: p99 of bookings elsewhere while ten ask to idle."""
+    """Anonymous queries at a venue of 1,000 resources; ratio: p99 of bookings elsewhere, with ten clients to idle."""
     await size.fill(made, SMALL)
     async with made.api() as port:
         await bookings.warm_up(made, port)
@@ -230,7 +230,7 @@ async def bench_views(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
 
 
 async def bench_waitlist(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
-    """2,000 wait, a month comes free: offers, locks, and other tenants' bookings; ratio: their p99 then to idle."""
+    """A month comes free for 2,000 waiting: offers, locks, other tenants' bookings; ratio: their p99 then to idle."""
     async with made.api() as port, made.process("work"):
         await bookings.warm_up(made, port)
         return await waitlist.measure(made, port, seconds=asked.seconds)
@@ -255,7 +255,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
 
 
 async def main(asked: argparse.Namespace) -> int:
-    """Runs what was asked for; 1 when something promised does not hold."""
+    """Runs the named benchmarks, or all. Returns 1 if a promise is broken."""
     failed = 0
     for name in asked.names or BENCHMARKS:
         print(f"{name}: {BENCHMARKS[name].__doc__}", flush=True)

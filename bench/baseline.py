@@ -1,4 +1,4 @@
-"""The bare database beside Holdfast: pgbench on one PL/pgSQL function that writes the same rows."""
+"""The baseline: pgbench on the bare database, with one PL/pgSQL function that writes the same rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.stand import Stand
 from holdfast.kernel.embedded.programs import wheel_bin_dir
 
 FUNCTION = Path(__file__).with_name("baseline.sql")
-# The k-th resource, a day and a quarter of an hour at random; uuid_send of random bits for the ids.
+# The k-th resource, at a random day and quarter of an hour; random ids.
 SCRIPT = """
 \\set k random(1, {resources})
 \\set day random(2, {days})
@@ -34,7 +34,7 @@ TABLE = """
 
 
 async def prepare(stand: Stand) -> None:
-    """The function, and a numbered list of the resources."""
+    """Creates the function, and a numbered list of the resources."""
     connection = await asyncpg.connect(stand.server.url())
     try:
         await connection.execute(FUNCTION.read_text())
@@ -44,9 +44,9 @@ async def prepare(stand: Stand) -> None:
 
 
 async def measure(stand: Stand, *, clients: int, seconds: int) -> dict[str, Any]:
-    """Transactions a second and mean latency of `clients` connections that only call the function.
+    """Returns transactions per second and mean latency of `clients` connections that only call the function.
 
-    As the superuser, so without row-level security: the bare database gets every advantage.
+    They connect as the superuser, so without row-level security: the bare database gets every advantage.
     """
     script = stand.data_dir / "book.sql"
     first = datetime.combine(datetime.now(UTC).date() + timedelta(days=2), datetime.min.time(), UTC)

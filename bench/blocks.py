@@ -1,4 +1,4 @@
-"""Recurring blocks: expanding many, and making a large one over HTTP."""
+"""Recurring blocks: expanding many of them, and creating a large one over HTTP."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ RULE = "FREQ=WEEKLY;BYDAY=MO,WE,FR;COUNT=300"
 
 
 def expand() -> dict[str, Any]:
-    """Milliseconds for three months of RESOURCES blocks, each of one resource.
+    """Returns the milliseconds to expand RESOURCES blocks over three months, each with one resource.
 
-    `one_rule`: they share a rule, which is worked out first; `one_rule_again`: as long as it is kept.
-    `rules_of_their_own`: no two alike, none worked out before. `naive`: dateutil for each resource.
+    `one_rule`: they share a rule, which is expanded first; `one_rule_again`: with its expansion cached.
+    `rules_of_their_own`: all rules differ, none is cached. `naive`: dateutil for each resource.
     """
     alike, unlike = _blocks(minutes_apart=0), _blocks(minutes_apart=1)
     figures = {
@@ -103,7 +103,7 @@ def _naive(blocks: list[Block]) -> list[list[tuple[datetime, datetime]]]:
 
 
 def _best(work: Callable[[], Any], *, cold: bool) -> float:
-    """The median of ROUNDS, milliseconds."""
+    """Returns the median of ROUNDS, in milliseconds."""
     found: list[float] = []
     for _ in range(ROUNDS):
         if cold:
@@ -115,8 +115,8 @@ def _best(work: Callable[[], Any], *, cold: bool) -> float:
 
 
 async def create(made: Stand, port: int) -> dict[str, Any]:
-    """Seconds to make a block of every day for two years on CREATE_RESOURCES resources, over HTTP; and of the bare
-    database to insert the same claims in one transaction: the medians of ROUNDS."""
+    """Returns the seconds to create a daily block for two years on CREATE_RESOURCES resources over HTTP, and for the
+    bare database to insert the same claims in one transaction: the medians of ROUNDS."""
     connection = await asyncpg.connect(made.server.url())
     http, bare = list[float](), list[float]()
     try:
@@ -127,7 +127,7 @@ async def create(made: Stand, port: int) -> dict[str, Any]:
             bare.append(await _insert(connection, venue, block["id"]))
     finally:
         await connection.close()
-    # The first of each makes connections and plans.
+    # The first of each opens connections and plans statements.
     seconds, floor = median(http[1:]), median(bare[1:])
     return {
         "claims": CREATE_RESOURCES * CREATE_DAYS,
@@ -161,7 +161,7 @@ def _at(day: date, hour: int) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=ZONE)
 
 
-# The same units and spans, of other resources of the same venue.
+# The same units and spans, on other resources of the same venue.
 INSERT = """
     INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, state, changed_by)
     SELECT claim.tenant_id, other.id, unit, during, 'block', $3, state, changed_by

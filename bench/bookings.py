@@ -1,4 +1,4 @@
-"""Bookings a second over HTTP: random venues and times, all checks on, durable, each with its own key."""
+"""Bookings per second over HTTP: random venues and times, all checks on, durable, each with its own key."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIENTS = (1, 16, 64)
 
 
 def requests(stand: Stand, *, salt: object, named: bool = True) -> Iterator[bytes]:
-    """One client's bookings, endlessly; `named`: with the resource, else the best fit is asked for."""
+    """Yields one client's bookings endlessly; `named`: for a named resource, otherwise for the best fit."""
     rng = generator(stand, salt=salt)
     first = datetime.now(UTC).date() + timedelta(days=2)
     while True:
@@ -44,14 +44,14 @@ def requests(stand: Stand, *, salt: object, named: bool = True) -> Iterator[byte
 async def measure(
     stand: Stand, port: int, *, clients: int, seconds: float, named: bool = True
 ) -> load.Result:
-    """What `clients` at once get through in `seconds`."""
+    """Measures `clients` concurrent clients for `seconds`."""
     salt = new_id()
     streams = [requests(stand, salt=f"{salt}-{n}", named=named) for n in range(clients)]
     return await load.run(port, streams, seconds=seconds)
 
 
 def figures(result: load.Result, *, clients: int) -> dict[str, Any]:
-    """The JSON of one measurement."""
+    """Returns the figures of one measurement as JSON."""
     return {
         "clients": clients,
         "bookings_per_s": round(result.per_s(201)),
@@ -63,6 +63,6 @@ def figures(result: load.Result, *, clients: int) -> dict[str, Any]:
 
 
 async def warm_up(stand: Stand, port: int) -> None:
-    """Connections opened, statements prepared, caches filled."""
+    """Opens connections, prepares statements, fills caches."""
     await measure(stand, port, clients=16, seconds=2.0)
     await asyncio.sleep(0.2)

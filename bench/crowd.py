@@ -1,4 +1,4 @@
-"""A crowd: clients with open connections that all ask at the same moment, and keep what they were told."""
+"""A crowd: clients with open connections that send their requests at the same moment and keep the responses."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 ANSWER_S_MAX = 75.0
-"""Who has no answer by then takes the connection for lost."""
+"""A client without a response by then considers the connection lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back, `ms` after it was asked. `status` 0: nothing did, the connection ended."""
+    """A response, and the `ms` it took. `status` 0: none; the connection ended."""
 
     status: int
     ms: float
@@ -25,11 +25,11 @@ class Answer:
     body: bytes = b""
 
     def json(self) -> Any:
-        """The body."""
+        """Returns the parsed body."""
         return orjson.loads(self.body)
 
     def header(self, name: str) -> str | None:
-        """The header's value, None without it."""
+        """Returns the header's value, or None."""
         at = self.head.lower().find(b"\r\n%b:" % name.lower().encode())
         if at < 0:
             return None
@@ -37,7 +37,7 @@ class Answer:
 
 
 class _Wire(asyncio.Protocol):
-    """One connection: one question at a time, answered with Content-Length."""
+    """One connection: one request at a time; responses must have a Content-Length."""
 
     def __init__(self) -> None:
         self.open = False
@@ -49,7 +49,7 @@ class _Wire(asyncio.Protocol):
         self.open, self._transport = True, transport
 
     def ask(self, request: bytes) -> asyncio.Future[Answer]:
-        assert self._waiting is None or self._waiting.done(), "one question at a time"
+        assert self._waiting is None or self._waiting.done(), "one request at a time"
         self._waiting = asyncio.get_running_loop().create_future()
         self._asked_at = time.perf_counter()
         self._transport.write(request)
@@ -80,14 +80,14 @@ class _Wire(asyncio.Protocol):
 
 
 class Client:
-    """One client of 127.0.0.1:port; it connects when it has to."""
+    """One client of 127.0.0.1:port; it connects when necessary."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self._wire: _Wire | None = None
 
     async def ask(self, request: bytes) -> Answer:
-        """The answer; status 0 when the connection could not be had, or ended."""
+        """Returns the response; status 0 if the connection failed or ended."""
         started = time.perf_counter()
         try:
             wire = await self.connect()
@@ -97,21 +97,21 @@ class Client:
             return Answer(0, (time.perf_counter() - started) * 1000)
 
     async def connect(self) -> _Wire:
-        """The connection, opened unless it is. Raises OSError."""
+        """Returns the connection; opens it if necessary. Raises OSError."""
         if self._wire is None or not self._wire.open:
             loop = asyncio.get_running_loop()
             _, self._wire = await loop.create_connection(_Wire, "127.0.0.1", self.port)
         return self._wire
 
     def close(self) -> None:
-        """Hangs up."""
+        """Closes the connection."""
         if self._wire is not None:
             self._wire.close()
             self._wire = None
 
 
 class Crowd:
-    """Clients, in turn of the ports given."""
+    """Clients, spread over the given ports in turn."""
 
     def __init__(self, clients: Sequence[Client]) -> None:
         self.clients = clients
@@ -119,9 +119,9 @@ class Crowd:
     async def ask(
         self, requests: Sequence[bytes], *, answered: Callable[[Answer], None] | None = None
     ) -> list[Answer]:
-        """All their answers, in order; each of the first clients asks one thing, all at once.
+        """Sends one request from each of the first clients, all at once. Returns the responses, in order.
 
-        `answered` is told each answer as it comes.
+        `answered` is called with each response as it arrives.
         """
         assert len(requests) <= len(self.clients)
         await asyncio.gather(*(client.connect() for client in self.clients[: len(requests)]))
@@ -139,7 +139,7 @@ class Crowd:
 
 @asynccontextmanager
 async def crowd(ports: Sequence[int], size: int) -> AsyncIterator[Crowd]:
-    """So many clients, spread over the ports; they hang up at the end of the block."""
+    """That many clients, spread over the ports; disconnected after the block."""
     clients = [Client(ports[n % len(ports)]) for n in range(size)]
     try:
         yield Crowd(clients)

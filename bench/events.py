@@ -1,4 +1,4 @@
-"""How soon after its commit an event can be read, and what stands in the way of that: nothing should."""
+"""How soon after its commit an event can be read, and whether other transactions delay that; none should."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Situation = Callable[[Stand], AbstractAsyncContextManager[None]]
 
 
 async def measure(made: Stand, *, seconds: float) -> dict[str, Any]:
-    """Milliseconds from the writing of an event to reading it by position, at full load, in each situation."""
+    """Returns the milliseconds from writing an event to reading it by position, under full load, in each situation."""
     found: dict[str, Any] = {}
     async with made.api(live="false") as port:
         await bookings.warm_up(made, port)
@@ -62,7 +62,7 @@ async def _while_booking(made: Stand, port: int, *, seconds: float) -> dict[str,
 
 
 async def _follow(made: Stand, waits_ms: list[float]) -> None:
-    """Polls as the live channels do."""
+    """Polls like the live channels."""
     db = await Database.connect(made.server.url(), pool_max=2)
     numberer, call = Numberer(db), db.call(SYSTEM, own_clock=True)
     at = (await numberer.number()).head
@@ -86,7 +86,7 @@ async def _quiet(_made: Stand) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _own_transaction(made: Stand) -> AsyncIterator[None]:
-    """Somebody has written an event and does not commit."""
+    """An uncommitted transaction that has written an event."""
     async with _connection(made.server.url()) as connection, connection.transaction():
         await connection.execute(OPEN)
         yield
@@ -94,7 +94,7 @@ async def _own_transaction(made: Stand) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _foreign_transaction(made: Stand) -> AsyncIterator[None]:
-    """Somebody writes in another database of the server and does not commit."""
+    """An uncommitted transaction in another database of the server."""
     async with _connection(made.server.url("postgres")) as connection, connection.transaction():
         await connection.fetchval("SELECT pg_current_xact_id()")
         yield
@@ -102,7 +102,7 @@ async def _foreign_transaction(made: Stand) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _old_snapshot(made: Stand) -> AsyncIterator[None]:
-    """Somebody dumps the database, so that no dead row can be removed."""
+    """A dump of the database, so that no dead row can be removed."""
     async with (
         _connection(made.server.url()) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),

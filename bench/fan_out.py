@@ -1,7 +1,7 @@
-"""A bare server beside Holdfast's: it keeps connections, and writes to all of them what it is given.
+"""A bare server to compare with Holdfast's: it keeps connections open and writes the data it gets to all of them.
 
-`python -m bench.fan_out PORT`. A request for /live is answered like a stream that never says anything; what comes
-on a connection that begins with `TELL ` is written to all of these at once.
+`python -m bench.fan_out PORT`. A request for /live gets the response of a stream without events. Data on a connection
+that begins with `TELL ` is written to all streams at once.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ TELL = b"TELL "
 
 
 class Connection(asyncio.Protocol):
-    """A reader, or the one who tells."""
+    """A reader, or the connection that sends the data."""
 
-    readers: set[Any] = set()  # noqa: RUF012  # of the process
+    readers: set[Any] = set()  # noqa: RUF012  # shared by the process
 
     def __init__(self) -> None:
         self._teller = False
@@ -52,14 +52,14 @@ class Connection(asyncio.Protocol):
 
 
 async def main(port: int) -> None:
-    """Serves until it is ended."""
+    """Serves until it is terminated."""
     server = await asyncio.get_running_loop().create_server(Connection, "127.0.0.1", port, backlog=2048)
     await server.serve_forever()
 
 
 @asynccontextmanager
 async def serving(directory: Path) -> AsyncIterator[int]:
-    """The port of such a server, in a process of its own."""
+    """The port of such a server, in a separate process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -82,7 +82,7 @@ async def serving(directory: Path) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def teller(port: int) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """What has as many bytes written to everybody as a frame of Holdfast's has, and answers their version."""
+    """Yields a function that sends a frame as long as one of Holdfast's to all readers and returns its version."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(TELL)
     versions = iter(range(1, sys.maxsize))

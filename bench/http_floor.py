@@ -1,10 +1,10 @@
-"""What HTTP costs before anything is booked: requests per second of one process, by kind of route.
+"""The HTTP overhead without bookings: requests per second of one process, by kind of route.
 
     python bench/http_floor.py [--seconds 3] [--connections 32] [kind ...]
 
-Prints one JSON object per kind, with its ratio to the first. A bare ASGI application is the most that
-the server gives; `plain` is a FastAPI route with a body and two dependencies; `raw` takes the request and
-validates its body itself; `surrounded` is in Holdfast's middleware, `token` with a bearer token as well.
+Prints one JSON object per kind, with its ratio to the first. `bare`: an ASGI application, the most the server can do.
+`plain`: a FastAPI route with a body and two dependencies. `raw`: takes the request and validates its body itself.
+`surrounded`: inside Holdfast's middleware. `token`: the same with a bearer token.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def serve(kind: str, port: int, data_dir: Path) -> None:
 
 
 class _Client(asyncio.Protocol):
-    """Sends the request again as soon as it was answered."""
+    """Sends the request again as soon as it has a response."""
 
     def __init__(self, request: bytes) -> None:
         self._request = request
@@ -178,7 +178,7 @@ async def load(port: int, token: str | None, *, connections: int, seconds: float
     elapsed = time.perf_counter() - started
     for transport, _ in made:
         transport.abort()
-    assert not any(client.wrong for _, client in made), "an answer was not 201"
+    assert not any(client.wrong for _, client in made), "a response was not 201"
     return answered / elapsed
 
 

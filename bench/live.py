@@ -1,4 +1,4 @@
-"""Live channels: how soon an event is with its readers, what a stream costs, and what bookings pay for it."""
+"""Live channels: how soon readers get an event, what a stream costs, and what streams cost bookings."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ EVENT = """
 """
 
 Tell = Callable[[], Awaitable[int]]
-"""Has an event told; answers its version."""
+"""Emits an event and returns its version."""
 
 
 async def measure(stand: Stand, *, seconds: float) -> dict[str, Any]:
-    """All figures, as JSON."""
+    """Returns all figures, as JSON."""
     streams = min(MANY_STREAMS, more_files())
     async with stand.api() as port:
         steady = await _steady(stand, port, seconds=seconds)
@@ -77,7 +77,7 @@ async def measure(stand: Stand, *, seconds: float) -> dict[str, Any]:
 
 
 async def _at_a_pace(tell: Tell, open_: Readers, *, seconds: float) -> dict[str, Any]:
-    """Delivery of EVENTS_PER_S events a second."""
+    """Measures delivery of EVENTS_PER_S events per second."""
     told_at: dict[int, float] = {}
     open_.came.clear()
     started = time.perf_counter()
@@ -90,7 +90,7 @@ async def _at_a_pace(tell: Tell, open_: Readers, *, seconds: float) -> dict[str,
 
 
 async def _one_by_one(tell: Tell, open_: Readers) -> dict[str, Any]:
-    """Delivery of SHOTS events, each when the one before is with everybody."""
+    """Measures delivery of SHOTS events, each after all readers have the one before."""
     told_at: dict[int, float] = {}
     open_.came.clear()
     for _ in range(SHOTS):
@@ -146,8 +146,8 @@ def _get(*names: str, token: str | None = None) -> bytes:
 
 @asynccontextmanager
 async def _channel(stand: Stand) -> AsyncIterator[tuple[str, Tell]]:
-    """A channel of availability, and what tells an event on it: committed elsewhere, so that nothing but the tail
-    finds it."""
+    """An availability channel, and a function that emits an event on it: committed by another process, so that only the
+    tail finds it."""
     venue = stand.venues[0]
     day = str(datetime.now(UTC).date() + timedelta(days=30))
     connection = await asyncpg.connect(stand.server.url())
@@ -190,8 +190,9 @@ async def _many_bare(port: int, streams: int) -> dict[str, Any]:
 
 
 async def _cost(stand: Stand, *, seconds: float) -> dict[str, Any]:
-    """Bookings with live channels, a stream on each venue's, and without: how many a second, and the processor time
-    of the API for each; the median ratios of rounds, of which every other one begins with the streams."""
+    """Measures bookings with live channels, with a stream on each venue's channel, and without: bookings per second and
+    CPU time of the API per booking. Returns the median ratios of the rounds, of which every other one begins with
+    streams."""
     rounds = []
     for number in range(COST_ROUNDS):
         both = [("without", _booked_without), ("with", _booked_with)]
@@ -217,7 +218,7 @@ async def _booked_with(stand: Stand, seconds: float) -> dict[str, float]:
 async def _booked_without(stand: Stand, seconds: float) -> dict[str, float]:
     async with stand.api(live="false") as port:
         booked = await _booked(stand, port, seconds)
-    await _number_all(stand)  # or those with streams would pay for these too
+    await _number_all(stand)  # otherwise the next measurement with streams would have to number these too
     return booked
 
 

@@ -1,4 +1,4 @@
-"""A lean HTTP load: so many clients, each sending its next request as soon as the one before was answered."""
+"""A lean HTTP load generator: each client sends its next request as soon as it has the previous response."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Next = Callable[[], bytes | None]
-"""Makes the next request, head and body; None ends the client."""
+"""Returns the next request, head and body; None ends the client."""
 
 
 @dataclass(slots=True)
 class Result:
-    """What a load measured. `latencies_ms`: of every answer, in no order."""
+    """The result of a load. `latencies_ms`: of every response, unordered."""
 
     seconds: float = 0.0
     statuses: Counter[int] = field(default_factory=Counter)
     latencies_ms: list[float] = field(default_factory=list)
 
     def per_s(self, *statuses: int) -> float:
-        """Answers with these statuses (all, when none is named) a second."""
+        """Returns responses per second with these statuses, or with any if none is given."""
         counted = sum(self.statuses[each] for each in statuses) if statuses else self.statuses.total()
         return counted / self.seconds
 
     def quantile_ms(self, share: float) -> float:
-        """The latency that this share of the answers did not exceed."""
+        """Returns the latency that this share of the responses did not exceed."""
         ordered = sorted(self.latencies_ms)
         return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else float("nan")
 
 
 class Client(asyncio.Protocol):
-    """One connection that is kept open; answers must carry Content-Length."""
+    """One keep-alive connection; responses must have a Content-Length."""
 
     def __init__(self, next_: Next, result: Result, done: asyncio.Future[None]) -> None:
         self._next, self._result, self._done = next_, result, done
@@ -75,7 +75,7 @@ class Client(asyncio.Protocol):
 
 
 async def run(port: int, requests: list[Iterator[bytes]], *, seconds: float | None = None) -> Result:
-    """Sends each client's requests to 127.0.0.1:port until they end or `seconds` are over."""
+    """Sends each client's requests to 127.0.0.1:port until they end or `seconds` have passed."""
     loop = asyncio.get_running_loop()
     result = Result()
     started = time.perf_counter()
@@ -97,7 +97,7 @@ async def run(port: int, requests: list[Iterator[bytes]], *, seconds: float | No
 
 
 def http(method: str, path: str, *, token: str | None = None, body: bytes = b"", headers: str = "") -> bytes:
-    """A request as it goes over the wire."""
+    """Returns the bytes of a request."""
     head = f"{method} /api/v1{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n{headers}"
     if body:
         head += "Content-Type: application/json\r\n"

@@ -1,7 +1,7 @@
-"""One API process and two on the same database, beside one another in every round.
+"""Compares one API process with two on the same database, in every round.
 
-Two must not write fewer bookings than one: their sets want the locks of the same venues. A venue whose lock somebody
-holds all the while is asked for as well, by clients of its own: it must delay no other.
+Two must not write fewer bookings than one, although their sets need the locks of the same venues. Additional clients
+try to book at a venue whose lock is held the whole time; that must not delay other venues.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ STUCK_RATIO_MIN = 0.9
 
 
 async def measure(made: Stand, *, seconds: float) -> dict[str, Any]:
-    """The figures of ROUNDS rounds, each with one process and with two: the median of the ratios."""
+    """Returns the figures of ROUNDS rounds, each with one process and with two, and the median ratios."""
     rounds = []
     for number in range(ROUNDS):
-        # Who comes first takes turns: what the first leaves behind the second must not pay for each time.
+        # They take turns being first, so that the second does not always pay for what the first leaves behind.
         counts = (1, 2) if number % 2 else (2, 1)
         both = {count: await _round(made, count, seconds=seconds) for count in counts}
         rounds.append({"one": both[1], "two": both[2]})
@@ -80,7 +80,7 @@ async def _round(made: Stand, count: int, *, seconds: float) -> dict[str, Any]:
 
 
 async def _booked(made: Stand, ports: Sequence[int], *, seconds: float) -> list[load.Result]:
-    """What BOOKERS clients get, as many at each process."""
+    """Runs BOOKERS clients, divided equally among the processes."""
     clients = BOOKERS // len(ports)
     return await asyncio.gather(
         *(bookings.measure(made, port, clients=clients, seconds=seconds) for port in ports)
@@ -101,7 +101,7 @@ async def _read(made: Stand, ports: Sequence[int], *, seconds: float) -> list[lo
 
 @asynccontextmanager
 async def _stuck(made: Stand, ports: Sequence[int]) -> AsyncIterator[None]:
-    """Somebody holds the lock of a venue, and UNLUCKY clients of each process want to book there; for the block."""
+    """Holds a venue's lock for the block, while UNLUCKY clients of each process try to book there."""
     venue = made.venues[-1]
     made.venues.remove(venue)
     owner = await asyncpg.connect(made.server.url())
@@ -119,7 +119,7 @@ async def _stuck(made: Stand, ports: Sequence[int]) -> AsyncIterator[None]:
 
 
 async def _want(port: int, venue: VenueAtHand) -> None:
-    """Asks for a table there again and again."""
+    """Keeps requesting a table there."""
     body = {"venue_id": str(venue.id), "start": "2030-01-01T18:00:00Z", "party_size": 2}
     request = load.http("POST", "/bookings", token=venue.token, body=orjson.dumps(body))
     while True:
@@ -127,7 +127,7 @@ async def _want(port: int, venue: VenueAtHand) -> None:
 
 
 async def _sets(ports: Sequence[int]) -> float:
-    """How many transactions the writers of these processes have begun."""
+    """Returns the number of transactions that the writers of these processes have begun."""
     found = await asyncio.gather(*(asyncio.to_thread(_sets_of, port) for port in ports))
     return sum(found)
 

@@ -1,8 +1,8 @@
-"""The race: many clients want one slot at once, round after round.
+"""The race: many clients want the same slot at once, round after round.
 
-`python -m bench.race [--rounds 1000] [--clients 64] [--servers 1] [--seed 1]` prints one JSON object and
-ends with 1 when a round has not exactly one winner, a loser gets no suggestions, PostgreSQL counted a
-deadlock, or one answer in a thousand takes longer than P999_MS_MAX.
+`python -m bench.race [--rounds 1000] [--clients 64] [--servers 1] [--seed 1]` prints one JSON object. The exit code is
+1 if a round does not have exactly one winner, a loser gets no suggestions, PostgreSQL counted a deadlock, or one
+response in a thousand takes longer than P999_MS_MAX.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ DAYS_AHEAD = 350
 
 
 def slots(stand: Stand) -> Iterator[bytes]:
-    """Requests for one slot each, no two of them at the same venue on the same day."""
+    """Yields requests for one slot each, no two at the same venue on the same day."""
     rng = generator(stand, salt="race")
     first = datetime.now(UTC).date() + timedelta(days=2)
     places = [(venue, day) for venue in stand.venues for day in range(DAYS_AHEAD)]
@@ -48,14 +48,14 @@ def slots(stand: Stand) -> Iterator[bytes]:
 
 
 async def rounds(clients: Crowd, wanted: Iterator[bytes], count: int) -> list[list[Answer]]:
-    """What everybody was told in each round."""
+    """Returns all responses of each round."""
     return [await clients.ask([next(wanted)] * len(clients.clients)) for _ in range(count)]
 
 
 async def measure(
     wanted: Iterator[bytes], ports: Sequence[int], *, clients: int, count: int
 ) -> dict[str, Any]:
-    """The figures of so many rounds, as JSON; each round takes the next of the wanted slots."""
+    """Returns the figures of that many rounds, as JSON; each round takes the next of the wanted slots."""
     async with crowd(ports, clients) as everybody:
         await rounds(everybody, wanted, WARM_UP_ROUNDS)
         answers = await rounds(everybody, wanted, count)
@@ -84,7 +84,7 @@ def _quantile(answers: Sequence[Answer], share: float) -> float:
 
 
 def holds(found: dict[str, Any]) -> bool:
-    """Whether that is what Holdfast promises."""
+    """Returns whether the figures keep Holdfast's promises."""
     return (
         found["rounds_by_winners"] == {1: found["rounds"]}
         and found["losers_by_suggestions"].keys() == {SUGGESTIONS}
@@ -98,7 +98,7 @@ DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_data
 
 
 async def deadlocks(made: Stand) -> int:
-    # Sessions report what they counted when they end: the servers have stopped by now.
+    # Sessions report their counts when they end; the servers have stopped by now.
     connection = await asyncpg.connect(made.server.url())
     try:
         return await connection.fetchval(DEADLOCKS)
@@ -107,7 +107,7 @@ async def deadlocks(made: Stand) -> int:
 
 
 async def main(asked: argparse.Namespace) -> int:
-    """Runs the race; 1 when something promised does not hold."""
+    """Runs the race. Returns 1 if a promise is broken."""
     async with stand(seed=asked.seed) as made:
         async with AsyncExitStack() as serving:
             ports = [await serving.enter_async_context(made.api()) for _ in range(asked.servers)]

@@ -1,4 +1,4 @@
-"""Many readers of live streams in one process, as cheap as can be: they note when each version came."""
+"""Many readers of live streams in one process, as cheap as possible: they record when each version arrived."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _VERSION = re.compile(rb'"version":(\d+)')
 
 
 class Reader(asyncio.Protocol):
-    """One stream. Notes in `came` the time and version of each frame; counts those that ended."""
+    """One stream. Records in `came` the time and version of each frame."""
 
     def __init__(self, request: bytes, came: list[tuple[float, int]], opened: asyncio.Future[None]) -> None:
         self._request = request
@@ -38,7 +38,7 @@ class Reader(asyncio.Protocol):
         if end < 2:
             self._rest = data
             return
-        self._rest = data[end:] if len(data) - end > 2 else b""  # the end of a chunk is no frame
+        self._rest = data[end:] if len(data) - end > 2 else b""  # the end of a chunk is not a frame
         for version in _VERSION.findall(data, 0, end):
             self._came.append((now, int(version)))
         if not self._opened.done():
@@ -54,14 +54,14 @@ class Reader(asyncio.Protocol):
 
 
 class Readers:
-    """All of them. `came`: (perf_counter, version) of each frame that anybody got, in order."""
+    """All readers. `came`: (perf_counter, version) of each frame of any reader, in order."""
 
     def __init__(self) -> None:
         self.came: list[tuple[float, int]] = []
         self.all: list[Reader] = []
 
     async def open(self, port: int, request: bytes) -> None:
-        """One more; its stream has begun."""
+        """Opens another stream and waits until it has begun."""
         loop = asyncio.get_running_loop()
         opened = loop.create_future()
         _, reader = await loop.create_connection(
@@ -71,21 +71,21 @@ class Readers:
         self.all.append(reader)
 
     async def got(self, count: int, *, within_s: float) -> None:
-        """So many frames have come, or the time is over."""
+        """Waits until that many frames have arrived, or the time is over."""
         until = time.perf_counter() + within_s
-        # Waking somebody for each frame would cost as much as reading it.
+        # Waking up for each frame would cost as much as reading it.
         while len(self.came) < count and time.perf_counter() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
     @property
     def ended(self) -> int:
-        """Streams that are no more."""
+        """The number of streams that have ended."""
         return sum(each.ended for each in self.all)
 
 
 @asynccontextmanager
 async def readers(port: int, requests: list[bytes]) -> AsyncIterator[Readers]:
-    """A stream for each request, all open for the block."""
+    """A stream for each request, all open during the block."""
     made = Readers()
     at_once = asyncio.Semaphore(AT_ONCE)
 
@@ -103,7 +103,7 @@ async def readers(port: int, requests: list[bytes]) -> AsyncIterator[Readers]:
 
 
 def more_files() -> int:
-    """As many streams as this process, and those it starts, may have open from now on."""
+    """Raises the limit on open files, also for child processes. Returns how many streams fit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard - FILES_SPARE

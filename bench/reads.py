@@ -1,4 +1,4 @@
-"""Reads a second over HTTP: the availability check and the day view."""
+"""Reads per second over HTTP: the availability check and the day view."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLIENTS = 16
 
 
 def checks(stand: Stand, *, salt: object) -> Iterator[bytes]:
-    """Availability checks at random venues and times, for whatever fits."""
+    """Yields availability checks at random venues and times, for any resource that fits."""
     rng = generator(stand, salt=salt)
     first = datetime.now(UTC).date() + timedelta(days=2)
     while True:
@@ -35,7 +35,7 @@ def checks(stand: Stand, *, salt: object) -> Iterator[bytes]:
 
 
 def days(stand: Stand, *, salt: object) -> Iterator[bytes]:
-    """Day views of random venues and days."""
+    """Yields day views of random venues and days."""
     rng = generator(stand, salt=salt)
     first = datetime.now(UTC).date() + timedelta(days=2)
     while True:
@@ -45,7 +45,7 @@ def days(stand: Stand, *, salt: object) -> Iterator[bytes]:
 
 
 async def measure(stand: Stand, port: int, kind: Any, *, seconds: float) -> dict[str, Any]:
-    """Answers a second and latencies of CLIENTS readers."""
+    """Returns responses per second and latencies of CLIENTS readers."""
     salt = new_id()
     result = await load.run(port, [kind(stand, salt=f"{salt}-{n}") for n in range(CLIENTS)], seconds=seconds)
     return {

@@ -1,4 +1,4 @@
-"""Whether the purge keeps up while bookings are written: many expired keys, and months of old events."""
+"""Whether the purge keeps up during bookings: many expired keys, and months of old events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ EVENTS = """
 
 
 async def measure(made: Stand, *, seconds: float, keys: int, events: int) -> dict[str, Any]:
-    """Rows removed a second beside a full load of bookings; ratio: bookings a second with the purge to without."""
+    """Returns rows removed per second during a full load of bookings; ratio: bookings per second with the purge to
+    without."""
     owner = await asyncpg.connect(
         made.server.url(), server_settings={"holdfast.tenants": "*", "synchronous_commit": "off"}
     )
@@ -84,7 +85,7 @@ async def _dropped(made: Stand) -> float:
 
 
 async def _purge(made: Stand) -> tuple[int, float]:
-    """What the worker does of it, until it is cancelled: how many rows, in how many seconds."""
+    """Purges like the worker until cancelled. Returns the number of rows and the seconds."""
     db = await Database.connect(made.server.url(), pool_max=1)
     started, purged = time.perf_counter(), 0
     try:

@@ -1,4 +1,4 @@
-"""A series of 52 weeks over HTTP, beside 52 bookings one after the other."""
+"""A series of 52 weeks over HTTP, compared with 52 single bookings one after the other."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SERIES_MS_MAX = 1_000.0
 
 
 async def measure(stand: Stand, port: int) -> dict[str, Any]:
-    """Milliseconds for a series, its preview and changes, and for as many single bookings: the medians of
-    ROUNDS rounds, each at a venue of its own, for whatever table fits."""
+    """Returns the milliseconds for a series, its preview and its changes, and for as many single bookings: the medians
+    of ROUNDS rounds, each at a different venue, for any table that fits."""
     return await asyncio.to_thread(_measure, stand, port)
 
 
@@ -43,7 +43,7 @@ def _measure(stand: Stand, port: int) -> dict[str, Any]:
 
 
 class _Asker:
-    """One client of one venue, with its connection kept open."""
+    """One client of one venue, with a keep-alive connection."""
 
     def __init__(self, port: int, venue: VenueAtHand) -> None:
         self.venue = venue
@@ -51,14 +51,14 @@ class _Asker:
         self._headers = {"authorization": f"Bearer {venue.token}", "content-type": "application/json"}
 
     def ask(self, method: str, path: str, status: int, **body: Any) -> tuple[dict[str, Any], float]:
-        """The answer, which must have that status, and how many milliseconds it took."""
+        """Returns the response, which must have that status, and its latency in milliseconds."""
         started = time.perf_counter()
         self._connection.request(method, f"/api/v1{path}", orjson.dumps(body), self._headers)
         response = self._connection.getresponse()
         answer = response.read()
         took_ms = (time.perf_counter() - started) * 1_000
         if response.status != status:
-            raise RuntimeError(f"{method} {path} was answered with {response.status}: {answer[:500]!r}")
+            raise RuntimeError(f"{method} {path} returned {response.status}: {answer[:500]!r}")
         return orjson.loads(answer), took_ms
 
 

@@ -1,4 +1,4 @@
-"""What a booking costs with few and with many bookings in the tables."""
+"""The cost of a booking with few and with many bookings in the tables."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncpg
 
 from bench.stand import Stand
 
-# Each takes 10:00 to 11:15 (buffer included) of its own resource and day, so that none overlaps, and the
-# bookings that are measured start later.
+# Each occupies its own resource and day from 10:00 to 11:15 (buffer included), so that they don't overlap each other or
+# the measured bookings, which start later.
 FILL = """
     WITH numbered AS (
         SELECT row_number() OVER (ORDER BY r.id) - 1 AS k, r.tenant_id, r.venue_id, r.id FROM resource r
@@ -45,7 +45,7 @@ CHUNK = 50_000
 
 
 async def fill(stand: Stand, count: int) -> None:
-    """Bookings with all that belongs to them, until there are `count`; says how far it is."""
+    """Inserts bookings with all their rows until there are `count`; prints its progress."""
     connection = await asyncpg.connect(stand.server.url(), server_settings={"synchronous_commit": "off"})
     try:
         have = await connection.fetchval("SELECT count(*) FROM booking WHERE source = 'fill'")

@@ -1,4 +1,4 @@
-"""Snapshots of availability: over HTTP, kept in memory and from the database; and what a look into Redis takes."""
+"""Snapshots of availability: over HTTP, from memory and from the database; and the latency of a lookup in Redis."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from holdfast.snapshot.redis_cache import RedisCache
 
 CLIENTS = 16
 FEW = 100
-"""Slots that many look at: they stay in memory."""
+"""Popular slots: they stay in memory."""
 DAYS = 2 * ENTRIES_MAX // 100
-"""So many days of each of the 100 venues are twice what memory keeps: asked for in turn, none is found there."""
+"""That many days at each of the 100 venues are twice what memory holds: requested in turn, none is found there."""
 BODY_BYTES = 7_000
-"""About what 30 sections take."""
+"""About the size of a snapshot with 30 sections."""
 REDIS_READY_S_MAX = 5.0
 
 
 def slots(stand: Stand) -> list[bytes]:
-    """A request for each of the slots, as anybody asks."""
+    """Returns an anonymous request for each of the slots."""
     first = datetime.now(UTC).date() + timedelta(days=2)
     return [
         load.http(
@@ -45,18 +45,18 @@ def slots(stand: Stand) -> list[bytes]:
 
 
 async def opened(port: int, wanted: list[bytes]) -> None:
-    """Asks for each once, which opens its channel."""
+    """Requests each once, which opens its channel."""
     await load.run(port, [iter(wanted[n::CLIENTS]) for n in range(CLIENTS)])
 
 
 async def in_turn(port: int, wanted: list[bytes], *, seconds: float) -> dict[str, Any]:
-    """One after the other: what memory keeps is never what comes next."""
+    """Requests them in turn, so that the next one is never in memory."""
     readers: list[Iterator[bytes]] = [cycle(wanted[n::CLIENTS]) for n in range(CLIENTS)]
     return await _figures(port, readers, seconds=seconds)
 
 
 async def at_random(stand: Stand, port: int, wanted: list[bytes], *, seconds: float) -> dict[str, Any]:
-    """FEW of them, again and again."""
+    """Requests FEW of them at random, over and over."""
     few = wanted[:FEW]
     await opened(port, few)
     readers = [_choices(generator(stand, salt=n), few) for n in range(CLIENTS)]
@@ -88,14 +88,14 @@ async def _figures(port: int, readers: list[Iterator[bytes]], *, seconds: float)
 
 
 def _counted(port: int) -> dict[str, float]:
-    """Snapshots by where they came from."""
+    """Returns the number of snapshots by source."""
     text = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
     found = re.findall(r'^holdfast_live_snapshots_total\{source="(\w+)"\} ([\d.e+]+)', text, re.MULTILINE)
     return {source: float(value) for source, value in found}
 
 
 async def in_redis(*, seconds: float) -> dict[str, Any] | None:
-    """What a process that does not have a snapshot waits for Redis; None where Redis is not installed."""
+    """Measures how long a process without a snapshot waits for Redis; None if Redis is not installed."""
     async with _redis() as url:
         if url is None:
             return None
@@ -113,7 +113,7 @@ async def in_redis(*, seconds: float) -> dict[str, Any] | None:
                 if await cache.get("slot") is not None:
                     times_ms.append((time.perf_counter() - began) * 1000)
                 else:
-                    await asyncio.sleep(0.01)  # it took too long, and is left alone for a while
+                    await asyncio.sleep(0.01)  # it took too long, so the cache skips Redis for a while
 
         await asyncio.gather(*(look() for _ in range(CLIENTS)))
         await cache.close()

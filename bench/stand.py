@@ -1,4 +1,4 @@
-"""The stand: a database, venues to book at, and the API in a process of its own."""
+"""The stand: a database, venues to book at, and the API in a separate process."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ class VenueAtHand:
 
 @dataclass(slots=True)
 class Stand:
-    """Everything a benchmark needs. `seed`: of all that is random in it."""
+    """Everything a benchmark needs. `seed`: for all its random numbers."""
 
     server: Server
     data_dir: Path
     seed: int
     venues: list[VenueAtHand] = field(default_factory=list)
     pids: dict[int, int] = field(default_factory=dict)
-    """Processes of APIs, by port."""
+    """Process ids of the APIs, by port."""
 
     @asynccontextmanager
     async def api(self, **settings: str) -> AsyncIterator[int]:
-        """The port of the API, which runs in a process of its own for the block; with these settings as well."""
+        """The port of an API that runs in a separate process during the block, with these additional settings."""
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -68,11 +68,11 @@ class Stand:
 
     @asynccontextmanager
     async def process(self, command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-        """`holdfast <command>` on the stand's database for the block, with these settings."""
+        """`holdfast <command>` on the stand's database during the block, with these settings."""
         environment = os.environ | {
             "HOLDFAST_DATABASE_URL": self.server.app_url(),
             "HOLDFAST_DATA_DIR": str(self.data_dir),
-            # All clients of a bench have one address.
+            # All clients of a benchmark share one address.
             "HOLDFAST_CONNECTIONS_PER_ADDRESS_MAX": "100000",
             **{f"HOLDFAST_{name.upper()}": value for name, value in settings.items()},
         }
@@ -105,7 +105,7 @@ async def _ready(port: int, process: asyncio.subprocess.Process) -> None:
 
 @asynccontextmanager
 async def stand(*, seed: int) -> AsyncIterator[Stand]:
-    """A new database with venues, durable as in production (fsync on); thrown away afterwards."""
+    """A new database with venues, durable as in production (fsync on); deleted afterwards."""
     data_dir = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     postgres = EmbeddedPostgres(data_dir, {"shared_buffers": "1GB", "max_wal_size": "8GB"})
     try:
@@ -129,7 +129,7 @@ async def _make_venues(stand: Stand) -> None:
 
 
 async def add_venue(stand: Stand, tenant: str, document: dict[str, object]) -> VenueAtHand:
-    """One more, of a tenant of its own; it is not among `stand.venues`. Its resources are in their order."""
+    """Adds a venue with its own tenant; it is not in `stand.venues`. Its resources are in order."""
     async with _database(stand) as db:
         return (await _tenant(stand, db, tenant, [document]))[0]
 
@@ -184,5 +184,5 @@ def _document(number: int) -> dict[str, object]:
 
 
 def generator(stand: Stand, *, salt: object) -> random.Random:
-    """Random numbers of their own for one part of a benchmark, the same for the same seed."""
+    """Returns random numbers for one part of a benchmark, the same for the same seed."""
     return random.Random(f"{stand.seed}-{salt}")

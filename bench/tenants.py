@@ -1,4 +1,4 @@
-"""What a look-up costs with few and with many tenants, for those who may see all of them."""
+"""The cost of a lookup with few and with many tenants, for users with access to all of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FILL = """
 
 
 async def fill(stand: Stand) -> None:
-    """MANY further tenants, with a venue each."""
+    """Inserts MANY more tenants, with a venue each."""
     connection = await asyncpg.connect(stand.server.url(), server_settings={"synchronous_commit": "off"})
     try:
         await connection.execute(FILL, MANY, timeout=300)
@@ -44,7 +44,7 @@ async def fill(stand: Stand) -> None:
 
 
 async def measure(stand: Stand) -> dict[str, float]:
-    """The median of each, in ms."""
+    """Returns the median of each, in ms."""
     db = await Database.connect(stand.server.url(), pool_max=1)
     venue_id = stand.venues[0].id
     try:

@@ -1,4 +1,4 @@
-"""Anonymous questions at a venue of 1,000 resources: what they cost, and what bookings elsewhere pay for ten askers."""
+"""Anonymous queries at a venue of 1,000 resources: their cost, and what ten such clients cost bookings elsewhere."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ TAKE = """
 
 
 async def measure(stand: Stand, port: int, *, seconds: float) -> dict[str, Any]:
-    """CPU of the API for each question; p99 of bookings at other venues while nobody asks, and while ASKERS ask without
-    pause: once what lies out of the bookable days, once what lies within them. The ratio is the median of ROUNDS."""
+    """Returns the API's CPU time for each query, and the p99 of bookings at other venues: while idle, and while ASKERS
+    send queries without pause, for days outside and inside the bookable range. The ratio is the median of ROUNDS."""
     house = await add_venue(stand, "views", _document())
     await _fill(stand, house)
     far, near = _out_of_range(house), _in_range(house)
@@ -63,7 +63,7 @@ async def measure(stand: Stand, port: int, *, seconds: float) -> dict[str, Any]:
 async def _round(
     stand: Stand, port: int, far: Mapping[str, bytes], near: Mapping[str, bytes], seconds: float
 ) -> dict[str, dict[str, Any]]:
-    """Bookings at other venues, one after the other so that none takes the other's time."""
+    """Measures bookings at other venues, one situation after the other so that they don't compete for the CPU."""
     return {
         "idle": await _booked(stand, port, seconds),
         "while_out_of_range": await _booked_while(stand, port, far, seconds),
@@ -121,7 +121,7 @@ def _post(path: str, body: Mapping[str, Any]) -> bytes:
 
 
 async def _cost(stand: Stand, port: int, requests: Sequence[bytes]) -> dict[str, Any]:
-    """CPU of the API process for one of them, milliseconds, as mean of ASKED_EACH; the first is not counted."""
+    """Returns the API's CPU time per request, in milliseconds, as the mean of ASKED_EACH; the first is not counted."""
     client, following = Client(port), cycle(requests)
     await client.ask(next(following))
     before = _cpu_s(stand.pids[port])
@@ -149,7 +149,7 @@ async def _booked(stand: Stand, port: int, seconds: float) -> dict[str, Any]:
 async def _booked_while(
     stand: Stand, port: int, asked: Mapping[str, bytes], seconds: float
 ) -> dict[str, Any]:
-    """Bookings while ASKERS ask these without pause, each beginning with another one, from a process of their own."""
+    """Measures bookings while ASKERS, in a separate process, send these requests without pause, each starting elsewhere."""
     words = [sys.executable, "-m", "bench.askers", str(port), str(seconds + 1.5)]
     asking = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
     requests = orjson.dumps([each.decode("latin-1") for each in asked.values()])
@@ -161,7 +161,7 @@ async def _booked_while(
 
 
 def _document() -> dict[str, Any]:
-    """Tables in rows, each joined with those beside and behind it; every tenth has hours of its own."""
+    """Tables in rows, each joined with those beside and behind it; every tenth has its own hours."""
 
     def beside(n: int) -> list[str]:
         right = [n + 1] if (n + 1) % COLUMNS else []
@@ -197,7 +197,7 @@ def _document() -> dict[str, Any]:
 
 
 async def _fill(stand: Stand, house: VenueAtHand) -> None:
-    """Every table is taken from opening to closing for DAYS_FULL days, sitting by sitting."""
+    """Occupies every table from opening to closing for DAYS_FULL days, sitting by sitting."""
     day = datetime.now(ZONE).replace(hour=OPENS, minute=0, second=0, microsecond=0)
     length = timedelta(minutes=SITTING_MINUTES)
     starts = [day + timedelta(days=n) + k * length for n in range(DAYS_FULL) for k in range(SITTINGS)]

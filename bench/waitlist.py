@@ -1,4 +1,4 @@
-"""A month's stay at joined tables is cancelled while 2,000 wait: how soon they have their offers, and who notices."""
+"""A month's stay at joined tables is cancelled while 2,000 wait: how soon they get their offers, and who is delayed."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ SIZES = ((1, 2), (2, 4), (2, 4), (4, 6))
 ZONE = ZoneInfo("Europe/Stockholm")
 FIRST_OFFER_S_MAX, LOCKED_MS_MAX = 1.0, 100.0
 QUIET_S = 2.0
-"""When no offer was made for so long, all were."""
+"""If no offer was made for this long, all have been made."""
 SETTLED_S_MAX = 120.0
 
 
 async def measure(stand: Stand, port: int, *, seconds: float) -> dict[str, Any]:
-    """Seconds to the first offer and to the last, the longest wait for the venue's lock, and what another tenant's
-    guests have to wait for their bookings and offers, beside what they wait when nothing else happens."""
+    """Returns the seconds to the first offer and to the last, the longest wait for the venue's lock, and how long
+    guests of another tenant wait for bookings and offers, compared with an idle system."""
     owner = await asyncpg.connect(stand.server.url())
     try:
         house = await add_venue(stand, "waitlist", _document())
@@ -114,7 +114,8 @@ JOIN = """
 
 
 async def _fill(owner: asyncpg.Connection, house: VenueAtHand, port: int) -> str:
-    """The booking of FREED tables for all the days; the others are full sitting by sitting, and everybody waits."""
+    """Books FREED tables for all days, fills the others sitting by sitting, and adds the waitlist. Returns the
+    booking."""
     day = datetime.now(ZONE).replace(hour=OPENS, minute=0, second=0, microsecond=0) + timedelta(days=3)
     length = timedelta(minutes=SITTING_MINUTES)
     starts = [day + timedelta(days=n) + k * length for n in range(DAYS) for k in range(SITTINGS)]
@@ -148,12 +149,12 @@ def _ask(port: int, house: VenueAtHand, method: str, path: str, body: dict[str, 
     answer = response.read()
     connection.close()
     if response.status >= 300:
-        raise RuntimeError(f"{method} {path} was answered with {response.status}: {answer[:500]!r}")
+        raise RuntimeError(f"{method} {path} returned {response.status}: {answer[:500]!r}")
     return orjson.loads(answer)
 
 
 async def _longest_wait_ms(url: str, venue_id: UUID) -> list[float]:
-    """How long somebody who asks for the venue's lock again and again waits for it, until it is cancelled."""
+    """Takes the venue's lock over and over until cancelled. Returns the waiting times."""
     connection, waits = await asyncpg.connect(url), list[float]()
     try:
         while True:
@@ -175,7 +176,7 @@ OFFERED = """
 
 
 async def _offers(owner: asyncpg.Connection, house: VenueAtHand) -> list[datetime]:
-    """When each was made, once there are no more."""
+    """Returns when each offer was made, once there are no more."""
     offers: list[Any] = []
     give_up_at = time.monotonic() + SETTLED_S_MAX
     while time.monotonic() < give_up_at:
@@ -188,7 +189,7 @@ async def _offers(owner: asyncpg.Connection, house: VenueAtHand) -> list[datetim
 
 
 async def _others(stand: Stand, port: int, seconds: float) -> dict[str, float]:
-    """What guests of other tenants wait for: a booking, and an offer after a cancellation."""
+    """Returns the waiting times of other tenants' guests: for a booking, and for an offer after a cancellation."""
     offers = asyncio.create_task(_offered_ms(stand, port, seconds))
     made = await load.run(port, [bookings.requests(stand, salt=new_id()) for _ in range(4)], seconds=seconds)
     return {
@@ -200,7 +201,7 @@ async def _others(stand: Stand, port: int, seconds: float) -> dict[str, float]:
 
 
 async def _offered_ms(stand: Stand, port: int, seconds: float) -> list[float]:
-    """From cancelling the only place to its offer to the one who waits: again and again, milliseconds."""
+    """Returns the milliseconds from cancelling the only place to its offer to the waiting entry, over and over."""
     venue, ends = stand.venues[-1], time.monotonic() + seconds
     found: list[float] = []
     while time.monotonic() < ends:

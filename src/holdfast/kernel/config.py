@@ -88,76 +88,76 @@ class Settings(BaseSettings):
     """Directory of the embedded server and of the development issuer's key. Default: `./data`."""
 
     host: str = Field(default="127.0.0.1", min_length=1)
-    """Address the API listens on; `0.0.0.0` for all. Default: `127.0.0.1`, this machine alone."""
+    """Address the API listens on; `0.0.0.0` for all. Default: `127.0.0.1`, this machine only."""
 
     port: int = Field(default=8000, ge=0, le=65535)
-    """TCP port of the API; 0 takes any that is free. Default: 8000."""
+    """TCP port of the API; 0: any free port. Default: 8000."""
 
     trusted_proxies: Annotated[str, AfterValidator(_are_addresses)] | None = None
-    """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is believed; `*` for all.
-    Default: none: the address that connects is the client's. Holds are counted by it."""
+    """Addresses or networks of proxies, separated by commas, whose X-Forwarded-For is trusted; `*` for all.
+    Default: none: the connecting address is the client's. Holds are limited per client address."""
 
     connections_per_address_max: int = Field(default=500, ge=1, le=1_000_000)
-    """Connections that one address (of IPv6 a /64) may have open to a process, live streams included; trusted proxies
-    may have any number. Default: 500."""
+    """Maximum number of open connections from one address (for IPv6, from a /64) to a process, live streams included;
+    no limit for trusted proxies. Default: 500."""
 
     worker_metrics_port: int | None = Field(default=None, ge=0, le=65535)
-    """TCP port on `host` where `holdfast work` answers with its metrics; 0 takes any that is free.
-    Default: none, it doesn't."""
+    """TCP port on `host` where `holdfast work` serves its metrics; 0: any free port.
+    Default: none, no metrics."""
 
     pool_max: int = Field(default=10, ge=1, le=1000)
-    """Connections to the database per process at most. An API process gives a fifth of them to creating bookings,
-    three tenths to other changes and two fifths to reads, one each at least. Default: 10."""
+    """Maximum number of database connections per process. An API process uses a fifth of them for creating bookings,
+    three tenths for other changes and two fifths for reads, at least one each. Default: 10."""
 
     request_deadline_s: float = Field(default=1.8, ge=0.1, le=600)
-    """A request that has waited this long in all, for its turn, a lock, a connection or the database, is answered
-    with 503, seconds. Each of these waits has a part of it. Default: 1.8."""
+    """Seconds a request may wait in total, for its turn, a lock, a connection or the database, before the response is
+    503. Each of these waits gets a share of it. Default: 1.8."""
 
     redis_url: Annotated[str, AfterValidator(_is_redis)] | None = Field(default=None, repr=False)
-    """Redis that all processes keep snapshots of availability in: `redis://host:6379/0`, `rediss://`, `unix://`.
-    Default: none, which means that each keeps its own in memory alone."""
+    """Redis as a shared cache for availability snapshots: `redis://host:6379/0`, `rediss://`, `unix://`.
+    Default: none, which means that each process caches them only in its memory."""
 
     unsafe_database: bool = False
     """Run on a database that may lose acknowledged bookings (fsync or full_page_writes off).
-    For tests alone. Default: false."""
+    For tests only. Default: false."""
 
     oidc_issuer: str | None = None
-    """Whose tokens count, exactly as in their `iss`: an https address. Default: none, which means the
-    development issuer, whose key lies in `data_dir`."""
+    """The trusted token issuer, exactly as in its tokens' `iss`: an https address. Default: none, which means the
+    development issuer, whose key is in `data_dir`."""
 
     oidc_audience: str | None = None
     """The `aud` that tokens for this service carry; needed with `oidc_issuer`. Default: none."""
 
     oidc_algorithms: Literal["EdDSA", "ES", "RS", "PS"] = "RS"
-    """The one family of the issuer's signatures. Default: `RS`."""
+    """The family of signature algorithms that the issuer uses. Default: `RS`."""
 
     oidc_jwks_url: str | None = None
-    """Where the issuer's keys are. Default: none, which means where its discovery document says."""
+    """URL of the issuer's keys. Default: none, which means the URL in its discovery document."""
 
     oidc_tenant_claim: str = Field(default="tenant", min_length=1)
-    """The claim with the tenant's slug; a dotted path goes inside. Default: `tenant`."""
+    """The claim with the tenant's slug; may be a dotted path. Default: `tenant`."""
 
     oidc_roles_claim: str = Field(default="roles", min_length=1)
-    """The claim with the roles; a dotted path such as `realm_access.roles`. Default: `roles`."""
+    """The claim with the roles; may be a dotted path such as `realm_access.roles`. Default: `roles`."""
 
     live: bool = True
     """Serve the live channels (SSE and WebSocket). Default: true."""
 
     live_streams_max: int = Field(default=20_000, ge=1, le=1_000_000)
-    """Live streams that a process keeps open at most; fewer where the system allows it fewer open files.
+    """Maximum number of open live streams per process; fewer if the limit on open files is lower.
     Default: 20000."""
 
     allowed_origins: str | None = None
-    """Origins beside the service's own whose pages may open a WebSocket, separated by commas, such as
+    """Origins besides the service's own whose pages may open a WebSocket, separated by commas, such as
     `https://console.example.com`. Default: none."""
 
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)
     ] = "INFO"
-    """Log lines of this level and above are written, as JSON on stderr. Default: `INFO`."""
+    """Lowest level that is logged, as JSON on stderr. Default: `INFO`."""
 
     debug: bool = False
-    """A command that fails shows the traceback as well. Default: false."""
+    """Also print the traceback if a command fails. Default: false."""
 
     @model_validator(mode="after")
     def _audience_is_named(self) -> Settings:

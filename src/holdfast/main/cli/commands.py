@@ -161,8 +161,7 @@ def replay_(
     file: Annotated[Path, typer.Argument(help="A CSV file of hotel bookings, plain or gzip.")],
     data_dir: DataDir = None,
     picture: Annotated[
-        Path | None,
-        typer.Option(help="Path of the occupancy chart. [default: occupancy.svg in the data dir]"),
+        Path | None, typer.Option(help="The occupancy chart. [default: occupancy.svg in the data dir]")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -181,9 +180,7 @@ def simulate_(
     seed: Annotated[int | None, typer.Option(help="Repeats a simulation. [default: random]")] = None,
     days: Annotated[int, typer.Option(help="Virtual days.")] = 7,
     guests: Annotated[int, typer.Option(help="Guests arriving per day.")] = 600,
-    faults: Annotated[
-        bool, typer.Option("--faults", help="Inject faults: kills, lost responses, clock jumps.")
-    ] = False,
+    faults: Annotated[bool, typer.Option("--faults", help="Kills, lost responses, clock jumps.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
