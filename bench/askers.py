@@ -1,7 +1,7 @@
-"""Clients that ask without pause, as a process of their own: `python -m bench.askers PORT SECONDS < REQUESTS`.
+"""Clients that send requests without pause, in a separate process: `python -m bench.askers PORT SECONDS < REQUESTS`.
 
-So the time that they take for reading large answers is no part of what others measure. Requests come as a JSON array
-of strings, answers are counted by their status and printed as JSON.
+So the time they need to read large responses does not distort other measurements. Requests come as a JSON array of
+strings; responses are counted by status and printed as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ASKERS = 10
 
 
 class Asker(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the one before is there; reads no more of it than its head."""
+    """Sends the next request as soon as the previous response is complete; parses only the response's head."""
 
     def __init__(self, requests: Iterator[bytes], statuses: Counter[int]) -> None:
         self._requests = requests
@@ -50,7 +50,7 @@ class Asker(asyncio.Protocol):
 
 
 async def ask(port: int, requests: Sequence[bytes], *, seconds: float) -> Counter[int]:
-    """Counts the answers to ASKERS clients, each of which begins with another request."""
+    """Counts the responses to ASKERS clients by status. Each client starts with a different request."""
     statuses: Counter[int] = Counter()
     loop = asyncio.get_running_loop()
     for n in range(ASKERS):

@@ -149,7 +149,7 @@ async def _booked(stand: Stand, port: int, seconds: float) -> dict[str, Any]:
 async def _booked_while(
     stand: Stand, port: int, asked: Mapping[str, bytes], seconds: float
 ) -> dict[str, Any]:
-    """Measures bookings while ASKERS, in a separate process, send these requests without pause, each starting elsewhere."""
+    """Measures bookings while ASKERS in a separate process send these requests without pause."""
     words = [sys.executable, "-m", "bench.askers", str(port), str(seconds + 1.5)]
     asking = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
     requests = orjson.dumps([each.decode("latin-1") for each in asked.values()])

@@ -36,14 +36,14 @@ async def purge_idempotency(tx: Tx, limit: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Something to be done again and again.
+    """Periodic work, in one transaction per batch.
 
-    `verb(tx, batch)` does up to `batch` rows in one transaction and answers how many there were; it
-    must be safe to run twice, also at once in two workers. `period_s`: from one run that found the
-    end to the next, give or take a fifth. `name`: as in logs and metrics.
+    `verb(tx, batch)` handles up to `batch` rows in one transaction and returns the number handled; it must be safe to
+    run twice, also at the same time in two workers. `period_s`: the pause after a run that left nothing to do, give or
+    take a fifth. `name`: for logs and metrics.
 
-    `tenants(tx, batch)`: of whom there are any; each is then seen to in a transaction of its own, so that no tenant's
-    venues are locked for as long as another's take. None: all are seen to together.
+    `tenants(tx, batch)`: returns tenants with work to do; each then gets its own transaction, so that no tenant's
+    venues stay locked while another's rows are handled. None: one transaction for all tenants.
     """
 
     name: str
@@ -55,9 +55,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Something to be done again and again in transactions of its own, such as what takes long thought between.
+    """Periodic work that runs its own transactions, for instance because it computes for long between them.
 
-    `run(engine)` returns the number of rows it has handled; it must be safe to run twice, also at once in two workers.
+    `run(engine)` returns the number of rows handled; it must be safe to run twice, also at the same time in two
+    workers.
     """
 
     name: str

@@ -1,8 +1,7 @@
-"""What events say, by type: the models that are published as JSON Schema.
+"""The payloads of events, by type: the models published as JSON Schema.
 
-They are of one version, `VERSION`, which the envelope carries. Within it fields are only ever added: who
-reads an event must let pass what it doesn't know. To rename, remove or mean something else takes a new
-version, with models of its own beside these.
+All have the version `VERSION`, which is in the envelope. Within a version fields are only added, so consumers must
+ignore unknown fields. To rename or remove a field, or to change its meaning, needs a new version with separate models.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ VERSION = "1.0"
 
 
 class Payload(BaseModel):
-    """What one type of event says. Facts and ids; nothing personal."""
+    """The payload of one type of event: facts and ids, no personal data."""
 
-    # In what is sent every field is there, one without a value as null.
+    # In output every field is present; one without a value is null.
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class BookingEvent(Payload):
-    """A booking as it is after a step. `from_status`: null for a new one. `expires_at`: while it is held or
-    waits. `total_minor`: in the smallest unit of the currency. Instants are UTC."""
+    """A booking after a step. `from_status`: null for a new booking. `expires_at`: set while it is held or pending.
+    `total_minor`: in the minor unit of the currency. Times are UTC."""
 
     booking_id: UUID
     booking_reference: str
     from_status: Status | None
     status: Status
-    version: int = Field(ge=1, description="The booking's own, for `expected_version`.")
+    version: int = Field(ge=1, description="The booking's version, for `expected_version`.")
     venue_id: UUID
     resource_ids: list[UUID]
     slot_id: str | None
@@ -50,15 +49,15 @@ class BookingEvent(Payload):
 
 
 class BookingUpdated(BookingEvent):
-    """The same after a change. `previous_start`, `previous_end`: its time before; null when that stayed."""
+    """A booking after a change. `previous_start`, `previous_end`: its time before; null if that did not change."""
 
     previous_start: datetime | None
     previous_end: datetime | None
 
 
 class BlockEvent(Payload):
-    """A block as it is now. `start`, `end`: of all its time, from the first occurrence to the last. `rrule`:
-    how it repeats; null: once. `cancelled_from`: no occurrences from that date on."""
+    """The current state of a block. `start`, `end`: from its first occurrence to its last. `rrule`: its recurrence;
+    null: once. `cancelled_from`: no occurrences from that date on."""
 
     block_id: UUID
     venue_id: UUID
@@ -69,17 +68,17 @@ class BlockEvent(Payload):
     cancelled_from: date | None
     start: datetime
     end: datetime
-    version: int = Field(ge=1, description="The block's own, for `expected_version`.")
+    version: int = Field(ge=1, description="The block's version, for `expected_version`.")
 
 
 class WaitlistEvent(Payload):
-    """An entry of the waitlist as it is now. `earliest`, `latest`: when the visit may start. `booking_id`:
-    the offer that is made to it, a booking that is held until `offer_expires_at`."""
+    """The current state of a waitlist entry. `earliest`, `latest`: when the visit may start. `booking_id`: the offer,
+    a booking that is held until `offer_expires_at`."""
 
     entry_id: UUID
     venue_id: UUID
     status: EntryStatus
-    version: int = Field(ge=1, description="The entry's own.")
+    version: int = Field(ge=1, description="The entry's version.")
     party_size: int
     earliest: datetime
     latest: datetime
@@ -89,17 +88,17 @@ class WaitlistEvent(Payload):
 
 
 class SeriesEvent(Payload):
-    """A series, and which of its bookings were made, changed or cancelled: each has an event of its own."""
+    """A series, and which of its bookings were created, changed or cancelled: each of them has its own event."""
 
     series_id: UUID
     venue_id: UUID
-    version: int = Field(ge=1, description="The series' own, for `expected_version`.")
+    version: int = Field(ge=1, description="The series' version, for `expected_version`.")
     booking_ids: list[UUID]
 
 
 class AvailabilityEvent(Payload):
-    """What became of one resource in one slot, as staff see it. `units_free`: for all of the slot.
-    `changed_by`: whose claim decides the state; null when it is available."""
+    """The new state of one resource in one slot, as staff see it. `units_free`: for the whole slot. `changed_by`: the
+    actor whose claim determines the state; null if available."""
 
     section_id: UUID
     slot_id: str
@@ -126,7 +125,7 @@ class VenueUpdated(Payload):
     rules_version: int
     changed: list[str]
     resource_ids: list[UUID] = Field(description="Added or changed.")
-    grown_resource_ids: list[UUID] = Field(description="Those of them that were given more units.")
+    grown_resource_ids: list[UUID] = Field(description="Those of them that got more units.")
     removed_resource_ids: list[UUID]
 
 
@@ -138,35 +137,41 @@ class TenantCreated(Payload):
 
 
 ON_BOOKINGS: dict[str, tuple[str, type[Payload]]] = {
-    "booking.created": ("A booking was made, or a place is held for one.", BookingEvent),
-    "booking.updated": ("Time, length, party, resources or guest data of a booking changed.", BookingUpdated),
-    "booking.status_changed": ("A booking went a step on that has no event of its own.", BookingEvent),
-    "booking.confirmed": ("A booking is confirmed.", BookingEvent),
-    "booking.checked_in": ("The party is there.", BookingEvent),
+    "booking.created": ("A booking or a hold was created.", BookingEvent),
+    "booking.updated": (
+        "The time, duration, party size, resources or guest data of a booking changed.",
+        BookingUpdated,
+    ),
+    "booking.status_changed": (
+        "A booking changed its status in a way that has no separate event.",
+        BookingEvent,
+    ),
+    "booking.confirmed": ("A booking was confirmed.", BookingEvent),
+    "booking.checked_in": ("The party has arrived.", BookingEvent),
     "booking.completed": ("The visit is over.", BookingEvent),
     "booking.cancelled": ("A booking was cancelled; the place is free.", BookingEvent),
     "booking.no_show": ("The party did not come; the place is free.", BookingEvent),
-    "booking.expired": ("A hold or a booking that waited ran out of time; the place is free.", BookingEvent),
-    "block.created": ("Time was taken off what can be booked.", BlockEvent),
+    "booking.expired": ("A hold or a pending booking expired; the place is free.", BookingEvent),
+    "block.created": ("Time was taken off the inventory.", BlockEvent),
     "block.updated": ("A block changed.", BlockEvent),
-    "block.cancelled": ("A block was lifted.", BlockEvent),
-    "waitlist.joined": ("A party waits.", WaitlistEvent),
-    "waitlist.offered": ("A place is held for a party that waits.", WaitlistEvent),
-    "waitlist.accepted": ("A party took what was offered.", WaitlistEvent),
-    "waitlist.declined": ("A party does not want what was offered.", WaitlistEvent),
-    "waitlist.lapsed": ("An offer was not answered in time, or there was none in time.", WaitlistEvent),
-    "waitlist.left": ("A party waits no more.", WaitlistEvent),
-    "series.created": ("Bookings that repeat were made.", SeriesEvent),
+    "block.cancelled": ("A block was removed.", BlockEvent),
+    "waitlist.joined": ("A party joined the waitlist.", WaitlistEvent),
+    "waitlist.offered": ("A place is held for a waiting party.", WaitlistEvent),
+    "waitlist.accepted": ("A party accepted its offer.", WaitlistEvent),
+    "waitlist.declined": ("A party declined its offer.", WaitlistEvent),
+    "waitlist.lapsed": ("An offer was not answered in time, or none came in time.", WaitlistEvent),
+    "waitlist.left": ("A party left the waitlist.", WaitlistEvent),
+    "series.created": ("A series of bookings was created.", SeriesEvent),
     "series.updated": ("Bookings of a series changed.", SeriesEvent),
     "series.cancelled": ("Bookings of a series were cancelled.", SeriesEvent),
 }
-"""What is told on a venue's channel of bookings: a sentence and the payload, by type."""
+"""Events on a venue's bookings channel: a sentence and the payload, by type."""
 
 EVENTS: dict[str, tuple[str, type[Payload]]] = {
     **ON_BOOKINGS,
-    AVAILABILITY_UPDATED: ("A resource is in another state in a slot.", AvailabilityEvent),
-    "tenant.created": ("There is a new tenant.", TenantCreated),
-    "venue.created": ("There is a new venue.", VenueCreated),
+    AVAILABILITY_UPDATED: ("The state of a resource in a slot changed.", AvailabilityEvent),
+    "tenant.created": ("A tenant was created.", TenantCreated),
+    "venue.created": ("A venue was created.", VenueCreated),
     "venue.updated": ("A venue's rules or resources changed.", VenueUpdated),
 }
-"""Every type of event."""
+"""All types of events."""

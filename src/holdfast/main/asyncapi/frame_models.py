@@ -1,4 +1,4 @@
-"""What streams send, as models, for the AsyncAPI document. What a WebSocket takes is in live/ws.py."""
+"""Models of the messages that streams send, for the AsyncAPI document. live/ws.py has what a WebSocket accepts."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from holdfast.channel.state import State
 
 
 class Message(BaseModel):
-    """One message. Fields may be added: let pass what you don't know."""
+    """One message. Fields may be added: ignore those you don't know."""
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
 
 class OnChannel(Message):
-    """What every message about a channel has."""
+    """Fields of every message about a channel."""
 
-    channel: str = Field(description="The channel, by the name it was subscribed by.")
-    epoch: str = Field(description="Versions of different epochs can't be compared: fetch the state anew.")
-    version: int = Field(ge=0, description="The number of the last event on the channel: one more each.")
+    channel: str = Field(description="The channel, by the name used to subscribe.")
+    epoch: str = Field(description="Versions of different epochs can't be compared: fetch the state again.")
+    version: int = Field(
+        ge=0, description="The number of the last event on the channel; each event adds one."
+    )
 
 
 class AvailabilityUpdated(OnChannel):
-    """A resource is in another state in the slot, or has another number of units free. As staff get it."""
+    """The state of a resource in the slot, or its number of free units, changed. As staff receive it."""
 
     eventType: Literal["availability.updated"]
     sectionId: UUID = Field(description="The resource.")
@@ -41,7 +43,7 @@ class AvailabilityUpdated(OnChannel):
 
 
 class AvailabilityUpdatedForGuests(OnChannel):
-    """The same as all others get it: available or not. Both states may be the same: the version still counts."""
+    """The same as everybody else receives it: available or not. Both states may be equal; the version counts anyway."""
 
     eventType: Literal["availability.updated"]
     sectionId: UUID = Field(description="The resource.")
@@ -55,9 +57,9 @@ class AvailabilityUpdatedForGuests(OnChannel):
 
 
 class Happened(OnChannel):
-    """An event on a venue's channel of bookings."""
+    """An event on a venue's bookings channel."""
 
-    id: UUID = Field(description="Of the event: the same in every way that events are told.")
+    id: UUID = Field(description="The event's id, the same on all transports.")
     event_type: str
     timestamp: datetime
     actor: str
@@ -66,17 +68,17 @@ class Happened(OnChannel):
 
 
 class Reset(OnChannel):
-    """What you know of the channel is of no use any more: fetch the state anew. It is at this version or later."""
+    """Your state of the channel is stale: fetch it again. The channel is at this version or later."""
 
 
-# --- the WebSocket alone ----------------------------------------------------------------------
+# --- WebSocket only ---------------------------------------------------------------------------
 
 
 class SocketEvent(OnChannel):
-    """An event. `data`: what a stream of server-sent events would say."""
+    """An event. `data`: the same as in a stream of server-sent events."""
 
     op: Literal["event"]
-    cursor: str = Field(description="Subscribe with it as `after` to go on behind this event.")
+    cursor: str = Field(description="Subscribe with it as `after` to continue after this event.")
     type: str
     data: dict[str, Any]
 
@@ -89,15 +91,15 @@ class SocketReset(Reset):
 
 
 class At(Message):
-    """Where a channel is."""
+    """The position of a channel."""
 
     epoch: str
     version: int = Field(ge=0)
 
 
 class Subscribed(Message):
-    """The channels are followed. What was missed since the cursor, if one was given, has come before this;
-    what comes now is behind these versions."""
+    """The channels are subscribed. Events missed since the cursor, if one was given, came before this message; the
+    next ones come after these versions."""
 
     op: Literal["subscribed"]
     channels: dict[str, At]
@@ -110,8 +112,7 @@ class Pong(Message):
 
 
 class SocketError(Message):
-    """What was asked could not be done. `code`, and fields beside it that say what would be right, are those of
-    the problems of the API."""
+    """The request failed. `code`, and the fields that say what would be right, are those of the API's problems."""
 
     model_config = ConfigDict(extra="allow")
 
