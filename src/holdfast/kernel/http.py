@@ -97,8 +97,8 @@ async def _expected_version(request: Request) -> int | None:
 
 Caller = Annotated[Actor, Depends(_actor)]
 IfMatch = Annotated[int | None, Depends(_expected_version)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="How many at most.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Maximum number of items.")]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
 
 
 def cursor_of(number: int) -> str:
@@ -116,7 +116,7 @@ def number_in(cursor: str | None, *, most: int) -> int:
     except ValueError:
         number = ""
     if not number.isdigit() or int(number) > most:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the page before")
+        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the previous page")
     return int(number)
 
 
