@@ -191,8 +191,7 @@ async def _many_bare(port: int, streams: int) -> dict[str, Any]:
 
 async def _cost(stand: Stand, *, seconds: float) -> dict[str, Any]:
     """Measures bookings with live channels, with a stream on each venue's channel, and without: bookings per second and
-    CPU time of the API per booking. Returns the median ratios of the rounds, of which every other one begins with
-    streams."""
+    CPU time of the API per booking. Returns the median ratios of the rounds; every other one begins with streams."""
     rounds = []
     for number in range(COST_ROUNDS):
         both = [("without", _booked_without), ("with", _booked_with)]

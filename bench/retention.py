@@ -43,8 +43,7 @@ EVENTS = """
 
 
 async def measure(made: Stand, *, seconds: float, keys: int, events: int) -> dict[str, Any]:
-    """Returns rows removed per second during a full load of bookings; ratio: bookings per second with the purge to
-    without."""
+    """Returns rows removed per second during a full load of bookings; ratio: bookings with the purge to without."""
     owner = await asyncpg.connect(
         made.server.url(), server_settings={"holdfast.tenants": "*", "synchronous_commit": "off"}
     )

@@ -114,8 +114,7 @@ JOIN = """
 
 
 async def _fill(owner: asyncpg.Connection, house: VenueAtHand, port: int) -> str:
-    """Books FREED tables for all days, fills the others sitting by sitting, and adds the waitlist. Returns the
-    booking."""
+    """Books FREED tables for all days, fills the others, and adds the waitlist. Returns the booking."""
     day = datetime.now(ZONE).replace(hour=OPENS, minute=0, second=0, microsecond=0) + timedelta(days=3)
     length = timedelta(minutes=SITTING_MINUTES)
     starts = [day + timedelta(days=n) + k * length for n in range(DAYS) for k in range(SITTINGS)]

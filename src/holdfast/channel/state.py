@@ -125,8 +125,7 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[Slot, dict[UUID, Reso
 
 
 def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[Slot]:
-    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day, so days before
-    count."""
+    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day."""
     first = (
         hours.to_wall(span.start - timedelta(minutes=resource.buffer_after_minutes), venue.tz).date() - _DAY
     )

@@ -25,8 +25,7 @@ class FreeTimes:
         """`starts`, `ends`: of the claims on units that the resource has, sorted by start."""
         self._resource = resource
         units = resource.units
-        # The starts and ends of the spans in which all units are taken. They never overlap, so both are in the same
-        # order.
+        # Starts and ends of the spans in which all units are taken. They never overlap, so both are in order.
         self._full = starts, ends
         # With one unit, each claim is such a span. With more, this counts the units taken from each of these times on.
         self._times: list[datetime] = []
@@ -54,8 +53,7 @@ class FreeTimes:
         return following == len(starts) or starts[following] >= span.end
 
     def starts(self, times: Sequence[datetime], length: timedelta) -> int:
-        """Returns a bit for each of the times, the lowest for the first: set if a booking of that length can start
-        then.
+        """Returns a bit for each time, the lowest for the first: set if a booking of that length can start then.
 
         `times`: in order, at least one. The resource's buffers are added here.
         """

@@ -115,8 +115,7 @@ class Occupancy:
         self.by_resource.setdefault(claim.resource_id, []).append(claim)
 
     def learn(self, claims: Iterable[Claim], probes: Iterable[Probe]) -> None:
-        """Adds the ledger's answer to these probes, except claims that are already known and may have been moved
-        since."""
+        """Adds the ledger's answer to these probes, except known claims, which may have been moved since."""
         known = {*self._was.values(), *chain.from_iterable(self.by_resource.values())}
         for claim in claims:
             if claim not in known:
@@ -169,8 +168,7 @@ class Occupancy:
         return len(standing) < resource.units or most_at_once(each.span for each in standing) < resource.units
 
     def expired_in_the_way(self, claims: Iterable[Claim]) -> set[tuple[UUID, UUID]]:
-        """Returns the expired holds, as (tenant, owner), whose claims are still in the table where the new ones have
-        to go."""
+        """Returns the expired holds, as (tenant, owner), whose claims are still where the new ones have to go."""
         return {
             (old.tenant_id, old.owner_id)
             for new in claims

@@ -62,8 +62,7 @@ def fit(
 
 
 def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datetime) -> Fit | datetime | None:
-    """Returns the fit; or, if that is later than `until`, the time up to which all claims must be known; None past a
-    limit.
+    """Returns the fit, or the time (after `until`) up to which all claims must be known; None past a limit.
 
     1. The new claim gets the unit that is free for longest from the claim's start.
     2. Each later claim, in order, keeps its unit if it is free. Otherwise it gets one of the units already changed,
@@ -109,9 +108,8 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
 
 
 def gathered(claims: Iterable[Claim], *, units: int) -> dict[Claim, Claim] | None:
-    """Assigns all claims to that many units; each keeps its unit if that is one of them and free. Returns the claims
-    that
-    move: current -> moved. None if at some instant there are more claims than units."""
+    """Assigns all claims to that many units; each keeps its unit if it can. Returns the claims that move: current ->
+    moved. None if at some instant there are more claims than units."""
     free_from = dict.fromkeys(range(1, units + 1), BEGINNING)
     moved: dict[Claim, Claim] = {}
     for claim in sorted(claims, key=lambda each: each.span):

@@ -35,8 +35,7 @@ class Committed(NamedTuple):
     """An event as read back. `position`: its place in commit order, from 1, without gaps.
 
     `version`: its number on its channel, 1 more than the event before it, within `epoch`. Both are None for an event
-    without a channel. `written_at`: when its row was written, by the database's clock, even if the change used a
-    virtual clock.
+    without a channel. `written_at`: when its row was written, always by the database's clock.
     """
 
     position: int

@@ -66,8 +66,7 @@ class Numberer:
         return (await self.number_and(_look_at_nothing))[0]
 
     async def number_and(self, look: Callable[[Tx, Numbered], Awaitable[T]]) -> tuple[Numbered, T]:
-        """Like `number`, and also returns what `look` reads in the same transaction, which saves a polling reader its
-        own."""
+        """Like `number`, and also returns what `look` reads in the same transaction, which saves another one."""
         row, value = await self._call.run(_number, self._source, self._floor, look)
         # Only after the commit: had it failed, these events would still have to be numbered.
         if row["source"] != self._source:

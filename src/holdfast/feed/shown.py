@@ -13,8 +13,7 @@ from holdfast.place.tenant import Tenant
 
 
 class EventShown(BaseModel):
-    """An event. `timestamp`: when it happened. `payload`: ids and facts, by type, without personal data. `tenant`:
-    its slug.
+    """An event. `timestamp`: when it happened. `payload`: ids and facts, by type, no personal data. `tenant`: its slug.
     `traceparent`: of the request that caused it (W3C Trace Context)."""
 
     id: UUID

@@ -52,9 +52,8 @@ class IssuerRules:
     """What tokens of one issuer must look like.
 
     `algorithms`: one family, never `none` or a symmetric one. `types`: accepted `typ` headers, in lower case.
-    `required`:
-    mandatory claims besides `iss`, `aud`, `sub` and `exp`. `unknown_roles`: `drop` ignores unknown roles; a bearer
-    without any known role is a guest. The claim names may be dotted paths (`realm_access.roles`).
+    `required`: mandatory claims besides `iss`, `aud`, `sub` and `exp`. `unknown_roles`: `drop` ignores unknown roles;
+    a bearer without any known role is a guest. The claim names may be dotted paths (`realm_access.roles`).
     """
 
     issuer: str

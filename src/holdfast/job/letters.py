@@ -53,8 +53,7 @@ FIND_FOR_UPDATE = f"{FIND} FOR UPDATE"
 
 
 async def inspect(tx: Tx, letter_id: UUID, *, for_update: bool = False) -> tuple[DeadLetter, Tenant]:
-    """Returns the dead letter, locked if `for_update`. Raises NotFound if the actor has no access to one with that
-    id."""
+    """Returns the dead letter, locked if `for_update`. Raises NotFound if the actor can't access such a letter."""
     row = await tx.fetchrow(FIND_FOR_UPDATE if for_update else FIND, letter_id)
     letter = None if row is None else _letter(row)
     tenant = None if letter is None else await get_tenant(tx, letter.event.tenant_id)

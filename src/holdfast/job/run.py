@@ -76,8 +76,7 @@ class Runner:
         self._finish_s = finish_s
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Runs up to AT_ONCE_MAX jobs at a time until `stopping` is set; soon after that all are finished or given
-        back."""
+        """Runs up to AT_ONCE_MAX jobs at a time until `stopping` is set, then finishes them or gives them back."""
         slots = [asyncio.create_task(self._keep_working(stopping)) for _ in range(AT_ONCE_MAX)]
         try:
             await stopping.wait()
@@ -126,8 +125,7 @@ class Runner:
         JOBS.labels(job.reaction, outcome).inc()
 
     async def _outcome(self, job: Job) -> str:
-        """Runs the job and records the outcome, which it returns. Raises LeaseLost, and errors of recording a
-        failure."""
+        """Runs the job, records the outcome and returns it. Raises LeaseLost, and errors of the recording."""
         if job.vanished >= VANISHED_MAX:
             # A job that crashes its process records no failure.
             await self._noted(store.bury, job, attempts=job.vanished, error="WorkerVanished")

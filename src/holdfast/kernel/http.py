@@ -82,8 +82,7 @@ def _dumps(content: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(content, default=str)
     except TypeError:
-        # A repeated value that orjson can't encode: an integer of more than 64 bits, or a lone surrogate (invalid in
-        # UTF-8).
+        # A repeated value that orjson can't encode: an integer of more than 64 bits, or a lone surrogate.
         return json.dumps(content, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 

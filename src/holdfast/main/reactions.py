@@ -24,8 +24,7 @@ async def narrow_units(tx: Tx, event: Event) -> None:
 
 
 async def refit_blocks(tx: Tx, event: Event) -> None:
-    """Extends blocks to the units that this change of the venue adds, since a block takes all units of its
-    resources."""
+    """Extends blocks to units that this change of the venue adds: a block takes all units of its resources."""
     if grown := event.payload["grown_resource_ids"]:
         # Not through `places`, which would cache uncommitted data for others.
         for venue in (await load_venues(tx, [event.subject_id])).values():

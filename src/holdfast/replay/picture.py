@@ -35,8 +35,7 @@ def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
 
 
 def write_occupancy(path: Path, hotels: Sequence[Occupancy], *, title: str, caption: str) -> None:
-    """Writes the chart of `occupancy_svg` to a UTF-8 file, replacing an existing one. Raises InvalidRequest if that
-    fails."""
+    """Writes the chart of `occupancy_svg` to a UTF-8 file, replacing it. Raises InvalidRequest if that fails."""
     try:
         path.write_text(occupancy_svg(hotels, title=title, caption=caption), encoding="utf-8")
     except OSError as error:

@@ -66,8 +66,7 @@ def _compare_steps(rows: Sequence[asyncpg.Record], record: Record) -> None:
 
 
 def _may_be(actor: str, booking_id: UUID, record: Record) -> bool:
-    """Returns whether the step needs no acknowledgement: the system took it, or an actor who got none, or none with its
-    version."""
+    """Returns whether the step may lack an acknowledgement: by the system, or an actor without a full one."""
     return actor == SYSTEM_ACTOR or actor in record.unsure or (booking_id, actor) in record.told
 
 

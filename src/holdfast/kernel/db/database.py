@@ -70,8 +70,7 @@ class Database:
         self.ports: Any = None
         """`Tx.ports` of every transaction; the engine sets it."""
         self.before_commit: Callable[[Tx], Awaitable[None]] = _refuse_events
-        """Called before commit with each transaction that emitted events; runs what reacts to them. The engine sets
-        it."""
+        """Called before commit with each transaction that emitted events, to run reactions. The engine sets it."""
         self.is_written: Callable[[Tx, Any], Awaitable[bool]] = _refuse_events
         """Returns whether an event was written. The engine sets it."""
         self.after_commit: list[Callable[[Sequence[Any]], None]] = []

@@ -39,8 +39,7 @@ def request_deadline(seconds: float = REQUEST_DEADLINE_S) -> Iterator[None]:
 
 
 def left_s(most_s: float) -> float:
-    """Returns the timeout for a wait: `most_s` or the time left until the deadline, whichever is shorter, in
-    seconds."""
+    """Returns the timeout for a wait, in seconds: `most_s`, but not past the deadline; 0 when it has passed."""
     deadline = _current.get()
     if deadline is None:
         return most_s

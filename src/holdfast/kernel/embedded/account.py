@@ -39,8 +39,7 @@ class Account:
         return {"env": env, "cwd": "/", "umask": 0o077, "stdin": subprocess.DEVNULL, **become}
 
     def run(self, command: Sequence[str | Path]) -> str:
-        """Runs the program and returns its output, with stderr. Raises EmbeddedPostgresError if it fails or can't be
-        run."""
+        """Runs the program and returns its output and stderr. Raises EmbeddedPostgresError if that fails."""
         try:
             done = subprocess.run(
                 [str(word) for word in command],

@@ -25,8 +25,7 @@ EXAMPLES_MAX = 3
 
 
 async def audit_command(settings: Settings, *, as_json: bool) -> None:
-    """Prints the report on standard output: a table, or with `as_json` one line. Raises `Failed` if a check finds
-    violations."""
+    """Prints the report: a table, or with `as_json` one line. Raises `Failed` if a check finds violations."""
     async with open_database(settings) as database:
         with progress(*COLUMNS, total=len(CHECKS)) as update:
             done = count()

@@ -47,8 +47,7 @@ def _become(account: Account) -> None:
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
-    # Libraries that read files in the home directory (~/.pgpass, ~/.postgresql) must not fail on root's, which is
-    # closed.
+    # Libraries that read the home directory (~/.pgpass, ~/.postgresql) must not fail on root's, which is closed.
     os.environ["HOME"] = "/nonexistent"
 
 

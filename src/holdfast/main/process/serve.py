@@ -97,8 +97,7 @@ def server_of(app: Any, settings: Settings) -> uvicorn.Server:
         ws_max_size=WS_BYTES_MAX,
         ws_ping_interval=WS_PING_S,
         ws_ping_timeout=WS_PING_S,
-        # The same bytes go to all subscribers of a channel; compressing them for each would cost more than sending
-        # them.
+        # The same bytes go to all subscribers of a channel; compressing them for each costs more than sending.
         ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,

@@ -57,8 +57,7 @@ class Asking:
         return answer
 
     async def ask_without_key(self, send: Send) -> Answer:
-        """Returns the answer to a change without a key, which has only the expected version; it is not repeated on
-        purpose.
+        """Returns the answer to a change without a key, only with a version; it is not repeated on purpose.
 
         A VERSION_CONFLICT on a retry after a lost answer means nothing: the change may be one's own. Then it returns
         UNKNOWN.

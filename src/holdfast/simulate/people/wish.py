@@ -34,8 +34,7 @@ class Wish:
 
 
 def zipf(random: Random, of: Sequence[T]) -> T:
-    """Returns one element by Zipf's law: the first is twice as likely as the second, three times as likely as the
-    third."""
+    """Returns one element by Zipf's law: the first is twice as likely as the second, and so on."""
     return random.choices(of, cum_weights=_weights(len(of)))[0]
 
 
