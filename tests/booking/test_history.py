@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from holdfast.booking import store
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
@@ -48,6 +49,34 @@ async def test_it_holds_no_guest_data(house: House) -> None:
     assert "ecret" not in told
     assert "555" not in told
     assert "guest_name" in told
+
+
+async def test_a_change_names_every_column_that_differs(house: House) -> None:
+    """Also those that hold a part of a value: of the guest, of the price, of what was said."""
+    await house.change_policy(price_rules=[{"per": "guest", "amount": "10"}], tax_percent="10")
+    booking = await house.booked(
+        start=at("18:00"), resource_ids=house.ids("t2"), guest_phone="1", source="phone"
+    )
+    about_the_guest = {
+        "guest_name": "Gina",
+        "guest_phone": "1",
+        "special_requests": "A window",
+        "metadata": {"a": 1},
+    }
+    booking = (await change(house, booking, **about_the_guest)).json()
+    booking = (await change(house, booking, party_size=3, source="email")).json()
+    assert [row["metadata"] for row in await history(house, booking)] == [
+        {},
+        {"changed": ["guest_name", "metadata", "special_requests"]},
+        {"changed": ["base_minor", "party_size", "source", "tax_minor", "total_minor"]},
+    ]
+
+
+async def test_every_column_is_a_part_of_a_booking(owner: asyncpg.Connection) -> None:
+    rows = await owner.fetch(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'booking'"
+    )
+    assert sorted(row["column_name"] for row in rows) == sorted(store.COLUMNS)
 
 
 async def test_it_comes_in_pages(house: House) -> None:

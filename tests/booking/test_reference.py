@@ -13,6 +13,7 @@ import pytest
 
 from holdfast.booking.deciding.wanted import REFERENCE_ALPHABET, reference_code
 from holdfast.booking.finding.by_reference import ByReference
+from holdfast.booking.model import Guest
 from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
@@ -88,7 +89,7 @@ class Row:
 
     def __init__(self, actor: Actor, version: int) -> None:
         assert actor.tenant_ids
-        self.tenant_id, self.venue_id, self.guest_id = actor.tenant_ids[0], None, actor.id
+        self.tenant_id, self.venue_id, self.guest = actor.tenant_ids[0], None, Guest(id=actor.id)
         self.id, self.reference, self.version = "x", "BR-20270101-AAAAAA", version
 
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from holdfast.booking import store
+from holdfast.booking.model import Guest
 from holdfast.booking.step import Step
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -98,7 +99,7 @@ async def test_the_statement_itself_writes_no_version_twice(
 
     async def again(tx: Tx) -> None:
         before = await store.find(tx, UUID(booking["id"]))
-        after = replace(before, version=before.version + 1, guest_name="x")
+        after = replace(before, version=before.version + 1, guest=Guest(name="x"))
         step = Step(booking=after, from_status=before.status, action="update", actor="system")
         await store.save(tx, [step])
         await store.save(tx, [replace(step, booking=replace(after, version=after.version + 1))])

@@ -65,7 +65,7 @@ async def test_a_booking_that_is_changed_meanwhile_is_not_overwritten(engine: En
     later = Repeating(engine, house, patch)
     changed = await later.change(series, party_size=1)
     assert [each.booking.version for each in changed.members] == [2, 3, 2, 2]
-    assert [each.booking.guest_name for each in changed.members] == [None, "Gina", None, None]
+    assert [each.booking.guest.name for each in changed.members] == [None, "Gina", None, None]
     assert {each.booking.party_size for each in changed.members} == {1}
     assert later.plans == 2
 
@@ -78,7 +78,7 @@ async def test_a_series_that_is_changed_meanwhile_is_a_conflict(engine: Engine, 
         await elsewhere.change(series, party_size=1)
 
     with pytest.raises(VersionConflict) as refused:
-        await Repeating(engine, house, other).change(series, details={"guest_name": "Gina"})
+        await Repeating(engine, house, other).change(series, guest={"name": "Gina"})
     assert refused.value.fields == {"current_version": 2}
 
 

@@ -45,7 +45,7 @@ async def test_the_lock_is_held_no_longer_for_many(
         assert len(kept) == (many if on_conflict is OnConflict.ALTERNATIVES else many // 3)
         series = await repeating.change(series, preferences=Preferences(zones=("hall",)), party_size=2)
         here.append(repeating.round_trips)
-        series = await repeating.change(series, details={"guest_name": "Gina"})
+        series = await repeating.change(series, guest={"name": "Gina"})
         here.append(repeating.round_trips)
         await repeating.cancel(series)
         here.append(repeating.round_trips)

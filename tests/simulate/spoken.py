@@ -5,8 +5,9 @@ from __future__ import annotations
 import orjson
 
 from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Guest, Preferences, Wanted, When
+from holdfast.booking.deciding.wanted import Preferences, Wanted, When
 from holdfast.booking.making.create import Again, Booked, Outcome
+from holdfast.booking.model import Details, Guest
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, request_hash
 from holdfast.kernel.ids import new_id
@@ -51,7 +52,7 @@ def wanted(ask: Ask, house: House, key: Key | None) -> Wanted:
         guest=Guest(id=ask.guest),
         hold=ask.hold,
         ip=ask.ip if ask.hold else None,
-        special_requests=ask.note or None,
+        details=Details(special_requests=ask.note or None),
         key=None if key is None else key.text,
         request_hash=_hash(ask),
     )

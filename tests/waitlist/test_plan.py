@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.booking.deciding.choose import Demand, candidate_sets, first_free, settle
-from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.deciding.wanted import NOBODY, Preferences
 from holdfast.booking.finding.search import Outlook, Sets, starts
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
@@ -84,10 +84,7 @@ def some_entries(dice: random.Random, made: Venue, count: int) -> list[Entry]:
             duration_minutes=dice.choice([45, 90, 120, 26 * 60]),
             resource_ids=named,
             preferences=Preferences(zones=zones),
-            guest_id=None,
-            guest_name=None,
-            guest_email=None,
-            guest_phone=None,
+            guest=NOBODY,
             created_by="test",
             created_at=NOW,
             updated_at=NOW,

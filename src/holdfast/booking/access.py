@@ -19,7 +19,7 @@ def require_visible(booking: Booking, actor: Actor) -> None:
 
 def is_visible(booking: Booking, actor: Actor) -> bool:
     """Whether the actor may see the booking."""
-    return may_see(actor, booking.tenant_id, booking.venue_id, booking.guest_id)
+    return may_see(actor, booking.tenant_id, booking.venue_id, booking.guest.id)
 
 
 def may_see(actor: Actor, tenant_id: UUID, venue_id: UUID, guest_id: str | None) -> bool:

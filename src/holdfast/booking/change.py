@@ -109,7 +109,7 @@ def _step(tx: Tx, revised: Revised) -> Step:
         from_status=before.status,
         action="update",
         actor=str(tx.actor),
-        metadata={"changed": revised.changed()},
+        metadata={"changed": store.changed_columns(before, after)},
         traceparent=tx.traceparent,
         facts={
             "previous_start": before.start_at if moved else None,

@@ -32,8 +32,9 @@ def count_created(booking: Booking) -> None:
     _CREATED.inc()
     if booking.status is Status.HELD:
         HOLDS.labels("created").inc()
-    if booking.total_minor:
-        VALUE.labels(booking.currency).inc(booking.total_minor / 10 ** minor_units(booking.currency))
+    total_minor, currency = booking.price.total_minor, booking.price.currency
+    if total_minor:
+        VALUE.labels(currency).inc(total_minor / 10 ** minor_units(currency))
 
 
 def count_moved(booking: Booking, to: Status) -> None:

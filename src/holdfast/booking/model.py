@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,8 +18,37 @@ from holdfast.port.pricing import Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """Who comes. Personal data."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """Under the names that a booking carries them by."""
+        return {
+            "guest_id": self.id,
+            "guest_name": self.name,
+            "guest_email": self.email,
+            "guest_phone": self.phone,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What guests and staff say about a booking, and no rule reads."""
+
+    special_requests: str | None = None
+    internal_notes: str | None = None
+    source: str = "api"
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One party's reservation: the row of table `booking`, whose comments say what the fields mean."""
+    """One party's reservation. Table `booking` has it in one row, and its comments say what the fields mean."""
 
     tenant_id: UUID
     id: UUID
@@ -35,24 +64,13 @@ class Booking:
     slot_id: str | None
     party_size: int
     resource_ids: tuple[UUID, ...]
-    guest_id: str | None
-    guest_name: str | None
-    guest_email: str | None
-    guest_phone: str | None
-    base_minor: int
-    tax_minor: int
-    discount_minor: int
-    total_minor: int
-    currency: str
-    price_source: str
+    guest: Guest
+    price: Price
+    details: Details
     payment_intent_id: str | None = None
     payment_status: str | None = None
     inventory_reservation_id: str | None = None
     idempotency_key: str | None = None
-    special_requests: str | None = None
-    internal_notes: str | None = None
-    source: str = "api"
-    metadata: dict[str, Any] = field(default_factory=dict)
     hold_ip: str | None = None
     cancellation_reason: str | None = None
     cancelled_by: str | None = None
@@ -73,13 +91,6 @@ class Booking:
     @property
     def span(self) -> Span:
         return Span(self.start_at, self.end_at)
-
-    @property
-    def price(self) -> Price:
-        return Price(self.base_minor, self.tax_minor, self.discount_minor, self.currency, self.price_source)
-
-
-COLUMNS = tuple(f.name for f in fields(Booking))
 
 
 DEFAULT_POLICY = Policy()
@@ -143,19 +154,16 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "end_time": f"{end.hour:02}:{end.minute:02}",
         "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
         "party_size": booking.party_size,
-        "guest_id": booking.guest_id,
-        "guest_name": booking.guest_name,
-        "guest_email": booking.guest_email,
-        "guest_phone": booking.guest_phone,
+        **booking.guest.as_json(),
         "status": booking.status,
         "version": booking.version,
         **booking.price.as_json(),
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,
-        "special_requests": booking.special_requests,
-        "source": booking.source,
-        "metadata": booking.metadata,
+        "special_requests": booking.details.special_requests,
+        "source": booking.details.source,
+        "metadata": booking.details.metadata,
         "cancellation_reason": booking.cancellation_reason,
         "cancelled_by": booking.cancelled_by,
         "created_at": booking.created_at,
@@ -169,5 +177,5 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "read_only": False,
     }
     if viewer.is_staff:
-        shown["internal_notes"] = booking.internal_notes
+        shown["internal_notes"] = booking.details.internal_notes
     return shown

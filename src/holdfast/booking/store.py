@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from holdfast.booking.model import COLUMNS, Booking
+from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.states import Status
 from holdfast.booking.step import Step
 from holdfast.event.emit import emit_from, emitting
@@ -19,13 +21,37 @@ from holdfast.kernel.encode import encode_text
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
+from holdfast.port.pricing import Price
 
+# A booking's values are flattened into its row, and only here: column -> path of attributes.
+_GUEST = tuple(each.name for each in fields(Guest))
+_PRICE = ("base_minor", "tax_minor", "discount_minor", "currency", "price_source")  # in the order of `Price`
+_DETAILS = tuple(each.name for each in fields(Details))
+_VALUES = {
+    **{f"guest_{name}": f"guest.{name}" for name in _GUEST},
+    **{name: f"price.{name.removeprefix('price_')}" for name in (*_PRICE, "total_minor")},
+    **{name: f"details.{name}" for name in _DETAILS},
+}
+_OWN = [each.name for each in fields(Booking) if each.name not in ("guest", "price", "details")]
+COLUMNS = (*_OWN, *_VALUES)
+_flat = attrgetter(*_OWN, *_VALUES.values())
 _NAMES = ", ".join(COLUMNS)
 # hold_ip is read as the text it was given as: inet would come back as an address object.
 READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
 _IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
+
+
+def row(booking: Booking) -> dict[str, Any]:
+    """The booking's columns: an element of the array that `insert_from` and SAVE write."""
+    return dict(zip(COLUMNS, _flat(booking), strict=True))
+
+
+def changed_columns(before: Booking, after: Booking) -> list[str]:
+    """The columns in which they differ, the version and its time left out."""
+    pairs = zip(COLUMNS, _flat(before), _flat(after), strict=True)
+    return sorted(name for name, was, is_ in pairs if was != is_ and name not in ("version", "updated_at"))
 
 
 def insert_from(parameter: str) -> str:
@@ -64,7 +90,7 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
         return
     saved = await tx.fetchval(
         SAVE,
-        encode_text([step.booking for step in steps]),
+        encode_text([row(step.booking) for step in steps]),
         encode_text([step.history() for step in steps]),
         emitting(tx, [step.event() for step in steps]),
     )
@@ -198,4 +224,11 @@ def from_row(row: Any) -> Booking:
     values["status"] = Status(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
-    return Booking(**values)
+    take = values.pop
+    take("total_minor")  # the sum of the others
+    return Booking(
+        guest=Guest(**{name: take(f"guest_{name}") for name in _GUEST}),
+        price=Price(*map(take, _PRICE)),
+        details=Details(**{name: take(name) for name in _DETAILS}),
+        **values,
+    )

@@ -43,6 +43,12 @@ class Body(BaseModel):
     unsaid: ClassVar[frozenset[str]] = frozenset()
     """Fields with personal data: an error names the field but does not repeat its value."""
 
+    def said(self, *names: str, prefix: str = "") -> dict[str, Any]:
+        """Of these fields those that were given, null or not. `prefix`: of their names in the body."""
+        return {
+            name: getattr(self, prefix + name) for name in names if prefix + name in self.model_fields_set
+        }
+
 
 M = TypeVar("M", bound=Body)
 

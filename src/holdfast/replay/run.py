@@ -14,6 +14,7 @@ from uuid import UUID
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Preferences, Wanted, When
 from holdfast.booking.making.create import Booked, create
+from holdfast.booking.model import Details
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
 from holdfast.engine import Engine
@@ -170,6 +171,5 @@ def _wanted(stay: Stay, venue: Venue) -> Wanted:
         when=When(start=start, end=end),
         party_size=stay.party_size,
         preferences=Preferences(attributes=((ROOM_TYPE, stay.room_type),)),
-        source=SOURCE,
-        metadata={"line": stay.line},
+        details=Details(source=SOURCE, metadata={"line": stay.line}),
     )

@@ -36,7 +36,7 @@ from holdfast.series.refused import Missed, check_missed, not_to_come
 class SeriesChange(About):
     """What is to be different in bookings of a series; None leaves it as it is.
 
-    `booking_time`: wall time, on the date that each booking has. `details`: columns that nothing is decided by.
+    `booking_time`: wall time, on the date that each booking has. `guest`, `details`: as in `Change`.
     """
 
     on_conflict: OnConflict = OnConflict.REFUSE
@@ -45,6 +45,7 @@ class SeriesChange(About):
     party_size: int | None = None
     resource_ids: tuple[UUID, ...] | None = None
     preferences: Preferences | None = None
+    guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
     def of(self, booking: Booking) -> Change:
@@ -60,6 +61,7 @@ class SeriesChange(About):
             party_size=self.party_size,
             resource_ids=self.resource_ids,
             preferences=self.preferences,
+            guest=self.guest,
             details=self.details,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import time
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import Field, model_validator
 
@@ -17,15 +17,14 @@ from holdfast.booking.routes.fields import (
     Source,
     Version,
 )
-from holdfast.booking.routes.requests import NewBody, PreferencesBody
+from holdfast.booking.routes.requests import DetailsBody, NewBody, PreferencesBody
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX
 from holdfast.place.opening.spans import WallTime
 from holdfast.series.model import OnConflict, Scope
 
-DETAILS = {"guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes"}
-ABOUT_A_PERSON = frozenset({*DETAILS, "changes", "reason"})
+ABOUT_A_PERSON = DetailsBody.unsaid | {"changes", "reason"}
 
 
 class CreateSeries(NewBody):
@@ -92,11 +91,6 @@ class ChangesWanted(Body):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} can be changed, not be removed: leave it out to keep it")
         return self
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """What nothing is decided by, as far as it is to be different."""
-        return self.model_dump(include=DETAILS, exclude_unset=True)
 
     @property
     def clock(self) -> time | None:

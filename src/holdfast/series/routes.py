@@ -125,7 +125,7 @@ async def patch_series(request: Request, series_id: UUID) -> Response:
     asked = parse(raw, ChangeSeries)
     version, venue = await _seen(request, series_id, asked.expected_version)
     actor, changes = request.state.actor, asked.changes
-    if "internal_notes" in changes.details and not actor.is_staff:
+    if "internal_notes" in changes.model_fields_set and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
     wanted = SeriesChange(
         series_id=series_id,
@@ -138,7 +138,8 @@ async def patch_series(request: Request, series_id: UUID) -> Response:
         party_size=changes.party_size,
         resource_ids=changes.resource_ids,
         preferences=None if changes.preferences is None else changes.preferences.value(),
-        details=changes.details,
+        guest=changes.said("name", "email", "phone", prefix="guest_"),
+        details=changes.said("special_requests", "internal_notes"),
     )
     about = f"{series_id} {version}"
     key = keyed(
@@ -236,10 +237,7 @@ def _asked(request: Request, asked: CreateSeries, venue: Venue) -> Asked:
         resource_ids=asked.resource_ids or (),
         preferences=asked.preferred(),
         guest=guest_of(actor, asked.guest()),
-        special_requests=asked.special_requests,
-        internal_notes=asked.internal_notes,
-        source=asked.source,
-        metadata=asked.metadata,
+        details=asked.details(asked.source, asked.metadata),
         traceparent=request.state.traceparent,
     )
     return Asked(first=first, recurrence=parse_rrule.parse(asked.rrule))

@@ -92,7 +92,7 @@ async def _own(tx: Tx, entry_id: UUID, venue: Venue) -> Entry:
 
 def require_visible(entry: Entry, actor: Actor) -> None:
     """Passes for the guest whose entry it is and for staff of its venue. Raises NotFound."""
-    if not may_see(actor, entry.tenant_id, entry.venue_id, entry.guest_id):
+    if not may_see(actor, entry.tenant_id, entry.venue_id, entry.guest.id):
         raise NotFound(f"There is no entry {entry.id}.")
 
 

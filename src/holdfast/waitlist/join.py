@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.choose import candidate_sets
-from holdfast.booking.deciding.wanted import ANYTHING, Guest, Preferences, check_length
+from holdfast.booking.deciding.wanted import ANYTHING, NOBODY, Preferences, check_length
 from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.finding.search import Sets, starts
+from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
@@ -59,7 +60,7 @@ class Joining:
     duration_minutes: int | None = None
     resource_ids: tuple[UUID, ...] = ()
     preferences: Preferences = ANYTHING
-    guest: Guest = field(default_factory=Guest)
+    guest: Guest = NOBODY
     ip: str | None = None
 
 
@@ -90,10 +91,7 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         duration_minutes=asked.duration_minutes or venue.policy.duration_minutes(asked.party_size),
         resource_ids=asked.resource_ids,
         preferences=asked.preferences,
-        guest_id=asked.guest.id,
-        guest_name=asked.guest.name,
-        guest_email=asked.guest.email,
-        guest_phone=asked.guest.phone,
+        guest=asked.guest,
         created_by=str(tx.actor),
         created_at=tx.now,
         updated_at=tx.now,
@@ -151,7 +149,7 @@ def _allowed(venue: Venue, named: tuple[Resource, ...], span: Span, *, now: date
 
 async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> None:
     """Staff put others on the list all evening: they have no quota but the venue's."""
-    everybody, own, here = await queue_store.count_open(tx, venue, guest_id=entry.guest_id, ip=ip)
+    everybody, own, here = await queue_store.count_open(tx, venue, guest_id=entry.guest.id, ip=ip)
     if everybody >= ENTRIES_MAX:
         raise WaitlistFull(entries_max=ENTRIES_MAX)
     if tx.actor.is_staff:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from holdfast.booking.deciding.choose import Demand
-from holdfast.booking.deciding.wanted import Guest, Preferences
+from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.model import Guest
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
@@ -71,10 +72,7 @@ class Entry:
     duration_minutes: int
     resource_ids: tuple[UUID, ...]
     preferences: Preferences
-    guest_id: str | None
-    guest_name: str | None
-    guest_email: str | None
-    guest_phone: str | None
+    guest: Guest
     booking_id: UUID | None = None
     offer_expires_at: datetime | None = None
     created_by: str
@@ -91,16 +89,9 @@ class Entry:
         return Demand(self.party_size, self.resource_ids, self.preferences)
 
     @property
-    def guest(self) -> Guest:
-        return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
-
-    @property
     def offer_lapsed(self) -> bool:
         """Whether it had an offer and let its time go by."""
         return self.status is EntryStatus.LAPSED and self.booking_id is not None
-
-
-COLUMNS = tuple(f.name for f in fields(Entry))
 
 
 def moved(entry: Entry, to: EntryStatus, *, now: datetime, **changes: Any) -> Entry:

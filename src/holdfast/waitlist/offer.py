@@ -10,6 +10,7 @@ from uuid import UUID
 
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
+from holdfast.booking.model import Details
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
 from holdfast.claim import store as claims
@@ -177,7 +178,7 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
         guest=entry.guest,
         hold=True,
         hold_ttl_seconds=_ttl_s(tx, venue, span),
-        source=SOURCE,
+        details=Details(source=SOURCE),
         traceparent=tx.traceparent,
     )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from holdfast.booking.deciding.wanted import Preferences
+from holdfast.booking.model import Guest
 from holdfast.event.emit import emit
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
@@ -17,9 +18,13 @@ from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.span import Span
 from holdfast.place.store import plain_id
 from holdfast.waitlist import model
-from holdfast.waitlist.model import COLUMNS, Entry, EntryStatus
+from holdfast.waitlist.model import Entry, EntryStatus
 
 _IDS = ("tenant_id", "id", "venue_id", "booking_id")
+COLUMNS = (
+    *(each.name for each in fields(Entry) if each.name != "guest"),
+    *(f"guest_{each.name}" for each in fields(Guest)),
+)
 READ_COLUMNS = ", ".join(f"e.{name}" for name in COLUMNS)
 
 _NAMES = ", ".join(name for name in COLUMNS if name != "seq")
@@ -35,7 +40,7 @@ async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
 
     `ip`: the address it is counted against while it is open, then forgotten.
     """
-    row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences)}
+    row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences), **entry.guest.as_json()}
     seq: int = await tx.fetchval(INSERT, encode_text(row), ip)
     await _tell(tx, [entry], actor=str(tx.actor))
     return replace(entry, seq=seq)
@@ -148,7 +153,8 @@ def from_row(row: Any) -> Entry:
     values["status"] = EntryStatus(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["preferences"] = _preferences(orjson.loads(values["preferences"]))
-    return Entry(**values)
+    guest = Guest(**{each.name: values.pop(f"guest_{each.name}") for each in fields(Guest)})
+    return Entry(guest=guest, **values)
 
 
 def _preferences(stored: dict[str, Any]) -> Preferences:

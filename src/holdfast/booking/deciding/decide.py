@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states
@@ -29,7 +28,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.pricing import Pricing
+from holdfast.port.pricing import Price, Pricing
 
 SETS_FIRST = 200
 
@@ -168,28 +167,30 @@ def _booking(
     prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
-    placed = placement(prepared, resources, pricing)
+    local_start = hours.to_wall(span.start, venue.tz)
     status = states.initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
     expires = states.expires_at(status, policy=venue.policy, now=now, start=span.start)
     if wanted.hold_ttl_seconds is not None and status is Status.HELD:
         expires = now + timedelta(seconds=wanted.hold_ttl_seconds)
     return Booking(
-        **placed,
         tenant_id=venue.tenant_id,
         id=wanted.id,
         venue_id=venue.id,
-        reference=reference(wanted.id, placed["local_start"].date()),
+        reference=reference(wanted.id, local_start.date()),
         status=status,
         version=1,
-        guest_id=wanted.guest.id,
-        guest_name=wanted.guest.name,
-        guest_email=wanted.guest.email,
-        guest_phone=wanted.guest.phone,
+        start_at=span.start,
+        end_at=span.end,
+        local_start=local_start,
+        local_end=hours.to_wall(span.end, venue.tz),
+        timezone=venue.timezone,
+        slot_id=prepared.slot_id,
+        party_size=wanted.party_size,
+        resource_ids=tuple([resource.id for resource in resources]),
+        guest=wanted.guest,
+        price=price_of(prepared, resources, pricing),
+        details=wanted.details,
         idempotency_key=wanted.key,
-        special_requests=wanted.special_requests,
-        internal_notes=wanted.internal_notes,
-        source=wanted.source,
-        metadata=wanted.metadata,
         hold_ip=wanted.ip if status is Status.HELD else None,
         expires_at=expires,
         due_at=states.due_at(status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
@@ -199,26 +200,12 @@ def _booking(
     )
 
 
-def placement(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> dict[str, Any]:
-    """The columns that say when and where a booking is, of how many guests, and what that costs."""
-    venue, span, party_size = prepared.venue, prepared.span, prepared.wanted.party_size
-    price = pricing.quote(venue=venue, resources=list(resources), span=span, party_size=party_size)
-    return {
-        "start_at": span.start,
-        "end_at": span.end,
-        "local_start": hours.to_wall(span.start, venue.tz),
-        "local_end": hours.to_wall(span.end, venue.tz),
-        "timezone": venue.timezone,
-        "slot_id": prepared.slot_id,
-        "party_size": party_size,
-        "resource_ids": tuple(resource.id for resource in resources),
-        "base_minor": price.base_minor,
-        "tax_minor": price.tax_minor,
-        "discount_minor": price.discount_minor,
-        "total_minor": price.total_minor,
-        "currency": price.currency,
-        "price_source": price.source,
-    }
+def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> Price:
+    """What it costs on these resources, as of now."""
+    wanted, where = prepared.wanted, list(resources)
+    return pricing.quote(
+        venue=prepared.venue, resources=where, span=prepared.span, party_size=wanted.party_size
+    )
 
 
 def _remember(created: Created, prepared: Prepared, known: Known) -> None:

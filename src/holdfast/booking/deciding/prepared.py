@@ -73,7 +73,7 @@ class Change:
     """What is to be different; None leaves it as it is.
 
     `planned`: the resources that a plan has chosen of those that would do; no others are looked at then.
-    `details`: columns that nothing is decided by (guest data, requests, notes, source, metadata).
+    `guest`, `details`: the fields of these that are to be different; nothing is decided by them.
     """
 
     booking_id: UUID
@@ -83,6 +83,7 @@ class Change:
     resource_ids: tuple[UUID, ...] | None = None
     preferences: Preferences | None = None
     planned: tuple[UUID, ...] = ()
+    guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking import model, states
+from holdfast.booking import states
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.choose import claims_of, first_free, settle
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import Further, open_sets, placement
+from holdfast.booking.deciding.decide import Further, open_sets, price_of
 from holdfast.booking.deciding.prepared import Prepared, Wish
 from holdfast.booking.model import Booking
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.place.opening.hours import to_wall
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource
 from holdfast.port.pricing import Pricing
@@ -29,15 +30,6 @@ class Revised:
     before: Booking
     after: Booking
     claims: Sequence[Claim] | None
-
-    def changed(self) -> list[str]:
-        """The columns that differ."""
-        return sorted(
-            name
-            for name in model.COLUMNS
-            if getattr(self.before, name) != getattr(self.after, name)
-            and name not in ("version", "updated_at")
-        )
 
 
 @dataclass(slots=True)
@@ -96,7 +88,13 @@ def revise(
 
 def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revised | Further:
     before, prepared, now = wish.before, wish.prepared, around.occupancy.now
-    after = replace(before, version=before.version + 1, updated_at=now, **wish.asked.details)
+    after = replace(
+        before,
+        version=before.version + 1,
+        updated_at=now,
+        guest=replace(before.guest, **wish.asked.guest),
+        details=replace(before.details, **wish.asked.details),
+    )
     if prepared is None:
         return Revised(before, after, None)
     _check(wish, prepared, around)
@@ -141,7 +139,15 @@ def _with(
     expires = max(_expires(after, span.start, venue.policy) or now, now) if after.expires_at else None
     return replace(
         after,
-        **placement(prepared, resources, pricing),
+        start_at=span.start,
+        end_at=span.end,
+        local_start=to_wall(span.start, venue.tz),
+        local_end=to_wall(span.end, venue.tz),
+        timezone=venue.timezone,
+        slot_id=prepared.slot_id,
+        party_size=prepared.wanted.party_size,
+        resource_ids=tuple(resource.id for resource in resources),
+        price=price_of(prepared, resources, pricing),
         expires_at=expires,
         due_at=states.due_at(
             after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from holdfast.booking.model import Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
@@ -35,6 +36,7 @@ class Preferences:
 
 
 ANYTHING = Preferences()
+NOBODY = Guest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +50,6 @@ class When:
     slot_id: str | None = None
     end: datetime | None = None
     duration_minutes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """Who comes. Personal data."""
-
-    id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +73,11 @@ class Wanted:
     resource_ids: tuple[UUID, ...] = ()
     preferences: Preferences = ANYTHING
     planned: tuple[UUID, ...] = ()
-    guest: Guest = field(default_factory=Guest)
+    guest: Guest = NOBODY
+    details: Details = field(default_factory=Details)
     hold: bool = False
     hold_ttl_seconds: int | None = None
     walk_in: bool = False
-    special_requests: str | None = None
-    internal_notes: str | None = None
-    source: str = "api"
-    metadata: dict[str, Any] = field(default_factory=dict)
     ip: str | None = None
     traceparent: str | None = None
     key: str | None = None

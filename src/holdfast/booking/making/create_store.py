@@ -196,7 +196,7 @@ async def write(
         # In an order that all processes keep: two sets with the same keys, at venues of their own, wait for
         # one another in that order and never in a circle.
         encode_text(sorted(replies, key=lambda each: (each["tenant_id"], each["key"]))),
-        encode_text([step.booking for step in steps]),
+        encode_text([store.row(step.booking) for step in steps]),
         encode_text([claim.row() for claim in claims]),
         encode_text([step.history() for step in steps]),
         emitting(tx, [step.event() for step in steps]),

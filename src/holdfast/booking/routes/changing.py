@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -26,9 +25,6 @@ from holdfast.place.venue import Venue
 
 router = APIRouter()
 
-# What is emptied by null; the others can be changed, but not be nothing.
-DETAILS = ("guest_id", "guest_name", "guest_email", "guest_phone", "special_requests", "internal_notes")
-
 
 @router.put(
     "/bookings/{booking_id}",
@@ -41,6 +37,7 @@ async def put_booking(request: Request, booking_id: UUID) -> Response:
     asked = parse(await request.body(), UpdateBooking)
     version = required_version(asked.expected_version, if_match(request))
     booking, venue = await find_booking(request, booking_id)
+    _check(request.state.actor, booking, asked)
     wanted = Change(
         booking_id=booking_id,
         expected_version=version,
@@ -48,27 +45,24 @@ async def put_booking(request: Request, booking_id: UUID) -> Response:
         party_size=asked.party_size,
         resource_ids=asked.resource_ids,
         preferences=None if asked.preferences is None else asked.preferences.value(),
-        details=_details(request.state.actor, booking, asked),
+        guest=asked.said("id", "name", "email", "phone", prefix="guest_"),
+        details=asked.said("special_requests", "internal_notes", "source", "metadata"),
     )
     done = await _change(request, venue, change, wanted, operation="update", key=asked.idempotency_key)
     return show_reply(done.reply)
 
 
-def _details(actor: Actor, booking: Booking, asked: UpdateBooking) -> dict[str, Any]:
-    details = {name: getattr(asked, name) for name in DETAILS if name in asked.model_fields_set}
-    if "internal_notes" in details and not actor.is_staff:
+def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
+    said = asked.model_fields_set
+    if "internal_notes" in said and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
-    if "guest_id" in details and not actor.is_staff and details["guest_id"] != booking.guest_id:
+    if "guest_id" in said and not actor.is_staff and asked.guest_id != booking.guest.id:
         raise Forbidden("Only staff can give a booking to another guest.", needed_roles=["staff"])
-    if asked.source is not None and asked.source != booking.source:
+    if asked.source is not None and asked.source != booking.details.source:
         check_source(actor, asked.source)
     for name in ("source", "metadata", "party_size"):
-        if name in asked.model_fields_set:
-            if getattr(asked, name) is None:
-                raise InvalidRequest.of(name, None, "can be changed, not be removed: leave it out to keep it")
-            if name != "party_size":
-                details[name] = getattr(asked, name)
-    return details
+        if name in said and getattr(asked, name) is None:
+            raise InvalidRequest.of(name, None, "can be changed, not be removed: leave it out to keep it")
 
 
 @router.post(

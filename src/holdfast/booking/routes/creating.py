@@ -11,10 +11,12 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 
 from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Guest, Wanted
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.errors import NotAvailable
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
+from holdfast.booking.model import Guest
+from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import (
     check_source,
     hash_of,
@@ -77,12 +79,14 @@ async def post_walk_in(request: Request) -> Response:
     return await _submit(request, wanted)
 
 
-def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes, **own: Any) -> Wanted:
+def _wanted(
+    request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes, *, source: Source, **own: Any
+) -> Wanted:
     """What both bodies say; `own`: what only one of them does."""
     actor: Actor = request.state.actor
     if asked.internal_notes is not None and not actor.is_staff:
         raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
-    check_source(actor, own["source"])
+    check_source(actor, source)
     key = idempotency_key(request, asked.idempotency_key)
     return Wanted(
         id=new_id(),
@@ -93,9 +97,7 @@ def _wanted(request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: 
         resource_ids=asked.resource_ids or (),
         preferences=asked.preferred(),
         guest=guest_of(actor, asked.guest()),
-        special_requests=asked.special_requests,
-        internal_notes=asked.internal_notes,
-        metadata=asked.metadata,
+        details=asked.details(source, asked.metadata),
         traceparent=request.state.traceparent,
         key=key,
         request_hash=b"" if key is None else hash_of(actor, raw, about=request.scope["path"]),

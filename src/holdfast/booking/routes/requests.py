@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, time
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from holdfast.booking.deciding import wanted
-from holdfast.booking.deciding.wanted import ANYTHING, Guest, When
+from holdfast.booking.deciding.wanted import ANYTHING, When
+from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import (
     MINUTES_MAX,
     PARTY_MAX,
@@ -128,6 +129,10 @@ class DetailsBody(PartyBody, TimeBody):
     """Staff only."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
+
+    def details(self, source: str, metadata: dict[str, Any]) -> Details:
+        said = self.said("special_requests", "internal_notes")
+        return Details(**said, source=source, metadata=metadata)
 
 
 class NewBody(DetailsBody):

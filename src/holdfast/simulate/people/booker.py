@@ -12,9 +12,9 @@ from uuid import UUID
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
 from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Guest, Wanted
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.making.create import Again, Booked
-from holdfast.booking.model import Booking, as_json
+from holdfast.booking.model import Booking, Details, Guest, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import Actor
@@ -67,7 +67,7 @@ class Booker:
             resource_ids=wish.resource_ids,
             preferences=wish.preferences,
             guest=Guest(id=self.actor.id if self.actor.kind == "guest" else None, name="Sim"),
-            source=SOURCE,
+            details=Details(source=SOURCE),
             **more,
         )
 
