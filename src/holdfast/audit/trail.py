@@ -6,8 +6,8 @@ import json
 
 from holdfast.audit.check import Check
 from holdfast.booking.displace import ACTION, DISPLACED_BY_BLOCK
+from holdfast.booking.model import EVENT_TYPES
 from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS, displaced
-from holdfast.booking.step import EVENT_TYPES
 
 OTHER_TYPE = "booking.status_changed"
 TYPES = sorted({*EVENT_TYPES.values(), OTHER_TYPE})

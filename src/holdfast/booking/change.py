@@ -10,9 +10,8 @@ from holdfast.booking.deciding.decide import Further
 from holdfast.booking.deciding.prepared import Change, Wish, wish
 from holdfast.booking.deciding.revise import Around, Revised, revise
 from holdfast.booking.making.claiming import put
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, Step
 from holdfast.booking.move import check_version
-from holdfast.booking.step import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Probe

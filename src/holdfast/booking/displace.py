@@ -9,8 +9,7 @@ from uuid import UUID
 from holdfast.booking import states, store
 from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
 from holdfast.booking.finding.suggest import suggest
-from holdfast.booking.model import DEFAULT_POLICY, Booking, entered
-from holdfast.booking.step import ACTIONS, Step
+from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, Step, entered
 from holdfast.booking.store import READ_COLUMNS, from_row
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.db.tx import Tx

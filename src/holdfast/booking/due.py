@@ -13,9 +13,8 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.booking import store
-from holdfast.booking.model import Booking, ended
+from holdfast.booking.model import ACTIONS, Booking, Step, ended
 from holdfast.booking.states import EXPIRING, Status
-from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
 from holdfast.channel.store import maybe_open
 from holdfast.claim import store as claims

@@ -1,4 +1,4 @@
-"""A booking as a value, and its JSON."""
+"""A booking as a value, its JSON, and its steps: what the history and the events tell of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 from holdfast.booking import states
 from holdfast.booking.states import Status
+from holdfast.channel.names import BOOKINGS
+from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
@@ -179,3 +182,91 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     if viewer.is_staff:
         shown["internal_notes"] = booking.details.internal_notes
     return shown
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
+
+    booking: Booking
+    from_status: Status | None
+    action: str
+    actor: str
+    reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def history(self) -> dict[str, Any]:
+        """The row for table `booking_history`."""
+        return {
+            "tenant_id": self.booking.tenant_id,
+            "booking_id": self.booking.id,
+            "version": self.booking.version,
+            "from_status": self.from_status,
+            "to_status": self.booking.status,
+            "actor": self.actor,
+            "action": self.action,
+            "reason": self.reason,
+            "metadata": self.metadata,
+            "created_at": self.booking.updated_at,
+        }
+
+    @property
+    def event_type(self) -> str:
+        return EVENT_TYPES.get(self.action, "booking.status_changed")
+
+    def event(self) -> Event:
+        """The event that tells of it: ids and facts, nothing personal."""
+        booking = self.booking
+        return Event(
+            id=new_id(),
+            tenant_id=booking.tenant_id,
+            event_type=self.event_type,
+            venue_id=booking.venue_id,
+            subject_id=booking.id,
+            payload={
+                "booking_id": booking.id,
+                "booking_reference": booking.reference,
+                "from_status": self.from_status,
+                "status": booking.status,
+                "version": booking.version,
+                "venue_id": booking.venue_id,
+                "resource_ids": booking.resource_ids,
+                "slot_id": booking.slot_id,
+                "start": booking.start_at,
+                "end": booking.end_at,
+                "party_size": booking.party_size,
+                "total_minor": booking.price.total_minor,
+                "currency": booking.price.currency,
+                "expires_at": booking.expires_at,
+                "source": booking.details.source,
+                **self.facts,
+            },
+            actor=self.actor,
+            created_at=booking.updated_at,
+            traceparent=self.traceparent,
+            channel=BOOKINGS,
+        )
+
+
+# The action in the history, and the type of event that goes out for it.
+EVENT_TYPES = {
+    "create": "booking.created",
+    "update": "booking.updated",
+    "cancel": "booking.cancelled",
+    "confirm": "booking.confirmed",
+    "check_in": "booking.checked_in",
+    "complete": "booking.completed",
+    "expire": "booking.expired",
+    "no_show": "booking.no_show",
+}
+
+ACTIONS = {
+    Status.CONFIRMED: "confirm",
+    Status.CHECKED_IN: "check_in",
+    Status.COMPLETED: "complete",
+    Status.CANCELLED: "cancel",
+    Status.NO_SHOW: "no_show",
+    Status.EXPIRED: "expire",
+}

@@ -12,9 +12,8 @@ from holdfast.booking import access, states, store
 from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
 from holdfast.booking.due import leave
 from holdfast.booking.making import claiming
-from holdfast.booking.model import Booking, moved
+from holdfast.booking.model import ACTIONS, Booking, Step, moved
 from holdfast.booking.states import InvalidTransition, Status
-from holdfast.booking.step import ACTIONS, Step
 from holdfast.channel.announce import announce
 from holdfast.claim.model import Shift
 from holdfast.kernel.db.tx import Tx

@@ -12,9 +12,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from holdfast.booking.model import Booking, Details, Guest
+from holdfast.booking.model import Booking, Details, Guest, Step
 from holdfast.booking.states import Status
-from holdfast.booking.step import Step
 from holdfast.event.emit import emit_from, emitting
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text

@@ -12,8 +12,7 @@ from holdfast.booking.deciding.prepared import Prepared
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.making import create_store
-from holdfast.booking.model import Booking
-from holdfast.booking.step import Step
+from holdfast.booking.model import Booking, Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift

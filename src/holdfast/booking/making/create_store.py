@@ -17,8 +17,8 @@ from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.decide import Known, hold_quotas
 from holdfast.booking.deciding.prepared import Prepared
 from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.model import Step
 from holdfast.booking.states import OCCUPYING
-from holdfast.booking.step import Step
 from holdfast.channel import store as channels
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
