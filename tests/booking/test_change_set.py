@@ -10,8 +10,9 @@ import asyncpg
 import pytest
 
 from holdfast.booking.change import Change, change, decide_set, write_set
+from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.deciding.revise import Revised
-from holdfast.booking.deciding.wanted import Preferences, When
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database

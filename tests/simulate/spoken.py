@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import orjson
 
+from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Preferences, Wanted, When
+from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Again, Booked, Outcome
 from holdfast.booking.model import Details, Guest
 from holdfast.kernel.actor import SYSTEM, Actor

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.booking import states, store
 from holdfast.booking.deciding.decide import Further
-from holdfast.booking.deciding.prepared import Change, Wish, wish
-from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.deciding.revise import Around, Change, Revised, Wish, revise, wish
 from holdfast.booking.making.claiming import put
 from holdfast.booking.model import Booking, Step
 from holdfast.booking.move import check_version

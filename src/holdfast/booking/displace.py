@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
-from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
+from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, Step, entered
 from holdfast.booking.store import READ_COLUMNS, from_row

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from holdfast.kernel.errors import HoldfastError, Kind
 
 if TYPE_CHECKING:
-    from holdfast.booking.deciding.prepared import Prepared
+    from holdfast.booking.deciding.wanted import Prepared
 
 
 class OutsideOpeningHours(HoldfastError):

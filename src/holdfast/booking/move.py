@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import access, states, store
-from holdfast.booking.deciding.prepared import prepared_at, wanted_anew
+from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
 from holdfast.booking.due import leave
 from holdfast.booking.making import claiming
 from holdfast.booking.model import ACTIONS, Booking, Step, moved

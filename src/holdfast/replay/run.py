@@ -11,8 +11,9 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
+from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Preferences, Wanted, When
+from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
 from holdfast.booking.move import Move, move_set

@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
+from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.deciding.decide import Further
-from holdfast.booking.deciding.prepared import Wish, wish
-from holdfast.booking.deciding.revise import Around, Revised, revise
-from holdfast.booking.deciding.wanted import Preferences, When
+from holdfast.booking.deciding.revise import Around, Revised, Wish, revise, wish
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status

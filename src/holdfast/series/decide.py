@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast.booking.deciding.decide import SETS_FIRST, Created, Further, Known, Refused, decide, prepare
-from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.making import create_store
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim

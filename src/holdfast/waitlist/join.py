@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import candidate_sets
-from holdfast.booking.deciding.wanted import ANYTHING, NOBODY, Preferences, check_length
+from holdfast.booking.deciding.choose import ANYTHING, Preferences, candidate_sets
+from holdfast.booking.deciding.wanted import NOBODY, check_length
 from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.finding.search import Sets, starts
 from holdfast.booking.model import Guest

@@ -9,7 +9,6 @@ from typing import Any, cast
 from uuid import UUID
 
 from holdfast.booking.deciding.rules import check_party
-from holdfast.booking.deciding.wanted import ANYTHING, Preferences
 from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
 from holdfast.booking.model import Booking
 from holdfast.booking.states import CLAIM_STATES
@@ -20,6 +19,25 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue, capacities, combinations
 
 RESOURCES_KEPT_MAX = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which resources will do, when none is named. Empty means any."""
+
+    kinds: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+    def accepts(self, resource: Resource) -> bool:
+        return (
+            (not self.kinds or resource.kind in self.kinds)
+            and (not self.zones or resource.zone in self.zones)
+            and all(resource.attributes.get(key) == value for key, value in self.attributes)
+        )
+
+
+ANYTHING = Preferences()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.booking.deciding.choose import distinct
-from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.errors import NotAvailable
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.place.venue import Resource, Venue

@@ -18,8 +18,7 @@ from holdfast.booking.deciding.choose import (
     settle,
 )
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.prepared import Prepared
-from holdfast.booking.deciding.wanted import Wanted, reference, timed
+from holdfast.booking.deciding.wanted import Prepared, Wanted, reference, timed
 from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status

@@ -1,13 +1,22 @@
-"""What somebody wants booked, and when that is."""
+"""What somebody wants booked, when that is, and what would do. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from holdfast.booking.model import Details, Guest
+from holdfast.booking.deciding.choose import (
+    ANYTHING,
+    Demand,
+    Preferences,
+    candidate_sets,
+    distinct,
+    named_resources,
+)
+from holdfast.booking.model import Booking, Details, Guest
+from holdfast.claim.model import Probe, claimed_span
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
@@ -17,25 +26,6 @@ from holdfast.place.venue import Resource, Venue
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
 REFERENCE_CHARS = 6
 RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """Which resources will do, when none is named. Empty means any."""
-
-    kinds: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    attributes: tuple[tuple[str, Any], ...] = ()
-
-    def accepts(self, resource: Resource) -> bool:
-        return (
-            (not self.kinds or resource.kind in self.kinds)
-            and (not self.zones or resource.zone in self.zones)
-            and all(resource.attributes.get(key) == value for key, value in self.attributes)
-        )
-
-
-ANYTHING = Preferences()
 NOBODY = Guest()
 
 
@@ -130,3 +120,50 @@ def check_length(length: timedelta, venue: Venue) -> None:
     if length > timedelta(minutes=longest):
         minutes = int(length.total_seconds() // 60)
         raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Something wanted, worked out as far as the venue's rules alone go.
+
+    `sets`: the resources that would do, best first. `rest`: those further down, which are looked at when
+    none of these is free: of a large venue nearly nobody needs to know all of the ledger.
+    """
+
+    wanted: Wanted
+    venue: Venue
+    span: Span
+    slot_id: str | None
+    sets: tuple[tuple[Resource, ...], ...]
+    rest: tuple[tuple[Resource, ...], ...] = ()
+
+    def in_full(self) -> Prepared:
+        """The same with the sets further down among the others."""
+        return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
+
+    def probes(self) -> Iterator[Probe]:
+        """What must be known of the ledger to decide."""
+        for resource in distinct(self.sets):
+            yield self.venue.tenant_id, resource.id, claimed_span(resource, self.span)
+
+
+def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -> Prepared:
+    """It at that time, with every set that would do. Raises as `candidate_sets` does."""
+    if wanted.planned:
+        sets = (named_resources(venue, wanted.planned),)
+    else:
+        sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
+    return Prepared(wanted, venue, span, slot_id, sets)
+
+
+def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
+    """The booking as if it were wanted anew, on its own resources; when, the booking says."""
+    return Wanted(
+        id=booking.id,
+        tenant_id=booking.tenant_id,
+        venue_id=booking.venue_id,
+        actor=actor,
+        when=When(),
+        party_size=booking.party_size,
+        resource_ids=booking.resource_ids,
+    )

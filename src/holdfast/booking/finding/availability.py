@@ -9,8 +9,7 @@ from typing import Any
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.choose import Demand, candidate_sets
 from holdfast.booking.deciding.conflicts import conflicts_of
-from holdfast.booking.deciding.prepared import Prepared
-from holdfast.booking.deciding.wanted import check_length
+from holdfast.booking.deciding.wanted import Prepared, check_length
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Start, scan, share
 from holdfast.booking.finding.search import Found

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from holdfast.booking.deciding.choose import Demand, candidate_sets
-from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Found, Outlook, Sets

@@ -9,7 +9,7 @@ import asyncpg
 from holdfast.booking.deciding.choose import claims_of, first_free, settle
 from holdfast.booking.deciding.conflicts import lost, taken
 from holdfast.booking.deciding.decide import open_sets
-from holdfast.booking.deciding.prepared import Prepared
+from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import CLAIM_STATES

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from holdfast.booking import model
 from holdfast.booking.deciding.decide import Further, Refused, decide, prepare
-from holdfast.booking.deciding.prepared import Prepared
-from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.making import create_store
 from holdfast.booking.model import Booking, Step

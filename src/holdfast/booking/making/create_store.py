@@ -15,8 +15,7 @@ import orjson
 from holdfast.booking import store
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.decide import Known, hold_quotas
-from holdfast.booking.deciding.prepared import Prepared
-from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.model import Step
 from holdfast.booking.states import OCCUPYING
 from holdfast.channel import store as channels

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.booking.deciding.prepared import Prepared, prepared_at
-from holdfast.booking.deciding.wanted import ANYTHING, Wanted, When, timed
+from holdfast.booking.deciding.choose import ANYTHING
+from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at, timed
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX
 from holdfast.booking.routes.parts import check_year, venue_for

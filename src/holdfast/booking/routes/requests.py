@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.deciding import wanted
-from holdfast.booking.deciding.wanted import ANYTHING, When
+from holdfast.booking.deciding.choose import ANYTHING, Preferences
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import (
     MINUTES_MAX,
@@ -36,8 +36,8 @@ class PreferencesBody(Body):
     zones: tuple[line(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
     attributes: Attributes = Field(default_factory=dict)
 
-    def value(self) -> wanted.Preferences:
-        return wanted.Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
+    def value(self) -> Preferences:
+        return Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
 
 
 class TimeBody(Body):
@@ -112,7 +112,7 @@ class PartyBody(Body):
             raise ValueError("give resource_ids or preferences, not both")
         return self
 
-    def preferred(self) -> wanted.Preferences:
+    def preferred(self) -> Preferences:
         return ANYTHING if self.preferences is None else self.preferences.value()
 
     def guest(self) -> Guest:

@@ -11,7 +11,8 @@ from random import Random
 from typing import Final, TypeVar
 from uuid import UUID
 
-from holdfast.booking.deciding.wanted import ANYTHING, Preferences, When
+from holdfast.booking.deciding.choose import ANYTHING, Preferences
+from holdfast.booking.deciding.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall
 from holdfast.place.opening.slot import slots_on
 from holdfast.place.venue import Venue
