@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.wanted import Wanted
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.finding.by_reference import ByReference
 from holdfast.booking.finding.suggest import Suggestions
 from holdfast.booking.making.create import Outcome

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from holdfast.booking.deciding import rules
-from holdfast.booking.errors import OffSlotStep, TooFarAhead, TooSoon
+from holdfast.booking.deciding.rules import OffSlotStep, TooFarAhead, TooSoon
 from holdfast.kernel.span import Span
 from holdfast.place.document import parse_document
 from holdfast.place.places import Places

@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from holdfast.booking.change import Change, change
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.wanted import Wanted, When
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.making.create import Booked
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Created, Refused
 from holdfast.booking.deciding.wanted import Wanted, When
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from

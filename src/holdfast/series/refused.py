@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking.errors import NotAvailable
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.suggest import suggest_from
 from holdfast.booking.states import InvalidTransition

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.choose import ANYTHING, Preferences, candidate_sets
+from holdfast.booking.deciding.rules import TooFarAhead
 from holdfast.booking.deciding.wanted import NOBODY, check_length
-from holdfast.booking.errors import TooFarAhead
 from holdfast.booking.finding.search import Sets, starts
 from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import Tx

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from holdfast.booking.deciding.rules import check_party
-from holdfast.booking.errors import PartyTooLarge, PartyTooSmall
+from holdfast.booking.deciding.rules import PartyTooLarge, PartyTooSmall, check_party
 from holdfast.booking.model import Booking
 from holdfast.booking.states import CLAIM_STATES
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span

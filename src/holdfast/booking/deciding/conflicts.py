@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from holdfast.booking.deciding.choose import distinct
 from holdfast.booking.deciding.wanted import Prepared
-from holdfast.booking.errors import NotAvailable
 from holdfast.claim.model import Claim, Occupancy
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.place.venue import Resource, Venue
 
 CONFLICTS_MAX = 20
@@ -17,6 +18,35 @@ CLOSED = "closed for maintenance"
 
 SCATTERED = "Too many bookings would have to move to make room at that time: take another time."
 """Where units are left at every instant, and `claim/recolour.py` gives up."""
+
+
+class NotAvailable(HoldfastError):
+    """It is taken.
+
+    `resource_kind`: of what was asked for; it makes the code, such as TABLE_NOT_AVAILABLE. `wanted`: what
+    to suggest something instead of. Fields `conflicts`, `suggested_slots`, `can_join_waitlist`.
+    """
+
+    kind = Kind.CONFLICT
+    code = type_code = "NOT_AVAILABLE"
+
+    def __init__(
+        self, resource_kind: str, detail: str, *, wanted: Prepared | None = None, **fields: object
+    ) -> None:
+        self.code = f"{resource_kind.upper()}_NOT_AVAILABLE"
+        self.wanted = wanted
+        super().__init__(detail, **fields)
+
+    def suggesting(self, slots: list[dict[str, Any]] | None) -> NotAvailable:
+        """The same, with what is free instead. None: there was no time to look."""
+        self.fields["suggested_slots"] = slots or []
+        if slots:
+            self.detail += " Take one of the suggested slots."
+        elif slots is None:
+            self.detail += " There was no time to look for another: see what the day has."
+        else:
+            self.detail += " Nothing is free within two hours of it: take another time."
+        return self
 
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:

@@ -19,17 +19,26 @@ from holdfast.booking.deciding.choose import (
 )
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.wanted import Prepared, Wanted, reference, timed
-from holdfast.booking.errors import TooManyHolds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.claim.model import Claim, Occupancy, Probe
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Price, Pricing
 
 SETS_FIRST = 200
+
+
+class TooManyHolds(HoldfastError):
+    """This guest or address already has as many open holds as the venue allows.
+
+    Fields `holds_max`, `retry_after_seconds`.
+    """
+
+    kind = Kind.TOO_MANY
+    code = "TOO_MANY_HOLDS"
 
 
 @dataclass(frozen=True, slots=True)

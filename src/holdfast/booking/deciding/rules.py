@@ -6,15 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from holdfast.booking.errors import (
-    OffSlotStep,
-    OutsideOpeningHours,
-    PacingExceeded,
-    PartyTooLarge,
-    PartyTooSmall,
-    TooFarAhead,
-    TooSoon,
-)
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.spans import Hours
@@ -23,6 +15,55 @@ from holdfast.place.venue import Resource, Venue, capacity
 PACING_WINDOW = timedelta(minutes=15)
 WITHIN = timedelta(days=7)
 """How far from the first or last instant that is allowed a start is looked for, to name it."""
+
+
+class OutsideOpeningHours(HoldfastError):
+    """The venue is not open for all of that time. Field `opening_hours`: the open spans of the day."""
+
+    kind = Kind.INVALID
+    code = "OUTSIDE_OPENING_HOURS"
+
+
+class OffSlotStep(HoldfastError):
+    """Bookings start on the venue's slot step. Fields `slot_step_minutes`, `nearest`."""
+
+    kind = Kind.INVALID
+    code = "OFF_SLOT_STEP"
+
+
+class TooSoon(HoldfastError):
+    """The venue needs more notice. Fields `min_notice_minutes`, `earliest_start`."""
+
+    kind = Kind.INVALID
+    code = "TOO_SOON"
+
+
+class TooFarAhead(HoldfastError):
+    """The venue does not take bookings that far ahead. Fields `max_advance_days`, `latest_start`."""
+
+    kind = Kind.INVALID
+    code = "TOO_FAR_AHEAD"
+
+
+class PartyTooLarge(HoldfastError):
+    """These resources don't seat the party. Field `seats_max`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_LARGE"
+
+
+class PartyTooSmall(HoldfastError):
+    """These resources are for larger parties. Field `seats_min`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_SMALL"
+
+
+class PacingExceeded(HoldfastError):
+    """Too many guests would arrive in that quarter of an hour. Fields `pacing_covers_max`, `covers_booked`."""
+
+    kind = Kind.INVALID
+    code = "PACING_EXCEEDED"
 
 
 def check_time(

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
 from holdfast.booking.model import Guest

@@ -10,8 +10,8 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking.change import Change
+from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.wanted import When
-from holdfast.booking.errors import NotAvailable
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.simulate.people.booker import Booker
