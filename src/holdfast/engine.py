@@ -65,7 +65,7 @@ class Engine:
         self._questions, self._long_questions = Gate(self._is_changing), Gate(self._is_changing)
         self._react = react
         db.ports, db.before_commit, db.is_written = ports, react, is_written
-        db.after_commit += [self.by_reference.committed, self.places.committed]
+        db.after_commit.append(self.places.committed)
 
     def over(self, db: Database) -> Engine:
         """The same over other connections, for work that is to wait for nobody else's."""

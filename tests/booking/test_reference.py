@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -77,6 +77,7 @@ class SlowDatabase:
         self.answers: asyncio.Queue[Any] = asyncio.Queue()
         self.asked = asyncio.Event()
         self.times = 0
+        self.after_commit: list[Callable[[Sequence[Event]], None]] = []
 
     async def run(self, *_: Any) -> Any:
         self.times += 1
@@ -100,13 +101,15 @@ async def test_what_was_read_while_it_changed_is_not_kept() -> None:
     reading = asyncio.create_task(kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina))
     await database.asked.wait()
     said, now = {"booking_reference": "BR-20270101-AAAAAA"}, datetime.now(UTC)
-    kept.committed([Event(new_id(), UUID(int=1), "booking.updated", None, new_id(), said, "alice", now)])
+    [listener] = database.after_commit
+    listener([Event(new_id(), UUID(int=1), "booking.updated", None, new_id(), said, "alice", now)])
     database.answers.put_nowait(Row(gina, 1))
     await reading
     database.answers.put_nowait(Row(gina, 2))
     assert (await kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina)).version == 2
     assert (await kept.find(UUID(int=1), "BR-20270101-AAAAAA", gina)).version == 2
     assert database.times == 2
+    assert database.after_commit == [listener]
 
 
 def test_references_have_no_letters_that_look_alike() -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.booking.deciding.choose import fit
 from holdfast.claim import recolour
 from holdfast.claim.model import Claim, Occupancy, Probe
-from holdfast.claim.recolour import Fit, fit
+from holdfast.claim.recolour import Fit
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 

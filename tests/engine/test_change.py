@@ -190,6 +190,7 @@ async def test_new_bookings_leave_the_cache_as_it_is(engine: Engine, open_house:
     """One that is read while others are made is cached all the same."""
     house: House = await open_house()
     venue, booking = await venue_of(engine, house), await house.booked(start=at("12:00"))
+    await engine.by_reference.find(venue.tenant_id, booking["booking_reference"], SYSTEM)
     forgotten = engine.by_reference._forgotten
     wanted = Wanted(
         id=new_id(),

@@ -33,20 +33,13 @@ class Fit:
     moves: tuple[tuple[Claim, int], ...] = ()
 
 
-def fit(
+def make_room(
     occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
 ) -> Fit | Probe | None:
-    """Finds a unit for a booking of that span; claims of owner `but` don't count.
+    """Finds a unit that moving other claims makes free, for a span in which no unit is free and yet there is room.
 
-    Returns the lowest free unit, otherwise one that moves make free; None if all units are taken at some instant, or
-    too many claims would have to move. Returns a Probe if it first needs to know more of the ledger
-    (`Occupancy.learn`).
+    Returns None if too many claims would have to move. Otherwise as `booking.deciding.choose.fit`.
     """
-    unit = occupancy.free_unit(resource, span, but=but)
-    if unit is not None:
-        return Fit(unit)
-    if resource.units == 1 or not occupancy.has_room(resource, span, but=but):
-        return None
     wanted = claimed_span(resource, span)
     ahead = occupancy.ahead.get(resource.id, wanted)
     known = Span(wanted.start, max(wanted.end, ahead.end) if ahead.holds(wanted.start) else wanted.end)

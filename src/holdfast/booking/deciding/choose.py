@@ -12,7 +12,7 @@ from holdfast.booking.deciding.rules import PartyTooLarge, PartyTooSmall, check_
 from holdfast.booking.model import Booking
 from holdfast.booking.states import CLAIM_STATES
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
-from holdfast.claim.recolour import Fit, fit
+from holdfast.claim.recolour import Fit, make_room
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue, capacities, combinations
@@ -162,6 +162,23 @@ def first_free(
             unknown = [each for each in fits if not isinstance(each, Fit)]
             return unknown or (resources, [each for each in fits if isinstance(each, Fit)])
     return None
+
+
+def fit(
+    occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
+) -> Fit | Probe | None:
+    """Where a booking of that span goes; those of owner `but` are in nobody's way.
+
+    The lowest unit that is free, else one that others make free. None when at some instant no unit is left, or so much
+    would have to move that it isn't tried. A probe: what the occupancy must learn of the ledger before that can be
+    said.
+    """
+    unit = occupancy.free_unit(resource, span, but=but)
+    if unit is not None:
+        return Fit(unit)
+    if resource.units == 1 or not occupancy.has_room(resource, span, but=but):
+        return None
+    return make_room(occupancy, resource, span, but=but)
 
 
 def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:

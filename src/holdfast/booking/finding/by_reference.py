@@ -22,7 +22,8 @@ KEPT_MAX = 10_000
 class ByReference:
     """A look-up by reference that spares the database when the same one is asked for again and again.
 
-    A change made in this process is seen at once, one made in another after at most KEPT_S.
+    A change made in this process is seen at once, one made in another after at most KEPT_S. It listens to what this
+    process commits from the first look-up on: most processes have none, and bookings need not wait for that.
     """
 
     def __init__(self, db: Database) -> None:
@@ -41,6 +42,8 @@ class ByReference:
         return kept[1]
 
     async def _find(self, at: tuple[UUID, str], actor: Actor) -> tuple[float, Booking]:
+        if self._committed not in self._db.after_commit:
+            self._db.after_commit.append(self._committed)
         started, forgotten = time.monotonic(), self._forgotten
         found = (started, await self._db.run(actor, store.find_reference, *at))
         # What was read while something changed may be what it was before.
@@ -50,7 +53,7 @@ class ByReference:
                 self._kept.popitem(last=False)
         return found
 
-    def committed(self, events: Sequence[Event]) -> None:
+    def _committed(self, events: Sequence[Event]) -> None:
         """A listener of the database: forgets the bookings that these have changed. A new one nobody can have read
         before, and there are many."""
         for event in events:

@@ -84,7 +84,9 @@ async def create(
     occupancy = read.known.occupancy
     moved = occupancy.moved
     taken = [moved.pop(each, each) for each in done.claims]  # some of the set have moved for others of it
-    shift = await evict_expired_holds(tx, [*taken, *moved.values()], occupancy)
+    shift, put = Shift(), [*taken, *moved.values()]
+    if occupancy.expired_in_the_way(put):
+        shift = await evict_expired_holds(tx, put, occupancy)
     await claims.move(tx, moved)
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
     # A hold that made room may have reached further than what is booked now.
