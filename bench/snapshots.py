@@ -19,7 +19,7 @@ from typing import Any
 from bench import load
 from bench.stand import Stand, generator
 from holdfast.snapshot.cache import ENTRIES_MAX, Entry
-from holdfast.snapshot.freshness import Stand as Reached
+from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.redis_cache import RedisCache
 
 CLIENTS = 16
@@ -100,7 +100,7 @@ async def in_redis(*, seconds: float) -> dict[str, Any] | None:
         if url is None:
             return None
         cache = RedisCache(url)
-        entry = Entry.of(Reached("00000000-00000000", 1, 1), b"x" * BODY_BYTES)
+        entry = Entry.of(Revision("00000000-00000000", 1, 1), b"x" * BODY_BYTES)
         async with asyncio.timeout(REDIS_READY_S_MAX):
             while await cache.get("slot") is None:
                 await cache.put("slot", entry)

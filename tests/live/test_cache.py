@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.snapshot import redis_cache
 from holdfast.snapshot.cache import TTL_S, Entry, MemoryCache
-from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.redis_cache import (
     PAUSE_S_MAX,
     PAUSE_S_MIN,
@@ -27,7 +27,7 @@ from tests.services import redis_server as redis_server
 
 
 def entry(version: int = 1, body: bytes = b'{"sections":[]}') -> Entry:
-    return Entry.of(Stand("0000abcd-12345678", version, 1), body)
+    return Entry.of(Revision("0000abcd-12345678", version, 1), body)
 
 
 class Clock:
@@ -81,7 +81,7 @@ async def test_what_was_put_is_found_as_it_was(cache: Any) -> None:
 async def test_the_later_one_counts(cache: Any) -> None:
     await cache.put("a", entry(1))
     await cache.put("a", entry(2))
-    assert (await cache.get("a"))[0].stand.version == 2
+    assert (await cache.get("a"))[0].revision.version == 2
 
 
 def test_the_etag_is_another_for_whatever_is_other() -> None:
@@ -89,8 +89,8 @@ def test_the_etag_is_another_for_whatever_is_other() -> None:
     others = [
         entry(2),
         entry(body=b"{}"),
-        Entry.of(Stand("0000abcd-99999999", 1, 1), one.body),
-        Entry.of(Stand(one.stand.epoch, 1, 2), one.body),
+        Entry.of(Revision("0000abcd-99999999", 1, 1), one.body),
+        Entry.of(Revision(one.revision.epoch, 1, 2), one.body),
     ]
     assert len({one.etag, *(each.etag for each in others)}) == 5
     assert one.etag.startswith('"')

@@ -10,15 +10,15 @@ import pytest
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.ids import new_id
 from holdfast.snapshot import freshness
-from holdfast.snapshot.freshness import Floors, Stand
+from holdfast.snapshot.freshness import Floors, Revision
 
 VENUE, OTHER = new_id(), new_id()
 CHANNEL = "2027-01-06:day"
 NOW = datetime(2027, 1, 5, tzinfo=UTC)
 
 
-def stand(version: int, *, rules: int = 1, epoch: str = "e1") -> Stand:
-    return Stand(epoch, version, rules)
+def revision(version: int, *, rules: int = 1, epoch: str = "e1") -> Revision:
+    return Revision(epoch, version, rules)
 
 
 def told(version: int | None, *, venue_id: UUID | None = VENUE, channel: str | None = CHANNEL) -> Committed:
@@ -38,23 +38,23 @@ def told(version: int | None, *, venue_id: UUID | None = VENUE, channel: str | N
 
 def known(version: int) -> Floors:
     floors = Floors()
-    floors.read(VENUE, CHANNEL, stand(version), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(version), mark=floors.mark(VENUE))
     return floors
 
 
 @pytest.mark.parametrize(
     ("other", "good"),
     [
-        (stand(5), True),
-        (stand(6), True),
-        (stand(5, rules=2), True),
-        (stand(4), False),
-        (stand(9, rules=0), False),
-        (stand(9, epoch="e2"), False),
+        (revision(5), True),
+        (revision(6), True),
+        (revision(5, rules=2), True),
+        (revision(4), False),
+        (revision(9, rules=0), False),
+        (revision(9, epoch="e2"), False),
     ],
 )
-def test_a_stand_is_good_when_it_is_no_older_in_any_respect(other: Stand, good: bool) -> None:
-    assert other.reaches(stand(5)) is good
+def test_a_revision_is_good_when_it_is_no_older_in_any_respect(other: Revision, good: bool) -> None:
+    assert other.reaches(revision(5)) is good
 
 
 def test_nothing_is_known_before_it_was_read() -> None:
@@ -66,13 +66,13 @@ def test_nothing_is_known_before_it_was_read() -> None:
 
 def test_it_rises_with_reads_and_with_the_tail_and_never_falls() -> None:
     floors = known(5)
-    floors.read(VENUE, CHANNEL, stand(4), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(4), mark=floors.mark(VENUE))
     floors.told(told(3), "e1")
-    assert floors.floor(VENUE, CHANNEL) == stand(5)
+    assert floors.floor(VENUE, CHANNEL) == revision(5)
     floors.told(told(6), "e1")
-    assert floors.floor(VENUE, CHANNEL) == stand(6)
-    floors.read(VENUE, CHANNEL, stand(7, rules=2), mark=floors.mark(VENUE))
-    assert floors.floor(VENUE, CHANNEL) == stand(7, rules=2)
+    assert floors.floor(VENUE, CHANNEL) == revision(6)
+    floors.read(VENUE, CHANNEL, revision(7, rules=2), mark=floors.mark(VENUE))
+    assert floors.floor(VENUE, CHANNEL) == revision(7, rules=2)
 
 
 def test_two_histories_mean_that_the_database_is_asked() -> None:
@@ -80,7 +80,7 @@ def test_two_histories_mean_that_the_database_is_asked() -> None:
     floors.told(told(1), "e2")
     assert floors.floor(VENUE, CHANNEL) is None
     floors = known(5)
-    floors.read(VENUE, CHANNEL, stand(1, epoch="e2"), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), mark=floors.mark(VENUE))
     assert floors.floor(VENUE, CHANNEL) is None
 
 
@@ -89,23 +89,23 @@ def test_a_read_that_began_before_a_change_tells_nothing_of_what_is_after_it() -
     mark = floors.mark(VENUE)
     floors.changed(VENUE)
     assert floors.floor(VENUE, CHANNEL) is None
-    floors.read(VENUE, CHANNEL, stand(5), mark=mark)
+    floors.read(VENUE, CHANNEL, revision(5), mark=mark)
     assert floors.floor(VENUE, CHANNEL) is None
-    floors.read(VENUE, CHANNEL, stand(6), mark=floors.mark(VENUE))
-    assert floors.floor(VENUE, CHANNEL) == stand(6)
+    floors.read(VENUE, CHANNEL, revision(6), mark=floors.mark(VENUE))
+    assert floors.floor(VENUE, CHANNEL) == revision(6)
 
 
 def test_a_change_elsewhere_is_none_here() -> None:
     floors = known(5)
     floors.changed(OTHER)
-    assert floors.floor(VENUE, CHANNEL) == stand(5)
+    assert floors.floor(VENUE, CHANNEL) == revision(5)
 
 
 def test_a_venue_that_was_changed_before_it_was_ever_read_has_another_mark() -> None:
     floors = Floors()
     mark = floors.mark(VENUE)
     floors.changed(VENUE)
-    floors.read(VENUE, CHANNEL, stand(5), mark=mark)
+    floors.read(VENUE, CHANNEL, revision(5), mark=mark)
     assert floors.floor(VENUE, CHANNEL) is None
 
 
@@ -136,7 +136,7 @@ def test_it_keeps_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     floors = known(5)
     for n in range(20):
         venue_id = new_id()
-        floors.read(venue_id, f"2027-01-06:{n}", stand(1), mark=floors.mark(venue_id))
+        floors.read(venue_id, f"2027-01-06:{n}", revision(1), mark=floors.mark(venue_id))
         assert len(floors.channels()) <= 3
         if n % 4 == 0:
             floors.changed(venue_id)
@@ -149,11 +149,11 @@ def test_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     for forget in (
         lambda: floors.changed(VENUE),
         lambda: floors.told(told(1), "e2"),
-        lambda: floors.read(VENUE, CHANNEL, stand(1, epoch="e2"), mark=floors.mark(VENUE)),
+        lambda: floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), mark=floors.mark(VENUE)),
         floors.forget_all,
     ):
-        floors.read(VENUE, CHANNEL, stand(5), mark=floors.mark(VENUE))
-        assert floors.floor(VENUE, CHANNEL) == stand(5)
+        floors.read(VENUE, CHANNEL, revision(5), mark=floors.mark(VENUE))
+        assert floors.floor(VENUE, CHANNEL) == revision(5)
         forget()
         assert floors.channels() == []
 
@@ -162,4 +162,4 @@ def test_events_of_no_channel_are_none_of_its_business() -> None:
     floors = known(5)
     for committed in (told(None), told(9, channel=None), told(9, venue_id=None)):
         floors.told(committed, "e1")
-    assert floors.floor(VENUE, CHANNEL) == stand(5)
+    assert floors.floor(VENUE, CHANNEL) == revision(5)

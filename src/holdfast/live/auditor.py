@@ -128,7 +128,7 @@ async def audit_channel(
     first = await take_snapshot(db, wanted, places=places)
     await between()
     second = await take_snapshot(db, wanted, places=places)
-    if not await _all_numbered(numberer) or first.stand.rules_version != second.stand.rules_version:
+    if not await _all_numbered(numberer) or first.revision.rules_version != second.revision.rules_version:
         return None
     call = db.call(SYSTEM, tenants=[wanted.tenant_id])
     events = await call.run(store.events, wanted, after=before.head)
@@ -148,7 +148,7 @@ async def _all_numbered(numberer: Numberer) -> bool:
 
 def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -> list[Mismatch]:
     """Where the second snapshot is not what the events make of the first. Pure."""
-    _, _, history = second.stand.epoch.partition("-")
+    _, _, history = second.revision.epoch.partition("-")
     board, read = Board.of(first), Board.of(second)
     between = [each for each in events if each.version and board.version < each.version <= read.version]
     versions = [each.version for each in between]
@@ -166,7 +166,7 @@ def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -
 
 
 def _mismatch(first: Snapshot, second: Snapshot, section_id: str | None, told: str, read: str) -> Mismatch:
-    versions = (first.stand.version, second.stand.version)
+    versions = (first.revision.version, second.revision.version)
     return Mismatch(f"{second.venue.id}:{second.slot.channel}", section_id, versions, told, read)
 
 

@@ -27,7 +27,7 @@ class Board:
     @classmethod
     def of(cls, snapshot: Snapshot) -> Board:
         sections = {each.resource.id: each.state for each in snapshot.sections}
-        return cls(snapshot.stand.epoch, snapshot.stand.version, sections)
+        return cls(snapshot.revision.epoch, snapshot.revision.version, sections)
 
 
 def apply(board: Board, event: Committed, *, epoch: str) -> Board:

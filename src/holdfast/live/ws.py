@@ -143,19 +143,19 @@ class Socket:
             for view in wanted:
                 self._views[orjson.loads(view[1])] = (view,)
             # Behind what was missed: everything up to that version has now been told, or is in the snapshot.
-            self._tell([*missed, encode({"op": "subscribed", "channels": self._stands(wanted)})])
+            self._tell([*missed, encode({"op": "subscribed", "channels": self._versions(wanted)})])
         finally:
             pins.release()
 
-    def _stands(self, wanted: Views) -> dict[str, Any]:
-        stands: dict[str, Any] = {}
+    def _versions(self, wanted: Views) -> dict[str, Any]:
+        versions: dict[str, Any] = {}
         for key, name, _ in wanted:
             channel = self._hub.channels.get(key)
             assert channel is not None
             assert channel.epoch is not None
             epoch = public_epoch(channel.epoch, self._hub.telling.history)
-            stands[orjson.loads(name)] = {"epoch": epoch, "version": channel.version}
-        return stands
+            versions[orjson.loads(name)] = {"epoch": epoch, "version": channel.version}
+        return versions
 
     def _all(self) -> Views:
         return tuple(sorted(view for each in self._views.values() for view in each))

@@ -102,7 +102,7 @@ class Watch:
         becomes the first. Returns the mismatches. No transaction is running."""
         first, since = each.first, each.since
         now = await self._take_snapshot(each)
-        if first is None or first.stand.epoch != now.stand.epoch:
+        if first is None or first.revision.epoch != now.revision.epoch:
             return []  # closed since, like all past days
         call = self.db.call(SYSTEM, tenants=[each.wanted.tenant_id])
         events = await call.run(audit_store.events, each.wanted, after=since)

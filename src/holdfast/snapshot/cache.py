@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Protocol
 
-from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.freshness import Revision
 
 TTL_S = 15.0
 ENTRIES_MAX = 5_000
@@ -22,15 +22,15 @@ ENTRY_OVERHEAD = 400
 class Entry:
     """A snapshot as it goes out: JSON, and its strong ETag."""
 
-    stand: Stand
+    revision: Revision
     body: bytes
     etag: str
 
     @classmethod
-    def of(cls, stand: Stand, body: bytes) -> Entry:
-        about = f"{stand.epoch} {stand.rules_version} ".encode()
+    def of(cls, revision: Revision, body: bytes) -> Entry:
+        about = f"{revision.epoch} {revision.rules_version} ".encode()
         digest = blake2b(about + body, digest_size=9).hexdigest()
-        return cls(stand, body, f'"{stand.version}-{digest}"')
+        return cls(revision, body, f'"{revision.version}-{digest}"')
 
 
 class SharedCache(Protocol):

@@ -64,20 +64,20 @@ class Freshness:
             self._history = history
         return history is not None
 
-    def floor(self, venue_id: UUID, channel: str) -> Stand | None:
+    def floor(self, venue_id: UUID, channel: str) -> Revision | None:
         """What must be reached by what is shown of the channel; None: ask the database."""
         return self.floors.floor(venue_id, channel) if self.is_following() else None
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Revision:
     """The version of a channel and of the rules of its venue. `epoch`: as clients see it."""
 
     epoch: str
     version: int
     rules_version: int
 
-    def reaches(self, floor: Stand) -> bool:
+    def reaches(self, floor: Revision) -> bool:
         """Whether this is of the same history and no older."""
         return (
             self.epoch == floor.epoch
@@ -89,7 +89,7 @@ class Stand:
 @dataclass(slots=True)
 class _Venue:
     mark: int
-    floors: dict[str, Stand] = field(default_factory=dict)
+    floors: dict[str, Revision] = field(default_factory=dict)
 
 
 class Floors:
@@ -113,23 +113,23 @@ class Floors:
         known = self._venues.get(venue_id)
         return self._mark_of_others if known is None else known.mark
 
-    def floor(self, venue_id: UUID, channel: str) -> Stand | None:
+    def floor(self, venue_id: UUID, channel: str) -> Revision | None:
         """What must be reached by what is shown of the channel; None: ask the database."""
         known = self._venues.get(venue_id)
         return None if known is None else known.floors.get(channel)
 
-    def read(self, venue_id: UUID, channel: str, stand: Stand, *, mark: int) -> None:
+    def read(self, venue_id: UUID, channel: str, revision: Revision, *, mark: int) -> None:
         """The channel was read; the read began when the venue had that mark."""
-        self._is_at(venue_id, channel, stand.version)
+        self._is_at(venue_id, channel, revision.version)
         if self.mark(venue_id) != mark:
             return
         floor = self.floor(venue_id, channel)
         if floor is None:
-            self._add(venue_id, channel, stand, mark=mark)
-        elif floor.epoch != stand.epoch:
+            self._add(venue_id, channel, revision, mark=mark)
+        elif floor.epoch != revision.epoch:
             self._forget(venue_id, channel)  # which of the two is the later one, the next read will tell
-        elif stand.reaches(floor):
-            self._venues[venue_id].floors[channel] = stand
+        elif revision.reaches(floor):
+            self._venues[venue_id].floors[channel] = revision
 
     def told(self, committed: Committed, epoch: str) -> None:
         """The tail told an event of a channel. `epoch`: its epoch as clients see it."""
@@ -143,7 +143,7 @@ class Floors:
         if floor.epoch != epoch:
             self._forget(event.venue_id, event.channel)
         elif committed.version > floor.version:
-            told = Stand(epoch, committed.version, floor.rules_version)
+            told = Revision(epoch, committed.version, floor.rules_version)
             self._venues[event.venue_id].floors[event.channel] = told
 
     def changed(self, venue_id: UUID) -> None:
@@ -168,11 +168,11 @@ class Floors:
         """The channels whose floor is known: those that somebody looks at."""
         return [(id_, channel) for id_, known in self._venues.items() for channel in known.floors]
 
-    def _add(self, venue_id: UUID, channel: str, stand: Stand, *, mark: int) -> None:
+    def _add(self, venue_id: UUID, channel: str, revision: Revision, *, mark: int) -> None:
         if self._floors >= CHANNELS_MAX:
             self.forget_all()  # what somebody looks at is soon read again, and the rest was not
             return
-        self._known(venue_id, mark).floors[channel] = stand
+        self._known(venue_id, mark).floors[channel] = revision
         self._floors += 1
 
     def _forget(self, venue_id: UUID, channel: str) -> None:

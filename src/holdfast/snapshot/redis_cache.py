@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from holdfast.snapshot.cache import TTL_S, Entry
-from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.metrics import REDIS_FAILURES, REDIS_SECONDS
 
 PREFIX = "holdfast:snapshot:1:"
@@ -111,8 +111,10 @@ class RedisCache:
 
 def encoded(entry: Entry) -> bytes:
     """An entry as it lies in Redis: a line about it, then the body."""
-    stand = entry.stand
-    return f"{stand.epoch} {stand.version} {stand.rules_version} {entry.etag}\n".encode() + entry.body
+    revision = entry.revision
+    return (
+        f"{revision.epoch} {revision.version} {revision.rules_version} {entry.etag}\n".encode() + entry.body
+    )
 
 
 def decoded(value: bytes) -> Entry | None:
@@ -120,7 +122,7 @@ def decoded(value: bytes) -> Entry | None:
     about, _, body = value.partition(b"\n")
     try:
         epoch, version, rules_version, etag = about.decode("ascii").split(" ")
-        entry = Entry.of(Stand(epoch, int(version), int(rules_version)), body)
+        entry = Entry.of(Revision(epoch, int(version), int(rules_version)), body)
     except ValueError:
         return None
     return entry if entry.etag == etag else None

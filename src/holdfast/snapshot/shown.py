@@ -58,13 +58,13 @@ def entry_of(found: Snapshot, view: View, *, pricing: Pricing) -> Entry:
     venue, slot = found.venue, found.slot
     shown = {
         "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
-        "epoch": found.stand.epoch,
-        "version": found.stand.version,
+        "epoch": found.revision.epoch,
+        "version": found.revision.version,
         "date": slot.day,
         "slotId": slot.id,
         "sections": [_section(found, each, view, pricing) for each in found.sections],
     }
-    return Entry.of(found.stand, encode(shown))
+    return Entry.of(found.revision, encode(shown))
 
 
 def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:

@@ -129,7 +129,7 @@ class Snapshots:
         if entry is not None:
             return entry
         found = await self._take(wanted)
-        self.floors.read(wanted.venue_id, found.slot.channel, found.stand, mark=mark)
+        self.floors.read(wanted.venue_id, found.slot.channel, found.revision, mark=mark)
         entry = entry_of(found, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.mark(wanted.venue_id) == mark:
@@ -172,7 +172,7 @@ class Snapshots:
 
     def _is_good(self, wanted: Wanted, entry: Entry) -> bool:
         floor = self._fresh.floor(wanted.venue_id, wanted.channel)
-        return floor is not None and entry.stand.reaches(floor)
+        return floor is not None and entry.revision.reaches(floor)
 
     async def close(self) -> None:
         """Lets go of what is under way and of the shared cache."""

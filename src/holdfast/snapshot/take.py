@@ -19,7 +19,7 @@ from holdfast.kernel.errors import InvalidRequest, NotFound, Overloaded
 from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
 from holdfast.snapshot import store
-from holdfast.snapshot.freshness import Stand
+from holdfast.snapshot.freshness import Revision
 
 TRIES_MAX = 3
 """So many changes of a venue's rules in a row are kept up with."""
@@ -55,7 +55,7 @@ class Snapshot:
 
     venue: Venue
     slot: Slot
-    stand: Stand
+    revision: Revision
     sections: tuple[Section, ...]
 
 
@@ -146,7 +146,7 @@ async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
     for each in active:
         sections.append(_section(each, slot, by_resource.get(each.id, []), read))
         await slices.rest()
-    return Snapshot(venue, slot, Stand(read.epoch, read.version, read.rules_version), tuple(sections))
+    return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
 
 
 def _section(resource: Resource, slot: Slot, claims: list[Claim], read: store.Read) -> Section:
