@@ -18,7 +18,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.live import store
 from holdfast.live.fold import Board, apply
-from holdfast.snapshot.take import Wanted, take_snapshot
+from holdfast.snapshot.take import SlotKey, take_snapshot
 from tests.booking.asking import DAY, at
 from tests.conftest import House
 from tests.live.looking import look, section
@@ -36,7 +36,7 @@ class Busy:
 
     app: FastAPI
     house: House
-    wanted: Wanted
+    wanted: SlotKey
     first: Board
     since: int
     seen: list[dict[str, Any]] = field(default_factory=list)
@@ -145,7 +145,7 @@ async def busy_at(app: FastAPI, house: House) -> Busy:
     """The house before anybody came."""
     db, places = app.state.engine.db, app.state.engine.places
     venue = await places.venue(UUID(house.venue_id))
-    wanted = Wanted(venue.tenant_id, venue.id, DAY, "day")
+    wanted = SlotKey(venue.tenant_id, venue.id, DAY, "day")
     since = (await Numberer(db).number()).head
     first = Board.of(await take_snapshot(db, wanted, places=places))
     return Busy(app, house, wanted, first, since)

@@ -18,7 +18,7 @@ from holdfast.channel import announce as announcing
 from holdfast.kernel.db.database import Database
 from holdfast.live.auditor import Auditor, Mismatch, audit_channel
 from holdfast.live.metrics import MISMATCHES
-from holdfast.snapshot.take import Wanted
+from holdfast.snapshot.take import SlotKey
 from tests.booking.asking import DAY, at, cancel, change, instant, tenant_id, tick
 from tests.booking.conftest import owner as owner
 from tests.conftest import House
@@ -35,7 +35,7 @@ def audit(app: FastAPI, house: House) -> Audit:
 
     async def run(between: Callable[[], Awaitable[Any]], *, at: House = house, slot_id: str = "day") -> Any:
         venue = await app.state.engine.places.venue(UUID(at.venue_id))
-        wanted = Wanted(venue.tenant_id, venue.id, DAY, slot_id)
+        wanted = SlotKey(venue.tenant_id, venue.id, DAY, slot_id)
         return await audit_channel(
             app.state.engine.db, wanted, places=app.state.engine.places, between=between
         )

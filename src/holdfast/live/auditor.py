@@ -22,7 +22,7 @@ from holdfast.live.fold import Board, Gap, apply, differences
 from holdfast.live.metrics import AUDITED, MISMATCHES
 from holdfast.place.places import Places
 from holdfast.snapshot.snapshots import Snapshots
-from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
+from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 PERIOD_S = 10.0
 WATCHED_S = 2.0
@@ -89,7 +89,7 @@ class Auditor:
         if slot is None:
             return 0
         venue = await self._places.venue(venue_id)
-        wanted = Wanted(venue.tenant_id, venue_id, *slot)
+        wanted = SlotKey(venue.tenant_id, venue_id, *slot)
         found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
         AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
         for each in (found or ())[:LOGGED_MAX]:
@@ -111,7 +111,7 @@ class Mismatch:
 
 
 async def audit_channel(
-    db: Database, wanted: Wanted, *, places: Places, between: Callable[[], Awaitable[None]]
+    db: Database, wanted: SlotKey, *, places: Places, between: Callable[[], Awaitable[None]]
 ) -> list[Mismatch] | None:
     """What is wrong with the channel; None when the audit is inconclusive.
 

@@ -10,7 +10,7 @@ from holdfast.event.read import committed_of, purged
 from holdfast.kernel.db.tx import Tx
 
 if TYPE_CHECKING:
-    from holdfast.snapshot.take import Wanted
+    from holdfast.snapshot.take import SlotKey
 
 EVENTS_MAX = 10_000
 
@@ -56,7 +56,7 @@ EVENTS = f"""
 """
 
 
-async def events(tx: Tx, wanted: Wanted, *, after: int) -> list[Committed]:
+async def events(tx: Tx, wanted: SlotKey, *, after: int) -> list[Committed]:
     """The events of the channel behind the position, in commit order; the first EVENTS_MAX."""
     rows = await tx.fetch(EVENTS, wanted.tenant_id, wanted.venue_id, wanted.channel, after, EVENTS_MAX)
     return [committed_of(row) for row in rows]

@@ -26,7 +26,7 @@ from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import House, World
-from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
+from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 DAYS_AHEAD: Final = 3
 EVENTS_MAX: Final = 100_000
@@ -46,7 +46,7 @@ class Seen:
     """
 
     house: House
-    wanted: Wanted
+    wanted: SlotKey
     epoch: int = 0
     version: int = 0
     states: dict[UUID, SlotState] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Watch:
             first = to_wall(world.start, house.venue.tz).date()
             for number in range(days + DAYS_AHEAD):
                 for slot in slots_of_day(house.venue, first + timedelta(days=number)):
-                    wanted = Wanted(house.venue.tenant_id, house.id, slot.day, slot.id)
+                    wanted = SlotKey(house.venue.tenant_id, house.id, slot.day, slot.id)
                     self.seen.append(Seen(house, wanted))
             await self.reset(house)
 

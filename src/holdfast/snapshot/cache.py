@@ -1,4 +1,4 @@
-"""Snapshots that are kept: what an entry is, and the cache in the process."""
+"""Snapshots that are cached: what an entry is, and the cache in the process."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ class MemoryCache:
 
     def get(self, key: str) -> Entry | None:
         """The entry, while its time lasts."""
-        kept = self._entries.get(key)
-        if kept is None:
+        cached = self._entries.get(key)
+        if cached is None:
             return None
-        if kept[1] <= self._clock():
+        if cached[1] <= self._clock():
             self.drop(key)
             return None
         self._entries.move_to_end(key)
-        return kept[0]
+        return cached[0]
 
     def put(self, key: str, entry: Entry, *, ttl_s: float = TTL_S) -> None:
         """Keeps the entry so long, if there is room for it."""
@@ -88,9 +88,9 @@ class MemoryCache:
 
     def drop(self, key: str) -> None:
         """Removes the entry, if it is there."""
-        kept = self._entries.pop(key, None)
-        if kept is not None:
-            self.size -= _size(key, kept[0])
+        cached = self._entries.pop(key, None)
+        if cached is not None:
+            self.size -= _size(key, cached[0])
 
 
 def _size(key: str, entry: Entry) -> int:

@@ -24,7 +24,7 @@ from holdfast.place.opening.slot import slot_span
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
 from holdfast.place.venue import Venue
 from holdfast.snapshot.freshness import Freshness
-from holdfast.snapshot.take import Wanted
+from holdfast.snapshot.take import SlotKey
 
 AVAILABILITY = "availability:"
 BOOKINGS = "chain.bookings."
@@ -35,8 +35,8 @@ BEFORE_MAX = timedelta(days=1)
 AHEAD_MAX = timedelta(days=731)
 """From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody
 can open them without end."""
-MEANINGS_MAX = 20_000
-KEPT_S = 15.0
+SLOTS_MAX = 20_000
+SLOT_TTL_S = 15.0
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenant}.{venue}"
@@ -92,9 +92,9 @@ class Names:
         raise NotFound(f"There is no venue {venue[:NAME_CHARS_MAX]} of a tenant {tenant[:NAME_CHARS_MAX]}.")
 
     async def _venue_id(self, tenant_id: UUID, slug: str) -> UUID | None:
-        kept = self._venues.get((tenant_id, slug))
-        if kept is not None and time.monotonic() - kept[0] < FRESH_S:
-            return kept[1]
+        cached = self._venues.get((tenant_id, slug))
+        if cached is not None and time.monotonic() - cached[0] < FRESH_S:
+            return cached[1]
         venue_id = await self._db.call(SYSTEM, tenants=[tenant_id]).run(
             store.find_venue, tenant_id=tenant_id, slug=slug
         )
@@ -146,7 +146,7 @@ def _id(text: str) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SlotQuery:
     """A slot as a client names it."""
 
     tenant: str
@@ -155,37 +155,37 @@ class Asked:
     slot_id: str | None
 
 
-class Meanings:
+class SlotCache:
     """A cache of the slots that clients name.
 
-    An entry is good until this process sees a change of the venue, and for KEPT_S at most.
+    An entry is good until this process sees a change of the venue, and for SLOT_TTL_S at most.
     """
 
     def __init__(self, fresh: Freshness) -> None:
         self._fresh = fresh
-        self._kept: OrderedDict[Asked, tuple[Wanted, int, float]] = OrderedDict()
+        self._entries: OrderedDict[SlotQuery, tuple[SlotKey, int, float]] = OrderedDict()
 
-    def get(self, asked: Asked) -> Wanted | None:
+    def get(self, query: SlotQuery) -> SlotKey | None:
         """The slot, if it is cached and still good."""
-        kept = self._kept.get(asked)
-        if kept is None or not self._fresh.is_following():
+        cached = self._entries.get(query)
+        if cached is None or not self._fresh.is_following():
             return None
-        wanted, mark, until = kept
+        wanted, mark, until = cached
         if mark != self._fresh.floors.mark(wanted.venue_id) or until <= time.monotonic():
             return None
-        self._kept.move_to_end(asked)
+        self._entries.move_to_end(query)
         return wanted
 
     def moment(self) -> int:
         """To be read before the slot is looked up, and given to `put`."""
         return self._fresh.floors.latest_mark
 
-    def put(self, asked: Asked, wanted: Wanted, *, since: int) -> None:
+    def put(self, query: SlotQuery, wanted: SlotKey, *, since: int) -> None:
         """Caches the slot. `since`: the `moment` at which its look-up began."""
         mark = self._fresh.floors.mark(wanted.venue_id)
         if mark > since:
             return  # The venue changed meanwhile.
-        self._kept[asked] = (wanted, mark, time.monotonic() + KEPT_S)
-        self._kept.move_to_end(asked)
-        if len(self._kept) > MEANINGS_MAX:
-            self._kept.popitem(last=False)
+        self._entries[query] = (wanted, mark, time.monotonic() + SLOT_TTL_S)
+        self._entries.move_to_end(query)
+        if len(self._entries) > SLOTS_MAX:
+            self._entries.popitem(last=False)

@@ -15,10 +15,10 @@ from holdfast.kernel.http import answer
 from holdfast.kernel.text import line
 from holdfast.place.venue import Venue
 from holdfast.snapshot.cache import Entry
-from holdfast.snapshot.names import Asked, Meanings, Names, day_of
+from holdfast.snapshot.names import Names, SlotCache, SlotQuery, day_of
 from holdfast.snapshot.shown import SNAPSHOT, View
 from holdfast.snapshot.snapshots import Snapshots
-from holdfast.snapshot.take import Wanted, named, slot_of
+from holdfast.snapshot.take import SlotKey, slot_ids, slot_of
 
 router = APIRouter(tags=["Live"])
 alias = APIRouter(include_in_schema=False)
@@ -51,12 +51,12 @@ async def get_availability(
     is available and what is not.
     """
     snapshots: Snapshots = request.app.state.snapshots
-    meanings: Meanings = request.app.state.meanings
-    asked = Asked(tenant, venue, day, slot_id)
-    wanted = meanings.get(asked) or await _look_up(request, asked)
+    slot_cache: SlotCache = request.app.state.slot_cache
+    query = SlotQuery(tenant, venue, day, slot_id)
+    wanted = slot_cache.get(query) or await _look_up(request, query)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
-    entry = await snapshots.found(wanted, view)
+    entry = await snapshots.get(wanted, view)
     async with snapshots.answering():
         return _answer(request, entry, view)
 
@@ -69,24 +69,24 @@ async def get_availability_by_alias(
     return await get_availability(request, tenant, venue, day, slot_id)
 
 
-async def _look_up(request: Request, asked: Asked) -> Wanted:
+async def _look_up(request: Request, query: SlotQuery) -> SlotKey:
     """Raises NotFound and InvalidRequest."""
-    meanings: Meanings = request.app.state.meanings
+    slot_cache: SlotCache = request.app.state.slot_cache
     names: Names = request.app.state.hub.names
-    moment = meanings.moment()
-    venue = await names.venue(asked.tenant, asked.venue)
-    day = day_of(asked.date, venue, field="date", value=asked.date)
-    wanted = Wanted(venue.tenant_id, venue.id, day, asked.slot_id or _only_slot(venue, day))
+    moment = slot_cache.moment()
+    venue = await names.venue(query.tenant, query.venue)
+    day = day_of(query.date, venue, field="date", value=query.date)
+    wanted = SlotKey(venue.tenant_id, venue.id, day, query.slot_id or _only_slot(venue, day))
     slot_of(venue, wanted)
-    meanings.put(asked, wanted, since=moment)
+    slot_cache.put(query, wanted, since=moment)
     return wanted
 
 
 def _only_slot(venue: Venue, day: date) -> str:
-    """The slot that is meant when none is named. Raises InvalidRequest when the day has none, or several."""
+    """The slot that is meant when the request names none. Raises InvalidRequest when the day has none, or several."""
     slots = slots_of_day(venue, day)
     if len(slots) != 1:
-        raise InvalidRequest.of("slotId", None, f"say which slot of {day}: {named(slots)}")
+        raise InvalidRequest.of("slotId", None, f"say which slot of {day}: {slot_ids(slots)}")
     return slots[0].id
 
 
@@ -96,14 +96,14 @@ def _answer(request: Request, entry: Entry, view: View) -> Response:
         "cache-control": "private, no-cache" if view == "staff" else "no-cache",
         "vary": "Authorization",
     }
-    if is_known(request.headers.get("if-none-match"), entry.etag):
+    if matches(request.headers.get("if-none-match"), entry.etag):
         return Response(status_code=304, headers=headers)
     response = answer(entry.body)
     response.headers.update(headers)
     return response
 
 
-def is_known(header: str | None, etag: str) -> bool:
+def matches(header: str | None, etag: str) -> bool:
     """Whether If-None-Match (RFC 9110, 13.1.2) names the ETag."""
     if header is None:
         return False

@@ -22,7 +22,7 @@ from holdfast.snapshot.cache import Entry, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.metrics import SNAPSHOTS
 from holdfast.snapshot.shown import View, entry_of
-from holdfast.snapshot.take import Snapshot, Wanted, take_snapshot
+from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 AT_ONCE_MAX = 4
 WAIT_S_MAX = 1.5
@@ -37,7 +37,7 @@ _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
 class Snapshots:
     """Snapshots by slot and view.
 
-    What is kept is shown only if it is as new as all that this process knows to be committed (`Freshness`): what
+    What is cached is shown only if it is as new as all that this process knows to be committed (`Freshness`): what
     it read itself, what the tail of the events told it, and what it wrote, from before the writer was
     answered. While the tail is lost, everything is read from the database. A shared cache has the view of
     guests alone. `at_once_max`: reads from the database at a time.
@@ -81,7 +81,7 @@ class Snapshots:
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None
 
-    async def found(self, wanted: Wanted, view: View) -> Entry:
+    async def get(self, wanted: SlotKey, view: View) -> Entry:
         """The snapshot: from the cache, or from the database, once for all who ask meanwhile.
 
         Raises what `take_snapshot` does.
@@ -124,7 +124,7 @@ class Snapshots:
         if not flight.cancelled():
             flight.exception()  # seen, also when nobody waits any more
 
-    async def _fetch(self, wanted: Wanted, view: View, key: str, mark: int) -> Entry:
+    async def _fetch(self, wanted: SlotKey, view: View, key: str, mark: int) -> Entry:
         entry = await self._from_shared(wanted, view, key)
         if entry is not None:
             return entry
@@ -137,7 +137,7 @@ class Snapshots:
             self._share(key, entry, view)
         return entry
 
-    async def _take(self, wanted: Wanted) -> Snapshot:
+    async def _take(self, wanted: SlotKey) -> Snapshot:
         """From the database; not too many at once, so that connections are left for those who book."""
         try:
             async with asyncio.timeout(part_s(WAIT_S_MAX)):
@@ -149,19 +149,19 @@ class Snapshots:
         finally:
             self._at_once.release()
 
-    async def _from_shared(self, wanted: Wanted, view: View, key: str) -> Entry | None:
+    async def _from_shared(self, wanted: SlotKey, view: View, key: str) -> Entry | None:
         if (
             self._shared is None
             or view != "guest"
             or self._fresh.floor(wanted.venue_id, wanted.channel) is None
         ):
             return None
-        kept = await self._shared.get(key)
-        if kept is None or not self._is_good(wanted, kept[0]):
+        cached = await self._shared.get(key)
+        if cached is None or not self._is_good(wanted, cached[0]):
             return None
         _FROM_REDIS.inc()
-        self.memory.put(key, kept[0], ttl_s=kept[1])
-        return kept[0]
+        self.memory.put(key, cached[0], ttl_s=cached[1])
+        return cached[0]
 
     def _share(self, key: str, entry: Entry, view: View) -> None:
         if self._shared is None or view != "guest" or len(self._puts) >= PUTS_MAX:
@@ -170,7 +170,7 @@ class Snapshots:
         self._puts.add(task)
         task.add_done_callback(self._puts.discard)
 
-    def _is_good(self, wanted: Wanted, entry: Entry) -> bool:
+    def _is_good(self, wanted: SlotKey, entry: Entry) -> bool:
         floor = self._fresh.floor(wanted.venue_id, wanted.channel)
         return floor is not None and entry.revision.reaches(floor)
 
@@ -184,7 +184,7 @@ class Snapshots:
             await self._shared.close()
 
 
-def _key(wanted: Wanted, view: View, mark: int) -> str:
+def _key(wanted: SlotKey, view: View, mark: int) -> str:
     # Reasons of blocks have no version: those kept for staff go with any change of the venue.
     seen_by = "guest" if view == "guest" else f"staff:{mark}"
     return f"{wanted.venue_id}:{wanted.channel}:{seen_by}"

@@ -26,7 +26,7 @@ TRIES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SlotKey:
     """One slot of one opening day of a venue."""
 
     tenant_id: UUID
@@ -59,7 +59,7 @@ class Snapshot:
     sections: tuple[Section, ...]
 
 
-async def take_snapshot(db: Database, wanted: Wanted, *, places: Places) -> Snapshot:
+async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Snapshot:
     """The snapshot as the database has it. Opens the channel if nobody has looked at it before.
 
     Raises InvalidRequest when the day has no such slot, NotFound for an unknown venue.
@@ -72,7 +72,7 @@ async def take_snapshot(db: Database, wanted: Wanted, *, places: Places) -> Snap
     return found
 
 
-async def opened(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot:
+async def opened(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot:
     """The snapshot of a channel that is open from now on. Runs under the venue's lock."""
     venue = await venue_of(wanted, places)
     name = slot_of(venue, wanted).channel
@@ -82,7 +82,7 @@ async def opened(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot:
     return found
 
 
-async def snapshot(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot | None:
+async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | None:
     """The snapshot, all of it of one moment; None while the channel is not open.
 
     1. Take the venue at hand, and read the channel, the claims and the version of the venue's rules.
@@ -105,7 +105,7 @@ async def snapshot(tx: Tx, wanted: Wanted, *, places: Places) -> Snapshot | None
     raise NotFound(f"There is no venue {wanted.venue_id}.")
 
 
-async def venue_of(wanted: Wanted, places: Places) -> Venue:
+async def venue_of(wanted: SlotKey, places: Places) -> Venue:
     """The venue at hand, which may be older than the database. Raises NotFound."""
     venue = places.at_hand(wanted.venue_id) or await places.venue(wanted.venue_id)
     if venue.tenant_id != wanted.tenant_id:
@@ -113,16 +113,16 @@ async def venue_of(wanted: Wanted, places: Places) -> Venue:
     return venue
 
 
-def slot_of(venue: Venue, wanted: Wanted) -> Slot:
+def slot_of(venue: Venue, wanted: SlotKey) -> Slot:
     """The slot that is wanted. Raises InvalidRequest when the day has none of that name."""
     slots = slots_of_day(venue, wanted.day)
     for slot in slots:
         if slot.id == wanted.slot_id:
             return slot
-    raise InvalidRequest.of("slotId", wanted.slot_id, f"must be a slot of {wanted.day}: {named(slots)}")
+    raise InvalidRequest.of("slotId", wanted.slot_id, f"must be a slot of {wanted.day}: {slot_ids(slots)}")
 
 
-def named(slots: Sequence[Slot]) -> str:
+def slot_ids(slots: Sequence[Slot]) -> str:
     """Their ids, for a sentence."""
     return ", ".join(slot.id for slot in slots) or "it has none"
 

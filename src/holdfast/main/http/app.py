@@ -31,7 +31,7 @@ from holdfast.main.http.shortcut import Shortcuts, shortcuts
 from holdfast.main.reactions import engine_over
 from holdfast.snapshot.cache import SharedCache
 from holdfast.snapshot.freshness import Freshness
-from holdfast.snapshot.names import Meanings
+from holdfast.snapshot.names import SlotCache
 from holdfast.snapshot.snapshots import Snapshots
 
 API = "/api/v1"
@@ -159,7 +159,7 @@ def _templates(app: FastAPI) -> dict[Any, str]:
 
 
 async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStack) -> None:
-    """Fills `state.snapshots`, `state.meanings`, `state.auditor` and `state.newest_version`.
+    """Fills `state.snapshots`, `state.slot_cache`, `state.auditor` and `state.newest_version`.
 
     Needs `state.hub`, before it starts.
     """
@@ -167,7 +167,7 @@ async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStac
     state.hub.listeners.append(fresh.told)
     state.hub.lost.append(fresh.floors.forget_all)
     state.engine.db.after_commit.append(fresh.changed)
-    state.meanings = Meanings(fresh)
+    state.slot_cache = SlotCache(fresh)
     snapshots = state.snapshots = Snapshots(
         state.engine.db,
         state.engine.places,
