@@ -225,7 +225,7 @@ async def test_it_looks_at_what_is_shown_here_and_counts_what_it_finds(
     app: FastAPI, house: House, owner: asyncpg.Connection
 ) -> None:
     snapshots = app.state.snapshots
-    snapshots.floors.forget_all()
+    snapshots.floors.invalidate_all()
     skip = "UPDATE channel SET version = version + $2 WHERE venue_id = $1 AND name <> 'bookings'"
     skipped = 0
 

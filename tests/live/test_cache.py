@@ -16,7 +16,7 @@ from holdfast.snapshot.redis_cache import (
     PAUSE_S_MAX,
     PAUSE_S_MIN,
     PREFIX,
-    Circuit,
+    CircuitBreaker,
     RedisCache,
     decoded,
     encoded,
@@ -229,7 +229,7 @@ async def test_too_large_an_entry_is_not_sent(redis: RedisCache, monkeypatch: py
 
 def test_a_circuit_waits_longer_after_each_failure_and_lets_one_try() -> None:
     clock = Clock()
-    circuit = Circuit(clock)
+    circuit = CircuitBreaker(clock)
     assert circuit.may_try()
     pauses = []
     for _ in range(12):
@@ -247,7 +247,7 @@ def test_a_circuit_waits_longer_after_each_failure_and_lets_one_try() -> None:
 
 def test_failures_at_the_same_time_count_once() -> None:
     clock = Clock()
-    circuit = Circuit(clock)
+    circuit = CircuitBreaker(clock)
     began = clock.now
     clock.now += 0.1
     assert circuit.failed(began=began) == PAUSE_S_MIN
@@ -258,7 +258,7 @@ def test_failures_at_the_same_time_count_once() -> None:
 
 def test_an_attempt_that_never_ends_does_not_keep_it_shut() -> None:
     clock = Clock()
-    circuit = Circuit(clock)
+    circuit = CircuitBreaker(clock)
     circuit.failed(began=clock.now)
     clock.now += PAUSE_S_MIN
     assert circuit.may_try()

@@ -38,7 +38,7 @@ def told(version: int | None, *, venue_id: UUID | None = VENUE, channel: str | N
 
 def known(version: int) -> Floors:
     floors = Floors()
-    floors.read(VENUE, CHANNEL, revision(version), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(version), generation=floors.generation(VENUE))
     return floors
 
 
@@ -59,75 +59,75 @@ def test_a_revision_is_good_when_it_is_no_older_in_any_respect(other: Revision, 
 
 def test_nothing_is_known_before_it_was_read() -> None:
     floors = Floors()
-    floors.told(told(3), "e1")
+    floors.observe(told(3), "e1")
     assert floors.floor(VENUE, CHANNEL) is None
     assert floors.newest(VENUE, CHANNEL) == 3
 
 
 def test_it_rises_with_reads_and_with_the_tail_and_never_falls() -> None:
     floors = known(5)
-    floors.read(VENUE, CHANNEL, revision(4), mark=floors.mark(VENUE))
-    floors.told(told(3), "e1")
+    floors.read(VENUE, CHANNEL, revision(4), generation=floors.generation(VENUE))
+    floors.observe(told(3), "e1")
     assert floors.floor(VENUE, CHANNEL) == revision(5)
-    floors.told(told(6), "e1")
+    floors.observe(told(6), "e1")
     assert floors.floor(VENUE, CHANNEL) == revision(6)
-    floors.read(VENUE, CHANNEL, revision(7, rules=2), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(7, rules=2), generation=floors.generation(VENUE))
     assert floors.floor(VENUE, CHANNEL) == revision(7, rules=2)
 
 
 def test_two_histories_mean_that_the_database_is_asked() -> None:
     floors = known(5)
-    floors.told(told(1), "e2")
+    floors.observe(told(1), "e2")
     assert floors.floor(VENUE, CHANNEL) is None
     floors = known(5)
-    floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), generation=floors.generation(VENUE))
     assert floors.floor(VENUE, CHANNEL) is None
 
 
 def test_a_read_that_began_before_a_change_tells_nothing_of_what_is_after_it() -> None:
     floors = known(5)
-    mark = floors.mark(VENUE)
-    floors.changed(VENUE)
+    generation = floors.generation(VENUE)
+    floors.invalidate(VENUE)
     assert floors.floor(VENUE, CHANNEL) is None
-    floors.read(VENUE, CHANNEL, revision(5), mark=mark)
+    floors.read(VENUE, CHANNEL, revision(5), generation=generation)
     assert floors.floor(VENUE, CHANNEL) is None
-    floors.read(VENUE, CHANNEL, revision(6), mark=floors.mark(VENUE))
+    floors.read(VENUE, CHANNEL, revision(6), generation=floors.generation(VENUE))
     assert floors.floor(VENUE, CHANNEL) == revision(6)
 
 
 def test_a_change_elsewhere_is_none_here() -> None:
     floors = known(5)
-    floors.changed(OTHER)
+    floors.invalidate(OTHER)
     assert floors.floor(VENUE, CHANNEL) == revision(5)
 
 
-def test_a_venue_that_was_changed_before_it_was_ever_read_has_another_mark() -> None:
+def test_a_venue_that_was_changed_before_it_was_ever_read_has_another_generation() -> None:
     floors = Floors()
-    mark = floors.mark(VENUE)
-    floors.changed(VENUE)
-    floors.read(VENUE, CHANNEL, revision(5), mark=mark)
+    generation = floors.generation(VENUE)
+    floors.invalidate(VENUE)
+    floors.read(VENUE, CHANNEL, revision(5), generation=generation)
     assert floors.floor(VENUE, CHANNEL) is None
 
 
-def test_no_mark_comes_again_when_all_is_forgotten() -> None:
+def test_no_generation_comes_again_when_all_is_forgotten() -> None:
     floors = Floors()
-    marks = [floors.mark(VENUE)]
+    generations = [floors.generation(VENUE)]
     for _ in range(3):
-        floors.changed(VENUE)
-        marks.append(floors.mark(VENUE))
-        floors.forget_all()
-        marks.append(floors.mark(VENUE))
-    assert len(set(marks)) == len(marks)
+        floors.invalidate(VENUE)
+        generations.append(floors.generation(VENUE))
+        floors.invalidate_all()
+        generations.append(floors.generation(VENUE))
+    assert len(set(generations)) == len(generations)
 
 
 def test_it_keeps_so_many_venues_and_forgets_all_rather_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "VENUES_MAX", 2)
     floors = known(5)
-    mark = floors.mark(VENUE)
+    generation = floors.generation(VENUE)
     for _ in range(2):
-        floors.changed(new_id())
+        floors.invalidate(new_id())
     assert floors.floor(VENUE, CHANNEL) is None
-    assert floors.mark(VENUE) != mark
+    assert floors.generation(VENUE) != generation
     assert len(floors.channels()) == 0
 
 
@@ -136,10 +136,10 @@ def test_it_keeps_so_many_channels(monkeypatch: pytest.MonkeyPatch) -> None:
     floors = known(5)
     for n in range(20):
         venue_id = new_id()
-        floors.read(venue_id, f"2027-01-06:{n}", revision(1), mark=floors.mark(venue_id))
+        floors.read(venue_id, f"2027-01-06:{n}", revision(1), generation=floors.generation(venue_id))
         assert len(floors.channels()) <= 3
         if n % 4 == 0:
-            floors.changed(venue_id)
+            floors.invalidate(venue_id)
     assert floors.newest(VENUE, CHANNEL) is None
 
 
@@ -147,12 +147,12 @@ def test_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "CHANNELS_MAX", 1)
     floors = Floors()
     for forget in (
-        lambda: floors.changed(VENUE),
-        lambda: floors.told(told(1), "e2"),
-        lambda: floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), mark=floors.mark(VENUE)),
-        floors.forget_all,
+        lambda: floors.invalidate(VENUE),
+        lambda: floors.observe(told(1), "e2"),
+        lambda: floors.read(VENUE, CHANNEL, revision(1, epoch="e2"), generation=floors.generation(VENUE)),
+        floors.invalidate_all,
     ):
-        floors.read(VENUE, CHANNEL, revision(5), mark=floors.mark(VENUE))
+        floors.read(VENUE, CHANNEL, revision(5), generation=floors.generation(VENUE))
         assert floors.floor(VENUE, CHANNEL) == revision(5)
         forget()
         assert floors.channels() == []
@@ -161,5 +161,5 @@ def test_what_is_forgotten_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_events_of_no_channel_are_none_of_its_business() -> None:
     floors = known(5)
     for committed in (told(None), told(9, channel=None), told(9, venue_id=None)):
-        floors.told(committed, "e1")
+        floors.observe(committed, "e1")
     assert floors.floor(VENUE, CHANNEL) == revision(5)

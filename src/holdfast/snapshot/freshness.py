@@ -36,7 +36,7 @@ class Freshness:
         self._tail = tail
         self._history: str | None = None
 
-    def told(self, events: Sequence[Committed]) -> None:
+    def on_events(self, events: Sequence[Committed]) -> None:
         """A listener of the hub: these were committed by somebody."""
         history = self._tail.history or ""
         for committed in events:
@@ -44,15 +44,15 @@ class Freshness:
             if event.venue_id is None:
                 continue
             if committed.epoch is not None:
-                self.floors.told(committed, public_epoch(committed.epoch, history))
+                self.floors.observe(committed, public_epoch(committed.epoch, history))
             if event.event_type.startswith(("venue.", "block.")):
                 # Windows, names and prices, or the reason of a block: they have no version on the channel.
-                self.floors.changed(event.venue_id)
+                self.floors.invalidate(event.venue_id)
 
-    def changed(self, events: Sequence[Event]) -> None:
+    def on_commit(self, events: Sequence[Event]) -> None:
         """A listener of the database: this process has committed these."""
         for venue_id in {each.venue_id for each in events if each.venue_id is not None}:
-            self.floors.changed(venue_id)
+            self.floors.invalidate(venue_id)
 
     def is_following(self) -> bool:
         """Whether what is known counts. What others committed while the tail was lost, or in another history
@@ -60,7 +60,7 @@ class Freshness:
         what was read meanwhile may be older than what it has skipped."""
         history = self._tail.history if self._tail.lag_s < LAG_S_MAX else None
         if history != self._history:
-            self.floors.forget_all()
+            self.floors.invalidate_all()
             self._history = history
         return history is not None
 
@@ -88,7 +88,7 @@ class Revision:
 
 @dataclass(slots=True)
 class _Venue:
-    mark: int
+    generation: int
     floors: dict[str, Revision] = field(default_factory=dict)
 
 
@@ -97,66 +97,66 @@ class Floors:
 
     A floor is known from a read on, until something else of the venue changed than what is told on the
     channel, or it was changed by this process, whose caller must find that at once: then the database
-    is to be asked again. Each such change gives the venue another mark, so that a read which began before
-    it does not count as one after it. No mark ever comes again.
+    is to be asked again. Each such change gives the venue another generation, so that a read which began before
+    it does not count as one after it. No generation ever comes again.
     """
 
     def __init__(self) -> None:
-        self.latest_mark = 0
-        self._mark_of_others = 0
+        self.latest_generation = 0
+        self._base_generation = 0
         self._venues: dict[UUID, _Venue] = {}
         self._floors = 0
         self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
 
-    def mark(self, venue_id: UUID) -> int:
+    def generation(self, venue_id: UUID) -> int:
         """To be taken before a read."""
-        known = self._venues.get(venue_id)
-        return self._mark_of_others if known is None else known.mark
+        venue = self._venues.get(venue_id)
+        return self._base_generation if venue is None else venue.generation
 
     def floor(self, venue_id: UUID, channel: str) -> Revision | None:
         """What must be reached by what is shown of the channel; None: ask the database."""
-        known = self._venues.get(venue_id)
-        return None if known is None else known.floors.get(channel)
+        venue = self._venues.get(venue_id)
+        return None if venue is None else venue.floors.get(channel)
 
-    def read(self, venue_id: UUID, channel: str, revision: Revision, *, mark: int) -> None:
-        """The channel was read; the read began when the venue had that mark."""
-        self._is_at(venue_id, channel, revision.version)
-        if self.mark(venue_id) != mark:
+    def read(self, venue_id: UUID, channel: str, revision: Revision, *, generation: int) -> None:
+        """The channel was read; the read began when the venue had that generation."""
+        self._note_version(venue_id, channel, revision.version)
+        if self.generation(venue_id) != generation:
             return
         floor = self.floor(venue_id, channel)
         if floor is None:
-            self._add(venue_id, channel, revision, mark=mark)
+            self._add(venue_id, channel, revision, generation=generation)
         elif floor.epoch != revision.epoch:
             self._forget(venue_id, channel)  # which of the two is the later one, the next read will tell
         elif revision.reaches(floor):
             self._venues[venue_id].floors[channel] = revision
 
-    def told(self, committed: Committed, epoch: str) -> None:
+    def observe(self, committed: Committed, epoch: str) -> None:
         """The tail told an event of a channel. `epoch`: its epoch as clients see it."""
         event = committed.event
         if event.venue_id is None or event.channel is None or committed.version is None:
             return
-        self._is_at(event.venue_id, event.channel, committed.version)
+        self._note_version(event.venue_id, event.channel, committed.version)
         floor = self.floor(event.venue_id, event.channel)
         if floor is None:
             return
         if floor.epoch != epoch:
             self._forget(event.venue_id, event.channel)
         elif committed.version > floor.version:
-            told = Revision(epoch, committed.version, floor.rules_version)
-            self._venues[event.venue_id].floors[event.channel] = told
+            newer = Revision(epoch, committed.version, floor.rules_version)
+            self._venues[event.venue_id].floors[event.channel] = newer
 
-    def changed(self, venue_id: UUID) -> None:
+    def invalidate(self, venue_id: UUID) -> None:
         """Something of the venue changed: nothing is known of it until it was read again."""
-        mark = self._next_mark()
-        known = self._known(venue_id, mark)
-        self._floors -= len(known.floors)
-        known.floors.clear()
-        known.mark = mark
+        generation = self._next_generation()
+        venue = self._venue(venue_id, generation)
+        self._floors -= len(venue.floors)
+        venue.floors.clear()
+        venue.generation = generation
 
-    def forget_all(self) -> None:
+    def invalidate_all(self) -> None:
         """The tail was lost: nothing is known any more."""
-        self._mark_of_others = self._next_mark()
+        self._base_generation = self._next_generation()
         self._venues.clear()
         self._floors = 0
 
@@ -165,34 +165,34 @@ class Floors:
         return self._newest.get((venue_id, channel))
 
     def channels(self) -> list[tuple[UUID, str]]:
-        """The channels whose floor is known: those that somebody looks at."""
-        return [(id_, channel) for id_, known in self._venues.items() for channel in known.floors]
+        """The channels with a floor: the ones in use."""
+        return [(id_, channel) for id_, venue in self._venues.items() for channel in venue.floors]
 
-    def _add(self, venue_id: UUID, channel: str, revision: Revision, *, mark: int) -> None:
+    def _add(self, venue_id: UUID, channel: str, revision: Revision, *, generation: int) -> None:
         if self._floors >= CHANNELS_MAX:
-            self.forget_all()  # what somebody looks at is soon read again, and the rest was not
+            self.invalidate_all()  # what somebody looks at is soon read again, and the rest was not
             return
-        self._known(venue_id, mark).floors[channel] = revision
+        self._venue(venue_id, generation).floors[channel] = revision
         self._floors += 1
 
     def _forget(self, venue_id: UUID, channel: str) -> None:
         del self._venues[venue_id].floors[channel]
         self._floors -= 1
 
-    def _next_mark(self) -> int:
-        self.latest_mark += 1
-        return self.latest_mark
+    def _next_generation(self) -> int:
+        self.latest_generation += 1
+        return self.latest_generation
 
-    def _known(self, venue_id: UUID, mark: int) -> _Venue:
-        known = self._venues.get(venue_id)
-        if known is None:
+    def _venue(self, venue_id: UUID, generation: int) -> _Venue:
+        venue = self._venues.get(venue_id)
+        if venue is None:
             if len(self._venues) >= VENUES_MAX:
-                # All of them: of one that is left out, nobody would know that its mark was another.
-                self.forget_all()
-            known = self._venues[venue_id] = _Venue(mark)
-        return known
+                # All of them: of one that is left out, nobody would know that its generation was another.
+                self.invalidate_all()
+            venue = self._venues[venue_id] = _Venue(generation)
+        return venue
 
-    def _is_at(self, venue_id: UUID, channel: str, version: int) -> None:
+    def _note_version(self, venue_id: UUID, channel: str, version: int) -> None:
         key = (venue_id, channel)
         self._newest[key] = max(version, self._newest.get(key, 0))
         self._newest.move_to_end(key)

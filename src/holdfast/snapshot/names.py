@@ -170,22 +170,22 @@ class SlotCache:
         cached = self._entries.get(query)
         if cached is None or not self._fresh.is_following():
             return None
-        wanted, mark, until = cached
-        if mark != self._fresh.floors.mark(wanted.venue_id) or until <= time.monotonic():
+        wanted, generation, until = cached
+        if generation != self._fresh.floors.generation(wanted.venue_id) or until <= time.monotonic():
             return None
         self._entries.move_to_end(query)
         return wanted
 
-    def moment(self) -> int:
+    def generation(self) -> int:
         """To be read before the slot is looked up, and given to `put`."""
-        return self._fresh.floors.latest_mark
+        return self._fresh.floors.latest_generation
 
     def put(self, query: SlotQuery, wanted: SlotKey, *, since: int) -> None:
-        """Caches the slot. `since`: the `moment` at which its look-up began."""
-        mark = self._fresh.floors.mark(wanted.venue_id)
-        if mark > since:
+        """Caches the slot. `since`: the `generation` at which its look-up began."""
+        generation = self._fresh.floors.generation(wanted.venue_id)
+        if generation > since:
             return  # The venue changed meanwhile.
-        self._entries[query] = (wanted, mark, time.monotonic() + SLOT_TTL_S)
+        self._entries[query] = (wanted, generation, time.monotonic() + SLOT_TTL_S)
         self._entries.move_to_end(query)
         if len(self._entries) > SLOTS_MAX:
             self._entries.popitem(last=False)

@@ -32,7 +32,7 @@ class RedisCache:
     """The cache of all processes with the same `url` (redis://, rediss:// or unix://).
 
     Redis that is gone, hangs, is full or answers nonsense is as good as none: each wait is bounded, and after a
-    failure it is left alone for a while (`Circuit`), for reading and for writing on its own.
+    failure it is left alone for a while (`CircuitBreaker`), for reading and for writing on its own.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RedisCache:
         self._redis = Redis.from_pool(pool)
         self._operation_s_max = operation_s_max
         self._clock = clock
-        self._circuits = {"get": Circuit(clock), "put": Circuit(clock)}
+        self._circuits = {"get": CircuitBreaker(clock), "put": CircuitBreaker(clock)}
 
     async def get(self, key: str) -> tuple[Entry, float] | None:
         """The entry, and the seconds it has left; None as well when Redis can't say."""
@@ -128,7 +128,7 @@ def decoded(value: bytes) -> Entry | None:
     return entry if entry.etag == etag else None
 
 
-class Circuit:
+class CircuitBreaker:
     """Leaves alone what fails, for a time that grows.
 
     After a failure nothing is tried for PAUSE_S_MIN; then one attempt, and after each that fails twice the

@@ -73,12 +73,12 @@ async def _look_up(request: Request, query: SlotQuery) -> SlotKey:
     """Raises NotFound and InvalidRequest."""
     slot_cache: SlotCache = request.app.state.slot_cache
     names: Names = request.app.state.hub.names
-    moment = slot_cache.moment()
+    generation = slot_cache.generation()
     venue = await names.venue(query.tenant, query.venue)
     day = day_of(query.date, venue, field="date", value=query.date)
     wanted = SlotKey(venue.tenant_id, venue.id, day, query.slot_id or _only_slot(venue, day))
     slot_of(venue, wanted)
-    slot_cache.put(query, wanted, since=moment)
+    slot_cache.put(query, wanted, since=generation)
     return wanted
 
 

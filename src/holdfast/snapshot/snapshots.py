@@ -87,19 +87,19 @@ class Snapshots:
         Raises what `take_snapshot` does.
         """
         self._fresh.is_following()  # first: it may find that all marks are others now
-        mark = self.floors.mark(wanted.venue_id)
-        key = _key(wanted, view, mark)
+        generation = self.floors.generation(wanted.venue_id)
+        key = _key(wanted, view, generation)
         entry = self.memory.get(key)
         if entry is not None and self._is_good(wanted, entry):
             _FROM_MEMORY.inc()
             return entry
-        # Who asks after a change of the venue must not get what was read before it: hence the mark.
-        flight = self._flights.get((key, mark))
+        # Who asks after a change of the venue must not get what was read before it: hence the generation.
+        flight = self._flights.get((key, generation))
         if flight is None:
-            flight = self._flights[key, mark] = asyncio.get_running_loop().create_task(
-                self._fetch(wanted, view, key, mark), context=Context()
+            flight = self._flights[key, generation] = asyncio.get_running_loop().create_task(
+                self._fetch(wanted, view, key, generation), context=Context()
             )
-            flight.add_done_callback(lambda done: self._landed((key, mark), done))
+            flight.add_done_callback(lambda done: self._landed((key, generation), done))
         return await asyncio.shield(flight)
 
     @asynccontextmanager
@@ -124,15 +124,15 @@ class Snapshots:
         if not flight.cancelled():
             flight.exception()  # seen, also when nobody waits any more
 
-    async def _fetch(self, wanted: SlotKey, view: View, key: str, mark: int) -> Entry:
+    async def _fetch(self, wanted: SlotKey, view: View, key: str, generation: int) -> Entry:
         entry = await self._from_shared(wanted, view, key)
         if entry is not None:
             return entry
         found = await self._take(wanted)
-        self.floors.read(wanted.venue_id, found.slot.channel, found.revision, mark=mark)
+        self.floors.read(wanted.venue_id, found.slot.channel, found.revision, generation=generation)
         entry = entry_of(found, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
-        if self.floors.mark(wanted.venue_id) == mark:
+        if self.floors.generation(wanted.venue_id) == generation:
             self.memory.put(key, entry)
             self._share(key, entry, view)
         return entry
@@ -184,7 +184,7 @@ class Snapshots:
             await self._shared.close()
 
 
-def _key(wanted: SlotKey, view: View, mark: int) -> str:
+def _key(wanted: SlotKey, view: View, generation: int) -> str:
     # Reasons of blocks have no version: those kept for staff go with any change of the venue.
-    seen_by = "guest" if view == "guest" else f"staff:{mark}"
+    seen_by = "guest" if view == "guest" else f"staff:{generation}"
     return f"{wanted.venue_id}:{wanted.channel}:{seen_by}"

@@ -164,9 +164,9 @@ async def start_snapshots(state: Any, settings: Settings, running: AsyncExitStac
     Needs `state.hub`, before it starts.
     """
     fresh = Freshness(state.hub.tail)
-    state.hub.listeners.append(fresh.told)
-    state.hub.lost.append(fresh.floors.forget_all)
-    state.engine.db.after_commit.append(fresh.changed)
+    state.hub.listeners.append(fresh.on_events)
+    state.hub.lost.append(fresh.floors.invalidate_all)
+    state.engine.db.after_commit.append(fresh.on_commit)
     state.slot_cache = SlotCache(fresh)
     snapshots = state.snapshots = Snapshots(
         state.engine.db,
