@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from holdfast.live import stream as timed
 from holdfast.live.frames import comment, parse_cursor
 from holdfast.live.outlets import SSE, WS
-from holdfast.live.stream import Beat, Outbox, Stream
+from holdfast.live.stream import Heartbeat, Outbox, Stream
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.live.asgi import asked, opening
@@ -35,7 +35,7 @@ async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.Mo
         nonlocal rounds
         rounds += 1
 
-    beats = Beat(comment=lambda _: comment(None), slow=lambda _: None, each=count)
+    beats = Heartbeat(comment=lambda _: comment(None), slow=lambda _: None, on_beat=count)
     for stream in (*streams, socket):
         beats.add(stream)
     beats.discard(streams[0])
@@ -53,7 +53,7 @@ async def test_each_stream_gets_a_comment_once_in_a_round(monkeypatch: pytest.Mo
 
 
 async def test_ends_of_tokens_are_forgotten_with_their_streams() -> None:
-    beats = Beat(comment=lambda _: comment(None), slow=lambda _: None, each=lambda: None)
+    beats = Heartbeat(comment=lambda _: comment(None), slow=lambda _: None, on_beat=lambda: None)
     stream = Stream(Stuck(), Outbox(), packing=SSE, expires_at=1e12)
     beats.add(stream)
     beats.discard(stream)
@@ -65,7 +65,7 @@ async def test_comments_go_between_frames(app: FastAPI, house: House) -> None:
         await opening(gina)
         for stream in app.state.hub.streams:
             app.state.hub._beat.discard(stream)  # whose turn may be now
-            stream.tell([b":\n\n"])
+            stream.send([b":\n\n"])
         await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
         await gina.take(1)
         assert gina.comments == 1
@@ -82,14 +82,14 @@ async def test_a_comment_says_how_far_a_quiet_stream_is_told(
         other = await open_house()
         await other.booked(start=at("19:00"), resource_ids=other.ids("s1"))  # no event of Gina's channel
         await hub.tail.caught_up()
-        stream.tell([hub._comment(stream)])
+        stream.send([hub._comment(stream)])
         assert await gina.nothing() is None
         quiet = gina.cursor
         await house.booked(start=at("19:00"), resource_ids=house.ids("s1"))
         (frame,) = await gina.take(1)
         assert gina.comments == 1
         assert parse_cursor(first.id or "") < parse_cursor(quiet or "") < parse_cursor(frame.id or "")
-        hub.seat(stream, ())
+        hub.set_views(stream, ())
         assert hub._comment(stream) == b":\n\n"
 
 

@@ -165,7 +165,7 @@ async def test_what_was_missed_is_not_piled_up_for_one_that_reads_nothing() -> N
 
     outlet, socket_ = Stuck(), Socket(Hub(), None, expires_at=None)  # pyright: ignore[reportArgumentType]
     socket_._stream = stream_to(outlet, WS)
-    socket_._tell([b"x" * BACKLOG_BYTES_MAX])
+    socket_._send([b"x" * BACKLOG_BYTES_MAX])
     assert not dropped
-    socket_._tell([encode({"op": "pong"})])
+    socket_._send([encode({"op": "pong"})])
     assert dropped == [socket_._stream]

@@ -19,7 +19,7 @@ from tests.live.made import TENANT, VENUE
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
-def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0) -> frames.Told:
+def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0) -> frames.ChannelEvent:
     payload = {
         "section_id": str(VENUE), "slot_id": "late", "date": "2027-01-01", "previous_state": previous,
         "new_state": new, "units_free": units_free, "changed_by": "staff:bob", "reason": reason,
@@ -29,10 +29,10 @@ def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0
         id=VENUE, tenant_id=TENANT, event_type="availability.updated", venue_id=VENUE, subject_id=VENUE,
         payload=payload, actor="staff:bob", created_at=NOW, channel="2027-01-01:late",
     )  # fmt: skip
-    return frames.told(Committed(7, event, version=3, epoch=255, written_at=NOW))
+    return frames.channel_event(Committed(7, event, version=3, epoch=255, written_at=NOW))
 
 
-def fields(each: frames.Told, *, staff: bool) -> dict[str, Any]:
+def fields(each: frames.ChannelEvent, *, staff: bool) -> dict[str, Any]:
     return orjson.loads(b"{" + each.fields(staff=staff))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.live import sse, stream, subscribe, telling, ws
+from holdfast.live import broadcast, sse, stream, subscribe, ws
 from holdfast.main.process import serve
 
 DOCS = Path(__file__).parents[2] / "docs" / "live.md"
@@ -15,7 +15,7 @@ SAID = [
     f"| {subscribe.CHANNELS_MAX} channels on a stream |",
     f"up to {subscribe.CHANNELS_MAX} channels:",
     f"| {stream.BACKLOG_BYTES_MAX / 1e6:g} MB that waits for a slow reader |",
-    f"| {telling.REPLAY_EVENTS_MAX:,} events, of all venues together, since your cursor; "
+    f"| {broadcast.REPLAY_EVENTS_MAX:,} events, of all venues together, since your cursor; "
     f"or {stream.BACKLOG_BYTES_MAX / 1e6:g} MB of yours |",
     f"| {ws.OPS_PER_S_MAX} messages a second to a WebSocket, {ws.OPS_BURST_MAX} at once; "
     f"{ws.MESSAGE_BYTES_MAX // 1024} KiB each |",

@@ -32,7 +32,7 @@ async def row(app: FastAPI, house: House, owner: asyncpg.Connection) -> Any:
 async def test_it_is_known_exactly_while_events_come(
     app: FastAPI, house: House, owner: asyncpg.Connection, row: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("holdfast.live.channels.UNREAD_KEPT_S", -1.0)
+    monkeypatch.setattr("holdfast.live.channels.UNREAD_TTL_S", -1.0)
     hub: Hub = app.state.hub
     stop = asyncio.Event()
 

@@ -140,12 +140,12 @@ async def test_a_cursor_that_is_too_old_is_a_reset_and_never_a_part(
     cursor = await _seen(app, house, hub)
     await changes(house, 2)
     await told_up_to(hub)
-    floor, hub.telling.ring.floor = hub.telling.ring.floor, hub.telling.position
+    floor, hub.broadcaster.ring.floor = hub.broadcaster.ring.floor, hub.broadcaster.position
     try:
         async with asked(app, slot_channel(house), after=cursor) as again:
             assert (await reset(again, house))["version"] == 3
     finally:
-        hub.telling.ring.floor = floor
+        hub.broadcaster.ring.floor = floor
 
 
 async def test_a_cursor_from_the_future_is_a_reset(app: FastAPI, house: House, hub: Hub) -> None:
@@ -199,11 +199,11 @@ async def test_a_channel_that_nobody_had_opened_is_a_reset(app: FastAPI, house: 
 
 
 async def test_the_ring_keeps_so_many_and_knows_what_it_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    from holdfast.live import telling
+    from holdfast.live import broadcast
     from tests.live.made import told
 
-    monkeypatch.setattr(telling, "REPLAY_EVENTS_MAX", 3)
-    kept = telling.Ring(0)
+    monkeypatch.setattr(broadcast, "REPLAY_EVENTS_MAX", 3)
+    kept = broadcast.Ring(0)
     events = [told(n, channel="a" if n % 2 else "b") for n in range(1, 6)]
     for each in events:
         kept.add(each)

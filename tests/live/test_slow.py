@@ -117,7 +117,7 @@ async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     outlet = Stuck()
     stream = stream_to(outlet)
     told = 0
-    while stream.tell([b"x" * 1_000]):
+    while stream.send([b"x" * 1_000]):
         told += 1_000
     assert told == BACKLOG_BYTES_MAX
     stream.drop([b"reset"])
@@ -130,7 +130,7 @@ async def test_what_waits_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_who_reads_on_gets_the_reset_and_nothing_of_what_was_dropped() -> None:
     outlet = Stuck()
     stream = stream_to(outlet, SSE_WIRE)
-    stream.tell([b"x" * 2_000_000])
+    stream.send([b"x" * 2_000_000])
     stream.drop([b"reset"])
     await turn()
     outlet.paused = False
@@ -143,7 +143,7 @@ async def test_much_at_once_is_no_fault_of_the_reader() -> None:
     outlet = Stuck()
     outlet.paused = False
     stream = stream_to(outlet)
-    assert stream.tell([b"x" * 3_000_000])
+    assert stream.send([b"x" * 3_000_000])
     assert outlet.written
 
 
@@ -152,7 +152,7 @@ async def test_streams_take_turns_with_everything_else() -> None:
     outlet.paused = False
     many = [Stream(outlet, outbox, packing=SSE, expires_at=None) for _ in range(streams.WRITES_AT_ONCE + 1)]
     for each in many:
-        each.tell([b"x"])
+        each.send([b"x"])
     await asyncio.sleep(0)
     assert len(outlet.written) == streams.WRITES_AT_ONCE
     await asyncio.sleep(0)

@@ -141,7 +141,7 @@ async def test_nobody_follows_a_channel_that_is_being_opened_anew(
         with pytest.raises(Overloaded):
             subscribe.follow(hub, stream, wanted)
         with pytest.raises(Overloaded):
-            subscribe.follow(hub, stream, (), beside=wanted)
+            subscribe.follow(hub, stream, (), current=wanted)
     hub.channels.clear()
     assert stream not in hub.streams
 
@@ -213,7 +213,7 @@ async def test_channels_that_nobody_reads_are_followed_for_a_while_only(
         hub.channels.forget_unread()
         followed = [each.key[2] for each in hub.channels]
         assert f"{DAY}:day" in followed
-    monkeypatch.setattr("holdfast.live.channels.UNREAD_KEPT_S", -1.0)
+    monkeypatch.setattr("holdfast.live.channels.UNREAD_TTL_S", -1.0)
     hub.channels.forget_unread()
     assert not list(hub.channels)
     async with asked(app, slot_channel(house)) as gina:

@@ -25,7 +25,7 @@ from holdfast.snapshot.snapshots import Snapshots
 from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 PERIOD_S = 10.0
-WATCHED_S = 2.0
+WATCH_S = 2.0
 """How long the audit of a channel lasts."""
 SAMPLE_MAX = 3
 LOGGED_MAX = 20
@@ -45,7 +45,7 @@ class Auditor:
         places: Places,
         snapshots: Snapshots,
         *,
-        watch: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(WATCHED_S),
+        watch: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(WATCH_S),
     ) -> None:
         self._db = db
         self._places = places
@@ -92,8 +92,8 @@ class Auditor:
         wanted = SlotKey(venue.tenant_id, venue_id, *slot)
         found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
         AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
-        for each in (found or ())[:LOGGED_MAX]:
-            log.error("live_mismatch", **asdict(each))
+        for mismatch in (found or ())[:LOGGED_MAX]:
+            log.error("live_mismatch", **asdict(mismatch))
         MISMATCHES.inc(len(found or ()))
         return len(found or ())
 
@@ -150,8 +150,8 @@ def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -
     """Where the second snapshot is not what the events make of the first. Pure."""
     _, _, history = second.revision.epoch.partition("-")
     board, read = Board.of(first), Board.of(second)
-    between = [each for each in events if each.version and board.version < each.version <= read.version]
-    versions = [each.version for each in between]
+    between = [event for event in events if event.version and board.version < event.version <= read.version]
+    versions = [event.version for event in between]
     if versions != list(range(board.version + 1, read.version + 1)):
         return [_mismatch(first, second, None, f"versions {_some(versions)}", f"version {read.version}")]
     for event in between:
@@ -160,14 +160,16 @@ def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -
         except Gap:
             return [_mismatch(first, second, None, f"epoch {event.epoch}", f"epoch {read.epoch}")]
     return [
-        _mismatch(first, second, None if section_id is None else str(section_id), str(told), str(seen))
-        for section_id, told, seen in differences(board, read)
+        _mismatch(first, second, None if section_id is None else str(section_id), str(streamed), str(seen))
+        for section_id, streamed, seen in differences(board, read)
     ]
 
 
-def _mismatch(first: Snapshot, second: Snapshot, section_id: str | None, told: str, read: str) -> Mismatch:
+def _mismatch(
+    first: Snapshot, second: Snapshot, section_id: str | None, streamed: str, read: str
+) -> Mismatch:
     versions = (first.revision.version, second.revision.version)
-    return Mismatch(f"{second.venue.id}:{second.slot.channel}", section_id, versions, told, read)
+    return Mismatch(f"{second.venue.id}:{second.slot.channel}", section_id, versions, streamed, read)
 
 
 def _some(versions: Sequence[int | None]) -> str:

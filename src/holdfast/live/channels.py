@@ -16,14 +16,14 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import store
-from holdfast.live.frames import Told
+from holdfast.live.frames import ChannelEvent
 from holdfast.live.stream import Audience
 
-UNREAD_KEPT_S = 60.0
+UNREAD_TTL_S = 60.0
 """A channel without readers is followed this long, so that readers who reconnect find it."""
 OPENING_AT_ONCE_MAX = 3
 """Connections to the database that opening channels takes at most."""
-KEPT_FOR = timedelta(days=7)
+CLOSED_AFTER = timedelta(days=7)
 OPEN_FOR_MIN = timedelta(hours=1)
 
 
@@ -52,13 +52,13 @@ class Channel:
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0
         """The position of the tail when this process opened it, if it did: no earlier event was sent to anybody."""
-        self.seen: list[Told] = []
+        self.seen: list[ChannelEvent] = []
         self.unread_since = time.monotonic()
 
-    def follows(self, each: Told) -> bool:
+    def follows(self, event: ChannelEvent) -> bool:
         """Whether the event is the next one; it is counted in any case."""
-        is_next = each.epoch == self.epoch and each.version == self.version + 1
-        self.epoch, self.version = each.epoch, each.version
+        is_next = event.epoch == self.epoch and event.version == self.version + 1
+        self.epoch, self.version = event.epoch, event.version
         return is_next
 
 
@@ -113,8 +113,8 @@ class Channels:
         finally:
             channel.opening = None
         channel.epoch, channel.version = found
-        for each in channel.seen:
-            channel.follows(each)
+        for event in channel.seen:
+            channel.follows(event)
         channel.seen.clear()
 
     async def _as_of(self, channel: Channel) -> tuple[int, int] | None:
@@ -134,20 +134,20 @@ class Channels:
         return found
 
     def forget_unread(self) -> None:
-        """Stops following those that nobody has read for UNREAD_KEPT_S."""
-        before = time.monotonic() - UNREAD_KEPT_S
+        """Stops following those that nobody has read for UNREAD_TTL_S."""
+        before = time.monotonic() - UNREAD_TTL_S
         gone = [
             key
-            for key, each in self._by_key.items()
-            if not each.audiences and not each.pins and each.unread_since < before
+            for key, channel in self._by_key.items()
+            if not channel.audiences and not channel.pins and channel.unread_since < before
         ]
         for key in gone:
             del self._by_key[key]
 
 
 async def close_channels(tx: Tx, limit: int) -> int:
-    """Closes up to `limit` channels of days more than KEPT_FOR ago; returns the number of channels
+    """Closes up to `limit` channels of days more than CLOSED_AFTER ago; returns the number of channels
     closed. Nobody asks for those days any more. A tick."""
     return await forget(
-        tx, before=(tx.now - KEPT_FOR).date(), opened_before=tx.now - OPEN_FOR_MIN, limit=limit
+        tx, before=(tx.now - CLOSED_AFTER).date(), opened_before=tx.now - OPEN_FOR_MIN, limit=limit
     )

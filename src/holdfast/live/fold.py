@@ -26,7 +26,7 @@ class Board:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Board:
-        sections = {each.resource.id: each.state for each in snapshot.sections}
+        sections = {section.resource.id: section.state for section in snapshot.sections}
         return cls(snapshot.revision.epoch, snapshot.revision.version, sections)
 
 
@@ -50,11 +50,11 @@ def apply(board: Board, event: Committed, *, epoch: str) -> Board:
     return Board(board.epoch, event.version, {**board.sections, section_id: state})
 
 
-def differences(told: Board, read: Board) -> Iterable[tuple[UUID | None, object, object]]:
-    """Where they differ: (section, as told, as read); section None: it is the versions that do."""
-    if (told.epoch, told.version) != (read.epoch, read.version):
-        yield None, told.version, read.version
-    for section_id in told.sections.keys() | read.sections.keys():
-        was_told, was_read = told.sections.get(section_id), read.sections.get(section_id)
-        if was_told != was_read:
-            yield section_id, was_told, was_read
+def differences(streamed: Board, read: Board) -> Iterable[tuple[UUID | None, object, object]]:
+    """Where they differ: (section, as streamed, as read); section None: it is the versions that do."""
+    if (streamed.epoch, streamed.version) != (read.epoch, read.version):
+        yield None, streamed.version, read.version
+    for section_id in streamed.sections.keys() | read.sections.keys():
+        was_streamed, was_read = streamed.sections.get(section_id), read.sections.get(section_id)
+        if was_streamed != was_read:
+            yield section_id, was_streamed, was_read

@@ -40,7 +40,7 @@ def parse_cursor(text: str) -> tuple[int, str]:
     )
 
 
-class Told(NamedTuple):
+class ChannelEvent(NamedTuple):
     """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
     opening brace. `epoch`: as the database counts it."""
 
@@ -57,7 +57,7 @@ class Told(NamedTuple):
         return self.staff if staff else self.guest
 
 
-def told(committed: Committed) -> Told:
+def channel_event(committed: Committed) -> ChannelEvent:
     """The event as its channel tells it; it must be on one."""
     event = committed.event
     assert event.venue_id is not None
@@ -68,7 +68,7 @@ def told(committed: Committed) -> Told:
         staff, guest = _availability(committed)
     else:
         staff = guest = _other(committed)
-    return Told(
+    return ChannelEvent(
         position=committed.position,
         key=(event.tenant_id, event.venue_id, event.channel),
         epoch=committed.epoch,
@@ -115,19 +115,19 @@ def _other(committed: Committed) -> bytes:
 
 
 def event_frame(
-    transport: Transport, each: Told, *, name: bytes, staff: bool, epoch: str, cursor: str
+    transport: Transport, event: ChannelEvent, *, name: bytes, staff: bool, epoch: str, cursor: str
 ) -> bytes:
     """The event for those who call its channel by that name (as JSON, quotes included)."""
-    fields = each.fields(staff=staff)
-    data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), each.version, fields)
+    fields = event.fields(staff=staff)
+    data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), event.version, fields)
     if transport == "sse":
-        return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), each.kind.encode(), data)
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), event.kind.encode(), data)
     return b'{"op":"event","cursor":"%b","channel":%b,"epoch":"%b","version":%d,"type":"%b","data":%b}' % (
         cursor.encode(),
         name,
         epoch.encode(),
-        each.version,
-        each.kind.encode(),
+        event.version,
+        event.kind.encode(),
         data,
     )
 

@@ -12,12 +12,12 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
+from holdfast.live.broadcast import VENUE_UPDATED, Broadcaster, measure, send
 from holdfast.live.channels import Channels
 from holdfast.live.frames import comment
 from holdfast.live.outlets import Packing
-from holdfast.live.stream import Audience, Beat, End, Outbox, Stream, Views
+from holdfast.live.stream import Audience, End, Heartbeat, Outbox, Stream, Views
 from holdfast.live.tail import Tail
-from holdfast.live.telling import VENUE_UPDATED, Telling, measure, send
 from holdfast.place.places import Places
 from holdfast.snapshot.names import Names
 
@@ -46,11 +46,11 @@ class Hub:
         self.lost: list[Callable[[], None]] = []
         self.tail = Tail(db, self)
         self.channels = Channels(db)
-        self.telling = Telling(self.channels)
+        self.broadcaster = Broadcaster(self.channels)
         self.outbox = Outbox()
         self.streams: dict[Stream, Audience | None] = {}
         self._audiences: dict[tuple[Packing, Views], Audience] = {}
-        self._beat = Beat(comment=self._comment, slow=self.drop, each=self.channels.forget_unread)
+        self._beat = Heartbeat(comment=self._comment, slow=self.drop, on_beat=self.channels.forget_unread)
         self._closing = False
         self._db = db
         self._places = places
@@ -58,7 +58,7 @@ class Hub:
     @property
     def requests(self) -> int:
         """Streams that are the answer to an HTTP request."""
-        return sum(1 for each in self.streams if each.packing.transport == "sse")
+        return sum(1 for stream in self.streams if stream.packing.transport == "sse")
 
     def start(self) -> None:
         if self.enabled:
@@ -103,13 +103,13 @@ class Hub:
     def leave(self, stream: Stream) -> None:
         """The stream is closed."""
         if stream in self.streams:
-            self.seat(stream, ())
+            self.set_views(stream, ())
             del self.streams[stream]
             metrics.STREAMS.labels(stream.packing.transport).dec()
             self._beat.discard(stream)
         stream.end("left")
 
-    def seat(self, stream: Stream, views: Views) -> None:
+    def set_views(self, stream: Stream, views: Views) -> None:
         """From the next event on the stream gets the events of these channels, and of no others."""
         before = self.streams.get(stream)
         self.streams[stream] = self._audience(stream.packing, views) if views else None
@@ -140,8 +140,8 @@ class Hub:
 
     def _comment(self, stream: Stream) -> bytes:
         # A stream without a seat may still miss events: it gets no cursor that skips them.
-        seated = self.streams.get(stream) is not None
-        return comment(self.telling.cursor() if seated else None)
+        has_audience = self.streams.get(stream) is not None
+        return comment(self.broadcaster.cursor() if has_audience else None)
 
     def drop(self, stream: Stream) -> None:
         """The stream's reader is too slow: it gets a reset of each channel, and is closed."""
@@ -149,21 +149,21 @@ class Hub:
         audience = self.streams.get(stream)
         views = () if audience is None else audience.views
         metrics.RESETS.labels("slow").inc(len(views))
-        stream.drop(self.telling.resets(stream.packing, views))
+        stream.drop(self.broadcaster.resets(stream.packing, views))
         if audience is not None:
-            self.seat(stream, ())
+            self.set_views(stream, ())
 
     # What the tail tells.
 
     def begin(self, history: str, floor: int) -> None:
-        if self.tail.history is not None and self.telling.history not in ("", history):
+        if self.tail.history is not None and self.broadcaster.history not in ("", history):
             log.error("live_history_changed", history=history)
         self._start_over("history")
-        self.telling.begin(history, floor)
+        self.broadcaster.begin(history, floor)
 
     def take(self, events: list[Committed]) -> None:
         try:
-            touched = self.telling.tell(events)
+            touched = self.broadcaster.prepare(events)
             for stream in send(touched):
                 self.drop(stream)
             if touched:
@@ -173,7 +173,7 @@ class Hub:
             # Nobody knows which readers got it: all of them start over.
             log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
             self._start_over("failure")
-            self.telling.begin(self.tail.history or "", events[-1].position)
+            self.broadcaster.begin(self.tail.history or "", events[-1].position)
 
     def _inform(self, events: list[Committed]) -> None:
         for committed in events:
@@ -186,9 +186,9 @@ class Hub:
         for stream, audience in list(self.streams.items()):
             if audience is not None:
                 metrics.RESETS.labels(reason).inc(len(audience.views))
-                stream.tell(self.telling.resets(stream.packing, audience.views))
+                stream.send(self.broadcaster.resets(stream.packing, audience.views))
                 stream.flush()
-                self.seat(stream, ())
+                self.set_views(stream, ())
         self._end("lost")
         self.channels.clear()
         for forget in self.lost:

@@ -76,7 +76,7 @@ class Wire(Protocol):
     def abort(self) -> None: ...
 
 
-class Direct:
+class WireOutlet:
     """An outlet on a wire. The connection is somebody else's again once it is released."""
 
     def __init__(self, wire: Wire) -> None:
@@ -106,7 +106,7 @@ class Direct:
             self._wire = None
 
 
-class Sent:
+class SendOutlet:
     """An outlet through the server's `send`, one message after the other. `send` takes one part."""
 
     def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
@@ -153,7 +153,7 @@ class Sent:
         self._drained = self._lost = None
 
 
-Outlet = Direct | Sent
+Outlet = WireOutlet | SendOutlet
 """Where a stream goes."""
 
 
@@ -163,4 +163,4 @@ def outlet_of(
     """Where the answer to a request goes and how frames are packed for it: as for a `wire` if the server gives the
     connection away, or else as `messages`, one part for each call of `send`."""
     connection = (scope.get("extensions") or {}).get(EXTENSION)
-    return (Sent(send), messages) if connection is None else (Direct(connection), wire)
+    return (SendOutlet(send), messages) if connection is None else (WireOutlet(connection), wire)

@@ -98,7 +98,7 @@ async def get_live(
     request.state.actor = actor
     views = await subscribe.views(hub, channel, actor)
     cursor = last_event_id or after or None
-    await subscribe.not_ahead(hub, cursor)
+    await subscribe.wait_until_read(hub, cursor)
     pins = await subscribe.pinned(hub, views)
     return _Streamed(EventStream(hub, views, pins, after=cursor, expires_at=expires_at))
 
@@ -135,7 +135,7 @@ def take_token(scope: Any) -> str | None:
     asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     given = [value for name, value in asked if name == TOKEN]
     if given:
-        scope["query_string"] = urlencode([each for each in asked if each[0] != TOKEN]).encode("ascii")
+        scope["query_string"] = urlencode([pair for pair in asked if pair[0] != TOKEN]).encode("ascii")
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
@@ -179,5 +179,5 @@ def check_origin(headers: dict[bytes, bytes], allowed: Collection[str]) -> None:
 
 def origins(setting: str | None) -> frozenset[str]:
     """The origins that a setting lists, separated by commas."""
-    listed = (each.strip().lower().rstrip("/") for each in (setting or "").split(","))
-    return frozenset(each for each in listed if each)
+    listed = (origin.strip().lower().rstrip("/") for origin in (setting or "").split(","))
+    return frozenset(origin for origin in listed if origin)

@@ -8,7 +8,7 @@ from typing import Any
 
 from holdfast.live.frames import opening
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import SSE, SSE_WIRE, Direct, Sent, outlet_of
+from holdfast.live.outlets import SSE, SSE_WIRE, SendOutlet, WireOutlet, outlet_of
 from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import Pinned, admitted, follow
 
@@ -49,9 +49,9 @@ class EventStream:
                 await send({"type": "http.response.start", "status": 200, "headers": list(HEADERS)})
                 outlet.attach(drained=stream.flush, lost=lambda: stream.end("left"))
                 self._begin(stream)
-                await _ended(stream, receive, has_wire=isinstance(outlet, Direct))
+                await _ended(stream, receive, has_wire=isinstance(outlet, WireOutlet))
             if stream.ended.result() != "left":
-                if isinstance(outlet, Sent):
+                if isinstance(outlet, SendOutlet):
                     await outlet.finished()
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -63,8 +63,8 @@ class EventStream:
         self._pins.release()
         retry_ms = random.randint(RETRY_MS_MIN, RETRY_MS_MAX)
         # Who missed something is not yet where we are: the frames will say how far it has come.
-        cursor = None if missed else self._hub.telling.cursor()
-        stream.tell([opening(retry_ms=retry_ms, cursor=cursor), *missed])
+        cursor = None if missed else self._hub.broadcaster.cursor()
+        stream.send([opening(retry_ms=retry_ms, cursor=cursor), *missed])
 
 
 async def _ended(stream: Stream, receive: Any, *, has_wire: bool) -> None:

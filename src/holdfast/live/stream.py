@@ -85,7 +85,7 @@ class Stream:
         self._dirty = False
         self._dropped = False
 
-    def tell(self, frames: list[bytes]) -> bool:
+    def send(self, frames: list[bytes]) -> bool:
         """Sends the frames to this reader alone; False when it is too slow."""
         parts = self.packing.pack(frames)
         return self.push(parts, sum(map(len, parts)))
@@ -158,20 +158,20 @@ class Audience:
         self.pending: list[bytes] = []
 
 
-class Beat:
+class Heartbeat:
     """The one timer. `comment` makes the comment for a stream; `slow` is called with a stream whose reader does not
-    even take comments, `each` at every beat."""
+    even take comments, `on_beat` at every beat."""
 
     def __init__(
         self,
         *,
         comment: Callable[[Stream], bytes],
         slow: Callable[[Stream], None],
-        each: Callable[[], None],
+        on_beat: Callable[[], None],
     ) -> None:
         self._comment = comment
         self._slow = slow
-        self._each = each
+        self._on_beat = on_beat
         self._turns: list[dict[Stream, None]] = [{} for _ in range(BEATS)]
         self._turn_of: dict[Stream, int] = {}
         self._next = 0
@@ -218,12 +218,12 @@ class Beat:
         self._end_expired(time.time())
         self._next = (self._next + 1) % BEATS
         for stream in list(self._turns[self._next]):
-            if stream.packing.transport == "sse" and not stream.tell([self._comment(stream)]):
+            if stream.packing.transport == "sse" and not stream.send([self._comment(stream)]):
                 self._slow(stream)
-        self._each()
+        self._on_beat()
 
     def _end_expired(self, now: float) -> None:
-        for second in [each for each in self._ends if each <= now] if self._ends else ():
+        for second in [second for second in self._ends if second <= now] if self._ends else ():
             for stream in self._ends.pop(second):
                 metrics.TOKENS_ENDED.inc()
                 stream.end("token")

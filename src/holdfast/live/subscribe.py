@@ -11,11 +11,11 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import metrics
+from holdfast.live.broadcast import RULES, is_availability
 from holdfast.live.channels import Channel
-from holdfast.live.frames import Told, parse_cursor
+from holdfast.live.frames import ChannelEvent, parse_cursor
 from holdfast.live.hub import Hub
 from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream, Views
-from holdfast.live.telling import RULES, is_availability
 
 CHANNELS_MAX = 50
 """Channels of one stream."""
@@ -59,21 +59,21 @@ class Pinned:
 async def pinned(hub: Hub, wanted: Views) -> Pinned:
     """The channels, open and with their versions known. Raises Overloaded."""
     keys = dict.fromkeys(key for key, _, _ in wanted)
-    found = await asyncio.gather(*map(hub.channels.pin, keys), return_exceptions=True)
-    pins = Pinned(hub, [each for each in found if isinstance(each, Channel)])
-    for each in found:
-        if isinstance(each, BaseException):
+    results = await asyncio.gather(*map(hub.channels.pin, keys), return_exceptions=True)
+    pins = Pinned(hub, [result for result in results if isinstance(result, Channel)])
+    for result in results:
+        if isinstance(result, BaseException):
             pins.release()
-            raise each
+            raise result
     return pins
 
 
-async def not_ahead(hub: Hub, after: str | None) -> None:
+async def wait_until_read(hub: Hub, after: str | None) -> None:
     """Waits until we have read what the cursor says, for AHEAD_S_MAX at most. Raises InvalidRequest."""
     if after is None:
         return
     position, history = parse_cursor(after)
-    if history == hub.tail.history and position > hub.telling.position:
+    if history == hub.tail.history and position > hub.broadcaster.position:
         try:
             async with asyncio.timeout(part_s(AHEAD_S_MAX)):
                 await hub.tail.caught_up()
@@ -82,7 +82,7 @@ async def not_ahead(hub: Hub, after: str | None) -> None:
 
 
 def follow(
-    hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, beside: Views = ()
+    hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, current: Views = ()
 ) -> list[bytes]:
     """Has the stream follow these channels, and those `beside`, from now on; returns the frames that it missed
     since the cursor, in order. A channel whose missed events are not all known gets a reset instead, after them all.
@@ -90,12 +90,12 @@ def follow(
     The channels must be pinned. Nothing is awaited here: not one event lies between what was missed and what
     the stream will be told. Raises InvalidRequest for what is no cursor.
     """
-    telling = hub.telling
-    for key, _, _ in (*beside, *wanted):
-        known = telling.channels.get(key)
-        if known is None or known.epoch is None:  # somebody else has just begun to open it anew
+    broadcaster = hub.broadcaster
+    for key, _, _ in (*current, *wanted):
+        channel = broadcaster.channels.get(key)
+        if channel is None or channel.epoch is None:  # somebody else has just begun to open it anew
             raise Overloaded("The database has another history now. Connect again.")
-    hub.seat(stream, tuple(sorted({*beside, *wanted})))
+    hub.set_views(stream, tuple(sorted({*current, *wanted})))
     if after is None:
         return []
     transport = stream.packing.transport
@@ -104,39 +104,39 @@ def follow(
     position, history = parse_cursor(after)
     for view in wanted:
         key, name, staff = view
-        channel = telling.channels.get(key)
+        channel = broadcaster.channels.get(key)
         assert channel is not None
-        reason = _no_place(hub, position, history) or _why_not(hub, channel, position)
+        reason = _cursor_reset(hub, position, history) or _channel_reset(hub, channel, position)
         if reason:
             resets.append((reason, (view,)))
             continue
         missed += [
-            (each.position, telling.frame(each, transport=transport, name=name, staff=staff))
-            for each in telling.ring.since(key, position)
+            (event.position, broadcaster.frame(event, transport=transport, name=name, staff=staff))
+            for event in broadcaster.ring.since(key, position)
         ]
     if sum(len(frame) for _, frame in missed) > BACKLOG_BYTES_MAX:
         resets, missed = [("much", wanted)], []
     for reason, of in resets:
         metrics.RESETS.labels(reason).inc(len(of))
-    missed.sort(key=lambda each: each[0])
+    missed.sort(key=lambda positioned: positioned[0])
     metrics.REPLAYED.inc(len(missed))
     return [frame for _, frame in missed] + [
-        frame for _, of in resets for frame in telling.resets(stream.packing, of)
+        frame for _, of in resets for frame in broadcaster.resets(stream.packing, of)
     ]
 
 
-def _no_place(hub: Hub, position: int, history: str) -> str | None:
+def _cursor_reset(hub: Hub, position: int, history: str) -> str | None:
     """Why nothing can be said about what was missed since the cursor; None if it can."""
-    if history != hub.telling.history:
+    if history != hub.broadcaster.history:
         return "history"
-    if position > hub.telling.position:
+    if position > hub.broadcaster.position:
         return "future"
-    return "old" if position < hub.telling.ring.floor else None
+    return "old" if position < hub.broadcaster.ring.floor else None
 
 
-def _why_not(hub: Hub, channel: Channel, position: int) -> str | None:
+def _channel_reset(hub: Hub, channel: Channel, position: int) -> str | None:
     """Why it can't be said of that channel; None if it can."""
-    ring = hub.telling.ring
+    ring = hub.broadcaster.ring
     if position < channel.opened_here:
         return "unopened"
     if is_availability(channel.key[2]) and ring.since((*channel.key[:2], RULES), position):
@@ -144,7 +144,7 @@ def _why_not(hub: Hub, channel: Channel, position: int) -> str | None:
     return None if _is_dense(ring.since(channel.key, position), channel) else "gap"
 
 
-def _is_dense(events: list[Told], channel: Channel) -> bool:
+def _is_dense(events: list[ChannelEvent], channel: Channel) -> bool:
     if not events:
         return True
     last = events[-1]

@@ -20,7 +20,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of
 from holdfast.live import store
-from holdfast.live.telling import REPLAY_EVENTS_MAX
+from holdfast.live.broadcast import REPLAY_EVENTS_MAX
 
 POLL_S = 0.050
 """Between two reads, unless the first found nothing and the bell rings."""

@@ -20,9 +20,9 @@ from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
-from holdfast.live.outlets import WS, WS_WIRE, Sent, outlet_of
+from holdfast.live.outlets import WS, WS_WIRE, SendOutlet, outlet_of
 from holdfast.live.stream import Stream, Views
-from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, not_ahead, pinned, views
+from holdfast.live.subscribe import CHANNELS_MAX, admitted, follow, pinned, views, wait_until_read
 from holdfast.snapshot.names import ChannelName
 
 MESSAGE_BYTES_MAX = 64 * 1024
@@ -88,7 +88,7 @@ class Socket:
                 await self._serve(receive)
             why = self._stream.ended.result()
             if why != "left":
-                if isinstance(outlet, Sent):
+                if isinstance(outlet, SendOutlet):
                     await outlet.finished()
                 await send({"type": "websocket.close", "code": CLOSE_CODES[why], "reason": REASONS[why]})
         finally:
@@ -98,12 +98,12 @@ class Socket:
         loop = asyncio.get_running_loop()
         ended, left, filled_at = self._stream.ended, float(OPS_BURST_MAX), loop.time()
         while not ended.done():
-            said = asyncio.ensure_future(receive())
-            await asyncio.wait([said, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not said.done():
-                said.cancel()
+            received = asyncio.ensure_future(receive())
+            await asyncio.wait([received, ended], return_when=asyncio.FIRST_COMPLETED)
+            if not received.done():
+                received.cancel()
                 return
-            message = said.result()
+            message = received.result()
             if message["type"] != "websocket.receive":
                 self._stream.end("left")
                 return
@@ -114,13 +114,13 @@ class Socket:
                 await asyncio.wait([ended], timeout=-left / OPS_PER_S_MAX)
                 if ended.done():
                     return
-            await self._hear(message.get("text") or message.get("bytes") or b"")
+            await self._handle(message.get("text") or message.get("bytes") or b"")
 
-    async def _hear(self, said: str | bytes) -> None:
+    async def _handle(self, message: str | bytes) -> None:
         try:
-            await self._do(_parsed(said))
+            await self._do(_parsed(message))
         except HoldfastError as refusal:
-            self._say({"op": "error", "code": refusal.code, "detail": refusal.detail})
+            self._reply({"op": "error", "code": refusal.code, "detail": refusal.detail})
 
     async def _do(self, op: Subscribe | Unsubscribe | Ping) -> None:
         if isinstance(op, Subscribe):
@@ -128,9 +128,9 @@ class Socket:
         elif isinstance(op, Unsubscribe):
             for name in op.channels:
                 self._views.pop(name, None)
-            self._hub.seat(self._stream, self._all())
+            self._hub.set_views(self._stream, self._all())
         else:
-            self._say({"op": "pong"})
+            self._reply({"op": "pong"})
 
     async def _subscribe(self, names: Sequence[str], after: str | None) -> None:
         if len({*names, *self._views}) > CHANNELS_MAX:
@@ -138,12 +138,12 @@ class Socket:
         wanted = await views(self._hub, names, self._actor)
         pins = await pinned(self._hub, wanted)
         try:
-            await not_ahead(self._hub, after)
-            missed = follow(self._hub, self._stream, wanted, after=after, beside=self._all())
+            await wait_until_read(self._hub, after)
+            missed = follow(self._hub, self._stream, wanted, after=after, current=self._all())
             for view in wanted:
                 self._views[orjson.loads(view[1])] = (view,)
             # Behind what was missed: everything up to that version has now been told, or is in the snapshot.
-            self._tell([*missed, encode({"op": "subscribed", "channels": self._versions(wanted)})])
+            self._send([*missed, encode({"op": "subscribed", "channels": self._versions(wanted)})])
         finally:
             pins.release()
 
@@ -153,26 +153,26 @@ class Socket:
             channel = self._hub.channels.get(key)
             assert channel is not None
             assert channel.epoch is not None
-            epoch = public_epoch(channel.epoch, self._hub.telling.history)
+            epoch = public_epoch(channel.epoch, self._hub.broadcaster.history)
             versions[orjson.loads(name)] = {"epoch": epoch, "version": channel.version}
         return versions
 
     def _all(self) -> Views:
-        return tuple(sorted(view for each in self._views.values() for view in each))
+        return tuple(sorted(view for views_ in self._views.values() for view in views_))
 
-    def _say(self, message: dict[str, Any]) -> None:
-        self._tell([encode(message)])
+    def _reply(self, message: dict[str, Any]) -> None:
+        self._send([encode(message)])
 
-    def _tell(self, frames: list[bytes]) -> None:
-        if not self._stream.tell(frames):
+    def _send(self, frames: list[bytes]) -> None:
+        if not self._stream.send(frames):
             self._hub.drop(self._stream)
 
 
-def _parsed(said: str | bytes) -> Subscribe | Unsubscribe | Ping:
-    if len(said) > MESSAGE_BYTES_MAX:
+def _parsed(message: str | bytes) -> Subscribe | Unsubscribe | Ping:
+    if len(message) > MESSAGE_BYTES_MAX:
         raise InvalidRequest(f"A message may have {MESSAGE_BYTES_MAX} bytes at most.")
     try:
-        return _OP.validate_json(said)
+        return _OP.validate_json(message)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(

@@ -13,14 +13,14 @@ from holdfast.event import months
 from holdfast.job.letters import purge_dead_letters
 from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx
-from holdfast.live.channels import KEPT_FOR, close_channels
+from holdfast.live.channels import CLOSED_AFTER, close_channels
 from holdfast.waitlist import react
 
 HOURLY_S = 3600.0
 NIGHTLY_S = 24 * 3600.0
 DUE_AT_ONCE = 50
 """Bookings handled in one transaction, which holds the locks of their venues."""
-ARCHIVED_AFTER = 2 * KEPT_FOR
+ARCHIVED_AFTER = 2 * CLOSED_AFTER
 """No channel shows days that old any more, so archiving changes no snapshot and needs no event."""
 
 

@@ -11,7 +11,7 @@ from holdfast.channel.names import ChannelKey, public_epoch
 from holdfast.event.model import Committed
 from holdfast.live import frames, metrics
 from holdfast.live.channels import Channel, Channels
-from holdfast.live.frames import Told, cursor_of, told
+from holdfast.live.frames import ChannelEvent, channel_event, cursor_of
 from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, Stream, Views
 
@@ -21,7 +21,7 @@ VENUE_UPDATED = "venue.updated"
 RULES = ""
 """Where the ring keeps that a venue's rules changed: beside its channels, under a name that none of them has."""
 
-Touched = dict[Audience, list[Told]]
+Touched = dict[Audience, list[ChannelEvent]]
 log = structlog.get_logger()
 
 
@@ -31,23 +31,23 @@ class Ring:
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
-        self._all: deque[Told] = deque()
-        self._by_key: dict[ChannelKey, deque[Told]] = {}
+        self._all: deque[ChannelEvent] = deque()
+        self._by_key: dict[ChannelKey, deque[ChannelEvent]] = {}
 
-    def add(self, each: Told) -> None:
+    def add(self, event: ChannelEvent) -> None:
         """The next event in commit order."""
-        self._all.append(each)
-        self._by_key.setdefault(each.key, deque()).append(each)
+        self._all.append(event)
+        self._by_key.setdefault(event.key, deque()).append(event)
         if len(self._all) > REPLAY_EVENTS_MAX:
             self._drop_first()
 
-    def since(self, key: ChannelKey, after: int) -> list[Told]:
+    def since(self, key: ChannelKey, after: int) -> list[ChannelEvent]:
         """The events of that channel behind the place, which must not be before `floor`; oldest first."""
-        found: list[Told] = []
-        for each in reversed(self._by_key.get(key, ())):
-            if each.position <= after:
+        found: list[ChannelEvent] = []
+        for event in reversed(self._by_key.get(key, ())):
+            if event.position <= after:
                 break
-            found.append(each)
+            found.append(event)
         found.reverse()
         return found
 
@@ -60,7 +60,7 @@ class Ring:
             del self._by_key[first.key]
 
 
-class Telling:
+class Broadcaster:
     """Sends events to the audiences of their channels. `position`: of the last event that was sent."""
 
     def __init__(self, channels: Channels) -> None:
@@ -81,62 +81,62 @@ class Telling:
         """The cursor of who was told everything so far."""
         return cursor_of(self.position, self.history)
 
-    def tell(self, events: list[Committed]) -> Touched:
+    def prepare(self, events: list[Committed]) -> Touched:
         """Puts the events together; what each audience is to get is then `pending` there."""
         touched: Touched = {}
         for committed in events:
             self.channels.position = committed.position
             if committed.event.channel is not None:
-                self._event(told(committed), touched)
+                self._event(channel_event(committed), touched)
             elif committed.event.event_type == VENUE_UPDATED:
                 self._rules_changed(committed, touched)
         return touched
 
-    def _event(self, each: Told, touched: Touched) -> None:
-        self.ring.add(each)
-        channel = self.channels.get(each.key)
+    def _event(self, event: ChannelEvent, touched: Touched) -> None:
+        self.ring.add(event)
+        channel = self.channels.get(event.key)
         if channel is None:
             return
         if channel.epoch is None:
-            channel.seen.append(each)
-        elif channel.follows(each):
-            self._pend(channel, each, touched)
+            channel.seen.append(event)
+        elif channel.follows(event):
+            self._pend(channel, event, touched)
         else:
-            log.error("live_gap", channel=each.key[2], epoch=each.epoch, version=each.version)
-            self._reset(channel, "gap", each, touched)
+            log.error("live_gap", channel=event.key[2], epoch=event.epoch, version=event.version)
+            self._reset(channel, "gap", event, touched)
 
-    def _pend(self, channel: Channel, each: Told, touched: Touched) -> None:
+    def _pend(self, channel: Channel, event: ChannelEvent, touched: Touched) -> None:
         made: dict[tuple[frames.Transport, bytes, bool], bytes] = {}
         for audience, seen_as in channel.audiences.items():
             for name, staff in seen_as:
                 kind = (audience.packing.transport, name, staff)
                 if kind not in made:
-                    made[kind] = self.frame(each, transport=kind[0], name=name, staff=staff)
+                    made[kind] = self.frame(event, transport=kind[0], name=name, staff=staff)
                 audience.pending.append(made[kind])
-            touched.setdefault(audience, []).append(each)
+            touched.setdefault(audience, []).append(event)
 
-    def frame(self, each: Told, *, transport: frames.Transport, name: bytes, staff: bool) -> bytes:
+    def frame(self, event: ChannelEvent, *, transport: frames.Transport, name: bytes, staff: bool) -> bytes:
         """The event for such readers."""
-        epoch, cursor = public_epoch(each.epoch, self.history), cursor_of(each.position, self.history)
-        return frames.event_frame(transport, each, name=name, staff=staff, epoch=epoch, cursor=cursor)
+        epoch, cursor = public_epoch(event.epoch, self.history), cursor_of(event.position, self.history)
+        return frames.event_frame(transport, event, name=name, staff=staff, epoch=epoch, cursor=cursor)
 
     def _rules_changed(self, committed: Committed, touched: Touched) -> None:
         """What the slots of the venue are, and what stands in them, may be another thing now."""
         event, at = committed.event, committed.position
         assert event.venue_id is not None
         key = (event.tenant_id, event.venue_id, RULES)
-        each = Told(at, key, 0, 0, VENUE_UPDATED, committed.written_at, staff=b"", guest=b"")
-        self.ring.add(each)
+        change = ChannelEvent(at, key, 0, 0, VENUE_UPDATED, committed.written_at, staff=b"", guest=b"")
+        self.ring.add(change)
         for channel in self.channels:
             if channel.key[:2] == key[:2] and is_availability(channel.key[2]):
-                self._reset(channel, "rules", each, touched)
+                self._reset(channel, "rules", change, touched)
 
-    def _reset(self, channel: Channel, reason: str, each: Told, touched: Touched) -> None:
+    def _reset(self, channel: Channel, reason: str, event: ChannelEvent, touched: Touched) -> None:
         for audience, seen_as in channel.audiences.items():
             views = tuple((channel.key, name, staff) for name, staff in seen_as)
             audience.pending += self.resets(audience.packing, views)
             metrics.RESETS.labels(reason).inc(len(audience.streams) * len(views))
-            touched.setdefault(audience, []).append(each)
+            touched.setdefault(audience, []).append(event)
 
     def resets(self, packing: Packing, views: Views) -> list[bytes]:
         """A reset of each of the channels."""
@@ -158,12 +158,12 @@ def send(touched: Touched) -> list[Stream]:
     """Hands all readers what is pending for them, each once; returns the streams that are too slow for it."""
     slow: list[Stream] = []
     delivered = Counter[frames.Transport]()
-    for audience, told_ in touched.items():
+    for audience, events in touched.items():
         pending, audience.pending = audience.pending, []
         parts = audience.packing.pack(pending)
         size = sum(map(len, parts))
         slow += [stream for stream in audience.streams if not stream.push(parts, size)]
-        delivered[audience.packing.transport] += len(audience.streams) * len(told_)
+        delivered[audience.packing.transport] += len(audience.streams) * len(events)
     for transport, number in delivered.items():
         metrics.DELIVERED.labels(transport).inc(number)
     return slow
@@ -172,9 +172,9 @@ def send(touched: Touched) -> list[Stream]:
 def measure(touched: Touched, *, clock_ahead_s: float) -> None:
     """Notes how long each of the events took, once it was written to all of its readers."""
     now = time.time() + clock_ahead_s
-    events = {each.position: each for told_ in touched.values() for each in told_}
-    for each in events.values():
-        metrics.DELIVERY_SECONDS.observe(max(0.0, now - each.written_at.timestamp()))
+    written = {event.position: event for events in touched.values() for event in events}
+    for event in written.values():
+        metrics.DELIVERY_SECONDS.observe(max(0.0, now - event.written_at.timestamp()))
 
 
 def is_availability(channel: str) -> bool:
