@@ -1,4 +1,4 @@
-"""Audits a sample of channels now and then: logs an error when the events of a stream disagree with snapshots."""
+"""Audits a sample of channels periodically: logs an error when a channel's events disagree with its snapshots."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 PERIOD_S = 10.0
 WATCH_S = 2.0
-"""How long the audit of a channel lasts."""
+"""Time between the two snapshots of an audit."""
 SAMPLE_MAX = 3
 LOGGED_MAX = 20
 NUMBERING_TRIES_MAX = 100
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class Auditor:
-    """A task that audits up to SAMPLE_MAX of the channels that this process shows, every PERIOD_S or so."""
+    """A task that audits up to SAMPLE_MAX of the channels this process serves, about every PERIOD_S seconds."""
 
     def __init__(
         self,
@@ -54,23 +54,23 @@ class Auditor:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begins; to be stopped with `stop`."""
+        """Starts the task; `stop` ends it."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def stop(self) -> None:
-        """Ends at once."""
+        """Cancels the task."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:
-            # Not all processes at once.
+            # Jitter: processes must not audit in step.
             await asyncio.sleep(PERIOD_S * random.uniform(0.5, 1.5))
             await self.audit()
 
     async def audit(self) -> int:
-        """Audits a sample, one after the other; returns the number of mismatches."""
+        """Audits a random sample of channels, one at a time; returns the number of mismatches."""
         shown = self._snapshots.floors.channels()
         found = 0
         for venue_id, channel in random.sample(shown, min(SAMPLE_MAX, len(shown))):
@@ -100,8 +100,11 @@ class Auditor:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """What the events since one snapshot make of a section, and what the next snapshot shows. `section_id`: None
-    for the channel as a whole, whose versions are not what they should be."""
+    """A section whose state, computed from a snapshot and later events, differs from the next snapshot.
+
+    `told`: the state computed from the events; `read`: the state in the later snapshot. `section_id`: None when the
+    channel's versions or epochs are wrong, not a section. `versions`: of the two snapshots.
+    """
 
     channel: str
     section_id: str | None
@@ -113,15 +116,15 @@ class Mismatch:
 async def audit_channel(
     db: Database, wanted: SlotKey, *, places: Places, between: Callable[[], Awaitable[None]]
 ) -> list[Mismatch] | None:
-    """What is wrong with the channel; None when the audit is inconclusive.
+    """Returns the channel's mismatches; None when the audit is inconclusive.
 
-    1. Take a snapshot, let things happen (`between`), and take another.
-    2. Have all that was committed until then numbered, and read the channel's events since before the first.
-    3. Fold them into the first snapshot, as a client does, up to the version of the second.
-    4. The two must say the same of every section, at the same version and epoch, and no version is left out.
+    1. Take a snapshot, wait (`between`), and take another.
+    2. Number all events committed so far, and read the channel's events since before the first snapshot.
+    3. Apply them to the first snapshot, as a client does, up to the version of the second.
+    4. Both must agree on every section, on the version and on the epoch, and no version may be missing.
 
-    It is inconclusive when the rules of the venue changed, somebody else kept numbering events for too long, or there
-    were more than EVENTS_MAX events.
+    It is inconclusive when the venue's rules changed, when other processes held up the numbering of events for too
+    long, or when there were EVENTS_MAX events or more.
     """
     numberer = Numberer(db)
     before = await numberer.number()
@@ -138,7 +141,7 @@ async def audit_channel(
 
 
 async def _all_numbered(numberer: Numberer) -> bool:
-    """Whether every event that was committed until now has its position."""
+    """Returns True once every event committed so far has its position, False if that takes too many tries."""
     for _ in range(NUMBERING_TRIES_MAX):
         if (await numberer.number()).is_complete:
             return True
@@ -147,7 +150,7 @@ async def _all_numbered(numberer: Numberer) -> bool:
 
 
 def mismatches(first: Snapshot, events: Sequence[Committed], second: Snapshot) -> list[Mismatch]:
-    """Where the second snapshot is not what the events make of the first. Pure."""
+    """Returns where the first snapshot plus the events differs from the second. Pure."""
     _, _, history = second.revision.epoch.partition("-")
     board, read = Board.of(first), Board.of(second)
     between = [event for event in events if event.version and board.version < event.version <= read.version]

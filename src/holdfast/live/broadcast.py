@@ -1,4 +1,4 @@
-"""Events and resets, put together for each audience and handed to its readers."""
+"""Builds frames of events and resets for each audience, and sends them to its readers."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, Stream, Views
 
 REPLAY_EVENTS_MAX = 10_000
-"""A reader that has missed more events than this, of all channels together, is told to fetch the state anew."""
+"""Size of the replay buffer. A reader that missed more events, of all channels together, gets a reset."""
 VENUE_UPDATED = "venue.updated"
 RULES = ""
-"""Where the ring keeps that a venue's rules changed: beside its channels, under a name that none of them has."""
+"""Channel name under which the ring stores changes of a venue's rules; no real channel is named so."""
 
 Touched = dict[Audience, list[ChannelEvent]]
 log = structlog.get_logger()
 
 
 class Ring:
-    """The last REPLAY_EVENTS_MAX events of all channels, for those who come back: all there are
-    behind `floor`."""
+    """A replay buffer for readers that reconnect: the last REPLAY_EVENTS_MAX events of all channels.
+
+    It is complete after position `floor`.
+    """
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
@@ -35,14 +37,14 @@ class Ring:
         self._by_key: dict[ChannelKey, deque[ChannelEvent]] = {}
 
     def add(self, event: ChannelEvent) -> None:
-        """The next event in commit order."""
+        """Appends the next event in commit order."""
         self._all.append(event)
         self._by_key.setdefault(event.key, deque()).append(event)
         if len(self._all) > REPLAY_EVENTS_MAX:
             self._drop_first()
 
     def since(self, key: ChannelKey, after: int) -> list[ChannelEvent]:
-        """The events of that channel behind the place, which must not be before `floor`; oldest first."""
+        """Returns the channel's events after the position, oldest first. `after` must be at least `floor`."""
         found: list[ChannelEvent] = []
         for event in reversed(self._by_key.get(key, ())):
             if event.position <= after:
@@ -61,14 +63,14 @@ class Ring:
 
 
 class Broadcaster:
-    """Sends events to the audiences of their channels. `position`: of the last event that was sent."""
+    """Turns events into frames for the audiences of their channels. `position`: of the last event processed."""
 
     def __init__(self, channels: Channels) -> None:
         self.channels = channels
         self.begin("", 0)
 
     def begin(self, history: str, floor: int) -> None:
-        """Another history: nothing behind `floor` has been told yet."""
+        """Starts over at position `floor` of a history, with an empty replay buffer."""
         self.history = history
         self.ring = Ring(floor)
         self.channels.position = floor
@@ -78,11 +80,11 @@ class Broadcaster:
         return self.channels.position
 
     def cursor(self) -> str:
-        """The cursor of who was told everything so far."""
+        """Returns the cursor of a reader that has been sent everything so far."""
         return cursor_of(self.position, self.history)
 
     def prepare(self, events: list[Committed]) -> Touched:
-        """Puts the events together; what each audience is to get is then `pending` there."""
+        """Adds the events' frames to the `pending` of each audience; returns the audiences with their events."""
         touched: Touched = {}
         for committed in events:
             self.channels.position = committed.position
@@ -116,12 +118,12 @@ class Broadcaster:
             touched.setdefault(audience, []).append(event)
 
     def frame(self, event: ChannelEvent, *, transport: frames.Transport, name: bytes, staff: bool) -> bytes:
-        """The event for such readers."""
+        """Returns the event's frame for readers with this transport, channel name and view."""
         epoch, cursor = public_epoch(event.epoch, self.history), cursor_of(event.position, self.history)
         return frames.event_frame(transport, event, name=name, staff=staff, epoch=epoch, cursor=cursor)
 
     def _rules_changed(self, committed: Committed, touched: Touched) -> None:
-        """What the slots of the venue are, and what stands in them, may be another thing now."""
+        """Resets the venue's availability channels: its slots and their states may have changed without an event."""
         event, at = committed.event, committed.position
         assert event.venue_id is not None
         key = (event.tenant_id, event.venue_id, RULES)
@@ -139,7 +141,7 @@ class Broadcaster:
             touched.setdefault(audience, []).append(event)
 
     def resets(self, packing: Packing, views: Views) -> list[bytes]:
-        """A reset of each of the channels."""
+        """Returns one reset frame per channel."""
         return [self._reset_frame(packing, key, name) for key, name, _ in views]
 
     def _reset_frame(self, packing: Packing, key: ChannelKey, name: bytes) -> bytes:
@@ -155,7 +157,7 @@ class Broadcaster:
 
 
 def send(touched: Touched) -> list[Stream]:
-    """Hands all readers what is pending for them, each once; returns the streams that are too slow for it."""
+    """Sends every audience its pending frames; returns the streams whose backlog is full."""
     slow: list[Stream] = []
     delivered = Counter[frames.Transport]()
     for audience, events in touched.items():
@@ -170,7 +172,7 @@ def send(touched: Touched) -> list[Stream]:
 
 
 def measure(touched: Touched, *, clock_ahead_s: float) -> None:
-    """Notes how long each of the events took, once it was written to all of its readers."""
+    """Records the delivery time of each event; call it once they are written to all readers."""
     now = time.time() + clock_ahead_s
     written = {event.position: event for events in touched.values() for event in events}
     for event in written.values():
@@ -178,5 +180,5 @@ def measure(touched: Touched, *, clock_ahead_s: float) -> None:
 
 
 def is_availability(channel: str) -> bool:
-    """Whether the channel shows the states of a slot."""
+    """Whether it is a channel of a slot's availability: their names start with a date."""
     return channel[:1].isdigit()

@@ -1,4 +1,4 @@
-"""The channels that this process follows, each with its version at the position that the tail has read to."""
+"""The channels that this process follows, each with its version at the tail's position."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from holdfast.live.frames import ChannelEvent
 from holdfast.live.stream import Audience
 
 UNREAD_TTL_S = 60.0
-"""A channel without readers is followed this long, so that readers who reconnect find it."""
+"""A channel stays in memory this long after its last reader left, so that a reconnecting reader finds it open."""
 OPENING_AT_ONCE_MAX = 3
-"""Connections to the database that opening channels takes at most."""
+"""Database connections that opening channels may use at a time."""
 CLOSED_AFTER = timedelta(days=7)
 OPEN_FOR_MIN = timedelta(hours=1)
 
 
 class Channel:
-    """A channel that is followed. `epoch` is None until its version has been read; `pins`: how many readers wait for
-    that."""
+    """A channel that this process follows.
+
+    `epoch`: None until the version has been read. `pins`: the number of readers that need it but are not yet in an
+    audience.
+    """
 
     __slots__ = (
         "audiences",
@@ -51,19 +54,19 @@ class Channel:
         self.pins = 0
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0
-        """The position of the tail when this process opened it, if it did: no earlier event was sent to anybody."""
+        """The tail's position when this process opened the channel, 0 if another did. No earlier event was sent."""
         self.seen: list[ChannelEvent] = []
         self.unread_since = time.monotonic()
 
     def follows(self, event: ChannelEvent) -> bool:
-        """Whether the event is the next one; it is counted in any case."""
+        """Moves to the event's version; returns whether it is the next one (False: there is a gap)."""
         is_next = event.epoch == self.epoch and event.version == self.version + 1
         self.epoch, self.version = event.epoch, event.version
         return is_next
 
 
 class Channels:
-    """All of them, by key."""
+    """The channels by key."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -79,11 +82,11 @@ class Channels:
         return self._by_key.get(key)
 
     def clear(self) -> None:
-        """Another history: nothing is known any more."""
+        """Forgets all channels, because the database has another history."""
         self._by_key.clear()
 
     async def pin(self, key: ChannelKey) -> Channel:
-        """The channel, open and with its version known. It stays until `unpin`. Raises Overloaded."""
+        """Returns the channel, open and with its version, and keeps it in memory until `unpin`. Raises Overloaded."""
         channel = self._by_key.get(key)
         if channel is None:
             channel = self._by_key[key] = Channel(key)
@@ -125,7 +128,7 @@ class Channels:
     async def _opened(self, channel: Channel) -> tuple[int, int]:
         tenant_id, venue_id, name = channel.key
         channel.opened_here = self.position
-        # Under the venue's lock: no change can be under way that did not see it open.
+        # Under the venue's lock: no running change can have seen the channel closed.
         call = self._db.call(SYSTEM, tenants=[tenant_id], locks=[lock_key(venue_id)])
         await call.run(open_channel, tenant_id=tenant_id, venue_id=venue_id, name=name)
         found = await self._as_of(channel)
@@ -134,7 +137,7 @@ class Channels:
         return found
 
     def forget_unread(self) -> None:
-        """Stops following those that nobody has read for UNREAD_TTL_S."""
+        """Drops channels that have had no reader for UNREAD_TTL_S."""
         before = time.monotonic() - UNREAD_TTL_S
         gone = [
             key
@@ -146,8 +149,8 @@ class Channels:
 
 
 async def close_channels(tx: Tx, limit: int) -> int:
-    """Closes up to `limit` channels of days more than CLOSED_AFTER ago; returns the number of channels
-    closed. Nobody asks for those days any more. A tick."""
+    """Closes up to `limit` channels whose day was more than CLOSED_AFTER ago; returns the number closed.
+    Nobody reads channels that old. A tick."""
     return await forget(
         tx, before=(tx.now - CLOSED_AFTER).date(), opened_before=tx.now - OPEN_FOR_MIN, limit=limit
     )

@@ -1,4 +1,4 @@
-"""What a client does with a snapshot and the events that follow it. Pure."""
+"""Applies events to a snapshot, as a client does. Pure."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from holdfast.snapshot.take import Snapshot
 
 
 class Gap(Exception):
-    """The event is not the next one of the channel: a client that sees this fetches the snapshot again."""
+    """The event is not the channel's next one: a client must fetch the snapshot again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """A channel of availability as one sees it who follows it: the sections' states at one version."""
+    """An availability channel as a subscriber sees it: the sections' states at one version."""
 
     epoch: str
     version: int
@@ -31,10 +31,10 @@ class Board:
 
 
 def apply(board: Board, event: Committed, *, epoch: str) -> Board:
-    """The board after the event; `epoch`: the event's, as clients are told it.
+    """Returns the board after the event. `epoch`: the event's epoch as clients see it.
 
-    What the board has already, it stays. Events of sections that it does not show count as versions alone.
-    Raises Gap.
+    An event that the board already includes changes nothing. One of a section that is not on the board advances the
+    version only. Raises Gap.
     """
     if event.version is None or event.event.event_type != AVAILABILITY_UPDATED or epoch != board.epoch:
         raise Gap
@@ -51,7 +51,7 @@ def apply(board: Board, event: Committed, *, epoch: str) -> Board:
 
 
 def differences(streamed: Board, read: Board) -> Iterable[tuple[UUID | None, object, object]]:
-    """Where they differ: (section, as streamed, as read); section None: it is the versions that do."""
+    """Yields (section, value as streamed, value as read) for each difference; section None: the versions differ."""
     if (streamed.epoch, streamed.version) != (read.epoch, read.version):
         yield None, streamed.version, read.version
     for section_id in streamed.sections.keys() | read.sections.keys():

@@ -1,7 +1,6 @@
-"""Events and cursors as they go to clients. Pure.
+"""Events and cursors in the form in which clients get them. Pure.
 
-A frame is put together of what all readers share, made once for each event and view, and of what depends on the
-name that a reader calls the channel by.
+A frame combines JSON that is encoded once per event and view with the name that a reader uses for the channel.
 """
 
 from __future__ import annotations
@@ -23,13 +22,15 @@ _POSITION_MAX = 2**63 - 1
 
 
 def cursor_of(position: int, history: str) -> str:
-    """The cursor of a client that was sent everything up to the position. `history`: the epoch of positions, since in
-    another one the same position is another moment."""
+    """Returns the cursor of a client that has been sent everything up to the position.
+
+    `history`: the epoch of positions. In another history the same position is another event.
+    """
     return f"{history}-{position:x}"
 
 
 def parse_cursor(text: str) -> tuple[int, str]:
-    """The position, and the history it belongs to. Raises InvalidRequest."""
+    """Returns the position and the history it belongs to. Raises InvalidRequest."""
     found = _CURSOR.fullmatch(text)
     if found is not None:
         position = int(found[2], 16)
@@ -41,8 +42,10 @@ def parse_cursor(text: str) -> tuple[int, str]:
 
 
 class ChannelEvent(NamedTuple):
-    """An event of a channel, ready to be told. `staff`, `guest`: its fields for these viewers, as JSON without the
-    opening brace. `epoch`: as the database counts it."""
+    """An event of a channel, encoded for sending.
+
+    `staff`, `guest`: its fields for these viewers, as JSON without the opening brace. `epoch`: the database's number.
+    """
 
     position: int
     key: ChannelKey
@@ -58,7 +61,7 @@ class ChannelEvent(NamedTuple):
 
 
 def channel_event(committed: Committed) -> ChannelEvent:
-    """The event as its channel tells it; it must be on one."""
+    """Returns the event encoded for its channel; it must belong to one."""
     event = committed.event
     assert event.venue_id is not None
     assert event.channel is not None
@@ -117,7 +120,7 @@ def _other(committed: Committed) -> bytes:
 def event_frame(
     transport: Transport, event: ChannelEvent, *, name: bytes, staff: bool, epoch: str, cursor: str
 ) -> bytes:
-    """The event for those who call its channel by that name (as JSON, quotes included)."""
+    """Returns the event's frame for readers who use that name for the channel (`name`: JSON, quotes included)."""
     fields = event.fields(staff=staff)
     data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), event.version, fields)
     if transport == "sse":
@@ -133,8 +136,7 @@ def event_frame(
 
 
 def reset_frame(transport: Transport, *, name: bytes, epoch: str, version: int, cursor: str) -> bytes:
-    """What the reader knows of the channel is of no use any more: it is to fetch the state anew, which is at that
-    version at least."""
+    """Returns a frame that makes the reader fetch the channel's state again, at this version or later."""
     data = b'"channel":%b,"epoch":"%b","version":%d}' % (name, epoch.encode(), version)
     if transport == "sse":
         return b"id: %b\nevent: reset\ndata: {%b\n\n" % (cursor.encode(), data)
@@ -142,12 +144,12 @@ def reset_frame(transport: Transport, *, name: bytes, epoch: str, version: int, 
 
 
 def opening(*, retry_ms: int, cursor: str | None) -> bytes:
-    """The first block of an SSE stream: when to come back, and from where."""
+    """Returns the first block of an SSE stream: the delay before reconnecting, and the cursor to reconnect with."""
     id_ = b"" if cursor is None else b"id: %b\n" % cursor.encode()
     return b"retry: %d\n%b\n" % (retry_ms, id_)
 
 
 def comment(cursor: str | None) -> bytes:
-    """What an SSE stream gets when nothing happens: it lives, and how far it is told. A client that comes back
-    after a long quiet time then has missed nothing."""
+    """Returns the heartbeat of an SSE stream, with the current cursor, so that a client that reconnects after a long
+    quiet time has missed nothing."""
     return b":\n\n" if cursor is None else b":\nid: %b\n\n" % cursor.encode()

@@ -1,4 +1,4 @@
-"""The hub: all live streams of this process, and the tail that feeds them."""
+"""The hub: all live streams of this process and the tail that feeds them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ log = structlog.get_logger()
 
 
 class Hub:
-    """The streams, and who else wants to know what the tail reads.
+    """Connects the tail to the streams and to other listeners.
 
-    `listeners` are called with every batch of events that the tail reads, in commit order, of all tenants;
-    `lost` is called when that order was lost (another history of the database), and nothing that came before
-    counts any more. `enabled`: whether there is a tail at all; without one nobody can subscribe and no
-    listener is called.
+    `listeners` are called with every batch of events that the tail reads, in commit order, of all tenants. `lost` is
+    called when the tail starts over (the database has another history, or a batch failed): what listeners learned
+    before no longer counts. `enabled`: whether there is a tail; without one nobody can subscribe and no listener is
+    called.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Hub:
 
     @property
     def requests(self) -> int:
-        """Streams that are the answer to an HTTP request."""
+        """The number of streams that are responses to HTTP requests (SSE)."""
         return sum(1 for stream in self.streams if stream.packing.transport == "sse")
 
     def start(self) -> None:
@@ -77,7 +77,7 @@ class Hub:
         self.tail.wake()
 
     def end_all(self) -> None:
-        """Ends all streams; no more are taken."""
+        """Ends all streams and refuses new ones."""
         self._closing = True
         self._end("shutdown")
 
@@ -88,12 +88,12 @@ class Hub:
     # Streams.
 
     def admit(self, stream: Stream) -> None:
-        """The stream is open from now on, with no channel yet. Raises Overloaded."""
+        """Registers the stream, with no channels yet. Raises Overloaded."""
         if self._closing:
             raise Overloaded("The service is stopping. Connect again shortly.")
         if len(self.streams) >= self.streams_max:
             raise Overloaded(
-                f"{self.streams_max} live streams are open here, the most there may be. Try again later.",
+                f"This process already has {self.streams_max} live streams open, its maximum. Try again later.",
                 retry_after_seconds=FULL_RETRY_S,
             )
         self.streams[stream] = None
@@ -101,7 +101,7 @@ class Hub:
         self._beat.add(stream)
 
     def leave(self, stream: Stream) -> None:
-        """The stream is closed."""
+        """Removes the stream and ends it."""
         if stream in self.streams:
             self.set_views(stream, ())
             del self.streams[stream]
@@ -110,7 +110,7 @@ class Hub:
         stream.end("left")
 
     def set_views(self, stream: Stream, views: Views) -> None:
-        """From the next event on the stream gets the events of these channels, and of no others."""
+        """From the next event on, the stream gets the events of exactly these channels."""
         before = self.streams.get(stream)
         self.streams[stream] = self._audience(stream.packing, views) if views else None
         now = self.streams[stream]
@@ -127,7 +127,7 @@ class Hub:
             audience = self._audiences[packing, views] = Audience(packing, views)
             for key, name, staff in views:
                 channel = self.channels.get(key)
-                assert channel is not None, "a channel is known before anybody reads it"
+                assert channel is not None, "a channel must be open before it has readers"
                 channel.audiences.setdefault(audience, []).append((name, staff))
         return audience
 
@@ -139,12 +139,12 @@ class Hub:
                 channel.unread_since = time.monotonic()
 
     def _comment(self, stream: Stream) -> bytes:
-        # A stream without a seat may still miss events: it gets no cursor that skips them.
+        # A stream in no audience may be missing events: a cursor would skip them.
         has_audience = self.streams.get(stream) is not None
         return comment(self.broadcaster.cursor() if has_audience else None)
 
     def drop(self, stream: Stream) -> None:
-        """The stream's reader is too slow: it gets a reset of each channel, and is closed."""
+        """Closes the stream of a slow reader, after a reset for each of its channels."""
         metrics.DROPS.inc()
         audience = self.streams.get(stream)
         views = () if audience is None else audience.views
@@ -153,7 +153,7 @@ class Hub:
         if audience is not None:
             self.set_views(stream, ())
 
-    # What the tail tells.
+    # Called by the tail.
 
     def begin(self, history: str, floor: int) -> None:
         if self.tail.history is not None and self.broadcaster.history not in ("", history):
@@ -170,7 +170,7 @@ class Hub:
                 self.outbox.add(lambda: measure(touched, clock_ahead_s=self.tail.clock_ahead_s))
             self._inform(events)
         except Exception as error:
-            # Nobody knows which readers got it: all of them start over.
+            # We can't tell which readers got the events, so all start over.
             log.error("live_hub_failed", error=type(error).__qualname__, stack=stack_of(error))
             self._start_over("failure")
             self.broadcaster.begin(self.tail.history or "", events[-1].position)

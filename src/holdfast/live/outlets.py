@@ -1,5 +1,5 @@
-"""Where streams go: straight to the connection, where the server lets us, or through its `send`; and how
-frames travel there: as messages for the server to send, or as the bytes that go over the wire."""
+"""How streams write: directly to the connection where the server allows it, or else through ASGI `send`. Frames are
+packed accordingly: as bytes for the wire, or as messages for the server."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import structlog
 from holdfast.live.frames import Transport
 
 EXTENSION = "holdfast.wire"
-"""The ASGI extension that gives a `Wire`. With it a stream takes one task that sleeps; what is sent to thousands is
-made once and written by one loop over their connections."""
+"""The ASGI extension that provides a `Wire`. With it a stream needs only one sleeping task, and a frame for thousands
+of readers is built once and written in one loop over their connections."""
 
-_TEXT = 0x81  # RFC 6455, 5.2: the last part of a message, of text
+_TEXT = 0x81  # RFC 6455, 5.2: FIN bit and opcode 1 (text)
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packing:
-    """One way for frames to travel. `pack`: what is to be written for them, in as few parts as can be."""
+    """How frames are packed for one kind of outlet. `pack`: turns frames into as few writes as possible."""
 
     transport: Transport
     pack: Callable[[list[bytes]], list[bytes]]
@@ -60,9 +60,9 @@ WS_WIRE = Packing("ws", _messages)
 
 
 class Wire(Protocol):
-    """A connection, past the server's protocol: only whole pieces of what that would write may be written.
+    """A connection, bypassing the server's protocol. Writes must be whole protocol units (chunks or messages).
 
-    `drained` and `lost` are called when it is ready again after a pause, and when it has gone.
+    `drained` is called when the connection is writable again after a pause, `lost` when it has closed.
     """
 
     drained: Callable[[], None] | None
@@ -77,7 +77,7 @@ class Wire(Protocol):
 
 
 class WireOutlet:
-    """An outlet on a wire. The connection is somebody else's again once it is released."""
+    """Writes directly to the connection. `release` gives the connection back to the server."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire: Wire | None = wire
@@ -88,7 +88,7 @@ class WireOutlet:
 
     @property
     def paused(self) -> bool:
-        """Whether it takes nothing at the moment; `drained` is called when that ends."""
+        """Whether the connection accepts no data at the moment; `drained` is called when it does again."""
         return self._wire is None or self._wire.paused
 
     def write(self, parts: list[bytes]) -> None:
@@ -96,7 +96,7 @@ class WireOutlet:
             self._wire.write(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def abort(self) -> None:
-        """Ends it at once, whatever is still to be sent."""
+        """Closes the connection at once and discards unsent data."""
         if self._wire is not None:
             self._wire.abort()
 
@@ -107,7 +107,7 @@ class WireOutlet:
 
 
 class SendOutlet:
-    """An outlet through the server's `send`, one message after the other. `send` takes one part."""
+    """Writes through the server's `send`, one part at a time."""
 
     def __init__(self, send: Callable[[bytes], Awaitable[None]]) -> None:
         self._send = send
@@ -139,7 +139,7 @@ class SendOutlet:
             self._drained()
 
     async def finished(self) -> None:
-        """What was handed over has been sent, or never will be."""
+        """Waits until the pending write has finished or failed."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -154,13 +154,13 @@ class SendOutlet:
 
 
 Outlet = WireOutlet | SendOutlet
-"""Where a stream goes."""
+"""Where a stream writes to."""
 
 
 def outlet_of(
     scope: Any, send: Callable[[bytes], Awaitable[None]], *, wire: Packing, messages: Packing
 ) -> tuple[Outlet, Packing]:
-    """Where the answer to a request goes and how frames are packed for it: as for a `wire` if the server gives the
-    connection away, or else as `messages`, one part for each call of `send`."""
+    """Returns the outlet for a request and its packing: `wire` if the server hands over the connection, or else
+    `messages`, one part per call of `send`."""
     connection = (scope.get("extensions") or {}).get(EXTENSION)
     return (SendOutlet(send), messages) if connection is None else (WireOutlet(connection), wire)

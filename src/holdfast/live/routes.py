@@ -1,6 +1,6 @@
-"""The live streams over HTTP: server-sent events, and the WebSocket.
+"""The HTTP side of live streams: server-sent events and the WebSocket.
 
-Browsers can't send headers with an EventSource or a WebSocket: these two paths also take the token from the address.
+Browsers can't set headers on an EventSource or a WebSocket, so these two paths also accept the token in the URL.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ router = APIRouter(tags=["Live"])
 TOKEN = "access_token"
 
 Identify = Callable[[str], Awaitable[tuple[Actor, float]]]
-"""The bearer of a token, and when it ends (seconds since 1970). Raises Unauthenticated, Overloaded."""
+"""Returns the actor of a token and its expiry (Unix time, seconds). Raises Unauthenticated, Overloaded."""
 STREAM = {
-    "description": "Frames of `id` (a cursor), `event` (its type, or `reset`) and `data` (one JSON object with "
-    "`channel`, `epoch`, `version` and what happened), for as long as the client stays; a comment every 15 s.",
+    "description": "Frames with `id` (a cursor), `event` (its type, or `reset`) and `data` (one JSON object with "
+    "`channel`, `epoch`, `version` and the event's fields) until the client disconnects; a comment every 15 s.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 Channels = Annotated[
@@ -40,29 +40,29 @@ Channels = Annotated[
         min_length=1,
         max_length=subscribe.CHANNELS_MAX,
         description="`availability:{tenant}:{venue}:{date}:{slotId}` or `chain.bookings.{tenant}.{venue}`, with "
-        "tenant and venue by slug or id; up to 50.",
+        "tenant and venue by slug or id; at most 50 channels.",
     ),
 ]
 After = Annotated[
     str | None,
-    Query(max_length=CURSOR_CHARS_MAX, description="The `id` of the last frame that came: what was missed since "
-          "comes first, or `reset` for each channel of which that can't be said exactly."),
+    Query(max_length=CURSOR_CHARS_MAX, description="The `id` of the last frame you received. Missed events are sent "
+          "first, or a `reset` for each channel whose missed events are not all available."),
 ]  # fmt: skip
 LastEventId = Annotated[
-    str | None, Header(max_length=CURSOR_CHARS_MAX, description="The same; goes before `after`.")
+    str | None, Header(max_length=CURSOR_CHARS_MAX, description="The same; takes precedence over `after`.")
 ]
 Token = Annotated[
     str | None,
     Query(
         alias=TOKEN,
         max_length=TOKEN_CHARS_MAX,
-        description="A bearer token, for browsers, which can't send it as a header here.",
+        description="A bearer token, for browsers, which can't send it in a header here.",
     ),
 ]
 
 
 class _Streamed(Response):
-    """A response that is an ASGI application of its own."""
+    """A response that hands the request to an EventStream."""
 
     def __init__(self, stream: EventStream) -> None:
         super().__init__(media_type="text/event-stream")
@@ -83,14 +83,14 @@ async def get_live(
     last_event_id: LastEventId = None,
     access_token: Token = None,
 ) -> Response:
-    """What happens on channels, as it happens (server-sent events).
+    """Streams events of channels as they happen (server-sent events).
 
-    Connect first, then fetch the state (the snapshot of availability, the list of bookings), then go by what
-    comes: each frame's `version` is one more than the one before on its channel. After `reset`, fetch the state
-    anew. Availability is public; `chain.bookings` needs a staff token of the venue. The stream ends when the
-    token does.
+    Connect first, then fetch the state (the availability snapshot, or the list of bookings), then apply the events:
+    each frame's `version` is one more than the previous one on its channel. After a `reset`, fetch the state again.
+    Availability is public; `chain.bookings` needs a token of the venue's staff. The stream ends when the token
+    expires.
     """
-    del access_token  # taken from the address as it came, and out of it
+    del access_token  # `take_token` reads it from the raw query string and removes it there
     state = request.app.state
     hub: Hub = state.hub
     await subscribe.ready(hub)
@@ -105,11 +105,11 @@ async def get_live(
 
 @router.websocket("/live/ws")
 async def live_ws(socket: WebSocket) -> None:
-    """Many channels on one connection, followed and left at will; see `holdfast.live.ws`."""
+    """Many channels on one connection, with subscribe and unsubscribe; see `holdfast.live.ws`."""
     state, scope = socket.app.state, socket.scope
     hub: Hub = state.hub
     try:
-        await socket.receive()  # that it wants to connect
+        await socket.receive()  # websocket.connect
         check_origin(dict(scope["headers"]), state.allowed_origins)
         await subscribe.ready(hub)
         actor, expires_at = await viewer(scope, state.identify)
@@ -120,7 +120,7 @@ async def live_ws(socket: WebSocket) -> None:
 
 
 async def _refuse(socket: WebSocket, refusal: HoldfastError) -> None:
-    """The handshake is answered with the problem, if the server can do that, or else with 403."""
+    """Answers the handshake with the problem if the server supports that, or else with 403."""
     if "websocket.http.response" in (socket.scope.get("extensions") or {}):
         await socket.send_denial_response(problem(refusal, instance=socket.scope["path"]))
     else:
@@ -128,9 +128,9 @@ async def _refuse(socket: WebSocket, refusal: HoldfastError) -> None:
 
 
 def take_token(scope: Any) -> str | None:
-    """The token of the request, from its header or its address; there it is removed, so that nobody logs it.
+    """Returns the request's token from its header or its query string, and removes it from the latter: no log shows it.
 
-    Raises InvalidRequest for more than one, Unauthenticated for a header that is none of a bearer.
+    Raises InvalidRequest for more than one token, Unauthenticated for an Authorization header without a bearer token.
     """
     asked = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
     given = [value for name, value in asked if name == TOKEN]
@@ -148,7 +148,10 @@ def take_token(scope: Any) -> str | None:
 
 
 async def viewer(scope: Any, identify: Identify) -> tuple[Actor, float | None]:
-    """Who asks, and when that ends; anonymous without a token. Raises as `take_token` and `identify`."""
+    """Returns the actor and the token's expiry (Unix time, seconds); ANONYMOUS and None without a token.
+
+    Raises Unauthenticated for an expired token, and what `take_token` and `identify` raise.
+    """
     token = take_token(scope)
     if token is None:
         return ANONYMOUS, None
@@ -159,8 +162,10 @@ async def viewer(scope: Any, identify: Identify) -> tuple[Actor, float | None]:
 
 
 def check_origin(headers: dict[bytes, bytes], allowed: Collection[str]) -> None:
-    """Passes for pages of this very service, those that are allowed, and whoever is no page. Raises Forbidden:
-    browsers let any page open a WebSocket anywhere."""
+    """Accepts the service's own origin, allowed origins, and clients without an origin (not browsers).
+
+    Browsers let any page open a WebSocket to any server, so this check is ours. Raises Forbidden.
+    """
     origin = headers.get(b"origin")
     if origin is None:
         return
@@ -172,12 +177,12 @@ def check_origin(headers: dict[bytes, bytes], allowed: Collection[str]) -> None:
         same = False
     if not same and text not in allowed:
         raise Forbidden(
-            "Pages of this origin may not connect: it must be the service's own, or one that "
-            "HOLDFAST_ALLOWED_ORIGINS names."
+            "Pages of this origin may not connect: it must be the service's own origin or one listed in "
+            "HOLDFAST_ALLOWED_ORIGINS."
         )
 
 
 def origins(setting: str | None) -> frozenset[str]:
-    """The origins that a setting lists, separated by commas."""
+    """Parses a comma-separated list of origins."""
     listed = (origin.strip().lower().rstrip("/") for origin in (setting or "").split(","))
     return frozenset(origin for origin in listed if origin)

@@ -13,20 +13,20 @@ from holdfast.live.stream import Stream, Views
 from holdfast.live.subscribe import Pinned, admitted, follow
 
 RETRY_MS_MIN, RETRY_MS_MAX = 1_000, 5_000
-"""When a client that was cut off comes back: thousands must not do so in the same moment."""
+"""Delay before a client reconnects, ms; random in this range, so that thousands don't reconnect at once."""
 
 HEADERS = (
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # has nginx pass on what comes at once
+    (b"x-accel-buffering", b"no"),  # makes nginx pass events on without buffering
 )
 
 
 class EventStream:
-    """The answer to one reader: what it missed, then what happens, until it leaves or is told to.
+    """The response to one reader: missed events, then new ones, until either side ends it.
 
-    The frames of an event are `id:` a cursor, `event:` its type, `data:` one JSON object. Before them all
-    comes `retry:`, and the cursor of this moment unless something was missed.
+    An event is `id:` (a cursor), `event:` (its type) and `data:` (one JSON object). The first block has `retry:` and,
+    unless missed events follow, the current cursor.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class EventStream:
         missed = follow(self._hub, stream, self._views, after=self._after)
         self._pins.release()
         retry_ms = random.randint(RETRY_MS_MIN, RETRY_MS_MAX)
-        # Who missed something is not yet where we are: the frames will say how far it has come.
+        # With missed events to send, the reader is behind the current cursor: each frame carries its own.
         cursor = None if missed else self._hub.broadcaster.cursor()
         stream.send([opening(retry_ms=retry_ms, cursor=cursor), *missed])
 

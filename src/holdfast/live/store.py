@@ -1,4 +1,4 @@
-"""What live channels read from the database."""
+"""The queries of the live channels."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ EVENTS_MAX = 10_000
 
 
 async def position_before(tx: Tx, head: int, count: int) -> int:
-    """The position behind which the last `count` events up to `head` are; when fewer are kept, the one up to which they
-    were purged."""
+    """Returns the position before the last `count` events up to `head`, or the purge position if that is later."""
     return max(await purged(tx), head - count)
 
 
-# Events behind the position count whether they have one yet or not: what the row of the channel says counts them too.
+# Later events include those that have no position yet, because the channel row's version includes them too.
 AS_OF = """
     SELECT c.epoch, coalesce(
                (SELECT min(e.version)
@@ -38,7 +37,7 @@ AS_OF = """
 
 
 async def as_of(tx: Tx, key: ChannelKey, position: int) -> tuple[int, int] | None:
-    """Epoch and version that the channel had at that position; None when it is not open."""
+    """Returns the channel's epoch and version as of the position; None when it is not open."""
     row = await tx.fetchrow(AS_OF, *key, position)
     return None if row is None else (row["epoch"], row["version"])
 
@@ -57,6 +56,6 @@ EVENTS = f"""
 
 
 async def events(tx: Tx, wanted: SlotKey, *, after: int) -> list[Committed]:
-    """The events of the channel behind the position, in commit order; the first EVENTS_MAX."""
+    """Returns the channel's events after the position, in commit order, at most EVENTS_MAX."""
     rows = await tx.fetch(EVENTS, wanted.tenant_id, wanted.venue_id, wanted.channel, after, EVENTS_MAX)
     return [committed_of(row) for row in rows]

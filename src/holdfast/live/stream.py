@@ -1,5 +1,5 @@
-"""One reader: what waits for it, within bounds; readers who get the same; and what happens to all
-of them because time passes: comments, ends of tokens."""
+"""A reader's stream with its bounded backlog, audiences of readers who get the same bytes, and the timer that sends
+heartbeats and ends streams whose token has expired."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from holdfast.live import metrics
 from holdfast.live.outlets import Outlet, Packing
 
 BACKLOG_BYTES_MAX = 1_000_000
-"""So much may wait for a reader. More is thrown away, and the stream with it."""
+"""Size of a reader's backlog. When it overflows, the backlog is discarded and the stream is closed."""
 STALLED_CLOSE_S = 5.0
-"""A reader whose stream ends has so long to take what the socket has already; then it is cut off."""
+"""Time a reader has, when its stream ends, to read what the socket already holds; then the connection is aborted."""
 WRITES_AT_ONCE = 100
-"""Streams that are written to before others get their turn of the event loop."""
+"""Writes in one turn of the event loop; then other tasks run."""
 COMMENT_S = 15.0
-"""Each SSE stream gets a comment so often, so that proxies keep it and readers know that it lives."""
+"""Interval of comments on an SSE stream, which keep proxies from closing it and show readers that it is alive."""
 BEATS = 60
-"""One timer for all streams: they are spread over so many beats in that time."""
+"""Number of ticks in COMMENT_S over which the one timer spreads all streams."""
 
 End = Literal["left", "token", "slow", "lost", "shutdown"]
 Views = tuple[ChannelView, ...]
-"""What one reader sees, in order."""
+"""The channels of one reader, sorted."""
 log = structlog.get_logger()
 
 
 class Outbox:
-    """The streams that have something to be written, in order; writes a part of them in each turn of the loop."""
+    """A queue of pending writes, of which each turn of the event loop does up to WRITES_AT_ONCE."""
 
     def __init__(self) -> None:
         self._queue: deque[Callable[[], None]] = deque()
         self._scheduled = False
 
     def add(self, write: Callable[[], None]) -> None:
-        """Has it called soon, after all that was added before."""
+        """Queues the call behind those added earlier."""
         self._queue.append(write)
         if not self._scheduled:
             self._scheduled = True
@@ -56,7 +56,7 @@ class Outbox:
             try:
                 self._queue.popleft()()
             except Exception as error:
-                # Those behind it are still to be written to.
+                # One failure must not stop the writes behind it.
                 log.error("live_write_failed", error=type(error).__qualname__, stack=stack_of(error))
         self._scheduled = bool(self._queue)
         if self._scheduled:
@@ -66,8 +66,8 @@ class Outbox:
 class Stream:
     """One reader of any number of channels.
 
-    `expires_at`: when its token ends (seconds since 1970), None for nobody's. `ended`: done once it is over, and
-    why; whoever serves it then closes the connection.
+    `expires_at`: expiry of its token (Unix time, seconds), None for an anonymous reader. `ended`: resolves to the
+    reason when the stream ends; its server task then closes the connection.
     """
 
     __slots__ = (
@@ -86,12 +86,12 @@ class Stream:
         self._dropped = False
 
     def send(self, frames: list[bytes]) -> bool:
-        """Sends the frames to this reader alone; False when it is too slow."""
+        """Sends frames to this reader only; returns False when its backlog is full."""
         parts = self.packing.pack(frames)
         return self.push(parts, sum(map(len, parts)))
 
     def push(self, parts: list[bytes], size: int) -> bool:
-        """Sends what was packed already, `size` bytes in all; False when too much is waiting."""
+        """Sends packed parts of `size` bytes in total; returns False when the backlog is full."""
         if self._dropped or self.ended.done():
             return True
         self._waiting += parts
@@ -100,11 +100,11 @@ class Stream:
             self._dirty = True
             self._outbox.add(self.flush)
         if self._waiting_bytes > BACKLOG_BYTES_MAX:
-            self.flush()  # it need not be slow: much may have come at once
+            self.flush()  # the reader need not be slow: this may be one large batch
         return self._waiting_bytes <= BACKLOG_BYTES_MAX
 
     def flush(self) -> None:
-        """Hands over what waits, unless the outlet is paused: then that comes when it is not."""
+        """Writes the backlog to the outlet, unless that is paused: then it calls this again when it is ready."""
         self._dirty = False
         if not self._waiting or self._outlet.paused or self.ended.done():
             return
@@ -119,8 +119,7 @@ class Stream:
             self.end("slow")
 
     def drop(self, farewell: list[bytes]) -> None:
-        """Throws away what waits: the reader is too slow. It gets the farewell if it takes that, and in
-        STALLED_CLOSE_S all is over."""
+        """Discards a slow reader's backlog, queues the farewell, and aborts the connection after STALLED_CLOSE_S."""
         self._waiting, self._waiting_bytes = self.packing.pack(farewell), 0
         self._dropped = True
         self._outbox.add(self.flush)
@@ -130,13 +129,16 @@ class Stream:
         asyncio.get_running_loop().call_later(STALLED_CLOSE_S, self._cut_off)
 
     def _cut_off(self) -> None:
-        # Also when it has ended: what the socket was given before may still be waiting there.
+        # Needed even after the end: the socket's buffer may still hold data that the reader never takes.
         self._outlet.abort()
         self.end("slow")
 
     def end(self, why: End) -> None:
-        """It is over; nothing is written any more. Whoever serves it has STALLED_CLOSE_S to say so: what the
-        socket was given before may never be taken."""
+        """Ends the stream; nothing more is written.
+
+        The server has STALLED_CLOSE_S to close the connection properly. Then it is aborted, since the reader may never
+        take what the socket's buffer holds.
+        """
         if self.ended.done():
             return
         self._waiting = []
@@ -146,8 +148,8 @@ class Stream:
 
 
 class Audience:
-    """Readers who get the same bytes: the same channels by the same names, with the same view, packed the same way.
-    `pending`: frames that are still to be packed for them."""
+    """Readers who get the same bytes: the same channels under the same names, with the same view and packing.
+    `pending`: frames not yet packed for them."""
 
     __slots__ = ("packing", "pending", "streams", "views")
 
@@ -159,8 +161,11 @@ class Audience:
 
 
 class Heartbeat:
-    """The one timer. `comment` makes the comment for a stream; `slow` is called with a stream whose reader does not
-    even take comments, `on_beat` at every beat."""
+    """The one timer of all streams.
+
+    `comment` returns the comment for a stream. `slow` is called with a stream whose backlog the comment overflows,
+    `on_beat` at every tick.
+    """
 
     def __init__(
         self,
@@ -189,7 +194,7 @@ class Heartbeat:
                 await self._task
 
     def add(self, stream: Stream) -> None:
-        """Adds the stream to the rounds."""
+        """Adds the stream to the timer."""
         number = next(self._counter)
         self._turn_of[stream] = number % BEATS
         self._turns[number % BEATS][stream] = None
@@ -211,7 +216,7 @@ class Heartbeat:
             try:
                 self._beat()
             except Exception as error:
-                # One stream that can't be served must not end the comments and tokens of all.
+                # A failure with one stream must not stop comments and token expiry for the others.
                 log.error("live_beat_failed", error=type(error).__qualname__, stack=stack_of(error))
 
     def _beat(self) -> None:

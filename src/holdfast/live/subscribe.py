@@ -1,4 +1,4 @@
-"""Beginning to follow channels, and what was missed meanwhile."""
+"""Subscribes streams to channels, and replays the events they missed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,21 @@ from holdfast.live.hub import Hub
 from holdfast.live.stream import BACKLOG_BYTES_MAX, Stream, Views
 
 CHANNELS_MAX = 50
-"""Channels of one stream."""
+"""Channels that one stream may follow."""
 READY_S_MAX = 1.5
 AHEAD_S_MAX = 1.0
-"""Another process may have told the client more than we have read; so long we wait to have read it too."""
+"""Time to catch up with a cursor from another process that has read further than this one."""
 
 OFF = "Live channels are switched off on this server (HOLDFAST_LIVE=false)."
 
 
 async def views(hub: Hub, names: Sequence[str], actor: Actor) -> Views:
-    """What the actor sees of the channels of these names, of which there are CHANNELS_MAX at most. Raises what
-    `Names.view` does."""
+    """Returns the actor's views of the named channels (at most CHANNELS_MAX names). Raises what `Names.view` raises."""
     return tuple(sorted({await hub.names.view(name, actor) for name in dict.fromkeys(names)}))
 
 
 async def ready(hub: Hub) -> None:
-    """The hub knows how far events have come. Raises Overloaded."""
+    """Waits until the tail has reached the end of the events once, at most READY_S_MAX. Raises Overloaded."""
     if not hub.enabled:
         raise Overloaded(OFF, retry_after_seconds=60)
     try:
@@ -44,7 +43,7 @@ async def ready(hub: Hub) -> None:
 
 
 class Pinned:
-    """Channels whose versions are known, for the time until a stream is seated."""
+    """Keeps channels open until a stream has joined their audience."""
 
     def __init__(self, hub: Hub, channels: Sequence[Channel]) -> None:
         self._hub = hub
@@ -57,7 +56,7 @@ class Pinned:
 
 
 async def pinned(hub: Hub, wanted: Views) -> Pinned:
-    """The channels, open and with their versions known. Raises Overloaded."""
+    """Opens the channels, reads their versions and pins them. Raises Overloaded."""
     keys = dict.fromkeys(key for key, _, _ in wanted)
     results = await asyncio.gather(*map(hub.channels.pin, keys), return_exceptions=True)
     pins = Pinned(hub, [result for result in results if isinstance(result, Channel)])
@@ -69,7 +68,7 @@ async def pinned(hub: Hub, wanted: Views) -> Pinned:
 
 
 async def wait_until_read(hub: Hub, after: str | None) -> None:
-    """Waits until we have read what the cursor says, for AHEAD_S_MAX at most. Raises InvalidRequest."""
+    """Waits until the tail has reached the cursor, at most AHEAD_S_MAX. Raises InvalidRequest for a bad cursor."""
     if after is None:
         return
     position, history = parse_cursor(after)
@@ -84,16 +83,16 @@ async def wait_until_read(hub: Hub, after: str | None) -> None:
 def follow(
     hub: Hub, stream: Stream, wanted: Views, *, after: str | None = None, current: Views = ()
 ) -> list[bytes]:
-    """Has the stream follow these channels, and those `beside`, from now on; returns the frames that it missed
-    since the cursor, in order. A channel whose missed events are not all known gets a reset instead, after them all.
+    """Subscribes the stream to the channels, beyond its `current` ones; returns the frames missed since the cursor.
 
-    The channels must be pinned. Nothing is awaited here: not one event lies between what was missed and what
-    the stream will be told. Raises InvalidRequest for what is no cursor.
+    Frames are in order. A channel whose missed events are not all in the replay buffer gets a reset instead, after
+    all events. The channels must be pinned. This never awaits, so no event can fall between the replay and the live
+    stream. Raises InvalidRequest for a malformed cursor, Overloaded if the history changed meanwhile.
     """
     broadcaster = hub.broadcaster
     for key, _, _ in (*current, *wanted):
         channel = broadcaster.channels.get(key)
-        if channel is None or channel.epoch is None:  # somebody else has just begun to open it anew
+        if channel is None or channel.epoch is None:  # the history has changed since it was pinned
             raise Overloaded("The database has another history now. Connect again.")
     hub.set_views(stream, tuple(sorted({*current, *wanted})))
     if after is None:
@@ -126,7 +125,7 @@ def follow(
 
 
 def _cursor_reset(hub: Hub, position: int, history: str) -> str | None:
-    """Why nothing can be said about what was missed since the cursor; None if it can."""
+    """Returns the reason why no channel can be replayed from the cursor; None if replay is possible."""
     if history != hub.broadcaster.history:
         return "history"
     if position > hub.broadcaster.position:
@@ -135,7 +134,7 @@ def _cursor_reset(hub: Hub, position: int, history: str) -> str | None:
 
 
 def _channel_reset(hub: Hub, channel: Channel, position: int) -> str | None:
-    """Why it can't be said of that channel; None if it can."""
+    """Returns the reason why this channel can't be replayed from the position; None if it can."""
     ring = hub.broadcaster.ring
     if position < channel.opened_here:
         return "unopened"
@@ -154,7 +153,7 @@ def _is_dense(events: list[ChannelEvent], channel: Channel) -> bool:
 
 @contextmanager
 def admitted(hub: Hub, stream: Stream) -> Iterator[None]:
-    """The stream is open for the block. Raises Overloaded."""
+    """Keeps the stream registered with the hub for the block. Raises Overloaded."""
     hub.admit(stream)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Reading on in the event table, for all readers of this process together."""
+"""Tails the event table, once for all readers of this process."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from holdfast.live import store
 from holdfast.live.broadcast import REPLAY_EVENTS_MAX
 
 POLL_S = 0.050
-"""Between two reads, unless the first found nothing and the bell rings."""
+"""Interval between reads; after an empty read `wake` starts the next one sooner."""
 OTHERS_S = 0.002
-"""Between two looks while another process numbers events."""
+"""Interval between reads while another process is numbering events."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
 
 log = structlog.get_logger()
 
 
 class Listener(Protocol):
-    """Who is told what the tail reads."""
+    """Receives what the tail reads."""
 
     def begin(self, history: str, floor: int) -> None:
-        """From here on: everything behind `floor`, in a history that was not known before."""
+        """A new history starts; all events after position `floor` follow."""
         ...
 
     def take(self, events: list[Committed]) -> None:
-        """The next events in commit order; must not raise."""
+        """Receives the next events, in commit order; must not raise."""
         ...
 
 
 class Tail:
-    """One task that reads all events of all tenants in commit order, each once, by one connection at a time.
+    """One task that reads all events of all tenants once, in commit order, with at most one connection at a time.
 
-    1. Before each read, it gives what was committed its positions, and learns which history these belong to. In one
-       that is new to it, it begins REPLAY_EVENTS_MAX events before the end.
-    2. While events come it reads every POLL_S, so that what many commit goes out together. After a read that found
-       nothing it reads as soon as the bell rings.
-    3. When the database can't be reached it tries again, with pauses that grow to RETRY_S_MAX, and goes on where
-       it was.
+    1. Before each read, it gives committed events their positions and gets the current history. In a new history it
+       starts REPLAY_EVENTS_MAX events before the end.
+    2. While events arrive it reads every POLL_S, so that concurrent commits are sent together. After an empty read it
+       reads again as soon as `wake` is called.
+    3. When the database is unreachable it retries with exponential backoff up to RETRY_S_MAX, and resumes at its
+       position.
     """
 
     def __init__(self, db: Database, listener: Listener) -> None:
@@ -61,18 +61,18 @@ class Tail:
         self._bell = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
-        self._asked_at = 0.0  # by the clock on the wall
+        self._asked_at = 0.0  # Unix time
         self.history: str | None = None
-        """8 hex digits that name the history of the database; None until it has begun."""
+        """The database's history, 8 hex digits; None until the first read."""
         self.position = 0
         self.clock_ahead_s = 0.0
         self.ready = asyncio.Event()
-        """Set when it has come to the end for the first time."""
+        """Set once it has reached the end of the events in this history."""
         self.at_end_at = time.monotonic()
-        """When it last knew of no more events."""
+        """When it last reached the end of the events (monotonic clock)."""
 
     def start(self) -> None:
-        # Not in the context of whoever starts it: a request's deadline would be its end.
+        # In an empty context: it must not inherit the deadline of a request that starts it.
         self._task = asyncio.get_running_loop().create_task(self._run(), context=Context())
 
     async def stop(self) -> None:
@@ -82,11 +82,11 @@ class Tail:
                 await self._task
 
     def wake(self) -> None:
-        """There may be something to read."""
+        """Signals that there may be new events."""
         self._bell.set()
 
     async def caught_up(self) -> None:
-        """Everything has been taken that could be read at this moment."""
+        """Waits until every event that is readable now has been passed on."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self.wake()
@@ -94,7 +94,7 @@ class Tail:
 
     @property
     def lag_s(self) -> float:
-        """For how long it has not been at the end."""
+        """Time since it last reached the end of the events, in seconds."""
         return time.monotonic() - self.at_end_at
 
     async def _run(self) -> None:
@@ -144,7 +144,7 @@ class Tail:
         self._listener.begin(history, floor)
 
     async def _read(self) -> bool:
-        """Numbers events, reads a page and has it taken; returns whether there may be more."""
+        """Numbers events, reads one page and passes it to the listener; returns whether there may be more."""
         self._bell.clear()
         self._asked_at = time.time()
         numbered, events = await self._numberer.number_and(self._read_on)
@@ -157,7 +157,7 @@ class Tail:
             if len(events) == READ_MAX:
                 return True
         if not numbered.is_complete:
-            await asyncio.sleep(OTHERS_S)  # somebody else numbers what we may be waiting for
+            await asyncio.sleep(OTHERS_S)  # another process is numbering events that we may be waiting for
         return not numbered.is_complete
 
     async def _read_on(self, tx: Tx, numbered: Numbered) -> list[Committed]:

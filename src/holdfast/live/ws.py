@@ -1,7 +1,7 @@
-"""The WebSocket: many channels on one connection, followed and left at will. Plain ASGI.
+"""The WebSocket: many channels on one connection, with subscribe and unsubscribe. Plain ASGI.
 
-The client says `subscribe`, `unsubscribe` and `ping`; it is told `subscribed`, `event`, `reset`, `pong` and `error`.
-What can't be done is answered with an error, and the connection stays.
+The client sends `subscribe`, `unsubscribe` and `ping`; the server sends `subscribed`, `event`, `reset`, `pong` and
+`error`. A message that can't be carried out is answered with `error`, and the connection stays open.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from holdfast.snapshot.names import ChannelName
 
 MESSAGE_BYTES_MAX = 64 * 1024
 OPS_PER_S_MAX = 20
-"""Who says more is read more slowly."""
+"""Messages a second; faster clients are read more slowly (a token bucket of OPS_BURST_MAX)."""
 OPS_BURST_MAX = 40
 
 CLOSE_CODES = {"token": 4401, "slow": 1013, "lost": 1012, "shutdown": 1012}
 REASONS = {
-    "token": "The token has ended.",
-    "slow": "Too much was waiting to be read.",
+    "token": "The token has expired.",
+    "slow": "The client read too slowly.",
     "lost": "Connect again.",
     "shutdown": "Connect again.",
 }
@@ -42,7 +42,7 @@ Names = Annotated[list[ChannelName], Field(min_length=1, max_length=CHANNELS_MAX
 
 
 class Subscribe(Body):
-    """Follow these channels; `after`: a cursor, to be told first what was missed since."""
+    """Follow these channels. `after`: a cursor; the events missed since then are sent first."""
 
     op: Literal["subscribe"]
     channels: Names
@@ -50,7 +50,7 @@ class Subscribe(Body):
 
 
 class Unsubscribe(Body):
-    """Follow these channels no more."""
+    """Stop following these channels."""
 
     op: Literal["unsubscribe"]
     channels: Names
@@ -67,7 +67,7 @@ _OP: TypeAdapter[Subscribe | Unsubscribe | Ping] = TypeAdapter(Op)
 
 
 class Socket:
-    """One WebSocket, of one actor."""
+    """One actor's WebSocket."""
 
     def __init__(self, hub: Hub, actor: Actor, *, expires_at: float | None) -> None:
         self._hub = hub
@@ -110,7 +110,7 @@ class Socket:
             now = loop.time()
             left, filled_at = min(OPS_BURST_MAX, left + (now - filled_at) * OPS_PER_S_MAX) - 1, now
             if left < 0:
-                # What is not read fills the connection, and the sender has to wait.
+                # Backpressure: unread messages fill the connection, and the client has to wait.
                 await asyncio.wait([ended], timeout=-left / OPS_PER_S_MAX)
                 if ended.done():
                     return
@@ -142,7 +142,7 @@ class Socket:
             missed = follow(self._hub, self._stream, wanted, after=after, current=self._all())
             for view in wanted:
                 self._views[orjson.loads(view[1])] = (view,)
-            # Behind what was missed: everything up to that version has now been told, or is in the snapshot.
+            # After the missed events: the client then has everything up to this version, or gets it by the snapshot.
             self._send([*missed, encode({"op": "subscribed", "channels": self._versions(wanted)})])
         finally:
             pins.release()
@@ -170,7 +170,7 @@ class Socket:
 
 def _parsed(message: str | bytes) -> Subscribe | Unsubscribe | Ping:
     if len(message) > MESSAGE_BYTES_MAX:
-        raise InvalidRequest(f"A message may have {MESSAGE_BYTES_MAX} bytes at most.")
+        raise InvalidRequest(f"A message may have at most {MESSAGE_BYTES_MAX} bytes.")
     try:
         return _OP.validate_json(message)
     except ValidationError as error:
