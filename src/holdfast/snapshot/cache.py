@@ -1,4 +1,4 @@
-"""Snapshots that are cached: what an entry is, and the cache in the process."""
+"""The cache of snapshots: its entries, and the cache of one process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TTL_S = 15.0
 ENTRIES_MAX = 5_000
 BYTES_MAX = 64 * 1024 * 1024
 ENTRY_OVERHEAD = 400
-"""About what an entry takes beside its body, bytes."""
+"""Estimated size of an entry without its body, bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A snapshot as it goes out: JSON, and its strong ETag."""
+    """A snapshot as it is sent: JSON and its strong ETag."""
 
     revision: Revision
     body: bytes
@@ -34,21 +34,21 @@ class Entry:
 
 
 class SharedCache(Protocol):
-    """A cache that several processes share. It may lose anything at any time, and never raises."""
+    """A cache that processes share. It may lose any entry at any time, and its methods never raise."""
 
     async def get(self, key: str) -> tuple[Entry, float] | None:
-        """The entry, and the seconds it has left."""
+        """Returns the entry and its remaining lifetime in seconds."""
         ...
 
     async def put(self, key: str, entry: Entry) -> None:
-        """Keeps the entry for TTL_S."""
+        """Stores the entry for TTL_S."""
         ...
 
     async def close(self) -> None: ...
 
 
 class MemoryCache:
-    """The cache of one process: so many entries and bytes at most; what was asked for longest ago goes first."""
+    """The LRU cache of one process, bounded by entries and bytes."""
 
     def __init__(
         self,
@@ -62,13 +62,13 @@ class MemoryCache:
         self._clock = clock
         self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
         self.size = 0
-        """Bytes, about."""
+        """Estimated bytes."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: str) -> Entry | None:
-        """The entry, while its time lasts."""
+        """Returns the entry unless it has expired."""
         cached = self._entries.get(key)
         if cached is None:
             return None
@@ -79,7 +79,7 @@ class MemoryCache:
         return cached[0]
 
     def put(self, key: str, entry: Entry, *, ttl_s: float = TTL_S) -> None:
-        """Keeps the entry so long, if there is room for it."""
+        """Stores the entry for `ttl_s`, and evicts the least recently used ones if the cache is over its bounds."""
         self.drop(key)
         self._entries[key] = (entry, self._clock() + ttl_s)
         self.size += _size(key, entry)
@@ -87,7 +87,7 @@ class MemoryCache:
             self.drop(next(iter(self._entries)))
 
     def drop(self, key: str) -> None:
-        """Removes the entry, if it is there."""
+        """Removes the entry if present."""
         cached = self._entries.pop(key, None)
         if cached is not None:
             self.size -= _size(key, cached[0])

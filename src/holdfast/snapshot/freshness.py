@@ -1,4 +1,4 @@
-"""The newest version of each channel that this process has seen: an older snapshot is stale."""
+"""The newest revision of each channel that this process has seen. A snapshot older than that is stale."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from holdfast.channel.names import public_epoch
 from holdfast.event.model import Committed, Event
 
 LAG_S_MAX = 1.0
-"""A tail that has not reached the end of the events for this long is lost."""
+"""A tail that lags more than this is lost: nothing cached may be used."""
 VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000
 
 
 class Tail(Protocol):
-    """What follows the events (`live.tail`). `history`: the epoch of positions that it follows, None while it follows
-    none. `lag_s`: seconds since it last reached their end."""
+    """What freshness needs of `live.tail`. `history`: the history of positions it follows, None before its first read.
+    `lag_s`: seconds since it last reached the end of the events."""
 
     @property
     def history(self) -> str | None: ...
@@ -29,7 +29,7 @@ class Tail(Protocol):
 
 
 class Freshness:
-    """The floors of channels, kept by what the tail tells and by what this process commits."""
+    """Updates the floors of channels from the tail's events and from this process's own commits."""
 
     def __init__(self, tail: Tail) -> None:
         self.floors = Floors()
@@ -37,7 +37,7 @@ class Freshness:
         self._history: str | None = None
 
     def on_events(self, events: Sequence[Committed]) -> None:
-        """A listener of the hub: these were committed by somebody."""
+        """A listener of the hub: called with the events that the tail has read, from any process."""
         history = self._tail.history or ""
         for committed in events:
             event = committed.event
@@ -46,18 +46,20 @@ class Freshness:
             if committed.epoch is not None:
                 self.floors.observe(committed, public_epoch(committed.epoch, history))
             if event.event_type.startswith(("venue.", "block.")):
-                # Windows, names and prices, or the reason of a block: they have no version on the channel.
+                # These change windows, names, prices or a block's reason, which have no version on the channel.
                 self.floors.invalidate(event.venue_id)
 
     def on_commit(self, events: Sequence[Event]) -> None:
-        """A listener of the database: this process has committed these."""
+        """A listener of the database: called with the events of each commit by this process."""
         for venue_id in {each.venue_id for each in events if each.venue_id is not None}:
             self.floors.invalidate(venue_id)
 
     def is_following(self) -> bool:
-        """Whether what is known counts. What others committed while the tail was lost, or in another history
-        of the database, it may tell late or never: all is forgotten then, and again when it is back, since
-        what was read meanwhile may be older than what it has skipped."""
+        """Whether the floors can be trusted: False while the tail is lost.
+
+        Commits by other processes may then arrive late or, in another history, never. So all floors are dropped when
+        the tail is lost, and again when it is back, since reads in between may be older than events it skipped.
+        """
         history = self._tail.history if self._tail.lag_s < LAG_S_MAX else None
         if history != self._history:
             self.floors.invalidate_all()
@@ -65,20 +67,20 @@ class Freshness:
         return history is not None
 
     def floor(self, venue_id: UUID, channel: str) -> Revision | None:
-        """What must be reached by what is shown of the channel; None: ask the database."""
+        """Returns the oldest revision that may be served; None: read from the database."""
         return self.floors.floor(venue_id, channel) if self.is_following() else None
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The version of a channel and of the rules of its venue. `epoch`: as clients see it."""
+    """The version of a channel and the version of its venue's rules. `epoch`: the channel's, as clients see it."""
 
     epoch: str
     version: int
     rules_version: int
 
     def reaches(self, floor: Revision) -> bool:
-        """Whether this is of the same history and no older."""
+        """Whether this has the floor's epoch and is no older in either version."""
         return (
             self.epoch == floor.epoch
             and self.version >= floor.version
@@ -93,12 +95,12 @@ class _Venue:
 
 
 class Floors:
-    """The newest version of each channel that was read from the database or came with an event of the tail.
+    """The newest revision of each channel that was read from the database or arrived as an event.
 
-    A floor is known from a read on, until something else of the venue changed than what is told on the
-    channel, or it was changed by this process, whose caller must find that at once: then the database
-    is to be asked again. Each such change gives the venue another generation, so that a read which began before
-    it does not count as one after it. No generation ever comes again.
+    A read from the database sets a channel's floor. `invalidate` drops a venue's floors when something changed that has
+    no version on the channel, or when this process changed the venue and its caller must see that at once. The next
+    request then reads from the database. Each invalidation gives the venue a new generation, so that a read that
+    began earlier sets no floor. Generations are never reused.
     """
 
     def __init__(self) -> None:
@@ -109,17 +111,17 @@ class Floors:
         self._newest: OrderedDict[tuple[UUID, str], int] = OrderedDict()
 
     def generation(self, venue_id: UUID) -> int:
-        """To be taken before a read."""
+        """Returns the venue's current generation. Get it before a read, and pass it to `read`."""
         venue = self._venues.get(venue_id)
         return self._base_generation if venue is None else venue.generation
 
     def floor(self, venue_id: UUID, channel: str) -> Revision | None:
-        """What must be reached by what is shown of the channel; None: ask the database."""
+        """Returns the oldest revision of the channel that may be served; None: read from the database."""
         venue = self._venues.get(venue_id)
         return None if venue is None else venue.floors.get(channel)
 
     def read(self, venue_id: UUID, channel: str, revision: Revision, *, generation: int) -> None:
-        """The channel was read; the read began when the venue had that generation."""
+        """Records a read of the channel. `generation`: the venue's when the read began."""
         self._note_version(venue_id, channel, revision.version)
         if self.generation(venue_id) != generation:
             return
@@ -127,12 +129,12 @@ class Floors:
         if floor is None:
             self._add(venue_id, channel, revision, generation=generation)
         elif floor.epoch != revision.epoch:
-            self._forget(venue_id, channel)  # which of the two is the later one, the next read will tell
+            self._forget(venue_id, channel)  # we can't tell which is later; the next read can
         elif revision.reaches(floor):
             self._venues[venue_id].floors[channel] = revision
 
     def observe(self, committed: Committed, epoch: str) -> None:
-        """The tail told an event of a channel. `epoch`: its epoch as clients see it."""
+        """Records an event of a channel. `epoch`: the event's, as clients see it."""
         event = committed.event
         if event.venue_id is None or event.channel is None or committed.version is None:
             return
@@ -147,7 +149,7 @@ class Floors:
             self._venues[event.venue_id].floors[event.channel] = newer
 
     def invalidate(self, venue_id: UUID) -> None:
-        """Something of the venue changed: nothing is known of it until it was read again."""
+        """Drops the venue's floors: the next request for each channel reads from the database."""
         generation = self._next_generation()
         venue = self._venue(venue_id, generation)
         self._floors -= len(venue.floors)
@@ -155,13 +157,13 @@ class Floors:
         venue.generation = generation
 
     def invalidate_all(self) -> None:
-        """The tail was lost: nothing is known any more."""
+        """Drops all floors, because the tail was lost or a bound was reached."""
         self._base_generation = self._next_generation()
         self._venues.clear()
         self._floors = 0
 
     def newest(self, venue_id: UUID, channel: str) -> int | None:
-        """The newest version of the channel that this process has heard of lately. For statistics."""
+        """Returns the newest version of the channel that this process has seen recently. For statistics only."""
         return self._newest.get((venue_id, channel))
 
     def channels(self) -> list[tuple[UUID, str]]:
@@ -170,7 +172,7 @@ class Floors:
 
     def _add(self, venue_id: UUID, channel: str, revision: Revision, *, generation: int) -> None:
         if self._floors >= CHANNELS_MAX:
-            self.invalidate_all()  # what somebody looks at is soon read again, and the rest was not
+            self.invalidate_all()  # channels in use are soon read again
             return
         self._venue(venue_id, generation).floors[channel] = revision
         self._floors += 1
@@ -187,7 +189,7 @@ class Floors:
         venue = self._venues.get(venue_id)
         if venue is None:
             if len(self._venues) >= VENUES_MAX:
-                # All of them: of one that is left out, nobody would know that its generation was another.
+                # Drop all: if one venue were evicted, its generation would fall back to the base, and be valid again.
                 self.invalidate_all()
             venue = self._venues[venue_id] = _Venue(generation)
         return venue

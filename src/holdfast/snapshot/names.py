@@ -1,4 +1,4 @@
-"""What clients call a channel, and what they get to see on it."""
+"""Resolves the channel names that clients use, and caches the slots behind them."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ AVAILABILITY = "availability:"
 BOOKINGS = "chain.bookings."
 NAME_CHARS_MAX = 300
 ChannelName = Annotated[str, Field(json_schema_extra={"maxLength": NAME_CHARS_MAX})]
-"""A name as clients send it. `Names.view` refuses longer ones, and says which forms there are."""
+"""A channel name as clients send it. `Names.view` refuses longer names with a message that gives the valid forms."""
 BEFORE_MAX = timedelta(days=1)
 AHEAD_MAX = timedelta(days=731)
-"""From so long before today to so long after it, by the venue's clock, there are channels of availability: nobody
-can open them without end."""
+"""Availability channels exist from BEFORE_MAX before today to AHEAD_MAX after it, in the venue's time zone. This bounds
+the number of channels that can be opened."""
 SLOTS_MAX = 20_000
 SLOT_TTL_S = 15.0
 
@@ -43,7 +43,7 @@ _FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenan
 
 
 class Names:
-    """Who is meant by the names that clients use."""
+    """Resolves channel names and venue names."""
 
     def __init__(self, db: Database, places: Places) -> None:
         self._db = db
@@ -51,11 +51,11 @@ class Names:
         self._venues: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
 
     async def view(self, name: str, actor: Actor) -> ChannelView:
-        """The channel of that name, for this viewer.
+        """Returns the named channel with the actor's view of it.
 
-        Raises InvalidRequest for a name that can't be one and a slot that does not run that day; NotFound for
-        tenants and venues that are not there, or not the viewer's where it takes staff; Unauthenticated and
-        Forbidden for those who are not staff of the venue where it takes that.
+        Raises InvalidRequest for a malformed name or a slot that does not run that day, and NotFound for an unknown
+        tenant or venue. For channels of staff also raises Unauthenticated, Forbidden, or NotFound if the venue belongs
+        to another tenant.
         """
         if len(name) <= NAME_CHARS_MAX and name.startswith(AVAILABILITY):
             parts = name.split(":", 4)
@@ -80,7 +80,7 @@ class Names:
         return _view(name, venue, names.BOOKINGS, actor)
 
     async def venue(self, tenant: str, venue: str) -> Venue:
-        """The venue by slugs or ids, of whatever tenant: what is free there is public. Raises NotFound."""
+        """Returns the venue by slugs or ids, of any tenant, because availability is public. Raises NotFound."""
         venue_id = _id(venue)
         if venue_id is None and _SLUG.fullmatch(venue) and _SLUG.fullmatch(tenant):
             tenant_id = _id(tenant) or await self._places.tenant_id(tenant)
@@ -107,12 +107,12 @@ class Names:
 
 
 def availability_name(tenant: str, venue: str, day: date, slot_id: str) -> str:
-    """The public name of a channel of availability; tenant and venue by slug or id."""
+    """Returns the public name of an availability channel; tenant and venue by slug or id."""
     return f"{AVAILABILITY}{tenant}:{venue}:{names.availability(day, slot_id)}"
 
 
 def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
-    """The opening day, which must be a real one and near enough. Raises InvalidRequest about that field."""
+    """Parses an opening day from BEFORE_MAX ago to AHEAD_MAX ahead. Raises InvalidRequest for `field` otherwise."""
     today = datetime.now(venue.tz).date()
     first, last = today - BEFORE_MAX, today + AHEAD_MAX
     try:
@@ -135,7 +135,7 @@ def _refuse(actor: Actor, venue: Venue) -> None:
         raise Unauthenticated("This channel is for the staff of the venue: it needs a token.")
     if actor.tenant_ids is not None and venue.tenant_id in actor.tenant_ids and not actor.is_staff:
         raise Forbidden("This channel is for the staff of the venue.", needed_roles=["staff"])
-    raise NotFound(f"There is no venue {venue.slug} that is yours.")
+    raise NotFound(f"You have no venue {venue.slug}.")
 
 
 def _id(text: str) -> UUID | None:
@@ -147,7 +147,7 @@ def _id(text: str) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class SlotQuery:
-    """A slot as a client names it."""
+    """A slot as a client asks for it. `slot_id`: None for the only slot of the day."""
 
     tenant: str
     venue: str
@@ -156,9 +156,9 @@ class SlotQuery:
 
 
 class SlotCache:
-    """A cache of the slots that clients name.
+    """An LRU cache of resolved slot queries.
 
-    An entry is good until this process sees a change of the venue, and for SLOT_TTL_S at most.
+    An entry is valid until this process sees a change of the venue, at most SLOT_TTL_S.
     """
 
     def __init__(self, fresh: Freshness) -> None:
@@ -166,7 +166,7 @@ class SlotCache:
         self._entries: OrderedDict[SlotQuery, tuple[SlotKey, int, float]] = OrderedDict()
 
     def get(self, query: SlotQuery) -> SlotKey | None:
-        """The slot, if it is cached and still good."""
+        """Returns the slot if it is cached and still valid."""
         cached = self._entries.get(query)
         if cached is None or not self._fresh.is_following():
             return None
@@ -177,14 +177,14 @@ class SlotCache:
         return wanted
 
     def generation(self) -> int:
-        """To be read before the slot is looked up, and given to `put`."""
+        """Returns the current generation. Get it before the look-up, and pass it to `put`."""
         return self._fresh.floors.latest_generation
 
     def put(self, query: SlotQuery, wanted: SlotKey, *, since: int) -> None:
-        """Caches the slot. `since`: the `generation` at which its look-up began."""
+        """Caches the slot, unless the venue changed. `since`: `generation()` when the look-up began."""
         generation = self._fresh.floors.generation(wanted.venue_id)
         if generation > since:
-            return  # The venue changed meanwhile.
+            return  # The venue changed during the look-up.
         self._entries[query] = (wanted, generation, time.monotonic() + SLOT_TTL_S)
         self._entries.move_to_end(query)
         if len(self._entries) > SLOTS_MAX:

@@ -1,4 +1,4 @@
-"""Snapshots in Redis: shared by all processes, and never needed."""
+"""The optional cache of snapshots in Redis, shared by all processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from holdfast.snapshot.metrics import REDIS_FAILURES, REDIS_SECONDS
 
 PREFIX = "holdfast:snapshot:1:"
 OPERATION_S_MAX = 0.1
-"""Connecting included."""
+"""Including the time to connect."""
 CONNECTIONS_MAX = 16
 PAUSE_S_MIN = 0.1
 PAUSE_S_MAX = 10.0
@@ -31,8 +31,8 @@ log = structlog.get_logger(__name__)
 class RedisCache:
     """The cache of all processes with the same `url` (redis://, rediss:// or unix://).
 
-    Redis that is gone, hangs, is full or answers nonsense is as good as none: each wait is bounded, and after a
-    failure it is left alone for a while (`CircuitBreaker`), for reading and for writing on its own.
+    If Redis is down, hangs, is full or returns garbage, the cache acts as if it were empty. Every operation has a
+    deadline, and a `CircuitBreaker` each for reads and writes skips Redis for a while after a failure.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RedisCache:
         self._circuits = {"get": CircuitBreaker(clock), "put": CircuitBreaker(clock)}
 
     async def get(self, key: str) -> tuple[Entry, float] | None:
-        """The entry, and the seconds it has left; None as well when Redis can't say."""
+        """Returns the entry and its remaining lifetime in seconds; None if it is missing or Redis fails."""
         answer = await self._try("get", lambda: self._read(PREFIX + key))
         if answer is None or answer[0] is None or answer[1] <= 0:
             return None
@@ -66,14 +66,14 @@ class RedisCache:
         return None if entry is None else (entry, min(answer[1] / 1000, TTL_S))
 
     async def put(self, key: str, entry: Entry) -> None:
-        """Keeps the entry for TTL_S, if Redis can."""
+        """Stores the entry for TTL_S. Does nothing if Redis fails or the body is over BODY_BYTES_MAX."""
         if len(entry.body) <= BODY_BYTES_MAX:
             await self._try(
                 "put", lambda: self._redis.set(PREFIX + key, encoded(entry), px=int(TTL_S * 1000))
             )
 
     async def close(self) -> None:
-        """Gives up its connections."""
+        """Closes the connection pool."""
         try:
             async with asyncio.timeout(self._operation_s_max):
                 await self._redis.aclose()
@@ -110,7 +110,7 @@ class RedisCache:
 
 
 def encoded(entry: Entry) -> bytes:
-    """An entry as it lies in Redis: a line about it, then the body."""
+    """Encodes an entry for Redis: one header line, then the body."""
     revision = entry.revision
     return (
         f"{revision.epoch} {revision.version} {revision.rules_version} {entry.etag}\n".encode() + entry.body
@@ -118,7 +118,7 @@ def encoded(entry: Entry) -> bytes:
 
 
 def decoded(value: bytes) -> Entry | None:
-    """The entry; None if it is none of ours, or not whole: the digest in its ETag says so."""
+    """Decodes an entry; None if it is malformed or its body does not match the digest in its ETag."""
     about, _, body = value.partition(b"\n")
     try:
         epoch, version, rules_version, etag = about.decode("ascii").split(" ")
@@ -129,10 +129,10 @@ def decoded(value: bytes) -> Entry | None:
 
 
 class CircuitBreaker:
-    """Leaves alone what fails, for a time that grows.
+    """A circuit breaker with exponential backoff.
 
-    After a failure nothing is tried for PAUSE_S_MIN; then one attempt, and after each that fails twice the
-    time as before, up to PAUSE_S_MAX. A success ends it.
+    After a failure it opens for PAUSE_S_MIN. Then it lets one attempt through; each further failure doubles the pause,
+    up to PAUSE_S_MAX. A success closes it.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -142,24 +142,27 @@ class CircuitBreaker:
         self._closed_until = 0.0
 
     def may_try(self) -> bool:
-        """Whether to go ahead; who does so says how it went by `succeeded` or `failed`."""
+        """Whether to attempt the operation. The caller must then report `succeeded` or `failed`."""
         if not self._failures:
             return True
         now = self._clock()
         if now < self._closed_until:
             return False
-        # Only this one: the others wait for what becomes of it, and not for ever if that is never said.
+        # Let only this attempt through. The pause ends by itself in case its outcome is never reported.
         self._closed_until = now + PAUSE_S_MIN
         return True
 
     def succeeded(self) -> bool:
-        """True when it is back after failures."""
+        """Closes the circuit; returns True if it was open."""
         was_failing, self._failures = self._failures > 0, 0
         return was_failing
 
     def failed(self, *, began: float) -> float | None:
-        """How long it is left alone now, s; None for an attempt that began before the pause it is in: of
-        those that were under way together, the first counts. `began`: by the circuit's clock."""
+        """Opens the circuit; returns the pause in seconds.
+
+        Returns None, and changes nothing, for an attempt that began before the last failure: of concurrent failures
+        only the first counts. `began`: on the circuit's clock.
+        """
         if self._failures and began < self._failed_at:
             return None
         self._failures += 1

@@ -1,4 +1,4 @@
-"""GET of a slot's availability: the snapshot that streams go on from. Public."""
+"""GET of a slot's availability: the snapshot to which live events are applied. Public."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from holdfast.snapshot.take import SlotKey, slot_ids, slot_of
 
 router = APIRouter(tags=["Live"])
 alias = APIRouter(include_in_schema=False)
-"""The same as /v1/clubs/..., to be mounted at the root."""
+"""The same route as /v1/clubs/..., for mounting at the root."""
 
 PATH = "/clubs/{tenant}/venues/{venue}/availability"
 NAME_CHARS_MAX = 63
@@ -32,7 +32,7 @@ SlotId = Annotated[
     line(NAME_CHARS_MAX) | None,
     Query(
         alias="slotId",
-        description="Needed where the day has several slots.",
+        description="Required when the day has several slots.",
     ),
 ]
 
@@ -40,15 +40,15 @@ SlotId = Annotated[
 @router.get(
     PATH,
     summary="Read the availability of a slot",
-    responses={200: SNAPSHOT, 304: {"description": "It is what If-None-Match says."}},
+    responses={200: SNAPSHOT, 304: {"description": "The snapshot still has the ETag in If-None-Match."}},
 )
 async def get_availability(
     request: Request, tenant: Name, venue: Name, day: Day, slot_id: SlotId = None
 ) -> Response:
-    """The state of each resource in a slot, and the version to go on from with the stream of the channel.
+    """Returns the state of each resource in a slot, and the channel version to which the stream's events apply.
 
-    Tenant and venue by slug or id. Staff of the venue see all five states and who changed them, others what
-    is available and what is not.
+    Tenant and venue by slug or id. Staff of the venue see all five states and who changed them; others see
+    `available` and `unavailable`.
     """
     snapshots: Snapshots = request.app.state.snapshots
     slot_cache: SlotCache = request.app.state.slot_cache
@@ -65,12 +65,12 @@ async def get_availability(
 async def get_availability_by_alias(
     request: Request, tenant: Name, venue: Name, day: Day, slot_id: SlotId = None
 ) -> Response:
-    """The same at the other address."""
+    """The same at the alias path."""
     return await get_availability(request, tenant, venue, day, slot_id)
 
 
 async def _look_up(request: Request, query: SlotQuery) -> SlotKey:
-    """Raises NotFound and InvalidRequest."""
+    """Resolves and caches the query. Raises NotFound and InvalidRequest."""
     slot_cache: SlotCache = request.app.state.slot_cache
     names: Names = request.app.state.hub.names
     generation = slot_cache.generation()
@@ -83,7 +83,7 @@ async def _look_up(request: Request, query: SlotQuery) -> SlotKey:
 
 
 def _only_slot(venue: Venue, day: date) -> str:
-    """The slot that is meant when the request names none. Raises InvalidRequest when the day has none, or several."""
+    """Returns the day's only slot. Raises InvalidRequest when the day has none or several."""
     slots = slots_of_day(venue, day)
     if len(slots) != 1:
         raise InvalidRequest.of("slotId", None, f"say which slot of {day}: {slot_ids(slots)}")
@@ -104,7 +104,7 @@ def _answer(request: Request, entry: Entry, view: View) -> Response:
 
 
 def matches(header: str | None, etag: str) -> bool:
-    """Whether If-None-Match (RFC 9110, 13.1.2) names the ETag."""
+    """Whether If-None-Match (RFC 9110, 13.1.2) matches the ETag."""
     if header is None:
         return False
     given = {each.strip().removeprefix("W/") for each in header.split(",")}

@@ -1,4 +1,4 @@
-"""A snapshot as clients see it."""
+"""The JSON of a snapshot."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ View = Literal["staff", "guest"]
 
 
 class SectionShown(BaseModel):
-    """A resource in the slot. Staff see all five states, and `changedBy`; others `available` or `unavailable`."""
+    """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`."""
 
     sectionId: UUID
     name: str
@@ -50,11 +50,14 @@ class SnapshotShown(BaseModel):
     sections: list[SectionShown]
 
 
-SNAPSHOT: dict[str, Any] = {"model": SnapshotShown, "description": "The states, and the version they are of."}
+SNAPSHOT: dict[str, Any] = {
+    "model": SnapshotShown,
+    "description": "The states of all resources, at one channel version.",
+}
 
 
 def entry_of(found: Snapshot, view: View, *, pricing: Pricing) -> Entry:
-    """The snapshot as it goes out: with what those with that view may see."""
+    """Encodes the snapshot with what this view may see."""
     venue, slot = found.venue, found.slot
     shown = {
         "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
@@ -89,7 +92,7 @@ def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) ->
 
 
 def _price_from(found: Snapshot, section: Section, pricing: Pricing) -> str | None:
-    """The price for the smallest party: of the slot or, where the slot is a whole day, of the usual stay."""
+    """Returns the price for the smallest party: for the slot or, where it is a whole day, for the default duration."""
     venue, resource, span = found.venue, section.resource, found.slot.span
     party_size = max(resource.seats_min, 1)
     if found.slot.id == DAY_SLOT_ID and not venue.slots:
@@ -98,5 +101,5 @@ def _price_from(found: Snapshot, section: Section, pricing: Pricing) -> str | No
     try:
         price = pricing.quote(venue=venue, resources=[resource], span=span, party_size=party_size)
     except InvalidRequest:
-        return None  # It is beyond any price that can be written down.
+        return None  # The price is out of range.
     return format_money(price.total_minor, price.currency)

@@ -1,4 +1,4 @@
-"""Snapshots for many who look: from the cache while that is as good as the database, and else from there."""
+"""Serves snapshots from the cache while they are fresh, and from the database otherwise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 AT_ONCE_MAX = 4
 WAIT_S_MAX = 1.5
 PUTS_MAX = 64
-"""Entries on their way to the shared cache; more than that are not sent."""
+"""Concurrent writes to the shared cache; further entries are not written."""
 
 _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
     SNAPSHOTS.labels(each) for each in ("memory", "redis", "database")
@@ -37,10 +37,10 @@ _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
 class Snapshots:
     """Snapshots by slot and view.
 
-    What is cached is shown only if it is as new as all that this process knows to be committed (`Freshness`): what
-    it read itself, what the tail of the events told it, and what it wrote, from before the writer was
-    answered. While the tail is lost, everything is read from the database. A shared cache has the view of
-    guests alone. `at_once_max`: reads from the database at a time.
+    A cached entry is served only if it is as new as everything this process knows to be committed (`Freshness`): its
+    own reads, events from the tail, and its own writes, which count before the writer gets its response. While the
+    tail is lost, every snapshot is read from the database. The shared cache holds the guests' view only.
+    `at_once_max`: concurrent reads from the database.
     """
 
     def __init__(
@@ -67,33 +67,33 @@ class Snapshots:
         self.floors = fresh.floors
 
     def newest_version(self, venue_id: UUID, span: Span) -> int | None:
-        """The newest version known of the one slot that the span lies in; None if none is, or it lies in
-        several."""
+        """Returns the newest known channel version of the slot that contains the span; None if it is unknown, or if not
+        exactly one slot contains the span."""
         venue = self._places.at_hand(venue_id)
         if venue is None:
             return None
         day = hours.to_wall(span.start, venue.tz).date()
         slots = [
             slot
-            for each in (day - timedelta(days=1), day)  # a day that is open past midnight
+            for each in (day - timedelta(days=1), day)  # the previous day may be open past midnight
             for slot in slots_of_day(venue, each)
             if slot.span.contains(span)
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None
 
     async def get(self, wanted: SlotKey, view: View) -> Entry:
-        """The snapshot: from the cache, or from the database, once for all who ask meanwhile.
+        """Returns the snapshot from the cache or the database; concurrent requests share one read.
 
-        Raises what `take_snapshot` does.
+        Raises what `take_snapshot` raises, and Overloaded.
         """
-        self._fresh.is_following()  # first: it may find that all marks are others now
+        self._fresh.is_following()  # first, because it may invalidate all generations
         generation = self.floors.generation(wanted.venue_id)
         key = _key(wanted, view, generation)
         entry = self.memory.get(key)
         if entry is not None and self._is_good(wanted, entry):
             _FROM_MEMORY.inc()
             return entry
-        # Who asks after a change of the venue must not get what was read before it: hence the generation.
+        # The generation is in the key so that a request after a change never joins a read that began before it.
         flight = self._flights.get((key, generation))
         if flight is None:
             flight = self._flights[key, generation] = asyncio.get_running_loop().create_task(
@@ -104,15 +104,15 @@ class Snapshots:
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:
-        """One answer at a time, and whatever else is ready between two: those of large venues take a while to send.
+        """Lets one response be built at a time, with a turn of the event loop before each: large venues take a while.
 
-        Raises Overloaded after WAIT_S_MAX or what is left of the request's time.
+        Raises Overloaded after WAIT_S_MAX, or earlier when the request's deadline requires it.
         """
         try:
             async with asyncio.timeout(part_s(WAIT_S_MAX)):
                 await self._answering.acquire()
         except TimeoutError:
-            raise Overloaded("Too many look at once. Try again shortly.") from None
+            raise Overloaded("Too many requests for availability at once. Try again shortly.") from None
         try:
             await asyncio.sleep(0)
             yield
@@ -122,7 +122,7 @@ class Snapshots:
     def _landed(self, place: tuple[str, int], flight: asyncio.Task[Entry]) -> None:
         self._flights.pop(place, None)
         if not flight.cancelled():
-            flight.exception()  # seen, also when nobody waits any more
+            flight.exception()  # marks the exception as retrieved, even if no request is waiting
 
     async def _fetch(self, wanted: SlotKey, view: View, key: str, generation: int) -> Entry:
         entry = await self._from_shared(wanted, view, key)
@@ -138,12 +138,12 @@ class Snapshots:
         return entry
 
     async def _take(self, wanted: SlotKey) -> Snapshot:
-        """From the database; not too many at once, so that connections are left for those who book."""
+        """Reads from the database, with a bound on concurrent reads that leaves connections for bookings."""
         try:
             async with asyncio.timeout(part_s(WAIT_S_MAX)):
                 await self._at_once.acquire()
         except TimeoutError:
-            raise Overloaded("Too many look at once. Try again shortly.") from None
+            raise Overloaded("Too many requests for availability at once. Try again shortly.") from None
         try:
             return await take_snapshot(self._db, wanted, places=self._places)
         finally:
@@ -175,7 +175,7 @@ class Snapshots:
         return floor is not None and entry.revision.reaches(floor)
 
     async def close(self) -> None:
-        """Lets go of what is under way and of the shared cache."""
+        """Cancels pending reads and writes, and closes the shared cache."""
         under_way: list[asyncio.Task[Any]] = [*self._flights.values(), *self._puts]
         for task in under_way:
             task.cancel()
@@ -185,6 +185,6 @@ class Snapshots:
 
 
 def _key(wanted: SlotKey, view: View, generation: int) -> str:
-    # Reasons of blocks have no version: those kept for staff go with any change of the venue.
+    # A block's reason has no version, so a change of the venue must invalidate the staff's view: hence the generation.
     seen_by = "guest" if view == "guest" else f"staff:{generation}"
     return f"{wanted.venue_id}:{wanted.channel}:{seen_by}"

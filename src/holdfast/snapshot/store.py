@@ -1,4 +1,4 @@
-"""What a snapshot is read from: the channel, the claims and the reasons of blocks, all of one moment."""
+"""The query of a snapshot: the channel, the claims and the reasons of blocks, all at the same instant."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from holdfast.place.venue import Venue
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The channel, the rules' version and the claims, as they were at one moment.
+    """The channel, the version of the rules and the claims, all at the same instant.
 
-    `epoch`, `version`: None while the channel is not open. `reasons`: of blocks among the claims.
+    `epoch`, `version`: None while the channel is not open. `reasons`: of the blocks among the claims, by block id.
     """
 
     epoch: str | None
@@ -29,7 +29,7 @@ class Read:
     reasons: Mapping[UUID, str]
 
 
-# One statement sees one state of the database: the function is STABLE, and so sees what its caller does.
+# One statement sees one state of the database. The function is STABLE, so it uses the snapshot of its caller.
 READ = """
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
            coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
@@ -46,7 +46,7 @@ READ = """
 
 
 async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> Read | None:
-    """It all; None if there is no such venue any more. Sets `tx.now` unless it is set."""
+    """Reads everything for a snapshot; None if the venue no longer exists. Sets `tx.now` unless it is set."""
     rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *claims.columns(probes))
     if not rows:
         return None

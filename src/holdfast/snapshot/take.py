@@ -1,4 +1,4 @@
-"""What a slot looks like at one version of its channel."""
+"""Takes a snapshot of a slot at one version of its channel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from holdfast.snapshot import store
 from holdfast.snapshot.freshness import Revision
 
 TRIES_MAX = 3
-"""So many changes of a venue's rules in a row are kept up with."""
+"""Reads before giving up, when the venue's rules change during each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class SlotKey:
 
     @property
     def channel(self) -> str:
-        """Its name inside."""
+        """The channel's internal name."""
         return names.availability(self.day, self.slot_id)
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A resource in the slot. `reason`: of the block that closes it."""
+    """A resource in the slot. `reason`: the reason of the block that closes it."""
 
     resource: Resource
     state: SlotState
@@ -51,7 +51,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The states of all active resources of a venue in a slot, in their order, at one version."""
+    """The states of a venue's active resources in a slot, in display order, at one version."""
 
     venue: Venue
     slot: Slot
@@ -60,9 +60,10 @@ class Snapshot:
 
 
 async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Snapshot:
-    """The snapshot as the database has it. Opens the channel if nobody has looked at it before.
+    """Reads the snapshot from the database. Opens the channel if it is not open.
 
-    Raises InvalidRequest when the day has no such slot, NotFound for an unknown venue.
+    Raises InvalidRequest when the day has no such slot, NotFound for an unknown venue, Overloaded when the venue's
+    rules keep changing.
     """
     call = db.call(SYSTEM, tenants=[wanted.tenant_id], own_clock=True)
     found = await call.run(snapshot, wanted, places=places)
@@ -73,7 +74,7 @@ async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Sna
 
 
 async def opened(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot:
-    """The snapshot of a channel that is open from now on. Runs under the venue's lock."""
+    """Opens the channel and reads the snapshot. Runs under the venue's lock."""
     venue = await venue_of(wanted, places)
     name = slot_of(venue, wanted).channel
     await open_channel(tx, tenant_id=wanted.tenant_id, venue_id=wanted.venue_id, name=name)
@@ -83,10 +84,10 @@ async def opened(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot:
 
 
 async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | None:
-    """The snapshot, all of it of one moment; None while the channel is not open.
+    """Reads the snapshot, all at the same instant; None while the channel is not open.
 
-    1. Take the venue at hand, and read the channel, the claims and the version of the venue's rules.
-    2. If the rules are not those at hand, take them from the database and read again.
+    1. With the cached venue, read the channel, the claims and the version of the venue's rules.
+    2. If the cached rules are stale, reload the venue and read again.
     """
     venue = await venue_of(wanted, places)
     for _ in range(TRIES_MAX):
@@ -106,7 +107,7 @@ async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | Non
 
 
 async def venue_of(wanted: SlotKey, places: Places) -> Venue:
-    """The venue at hand, which may be older than the database. Raises NotFound."""
+    """Returns the venue from the cache, possibly stale, or from the database. Raises NotFound."""
     venue = places.at_hand(wanted.venue_id) or await places.venue(wanted.venue_id)
     if venue.tenant_id != wanted.tenant_id:
         raise NotFound(f"There is no venue {wanted.venue_id}.")
@@ -114,7 +115,7 @@ async def venue_of(wanted: SlotKey, places: Places) -> Venue:
 
 
 def slot_of(venue: Venue, wanted: SlotKey) -> Slot:
-    """The slot that is wanted. Raises InvalidRequest when the day has none of that name."""
+    """Returns the wanted slot. Raises InvalidRequest when the day has no slot with that id."""
     slots = slots_of_day(venue, wanted.day)
     for slot in slots:
         if slot.id == wanted.slot_id:
@@ -123,19 +124,19 @@ def slot_of(venue: Venue, wanted: SlotKey) -> Slot:
 
 
 def slot_ids(slots: Sequence[Slot]) -> str:
-    """Their ids, for a sentence."""
+    """Joins the slots' ids for an error message."""
     return ", ".join(slot.id for slot in slots) or "it has none"
 
 
 def probes(venue: Venue, slot: Slot) -> Iterator[Probe]:
-    """What the ledger is asked: each active resource, for the slot with its buffers."""
+    """Yields the ledger probes: each active resource, for the slot with its buffers."""
     for resource in venue.resources.values():
         if resource.active:
             yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
 async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
-    """The snapshot that follows from what was read; None while the channel is not open."""
+    """Builds the snapshot from what was read; None while the channel is not open."""
     if read.epoch is None or read.version is None:
         return None
     by_resource: dict[UUID, list[Claim]] = {}
