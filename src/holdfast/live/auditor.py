@@ -72,17 +72,17 @@ class Auditor:
     async def audit(self) -> int:
         """Audits a random sample of channels, one at a time; returns the number of mismatches."""
         shown = self._snapshots.floors.channels()
-        found = 0
+        total = 0
         for venue_id, channel in random.sample(shown, min(SAMPLE_MAX, len(shown))):
             try:
-                found += await self._audit(venue_id, channel)
+                total += await self._audit(venue_id, channel)
             except HoldfastError as error:
                 AUDITED.labels("unknown").inc()
                 log.info("live_not_audited", channel=f"{venue_id}:{channel}", error=error.code)
             except Exception as error:
                 AUDITED.labels("unknown").inc()
                 log.error("live_audit_failed", channel=f"{venue_id}:{channel}", stack=stack_of(error))
-        return found
+        return total
 
     async def _audit(self, venue_id: UUID, channel: str) -> int:
         slot = slot_of(channel)
@@ -90,12 +90,12 @@ class Auditor:
             return 0
         venue = await self._places.venue(venue_id)
         wanted = SlotKey(venue.tenant_id, venue_id, *slot)
-        found = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
-        AUDITED.labels("unknown" if found is None else "differs" if found else "agrees").inc()
-        for mismatch in (found or ())[:LOGGED_MAX]:
+        mismatched = await audit_channel(self._db, wanted, places=self._places, between=self._watch)
+        AUDITED.labels("unknown" if mismatched is None else "differs" if mismatched else "agrees").inc()
+        for mismatch in (mismatched or ())[:LOGGED_MAX]:
             log.error("live_mismatch", **asdict(mismatch))
-        MISMATCHES.inc(len(found or ()))
-        return len(found or ())
+        MISMATCHES.inc(len(mismatched or ()))
+        return len(mismatched or ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,13 @@ class Ring:
 
     def since(self, key: ChannelKey, after: int) -> list[ChannelEvent]:
         """Returns the channel's events after the position, oldest first. `after` must be at least `floor`."""
-        found: list[ChannelEvent] = []
+        events: list[ChannelEvent] = []
         for event in reversed(self._by_key.get(key, ())):
             if event.position <= after:
                 break
-            found.append(event)
-        found.reverse()
-        return found
+            events.append(event)
+        events.reverse()
+        return events
 
     def _drop_first(self) -> None:
         first = self._all.popleft()

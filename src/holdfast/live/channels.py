@@ -110,12 +110,12 @@ class Channels:
         try:
             async with asyncio.timeout(5), self._at_once:
                 channel.seen.clear()
-                found = await self._as_of(channel) or await self._opened(channel)
+                at = await self._as_of(channel) or await self._opened(channel)
         except TimeoutError:
             raise Overloaded("The channel could not be opened in time. Try again shortly.") from None
         finally:
             channel.opening = None
-        channel.epoch, channel.version = found
+        channel.epoch, channel.version = at
         for event in channel.seen:
             channel.follows(event)
         channel.seen.clear()
@@ -131,10 +131,10 @@ class Channels:
         # Under the venue's lock: no running change can have seen the channel closed.
         call = self._db.call(SYSTEM, tenants=[tenant_id], locks=[lock_key(venue_id)])
         await call.run(open_channel, tenant_id=tenant_id, venue_id=venue_id, name=name)
-        found = await self._as_of(channel)
-        if found is None:
+        at = await self._as_of(channel)
+        if at is None:
             raise Overloaded("The channel was closed again. Try again shortly.")
-        return found
+        return at
 
     def forget_unread(self) -> None:
         """Drops channels that have had no reader for UNREAD_TTL_S."""

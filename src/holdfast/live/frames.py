@@ -31,11 +31,11 @@ def cursor_of(position: int, history: str) -> str:
 
 def parse_cursor(text: str) -> tuple[int, str]:
     """Returns the position and the history it belongs to. Raises InvalidRequest."""
-    found = _CURSOR.fullmatch(text)
-    if found is not None:
-        position = int(found[2], 16)
+    match = _CURSOR.fullmatch(text)
+    if match is not None:
+        position = int(match[2], 16)
         if position <= _POSITION_MAX:
-            return position, found[1]
+            return position, match[1]
     raise InvalidRequest.of(
         "after", text[:CURSOR_CHARS_MAX], "must be a cursor that this service gave, as it was given"
     )

@@ -51,7 +51,7 @@ class Freshness:
 
     def on_commit(self, events: Sequence[Event]) -> None:
         """A listener of the database: called with the events of each commit by this process."""
-        for venue_id in {each.venue_id for each in events if each.venue_id is not None}:
+        for venue_id in {event.venue_id for event in events if event.venue_id is not None}:
             self.floors.invalidate(venue_id)
 
     def is_following(self) -> bool:

@@ -86,9 +86,9 @@ class Names:
             tenant_id = _id(tenant) or await self._places.tenant_id(tenant)
             venue_id = None if tenant_id is None else await self._venue_id(tenant_id, venue)
         if venue_id is not None:
-            found = await self._places.venue(venue_id)
-            if tenant == found.tenant_slug or _id(tenant) == found.tenant_id:
-                return found
+            resolved = await self._places.venue(venue_id)
+            if tenant == resolved.tenant_slug or _id(tenant) == resolved.tenant_id:
+                return resolved
         raise NotFound(f"There is no venue {venue[:NAME_CHARS_MAX]} of a tenant {tenant[:NAME_CHARS_MAX]}.")
 
     async def _venue_id(self, tenant_id: UUID, slug: str) -> UUID | None:

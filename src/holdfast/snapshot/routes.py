@@ -107,5 +107,5 @@ def matches(header: str | None, etag: str) -> bool:
     """Whether If-None-Match (RFC 9110, 13.1.2) matches the ETag."""
     if header is None:
         return False
-    given = {each.strip().removeprefix("W/") for each in header.split(",")}
+    given = {tag.strip().removeprefix("W/") for tag in header.split(",")}
     return etag in given or "*" in given

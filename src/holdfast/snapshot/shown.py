@@ -56,21 +56,21 @@ SNAPSHOT: dict[str, Any] = {
 }
 
 
-def entry_of(found: Snapshot, view: View, *, pricing: Pricing) -> Entry:
+def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> Entry:
     """Encodes the snapshot with what this view may see."""
-    venue, slot = found.venue, found.slot
+    venue, slot = snapshot.venue, snapshot.slot
     shown = {
         "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
-        "epoch": found.revision.epoch,
-        "version": found.revision.version,
+        "epoch": snapshot.revision.epoch,
+        "version": snapshot.revision.version,
         "date": slot.day,
         "slotId": slot.id,
-        "sections": [_section(found, each, view, pricing) for each in found.sections],
+        "sections": [_section(snapshot, section, view, pricing) for section in snapshot.sections],
     }
-    return Entry.of(found.revision, encode(shown))
+    return Entry.of(snapshot.revision, encode(shown))
 
 
-def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
+def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
     resource, state, is_staff = section.resource, section.state, view == "staff"
     shown = {
         "sectionId": resource.id,
@@ -80,8 +80,8 @@ def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) ->
         "seatsMin": resource.seats_min,
         "seatsMax": resource.seats_max,
         "unitsFree": state.units_free,
-        "priceFrom": _price_from(found, section, pricing),
-        "currency": found.venue.currency,
+        "priceFrom": _price_from(snapshot, section, pricing),
+        "currency": snapshot.venue.currency,
         "state": state.state if is_staff else guest_state(state.state),
     }
     if is_staff and state.changed_by is not None:
@@ -91,11 +91,11 @@ def _section(found: Snapshot, section: Section, view: View, pricing: Pricing) ->
     return shown
 
 
-def _price_from(found: Snapshot, section: Section, pricing: Pricing) -> str | None:
+def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str | None:
     """Returns the price for the smallest party: for the slot or, where it is a whole day, for the default duration."""
-    venue, resource, span = found.venue, section.resource, found.slot.span
+    venue, resource, span = snapshot.venue, section.resource, snapshot.slot.span
     party_size = max(resource.seats_min, 1)
-    if found.slot.id == DAY_SLOT_ID and not venue.slots:
+    if snapshot.slot.id == DAY_SLOT_ID and not venue.slots:
         minutes = venue.policy.duration_minutes(party_size)
         span = Span(span.start, span.start + timedelta(minutes=minutes))
     try:

@@ -30,7 +30,7 @@ PUTS_MAX = 64
 """Concurrent writes to the shared cache; further entries are not written."""
 
 _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
-    SNAPSHOTS.labels(each) for each in ("memory", "redis", "database")
+    SNAPSHOTS.labels(source) for source in ("memory", "redis", "database")
 )
 
 
@@ -75,8 +75,8 @@ class Snapshots:
         day = hours.to_wall(span.start, venue.tz).date()
         slots = [
             slot
-            for each in (day - timedelta(days=1), day)  # the previous day may be open past midnight
-            for slot in slots_of_day(venue, each)
+            for opening_day in (day - timedelta(days=1), day)  # the previous day may be open past midnight
+            for slot in slots_of_day(venue, opening_day)
             if slot.span.contains(span)
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None
@@ -128,9 +128,9 @@ class Snapshots:
         entry = await self._from_shared(wanted, view, key)
         if entry is not None:
             return entry
-        found = await self._take(wanted)
-        self.floors.read(wanted.venue_id, found.slot.channel, found.revision, generation=generation)
-        entry = entry_of(found, view, pricing=self._pricing)
+        snapshot = await self._take(wanted)
+        self.floors.read(wanted.venue_id, snapshot.slot.channel, snapshot.revision, generation=generation)
+        entry = entry_of(snapshot, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.generation(wanted.venue_id) == generation:
             self.memory.put(key, entry)

@@ -52,15 +52,15 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         return None
     first = rows[0]
     tx.now = tx.now or first["now"]
-    slices, found = Slices(), list[Claim]()
+    slices, read_claims = Slices(), list[Claim]()
     for row in rows:
         if row["unit"] is not None:
-            found.append(claims.from_row(row))
+            read_claims.append(claims.from_row(row))
         await slices.rest()
     return Read(
         epoch=None if first["epoch"] is None else public_epoch(first["epoch"], first["history"]),
         version=first["version"],
         rules_version=first["rules_version"],
-        claims=found,
+        claims=read_claims,
         reasons={plain_id(row["owner_id"]): row["reason"] for row in rows if row["reason"] is not None},
     )

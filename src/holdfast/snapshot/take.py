@@ -66,11 +66,11 @@ async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Sna
     rules keep changing.
     """
     call = db.call(SYSTEM, tenants=[wanted.tenant_id], own_clock=True)
-    found = await call.run(snapshot, wanted, places=places)
-    if found is None:
+    taken = await call.run(snapshot, wanted, places=places)
+    if taken is None:
         locked = db.call(SYSTEM, tenants=[wanted.tenant_id], locks=[lock_key(wanted.venue_id)])
-        found = await locked.run(opened, wanted, places=places)
-    return found
+        taken = await locked.run(opened, wanted, places=places)
+    return taken
 
 
 async def opened(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot:
@@ -78,9 +78,9 @@ async def opened(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot:
     venue = await venue_of(wanted, places)
     name = slot_of(venue, wanted).channel
     await open_channel(tx, tenant_id=wanted.tenant_id, venue_id=wanted.venue_id, name=name)
-    found = await snapshot(tx, wanted, places=places)
-    assert found is not None
-    return found
+    taken = await snapshot(tx, wanted, places=places)
+    assert taken is not None
+    return taken
 
 
 async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | None:
@@ -142,10 +142,13 @@ async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
     by_resource: dict[UUID, list[Claim]] = {}
     for claim in read.claims:
         by_resource.setdefault(claim.resource_id, []).append(claim)
-    active = sorted((each for each in venue.resources.values() if each.active), key=lambda each: each.order)
+    active = sorted(
+        (resource for resource in venue.resources.values() if resource.active),
+        key=lambda resource: resource.order,
+    )
     slices, sections = Slices(), list[Section]()
-    for each in active:
-        sections.append(_section(each, slot, by_resource.get(each.id, []), read))
+    for resource in active:
+        sections.append(_section(resource, slot, by_resource.get(resource.id, []), read))
         await slices.rest()
     return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
 
@@ -154,6 +157,6 @@ def _section(resource: Resource, slot: Slot, claims: list[Claim], read: store.Re
     state = slot_state(resource, slot.span, claims)
     if state.state != "blocked":
         return Section(resource, state)
-    owners = [each.owner_id for each in claims if each.changed_by == state.changed_by]
-    reasons = [read.reasons[each] for each in sorted(owners) if each in read.reasons]
+    owners = [claim.owner_id for claim in claims if claim.changed_by == state.changed_by]
+    reasons = [read.reasons[owner_id] for owner_id in sorted(owners) if owner_id in read.reasons]
     return Section(resource, state, reasons[-1] if reasons else None)
