@@ -22,12 +22,12 @@ from holdfast.block.model import Block, as_json
 from holdfast.block.requests import ChangeBlock, CreateBlock
 from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
 from holdfast.block.store import When
+from holdfast.booking.access import require_staff
 from holdfast.booking.finding.lists import Place
 from holdfast.booking.routes.fields import YEAR_MAX, YEAR_MIN
 from holdfast.booking.routes.parts import (
     idempotency_key,
     keyed,
-    require_staff,
     show_reply,
     venue_for,
 )

@@ -1,35 +1,56 @@
-"""Who sees and touches which booking."""
+"""Who sees and touches what guests have: bookings, series, entries of the waitlist."""
 
 from __future__ import annotations
 
+from typing import Protocol
 from uuid import UUID
 
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Guest
 from holdfast.identity.roles import can_touch_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import NotFound
+from holdfast.kernel.errors import Forbidden, NotFound, Unauthenticated
+from holdfast.place.venue import Venue
 
 
-def require_visible(booking: Booking, actor: Actor) -> None:
-    """Passes for the guest whose booking it is and for staff of its venue. Raises NotFound: what is not
-    yours does not exist for you."""
-    if not is_visible(booking, actor):
-        raise NotFound(f"There is no booking {booking.id}.")
+class OfGuest(Protocol):
+    """What a guest has at a venue."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def tenant_id(self) -> UUID: ...
+    @property
+    def venue_id(self) -> UUID: ...
+    @property
+    def guest(self) -> Guest: ...
 
 
-def is_visible(booking: Booking, actor: Actor) -> bool:
-    """Whether the actor may see the booking."""
-    return may_see(actor, booking.tenant_id, booking.venue_id, booking.guest.id)
+def require_visible(it: OfGuest, actor: Actor, *, noun: str = "booking") -> None:
+    """Passes for whoever may see it. Raises NotFound: what is not yours does not exist for you."""
+    if not is_visible(it, actor):
+        raise NotFound(f"There is no {noun} {it.id}.")
 
 
-def may_see(actor: Actor, tenant_id: UUID, venue_id: UUID, guest_id: str | None) -> bool:
-    """Whether the actor may see what that guest has at that venue: staff of the venue, and the guest."""
+def is_visible(it: OfGuest, actor: Actor) -> bool:
+    """Whether the actor may see it: staff of its venue, and the guest whose it is."""
     if actor.is_staff:
-        return works_at(actor, tenant_id, venue_id)
-    is_own = actor.kind != "anonymous" and guest_id == actor.id
-    return is_own and actor.tenant_ids is not None and tenant_id in actor.tenant_ids
+        return works_at(actor, it.tenant_id, it.venue_id)
+    is_own = actor.kind != "anonymous" and it.guest.id == actor.id
+    return is_own and actor.tenant_ids is not None and it.tenant_id in actor.tenant_ids
 
 
 def works_at(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
     """Whether the actor is staff of that venue (or the system itself)."""
     return actor.is_staff and can_touch_venue(actor, tenant_id, venue_id)
+
+
+def require_staff(actor: Actor, venue: Venue, *, named: str | None = None) -> None:
+    """Passes for those who work at the venue. Raises Unauthenticated, Forbidden, NotFound. `named`: how the caller
+    named it, if not by its id."""
+    if works_at(actor, venue.tenant_id, venue.id):
+        return
+    if actor.kind == "anonymous":
+        raise Unauthenticated
+    if not actor.is_staff and can_touch_venue(actor, venue.tenant_id, venue.id):
+        raise Forbidden("This is for the staff of the venue.", needed_roles=["staff"])
+    raise NotFound(f"There is no venue {named or venue.id}.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from holdfast.identity.roles import can_touch_venue
+from holdfast.identity.roles import can_touch_tenant, only_tenant, require_venue
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
+from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.tenant import Tenant
@@ -17,14 +17,12 @@ async def own_tenant(tx: Tx, slug: str | None) -> Tenant:
 
     Raises `NotFound` when the actor does not reach it, `InvalidRequest` when one of several must be named.
     """
-    mine = tx.actor.tenant_ids
     if slug is not None:
         tenant = await store.find_tenant(tx, slug)
-    elif mine is None or len(mine) > 1:
-        raise InvalidRequest.of("tenant", None, "is required: the slug of the tenant that this is for")
     else:
-        tenant = await store.get_tenant(tx, mine[0]) if mine else None
-    if tenant is None or (mine is not None and tenant.id not in mine):
+        only = only_tenant(tx.actor)
+        tenant = None if only is None else await store.get_tenant(tx, only)
+    if tenant is None or not can_touch_tenant(tx.actor, tenant.id):
         raise NotFound("There is no such tenant, or it is not yours.")
     return tenant
 
@@ -35,8 +33,9 @@ async def own_venue(tx: Tx, venue_id: UUID, *, expected_version: int | None = No
     Raises `NotFound` and `VersionConflict`.
     """
     kept = await store.read_venue(tx, venue_id)
-    if kept is None or not can_touch_venue(tx.actor, kept.tenant_id, kept.id):
-        raise NotFound(f"There is no venue {venue_id}, or it is not yours.")
+    if kept is None:
+        raise NotFound(f"There is no venue {venue_id}.")
+    require_venue(tx.actor, kept.tenant_id, venue_id)
     if expected_version is not None:
         check_version(kept.version, expected_version)
     return kept

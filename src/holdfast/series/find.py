@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.booking import access
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import InvalidRequest, NotFound, VersionConflict
+from holdfast.kernel.errors import InvalidRequest, VersionConflict
 from holdfast.place.venue import Venue
 from holdfast.series import store
 from holdfast.series.model import Member, Scope, Series
@@ -78,8 +78,7 @@ async def find_bookings(tx: Tx, about: About, venue: Venue) -> Found:
 
 
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:
-    if not access.may_see(tx.actor, series.tenant_id, series.venue_id, series.guest_id):
-        raise NotFound(f"There is no series {series.id}.")
+    access.require_visible(series, tx.actor, noun="series")
     return series, [
         each for each in await store.members(tx, series) if access.is_visible(each.booking, tx.actor)
     ]

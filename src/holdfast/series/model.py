@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdfast.booking import states
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, Guest
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx
@@ -55,6 +55,11 @@ class Series:
     created_by: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def guest(self) -> Guest:
+        """Whose it is; all else about them is in the bookings."""
+        return Guest(id=self.guest_id)
 
 
 COLUMNS = tuple(each.name for each in fields(Series))

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
+from holdfast.booking.access import require_staff
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.metrics import MOVED, WANTED, count_created
 from holdfast.booking.routes.creating import guest_of
@@ -17,7 +18,6 @@ from holdfast.booking.routes.parts import (
     check_source,
     idempotency_key,
     keyed,
-    require_staff,
     show_reply,
     venue_for,
 )

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from holdfast.booking.access import works_at
+from holdfast.booking.access import require_staff, works_at
 from holdfast.channel import names
 from holdfast.channel.names import ChannelView
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
-from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.place import store
 from holdfast.place.opening.slot import slot_span
 from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
@@ -75,8 +75,7 @@ class Names:
 
     async def _bookings(self, name: str, parts: list[str], actor: Actor) -> ChannelView:
         venue = await self.venue(parts[0], parts[1])
-        if not works_at(actor, venue.tenant_id, venue.id):
-            _refuse(actor, venue)
+        require_staff(actor, venue, named=parts[1])
         return _view(name, venue, names.BOOKINGS, actor)
 
     async def venue(self, tenant: str, venue: str) -> Venue:
@@ -128,14 +127,6 @@ def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
 
 def _view(name: str, venue: Venue, channel: str, actor: Actor) -> ChannelView:
     return (venue.tenant_id, venue.id, channel), encode(name), works_at(actor, venue.tenant_id, venue.id)
-
-
-def _refuse(actor: Actor, venue: Venue) -> None:
-    if actor.kind == "anonymous":
-        raise Unauthenticated("This channel is for the staff of the venue: it needs a token.")
-    if actor.tenant_ids is not None and venue.tenant_id in actor.tenant_ids and not actor.is_staff:
-        raise Forbidden("This channel is for the staff of the venue.", needed_roles=["staff"])
-    raise NotFound(f"You have no venue {venue.slug}.")
 
 
 def _id(text: str) -> UUID | None:

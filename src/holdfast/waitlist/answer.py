@@ -9,12 +9,11 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking import store as bookings
-from holdfast.booking.access import may_see
+from holdfast.booking.access import require_visible
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import NotFound
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import Entry, EntryStatus, became, moved
@@ -86,14 +85,8 @@ async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, reason: str |
 async def _own(tx: Tx, entry_id: UUID, venue: Venue) -> Entry:
     """The entry, locked, for whoever may answer for it. Raises NotFound."""
     entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
-    require_visible(entry, tx.actor)
+    require_visible(entry, tx.actor, noun="entry")
     return entry
-
-
-def require_visible(entry: Entry, actor: Actor) -> None:
-    """Passes for the guest whose entry it is and for staff of its venue. Raises NotFound."""
-    if not may_see(actor, entry.tenant_id, entry.venue_id, entry.guest.id):
-        raise NotFound(f"There is no entry {entry.id}.")
 
 
 async def is_unsettled(tx: Tx, venue: Venue) -> bool:

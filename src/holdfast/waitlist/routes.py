@@ -8,11 +8,11 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from holdfast.booking.access import require_staff, require_visible
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
 from holdfast.booking.routes.parts import (
     keyed,
-    require_staff,
     show_reply,
     venue_for,
 )
@@ -26,7 +26,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
-from holdfast.waitlist.answer import accept, decline, leave, require_visible
+from holdfast.waitlist.answer import accept, decline, leave
 from holdfast.waitlist.join import Joining, join
 from holdfast.waitlist.lists import Seen
 from holdfast.waitlist.model import Entry, EntryStatus, moved
@@ -134,7 +134,7 @@ async def get_entry(request: Request, entry_id: UUID) -> Response:
 
 async def _read(tx: Tx, entry_id: UUID) -> Seen:
     entry = await store.find(tx, entry_id)
-    require_visible(entry, tx.actor)
+    require_visible(entry, tx.actor, noun="entry")
     return await lists.see(tx, entry)
 
 

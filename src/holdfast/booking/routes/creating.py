@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
+from holdfast.booking.access import require_staff
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted
@@ -21,7 +22,6 @@ from holdfast.booking.routes.parts import (
     check_source,
     hash_of,
     idempotency_key,
-    require_staff,
     show_reply,
     venue_for,
 )

@@ -11,9 +11,9 @@ from fastapi import Request, Response
 from holdfast.booking import access, store
 from holdfast.booking.model import Booking
 from holdfast.booking.routes.fields import GUEST_SOURCES, YEAR_MAX, YEAR_MIN, Source
-from holdfast.identity.roles import can_touch_venue
+from holdfast.identity.roles import can_touch_tenant, only_tenant, require_venue
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound
 from holdfast.kernel.http import answer
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
 from holdfast.place.routes.at_hand import engine_of
@@ -27,14 +27,9 @@ async def tenant_for(request: Request, slug: str | None) -> UUID:
 
     Raises NotFound when it is not the caller's, InvalidRequest when one of several must be named.
     """
-    mine = request.state.actor.tenant_ids
-    if slug is not None:
-        tenant_id = await engine_of(request).places.tenant_id(slug)
-    elif mine is None or len(mine) > 1:
-        raise InvalidRequest.of("tenant", None, "is required: the slug of the tenant to look in")
-    else:
-        tenant_id = mine[0] if mine else None
-    if tenant_id is None or (mine is not None and tenant_id not in mine):
+    actor: Actor = request.state.actor
+    tenant_id = only_tenant(actor) if slug is None else await engine_of(request).places.tenant_id(slug)
+    if tenant_id is None or not can_touch_tenant(actor, tenant_id):
         raise NotFound("There is no such tenant, or it is not yours.")
     return tenant_id
 
@@ -47,8 +42,8 @@ async def venue_for(request: Request, venue_id: UUID) -> Venue:
     actor: Actor = request.state.actor
     places = engine_of(request).places
     venue = places.at_hand(venue_id) or await places.venue(venue_id)
-    if actor.kind != "anonymous" and not can_touch_venue(actor, venue.tenant_id, venue.id):
-        raise NotFound(f"There is no venue {venue_id}.")
+    if actor.kind != "anonymous":
+        require_venue(actor, venue.tenant_id, venue.id)
     return venue
 
 
@@ -65,16 +60,6 @@ def check_source(actor: Actor, source: Source) -> None:
         raise Forbidden(
             f"The source {source} is for staff: guests book with {allowed}.", needed_roles=["staff"]
         )
-
-
-def require_staff(actor: Actor, venue: Venue) -> None:
-    """Passes for those who work at the venue. Raises Unauthenticated, Forbidden, NotFound."""
-    if not access.works_at(actor, venue.tenant_id, venue.id):
-        if actor.is_staff:
-            raise NotFound(f"There is no venue {venue.id}.")
-        if actor.kind == "anonymous":
-            raise Unauthenticated
-        raise Forbidden("This is for the staff of the venue.", needed_roles=["staff"])
 
 
 def idempotency_key(request: Request, field: str | None) -> str | None:

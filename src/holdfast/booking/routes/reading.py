@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import AwareDatetime
 
 from holdfast.booking import store
+from holdfast.booking.access import require_staff
 from holdfast.booking.finding import lists
 from holdfast.booking.finding.lists import Filter, Page, Place
 from holdfast.booking.model import as_json
 from holdfast.booking.routes.parts import (
     check_year,
     find_booking,
-    require_staff,
     tenant_for,
     venue_for,
 )

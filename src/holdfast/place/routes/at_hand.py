@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 
 from holdfast.engine import Engine
-from holdfast.identity.roles import can_touch_venue
+from holdfast.identity.roles import require_venue
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import NotFound
 from holdfast.place.kept import Kept
@@ -54,6 +54,5 @@ async def changed_venue(
     Whose it is is asked before anything is waited for: nobody can hold up what is not theirs.
     """
     venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
-    if not can_touch_venue(actor, venue.tenant_id, venue_id):
-        raise NotFound(f"There is no venue {venue_id}, or it is not yours.")
+    require_venue(actor, venue.tenant_id, venue_id)
     return await engine.change_rules(actor, venue, verb, *args, **kwargs)
