@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from holdfast.event.emit import emit
 from holdfast.event.model import SOURCE, Event
 from holdfast.event.months import drop_months
 from holdfast.feed import read
-from holdfast.feed.read import Place, cursor_of, parse_cursor
+from holdfast.feed.read import CURSORS, Place
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
@@ -195,8 +194,8 @@ async def test_staff_only(house: House, client: httpx.AsyncClient, who: str | No
         ({"after": "abc"}, "after"),
         ({"after": "ä"}, "after"),
         ({"after": ""}, "after"),
-        ({"after": cursor_of(Place("0123abcd", 2**63))}, "after"),
-        ({"after": cursor_of(Place("no epoch", 1))}, "after"),
+        ({"after": CURSORS.cursor(Place("0123abcd", 2**63))}, "after"),
+        ({"after": CURSORS.cursor(Place("no epoch", 1))}, "after"),
         ({"after": "MTIzLjQ1Ng"}, "after"),  # two numbers, as cursors once were
         ({"after": "x" * 201}, "after"),
         ({"type": "Booking.*"}, "type"),
@@ -214,7 +213,7 @@ async def test_bad_queries_say_what_would_be_right(
 
 async def refused(house: House, after: Place) -> str:
     """What is said about the cursor; with any, the way out."""
-    answer = await house.client.get("/events", params={"after": cursor_of(after)}, headers=house.bob)
+    answer = await house.client.get("/events", params={"after": CURSORS.cursor(after)}, headers=house.bob)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
     [error] = answer.json()["errors"]
     assert error["field"] == "after"
@@ -224,7 +223,7 @@ async def refused(house: House, after: Place) -> str:
 
 async def place_of(poller: Poller) -> Place:
     await poller.poll()
-    place = parse_cursor(poller.after)
+    place = CURSORS.key(poller.after)
     assert place is not None
     return place
 
@@ -233,13 +232,13 @@ async def test_a_cursor_of_another_history_or_from_the_future_is_refused(house: 
     """Positions mean other events after a restore: going on there would skip some or give them twice."""
     here = await place_of(Poller(house))
     other = f"{int(here.epoch, 16) ^ 1:08x}"
-    for place in (replace(here, epoch=other), replace(here, epoch=other, position=0)):
+    for place in (here._replace(epoch=other), here._replace(epoch=other, position=0)):
         assert "before the database was restored or moved" in await refused(house, place)
     for ahead in (10_000, 2**63 - 1 - here.position):
-        place = replace(here, position=here.position + ahead)
+        place = here._replace(position=here.position + ahead)
         assert "before the database was restored or moved" in await refused(house, place)
     goes_on = Poller(house)
-    goes_on.after = cursor_of(here)
+    goes_on.after = CURSORS.cursor(here)
     assert await goes_on.poll() == 0
 
 
@@ -248,7 +247,7 @@ async def test_after_a_restore_whoever_begins_anew_gets_all_of_it(desk: Desk, ho
     before = Poller(house, type="test.")
     await before.poll_until(3)
     await desk.owner.execute("UPDATE event_epoch SET drawn_in = 'elsewhere'")
-    assert "restored or moved" in await refused(house, parse_cursor(before.after) or Place("", 0))
+    assert "restored or moved" in await refused(house, CURSORS.key(before.after) or Place("", 0))
     anew = Poller(house, type="test.")
     assert await anew.poll_until(3) == ids(made)
     assert await anew.poll() == 0

@@ -9,7 +9,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import asyncpg
 import httpx
@@ -27,7 +27,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s, part_s
 from holdfast.kernel.embedded import create_database
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.http import Caller, answer, json_body
 from holdfast.kernel.telemetry import CONTEXT
 from holdfast.main.http import middleware, operations
 from holdfast.main.http.app import create_app
@@ -69,6 +69,11 @@ async def post_quick(request: Request) -> Response:
 @router.post("/noted", openapi_extra=takes(Wish))
 async def post_noted(request: Request) -> Response:
     return answer({})
+
+
+@router.post("/read")
+async def post_read(body: Annotated[Wish, json_body(Wish)]) -> Response:
+    return answer({"name": body.guest.name})
 
 
 @router.get("/me/{part}")
@@ -231,6 +236,32 @@ async def test_a_handler_of_the_request_alone_is_reached_by_the_short_way(client
     assert ("POST", "/api/v1/quick") in shortcuts(app_of(client))
     response = await client.post("/api/v1/quick", json={"guest": {"name": "Alice"}})
     assert response.json() == {"name": "Alice"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b'{"guest": {"name": "Alice"}}', b'{"guest": {"name": 7}}', b"", b"{", b"[]", b"null", b"\xff", b"NaN"],
+)
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain", None])
+async def test_a_dependency_reads_a_body_as_the_short_way_does(
+    client: httpx.AsyncClient, raw: bytes, content_type: str | None
+) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    quick, read = [
+        await client.post(f"/api/v1/{path}", content=raw, headers=headers) for path in ("quick", "read")
+    ]
+    assert (read.status_code, {**read.json(), "instance": ""}) == (
+        quick.status_code,
+        {**quick.json(), "instance": ""},
+    )
+    assert read.status_code == (200 if b"Alice" in raw else 400)
+
+
+async def test_the_document_has_the_body_that_a_dependency_reads(client: httpx.AsyncClient) -> None:
+    paths = app_of(client).openapi()["paths"]
+    assert paths["/api/v1/read"]["post"]["requestBody"] == paths["/api/v1/quick"]["post"]["requestBody"]
+    assert "413" in paths["/api/v1/read"]["post"]["responses"]
+    assert ("POST", "/api/v1/read") not in shortcuts(app_of(client))
 
 
 async def test_the_short_way_does_not_lead_around_dependencies(client: httpx.AsyncClient) -> None:

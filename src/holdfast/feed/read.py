@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-import base64
-import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field
 
 from holdfast.event.model import Event
 from holdfast.event.months import EVENTS_KEPT_DAYS
 from holdfast.event.number import Numbered
 from holdfast.event.read import READ_MAX, purged, read_of_tenant
 from holdfast.feed.shown import envelope
+from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.reach import own_tenant
 
 SCANS_MAX = 5
 """A page scans at most READ_MAX * SCANS_MAX events, even if its filter skips most of them."""
-BIGINT_MAX = 2**63 - 1
-_CURSOR = re.compile(r"([0-9a-f]{8})\.([0-9]{1,19})")
 START_OVER = "leave `after` out to start with the oldest event"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """How far a client has read: a position and the epoch it belongs to."""
 
-    epoch: str
-    position: int
+    epoch: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
+    position: Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
-def cursor_of(place: Place) -> str:
-    """Encodes the place as an opaque cursor."""
-    return base64.urlsafe_b64encode(f"{place.epoch}.{place.position}".encode()).decode().rstrip("=")
-
-
-def parse_cursor(cursor: str | None) -> Place | None:
-    """Decodes a cursor; None for None. Raises InvalidRequest."""
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4), b"-_", True).decode()
-    except ValueError:
-        text = ""
-    match = _CURSOR.fullmatch(text)
-    if match is None or int(match[2]) > BIGINT_MAX:
-        raise InvalidRequest.of("after", cursor[:40], f"give the `next` of a response, or {START_OVER}")
-    return Place(match[1], int(match[2]))
+CURSORS = Keyset[Place](Place, field="after", advice=f"give the `next` of a response, or {START_OVER}")
 
 
 async def read_feed(
@@ -85,7 +66,7 @@ async def read_feed(
         raise _refused(
             after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so some are gone"
         )
-    return {"items": [envelope(event, tenant) for event in events], "next": cursor_of(Place(now, at))}
+    return {"items": [envelope(event, tenant) for event in events], "next": CURSORS.cursor(Place(now, at))}
 
 
 def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:
@@ -100,5 +81,5 @@ def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:
 
 def _refused(after: Place, problem: str) -> InvalidRequest:
     return InvalidRequest.of(
-        "after", cursor_of(after), f"{problem}: reload the data you need, then {START_OVER}"
+        "after", CURSORS.cursor(after), f"{problem}: reload the data you need, then {START_OVER}"
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.feed.read import parse_cursor, read_feed
+from holdfast.feed.read import CURSORS, read_feed
 from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
 from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
@@ -46,7 +46,7 @@ async def get_events(
     `limit` events need not be the last. Without `after` it starts with the oldest event; events are kept for 30 days.
     """
     require(actor, "staff")
-    place = parse_cursor(after)
+    place = CURSORS.key(after)
     numbered = await request.app.state.numberer.number()
     page = await engine.read(
         actor, read_feed, tenant, numbered=numbered, after=place, event_type=type_, limit=limit

@@ -11,8 +11,7 @@ from holdfast.feed.routes import Slug
 from holdfast.identity.roles import require
 from holdfast.job.letters import inspect, page_of, replay
 from holdfast.job.shown import DeadLetterShown, DeadLettersShown, letter_shown
-from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, Limit, answer
+from holdfast.kernel.http import BY_ID, AskedPage, Caller, answer
 from holdfast.place.routes.at_hand import EngineUsed
 
 router = APIRouter(tags=["Events"])
@@ -22,20 +21,13 @@ Replayed = Annotated[bool, Query(description="Include those that were replayed."
 
 @router.get("/dead-letters", response_model=DeadLettersShown, summary="List dead letters")
 async def get_dead_letters(
-    engine: EngineUsed,
-    actor: Caller,
-    replayed: Replayed = False,
-    tenant: Slug = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = None,
+    page: AskedPage, engine: EngineUsed, actor: Caller, replayed: Replayed = False, tenant: Slug = None
 ) -> Response:
     """Events for which a reaction has failed permanently, newest first. For managers."""
     require(actor, "manager")
-    found = await engine.read(
-        actor, page_of, tenant, replayed=replayed, before=_before(cursor), limit=limit + 1
-    )
-    following = found[limit - 1][0].id.hex if len(found) > limit else None
-    return answer({"items": [letter_shown(*each) for each in found[:limit]], "next": following})
+    before = page.after(BY_ID)
+    found = await engine.read(actor, page_of, tenant, replayed=replayed, before=before, limit=page.read_max)
+    return page.answer(found, lambda each: letter_shown(*each), BY_ID, lambda each: each[0].id)
 
 
 @router.get("/dead-letters/{letter_id}", response_model=DeadLetterShown, summary="Read a dead letter")
@@ -56,12 +48,3 @@ async def post_replay(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Res
     already does not change. For managers."""
     require(actor, "manager")
     return answer(letter_shown(*await engine.write(actor, replay, letter_id)), status=202)
-
-
-def _before(cursor: str | None) -> UUID | None:
-    if cursor is None:
-        return None
-    try:
-        return UUID(hex=cursor)
-    except ValueError:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the previous page") from None

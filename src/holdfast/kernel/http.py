@@ -1,18 +1,27 @@
-"""What all routes share: the caller, paging, versions, and how responses and errors are written."""
+"""What all routes share: the caller, the body, paging, versions, and how responses and errors are written."""
 
 from __future__ import annotations
 
-import base64
 import json
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query, Request, Response
 
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.body import Body, parse
+from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
+
+M = TypeVar("M", bound=Body)
+T = TypeVar("T")
+K = TypeVar("K")
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -96,27 +105,62 @@ async def _expected_version(request: Request) -> int | None:
 
 Caller = Annotated[Actor, Depends(_actor)]
 IfMatch = Annotated[int | None, Depends(_expected_version)]
+SeenVersion = Annotated[
+    int | None,
+    Query(ge=1, le=2**31 - 1, description="The version that was seen; needed unless If-Match says it."),
+]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Maximum number of items.")]
 Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
 
 
-def cursor_of(number: int) -> str:
-    """Encodes a position in a list as an opaque cursor."""
-    return base64.urlsafe_b64encode(str(number).encode()).decode().rstrip("=")
+def json_body(model: type[Body]) -> Any:
+    """Returns a dependency that parses the body: `body: Annotated[CreateBlock, json_body(CreateBlock)]`."""
+    return Depends(partial(_read_body, model))
 
 
-def number_in(cursor: str | None, *, most: int) -> int:
-    """Decodes a cursor to its number, 0 to `most`; None means 0, the beginning. Raises InvalidRequest."""
-    if cursor is None:
-        return 0
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        number = base64.urlsafe_b64decode(padded).decode("ascii")
-    except ValueError:
-        number = ""
-    if not number.isdigit() or int(number) > most:
-        raise InvalidRequest.of("cursor", cursor[:40], "give the `next` of the previous page")
-    return int(number)
+async def _read_body(model: type[M], request: Request) -> M:
+    return parse(await request.body(), model)
+
+
+def model_read_by(dependency: Any) -> type[Body] | None:
+    """Returns the model of a `json_body` dependency; None for any other."""
+    is_body = isinstance(dependency, partial) and dependency.func is _read_body
+    return dependency.args[0] if is_body else None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The requested page of a list: up to `limit` items after `cursor`."""
+
+    limit: int
+    cursor: str | None
+
+    @property
+    def read_max(self) -> int:
+        """How many items to read: one more than the page holds tells whether there is a next page."""
+        return self.limit + 1
+
+    def after(self, order: Keyset[K]) -> K | None:
+        """Returns the key that the page starts after; None for the first page. Raises InvalidRequest."""
+        return order.key(self.cursor)
+
+    def answer(
+        self, found: Sequence[T], show: Callable[[T], Any], order: Keyset[K], key: Callable[[T], K]
+    ) -> Response:
+        """Returns the page as JSON. `found`: up to `read_max` items after the cursor. `key`: an item's sort key."""
+        items, following = order.page(found, key, limit=self.limit)
+        return answer({"items": [show(each) for each in items], "next": following})
+
+
+BY_ID: Keyset[UUID] = Keyset(UUID)
+"""Lists sorted by id, that is by time of creation."""
+
+
+async def _page(limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Page:
+    return Page(limit, cursor)
+
+
+AskedPage = Annotated[Page, Depends(_page)]
 
 
 def if_match(request: Request) -> int | None:

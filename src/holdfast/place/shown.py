@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
+from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.text import stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept
@@ -207,9 +209,23 @@ class DayPage(_Page):
     items: tuple[DayShown, ...]
 
 
+BY_ORDER = Keyset[tuple[int, str]](tuple[int, str])
+
+
+def order_of(resource: ResourceDocument) -> tuple[int, str]:
+    """Its place in lists of resources: the sort order, then the slug."""
+    return resource.sort_order, resource.slug
+
+
+def resources_after(kept: Kept, after: tuple[int, str] | None) -> list[ResourceDocument]:
+    """The resources of the venue behind that place, in order; None: all."""
+    return [each for each in kept.document.resources if after is None or order_of(each) > after]
+
+
 def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, Any]:
     """A `VenueShown`, with so many of its resources at most; None: with all."""
-    listed, following = resource_page(kept, after=None, limit=resources_max or len(kept.keys))
+    resources = kept.document.resources
+    listed, following = BY_ORDER.page(resources, order_of, limit=resources_max or len(resources))
     return {
         "id": kept.id,
         "tenant": kept.tenant_slug,
@@ -222,17 +238,7 @@ def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, An
     }
 
 
-def resource_page(
-    kept: Kept, *, after: tuple[int, str] | None, limit: int
-) -> tuple[tuple[ResourceDocument, ...], str | None]:
-    """Up to `limit` resources behind that place (sort order, slug), in order, and the cursor to go on from; None at the
-    end."""
-    left = [each for each in kept.document.resources if after is None or (each.sort_order, each.slug) > after]
-    page = tuple(left[:limit])
-    return page, f"{page[-1].sort_order}.{page[-1].slug}" if len(left) > limit else None
-
-
-def resources_shown(kept: Kept, resources: tuple[ResourceDocument, ...]) -> list[dict[str, Any]]:
+def resources_shown(kept: Kept, resources: Sequence[ResourceDocument]) -> list[dict[str, Any]]:
     """A `ResourceShown` for each of some resources of the venue."""
     return [
         {

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
+
+from pydantic import Field
 
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
+from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
@@ -17,7 +21,7 @@ from holdfast.waitlist.answer import is_unsettled
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
 from holdfast.waitlist.store import READ_COLUMNS, Offer
 
-SEQ_MAX = 2**63 - 1
+BY_SEQ: Keyset[int] = Keyset(Annotated[int, Field(ge=1, le=2**63 - 1)])
 ENTRIES_AT_ONCE = 250
 
 
@@ -40,20 +44,15 @@ CLOSED = f"{_OF_VENUE} AND e.status IN ('ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT'
 ARE_OPEN = frozenset({EntryStatus.WAITING, EntryStatus.OFFERED})
 
 
-async def of_venue(
-    tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int
-) -> tuple[list[Seen], int | None]:
-    """The venue's entries in the order of its queue, those that are no longer in it too, with the `seq` to go on
-    from; None at the end."""
+async def of_venue(tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int) -> list[Seen]:
+    """Up to `limit` entries of the venue behind `after` in the order of its queue, those that are no longer in it
+    too."""
     asked = (OPEN, CLOSED) if status is None else (OPEN,) if status in ARE_OPEN else (CLOSED,)
     rows = [
-        row
-        for sql in asked
-        for row in await tx.fetch(sql, venue.tenant_id, venue.id, after, status, limit + 1)
+        row for sql in asked for row in await tx.fetch(sql, venue.tenant_id, venue.id, after, status, limit)
     ]
     rows.sort(key=lambda row: row["seq"])
-    entries = [store.from_row(row) for row in rows[:limit]]
-    return await _seen(tx, entries), entries[-1].seq if len(rows) > limit else None
+    return await _seen(tx, [store.from_row(row) for row in rows[:limit]])
 
 
 async def _seen(tx: Tx, entries: list[Entry]) -> list[Seen]:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from holdfast.booking.access import require_staff, require_visible
+from holdfast.booking.access import require_visible
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
-from holdfast.booking.routes.parts import (
-    keyed,
-    show_reply,
-    venue_for,
-)
+from holdfast.booking.routes.parts import AskedChange, ChangeRequest, own_venue, show_reply, venue_for
 from holdfast.booking.routes.requests import PartyBody
-from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import Body, parse, takes
+from holdfast.kernel.body import Body
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import HoldfastError, Kind, Unauthenticated
-from holdfast.kernel.http import LIMIT_DEFAULT, Cursor, Limit, answer, cursor_of, number_in
+from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.kernel.http import AskedPage, Caller, answer, json_body
 from holdfast.kernel.ids import new_id
-from holdfast.place.routes.at_hand import engine_of
+from holdfast.place.routes.at_hand import EngineUsed
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave
@@ -66,69 +62,48 @@ class JoinWaitlist(PartyBody, _WindowBody):
     """In place of the header Idempotency-Key."""
 
 
-@router.post(
-    "/waitlist",
-    summary="Join the waitlist",
-    openapi_extra=takes(JoinWaitlist),
-    responses={201: ENTRY},
-    status_code=201,
-)
-async def post_entry(request: Request) -> Response:
+@router.post("/waitlist", summary="Join the waitlist", responses={201: ENTRY}, status_code=201)
+async def post_entry(
+    request: Request, body: Annotated[JoinWaitlist, json_body(JoinWaitlist)], asked: AskedChange
+) -> Response:
     """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
-    raw = await request.body()
-    asked = parse(raw, JoinWaitlist)
-    venue = await venue_for(request, asked.venue_id)
-    actor: Actor = request.state.actor
+    actor = asked.actor
+    venue = await venue_for(asked.engine, actor, body.venue_id)
     joining = Joining(
         id=new_id(),
-        party_size=asked.party_size,
-        earliest=asked.earliest,
-        latest=asked.latest,
-        duration_minutes=asked.duration_minutes,
-        resource_ids=asked.resource_ids or (),
-        preferences=asked.preferred(),
-        guest=guest_of(actor, asked.guest()),
+        party_size=body.party_size,
+        earliest=body.earliest,
+        latest=body.latest,
+        duration_minutes=body.duration_minutes,
+        resource_ids=body.resource_ids or (),
+        preferences=body.preferred(),
+        guest=guest_of(actor, body.guest()),
         ip=None if actor.is_staff else address_of(request),
     )
-    key = keyed(request, raw, venue=venue, operation="join", field=asked.idempotency_key, about="waitlist")
-    done = await engine_of(request).change_once(
-        actor, venue, join, joining, key=key, show=as_json, traceparent=request.state.traceparent
+    key = asked.keyed(venue, "join", body.idempotency_key)
+    done = await asked.engine.change_once(
+        actor, venue, join, joining, key=key, show=as_json, traceparent=asked.traceparent
     )
     return show_reply(done.reply, status=201)
 
 
 @router.get("/waitlist/venue/{venue_id}", summary="List the waitlist of a venue", responses={200: ENTRIES})
 async def get_of_venue(
-    request: Request,
-    venue_id: UUID,
-    status: EntryStatus | None = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = None,
+    venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller, status: EntryStatus | None = None
 ) -> Response:
     """The venue's waitlist in the order of the queue. Staff only."""
-    actor: Actor = request.state.actor
-    if actor.kind == "anonymous":
-        raise Unauthenticated
-    venue = await venue_for(request, venue_id)
-    require_staff(actor, venue)
-    items, last = await engine_of(request).read_at(
-        actor,
-        venue,
-        lists.of_venue,
-        venue,
-        status=status,
-        after=number_in(cursor, most=lists.SEQ_MAX),
-        limit=limit,
+    venue = await own_venue(engine, actor, venue_id)
+    after = page.after(lists.BY_SEQ) or 0
+    found = await engine.read_at(
+        actor, venue, lists.of_venue, venue, status=status, after=after, limit=page.read_max
     )
-    following = None if last is None else cursor_of(last)
-    return answer({"items": [as_json(each, venue) for each in items], "next": following})
+    return page.answer(found, lambda seen: as_json(seen, venue), lists.BY_SEQ, lambda seen: seen.entry.seq)
 
 
 @router.get("/waitlist/{entry_id}", summary="Read an entry of the waitlist", responses={200: ENTRY})
-async def get_entry(request: Request, entry_id: UUID) -> Response:
+async def get_entry(entry_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """One entry, with its position, and with its offer while that is open."""
-    engine = engine_of(request)
-    seen = await engine.read(request.state.actor, _read, entry_id)
+    seen = await engine.read(actor, _read, entry_id)
     return _show(seen, await engine.places.venue(seen.entry.venue_id))
 
 
@@ -139,28 +114,28 @@ async def _read(tx: Tx, entry_id: UUID) -> Seen:
 
 
 @router.post("/waitlist/{entry_id}/accept", summary="Accept an offer", responses={200: ENTRY})
-async def post_accept(request: Request, entry_id: UUID) -> Response:
+async def post_accept(entry_id: UUID, asked: AskedChange) -> Response:
     """Take the offer: what was held becomes a booking."""
-    return await _answered(request, entry_id, accept)
+    return await _answered(asked, entry_id, accept)
 
 
 @router.post("/waitlist/{entry_id}/decline", summary="Decline an offer", responses={200: ENTRY})
-async def post_decline(request: Request, entry_id: UUID) -> Response:
+async def post_decline(entry_id: UUID, asked: AskedChange) -> Response:
     """Give the offer back: it goes to the next who waits."""
-    return await _answered(request, entry_id, decline)
+    return await _answered(asked, entry_id, decline)
 
 
 @router.delete("/waitlist/{entry_id}", summary="Leave the waitlist", responses={200: ENTRY})
-async def delete_entry(request: Request, entry_id: UUID) -> Response:
+async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
     """Leave the queue; an open offer is given back."""
-    entry, venue = await _changed(request, entry_id, leave)
+    entry, venue = await _changed(asked, entry_id, leave)
     if entry.status is not EntryStatus.LEFT:
         moved(entry, EntryStatus.LEFT, now=entry.updated_at)  # what became of the offer is final: refused
     return _show(Seen(entry, None, None), venue)
 
 
-async def _answered(request: Request, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
-    entry, venue = await _changed(request, entry_id, verb)
+async def _answered(asked: ChangeRequest, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
+    entry, venue = await _changed(asked, entry_id, verb)
     if entry.offer_lapsed:
         assert entry.offer_expires_at is not None
         raise OfferExpired(expired_at=entry.offer_expires_at.astimezone(venue.tz).isoformat())
@@ -168,13 +143,13 @@ async def _answered(request: Request, entry_id: UUID, verb: Callable[..., Awaita
 
 
 async def _changed(
-    request: Request, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
+    asked: ChangeRequest, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
 ) -> tuple[Entry, Venue]:
     """The entry after the verb, under its venue's lock. Whose it is is asked before anything is waited for."""
-    engine, asker = engine_of(request), request.state
-    seen = await engine.read(asker.actor, _read, entry_id)
+    engine = asked.engine
+    seen = await engine.read(asked.actor, _read, entry_id)
     venue = await engine.places.venue(seen.entry.venue_id)
-    after = await engine.change(asker.actor, venue, verb, entry_id, traceparent=asker.traceparent)
+    after = await engine.change(asked.actor, venue, verb, entry_id, traceparent=asked.traceparent)
     return after, venue
 
 

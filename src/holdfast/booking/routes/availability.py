@@ -50,7 +50,7 @@ async def post_check(request: Request) -> Response:
 
 async def _venue(request: Request, venue_id: UUID) -> Venue:
     """The venue as it is by now, or was a moment ago: nothing here would notice that it is older."""
-    venue = await venue_for(request, venue_id)
+    venue = await venue_for(engine_of(request), request.state.actor, venue_id)
     return await engine_of(request).places.venue(venue.id)
 
 

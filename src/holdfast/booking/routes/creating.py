@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 
-from holdfast.booking.access import require_staff
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted
@@ -19,9 +18,12 @@ from holdfast.booking.metrics import WANTED, count_created, count_refused_after_
 from holdfast.booking.model import Guest
 from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import (
+    AskedChange,
+    ChangeRequest,
+    change_request,
+    check_notes,
     check_source,
-    hash_of,
-    idempotency_key,
+    own_venue,
     show_reply,
     venue_for,
 )
@@ -30,7 +32,7 @@ from holdfast.booking.routes.shown import BOOKING
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import parse, takes
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import answer
+from holdfast.kernel.http import answer, json_body
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.routes.at_hand import engine_of
@@ -46,61 +48,59 @@ UNKNOWN_ADDRESS = "0.0.0.0"
 )
 async def post_booking(request: Request) -> Response:
     """Book, or hold, one or several resources for one span: all of them or none."""
-    raw = await request.body()
-    asked = parse(raw, CreateBooking)
-    venue = await venue_for(request, asked.venue_id)
+    # Takes only the request, so that it is reached before the framework: see main/http/shortcut.py.
+    asked = await change_request(request)
+    body = parse(asked.body, CreateBooking)
     wanted = _wanted(
         request,
         asked,
-        venue,
-        raw,
-        when=asked.when(),
-        hold=asked.hold,
-        source=asked.source,
-        ip=address_of(request) if asked.hold else None,
+        body,
+        await venue_for(asked.engine, asked.actor, body.venue_id),
+        when=body.when(),
+        hold=body.hold,
+        source=body.source,
+        ip=address_of(request) if body.hold else None,
     )
-    return await _submit(request, wanted, seen_version=asked.seen_version)
+    return await _submit(request, wanted, seen_version=body.seen_version)
 
 
-@router.post(
-    "/walk-ins",
-    summary="Seat a party now",
-    openapi_extra=takes(WalkIn),
-    responses={201: BOOKING},
-    status_code=201,
-)
-async def post_walk_in(request: Request) -> Response:
+@router.post("/walk-ins", summary="Seat a party now", responses={201: BOOKING}, status_code=201)
+async def post_walk_in(
+    request: Request, body: Annotated[WalkIn, json_body(WalkIn)], asked: AskedChange
+) -> Response:
     """Seat a party now, for the usual time or until closing. Staff only."""
-    raw = await request.body()
-    asked = parse(raw, WalkIn)
-    venue = await venue_for(request, asked.venue_id)
-    require_staff(request.state.actor, venue)
-    wanted = _wanted(request, asked, venue, raw, when=asked.when(), walk_in=True, source="walk_in")
+    venue = await own_venue(asked.engine, asked.actor, body.venue_id)
+    wanted = _wanted(request, asked, body, venue, when=body.when(), walk_in=True, source="walk_in")
     return await _submit(request, wanted)
 
 
 def _wanted(
-    request: Request, asked: CreateBooking | WalkIn, venue: Venue, raw: bytes, *, source: Source, **own: Any
+    request: Request,
+    asked: ChangeRequest,
+    body: CreateBooking | WalkIn,
+    venue: Venue,
+    *,
+    source: Source,
+    **own: Any,
 ) -> Wanted:
     """What both bodies say; `own`: what only one of them does."""
-    actor: Actor = request.state.actor
-    if asked.internal_notes is not None and not actor.is_staff:
-        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+    actor = asked.actor
+    check_notes(actor, is_said=body.internal_notes is not None)
     check_source(actor, source)
-    key = idempotency_key(request, asked.idempotency_key)
+    key = asked.key(body.idempotency_key)
     return Wanted(
         id=new_id(),
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=actor,
-        party_size=asked.party_size,
-        resource_ids=asked.resource_ids or (),
-        preferences=asked.preferred(),
-        guest=guest_of(actor, asked.guest()),
-        details=asked.details(source, asked.metadata),
-        traceparent=request.state.traceparent,
+        party_size=body.party_size,
+        resource_ids=body.resource_ids or (),
+        preferences=body.preferred(),
+        guest=guest_of(actor, body.guest()),
+        details=body.details(source, body.metadata),
+        traceparent=asked.traceparent,
         key=key,
-        request_hash=b"" if key is None else hash_of(actor, raw, about=request.scope["path"]),
+        request_hash=b"" if key is None else asked.hash(request.scope["path"]),
         **own,
     )
 

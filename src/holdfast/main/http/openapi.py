@@ -12,10 +12,11 @@ from fastapi import FastAPI, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import RedirectResponse
+from fastapi.routing import iter_route_contexts
 from starlette.staticfiles import StaticFiles
 
-from holdfast.kernel.body import body_schemas
-from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S
+from holdfast.kernel.body import body_schemas, takes
+from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S, model_read_by
 
 TITLE = "Holdfast"
 DESCRIPTION = """One booking engine for tables, lanes, rooms and sections that never books twice.
@@ -117,6 +118,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     made = get_openapi(
         title=TITLE, version=app.version, description=DESCRIPTION, routes=app.routes, tags=TAGS
     )
+    _put_bodies(made, app)
     parts = made.setdefault("components", {})
     schemas = parts.setdefault("schemas", {})
     schemas.update(body_schemas())
@@ -129,6 +131,17 @@ def document(app: FastAPI) -> dict[str, Any]:
     parts["securitySchemes"] = {"bearer": BEARER}
     made["security"] = SECURITY
     return made
+
+
+def _put_bodies(made: dict[str, Any], app: FastAPI) -> None:
+    """Those that a dependency reads, of which the framework knows nothing."""
+    for route in iter_route_contexts(app.routes):
+        item = made["paths"].get(route.path_format, {})
+        dependant: Any = getattr(route, "dependant", None)
+        for dependency in dependant.dependencies if dependant else ():
+            if (model := model_read_by(dependency.call)) is not None:
+                for method in item.keys() & {each.lower() for each in route.methods or ()}:
+                    item[method] |= takes(model)
 
 
 def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

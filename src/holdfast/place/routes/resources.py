@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import re
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
 from holdfast.engine import Engine
 from holdfast.identity.roles import require
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.errors import InvalidRequest, NotFound
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Cursor, IfMatch, Limit, answer, required_version
+from holdfast.kernel.errors import NotFound
+from holdfast.kernel.http import AskedPage, Caller, IfMatch, SeenVersion, answer, required_version
 from holdfast.place import store
 from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
 from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
 from holdfast.place.shown import (
-    VERSION_MAX,
+    BY_ORDER,
     ResourceChange,
     ResourcePage,
     ResourceShown,
     changes_of,
-    resource_page,
+    order_of,
+    resources_after,
     resources_shown,
 )
 
 router = APIRouter()
 
-_CURSOR = re.compile(r"(-?[0-9]{1,7})\.([a-z0-9_-]{1,63})")
-
 
 @router.get("/venues/{venue_id}/resources", response_model=ResourcePage, summary="List resources")
-async def get_resources(
-    venue_id: UUID,
-    engine: EngineUsed,
-    actor: Caller,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = None,
-) -> Response:
+async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
     """What can be reserved at the venue, by sort order, then slug."""
-    after = _after(cursor)
     kept = await public_venue(engine, actor, venue_id)
-    page, following = resource_page(kept, after=after, limit=limit)
-    return answer({"items": resources_shown(kept, page), "next": following})
+    found = resources_after(kept, page.after(BY_ORDER))
+    return page.answer(found, lambda each: resources_shown(kept, [each])[0], BY_ORDER, order_of)
 
 
 @router.post(
@@ -88,10 +78,7 @@ async def delete_resource(
     engine: EngineUsed,
     actor: Caller,
     if_match: IfMatch,
-    expected_version: Annotated[
-        int | None,
-        Query(ge=1, le=VERSION_MAX, description="The version that was seen; needed unless If-Match says it."),
-    ] = None,
+    expected_version: SeenVersion = None,
 ) -> Response:
     """For managers. Its history stays. Refused while bookings or blocks hold it, now or later."""
     require(actor, "manager")
@@ -113,12 +100,3 @@ def _resource(kept: Kept, resource_id: UUID, *, status: int = 200) -> Response:
     resource = own_resource(kept, resource_id)
     shown = resources_shown(kept, (resource,))[0]
     return answer(shown, status=status, version=shown["version"])
-
-
-def _after(cursor: str | None) -> tuple[int, str] | None:
-    if cursor is None:
-        return None
-    matched = _CURSOR.fullmatch(cursor)
-    if matched is None:
-        raise InvalidRequest.of("cursor", cursor, "must be `next` of a page before")
-    return int(matched[1]), matched[2]

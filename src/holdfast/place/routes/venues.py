@@ -12,16 +12,7 @@ from holdfast.identity.roles import require
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import (
-    LIMIT_DEFAULT,
-    LIMIT_MAX,
-    Caller,
-    Cursor,
-    IfMatch,
-    Limit,
-    answer,
-    required_version,
-)
+from holdfast.kernel.http import BY_ID, LIMIT_MAX, AskedPage, Caller, IfMatch, answer, required_version
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
 from holdfast.place.create_tenant import create_tenant
@@ -112,11 +103,7 @@ async def _text(request: Request) -> str:
 
 @router.get("/venues", response_model=VenuePage, summary="List venues")
 async def get_venues(
-    engine: EngineUsed,
-    actor: Caller,
-    tenant: TenantQuery = None,
-    limit: Limit = LIMIT_DEFAULT,
-    cursor: Cursor = None,
+    page: AskedPage, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
     """The venues of a tenant: of `tenant`, which is needed without a token, or of the token's own, and
     then only those the token is limited to."""
@@ -126,12 +113,11 @@ async def get_venues(
         store.list_venues,
         tenant_id=tenant_id,
         venue_ids=actor.venue_ids,
-        after=_after(cursor),
-        limit=limit + 1,
+        after=page.after(BY_ID),
+        limit=page.read_max,
         tenants=None if tenant_id is None else [tenant_id],
     )
-    following = str(found[limit - 1]["id"]) if len(found) > limit else None
-    return answer({"items": found[:limit], "next": following})
+    return page.answer(found, dict, BY_ID, lambda venue: venue["id"])
 
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
@@ -166,10 +152,3 @@ async def _tenant_asked(actor: Actor, engine: Engine, slug: str | None) -> UUID 
     if len(actor.tenant_ids) != 1:
         raise InvalidRequest.of("tenant", None, "is required without a token: the slug of a tenant")
     return actor.tenant_ids[0]
-
-
-def _after(cursor: str | None) -> UUID | None:
-    try:
-        return None if cursor is None else UUID(cursor)
-    except ValueError:
-        raise InvalidRequest.of("cursor", cursor, "must be `next` of a page before") from None
