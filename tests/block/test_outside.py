@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.block.create import Blocked, BlockPlan, create, plan
-from holdfast.block.define import Wanted
+from holdfast.block.define import NewBlock
 from holdfast.engine import PLANS_MAX, Engine, Read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -38,7 +38,7 @@ class Blocking:
         self.engine, self.house, self.meanwhile = engine, house, meanwhile
         self.plans = self.round_trips = 0
 
-    async def _plan(self, read: Read, wanted: Wanted, venue: Venue) -> BlockPlan:
+    async def _plan(self, read: Read, wanted: NewBlock, venue: Venue) -> BlockPlan:
         planned = await plan(read, wanted, by=str(SYSTEM), venue=venue, places=self.engine.places)
         self.plans += 1
         if self.meanwhile is not None:
@@ -53,7 +53,7 @@ class Blocking:
 
     async def on(self, *lanes: str, start: str = "12:00", end: str = "13:00") -> Blocked:
         venue = await self.engine.places.venue(UUID(self.house.venue_id))
-        wanted = Wanted(
+        wanted = NewBlock(
             id=new_id(),
             resource_ids=tuple(map(UUID, self.house.ids(*lanes))),
             start=instant(start),

@@ -12,7 +12,7 @@ from holdfast.event.emit import emit
 from holdfast.event.model import SOURCE, Event
 from holdfast.event.months import drop_months
 from holdfast.feed import read
-from holdfast.feed.read import CURSORS, Place
+from holdfast.feed.read import CURSORS, FeedPosition
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
@@ -194,8 +194,8 @@ async def test_staff_only(house: House, client: httpx.AsyncClient, who: str | No
         ({"after": "abc"}, "after"),
         ({"after": "ä"}, "after"),
         ({"after": ""}, "after"),
-        ({"after": CURSORS.cursor(Place("0123abcd", 2**63))}, "after"),
-        ({"after": CURSORS.cursor(Place("no epoch", 1))}, "after"),
+        ({"after": CURSORS.cursor(FeedPosition("0123abcd", 2**63))}, "after"),
+        ({"after": CURSORS.cursor(FeedPosition("no epoch", 1))}, "after"),
         ({"after": "MTIzLjQ1Ng"}, "after"),  # two numbers, as cursors once were
         ({"after": "x" * 201}, "after"),
         ({"type": "Booking.*"}, "type"),
@@ -211,7 +211,7 @@ async def test_bad_queries_say_what_would_be_right(
     assert response.json()["errors"][0]["field"] == field
 
 
-async def refused(house: House, after: Place) -> str:
+async def refused(house: House, after: FeedPosition) -> str:
     """What is said about the cursor; with any, the way out."""
     answer = await house.client.get("/events", params={"after": CURSORS.cursor(after)}, headers=house.bob)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
@@ -221,7 +221,7 @@ async def refused(house: House, after: Place) -> str:
     return answer.json()["detail"]
 
 
-async def place_of(poller: Poller) -> Place:
+async def place_of(poller: Poller) -> FeedPosition:
     await poller.poll()
     place = CURSORS.key(poller.after)
     assert place is not None
@@ -247,7 +247,7 @@ async def test_after_a_restore_whoever_begins_anew_gets_all_of_it(desk: Desk, ho
     before = Poller(house, type="test.")
     await before.poll_until(3)
     await desk.owner.execute("UPDATE event_epoch SET drawn_in = 'elsewhere'")
-    assert "restored or moved" in await refused(house, CURSORS.key(before.after) or Place("", 0))
+    assert "restored or moved" in await refused(house, CURSORS.key(before.after) or FeedPosition("", 0))
     anew = Poller(house, type="test.")
     assert await anew.poll_until(3) == ids(made)
     assert await anew.poll() == 0

@@ -17,7 +17,7 @@ from holdfast.kernel.acl import (
     OTHER,
     USER,
     USER_OBJ,
-    Entry,
+    AclEntry,
     allow_traverse,
     open_tree,
     with_traverse,
@@ -76,21 +76,21 @@ def test_traverse_is_all_that_is_given(place: Path) -> None:
 
 def test_the_mask_lets_nothing_else_through() -> None:
     acl = [
-        Entry(USER_OBJ, 7),
-        Entry(USER, 7, 4),
-        Entry(USER, 4, 9),
-        Entry(GROUP_OBJ, 5),
-        Entry(MASK, 4),
-        Entry(OTHER, 0),
+        AclEntry(USER_OBJ, 7),
+        AclEntry(USER, 7, 4),
+        AclEntry(USER, 4, 9),
+        AclEntry(GROUP_OBJ, 5),
+        AclEntry(MASK, 4),
+        AclEntry(OTHER, 0),
     ]
     assert with_traverse(acl, 7) == [
-        Entry(USER_OBJ, 7),
-        Entry(USER, 6, 4),
-        Entry(USER, 1, 7),
-        Entry(USER, 4, 9),
-        Entry(GROUP_OBJ, 4),
-        Entry(MASK, 5),
-        Entry(OTHER, 0),
+        AclEntry(USER_OBJ, 7),
+        AclEntry(USER, 6, 4),
+        AclEntry(USER, 1, 7),
+        AclEntry(USER, 4, 9),
+        AclEntry(GROUP_OBJ, 4),
+        AclEntry(MASK, 5),
+        AclEntry(OTHER, 0),
     ]
 
 

@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from holdfast.booking.finding.lists import BY_START, FIRST, LAST, Place
-from holdfast.feed.read import CURSORS
-from holdfast.feed.read import Place as FeedPlace
+from holdfast.booking.finding.lists import BY_START, FIRST, LAST, StartKey
+from holdfast.feed.read import CURSORS, FeedPosition
 from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import BY_ID
@@ -35,7 +34,7 @@ def written(key: Any) -> str:
     some.uuids(),
 )
 def test_a_place_by_start_comes_back_to_the_microsecond(start: datetime, id_: UUID) -> None:
-    assert BY_START.key(BY_START.cursor(Place(start, id_))) == (start, id_)
+    assert BY_START.key(BY_START.cursor(StartKey(start, id_))) == (start, id_)
 
 
 @given(some.integers(), some.text(some.characters(codec="ascii"), max_size=63))
@@ -44,7 +43,7 @@ def test_so_does_every_other_key(number: int, slug: str) -> None:
     assert BY_ORDER.key(BY_ORDER.cursor(key)) == key
     seq = 1 + abs(number) % (2**63 - 1)
     assert BY_SEQ.key(BY_SEQ.cursor(seq)) == seq
-    place = FeedPlace(f"{abs(number) % 2**32:08x}", seq)
+    place = FeedPosition(f"{abs(number) % 2**32:08x}", seq)
     assert CURSORS.key(CURSORS.cursor(place)) == place
 
 
@@ -79,7 +78,7 @@ def test_a_key_of_another_kind_or_out_of_bounds_is_refused(order: Keyset[Any], k
 
 def test_the_bounds_themselves_are_places() -> None:
     for start in (FIRST, LAST):
-        assert BY_START.key(BY_START.cursor(Place(start, NIL))) == (start, NIL)
+        assert BY_START.key(BY_START.cursor(StartKey(start, NIL))) == (start, NIL)
 
 
 def test_none_is_the_beginning() -> None:

@@ -12,7 +12,7 @@ import httpx
 from fastapi import FastAPI
 
 from holdfast.block.create import Blocked, create, plan
-from holdfast.block.define import Wanted
+from holdfast.block.define import NewBlock
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
@@ -56,7 +56,7 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
     """Staff close these resources on DAY."""
     id_ = new_id()
     venue = await app.state.engine.places.venue(UUID(house.venue_id))
-    wanted = Wanted(
+    wanted = NewBlock(
         id=id_,
         resource_ids=tuple(map(UUID, house.ids(*slugs))),
         start=instant(start),

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.replay.occupancy import Occupancy, occupancy
+from holdfast.replay.occupancy import NightlyOccupancy, occupancy
 from holdfast.replay.picture import occupancy_text, write_occupancy
 from holdfast.replay.plan import plan_replay
 from holdfast.replay.svg import occupancy_svg
@@ -17,11 +17,11 @@ from holdfast.replay.svg import occupancy_svg
 from .rows import stay
 
 SVG = "{http://www.w3.org/2000/svg}"
-CITY = Occupancy("City Hotel", 4, date(2015, 6, 29), (1, 2, 3, 3, 1), (0, 0, 1, 0, 0))
-RESORT = Occupancy("Sea & <Sand>", 250, date(2015, 6, 29), (200, 0, 0, 0, 0), (0, 0, 0, 0, 0))
+CITY = NightlyOccupancy("City Hotel", 4, date(2015, 6, 29), (1, 2, 3, 3, 1), (0, 0, 1, 0, 0))
+RESORT = NightlyOccupancy("Sea & <Sand>", 250, date(2015, 6, 29), (200, 0, 0, 0, 0), (0, 0, 0, 0, 0))
 
 
-def printed(*hotels: Occupancy, columns: int = 80) -> str:
+def printed(*hotels: NightlyOccupancy, columns: int = 80) -> str:
     console = Console(width=columns, color_system=None, force_terminal=False)
     with console.capture() as capture:
         console.print(occupancy_text(hotels, columns=columns))
@@ -41,8 +41,8 @@ def test_nights_are_counted_for_those_who_slept_there() -> None:
         ],
     )
     assert occupancy(plan, {2, 3, 4, 5, 6}) == (
-        Occupancy("City Hotel", 4, date(2015, 7, 11), (2, 1, 1, 0), (0, 0, 1, 1)),
-        Occupancy("Resort Hotel", 1, date(2015, 7, 11), (0, 0, 0, 0), (1, 1, 1, 0)),
+        NightlyOccupancy("City Hotel", 4, date(2015, 7, 11), (2, 1, 1, 0), (0, 0, 1, 1)),
+        NightlyOccupancy("Resort Hotel", 1, date(2015, 7, 11), (0, 0, 0, 0), (1, 1, 1, 0)),
     )
     assert occupancy(plan_replay([stay(outcome="no_show")]), {2}) == ()
 
@@ -51,7 +51,7 @@ def test_figures_of_a_hotel() -> None:
     assert CITY.peak == (date(2015, 7, 1), 3)
     assert CITY.mean_share == pytest.approx(10 / 20)
     assert (RESORT.open_nights, RESORT.mean_share) == (range(1), pytest.approx(0.8))
-    empty = Occupancy("Empty", 0, date(2015, 7, 1), (0,), (0,))
+    empty = NightlyOccupancy("Empty", 0, date(2015, 7, 1), (0,), (0,))
     assert (empty.peak, empty.mean_share) == ((date(2015, 7, 1), 0), 0.0)
 
 
@@ -96,7 +96,7 @@ def test_nobody_stayed() -> None:
 
 @pytest.mark.parametrize("rooms", [0, 1, 7, 250, 99_999])
 def test_any_size_of_hotel_can_be_drawn(rooms: int) -> None:
-    hotel = Occupancy("Any", rooms, date(2015, 1, 1), (rooms,) * 1_500, (0,) * 1_500)
+    hotel = NightlyOccupancy("Any", rooms, date(2015, 1, 1), (rooms,) * 1_500, (0,) * 1_500)
     ElementTree.fromstring(occupancy_svg([hotel], title="t", caption="c"))
     assert f"{rooms:,}" in printed(hotel)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.replay.plan import Plan, plan_replay, stay_span
+from holdfast.replay.plan import ReplayPlan, plan_replay, stay_span
 from holdfast.replay.stay import BadRow, Stay
 
 from .first_fit import first_fit
@@ -20,7 +20,7 @@ from .rows import stay
 JULY_1, JULY_11, JULY_14 = date(2015, 7, 1), date(2015, 7, 11), date(2015, 7, 14)
 
 
-def plan(*stays: Stay) -> Plan:
+def plan(*stays: Stay) -> ReplayPlan:
     return plan_replay(stays)
 
 
@@ -124,7 +124,7 @@ def test_the_plan_says_what_the_venues_must_allow() -> None:
     found = plan(stay(2, oddities=(oddity,)), stay(3, party_size=55, oddities=(oddity,)))
     assert (found.lead_days_max, found.nights_max, found.party_max) == (10, 3, 55)
     assert found.oddities == {oddity: 2}
-    assert plan() == Plan({}, (), (), 0, 0, 0, {})
+    assert plan() == ReplayPlan({}, (), (), 0, 0, 0, {})
 
 
 def test_too_many_hotels_are_refused() -> None:

@@ -13,8 +13,8 @@ from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue
 from holdfast.replay.occupancy import occupancy
 from holdfast.replay.open_hotels import hotel_document
-from holdfast.replay.plan import Plan, plan_replay
-from holdfast.replay.report import Report, figures, tables
+from holdfast.replay.plan import ReplayPlan, plan_replay
+from holdfast.replay.report import ReplayReport, figures, tables
 from holdfast.replay.run import Replayed
 from holdfast.replay.stay import BadRow
 
@@ -29,14 +29,14 @@ STAYS = [
 ]
 
 
-def opened(plan: Plan, name: str) -> Venue:
+def opened(plan: ReplayPlan, name: str) -> Venue:
     document = hotel_document(plan.hotels[name], plan)
     ids: dict[str, UUID] = {each.slug: new_id() for each in document.resources}
     slug = f"{document.slug}-run"
     return snapshot(document, id=new_id(), tenant_id=new_id(), tenant_slug=slug, resource_ids=ids)
 
 
-def report() -> Report:
+def report() -> ReplayReport:
     """Lines 5 and 6 were refused, 5 although it stayed; thirty lines are bad."""
     plan = plan_replay(STAYS)
     replayed = Replayed(
@@ -46,7 +46,7 @@ def report() -> Report:
         seconds=2.0,
         operations=9,
     )
-    return Report(
+    return ReplayReport(
         plan=plan,
         bad_rows=[BadRow(line, "a stay of 0 nights", "0") for line in range(100, 130)],
         replayed=replayed,
@@ -101,7 +101,7 @@ def test_the_figures_say_what_happened() -> None:
     }
 
 
-def printed(one: Report) -> str:
+def printed(one: ReplayReport) -> str:
     console = Console(file=StringIO(), width=100)
     console.print(tables(one, columns=100))
     assert isinstance(console.file, StringIO)
@@ -127,6 +127,6 @@ def test_a_failed_audit_is_said() -> None:
 
 
 def test_nothing_replayed_is_said_too() -> None:
-    nothing = Report(plan_replay([]), (), Replayed(), (), frozenset(), audit_ok=True, picture="p.svg")
+    nothing = ReplayReport(plan_replay([]), (), Replayed(), (), frozenset(), audit_ok=True, picture="p.svg")
     assert figures(nothing)["bookings_per_s"] == 0.0
     assert "0 of 0 bookings accepted" in printed(nothing)

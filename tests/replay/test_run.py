@@ -15,7 +15,7 @@ from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, VersionConflict
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
-from holdfast.replay.plan import Plan, plan_replay, stay_span
+from holdfast.replay.plan import ReplayPlan, plan_replay, stay_span
 from holdfast.replay.run import Replayed, replay
 from holdfast.replay.stay import BadRow, Stay
 from tests.engines import engine_over
@@ -31,7 +31,7 @@ async def nothing(_done: int) -> None:
     return None
 
 
-async def put_through(db: Database, plan: Plan, run_id: str = "once") -> Replayed:
+async def put_through(db: Database, plan: ReplayPlan, run_id: str = "once") -> Replayed:
     return await replay(engine_over(db), plan, run_id=run_id, watch=nothing)
 
 
@@ -54,7 +54,7 @@ ROOMS = """
 ENDED = {"completed": "COMPLETED", "cancelled": "CANCELLED", "no_show": "NO_SHOW"}
 
 
-async def assert_as_first_fit(db: Database, plan: Plan, replayed: Replayed) -> None:
+async def assert_as_first_fit(db: Database, plan: ReplayPlan, replayed: Replayed) -> None:
     """The same accepted and refused, in the same order and rooms, and each ended as the file says."""
     fitted = first_fit(plan.hotels, plan.actions)
     assert list(replayed.refused) == [each.line for each in fitted.refused]
@@ -223,7 +223,7 @@ async def test_the_real_file_goes_as_first_fit_says(
     assert (len(replayed.booking_ids), len(replayed.refused)) == (14_583, 265)
 
 
-async def put_through_audited(db: Database, plan: Plan, *, claims_halfway: int) -> Replayed:
+async def put_through_audited(db: Database, plan: ReplayPlan, *, claims_halfway: int) -> Replayed:
     """As first fit says, and the audit passes at the end and halfway, with more than so many claims."""
     done, halfway = 0, []
 

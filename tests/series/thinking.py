@@ -19,7 +19,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.place.opening.recurrence import parse
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
-from holdfast.series.expand import Asked
+from holdfast.series.expand import SeriesWanted
 from holdfast.series.model import OnConflict, Scope, SeriesDone
 from holdfast.series.plan import plan_series
 from tests.booking.asking import at, instant
@@ -41,7 +41,7 @@ class Repeating:
 
     async def asked(
         self, rrule: str = "FREQ=WEEKLY;COUNT=4", *slugs: str, party_size: int = 2, minutes: int = 90
-    ) -> Asked:
+    ) -> SeriesWanted:
         """From DAY at 18:00: on the resources named, or at whatever table fits."""
         venue = await self.engine.places.venue(UUID(self.house.venue_id))
         first = Wanted(
@@ -54,13 +54,13 @@ class Repeating:
             resource_ids=tuple(map(UUID, self.house.ids(*slugs))),
             preferences=Preferences() if slugs else TABLE,
         )
-        return Asked(first=first, recurrence=parse(rrule))
+        return SeriesWanted(first=first, recurrence=parse(rrule))
 
-    async def create(self, asked: Asked, on_conflict: OnConflict = OnConflict.REFUSE) -> SeriesDone:
+    async def create(self, asked: SeriesWanted, on_conflict: OnConflict = OnConflict.REFUSE) -> SeriesDone:
         plan = partial(plan_series, asked=asked, on_conflict=on_conflict)
         return await self._done(plan, create_series)
 
-    async def reply(self, asked: Asked, key: str) -> Reply:
+    async def reply(self, asked: SeriesWanted, key: str) -> Reply:
         """What is stored under the key."""
         plan = partial(plan_series, asked=asked, on_conflict=OnConflict.REFUSE)
         return (await self._ask(plan, create_series, key)).reply

@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.kernel.embedded import Server
 from holdfast.main.ticks import TICKS
-from holdfast.simulate.run import Asked, Simulated, simulate
+from holdfast.simulate.run import Scenario, Simulated, simulate
 from tests.databases import new_database
 from tests.engines import connect, engine_over
 from tests.processes import PATIENT_S
@@ -33,7 +33,7 @@ async def play(server: Server) -> AsyncIterator[Play]:
             url = await new_database(server, f"simulated_{next(_numbers)}")
             database = await connect(url, pool_max=3, deadline_s=PATIENT_S)
             opened.push_async_callback(database.close)
-            asked = Asked(seed, "test", days=days, faults=faults, guests=guests)
+            asked = Scenario(seed, "test", days=days, faults=faults, guests=guests)
             return await simulate(engine_over(database), url, asked, ticks=TICKS, passed=nothing)
 
         yield playing

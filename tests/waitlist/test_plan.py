@@ -21,7 +21,7 @@ from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
-from holdfast.waitlist.plan import BLOCK, Offer, Snapshot, plan
+from holdfast.waitlist.plan import BLOCK, Offer, QueueSnapshot, plan
 
 NOW = datetime(2027, 6, 1, 9, tzinfo=UTC)
 DAYS = 3
@@ -119,7 +119,7 @@ def sets_of(made: Venue, entries: list[Entry]) -> dict[Demand, Sets]:
     return {entry.demand: of(entry) for entry in entries}
 
 
-def plainly(seen: Snapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple[UUID, ...]]]:
+def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple[UUID, ...]]]:
     made, taken, covers = seen.venue, list(claims), dict[datetime, int]()
     found: list[tuple[UUID, Span, tuple[UUID, ...]]] = []
     for entry in seen.entries:
@@ -152,7 +152,7 @@ def test_it_is_as_the_plain_way_has_it(seed: int, policy: dict[str, Any]) -> Non
     entries, claims = some_entries(dice, made, 40), some_claims(dice, made)
     piece = Span(NOW, NOW + timedelta(hours=24 * DAYS - dice.randrange(40)))
     outlook = Outlook(made, NOW, Occupancy.of(claims, now=NOW), {})
-    seen = Snapshot(piece, entries, sets_of(made, entries), outlook, 0)
+    seen = QueueSnapshot(piece, entries, sets_of(made, entries), outlook, 0)
     offers = [each for each in plan(seen) if each is not None]
     got = [(each.entry.id, each.span, tuple(r.id for r in each.resources)) for each in offers]
     assert got == plainly(seen, claims)
@@ -170,7 +170,7 @@ def test_who_is_passed_over_keeps_nothing_from_others() -> None:
 
     def offered(**but: Any) -> list[int]:
         outlook = Outlook(made, NOW, Occupancy(NOW), {})
-        seen = Snapshot(Span(NOW, NOW + timedelta(days=1)), both, sets_of(made, both), outlook, 0)
+        seen = QueueSnapshot(Span(NOW, NOW + timedelta(days=1)), both, sets_of(made, both), outlook, 0)
         return [each.entry.id.int for each in plan(seen, **but) if isinstance(each, Offer)]
 
     assert offered() == [1]
@@ -203,7 +203,7 @@ def all_for_one_table(made: Venue, entries: list[Entry], taken: list[Claim]) -> 
     ]
     outlook = Outlook(made, NOW, Occupancy.of(taken, now=NOW), {})
     piece = Span(NOW, NOW + timedelta(days=3))
-    seen = Snapshot(piece, entries, sets_of(made, entries), outlook, 0)
+    seen = QueueSnapshot(piece, entries, sets_of(made, entries), outlook, 0)
     return [each for each in plan(seen) if each is not None]
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.block import store
 from holdfast.block.expand import occurrences_of
-from holdfast.block.model import Block, Step
+from holdfast.block.model import Block, BlockStep
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Shift
@@ -19,7 +19,7 @@ from holdfast.place.venue import Venue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class BlockChange:
     """What is to be different; None leaves it as it is. `expected_version`: of the block as it was seen."""
 
     block_id: UUID
@@ -28,7 +28,7 @@ class Change:
     cancelled_from: date | None = None
 
 
-async def change(tx: Tx, asked: Change, *, venue: Venue) -> Block:
+async def change(tx: Tx, asked: BlockChange, *, venue: Venue) -> Block:
     """The block as changed. From `cancelled_from` on, a date on the block's wall, its occurrences are gone and
     their time is free, that of one under way too; earlier ones stay.
 
@@ -101,6 +101,6 @@ async def _write(tx: Tx, before: Block, after: Block, freed: list[Claim], *, ven
         if getattr(after, name) != getattr(before, name)
     }
     action = "update" if after.removed_at is None else "remove"
-    await store.save(tx, Step(after, action, str(tx.actor), changes, tx.traceparent))
+    await store.save(tx, BlockStep(after, action, str(tx.actor), changes, tx.traceparent))
     if freed:
         await announce(tx, venue, Shift(freed=freed), reason=after.reason)

@@ -12,9 +12,9 @@ import asyncpg
 
 from holdfast.block import clash, store
 from holdfast.block.clash import BlockOverlapsBookings, Clash
-from holdfast.block.define import Defined, Wanted, define
+from holdfast.block.define import Defined, NewBlock, define
 from holdfast.block.expand import claims_of, occurrences_of
-from holdfast.block.model import Block, Step, as_json
+from holdfast.block.model import Block, BlockStep, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import alternatives_to, displace, owners
 from holdfast.booking.due import evict_expired_holds
@@ -39,7 +39,7 @@ MOVABLE = {Status.HELD, *DISPLACEABLE}
 """Bookings in these statuses give way to a block that may displace; in others the party is there."""
 
 
-async def preview(tx: Tx, wanted: Wanted, *, venue: Venue, places: Places) -> dict[str, Any]:
+async def preview(tx: Tx, wanted: NewBlock, *, venue: Venue, places: Places) -> dict[str, Any]:
     """The occurrences that would block, and the bookings and blocks that they would meet; nothing is written.
 
     `can_displace`: whether it could be made with on_conflict "displace" as things are now. Raises what
@@ -86,13 +86,13 @@ class BlockPlan:
     """What is worked out before the lock is taken. `rules_version`: of the venue that `defined` is for. `alternatives`:
     for each booking that it would displace, by id, as `suggest` has them."""
 
-    wanted: Wanted
+    wanted: NewBlock
     defined: Defined
     rules_version: int
     alternatives: Mapping[UUID, list[dict[str, Any]]]
 
 
-async def plan(read: Read, wanted: Wanted, *, by: str, venue: Venue, places: Places) -> BlockPlan:
+async def plan(read: Read, wanted: NewBlock, *, by: str, venue: Venue, places: Places) -> BlockPlan:
     """1. Work out when it blocks what.
     2. For each booking that it would displace, look for what is free, as if the block stood there already.
 
@@ -114,7 +114,7 @@ async def _basis(tx: Tx, venue: Venue, places: Places) -> tuple[Venue, datetime]
     return await places.current(tx, venue), tx.now
 
 
-async def _look(tx: Tx, wanted: Wanted, defined: Defined, *, venue: Venue) -> Sequence[Booking]:
+async def _look(tx: Tx, wanted: NewBlock, defined: Defined, *, venue: Venue) -> Sequence[Booking]:
     found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
     await clash.refuse_blocks(tx, venue, found)
     return await _displaceable(tx, found, wanted, venue, owners)
@@ -148,7 +148,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     shift += await take_all(tx, defined)
     said = {name: getattr(block, name) for name in COLUMNS_TOLD}
     said["displaced"] = [each.id for each in bookings]
-    await store.insert(tx, Step(block, "create", str(tx.actor), said, tx.traceparent))
+    await store.insert(tx, BlockStep(block, "create", str(tx.actor), said, tx.traceparent))
     displaced = await displace(tx, bookings, alternatives=planned.alternatives, block_id=block.id)
     await announce(tx, venue, shift, reason=block.reason)
     return Blocked(block, displaced)
@@ -157,7 +157,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
 async def _displaceable(
     tx: Tx,
     found: Clash,
-    wanted: Wanted,
+    wanted: NewBlock,
     venue: Venue,
     read: Callable[[Tx, UUID, Sequence[UUID]], Awaitable[Sequence[Booking]]],
 ) -> Sequence[Booking]:

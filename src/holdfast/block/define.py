@@ -28,7 +28,7 @@ CLAIMS_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class NewBlock:
     """A block that somebody wants; its id is drawn beforehand. `start`, `end`: of the first time."""
 
     id: UUID
@@ -50,7 +50,7 @@ class Defined:
     claims: list[Claim]
 
 
-def define(wanted: Wanted, venue: Venue, *, by: str, now: datetime) -> Defined:
+def define(wanted: NewBlock, venue: Venue, *, by: str, now: datetime) -> Defined:
     """The block. Raises InvalidRequest, naming the field: unknown resources, times out of order or over, a
     recurrence outside the subset, past the horizon or over itself, too much at once."""
     resources = _resources(wanted.resource_ids, venue)
@@ -109,7 +109,7 @@ def _resources(resource_ids: Sequence[UUID], venue: Venue) -> tuple[Resource, ..
     return tuple(venue.resources[id_] for id_ in resource_ids)
 
 
-def _wall(wanted: Wanted, name: Literal["start", "end"], venue: Venue) -> datetime:
+def _wall(wanted: NewBlock, name: Literal["start", "end"], venue: Venue) -> datetime:
     instant = getattr(wanted, name)
     wall = to_wall(instant, venue.tz)
     if instant_of(wall, venue.tz) != instant:
@@ -119,7 +119,7 @@ def _wall(wanted: Wanted, name: Literal["start", "end"], venue: Venue) -> dateti
     return wall
 
 
-def _check_end(wanted: Wanted, venue: Venue, now: datetime) -> None:
+def _check_end(wanted: NewBlock, venue: Venue, now: datetime) -> None:
     last = last_day(now, venue.tz)
     if to_wall(wanted.end, venue.tz).date() > last + timedelta(days=1):
         problem = f"is too far ahead: a block ends {HORIZON_YEARS} years from now, on {last.isoformat()}"

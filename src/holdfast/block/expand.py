@@ -19,7 +19,7 @@ RULES_CACHED_MAX = 1024
 EVER = Span(BEGINNING, NEVER)
 
 
-class Blocked(NamedTuple):
+class BlockedSpan(NamedTuple):
     """A stretch of time that a block takes off a resource."""
 
     span: Span
@@ -28,7 +28,7 @@ class Blocked(NamedTuple):
 
 def get_blocked_intervals(
     definitions: Iterable[Block], resource_id: UUID, range_start: datetime, range_end: datetime
-) -> list[Blocked]:
+) -> list[BlockedSpan]:
     """When these blocks take the resource off the inventory: what shares time with `[range_start, range_end)`,
     whole, in order. The claims of blocks in the ledger are exactly this, for each unit."""
     return blocked_intervals(definitions, [resource_id], range_start, range_end)[resource_id]
@@ -58,14 +58,14 @@ def expanded_json(
 
 def blocked_intervals(
     definitions: Iterable[Block], resource_ids: Collection[UUID], range_start: datetime, range_end: datetime
-) -> dict[UUID, list[Blocked]]:
+) -> dict[UUID, list[BlockedSpan]]:
     """The same for many resources at once: blocks that share a rule share its expansion."""
-    found: dict[UUID, list[Blocked]] = {each: [] for each in resource_ids}
+    found: dict[UUID, list[BlockedSpan]] = {each: [] for each in resource_ids}
     within = Span(range_start, range_end)
     for block in definitions:
         concerned = [found[each] for each in block.resource_ids if each in found]
         if concerned:
-            blocked = [Blocked(each.span, block.id) for each in occurrences_of(block, within)]
+            blocked = [BlockedSpan(each.span, block.id) for each in occurrences_of(block, within)]
             for intervals in concerned:
                 intervals.extend(blocked)
     for intervals in found.values():

@@ -57,7 +57,7 @@ COLUMNS = tuple(each.name for each in fields(Block))
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class BlockStep:
     """One entry of a block's history, beside the block it led to. `changes`: field -> what it became."""
 
     block: Block

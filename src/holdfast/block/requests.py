@@ -44,9 +44,9 @@ class CreateBlock(Body):
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """In place of the header Idempotency-Key."""
 
-    def wanted(self) -> define.Wanted:
+    def wanted(self) -> define.NewBlock:
         """The block as it is wanted, with an id of its own."""
-        return define.Wanted(
+        return define.NewBlock(
             id=new_id(),
             resource_ids=self.resource_ids,
             start=self.start,

@@ -15,14 +15,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime
 
 from holdfast.block import store
-from holdfast.block.change import Change, change, remove
+from holdfast.block.change import BlockChange, change, remove
 from holdfast.block.create import Blocked, create, plan, preview
 from holdfast.block.expand import expanded_json
 from holdfast.block.model import Block, as_json
 from holdfast.block.requests import ChangeBlock, CreateBlock
 from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
 from holdfast.block.store import When
-from holdfast.booking.finding.lists import BY_START, Place
+from holdfast.booking.finding.lists import BY_START, StartKey
 from holdfast.booking.routes.parts import AskedChange, ChangeRequest, check_year, own_venue, show_reply
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM, Actor
@@ -95,11 +95,11 @@ async def get_blocks(
         venue,
         resource_id=resource_id,
         when=when,
-        after=page.after(BY_START) or Place(),
+        after=page.after(BY_START) or StartKey(),
         limit=page.read_max,
     )
     return page.answer(
-        found, lambda block: as_json(block, venue), BY_START, lambda block: Place(block.first_at, block.id)
+        found, lambda block: as_json(block, venue), BY_START, lambda block: StartKey(block.first_at, block.id)
     )
 
 
@@ -137,7 +137,7 @@ async def patch_block(
     stay as history."""
     version = required_version(body.expected_version, if_match)
     _, venue = await _find(asked.engine, asked.actor, block_id)
-    wanted = Change(
+    wanted = BlockChange(
         block_id=block_id,
         expected_version=version,
         reason=body.reason,

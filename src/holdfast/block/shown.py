@@ -78,7 +78,7 @@ class BlockList(BaseModel):
     next: str | None
 
 
-class OccurrenceShown(BaseModel):
+class BlockOccurrenceShown(BaseModel):
     """One time that a block would take; `on`: the local date on which it starts."""
 
     on: date
@@ -102,7 +102,7 @@ class BlockPreview(BaseModel):
 
     rrule: str | None
     timezone: str
-    occurrences: list[OccurrenceShown]
+    occurrences: list[BlockOccurrenceShown]
     bookings: list[BookingHit]
     bookings_total: int
     blocks: list[BlockHit]

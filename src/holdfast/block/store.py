@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.block.model import COLUMNS, Block, Step
-from holdfast.booking.finding.lists import Place
+from holdfast.block.model import COLUMNS, Block, BlockStep
+from holdfast.booking.finding.lists import StartKey
 from holdfast.event.emit import emit_from, emitting
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode_text
@@ -49,7 +49,7 @@ INSERT = f"""
 """
 
 
-async def insert(tx: Tx, step: Step) -> None:
+async def insert(tx: Tx, step: BlockStep) -> None:
     """Writes a new block with its history and event."""
     await tx.execute(INSERT, *_rows(tx, step))
 
@@ -68,13 +68,13 @@ SAVE = f"""
 """
 
 
-async def save(tx: Tx, step: Step) -> None:
+async def save(tx: Tx, step: BlockStep) -> None:
     """Writes the block one version on, with its history and event. Raises VersionConflict."""
     if await tx.fetchval(SAVE, *_rows(tx, step)) != 1:
         raise VersionConflict
 
 
-def _rows(tx: Tx, step: Step) -> tuple[str, str, str]:
+def _rows(tx: Tx, step: BlockStep) -> tuple[str, str, str]:
     return encode_text(step.block), encode_text(step.history()), emitting(tx, [step.event()])
 
 
@@ -125,7 +125,7 @@ OF_VENUE = f"""
 
 
 async def of_venue(
-    tx: Tx, venue: Venue, *, resource_id: UUID | None, when: When | None, after: Place, limit: int
+    tx: Tx, venue: Venue, *, resource_id: UUID | None, when: When | None, after: StartKey, limit: int
 ) -> list[Block]:
     """Up to `limit` blocks of the venue behind `after`, by their first start; removed ones are left out."""
     rows = await tx.fetch(

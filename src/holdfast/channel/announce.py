@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from holdfast.channel import store
-from holdfast.channel.state import Slot, slot_state, touched
+from holdfast.channel.state import DatedSlot, slot_state, touched
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
 from holdfast.event.emit import emit
@@ -41,14 +41,19 @@ async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
         await emit(tx, list(_events(tx, venue, shown, shift, now, reason)))
 
 
-def _probes(venue: Venue, shown: dict[Slot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
+def _probes(venue: Venue, shown: dict[DatedSlot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
     for slot, resources in shown.items():
         for resource in resources.values():
             yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
 def _events(
-    tx: Tx, venue: Venue, shown: dict[Slot, dict[UUID, Resource]], shift: Shift, now: list[Claim], reason: str
+    tx: Tx,
+    venue: Venue,
+    shown: dict[DatedSlot, dict[UUID, Resource]],
+    shift: Shift,
+    now: list[Claim],
+    reason: str,
 ) -> Iterator[Event]:
     taken = set(map(_key, shift.taken))
     after, freed, new = (

@@ -79,7 +79,7 @@ def _order(claim: Claim) -> tuple[int, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class DatedSlot:
     """A slot of one opening day: its channel and its span."""
 
     channel: str
@@ -97,22 +97,22 @@ class _Rules:
     venue: Venue = field(compare=False)
 
 
-def slots_of_day(venue: Venue, day: date) -> tuple[Slot, ...]:
+def slots_of_day(venue: Venue, day: date) -> tuple[DatedSlot, ...]:
     """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
     closed still have to be shown."""
     return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
 
 
 @lru_cache(maxsize=DAYS_KEPT_MAX)
-def _slots_of_day(rules: _Rules, day: date) -> tuple[Slot, ...]:
+def _slots_of_day(rules: _Rules, day: date) -> tuple[DatedSlot, ...]:
     venue = rules.venue
     ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
-    return tuple(Slot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
+    return tuple(DatedSlot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
 
 
-def touched(venue: Venue, claims: Iterable[Claim]) -> dict[Slot, dict[UUID, Resource]]:
+def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID, Resource]]:
     """Returns the slots that share time with the claims, and on which resources."""
-    found: dict[Slot, dict[UUID, Resource]] = {}
+    found: dict[DatedSlot, dict[UUID, Resource]] = {}
     seen: set[tuple[UUID, Span]] = set()
     for claim in claims:
         resource = venue.resources.get(claim.resource_id)
@@ -124,7 +124,7 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[Slot, dict[UUID, Reso
     return found
 
 
-def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[Slot]:
+def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[DatedSlot]:
     """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day."""
     first = (
         hours.to_wall(span.start - timedelta(minutes=resource.buffer_after_minutes), venue.tz).date() - _DAY

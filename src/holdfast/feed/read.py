@@ -21,18 +21,26 @@ SCANS_MAX = 5
 START_OVER = "leave `after` out to start with the oldest event"
 
 
-class Place(NamedTuple):
+class FeedPosition(NamedTuple):
     """How far a client has read: a position and the epoch it belongs to."""
 
     epoch: Annotated[str, Field(pattern="^[0-9a-f]{8}$")]
     position: Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
-CURSORS = Keyset[Place](Place, field="after", advice=f"give the `next` of a response, or {START_OVER}")
+CURSORS = Keyset[FeedPosition](
+    FeedPosition, field="after", advice=f"give the `next` of a response, or {START_OVER}"
+)
 
 
 async def read_feed(
-    tx: Tx, slug: str | None, *, numbered: Numbered, after: Place | None, event_type: str | None, limit: int
+    tx: Tx,
+    slug: str | None,
+    *,
+    numbered: Numbered,
+    after: FeedPosition | None,
+    event_type: str | None,
+    limit: int,
 ) -> dict[str, Any]:
     """Returns the events after `after` that the actor may see, of the named tenant or the actor's own, ready to
     encode as JSON. `next` is always present: the cursor for the next poll.
@@ -66,7 +74,10 @@ async def read_feed(
         raise _refused(
             after, f"is older than the {EVENTS_KEPT_DAYS} days that events are kept, so some are gone"
         )
-    return {"items": [envelope(event, tenant) for event in events], "next": CURSORS.cursor(Place(now, at))}
+    return {
+        "items": [envelope(event, tenant) for event in events],
+        "next": CURSORS.cursor(FeedPosition(now, at)),
+    }
 
 
 def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:
@@ -79,7 +90,7 @@ def _is_wanted(tx: Tx, event: Event, event_type: str | None) -> bool:
     )
 
 
-def _refused(after: Place, problem: str) -> InvalidRequest:
+def _refused(after: FeedPosition, problem: str) -> InvalidRequest:
     return InvalidRequest.of(
         "after", CURSORS.cursor(after), f"{problem}: reload the data you need, then {START_OVER}"
     )

@@ -44,7 +44,7 @@ class SystemUser(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AclEntry:
     """One entry of an access control list; `perm` is a sum of 4 (read), 2 (write) and 1 (execute)."""
 
     tag: int
@@ -106,7 +106,7 @@ def _open(directory: Path, account: SystemUser) -> None:
         log.warning("no access control lists here: allowed all users to traverse", directory=str(directory))
 
 
-def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
+def with_traverse(acl: list[AclEntry], uid: int) -> list[AclEntry]:
     """Returns the list with `u:<uid>:--x` added. Nobody else's permissions change."""
     mask = next((entry.perm for entry in acl if entry.tag == MASK), None)
     if mask is None:
@@ -119,7 +119,7 @@ def with_traverse(acl: list[Entry], uid: int) -> list[Entry]:
         ]
     others = [e for e in acl if e.tag != MASK and not (e.tag == USER and e.id == uid)]
     mine = next((e.perm for e in acl if e.tag == USER and e.id == uid), 0)
-    added = [Entry(USER, mine | TRAVERSE, uid), Entry(MASK, mask | TRAVERSE)]
+    added = [AclEntry(USER, mine | TRAVERSE, uid), AclEntry(MASK, mask | TRAVERSE)]
     return sorted(others + added, key=lambda entry: (entry.tag, entry.id))
 
 
@@ -133,17 +133,17 @@ def group_perm(directory: Path | int, mode: int) -> int:
     return next(entry.perm for entry in _read(directory, mode) if entry.tag == GROUP_OBJ)
 
 
-def _read(directory: Path | int, mode: int) -> list[Entry]:
+def _read(directory: Path | int, mode: int) -> list[AclEntry]:
     try:
         raw = os.getxattr(directory, ATTRIBUTE)
     except OSError as problem:
         if problem.errno in NO_ACL_HERE or problem.errno == errno.ENODATA:
             owner, group, other = mode >> 6 & 7, mode >> 3 & 7, mode & 7
-            return [Entry(USER_OBJ, owner), Entry(GROUP_OBJ, group), Entry(OTHER, other)]
+            return [AclEntry(USER_OBJ, owner), AclEntry(GROUP_OBJ, group), AclEntry(OTHER, other)]
         raise
-    return [Entry(*fields) for fields in struct.iter_unpack("<HHI", raw[4:])]
+    return [AclEntry(*fields) for fields in struct.iter_unpack("<HHI", raw[4:])]
 
 
-def _pack(acl: list[Entry]) -> bytes:
+def _pack(acl: list[AclEntry]) -> bytes:
     entries = (struct.pack("<HHI", entry.tag, entry.perm, entry.id) for entry in acl)
     return struct.pack("<I", VERSION) + b"".join(entries)

@@ -196,7 +196,7 @@ class OpeningShown(Rule):
     end: datetime
 
 
-class DayShown(Rule):
+class OpeningDayShown(Rule):
     """The openings of one day, in order; none: it is closed."""
 
     date: date
@@ -206,7 +206,7 @@ class DayShown(Rule):
 class DayPage(_Page):
     """One entry for each day."""
 
-    items: tuple[DayShown, ...]
+    items: tuple[OpeningDayShown, ...]
 
 
 BY_ORDER = Keyset[tuple[int, str]](tuple[int, str])

@@ -7,12 +7,12 @@ from collections.abc import Set
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from holdfast.replay.plan import Plan
+from holdfast.replay.plan import ReplayPlan
 from holdfast.replay.stay import Stay
 
 
 @dataclass(frozen=True, slots=True)
-class Occupancy:
+class NightlyOccupancy:
     """A hotel's occupied rooms per night, starting with the night of `first_on`.
 
     `taken`: rooms occupied by guests whose booking was accepted. `missed`: rooms that according to the file were
@@ -57,7 +57,7 @@ class Occupancy:
         return sum(self.taken) / room_nights if room_nights else 0.0
 
 
-def occupancy(plan: Plan, accepted: Set[int]) -> tuple[Occupancy, ...]:
+def occupancy(plan: ReplayPlan, accepted: Set[int]) -> tuple[NightlyOccupancy, ...]:
     """Returns each hotel's occupancy over the same nights: from the first night with a guest in any hotel to the last.
     `accepted`: lines of the stays that got a room. Empty if nobody stayed at all."""
     slept = [stay for stay in plan.stays if stay.outcome == "completed" and stay.left_on > stay.arrival_on]
@@ -66,7 +66,7 @@ def occupancy(plan: Plan, accepted: Set[int]) -> tuple[Occupancy, ...]:
     first_on = min(stay.arrival_on for stay in slept)
     nights = (max(stay.left_on for stay in slept) - first_on).days
     return tuple(
-        Occupancy(
+        NightlyOccupancy(
             hotel=hotel.name,
             rooms=hotel.rooms,
             first_on=first_on,
@@ -87,7 +87,7 @@ def _by_night(stays: list[Stay], first_on: date, nights: int) -> tuple[int, ...]
     return tuple(rooms)
 
 
-def scattered(plan: Plan, accepted: Set[int]) -> frozenset[int]:
+def scattered(plan: ReplayPlan, accepted: Set[int]) -> frozenset[int]:
     """Returns the lines of refused stays for which, when they were requested, a room of their type was free on each
     night but no single room on all of them. The other refused stays include a night on which all rooms were promised.
 

@@ -13,7 +13,7 @@ from holdfast.place.import_venue import import_venue
 from holdfast.place.opening.spans import DAY_MINUTES
 from holdfast.place.policy import DURATION_MINUTES_LIMIT
 from holdfast.place.venue import Venue
-from holdfast.replay.plan import ZONE, Hotel, Plan
+from holdfast.replay.plan import ZONE, Hotel, ReplayPlan
 
 ADVANCE_DAYS_LIMIT: Final = 3_660
 STEP_MINUTES: Final = 60
@@ -22,7 +22,7 @@ ROOM_TYPE: Final = "room_type"
 _TYPE_CHARS_MAX: Final = 90
 
 
-async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) -> dict[str, Venue]:
+async def open_hotels(engine: Engine, plan: ReplayPlan, *, run_id: str, at: datetime) -> dict[str, Venue]:
     """Creates the venues of the plan's hotels at the time `at`. Returns them by the hotel's name in the file.
 
     `run_id`: up to 20 lower-case letters and digits, unique among the replays into this database; the tenants' slugs
@@ -38,7 +38,7 @@ async def open_hotels(engine: Engine, plan: Plan, *, run_id: str, at: datetime) 
     return opened
 
 
-def hotel_document(hotel: Hotel, plan: Plan) -> VenueDocument:
+def hotel_document(hotel: Hotel, plan: ReplayPlan) -> VenueDocument:
     """Returns the venue's document: always open, one resource per room, sorted by type and number.
 
     Nothing happens automatically: the file says who came and who left, and its dates are long past, so a worker on the

@@ -12,7 +12,7 @@ from rich.console import Group
 from rich.text import Text
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.replay.occupancy import Occupancy
+from holdfast.replay.occupancy import NightlyOccupancy
 from holdfast.replay.svg import occupancy_svg
 
 COLUMNS_MIN: Final = 40
@@ -24,7 +24,7 @@ _MISSED: Final = (228, 87, 46)
 _CAPACITY: Final = (185, 138, 31)
 
 
-def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
+def occupancy_text(hotels: Sequence[NightlyOccupancy], *, columns: int = 100) -> Group:
     """Returns a `rich` renderable: a chart for each hotel, rooms per night, with a line at its capacity. `columns`:
     width in characters, limited to `COLUMNS_MIN` to `COLUMNS_MAX`."""
     width = max(COLUMNS_MIN, min(columns, COLUMNS_MAX))
@@ -34,7 +34,7 @@ def occupancy_text(hotels: Sequence[Occupancy], *, columns: int = 100) -> Group:
     return Group(*plots, _legend())
 
 
-def write_occupancy(path: Path, hotels: Sequence[Occupancy], *, title: str, caption: str) -> None:
+def write_occupancy(path: Path, hotels: Sequence[NightlyOccupancy], *, title: str, caption: str) -> None:
     """Writes the chart of `occupancy_svg` to a UTF-8 file, replacing it. Raises InvalidRequest if that fails."""
     try:
         path.write_text(occupancy_svg(hotels, title=title, caption=caption), encoding="utf-8")
@@ -56,7 +56,7 @@ def _legend() -> Text:
     )
 
 
-def _plot(hotel: Occupancy, width: int) -> Text:
+def _plot(hotel: NightlyOccupancy, width: int) -> Text:
     # plotext draws on one figure per process, which is cleared before and after. Its limit to the terminal size is
     # switched off, since rich decides the width and the output may go to a file.
     figure: Any = plotext.figure
@@ -71,7 +71,7 @@ def _plot(hotel: Occupancy, width: int) -> Text:
         figure.clear()
 
 
-def _draw(figure: Any, hotel: Occupancy, width: int) -> None:
+def _draw(figure: Any, hotel: NightlyOccupancy, width: int) -> None:
     peak_on, peak = hotel.peak
     nights = len(hotel.taken)
     figure.plot_size(width, ROWS_PER_HOTEL)
@@ -102,7 +102,7 @@ def _fill(figure: Any, rooms: Sequence[int], *, color: tuple[int, int, int], wid
         figure.draw(figure.signal(list(xs), list(ys), marker=plotext.marker("hd", color)).fillx())
 
 
-def _month_ticks(hotel: Occupancy, width: int) -> tuple[list[int], list[str]]:
+def _month_ticks(hotel: NightlyOccupancy, width: int) -> tuple[list[int], list[str]]:
     every = -(-len(hotel.months) * 9 // width) or 1
     shown = hotel.months[::every]
     return [index for index, _ in shown], [f"{day:%b %y}" for _, day in shown]

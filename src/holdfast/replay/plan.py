@@ -75,7 +75,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ReplayPlan:
     """Everything a replay needs.
 
     `hotels`: by their name in the file. `actions`: in chronological order; for each stay one `create`, then `cancel`,
@@ -93,10 +93,10 @@ class Plan:
     oddities: dict[str, int]
 
 
-def plan_replay(stays: Iterable[Stay]) -> Plan:
+def plan_replay(stays: Iterable[Stay]) -> ReplayPlan:
     """Returns the hotels, rooms and actions of these stays. Raises InvalidRequest past `HOTELS_MAX` hotels."""
     kept = tuple(stays)
-    return Plan(
+    return ReplayPlan(
         hotels=_hotels(kept),
         stays=kept,
         actions=_in_order(kept),

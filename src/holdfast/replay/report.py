@@ -12,9 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from holdfast.place.venue import Venue
-from holdfast.replay.occupancy import Occupancy
+from holdfast.replay.occupancy import NightlyOccupancy
 from holdfast.replay.picture import occupancy_text
-from holdfast.replay.plan import Plan
+from holdfast.replay.plan import ReplayPlan
 from holdfast.replay.run import Replayed
 from holdfast.replay.stay import BadRow, Stay
 
@@ -24,17 +24,17 @@ STAYS_SHOWN_MAX: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReplayReport:
     """All results of a replay.
 
     `hotels`: their occupancy, in the order of the plan; empty if nobody stayed. `audit_ok`: whether all audits passed,
     during the replay and at its end. `scattered`: see `occupancy.scattered`. `picture`: path of the chart.
     """
 
-    plan: Plan
+    plan: ReplayPlan
     bad_rows: Sequence[BadRow]
     replayed: Replayed
-    hotels: Sequence[Occupancy]
+    hotels: Sequence[NightlyOccupancy]
     scattered: frozenset[int]
     audit_ok: bool
     picture: str
@@ -56,7 +56,7 @@ class Report:
         return [stay for stay in self.refused if stay.outcome == "completed"]
 
 
-def figures(report: Report) -> dict[str, Any]:
+def figures(report: ReplayReport) -> dict[str, Any]:
     """Returns the JSON object. Lines are those of the file, whose header is line 1; `seconds` as in `Replayed`."""
     replayed, refused = report.replayed, report.replayed.refused
     missed = [stay.line for stay in report.refused_but_stayed]
@@ -98,7 +98,7 @@ def bad_by_problem(rows: Iterable[BadRow]) -> dict[str, dict[str, Any]]:
     return {problem: {"count": len(those), "lines": those[:LINES_SHOWN_MAX]} for problem, those in most_first}
 
 
-def _hotel(report: Report, name: str, venue: Venue) -> dict[str, Any]:
+def _hotel(report: ReplayReport, name: str, venue: Venue) -> dict[str, Any]:
     accepted = [stay for stay in report.accepted if stay.hotel == name]
     refused = [stay for stay in report.refused if stay.hotel == name]
     return {
@@ -115,7 +115,7 @@ def _hotel(report: Report, name: str, venue: Venue) -> dict[str, Any]:
     }
 
 
-def _occupancy(hotel: Occupancy | None) -> dict[str, Any]:
+def _occupancy(hotel: NightlyOccupancy | None) -> dict[str, Any]:
     if hotel is None:
         return {"occupancy_mean": 0.0, "occupancy_peak_rooms": 0, "occupancy_peak_on": None}
     peak_on, peak = hotel.peak
@@ -130,7 +130,7 @@ def _rate(count: int, seconds: float) -> float:
     return round(count / seconds, 1) if seconds else 0.0
 
 
-def tables(report: Report, *, columns: int) -> Group:
+def tables(report: ReplayReport, *, columns: int) -> Group:
     """Returns a `rich` renderable. `columns`: width of the chart in characters."""
     found = figures(report)
     return Group(
@@ -179,7 +179,7 @@ def _counted(title: str, column: str, counts: dict[str, int]) -> Iterator[Render
         yield table
 
 
-def _missed(report: Report) -> Iterator[RenderableType]:
+def _missed(report: ReplayReport) -> Iterator[RenderableType]:
     """Yields a table of refused stays whose guests really came: there was a room for them in the end."""
     stays = report.refused_but_stayed
     if not stays:

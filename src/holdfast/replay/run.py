@@ -25,7 +25,7 @@ from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
 from holdfast.replay.open_hotels import ROOM_TYPE, open_hotels
-from holdfast.replay.plan import ActionKind, Plan, stay_span
+from holdfast.replay.plan import ActionKind, ReplayPlan, stay_span
 from holdfast.replay.stay import Stay
 
 SET_MAX: Final = 64
@@ -62,7 +62,7 @@ class Replayed:
     operations: int = 0
 
 
-async def replay(engine: Engine, plan: Plan, *, run_id: str, watch: Watch) -> Replayed:
+async def replay(engine: Engine, plan: ReplayPlan, *, run_id: str, watch: Watch) -> Replayed:
     """Replays the plan into the database, in its own tenants, and returns the outcome of each stay.
 
     1. Sets up the hotels at the time of the first action.

@@ -7,7 +7,7 @@ from datetime import timedelta
 from html import escape
 from typing import Final
 
-from holdfast.replay.occupancy import Occupancy
+from holdfast.replay.occupancy import NightlyOccupancy
 
 WIDTH: Final = 1200
 _LEFT: Final = 84
@@ -25,7 +25,7 @@ _MISSED: Final = "#e4572e"
 _CAPACITY: Final = "#b98a1f"
 
 
-def occupancy_svg(hotels: Sequence[Occupancy], *, title: str, caption: str) -> str:
+def occupancy_svg(hotels: Sequence[NightlyOccupancy], *, title: str, caption: str) -> str:
     """Returns a standalone SVG document: one panel per hotel, rooms per night, with a line at its capacity.
 
     `title` and `caption`: plain text, one line each. All panels share a time axis; each has its own room axis from 0.
@@ -63,7 +63,7 @@ def _legend() -> Iterator[str]:
     yield _text(x + 34, 108, "all rooms of the hotel", size=14)
 
 
-def _panel(hotel: Occupancy, top: int) -> Iterator[str]:
+def _panel(hotel: NightlyOccupancy, top: int) -> Iterator[str]:
     ceiling, step = _scale(hotel.rooms)
     plot_top, floor = top + 64, top + 64 + _PLOT
     peak_on, peak = hotel.peak
@@ -87,13 +87,13 @@ def _panel(hotel: Occupancy, top: int) -> Iterator[str]:
     yield _text(28, middle, "rooms", size=13, fill=_QUIET, anchor="middle", turn=-90)
 
 
-def _capacity(hotel: Occupancy, ceiling: int, floor: int) -> Iterator[str]:
+def _capacity(hotel: NightlyOccupancy, ceiling: int, floor: int) -> Iterator[str]:
     y = _y(hotel.rooms, ceiling, floor)
     yield f'<path d="M{_LEFT} {y}H{_RIGHT}" stroke="{_CAPACITY}" stroke-width="2" stroke-dasharray="7 5"/>'
     yield _text(_RIGHT + 8, y + 4.5, f"{hotel.rooms:,} rooms", size=13, weight=700, fill=_CAPACITY)
 
 
-def _silence(hotel: Occupancy, floor: int) -> Iterator[str]:
+def _silence(hotel: NightlyOccupancy, floor: int) -> Iterator[str]:
     """Explains why the panel is empty to the right, if that is a third of the axis or more."""
     nights, end = len(hotel.taken), hotel.open_nights.stop
     if 0 < end < nights * 2 / 3:
@@ -102,7 +102,7 @@ def _silence(hotel: Occupancy, floor: int) -> Iterator[str]:
         yield _text(_x(end, nights) + 12, floor - 10, words, size=13, fill=_QUIET)
 
 
-def _months(hotel: Occupancy, top: int, floor: int) -> Iterator[str]:
+def _months(hotel: NightlyOccupancy, top: int, floor: int) -> Iterator[str]:
     nights = len(hotel.taken)
     shown = hotel.months[:: -(-len(hotel.months) // 20)]
     for index, day in shown:

@@ -27,7 +27,7 @@ from holdfast.place.venue import Venue
 from holdfast.series import model, store
 from holdfast.series.decide import Basis, basis
 from holdfast.series.expand import in_parts
-from holdfast.series.find import About, Found, find_bookings
+from holdfast.series.find import About, SeriesSelection, find_bookings
 from holdfast.series.model import Member, OnConflict, Scope, Series, SeriesDone
 from holdfast.series.refused import Missed, check_missed, not_to_come
 
@@ -87,7 +87,7 @@ async def plan_change(
     be changed and may not be left as they are, or none can.
     """
     by: Basis = await read(basis, venue, places)
-    found: Found = await read(find_bookings, asked, by.venue)
+    found: SeriesSelection = await read(find_bookings, asked, by.venue)
     ordered = _in_order(found.coming, asked)
     outcomes = await _revise_all(read, ordered, asked, actor, by)
     changes = [
@@ -100,7 +100,7 @@ async def plan_change(
     return ChangePlan(asked, by.venue.rules_version, _seen(found), tuple(changes), tuple(missed))
 
 
-def _seen(found: Found) -> tuple[tuple[UUID, int], ...]:
+def _seen(found: SeriesSelection) -> tuple[tuple[UUID, int], ...]:
     return tuple((each.booking.id, each.booking.version) for each in found.coming)
 
 
@@ -168,7 +168,7 @@ async def change_series(tx: Tx, plan: ChangePlan, *, plans_left: int, venue: Ven
 
 async def saved(
     tx: Tx,
-    found: Found,
+    found: SeriesSelection,
     series: Series,
     what: str,
     afters: Sequence[Booking],

@@ -20,7 +20,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
-from holdfast.series.expand import Asked, Planned, expand, in_parts
+from holdfast.series.expand import Planned, SeriesWanted, expand, in_parts
 from holdfast.series.refused import Missed, occurrence_json, suggest_all
 
 
@@ -38,7 +38,7 @@ async def basis(tx: Tx, venue: Venue, places: Places) -> Basis:
     return Basis(await places.current(tx, venue), tx.now, tx.ports.pricing)
 
 
-async def preview(read: Read, asked: Asked, *, venue: Venue, places: Places) -> list[dict[str, Any]]:
+async def preview(read: Read, asked: SeriesWanted, *, venue: Venue, places: Places) -> list[dict[str, Any]]:
     """An `OccurrenceShown` for each: on what it would be booked, or what is in its way and what is free
     instead. Raises what makes the series as a whole impossible."""
     by: Basis = await read(basis, venue, places)

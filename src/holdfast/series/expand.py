@@ -24,7 +24,7 @@ PROBES_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SeriesWanted:
     """A series that is wanted. `first`: as its first booking was described; its time is when the recurrence
     starts."""
 
@@ -50,7 +50,7 @@ class Expanded:
     planned: list[Planned]
 
 
-def expand(asked: Asked, venue: Venue, *, now: datetime) -> Expanded:
+def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
     """What the series comes to. Each occurrence keeps the wall time of the first, start and end.
 
     Raises InvalidRequest, NonexistentLocalTime.

@@ -41,7 +41,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SeriesSelection:
     """A series with its bookings; of those that a change is about, which are still to come and which are not."""
 
     series: Series
@@ -56,7 +56,7 @@ async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
     return await _with_members(tx, await store.find(tx, series_id))
 
 
-async def find_bookings(tx: Tx, about: About, venue: Venue) -> Found:
+async def find_bookings(tx: Tx, about: About, venue: Venue) -> SeriesSelection:
     """What the change is about, of a series of the venue's tenant at the version that they saw.
 
     Raises NotFound, VersionConflict, and InvalidRequest when none is still to come.
@@ -74,7 +74,7 @@ async def find_bookings(tx: Tx, about: About, venue: Venue) -> Found:
         raise InvalidRequest.of(
             "scope", about.scope, "no booking of these is still to come: nothing can be changed"
         )
-    return Found(series, members, coming, [each for each in chosen if not each.is_open(tx.now)])
+    return SeriesSelection(series, members, coming, [each for each in chosen if not each.is_open(tx.now)])
 
 
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:

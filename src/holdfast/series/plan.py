@@ -21,7 +21,7 @@ from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.series.decide import Basis, basis, decide_all
-from holdfast.series.expand import Asked, Expanded, Planned, expand
+from holdfast.series.expand import Expanded, Planned, SeriesWanted, expand
 from holdfast.series.model import OnConflict
 from holdfast.series.refused import Missed, check_missed
 
@@ -44,7 +44,7 @@ class Plan:
     """A series worked out by the venue's rules of that version: what is to be booked, what is not and why.
     `places`: where `booking.create` has the venue from."""
 
-    asked: Asked
+    asked: SeriesWanted
     on_conflict: OnConflict
     rules_version: int
     expanded: Expanded
@@ -54,7 +54,7 @@ class Plan:
 
 
 async def plan_series(
-    read: Read, *, asked: Asked, on_conflict: OnConflict, venue: Venue, places: Places
+    read: Read, *, asked: SeriesWanted, on_conflict: OnConflict, venue: Venue, places: Places
 ) -> Plan:
     """What `create_series` is to write.
 

@@ -35,7 +35,7 @@ from holdfast.series import model, shown, store
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.decide import preview
-from holdfast.series.expand import Asked
+from holdfast.series.expand import SeriesWanted
 from holdfast.series.find import find
 from holdfast.series.model import SeriesDone
 from holdfast.series.plan import plan_series
@@ -190,7 +190,7 @@ async def _venue_of(asked: ChangeRequest, series_id: UUID) -> Venue:
     return await asked.engine.places.venue(series.venue_id)
 
 
-def _wanted(asked: ChangeRequest, body: CreateSeries, venue: Venue) -> Asked:
+def _wanted(asked: ChangeRequest, body: CreateSeries, venue: Venue) -> SeriesWanted:
     actor = asked.actor
     if actor.kind == "anonymous":
         raise Unauthenticated("A series is booked by somebody who can come back to it: sign in.")
@@ -209,4 +209,4 @@ def _wanted(asked: ChangeRequest, body: CreateSeries, venue: Venue) -> Asked:
         details=body.details(body.source, body.metadata),
         traceparent=asked.traceparent,
     )
-    return Asked(first=first, recurrence=parse_rrule.parse(body.rrule))
+    return SeriesWanted(first=first, recurrence=parse_rrule.parse(body.rrule))

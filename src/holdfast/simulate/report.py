@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from holdfast.simulate.run import Asked, Simulated
+from holdfast.simulate.run import Scenario, Simulated
 
 SHOWN_MAX: Final = 20
 """How many violations are printed."""
@@ -47,7 +47,7 @@ def figures(simulated: Simulated) -> dict[str, Any]:
     }
 
 
-def repeat(asked: Asked) -> str:
+def repeat(asked: Scenario) -> str:
     """Returns the command that repeats the simulation."""
     faults = " --faults" if asked.faults else ""
     return f"holdfast simulate --seed {asked.seed} --days {asked.days} --guests {asked.guests}{faults}"

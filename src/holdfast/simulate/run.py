@@ -23,7 +23,7 @@ from holdfast.simulate.places import TENANTS
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record
 from holdfast.simulate.watch import Watch
-from holdfast.simulate.worker import Promoter, Tick, Worker
+from holdfast.simulate.worker import PeriodicVerb, Promoter, Worker
 from holdfast.simulate.world import World
 
 GUESTS_A_DAY: Final = 600
@@ -42,7 +42,7 @@ Passed = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Scenario:
     """The parameters of a simulation. `run_id`: up to 12 lower-case letters and digits, unique among the simulations
     on the database. `guests`: arrivals per day."""
 
@@ -57,7 +57,7 @@ class Asked:
 class Simulated:
     """The result of a simulation."""
 
-    asked: Asked
+    asked: Scenario
     record: Record
     guests: int = 0
     days_done: int = 0
@@ -78,7 +78,7 @@ class Simulated:
 
 
 async def simulate(
-    engine: Engine, url: str, asked: Asked, *, ticks: Sequence[Tick], passed: Passed
+    engine: Engine, url: str, asked: Scenario, *, ticks: Sequence[PeriodicVerb], passed: Passed
 ) -> Simulated:
     """Simulates the days, in their own tenants. At the end of each day it checks the audit, the record of acknowledged
     outcomes, the channels and the queue. It stops after the first day with a violation.
@@ -118,7 +118,7 @@ async def _play(world: World, until: datetime, passed: Passed) -> None:
         world.record.found_wrong(f"Somebody could not continue: {stack_of(error)}")
 
 
-async def _world(asked: Asked, url: str, engine: Engine) -> World:
+async def _world(asked: Scenario, url: str, engine: Engine) -> World:
     random = Random(f"{asked.seed} start")
     first = date(FIRST_YEAR, 1, 1) + timedelta(days=random.randrange(365 * YEARS))
     start = datetime.combine(first, time(), UTC)
@@ -139,7 +139,7 @@ async def _world(asked: Asked, url: str, engine: Engine) -> World:
     )
 
 
-async def _populate(world: World, asked: Asked, ticks: Sequence[Tick], watch: Watch) -> None:
+async def _populate(world: World, asked: Scenario, ticks: Sequence[PeriodicVerb], watch: Watch) -> None:
     """Starts everybody except the guests; they sleep until their time comes."""
     documents = {said["slug"]: said for documents in TENANTS.values() for said in documents}
     for house in world.houses:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
+from holdfast.channel.state import DatedSlot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
 from holdfast.claim import store as claims
 from holdfast.claim.model import claimed_span
@@ -40,7 +40,7 @@ EVENTS = f"""
 
 
 @dataclass(slots=True)
-class Seen:
+class Follower:
     """A channel, and a subscriber's view of it. `version`: of the last event received. `first`: a snapshot as the
     product takes it; `since`: the position of the last event before it.
     """
@@ -62,7 +62,7 @@ class Watch:
     db: Database
     record: Record
     places: Places
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[Follower] = field(default_factory=list)
     mismatches: int = 0
     events: int = 0
 
@@ -73,7 +73,7 @@ class Watch:
             for number in range(days + DAYS_AHEAD):
                 for slot in slots_of_day(house.venue, first + timedelta(days=number)):
                     wanted = SlotKey(house.venue.tenant_id, house.id, slot.day, slot.id)
-                    self.seen.append(Seen(house, wanted))
+                    self.seen.append(Follower(house, wanted))
             await self.reset(house)
 
     async def reset(self, house: House) -> None:
@@ -91,13 +91,13 @@ class Watch:
             for said in await self._compare(each):
                 self._wrong(each, said)
 
-    async def _take_snapshot(self, each: Seen) -> Snapshot:
+    async def _take_snapshot(self, each: Follower) -> Snapshot:
         """Takes a snapshot. Nothing else runs meanwhile."""
         each.since = (await Numberer(self.db).number()).head
         each.first = await take_snapshot(self.db, each.wanted, places=self.places)
         return each.first
 
-    async def _compare(self, each: Seen) -> list[str]:
+    async def _compare(self, each: Follower) -> list[str]:
         """Compares, with the product's own code, the first snapshot plus the events since with a new snapshot, which
         becomes the first. Returns the mismatches. No transaction is running."""
         first, since = each.first, each.since
@@ -108,12 +108,12 @@ class Watch:
         events = await call.run(audit_store.events, each.wanted, after=since)
         return [f"announced {one.told} but shows {one.read}" for one in mismatches(first, events, now)]
 
-    async def _run(self, each: Seen, verb: Callable[[Tx, Seen], Awaitable[None]]) -> None:
+    async def _run(self, each: Follower, verb: Callable[[Tx, Follower], Awaitable[None]]) -> None:
         venue = each.house.venue
         call = self.db.call(SYSTEM, tenants=[venue.tenant_id], locks=[lock_key(venue.id)], deadline_s=None)
         await call.run(verb, each)
 
-    async def _verify(self, tx: Tx, each: Seen) -> None:
+    async def _verify(self, tx: Tx, each: Follower) -> None:
         tenant_id, venue_id = each.house.venue.tenant_id, each.house.id
         now = await tx.fetchrow(VERSION, tenant_id, venue_id, each.wanted.channel)
         if now is None or now["epoch"] != each.epoch:
@@ -128,7 +128,7 @@ class Watch:
                 self._wrong(each, f"announced {each.states.get(id_)} for {id_}, but it is {actual.get(id_)}")
         each.version, each.states = now["version"], actual
 
-    def _hear(self, each: Seen, version: int, payload: dict[str, Any]) -> None:
+    def _hear(self, each: Follower, version: int, payload: dict[str, Any]) -> None:
         self.events += 1
         if version != each.version + 1:
             self._wrong(each, f"goes from version {each.version} to {version}")
@@ -142,12 +142,12 @@ class Watch:
             )
         each.states[section] = SlotState(payload["new_state"], payload["units_free"], payload["changed_by"])
 
-    def _wrong(self, each: Seen, said: str) -> None:
+    def _wrong(self, each: Follower, said: str) -> None:
         self.mismatches += 1
         self.record.found_wrong(f"The channel {each.wanted.channel} of {each.house.venue.slug} {said}.")
 
 
-async def _look(tx: Tx, each: Seen) -> None:
+async def _look(tx: Tx, each: Follower) -> None:
     venue = each.house.venue
     await open_channel(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=each.wanted.channel)
     now = await tx.fetchrow(VERSION, venue.tenant_id, venue.id, each.wanted.channel)
@@ -155,10 +155,12 @@ async def _look(tx: Tx, each: Seen) -> None:
     each.epoch, each.version, each.states = now["epoch"], now["version"], await _states(tx, each)
 
 
-async def _states(tx: Tx, each: Seen) -> dict[UUID, SlotState]:
+async def _states(tx: Tx, each: Follower) -> dict[UUID, SlotState]:
     """Returns the states according to the ledger."""
     venue: Venue = (await load_venues(tx, [each.house.id]))[each.house.id]
-    slot: Slot = next(one for one in slots_of_day(venue, each.wanted.day) if one.id == each.wanted.slot_id)
+    slot: DatedSlot = next(
+        one for one in slots_of_day(venue, each.wanted.day) if one.id == each.wanted.slot_id
+    )
     probes = [(venue.tenant_id, one.id, claimed_span(one, slot.span)) for one in venue.resources.values()]
     found = await claims.overlapping(tx, probes)
     return {one.id: slot_state(one, slot.span, found) for one in venue.resources.values()}

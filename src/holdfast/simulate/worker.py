@@ -33,7 +33,7 @@ NOTHING_FREED: Final = frozenset({"booking.created", "availability.updated"})
 T = TypeVar("T")
 
 
-class Tick(Protocol):
+class PeriodicVerb(Protocol):
     """Periodic work: `verb` handles up to `batch` rows, every `period_s`."""
 
     @property
@@ -49,7 +49,7 @@ class Worker:
     """One worker; several can run at a time."""
 
     world: World
-    ticks: Sequence[Tick]
+    ticks: Sequence[PeriodicVerb]
     _due: dict[int, datetime] = field(default_factory=dict)
 
     async def tick(self, name: str) -> None:

@@ -8,7 +8,7 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.state import Slot, SlotState, slot_state, slots_of_day
+from holdfast.channel.state import DatedSlot, SlotState, slot_state, slots_of_day
 from holdfast.channel.store import open_channel
 from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
@@ -54,7 +54,7 @@ class Snapshot:
     """The states of a venue's active resources in a slot, in display order, at one version."""
 
     venue: Venue
-    slot: Slot
+    slot: DatedSlot
     revision: Revision
     sections: tuple[Section, ...]
 
@@ -114,7 +114,7 @@ async def venue_of(wanted: SlotKey, places: Places) -> Venue:
     return venue
 
 
-def slot_of(venue: Venue, wanted: SlotKey) -> Slot:
+def slot_of(venue: Venue, wanted: SlotKey) -> DatedSlot:
     """Returns the wanted slot. Raises InvalidRequest when the day has no slot with that id."""
     slots = slots_of_day(venue, wanted.day)
     for slot in slots:
@@ -123,19 +123,19 @@ def slot_of(venue: Venue, wanted: SlotKey) -> Slot:
     raise InvalidRequest.of("slotId", wanted.slot_id, f"must be a slot of {wanted.day}: {slot_ids(slots)}")
 
 
-def slot_ids(slots: Sequence[Slot]) -> str:
+def slot_ids(slots: Sequence[DatedSlot]) -> str:
     """Joins the slots' ids for an error message."""
     return ", ".join(slot.id for slot in slots) or "it has none"
 
 
-def probes(venue: Venue, slot: Slot) -> Iterator[Probe]:
+def probes(venue: Venue, slot: DatedSlot) -> Iterator[Probe]:
     """Yields the ledger probes: each active resource, for the slot with its buffers."""
     for resource in venue.resources.values():
         if resource.active:
             yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
-async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
+async def shown(venue: Venue, slot: DatedSlot, read: store.Read) -> Snapshot | None:
     """Builds the snapshot from what was read; None while the channel is not open."""
     if read.epoch is None or read.version is None:
         return None
@@ -153,7 +153,7 @@ async def shown(venue: Venue, slot: Slot, read: store.Read) -> Snapshot | None:
     return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
 
 
-def _section(resource: Resource, slot: Slot, claims: list[Claim], read: store.Read) -> Section:
+def _section(resource: Resource, slot: DatedSlot, claims: list[Claim], read: store.Read) -> Section:
     state = slot_state(resource, slot.span, claims)
     if state.state != "blocked":
         return Section(resource, state)

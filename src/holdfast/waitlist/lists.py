@@ -19,7 +19,7 @@ from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.answer import is_unsettled
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
-from holdfast.waitlist.store import READ_COLUMNS, Offer
+from holdfast.waitlist.store import READ_COLUMNS, OpenOffer
 
 BY_SEQ: Keyset[int] = Keyset(Annotated[int, Field(ge=1, le=2**63 - 1)])
 ENTRIES_AT_ONCE = 250
@@ -31,7 +31,7 @@ class Seen:
 
     entry: Entry
     position: int | None
-    offer: Offer | None
+    offer: OpenOffer | None
 
 
 # Two indexes that share no row: the queue is never looked for among all who ever waited.

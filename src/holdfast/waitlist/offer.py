@@ -24,7 +24,7 @@ from holdfast.place.places import Places
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import EntryStatus, moved
-from holdfast.waitlist.plan import Offer, Snapshot
+from holdfast.waitlist.plan import Offer, QueueSnapshot
 
 OFFER_TTL_S_MIN = 60
 """Even for a visit that is about to begin: less time nobody could answer in."""
@@ -40,7 +40,7 @@ class Batch:
     are made although something may have come free since, as if they had been made before it.
     """
 
-    seen: Snapshot
+    seen: QueueSnapshot
     offers: Sequence[Offer]
     version: int
     before: Collection[UUID] = ()
@@ -151,7 +151,7 @@ def _around(batch: Batch) -> list[Probe]:
     )
 
 
-def _beside(seen: Snapshot, resources: Sequence[Resource]) -> set[UUID]:
+def _beside(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]:
     """The resources that may be booked together with one of these, and these."""
     venue, beside = seen.venue, {each.id for each in resources}
     named = [set(demand.resource_ids) for demand in seen.sets if not beside.isdisjoint(demand.resource_ids)]

@@ -21,7 +21,7 @@ BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
+class QueueSnapshot:
     """What a plan is made from, as it was at one moment.
 
     `piece`: visits that share time with it are planned. `entries`: all who wait for one, in the order of the
@@ -49,7 +49,7 @@ class Offer:
     resources: tuple[Resource, ...]
 
 
-def plan(seen: Snapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer | None]:
+def plan(seen: QueueSnapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer | None]:
     """The offers that can be made, in the order of the queue; None wherever the caller may let others go first.
 
     Each entry gets the first start in its window, with the best free set. What one gets is taken for all who come
@@ -127,7 +127,7 @@ class _Wish:
 class _Paper:
     """What is free, as far as the queue was gone through."""
 
-    seen: Snapshot
+    seen: QueueSnapshot
     numbers: dict[UUID, int] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
     timetables: dict[tuple[Hours | None, int], _Timetable] = field(default_factory=dict)

@@ -27,7 +27,7 @@ from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, see_overview, see_queue, see_venue
 from holdfast.waitlist.model import Entry
 from holdfast.waitlist.offer import Batch, Made, look_again, offer
-from holdfast.waitlist.plan import Offer, Snapshot, plan
+from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
 
 OFFERS_AT_ONCE = 8
 """Offers that one transaction makes, under the venue's lock."""
@@ -114,7 +114,7 @@ class Promotion:
                 plans = 0
         return offers
 
-    async def _see_ledger(self, queue: Queue, piece: Span) -> Snapshot:
+    async def _see_ledger(self, queue: Queue, piece: Span) -> QueueSnapshot:
         sets: dict[Demand, Sets] = {}
         slices = Slices()
         for entry in queue.entries:
@@ -125,9 +125,9 @@ class Promotion:
         around = Span(piece.start - longest, piece.end + longest)
         every = [resources for each in sets.values() for resources in each]
         outlook = await self._reading().run(look, queue.venue, every, around)
-        return Snapshot(piece, queue.entries, sets, outlook, queue.version)
+        return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version)
 
-    async def _batches(self, seen: Snapshot) -> AsyncIterator[list[Offer]]:
+    async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:
         """The plan's offers, up to OFFERS_AT_ONCE together."""
         but = {id_ for id_, times in self.refused.items() if times >= REFUSALS_MAX}
         slices, found_at = Slices(), 0.0
@@ -143,7 +143,7 @@ class Promotion:
         if batch:
             yield batch
 
-    async def _carry_out(self, seen: Snapshot, *, strictly: bool) -> tuple[int, bool]:
+    async def _carry_out(self, seen: QueueSnapshot, *, strictly: bool) -> tuple[int, bool]:
         """How many offers of the plan were made, and whether that was all of it."""
         version, done = seen.version, set[UUID]()
         async for planned in self._batches(seen):

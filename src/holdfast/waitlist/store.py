@@ -115,7 +115,7 @@ async def changed_fields(tx: Tx, tenant_id: UUID, booking_id: UUID, version: int
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OpenOffer:
     """What the booking of an open offer says."""
 
     span: Span
@@ -131,14 +131,14 @@ OFFERS = """
 """
 
 
-async def offers(tx: Tx, entries: Sequence[Entry]) -> dict[UUID, Offer]:
+async def offers(tx: Tx, entries: Sequence[Entry]) -> dict[UUID, OpenOffer]:
     """The open offers of entries of one tenant, by booking id."""
     ids = [each.booking_id for each in entries if each.status is EntryStatus.OFFERED]
     if not ids:
         return {}
     rows = await tx.fetch(OFFERS, entries[0].tenant_id, ids)
     return {
-        plain_id(row["id"]): Offer(
+        plain_id(row["id"]): OpenOffer(
             Span(row["start_at"], row["end_at"]), tuple(map(plain_id, row["resource_ids"]))
         )
         for row in rows

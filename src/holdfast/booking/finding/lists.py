@@ -21,19 +21,19 @@ NIL = UUID(int=0)
 FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
-class Place(NamedTuple):
+class StartKey(NamedTuple):
     """A place in a list that is ordered by start, then id."""
 
     start_at: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] = FIRST
     id: UUID = NIL
 
 
-BY_START = Keyset[Place](Place)
+BY_START = Keyset[StartKey](StartKey)
 
 
-def place_of(booking: Booking) -> Place:
+def place_of(booking: Booking) -> StartKey:
     """The place of a booking in such a list."""
-    return Place(booking.start_at, booking.id)
+    return StartKey(booking.start_at, booking.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,25 +63,27 @@ OF_GUEST = f"""
        AND ($10::uuid[] IS NULL OR venue_id = ANY ($10)) {_NARROWED}"""
 
 
-async def of_venue(tx: Tx, venue: Venue, *, narrow: Filter, after: Place | None, limit: int) -> list[Booking]:
+async def of_venue(
+    tx: Tx, venue: Venue, *, narrow: Filter, after: StartKey | None, limit: int
+) -> list[Booking]:
     """Up to `limit` bookings of the venue behind `after`, in order of their start."""
-    place = after or Place()
+    place = after or StartKey()
     if narrow.start is not None:
         # Nothing that starts earlier still goes on then: years of history are not even looked at. The
         # policy may have allowed longer stays before.
         longest = max(timedelta(minutes=venue.policy.duration_minutes_max), LONGEST_ONCE)
-        place = max(place, Place(narrow.start - longest))
+        place = max(place, StartKey(narrow.start - longest))
     rows = await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, *astuple(narrow), *place, limit)
     return [from_row(row) for row in rows]
 
 
 async def of_guest(
-    tx: Tx, tenant_id: UUID, guest_id: str, *, narrow: Filter, after: Place | None, limit: int
+    tx: Tx, tenant_id: UUID, guest_id: str, *, narrow: Filter, after: StartKey | None, limit: int
 ) -> list[Booking]:
     """Up to `limit` bookings of the guest behind `after`, in order of their start, at those of the tenant's venues
     that the actor reaches."""
     actor = tx.actor
     venues = None if actor.venue_ids is None or actor.kind == "guest" else list(actor.venue_ids)
-    place = after or Place()
+    place = after or StartKey()
     rows = await tx.fetch(OF_GUEST, tenant_id, guest_id, *astuple(narrow), *place, limit, venues)
     return [from_row(row) for row in rows]

@@ -9,8 +9,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from holdfast.audit.run import Report as AuditReport
-from holdfast.audit.run import audit
+from holdfast.audit.run import Report, audit
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import InvalidRequest
@@ -24,8 +23,8 @@ from holdfast.main.reactions import engine_over
 from holdfast.replay.file import read_stays
 from holdfast.replay.occupancy import occupancy, scattered
 from holdfast.replay.picture import write_occupancy
-from holdfast.replay.plan import Plan, plan_replay
-from holdfast.replay.report import Report, figures, tables
+from holdfast.replay.plan import ReplayPlan, plan_replay
+from holdfast.replay.report import ReplayReport, figures, tables
 from holdfast.replay.run import Replayed, replay
 from holdfast.replay.stay import BadRow, Stay
 
@@ -47,7 +46,7 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
     plan = plan_replay(row for row in rows if isinstance(row, Stay))
     async with open_database(settings) as database:
         replayed, audits = await _replay(database, plan)
-    report = Report(
+    report = ReplayReport(
         plan=plan,
         bad_rows=[row for row in rows if isinstance(row, BadRow)],
         replayed=replayed,
@@ -79,8 +78,8 @@ def _picture(settings: Settings, asked: Path | None) -> Path:
     return path
 
 
-async def _replay(database: Database, plan: Plan) -> tuple[Replayed, list[AuditReport]]:
-    audits: list[AuditReport] = []
+async def _replay(database: Database, plan: ReplayPlan) -> tuple[Replayed, list[Report]]:
+    audits: list[Report] = []
     done, half = 0, len(plan.actions) // 2
     columns = (
         TextColumn("replaying"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
@@ -100,7 +99,7 @@ async def _replay(database: Database, plan: Plan) -> tuple[Replayed, list[AuditR
     return replayed, audits
 
 
-def _draw(report: Report, picture: Path, file: Path) -> None:
+def _draw(report: ReplayReport, picture: Path, file: Path) -> None:
     accepted, bookings = len(report.replayed.booking_ids), len(report.plan.stays)
     caption = (
         f"{bookings:,} bookings of {file.name} replayed: {accepted:,} accepted, "

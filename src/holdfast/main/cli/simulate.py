@@ -19,7 +19,7 @@ from holdfast.main.process.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS
 from holdfast.simulate.report import figures, repeat, tables, wrong
-from holdfast.simulate.run import GUESTS_A_DAY, SEED_MAX, Asked, Simulated, simulate
+from holdfast.simulate.run import GUESTS_A_DAY, SEED_MAX, Scenario, Simulated, simulate
 
 DAYS_MAX = 366
 GUESTS_MAX = 20_000
@@ -42,7 +42,7 @@ async def simulate_command(
     GUESTS_MAX. Raises `InvalidRequest`, and `Failed` if an invariant is violated, with the command that repeats the
     run.
     """
-    asked = Asked(
+    asked = Scenario(
         seed=_within("seed", secrets.randbelow(SEED_MAX + 1) if seed is None else seed, 0, SEED_MAX),
         run_id=new_id().hex[-RUN_ID_CHARS:],
         days=_within("days", days, 1, DAYS_MAX),
@@ -72,7 +72,7 @@ def _within(field: str, value: int, least: int, most: int) -> int:
     return value
 
 
-async def _simulate(settings: Settings, asked: Asked) -> Simulated:
+async def _simulate(settings: Settings, asked: Scenario) -> Simulated:
     async with find_database(settings) as url:
         database = await Database.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10)
         try:

@@ -24,7 +24,7 @@ from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
 from holdfast.simulate.people.asking import Send
-from holdfast.simulate.people.wish import Wish
+from holdfast.simulate.people.wish import Intention
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
 from holdfast.simulate.world import House, World
@@ -55,7 +55,7 @@ class Booker:
         hash_ = hashlib.sha256(f"{self.actor} {operation} {key}".encode()).digest()
         return Keyed(self.house.venue.tenant_id, operation, key, hash_)
 
-    def wanted(self, wish: Wish, **more: Any) -> Wanted:
+    def wanted(self, wish: Intention, **more: Any) -> Wanted:
         """Returns the request for the wish."""
         return Wanted(
             id=new_id(),

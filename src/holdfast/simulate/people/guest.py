@@ -17,7 +17,7 @@ from holdfast.booking.states import Status
 from holdfast.simulate.people.booker import Booker
 from holdfast.simulate.people.repeat import repeat
 from holdfast.simulate.people.wait import wait
-from holdfast.simulate.people.wish import Wish, wish, zipf
+from holdfast.simulate.people.wish import Intention, wish, zipf
 from holdfast.simulate.world import World
 
 QUEUES_SHARE: Final = 0.4
@@ -72,15 +72,15 @@ async def live(world: World, number: int, arrival: Arrival) -> None:
         await _book(booker, wanted, hold=roll < 0.4)
 
 
-async def _walk_in(booker: Booker, wanted: Wish) -> None:
+async def _walk_in(booker: Booker, wanted: Intention) -> None:
     booker.actor = booker.house.staff(booker.random.randrange(CLERKS))
-    now = Wish(When(), wanted.earliest, wanted.party_size, (), wanted.preferences)
+    now = Intention(When(), wanted.earliest, wanted.party_size, (), wanted.preferences)
     answer = await booker.book(booker.wanted(now, walk_in=True), "walk_in")
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))
 
 
-async def _book(booker: Booker, wanted: Wish, *, hold: bool) -> None:
+async def _book(booker: Booker, wanted: Intention, *, hold: bool) -> None:
     answer = await booker.book(booker.wanted(wanted, hold=hold), "hold" if hold else "create")
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))

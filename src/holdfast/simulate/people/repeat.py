@@ -12,12 +12,12 @@ from holdfast.place.opening.recurrence import parse
 from holdfast.place.venue import Venue
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
-from holdfast.series.expand import Asked
+from holdfast.series.expand import SeriesWanted
 from holdfast.series.model import OnConflict, Scope, SeriesDone
 from holdfast.series.plan import plan_series
 from holdfast.simulate.people.asking import Send
 from holdfast.simulate.people.booker import Booker
-from holdfast.simulate.people.wish import Wish
+from holdfast.simulate.people.wish import Intention
 from holdfast.simulate.record import Answer
 
 RULES: Final = (
@@ -28,10 +28,10 @@ RULES: Final = (
 )
 
 
-async def repeat(booker: Booker, wanted: Wish) -> None:
+async def repeat(booker: Booker, wanted: Intention) -> None:
     """Creates a series, and may change or cancel part of it."""
     random = booker.random
-    asked = Asked(first=booker.wanted(wanted), recurrence=parse(random.choice(RULES)))
+    asked = SeriesWanted(first=booker.wanted(wanted), recurrence=parse(random.choice(RULES)))
     conflict = random.choice(list(OnConflict))
     key = booker.keyed("series_create")
     plan = partial(plan_series, asked=asked, on_conflict=conflict)

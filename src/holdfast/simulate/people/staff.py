@@ -9,9 +9,9 @@ from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from holdfast.block import change as block_change
-from holdfast.block.change import Change
+from holdfast.block.change import BlockChange
 from holdfast.block.create import Blocked, create, plan
-from holdfast.block.define import Wanted
+from holdfast.block.define import NewBlock
 from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
 from holdfast.engine import Engine
@@ -61,13 +61,13 @@ async def _block(booker: Booker) -> tuple[UUID, int] | None:
     return UUID(answer.body["id"]), answer.body["version"]
 
 
-def _wanted(booker: Booker) -> Wanted:
+def _wanted(booker: Booker) -> NewBlock:
     random, venue = booker.random, booker.house.venue
     day = to_wall(booker.world.clock.seen(), venue.tz).date() + timedelta(days=random.randrange(0, 4))
     starts = starts_of_day(venue, None, day, duration_minutes=30) or [day_span(day, venue.tz).start]
     start = random.choice(starts)
     many = 1 if random.random() < 0.7 else min(3, len(venue.resources))
-    return Wanted(
+    return NewBlock(
         id=new_id(),
         resource_ids=tuple(random.sample(sorted(venue.resources), many)),
         start=start,
@@ -88,7 +88,7 @@ async def _give_back(booker: Booker, block_id: UUID, version: int) -> None:
     else:
         days = timedelta(days=booker.random.randrange(0, 3))
         on = to_wall(booker.world.clock.seen(), booker.house.venue.tz).date() + days
-        asked = Change(block_id=block_id, expected_version=version, cancelled_from=on)
+        asked = BlockChange(block_id=block_id, expected_version=version, cancelled_from=on)
         verb, more = block_change.change, {}
 
     async def send(process: Process) -> Reply:

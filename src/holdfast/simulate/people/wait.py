@@ -13,7 +13,7 @@ from holdfast.kernel.encode import encode_text
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.people.booker import Booker
-from holdfast.simulate.people.wish import Wish
+from holdfast.simulate.people.wish import Intention
 from holdfast.simulate.process import Process
 from holdfast.simulate.record import Answer
 from holdfast.waitlist import store
@@ -28,7 +28,7 @@ LEAVES_SHARE: Final = 0.06
 """Of those who check and are still waiting."""
 
 
-async def wait(booker: Booker, wanted: Wish) -> UUID | None:
+async def wait(booker: Booker, wanted: Intention) -> UUID | None:
     """Waits for an offer of the wish or something like it. Returns the booking; None if nothing came of it."""
     entry_id = await _join(booker, wanted)
     if entry_id is None:
@@ -46,7 +46,7 @@ async def wait(booker: Booker, wanted: Wish) -> UUID | None:
     return None
 
 
-async def _join(booker: Booker, wanted: Wish) -> UUID | None:
+async def _join(booker: Booker, wanted: Intention) -> UUID | None:
     key, random = booker.keyed("join"), booker.random
     named = random.random() < 0.3
     asked = Joining(

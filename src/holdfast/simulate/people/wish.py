@@ -24,7 +24,7 @@ LEAD_DAYS_MAX: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Intention:
     """A booking that somebody wants; `earliest`: its start, as far as known."""
 
     when: When
@@ -55,7 +55,7 @@ def hot(random: Random, of: Sequence[T], *, seed: int, name: str) -> T:
     return of[zipf(random, _order(seed, name, len(of)))]
 
 
-def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Wish | None:
+def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Intention | None:
     """Returns a visit to the venue from `now` on; None if the chosen day has nothing left."""
     lead = min(int(random.expovariate(1 / LEAD_DAYS_MEAN)), LEAD_DAYS_MAX)
     day = to_wall(now, venue.tz).date() + timedelta(days=lead)
@@ -66,7 +66,7 @@ def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Wish | No
         return None
     when, earliest = found
     resource_ids, preferences = _where(random, venue, size, seed=seed)
-    return Wish(when, earliest, size, resource_ids, preferences)
+    return Intention(when, earliest, size, resource_ids, preferences)
 
 
 def _slot(random: Random, venue: Venue, day: date) -> tuple[When, datetime] | None:
