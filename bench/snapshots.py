@@ -18,7 +18,7 @@ from typing import Any
 
 from bench import load
 from bench.stand import Stand, generator
-from holdfast.snapshot.cache import ENTRIES_MAX, Entry
+from holdfast.snapshot.cache import ENTRIES_MAX, CachedSnapshot
 from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.redis_cache import RedisCache
 
@@ -100,7 +100,7 @@ async def in_redis(*, seconds: float) -> dict[str, Any] | None:
         if url is None:
             return None
         cache = RedisCache(url)
-        entry = Entry.of(Revision("00000000-00000000", 1, 1), b"x" * BODY_BYTES)
+        entry = CachedSnapshot.of(Revision("00000000-00000000", 1, 1), b"x" * BODY_BYTES)
         async with asyncio.timeout(REDIS_READY_S_MAX):
             while await cache.get("slot") is None:
                 await cache.put("slot", entry)

@@ -1,4 +1,4 @@
-"""The house is as ARCHITECTURE.md says: small folders, no circles, and every file that is named there exists."""
+"""The house is as ARCHITECTURE.md says: small folders, no circles, no name twice, and every file it names exists."""
 
 from __future__ import annotations
 
@@ -58,3 +58,13 @@ def test_architecture_names_files_that_exist() -> None:
     named = set(re.findall(r"[a-z_/]+\.py\b", (ROOT / "ARCHITECTURE.md").read_text("utf-8")))
     assert len(named) > 20
     assert {name for name in named if not (SOURCE / name).exists() and not (ROOT / name).exists()} == set()
+
+
+def test_no_two_classes_share_a_name() -> None:
+    named: dict[str, list[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                named.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
+    assert len(named) > 300
+    assert {name: where for name, where in named.items() if len(where) > 1} == {}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from holdfast.snapshot import redis_cache
-from holdfast.snapshot.cache import TTL_S, Entry, MemoryCache
+from holdfast.snapshot.cache import TTL_S, CachedSnapshot, MemoryCache
 from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.redis_cache import (
     PAUSE_S_MAX,
@@ -26,8 +26,8 @@ from tests.services import RedisServer
 from tests.services import redis_server as redis_server
 
 
-def entry(version: int = 1, body: bytes = b'{"sections":[]}') -> Entry:
-    return Entry.of(Revision("0000abcd-12345678", version, 1), body)
+def entry(version: int = 1, body: bytes = b'{"sections":[]}') -> CachedSnapshot:
+    return CachedSnapshot.of(Revision("0000abcd-12345678", version, 1), body)
 
 
 class Clock:
@@ -49,11 +49,11 @@ class Memory:
     def __init__(self) -> None:
         self.cache = MemoryCache()
 
-    async def get(self, key: str) -> tuple[Entry, float] | None:
+    async def get(self, key: str) -> tuple[CachedSnapshot, float] | None:
         found = self.cache.get(key)
         return None if found is None else (found, TTL_S)
 
-    async def put(self, key: str, value: Entry) -> None:
+    async def put(self, key: str, value: CachedSnapshot) -> None:
         self.cache.put(key, value)
 
 
@@ -89,8 +89,8 @@ def test_the_etag_is_another_for_whatever_is_other() -> None:
     others = [
         entry(2),
         entry(body=b"{}"),
-        Entry.of(Revision("0000abcd-99999999", 1, 1), one.body),
-        Entry.of(Revision(one.revision.epoch, 1, 2), one.body),
+        CachedSnapshot.of(Revision("0000abcd-99999999", 1, 1), one.body),
+        CachedSnapshot.of(Revision(one.revision.epoch, 1, 2), one.body),
     ]
     assert len({one.etag, *(each.etag for each in others)}) == 5
     assert one.etag.startswith('"')

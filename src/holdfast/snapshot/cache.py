@@ -19,7 +19,7 @@ ENTRY_OVERHEAD = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CachedSnapshot:
     """A snapshot as it is sent: JSON and its strong ETag."""
 
     revision: Revision
@@ -27,7 +27,7 @@ class Entry:
     etag: str
 
     @classmethod
-    def of(cls, revision: Revision, body: bytes) -> Entry:
+    def of(cls, revision: Revision, body: bytes) -> CachedSnapshot:
         about = f"{revision.epoch} {revision.rules_version} ".encode()
         digest = blake2b(about + body, digest_size=9).hexdigest()
         return cls(revision, body, f'"{revision.version}-{digest}"')
@@ -36,11 +36,11 @@ class Entry:
 class SharedCache(Protocol):
     """A cache that processes share. It may lose any entry at any time, and its methods never raise."""
 
-    async def get(self, key: str) -> tuple[Entry, float] | None:
+    async def get(self, key: str) -> tuple[CachedSnapshot, float] | None:
         """Returns the entry and its remaining lifetime in seconds."""
         ...
 
-    async def put(self, key: str, entry: Entry) -> None:
+    async def put(self, key: str, entry: CachedSnapshot) -> None:
         """Stores the entry for TTL_S."""
         ...
 
@@ -60,14 +60,14 @@ class MemoryCache:
         self._entries_max = entries_max
         self._bytes_max = bytes_max
         self._clock = clock
-        self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
+        self._entries: OrderedDict[str, tuple[CachedSnapshot, float]] = OrderedDict()
         self.size = 0
         """Estimated bytes."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, key: str) -> Entry | None:
+    def get(self, key: str) -> CachedSnapshot | None:
         """Returns the entry unless it has expired."""
         cached = self._entries.get(key)
         if cached is None:
@@ -78,7 +78,7 @@ class MemoryCache:
         self._entries.move_to_end(key)
         return cached[0]
 
-    def put(self, key: str, entry: Entry, *, ttl_s: float = TTL_S) -> None:
+    def put(self, key: str, entry: CachedSnapshot, *, ttl_s: float = TTL_S) -> None:
         """Stores the entry for `ttl_s`, and evicts the least recently used ones if the cache is over its bounds."""
         self.drop(key)
         self._entries[key] = (entry, self._clock() + ttl_s)
@@ -93,5 +93,5 @@ class MemoryCache:
             self.size -= _size(key, cached[0])
 
 
-def _size(key: str, entry: Entry) -> int:
+def _size(key: str, entry: CachedSnapshot) -> int:
     return len(key) + len(entry.body) + ENTRY_OVERHEAD

@@ -17,7 +17,7 @@ VENUES_MAX = 10_000
 CHANNELS_MAX = 50_000
 
 
-class Tail(Protocol):
+class EventTail(Protocol):
     """What freshness needs of `live.tail`. `history`: the history of positions it follows, None before its first read.
     `lag_s`: seconds since it last reached the end of the events."""
 
@@ -31,7 +31,7 @@ class Tail(Protocol):
 class Freshness:
     """Updates the floors of channels from the tail's events and from this process's own commits."""
 
-    def __init__(self, tail: Tail) -> None:
+    def __init__(self, tail: EventTail) -> None:
         self.floors = Floors()
         self._tail = tail
         self._history: str | None = None

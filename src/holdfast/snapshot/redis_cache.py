@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from holdfast.snapshot.cache import TTL_S, Entry
+from holdfast.snapshot.cache import TTL_S, CachedSnapshot
 from holdfast.snapshot.freshness import Revision
 from holdfast.snapshot.metrics import REDIS_FAILURES, REDIS_SECONDS
 
@@ -57,7 +57,7 @@ class RedisCache:
         self._clock = clock
         self._circuits = {"get": CircuitBreaker(clock), "put": CircuitBreaker(clock)}
 
-    async def get(self, key: str) -> tuple[Entry, float] | None:
+    async def get(self, key: str) -> tuple[CachedSnapshot, float] | None:
         """Returns the entry and its remaining lifetime in seconds; None if it is missing or Redis fails."""
         answer = await self._try("get", lambda: self._read(PREFIX + key))
         if answer is None or answer[0] is None or answer[1] <= 0:
@@ -65,7 +65,7 @@ class RedisCache:
         entry = decoded(answer[0])
         return None if entry is None else (entry, min(answer[1] / 1000, TTL_S))
 
-    async def put(self, key: str, entry: Entry) -> None:
+    async def put(self, key: str, entry: CachedSnapshot) -> None:
         """Stores the entry for TTL_S. Does nothing if Redis fails or the body is over BODY_BYTES_MAX."""
         if len(entry.body) <= BODY_BYTES_MAX:
             await self._try(
@@ -109,7 +109,7 @@ class RedisCache:
         return answer
 
 
-def encoded(entry: Entry) -> bytes:
+def encoded(entry: CachedSnapshot) -> bytes:
     """Encodes an entry for Redis: one header line, then the body."""
     revision = entry.revision
     return (
@@ -117,12 +117,12 @@ def encoded(entry: Entry) -> bytes:
     )
 
 
-def decoded(value: bytes) -> Entry | None:
+def decoded(value: bytes) -> CachedSnapshot | None:
     """Decodes an entry; None if it is malformed or its body does not match the digest in its ETag."""
     about, _, body = value.partition(b"\n")
     try:
         epoch, version, rules_version, etag = about.decode("ascii").split(" ")
-        entry = Entry.of(Revision(epoch, int(version), int(rules_version)), body)
+        entry = CachedSnapshot.of(Revision(epoch, int(version), int(rules_version)), body)
     except ValueError:
         return None
     return entry if entry.etag == etag else None

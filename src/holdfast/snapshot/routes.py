@@ -14,7 +14,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.text import line
 from holdfast.place.venue import Venue
-from holdfast.snapshot.cache import Entry
+from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import Names, SlotCache, SlotQuery, day_of
 from holdfast.snapshot.shown import SNAPSHOT, View
 from holdfast.snapshot.snapshots import Snapshots
@@ -90,7 +90,7 @@ def _only_slot(venue: Venue, day: date) -> str:
     return slots[0].id
 
 
-def _answer(request: Request, entry: Entry, view: View) -> Response:
+def _answer(request: Request, entry: CachedSnapshot, view: View) -> Response:
     headers = {
         "etag": entry.etag,
         "cache-control": "private, no-cache" if view == "staff" else "no-cache",

@@ -15,7 +15,7 @@ from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
-from holdfast.snapshot.cache import Entry
+from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import availability_name
 from holdfast.snapshot.take import Section, Snapshot
 
@@ -56,7 +56,7 @@ SNAPSHOT: dict[str, Any] = {
 }
 
 
-def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> Entry:
+def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnapshot:
     """Encodes the snapshot with what this view may see."""
     venue, slot = snapshot.venue, snapshot.slot
     shown = {
@@ -67,7 +67,7 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> Entry:
         "slotId": slot.id,
         "sections": [_section(snapshot, section, view, pricing) for section in snapshot.sections],
     }
-    return Entry.of(snapshot.revision, encode(shown))
+    return CachedSnapshot.of(snapshot.revision, encode(shown))
 
 
 def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
-from holdfast.snapshot.cache import Entry, MemoryCache, SharedCache
+from holdfast.snapshot.cache import CachedSnapshot, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.metrics import SNAPSHOTS
 from holdfast.snapshot.shown import View, entry_of
@@ -62,7 +62,7 @@ class Snapshots:
         self._answering = asyncio.Lock()
         self.memory = MemoryCache() if memory is None else memory
         self._shared = shared
-        self._flights: dict[tuple[str, int], asyncio.Task[Entry]] = {}
+        self._flights: dict[tuple[str, int], asyncio.Task[CachedSnapshot]] = {}
         self._puts: set[asyncio.Task[None]] = set()
         self.floors = fresh.floors
 
@@ -81,7 +81,7 @@ class Snapshots:
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None
 
-    async def get(self, wanted: SlotKey, view: View) -> Entry:
+    async def get(self, wanted: SlotKey, view: View) -> CachedSnapshot:
         """Returns the snapshot from the cache or the database; concurrent requests share one read.
 
         Raises what `take_snapshot` raises, and Overloaded.
@@ -119,12 +119,12 @@ class Snapshots:
         finally:
             self._answering.release()
 
-    def _landed(self, place: tuple[str, int], flight: asyncio.Task[Entry]) -> None:
+    def _landed(self, place: tuple[str, int], flight: asyncio.Task[CachedSnapshot]) -> None:
         self._flights.pop(place, None)
         if not flight.cancelled():
             flight.exception()  # marks the exception as retrieved, even if no request is waiting
 
-    async def _fetch(self, wanted: SlotKey, view: View, key: str, generation: int) -> Entry:
+    async def _fetch(self, wanted: SlotKey, view: View, key: str, generation: int) -> CachedSnapshot:
         entry = await self._from_shared(wanted, view, key)
         if entry is not None:
             return entry
@@ -149,7 +149,7 @@ class Snapshots:
         finally:
             self._at_once.release()
 
-    async def _from_shared(self, wanted: SlotKey, view: View, key: str) -> Entry | None:
+    async def _from_shared(self, wanted: SlotKey, view: View, key: str) -> CachedSnapshot | None:
         if (
             self._shared is None
             or view != "guest"
@@ -163,14 +163,14 @@ class Snapshots:
         self.memory.put(key, cached[0], ttl_s=cached[1])
         return cached[0]
 
-    def _share(self, key: str, entry: Entry, view: View) -> None:
+    def _share(self, key: str, entry: CachedSnapshot, view: View) -> None:
         if self._shared is None or view != "guest" or len(self._puts) >= PUTS_MAX:
             return
         task = asyncio.get_running_loop().create_task(self._shared.put(key, entry), context=Context())
         self._puts.add(task)
         task.add_done_callback(self._puts.discard)
 
-    def _is_good(self, wanted: SlotKey, entry: Entry) -> bool:
+    def _is_good(self, wanted: SlotKey, entry: CachedSnapshot) -> bool:
         floor = self._fresh.floor(wanted.venue_id, wanted.channel)
         return floor is not None and entry.revision.reaches(floor)
 

@@ -16,7 +16,7 @@ from holdfast.place.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class SlotRead:
     """The channel, the version of the rules and the claims, all at the same instant.
 
     `epoch`, `version`: None while the channel is not open. `reasons`: of the blocks among the claims, by block id.
@@ -45,7 +45,7 @@ READ = """
 """
 
 
-async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> Read | None:
+async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> SlotRead | None:
     """Reads everything for a snapshot; None if the venue no longer exists. Sets `tx.now` unless it is set."""
     rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *claims.columns(probes))
     if not rows:
@@ -57,7 +57,7 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> R
         if row["unit"] is not None:
             read_claims.append(claims.from_row(row))
         await slices.rest()
-    return Read(
+    return SlotRead(
         epoch=None if first["epoch"] is None else public_epoch(first["epoch"], first["history"]),
         version=first["version"],
         rules_version=first["rules_version"],

@@ -135,7 +135,7 @@ def probes(venue: Venue, slot: DatedSlot) -> Iterator[Probe]:
             yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
 
 
-async def shown(venue: Venue, slot: DatedSlot, read: store.Read) -> Snapshot | None:
+async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead) -> Snapshot | None:
     """Builds the snapshot from what was read; None while the channel is not open."""
     if read.epoch is None or read.version is None:
         return None
@@ -153,7 +153,7 @@ async def shown(venue: Venue, slot: DatedSlot, read: store.Read) -> Snapshot | N
     return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
 
 
-def _section(resource: Resource, slot: DatedSlot, claims: list[Claim], read: store.Read) -> Section:
+def _section(resource: Resource, slot: DatedSlot, claims: list[Claim], read: store.SlotRead) -> Section:
     state = slot_state(resource, slot.span, claims)
     if state.state != "blocked":
         return Section(resource, state)
