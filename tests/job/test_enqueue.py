@@ -153,7 +153,7 @@ async def test_they_cause_one_another_so_often_and_no_more(desk: Desk, rounds: i
     if committed:
         await desk.emit()
     else:
-        with pytest.raises(RuntimeError, match=f"more than {ROUNDS_MAX} times"):
+        with pytest.raises(RuntimeError, match=f"more than {ROUNDS_MAX} rounds"):
             await desk.emit()
     assert await desk.count("event") == (rounds if committed else 0)
 
