@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from holdfast.kernel import text
 from holdfast.kernel.text import (
     LINE_PATTERN,
     LINES_PATTERN,
@@ -134,3 +135,23 @@ def test_what_is_stored_already_is_read() -> None:
     for raw in (old, json.dumps(old)):
         with pytest.raises(ValidationError, match=r"U\+0007|control"):
             of.validate_python(raw) if raw == old else of.validate_json(raw)
+
+
+WORD = st.text("aZ09_+-", min_size=1, max_size=70)
+LABEL = st.text("aZ09-", min_size=1, max_size=66)
+
+
+@given(st.lists(WORD, min_size=1, max_size=3), st.lists(LABEL, min_size=1, max_size=3))
+def test_what_is_usual_passes_the_full_check(words: list[str], labels: list[str]) -> None:
+    address, usual = f"{'.'.join(words)}@{'.'.join(labels)}.se", text._USUAL
+    if usual.fullmatch(address) is None:
+        return
+    text._USUAL = re.compile("(?!)")
+    try:
+        assert email_address(address) == address
+    finally:
+        text._USUAL = usual
+
+
+def test_the_usual_is_usual() -> None:
+    assert text._USUAL.fullmatch("ada.lovelace+club@mail.example-hotel.org")
