@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -148,8 +149,39 @@ async def test_malformed(name: str) -> None:
         assert (await client.rest(), server.app.asked) == (b"", [])
 
 
+FIRST = {
+    "a body": post("/1", b"a"),
+    "no body": get("/1"),
+    "chunks": chunked("/1", [b"a" * 200, b"\r\n\r\n"]),
+    "trailers": chunked("/1", [b"a"], trailers=["X-Late: 1"]),
+}
+THEN = {
+    "rubbish": (b"HELLO", 400),
+    "a head that is too large": (get("/2", "X: " + LONG), 431),
+    "a head without end": (b"GET / HTTP/1.1\r\nX: " + b"y" * 100_000, 431),
+}
+
+
+@pytest.mark.parametrize("first", FIRST)
+@pytest.mark.parametrize("then", THEN)
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+async def test_a_refusal_never_takes_the_place_of_an_answer(first: str, then: str, size: int) -> None:
+    """However the two are cut: a booking that was made is not called malformed."""
+    bad, status = THEN[then]
+    data = FIRST[first] + bad
+    async with served() as server:
+        client = await server.dial()
+        for at_byte in range(0, len(data), size if len(data) < 1_000 else 100_000):
+            client.send(data[at_byte : at_byte + size] if len(data) < 1_000 else data)
+            await asyncio.sleep(0)
+        assert (await client.answer()).said["path"] == "/1"
+        client.send(b"\r\n\r\n")
+        assert (await client.answer()).status == status
+        assert server.app.asked == ["/1"]
+
+
 async def test_what_was_asked_before_is_answered_first() -> None:
-    """A refusal never takes the place of an answer: a booking that was made is not called malformed."""
+    """A refusal waits for the answer that comes before it."""
     async with served() as server:
         server.app.open.clear()
         client = await server.dial()
@@ -309,6 +341,34 @@ async def test_where_all_are_busy_the_new_one_is_refused_and_other_addresses_are
         assert (refused.status, refused.said["code"]) == (429, "RATE_LIMITED")
         assert refused.headers["retry-after"] == "1"
         await busy(server, "127.0.0.2")
+
+
+async def test_a_refused_connection_that_stays_open_counts() -> None:
+    async with served(connections_per_address_max=3) as server:
+        for _ in range(12):
+            client = await server.dial()
+            client.send(b"HELLO\r\n\r\n")
+            assert (await client.answer()).status == 400
+        await so(lambda: server.connections <= 3)
+
+
+async def test_a_connection_that_reads_nothing_is_aborted_for_another() -> None:
+    async with served(connections_per_address_max=1) as server:
+        client = await server.dial()
+        client.read_little()
+        client.writer.transport.pause_reading()  # pyright: ignore[reportAttributeAccessIssue]
+        client.send(get("/" + "y" * 30_000) * 100)
+        [connection] = [each async for each in connected(server)]
+        await so(lambda: connection._answering is None or connection.flow.write_paused)
+        for _ in range(5):
+            await server.dial()
+        await so(lambda: server.connections == 1)
+
+
+async def connected(server: Served) -> AsyncIterator[BoundedProtocol]:
+    await so(lambda: server.connections == 1)
+    for each in server.server.server_state.connections:
+        yield each
 
 
 async def test_proxies_may_have_any_number() -> None:

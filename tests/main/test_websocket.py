@@ -6,10 +6,11 @@ import asyncio
 
 import pytest
 
+from holdfast.main.http.transport import Connection
 from holdfast.main.http.websocket import FRAGMENTS_MAX, PINGS_BURST_MAX, BoundedWebSocket
 from holdfast.main.process.serve import WS_BYTES_MAX
 from tests.main.edge import Dialled, Served, served, so
-from tests.raw import UPGRADE, frame, get
+from tests.raw import UPGRADE, frame, get, post
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 
@@ -175,3 +176,63 @@ async def test_it_counts_for_its_address() -> None:
         first.close()
         await so(lambda: server.connections == 1)
         await upgraded(server)
+
+
+@pytest.mark.parametrize("body", [b"", b"a", b"a" * 200])
+async def test_a_handshake_behind_a_body_waits_for_the_answer(body: bytes) -> None:
+    async with served() as server:
+        client = await server.dial()
+        client.send(post("/1", body), UPGRADE)
+        assert (await client.answer()).said["path"] == "/1"
+        assert (await client.answer()).status == 101
+        client.send(frame(TEXT, b"abc"))
+        assert await heard(client) == (TEXT, b"3")
+
+
+async def test_what_is_sent_with_the_handshake_is_dropped_and_the_rest_is_read() -> None:
+    async with served() as server:
+        client = await server.dial()
+        client.send(UPGRADE, frame(TEXT, b"\r\n\r\n"))
+        assert (await client.answer()).status == 101
+        client.send(frame(TEXT, b"abc"))
+        assert await heard(client) == (TEXT, b"3")
+
+
+async def test_errors_before_the_handshake_is_complete_end_it() -> None:
+    async with served() as server:
+        server.app.open.clear()
+        client = await server.dial()
+        client.send(UPGRADE)
+        await so(lambda: server.connections == 1)
+        client.send(frame(PING, b"x" * 120) * 500)
+        await client.rest()
+        await so(lambda: server.connections == 0)
+
+
+async def test_an_error_before_a_close_frame_ends_it() -> None:
+    async with served() as server:
+        client = await upgraded(server)
+        client.send(frame(TEXT, b"\xff\xfe") + frame(CLOSE, b"\x03\xe8"))
+        await client.rest()
+        await so(lambda: server.connections == 0)
+
+
+async def test_a_client_that_left_a_full_connection_does_not_stop_the_server_from_stopping() -> None:
+    async with served() as server:
+        client = await upgraded(server)
+        client.read_little()
+        client.writer.transport.pause_reading()  # pyright: ignore[reportAttributeAccessIssue]
+        [connection] = server.server.server_state.connections
+        connection.transport.write(b"\x82\x00" * 2_000_000)
+        client.send(frame(CLOSE, b"\x03\xe8"))
+        await so(lambda: connection.transport.is_closing())
+        connection.shutdown()
+        connection.transport.abort()
+
+
+async def test_a_stream_whose_client_left_before_it_began_learns_it() -> None:
+    lost = asyncio.Event()
+    wire = Connection(None)
+    wire.gone()
+    wire.lost = lost.set
+    await asyncio.wait_for(lost.wait(), 60)

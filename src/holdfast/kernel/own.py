@@ -44,8 +44,10 @@ def own_directory(path: Path) -> Path:
         if status.st_uid != os.geteuid():
             log.warning("data_directory_of_another_user", directory=str(path), user=name_of(status.st_uid))
         elif _others_may(handle, status.st_mode):
-            _check_contents(path, handle, status.st_mode)
+            _check_use(path, handle, status.st_mode)
             _close(path, handle)
+            if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                _check_owners(path, handle, status.st_mode)  # once closed: nothing can be added any more
     finally:
         os.close(handle)
     return path
@@ -57,7 +59,7 @@ def _others_may(handle: int, mode: int) -> bool:
     return bool(mode & (stat.S_IRWXO | stat.S_IRGRP | stat.S_IWGRP) or group_perm(handle, mode))
 
 
-def _check_contents(path: Path, handle: int, mode: int) -> None:
+def _check_use(path: Path, handle: int, mode: int) -> None:
     names = os.listdir(handle)
     used_by_others = any(name != "lost+found" for name in names) and not any(map(_is_ours, names))
     if mode & stat.S_ISVTX or used_by_others:
@@ -65,11 +67,13 @@ def _check_contents(path: Path, handle: int, mode: int) -> None:
             f"{path} is open to other users and not used by Holdfast alone: choose a separate data "
             f"directory, or close this one to other users (chmod 700 {path})."
         )
-    if not mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return
-    for name in names:
+
+
+def _check_owners(path: Path, handle: int, mode: int) -> None:
+    for name in os.listdir(handle):
         owner = os.stat(name, dir_fd=handle, follow_symlinks=False).st_uid
         if owner not in _trusted():
+            os.fchmod(handle, stat.S_IMODE(mode))  # as it was, so that the next start refuses it too
             raise PathError(
                 f"{path} was writable by other users, and {name} in it belongs to user {name_of(owner)}: "
                 f"remove it, or make it yours (chown), and close the directory (chmod 700 {path})."

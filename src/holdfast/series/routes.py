@@ -66,7 +66,7 @@ async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], as
     """Book a whole series at once: all of it, or as `on_conflict` says."""
     venue = await venue_for(asked.engine, asked.actor, body.venue_id)
     plan = partial(plan_series, asked=_wanted(asked, body, venue), on_conflict=body.on_conflict)
-    key = asked.keyed(venue, "series_create", body.idempotency_key)
+    key = asked.keyed(venue, "series_create", body.idempotency_key, about="/api/v1/series")
     try:
         done = await _change(asked, venue, plan, create_series, key)
     except SeriesRefused as error:

@@ -1,30 +1,23 @@
-"""Cuts received bytes into pieces for the parser, each with the end of at most one head, and counts a message's bytes
-outside its body."""
+"""Cuts received bytes into pieces for the parser. A piece never goes past the end of a head or of a message."""
 
 from __future__ import annotations
 
 _HEAD_END = b"\r\n\r\n"
 
-BODY_PIECE_BYTES = 128
-"""Inside a body, an empty line does not end a piece shorter than this. Each piece costs time, and if the body ends
-within so few bytes, only few heads can follow it in the same piece."""
-
 
 class Pieces:
     """Received bytes, in order. True if there are any.
 
-    `overhead`: the message's bytes outside its body. Exact at the end of a head and of a message; otherwise it includes
-    the rest of the piece that is not parsed yet.
+    Heads end with an empty line, and so does a chunked body (RFC 9112, 7.1); any other body has a known length. So
+    whatever follows a request is only parsed after the request was answered.
     """
 
-    __slots__ = ("_at", "_data", "_head_end", "_unparsed", "overhead")
+    __slots__ = ("_at", "_data", "_tail")
 
     def __init__(self) -> None:
         self._data = b""
         self._at = 0
-        self._unparsed = 0  # bytes of the piece that no head or body seen so far covers
-        self._head_end = 0  # bytes of the piece up to the end of its head
-        self.overhead = 0
+        self._tail = b""  # the last bytes of the piece before: an empty line may be split between two reads
 
     def __len__(self) -> int:
         return len(self._data) - self._at
@@ -40,42 +33,22 @@ class Pieces:
     def clear(self) -> None:
         self._data, self._at = b"", 0
 
-    def next(self, *, head_bytes_max: int, in_body: bool) -> bytes:
-        """Removes and returns the first piece.
-
-        `head_bytes_max`: up to this length everything is returned as one piece if it contains one end of a head, as a
-        usual request with its body does. `in_body`: the parser is inside a body.
-        """
+    def next(self, body_left: int | None) -> bytes:
+        """Removes and returns the first piece: up to the next empty line, or `body_left` bytes of a body."""
         data, start = self._data, self._at
-        head_end, end = _cut(data, start, head_bytes_max=head_bytes_max, in_body=in_body)
+        end = min(start + body_left, len(data)) if body_left else self._after_empty_line(data, start)
         if end == len(data):
             self.clear()
         else:
             self._at = end
-        self._head_end, self._unparsed = head_end - start, end - start
-        self.overhead += self._unparsed
-        return data[start:end]
+        piece = data[start:end]
+        self._tail = piece[1 - len(_HEAD_END) :]
+        return piece
 
-    # Called by the parser
-
-    def message_begins(self) -> None:
-        self.overhead = self._unparsed
-
-    def head_ends(self) -> None:
-        self._unparsed = max(self._unparsed - self._head_end, 0)
-
-    def body(self, count: int) -> None:
-        self.overhead -= count
-        self._unparsed -= count
-
-
-def _cut(data: bytes, start: int, *, head_bytes_max: int, in_body: bool) -> tuple[int, int]:
-    found = data.find(_HEAD_END, start)
-    if found < 0:
-        return len(data), len(data)
-    end = found + len(_HEAD_END)
-    if in_body and end - start < BODY_PIECE_BYTES:
-        end = min(start + BODY_PIECE_BYTES, len(data))
-    if len(data) - start <= head_bytes_max and data.find(_HEAD_END, end) < 0:
-        return end, len(data)
-    return end, end
+    def _after_empty_line(self, data: bytes, start: int) -> int:
+        if self._tail.endswith((b"\r", b"\n")):
+            found = (self._tail + data[start : start + len(_HEAD_END) - 1]).find(_HEAD_END)
+            if found >= 0:
+                return start + found + len(_HEAD_END) - len(self._tail)
+        found = data.find(_HEAD_END, start)
+        return len(data) if found < 0 else found + len(_HEAD_END)

@@ -36,6 +36,9 @@ HEAD_S = 10.0
 BODY_S = 30.0
 IDLE_S = 75.0
 """Longer than proxies keep idle connections (nginx: 60 s), so that no proxy sends a request on a closing one."""
+PIECES_MAX = 256
+"""Pieces parsed in one turn of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
+
 REFUSED = Counter(
     "holdfast_http_connections_refused_total",
     "Connections that Holdfast refused or closed: malformed, too_large, too_slow, too_many.",
@@ -61,6 +64,9 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._is_deaf = False  # nothing more will be parsed
         self._in_message = False
         self._in_body = False
+        self._body_left: int | None = None  # bytes; None for a chunked body, and outside of bodies
+        self._overhead = 0  # bytes of the message that are not its body
+        self._piece_bytes = 0
         self._limited_to = 0.0  # seconds that this part of the message may take
         self._arriving: tuple[RequestResponseCycle, Any] | None = None
         self._answering: RequestResponseCycle | None = None
@@ -90,7 +96,10 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
     def give_way(self) -> bool:
         if self._answering is not None or self._arriving is not None:
             return False
-        self.transport.close()
+        if self.transport.is_closing() or self.transport.get_write_buffer_size():
+            self.transport.abort()  # it would stay open for as long as the client likes
+        else:
+            self.transport.close()
         return True
 
     def _expired(self) -> None:
@@ -102,16 +111,12 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, answer: bytes, reason: str) -> None:
-        """Stops reading. A request in progress still gets its response, as the last one."""
+        """Ends the connection with that answer. All requests before have had theirs: nothing behind a request is parsed
+        before the request was answered."""
         REFUSED.labels(reason).inc()
         self._is_deaf = self.transport.lingers = True
         self._received.clear()
         self._arriving = None
-        self.pipeline.clear()
-        if self._answering is not None:
-            self._answering.keep_alive = False
-            self._pause()
-            return
         self.transport.write(answer)
         self.transport.close()
 
@@ -124,13 +129,18 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Parses the received bytes, until a request must be answered first."""
-        while self._received and self._answering is None and not self._is_deaf:
-            usual = 0 if self._in_message else HEAD_BYTES_MAX
-            self._parse(self._received.next(head_bytes_max=usual, in_body=self._in_body))
+        """Parses the received bytes, until a request must be answered first or others must have their turn."""
+        pieces_left = PIECES_MAX
+        while self._received and self._answering is None and not self._is_deaf and pieces_left:
+            self._parse(self._received.next(self._body_left))
+            pieces_left -= 1
+        if self._is_deaf:
+            return
         if self._received:
             self._pause()
-        elif self._is_paused and not self._is_deaf:
+            if self._answering is None:
+                self.loop.call_soon(self._go_on)
+        elif self._is_paused:
             self._is_paused = False
             self.transport.resume_reading()
 
@@ -140,6 +150,8 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self.transport.pause_reading()
 
     def _parse(self, piece: bytes) -> None:
+        self._overhead += len(piece)
+        self._piece_bytes = len(piece)
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
@@ -150,7 +162,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             else:
                 self._refuse(canned.MALFORMED, "malformed")
         else:
-            if self._received.overhead > HEAD_BYTES_MAX:
+            if self._overhead > HEAD_BYTES_MAX:
                 self._refuse(canned.TOO_LARGE, "too_large")
         if self._arriving is not None and not self._arriving[0].more_body:
             self._answer()
@@ -168,10 +180,14 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         """Upgrades to a WebSocket. Other protocols are declined by ignoring the offer (RFC 9110, 7.8)."""
         if not self._should_upgrade():
             self._received.put_back(rest)
-        elif self._answering is not None:
-            self._refuse(canned.MALFORMED, "malformed")
+        elif self.flow.write_paused:
+            self._refuse(
+                canned.MALFORMED, "malformed"
+            )  # it reads nothing, so it can't wait for the handshake
         else:
             self._is_deaf = True
+            self._received.clear()  # no frame may be sent before the handshake is complete (RFC 6455, 4.1)
+            self.transport.expired = None
             self.transport.limit(None)
             if self._is_paused:
                 self.transport.resume_reading()
@@ -183,7 +199,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
-        self._received.message_begins()
+        self._overhead = self._piece_bytes
         self._in_message, self._in_body = True, False
         self._limited_to = 0.0
 
@@ -195,10 +211,10 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        if self._received.overhead > HEAD_BYTES_MAX:
+        if self._overhead > HEAD_BYTES_MAX:
             raise _TooLarge
-        self._received.head_ends()
         self._in_body = True
+        self._body_left = _announced(self.headers)
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -208,14 +224,16 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self._answer()
             return
         if cycle.waiting_for_100_continue:
-            if _announced(cycle) > BODY_BYTES_MAX:
+            if (self._body_left or 0) > BODY_BYTES_MAX:
                 self._answer_early(cycle)
                 return
             cycle.waiting_for_100_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._received.body(len(body))
+        self._overhead -= len(body)
+        if self._body_left is not None:
+            self._body_left -= len(body)
         cycle = self.cycle
         if self._is_deaf or cycle is None or cycle.response_complete:
             return
@@ -225,6 +243,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_message = self._in_body = False
+        self._body_left = None
         if not self._is_deaf:
             super().on_message_complete()
 
@@ -233,7 +252,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
     def _answer_early(self, cycle: RequestResponseCycle) -> None:
         """Calls the application before the body is complete: it refuses the body, and the connection is closed."""
         if self._arriving is None or self._arriving[0] is not cycle:
-            return  # its turn has not come
+            return
         cycle.keep_alive = False
         self._is_deaf = self.transport.lingers = True
         self._received.clear()
@@ -253,13 +272,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._answering = None
         if self.transport.is_closing():
             return
-        if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        if self._in_message:
-            self._limited_to = 0.0
-            self._limit_arrival()
-        elif self._answering is None:
-            self.transport.limit(IDLE_S)
+        self.transport.limit(IDLE_S)
         if self._received or self._is_paused:
             self._go_on()
 
@@ -274,7 +287,9 @@ class _Writing(FlowControl):
         return
 
 
-def _announced(cycle: RequestResponseCycle) -> int:
-    """Returns the body's length in bytes according to its header, 0 if there is none."""
-    length = dict(cycle.scope["headers"]).get(b"content-length", b"")
-    return int(length) if length.isdigit() else 0
+def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:
+    """Returns the body's length in bytes, which the parser has checked; None if there is no header for it."""
+    for name, value in headers:
+        if name == b"content-length":
+            return int(value)
+    return None

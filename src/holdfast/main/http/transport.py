@@ -152,13 +152,25 @@ class Connected(asyncio.Protocol):
 class Connection:
     """Implements `holdfast.live.outlets.Wire`."""
 
-    __slots__ = ("_transport", "drained", "lost", "paused")
+    __slots__ = ("_is_gone", "_lost", "_transport", "drained", "paused")
 
     def __init__(self, transport: Any) -> None:
         self._transport = transport
+        self._is_gone = False
+        self._lost: Callable[[], None] | None = None
         self.paused = False
         self.drained: Callable[[], None] | None = None
-        self.lost: Callable[[], None] | None = None
+
+    @property
+    def lost(self) -> Callable[[], None] | None:
+        """Called when the connection is lost; soon, if it already is."""
+        return self._lost
+
+    @lost.setter
+    def lost(self, callback: Callable[[], None] | None) -> None:
+        self._lost = callback
+        if self._is_gone and callback is not None:
+            asyncio.get_running_loop().call_soon(callback)
 
     def write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -173,6 +185,6 @@ class Connection:
             self.drained()
 
     def gone(self) -> None:
-        self.paused = True
-        if self.lost is not None:
-            self.lost()
+        self.paused = self._is_gone = True
+        if self._lost is not None:
+            self._lost()

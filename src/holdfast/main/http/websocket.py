@@ -13,7 +13,9 @@ from __future__ import annotations
 from typing import Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.frames import CloseCode, Frame
+from websockets.protocol import State
 
 from holdfast.live.outlets import EXTENSION
 from holdfast.main.http.addresses import Addresses
@@ -60,6 +62,14 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
         extensions: Any = self.scope.get("extensions")
         extensions[EXTENSION] = self._wire
 
+    def shutdown(self) -> None:
+        is_closing = self.conn.state is not State.OPEN and not self.close_sent
+        if self.transport.is_closing() or (self.handshake_complete and is_closing):
+            self.stop_keepalive()
+            self.transport.close()  # the client has closed it; there is nothing to say
+            return
+        super().shutdown()
+
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.transport.abort()  # data that the client does not read would keep it open
@@ -85,7 +95,10 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
             return
         if self._received and not self._has_message:
             piece, self._received = self._received[:PIECE_BYTES], self._received[PIECE_BYTES:]
-            super().data_received(piece)
+            try:
+                super().data_received(piece)
+            except InvalidState:  # an error after the client's close frame, which uvicorn tries to report
+                self.transport.abort()
         if self._has_message or self.transport.is_closing():
             return  # `receive` continues
         if self._received:
@@ -139,10 +152,15 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
 
     def _fail(self, reason: str) -> None:
         if self.close_sent:
+            if not self.transport.is_closing():
+                self.transport.abort()  # instead of its close frame it sends on
             return
         self.conn.fail(CloseCode.POLICY_VIOLATION, reason)
         self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
+        if self.conn.close_sent is None:  # before the handshake is complete
+            self.transport.abort()
+            return
         self.transport.lingers = True  # so that the client can read the reason even if it sent more
         super().handle_parser_exception()
