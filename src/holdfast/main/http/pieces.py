@@ -17,7 +17,7 @@ class Pieces:
     def __init__(self) -> None:
         self._data = b""
         self._at = 0
-        self._tail = b""  # the last bytes of the piece before: an empty line may be split between two reads
+        self._tail = b""  # the last bytes before: an empty line may be split between reads
 
     def __len__(self) -> int:
         return len(self._data) - self._at
@@ -36,19 +36,22 @@ class Pieces:
     def next(self, body_left: int | None) -> bytes:
         """Removes and returns the first piece: up to the next empty line, or `body_left` bytes of a body."""
         data, start = self._data, self._at
-        end = min(start + body_left, len(data)) if body_left else self._after_empty_line(data, start)
+        if body_left:
+            end, is_whole = min(start + body_left, len(data)), True
+        elif self._tail and (end := self._after_split_line(data, start)):
+            is_whole = True
+        else:
+            found = data.find(_HEAD_END, start)
+            end, is_whole = (len(data), False) if found < 0 else (found + len(_HEAD_END), True)
+        piece = data[start:end]
+        self._tail = b"" if is_whole else (self._tail + piece)[1 - len(_HEAD_END) :]
         if end == len(data):
-            self.clear()
+            self._data, self._at = b"", 0
         else:
             self._at = end
-        piece = data[start:end]
-        self._tail = piece[1 - len(_HEAD_END) :]
         return piece
 
-    def _after_empty_line(self, data: bytes, start: int) -> int:
-        if self._tail.endswith((b"\r", b"\n")):
-            found = (self._tail + data[start : start + len(_HEAD_END) - 1]).find(_HEAD_END)
-            if found >= 0:
-                return start + found + len(_HEAD_END) - len(self._tail)
-        found = data.find(_HEAD_END, start)
-        return len(data) if found < 0 else found + len(_HEAD_END)
+    def _after_split_line(self, data: bytes, start: int) -> int:
+        """Returns the end of an empty line that the bytes before have begun, 0 if there is none."""
+        found = (self._tail + data[start : start + len(_HEAD_END) - 1]).find(_HEAD_END)
+        return 0 if found < 0 else start + found + len(_HEAD_END) - len(self._tail)

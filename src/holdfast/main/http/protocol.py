@@ -272,7 +272,10 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._answering = None
         if self.transport.is_closing():
             return
-        self.transport.limit(IDLE_S)
+        if self.pipeline:  # two messages were in one piece after all
+            self._start_asgi_task(*self.pipeline.pop())
+        else:
+            self.transport.limit(IDLE_S)
         if self._received or self._is_paused:
             self._go_on()
 
