@@ -2,8 +2,8 @@
 
 uvicorn and its parser do the work; this class decides what they get, and when.
 
-1. Received bytes are cut after each empty line and parsed piece by piece, so that a piece contains one head. While a
-   request is being answered, nothing more is parsed or read: pipelined requests wait unparsed.
+1. Received bytes are cut where a head or a message ends, and parsed piece by piece. While a request is being answered,
+   nothing more is parsed or read: pipelined requests wait unparsed.
 2. All bytes of a message outside its body count: request line, headers, chunk framing, trailers (which are dropped).
    Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the response is 431 and the connection is closed.
 3. The application is called when the request is complete. For a body longer than it accepts, it is called at once, and
