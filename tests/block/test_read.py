@@ -167,3 +167,24 @@ async def test_nobody_else_sees_them(alley: House, charlie: dict[str, str]) -> N
             assert "secret" not in each.text
         # Who asked by the resource learns nothing of the venue that it is in.
         assert not any(alley.venue_id in each.text for each in answers[2:4])
+
+
+async def test_one_of_another_venue_is_like_none(alley: House) -> None:
+    """Staff of another venue can't tell whether it exists, nor where; guests learn nothing at all."""
+    made, none = await blocked(alley, "l1"), "01a1fa4c-7083-7151-bce8-d78608412e10"
+    elsewhere = alley.headers("staff", subject="eve", venues=[none])
+    for headers, status in ((elsewhere, 404), (alley.gina, 403)):
+        said = []
+        for id_ in (made["id"], none):
+            for send in (
+                alley.client.get(f"{PATH}/{id_}", headers=headers),
+                alley.client.patch(
+                    f"{PATH}/{id_}", json={"reason": "x", "expected_version": 1}, headers=headers
+                ),
+                alley.client.delete(f"{PATH}/{id_}", headers={**headers, "if-match": '"1"'}),
+            ):
+                answer = await send
+                assert answer.status_code == status, answer.text
+                said.append(answer.text.replace(id_, "ID"))
+        assert said[:3] == said[3:]
+        assert alley.venue_id not in "".join(said)

@@ -26,7 +26,7 @@ from holdfast.booking.finding.lists import BY_START, StartKey
 from holdfast.booking.routes.parts import AskedChange, ChangeRequest, check_year, own_venue, show_reply
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM, Actor
-from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import AskedPage, Caller, IfMatch, SeenVersion, answer, json_body, required_version
 from holdfast.place.routes.at_hand import EngineUsed
 from holdfast.place.store import find_resource
@@ -179,11 +179,19 @@ async def _venue_of(engine: Engine, actor: Actor, venue_id: UUID | None, resourc
 
 
 async def _find(engine: Engine, actor: Actor, block_id: UUID) -> tuple[Block, Venue]:
-    """A block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound."""
+    """A block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound.
+
+    Guests learn nothing about any block, and staff of other venues get the same message as for an unknown id.
+    """
     if actor.kind == "anonymous":
         raise Unauthenticated
+    if not actor.is_staff:
+        raise Forbidden("This is for the staff of the venue.", needed_roles=["staff"])
     block = await engine.read(actor, store.find, block_id)
-    return block, await own_venue(engine, actor, block.venue_id)
+    try:
+        return block, await own_venue(engine, actor, block.venue_id)
+    except NotFound:
+        raise NotFound(f"There is no block {block_id}.") from None
 
 
 def _check_range(start: datetime, end: datetime) -> None:
