@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
@@ -20,6 +20,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.deadline import request_deadline
 from holdfast.kernel.db.gate import Gate
+from holdfast.kernel.db.slices import giving_way
 from holdfast.kernel.db.turns import Turns
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError, Overloaded
@@ -59,7 +60,7 @@ class Engine:
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
         self._turns = Turns()
-        self._planning = Turns()
+        self._planning, self._previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)
         self._changes_under_way = 0
         self._questions, self._long_questions = Gate(self._is_changing), Gate(self._is_changing)
@@ -186,12 +187,12 @@ class Engine:
         self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]], *, is_preview: bool = False
     ) -> P:
         """What `plan(read)` finds out, holding nothing: in PLAN_TIMES the time of a request, and one at a time for
-        each venue, since many who ask for long thought must not slow everybody else. Previews take
-        turns as long questions do, so that who only looks keeps nobody from booking. Raises Overloaded."""
-        with request_deadline(PLAN_TIMES * self.db.deadline_s):
-            async with (
-                self._long_questions.turn(venue.id, "preview") if is_preview else self._planning.of(venue.id)
-            ):
+        each venue, since long plans must not slow everybody else. Previews have turns of their own and give way to
+        changes, so that looking keeps nobody from booking. Raises Overloaded."""
+        turns = self._previewing if is_preview else self._planning
+        way = giving_way(self._is_changing) if is_preview else nullcontext()
+        with request_deadline(PLAN_TIMES * self.db.deadline_s), way:
+            async with turns.of(venue.id):
                 return await plan(partial(self.read_at, actor, venue))
 
     async def change_planned(

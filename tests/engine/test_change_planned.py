@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -183,5 +183,23 @@ async def test_who_only_looks_keeps_nobody_from_planning(db: Database, venue: Ve
     looking = asyncio.create_task(engine.plan(SYSTEM, venue, look, is_preview=True))
     await asyncio.sleep(0)
     assert (await ask(engine, venue, Thinker(db))).value == 1
+    seen_enough.set()
+    assert await looking == "seen"
+
+
+async def test_a_preview_at_one_venue_keeps_no_month_of_another_waiting(db: Database, venue: Venue) -> None:
+    engine, seen_enough, other = engine_over(db), asyncio.Event(), replace(venue, id=uuid4())
+
+    async def look(_read: Any) -> str:
+        await seen_enough.wait()
+        return "seen"
+
+    async def month(_tx: Tx) -> str:
+        return "shown"
+
+    looking = asyncio.create_task(engine.plan(SYSTEM, venue, look, is_preview=True))
+    await asyncio.sleep(0)
+    for each in (other, venue):
+        assert await engine.look_long(SYSTEM, each, month) == "shown"
     seen_enough.set()
     assert await looking == "seen"

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
 from holdfast.kernel.db.deadline import part_s
-from holdfast.kernel.db.slices import gives_way
+from holdfast.kernel.db.slices import giving_way
 from holdfast.kernel.errors import Overloaded
 
 WAITING_MAX = 50
@@ -55,11 +55,10 @@ class Gate:
                 except TimeoutError:
                     raise Overloaded("Too many queries are waiting. Try again shortly.") from None
                 began = time.perf_counter()
-                token = gives_way.set(self._is_busy)
                 try:
-                    yield
+                    with giving_way(self._is_busy):
+                        yield
                 finally:
-                    gives_way.reset(token)
                     if self._is_busy():
                         took = time.perf_counter() - began
                         await self._pause(min(max(took, REST_S_MIN), REST_S_MAX))

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 SLICE_S = 0.002
 PAUSE_TIMES, PAUSE_S_MAX = 3, 0.05
 
-gives_way: ContextVar[Callable[[], bool] | None] = ContextVar("holdfast_gives_way", default=None)
-"""Returns whether more important work is running; the current work should then use only a quarter of the time."""
+_is_wanted: ContextVar[Callable[[], bool] | None] = ContextVar("holdfast_gives_way", default=None)
+
+
+@contextmanager
+def giving_way(is_wanted: Callable[[], bool]) -> Iterator[None]:
+    """While `is_wanted` says that more important work is running, the block uses only a quarter of the time."""
+    token = _is_wanted.set(is_wanted)
+    try:
+        yield
+    finally:
+        _is_wanted.reset(token)
 
 
 class Slices:
@@ -21,12 +31,12 @@ class Slices:
         self._began = time.perf_counter()
 
     async def rest(self) -> bool:
-        """Yields to the event loop if SLICE_S have passed since the last time, database waits included. If `gives_way`
-        says so, it pauses for PAUSE_TIMES as long as the slice took, PAUSE_S_MAX at most. Returns whether it did."""
+        """Yields to the event loop if SLICE_S have passed since the last time, database waits included. While
+        giving way, it pauses for PAUSE_TIMES as long as the slice took, PAUSE_S_MAX at most. Returns whether it did."""
         took = time.perf_counter() - self._began
         if took < SLICE_S:
             return False
-        is_wanted = gives_way.get()
+        is_wanted = _is_wanted.get()
         await asyncio.sleep(
             min(PAUSE_TIMES * took, PAUSE_S_MAX) if is_wanted is not None and is_wanted() else 0
         )
