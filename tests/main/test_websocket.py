@@ -106,9 +106,9 @@ async def test_messages_that_nobody_takes_wait_unread() -> None:
         server.app.open.clear()
         client = await upgraded(server)
         client.send(frame(TEXT, b"") * 100_000)
-        await asyncio.sleep(0.3)
         [connection] = server.server.server_state.connections
         assert isinstance(connection, BoundedWebSocket)
+        await so(lambda: connection.read_paused and len(connection._received) > 0)
         assert connection.queue.qsize() < 200
         assert len(connection._received) <= 256 * 1024
         server.app.open.set()
@@ -161,7 +161,7 @@ async def test_a_handshake_behind_a_request_that_is_being_answered_waits_for_it(
         server.app.open.clear()
         client = await server.dial()
         client.send(get("/1"), UPGRADE)
-        await asyncio.sleep(0.05)
+        await so(lambda: server.app.asked == ["/1"])
         server.app.open.set()
         assert (await client.answer()).said["path"] == "/1"
         assert (await client.answer()).status == 101

@@ -37,7 +37,7 @@ BODY_S = 30.0
 IDLE_S = 75.0
 """Longer than proxies keep idle connections (nginx: 60 s), so that no proxy sends a request on a closing one."""
 PIECES_MAX = 256
-"""Pieces parsed in one turn of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
+"""Pieces parsed in one iteration of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
 
 REFUSED = Counter(
     "holdfast_http_connections_refused_total",
@@ -94,12 +94,11 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         super().connection_lost(exc)
 
     def give_way(self) -> bool:
-        if self._answering is not None or self._arriving is not None:
+        is_needed = self._answering is not None or self._arriving is not None or self._received
+        # While a response is on its way, or its end is waited for, the connection stays open and so it still counts.
+        if is_needed or self.transport.is_closing() or self.transport.has_unsent():
             return False
-        if self.transport.is_closing() or self.transport.get_write_buffer_size():
-            self.transport.abort()  # it would stay open for as long as the client likes
-        else:
-            self.transport.close()
+        self.transport.close()
         return True
 
     def _expired(self) -> None:
@@ -111,8 +110,8 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self.transport.close()
 
     def _refuse(self, answer: bytes, reason: str) -> None:
-        """Ends the connection with that answer. All requests before have had theirs: nothing behind a request is parsed
-        before the request was answered."""
+        """Sends this response and closes the connection. All earlier requests have been answered, because nothing after
+        a request is parsed before its response is complete."""
         REFUSED.labels(reason).inc()
         self._is_deaf = self.transport.lingers = True
         self._received.clear()
@@ -139,10 +138,14 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if self._received:
             self._pause()
             if self._answering is None:
-                self.loop.call_soon(self._go_on)
+                self.loop.call_soon(self._continue)
         elif self._is_paused:
             self._is_paused = False
             self.transport.resume_reading()
+
+    def _continue(self) -> None:
+        if not self.transport.is_closing():
+            self._go_on()
 
     def _pause(self) -> None:
         if not self._is_paused:
@@ -181,9 +184,8 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if not self._should_upgrade():
             self._received.put_back(rest)
         elif self.flow.write_paused:
-            self._refuse(
-                canned.MALFORMED, "malformed"
-            )  # it reads nothing, so it can't wait for the handshake
+            # The client reads nothing, so it can't be waiting for the handshake.
+            self._refuse(canned.MALFORMED, "malformed")
         else:
             self._is_deaf = True
             self._received.clear()  # no frame may be sent before the handshake is complete (RFC 6455, 4.1)
@@ -272,10 +274,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self._answering = None
         if self.transport.is_closing():
             return
-        if self.pipeline:  # two messages were in one piece after all
-            self._start_asgi_task(*self.pipeline.pop())
-        else:
-            self.transport.limit(IDLE_S)
+        self.transport.limit(IDLE_S)
         if self._received or self._is_paused:
             self._go_on()
 

@@ -79,6 +79,10 @@ class CorkedTransport:
         self.expired = self._transport.abort
         self.limit(LINGER_S)
 
+    def has_unsent(self) -> bool:
+        """Returns whether data was written that the operating system has not taken yet."""
+        return bool(self._collected) or self._transport.get_write_buffer_size() > 0
+
     def is_closing(self) -> bool:
         return self._lingering or self._transport.is_closing()
 

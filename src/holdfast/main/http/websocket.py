@@ -66,7 +66,7 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
         is_closing = self.conn.state is not State.OPEN and not self.close_sent
         if self.transport.is_closing() or (self.handshake_complete and is_closing):
             self.stop_keepalive()
-            self.transport.close()  # the client has closed it; there is nothing to say
+            self.transport.close()  # the client has closed it, so no close frame is due
             return
         super().shutdown()
 
@@ -153,7 +153,7 @@ class BoundedWebSocket(Connected, WebSocketsSansIOProtocol):
     def _fail(self, reason: str) -> None:
         if self.close_sent:
             if not self.transport.is_closing():
-                self.transport.abort()  # instead of its close frame it sends on
+                self.transport.abort()  # it keeps sending instead of answering our close frame
             return
         self.conn.fail(CloseCode.POLICY_VIOLATION, reason)
         self.handle_parser_exception()
