@@ -16,7 +16,7 @@ from fastapi import FastAPI
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.database import lanes
 from holdfast.kernel.db.tx import lock_key
 from holdfast.main.http.app import create_app
 from tests.conftest import House, open_house_at

@@ -11,8 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.database import Database, lanes
 from tests.conftest import House
 
 POLLERS = 40

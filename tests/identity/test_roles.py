@@ -6,8 +6,8 @@ from uuid import uuid4
 import pytest
 
 from holdfast.identity.claims import ROLES, Claims
-from holdfast.identity.roles import actor_of, can_touch_venue, expand, require
-from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor
+from holdfast.identity.roles import actor_of, expand, require
+from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor, can_touch_venue
 from holdfast.kernel.errors import Forbidden, Unauthenticated
 
 NORD, CHARLIES = uuid4(), uuid4()

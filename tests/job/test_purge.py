@@ -126,7 +126,7 @@ async def test_nobody_who_uses_the_application_removes_events_by_himself(desk: D
 def test_what_a_job_carries_is_the_whole_event() -> None:
     from holdfast.event.model import FIELDS
     from holdfast.job.model import event_from
-    from holdfast.kernel.encode import encode_text
+    from holdfast.kernel.db.tx import encode_text
 
     event = replace(
         made(new_id(), venue_id=new_id()),

@@ -9,11 +9,10 @@ from uuid import UUID
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import deadline
+from holdfast.kernel.db import waiting
 from holdfast.kernel.db.database import Bounds, Database
-from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s, part_s, request_deadline
-from holdfast.kernel.db.turns import Turns
 from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, Turns, left_s, part_s, request_deadline
 from holdfast.kernel.errors import Overloaded
 from tests.processes import PATIENT_S
 
@@ -33,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(deadline, "time", clock)
+    monkeypatch.setattr(waiting, "time", clock)
     return clock
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.kernel.db.deadline import request_deadline
 from holdfast.kernel.db.gate import REST_S_MAX, REST_S_MIN, WAITING_MAX, Gate
+from holdfast.kernel.db.waiting import request_deadline
 from holdfast.kernel.errors import InvalidRequest, Overloaded
 from holdfast.kernel.ids import new_id
 

@@ -12,8 +12,7 @@ import pytest
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.late import LateLocks
-from holdfast.kernel.db.tx import Tx, lock_key
+from holdfast.kernel.db.tx import LateLocks, Tx, lock_key
 from holdfast.kernel.ids import new_id
 from tests.processes import until
 

@@ -27,6 +27,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.main.process.migrate import migrate
 from holdfast.place import store as places
 from holdfast.place import write_store
+from holdfast.place.places import RULES_VERSION
 from holdfast.waitlist import store as entries
 from tests.booking.asking import at
 from tests.conftest import House
@@ -294,7 +295,7 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(
         (entries.OFFERS, (theirs, [id_])),
         (lists.OF_VENUE, (theirs, venue, *everything)),
         (claims.STILL_OF, (theirs, id_, then)),
-        (places.RULES_VERSION, (theirs, venue)),
+        (RULES_VERSION, (theirs, venue)),
         (idempotency.FIND, (theirs, "create", "k")),
         (write_store.TOUCH_VENUE, (theirs, venue, then)),
         (write_store.REMOVE_RESOURCES, (theirs, [t1], then)),

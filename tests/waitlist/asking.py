@@ -15,8 +15,7 @@ import httpx
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.call import Call
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.late import LateLocks
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import LateLocks, Tx
 from holdfast.kernel.span import Span
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue

@@ -12,10 +12,8 @@ import orjson
 from holdfast.block.model import COLUMNS, Block, BlockStep
 from holdfast.booking.finding.lists import StartKey
 from holdfast.event.emit import emit_from, emitting
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
 HISTORY_MAX = 500

@@ -6,8 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from holdfast.booking.model import Guest
-from holdfast.identity.roles import can_touch_venue
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import Actor, can_touch_venue
 from holdfast.kernel.errors import Forbidden, NotFound, Unauthenticated
 from holdfast.place.venue import Venue
 

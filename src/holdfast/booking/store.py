@@ -15,10 +15,8 @@ import orjson
 from holdfast.booking.model import Booking, Details, Guest, Step
 from holdfast.booking.states import Status
 from holdfast.event.emit import emit_from, emitting
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Price
 

@@ -7,9 +7,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
-from holdfast.place.store import plain_id
 
 AROUND = timedelta(days=4)
 """A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to two

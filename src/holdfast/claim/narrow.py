@@ -8,10 +8,9 @@ from uuid import UUID
 from holdfast.claim import store
 from holdfast.claim.model import CLEANING, NEVER
 from holdfast.claim.recolour import gathered
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 
 # Served by the index of claim_never_overlaps, which begins with tenant and resource.

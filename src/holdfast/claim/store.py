@@ -10,11 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.claim.model import BEGINNING, Claim, ClaimState, Occupancy, Probe, Shift
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.ids import first_id_at
 from holdfast.kernel.span import Span
-from holdfast.place.store import plain_id
 
 
 def take_from(parameter: str) -> str:

@@ -14,8 +14,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.call import Lane
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.lanes import Lane
 from holdfast.kernel.db.tx import Tx
 
 T = TypeVar("T")

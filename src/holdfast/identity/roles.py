@@ -7,7 +7,7 @@ from uuid import UUID
 
 from holdfast.identity.claims import ROLES, Claims
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
+from holdfast.kernel.errors import Forbidden, InvalidRequest, Unauthenticated
 
 # Approval roles are never implied: running the platform or a venue does not include security clearance.
 IMPLIED = {
@@ -52,25 +52,6 @@ def require(actor: Actor, *roles: str) -> None:
     if actor.kind == "anonymous":
         raise Unauthenticated
     raise Forbidden(f"This needs the role {' or '.join(roles)}.", needed_roles=list(roles))
-
-
-def can_touch_tenant(actor: Actor, tenant_id: UUID) -> bool:
-    """Whether the actor belongs to the tenant; platform administrators and the system belong to all."""
-    return actor.tenant_ids is None or tenant_id in actor.tenant_ids
-
-
-def can_touch_venue(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
-    """Returns whether the actor has access to the venue at all; roles decide what it may do there.
-
-    If not, callers raise `NotFound`, as if the venue did not exist.
-    """
-    return can_touch_tenant(actor, tenant_id) and (actor.venue_ids is None or venue_id in actor.venue_ids)
-
-
-def require_venue(actor: Actor, tenant_id: UUID, venue_id: UUID) -> None:
-    """Passes for a venue within the actor's reach. Raises `NotFound`, in the words of one that there is not."""
-    if not can_touch_venue(actor, tenant_id, venue_id):
-        raise NotFound(f"There is no venue {venue_id}.")
 
 
 def only_tenant(actor: Actor) -> UUID | None:

@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.identity.roles import can_touch_venue
 from holdfast.job.model import DeadLetter, event_from
+from holdfast.kernel.actor import can_touch_venue
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
 from holdfast.place.reach import own_tenant

@@ -9,8 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from holdfast.job.model import Job, event_from
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text
 
 
 class LeaseLost(Exception):

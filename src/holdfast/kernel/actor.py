@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
+from holdfast.kernel.errors import NotFound
+
 STAFF_ROLES = frozenset({"staff", "manager", "admin"})
 
 
@@ -41,3 +43,22 @@ class Actor:
 SYSTEM = Actor(kind="system", id="system", tenant_ids=None)
 ANONYMOUS = Actor(kind="anonymous", id="anonymous")
 """A caller without a token, who can reach only what is public."""
+
+
+def can_touch_tenant(actor: Actor, tenant_id: UUID) -> bool:
+    """Whether the actor belongs to the tenant; platform administrators and the system belong to all."""
+    return actor.tenant_ids is None or tenant_id in actor.tenant_ids
+
+
+def can_touch_venue(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
+    """Returns whether the actor has access to the venue at all; roles decide what it may do there.
+
+    If not, callers raise `NotFound`, as if the venue did not exist.
+    """
+    return can_touch_tenant(actor, tenant_id) and (actor.venue_ids is None or venue_id in actor.venue_ids)
+
+
+def require_venue(actor: Actor, tenant_id: UUID, venue_id: UUID) -> None:
+    """Passes for a venue within the actor's reach. Raises `NotFound`, in the words of one that there is not."""
+    if not can_touch_venue(actor, tenant_id, venue_id):
+        raise NotFound(f"There is no venue {venue_id}.")

@@ -13,15 +13,10 @@ def encode(value: Any) -> bytes:
 
     Raises TypeError for other types.
     """
-    return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z)
+    return orjson.dumps(value, default=json_default, option=orjson.OPT_UTC_Z)
 
 
-def encode_text(value: Any) -> str:
-    """Like `encode`, but returns str, for SQL parameters."""
-    return orjson.dumps(value, default=_other, option=orjson.OPT_UTC_Z).decode()
-
-
-def _other(value: Any) -> Any:
+def json_default(value: Any) -> Any:
     # asyncpg has its own UUID class, which orjson does not recognise.
     if isinstance(value, UUID):
         return str(value)

@@ -13,8 +13,7 @@ import asyncpg
 import orjson
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict, kind_of
 
 T = TypeVar("T")

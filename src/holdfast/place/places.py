@@ -61,7 +61,7 @@ class Places:
 
     async def _refreshed(self, tx: Tx, venue_id: UUID) -> dict[UUID, Venue]:
         known = self.at_hand(venue_id)
-        if known is None or await store.rules_version(tx, known) != known.rules_version:
+        if known is None or await rules_version(tx, known) != known.rules_version:
             return await self.reload(tx, [venue_id])
         self._keep(known)
         return {venue_id: known}
@@ -80,14 +80,14 @@ class Places:
 
     async def current(self, tx: Tx, venue: Venue) -> Venue:
         """The venue as the transaction sees it: the snapshot given, unless its rules changed since."""
-        if await store.rules_version(tx, venue) == venue.rules_version:
+        if await rules_version(tx, venue) == venue.rules_version:
             return venue
         return (await self.reload(tx, [venue.id]))[venue.id]
 
     async def kept(self, tx: Tx, venue: Venue) -> Kept | None:
         """The venue with all in it as the transaction sees it, None when it is gone. Parsed once for each version of
         its rules, since of a large venue that takes long."""
-        version = await store.rules_version(tx, venue)
+        version = await rules_version(tx, venue)
         kept = self._documents.pop(venue.id, None)
         if kept is None or kept.rules_version != version:
             kept = await store.read_venue(tx, venue.id)
@@ -132,3 +132,11 @@ class Places:
 
 def _size(kept: Kept) -> int:
     return 1 + len(kept.document.resources) + len(kept.document.hours.exceptions)
+
+
+RULES_VERSION = "SELECT rules_version FROM venue WHERE tenant_id = $1 AND id = $2"
+
+
+async def rules_version(tx: Tx, venue: Venue) -> int | None:
+    """The version that the venue's rules are at by now."""
+    return await tx.fetchval(RULES_VERSION, venue.tenant_id, venue.id)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from holdfast.identity.roles import can_touch_tenant, only_tenant, require_venue
+from holdfast.identity.roles import only_tenant
+from holdfast.kernel.actor import can_touch_tenant, require_venue
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place import store

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.text import STORED
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept, ResourceKey
@@ -71,14 +71,6 @@ async def load_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
     return {id_: kept.snapshot() for id_, kept in (await read_venues(tx, venue_ids)).items()}
 
 
-RULES_VERSION = "SELECT rules_version FROM venue WHERE tenant_id = $1 AND id = $2"
-
-
-async def rules_version(tx: Tx, venue: Venue) -> int | None:
-    """The version that the venue's rules are at by now."""
-    return await tx.fetchval(RULES_VERSION, venue.tenant_id, venue.id)
-
-
 FIND_VENUE = "SELECT id FROM venue WHERE tenant_id = $1 AND slug = $2"
 
 
@@ -128,11 +120,6 @@ async def list_venues(
 def tenant_of(row: Any) -> Tenant:
     """The tenant of a row with all columns of its table."""
     return Tenant(**{**row, "id": plain_id(row["id"])})
-
-
-def plain_id(id_: UUID) -> UUID:
-    """The same id as the standard library has it: asyncpg's own kind can't be written as JSON by orjson."""
-    return UUID(int=id_.int)
 
 
 def _kept(row: Any) -> Kept:

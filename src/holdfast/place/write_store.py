@@ -10,11 +10,11 @@ import orjson
 
 from holdfast.event.emit import emit
 from holdfast.event.model import Event
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.ids import new_id
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge
-from holdfast.place.store import plain_id, tenant_of
+from holdfast.place.store import tenant_of
 from holdfast.place.tenant import Tenant
 
 INSERT_TENANT = """

@@ -23,7 +23,7 @@ from holdfast.booking.routes.parts import (
     venue_for,
 )
 from holdfast.booking.states import Status
-from holdfast.kernel.db.deadline import request_deadline
+from holdfast.kernel.db.waiting import request_deadline
 from holdfast.kernel.errors import Overloaded, Unauthenticated
 from holdfast.kernel.http import BY_ID, AskedPage, Caller, IfMatch, answer, json_body, required_version
 from holdfast.kernel.idempotency import Done, Keyed

@@ -10,9 +10,8 @@ import asyncpg
 
 from holdfast.booking import store as bookings
 from holdfast.booking.store import READ_COLUMNS
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 from holdfast.series.model import COLUMNS, Member, Series
 

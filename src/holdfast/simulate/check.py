@@ -11,8 +11,7 @@ import orjson
 
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.tx import Tx
-from holdfast.place.store import plain_id
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import World
 

@@ -17,8 +17,7 @@ import asyncpg
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.call import Call
-from holdfast.kernel.db.database import Bounds, Database
-from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.database import Bounds, Database, lanes
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.failure import stack_of

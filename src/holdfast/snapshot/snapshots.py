@@ -12,7 +12,7 @@ from uuid import UUID
 
 from holdfast.channel.state import slots_of_day
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.deadline import part_s
+from holdfast.kernel.db.waiting import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours

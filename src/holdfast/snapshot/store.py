@@ -10,8 +10,7 @@ from holdfast.channel.names import public_epoch
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe
 from holdfast.kernel.db.slices import Slices
-from holdfast.kernel.db.tx import Tx
-from holdfast.place.store import plain_id
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
 
 

@@ -19,8 +19,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place import store as venues
-from holdfast.place.places import Places
+from holdfast.place.places import Places, rules_version
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.model import EntryStatus, moved
@@ -67,7 +66,7 @@ class Made:
 async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
     """Makes the offers, if nothing has changed since they were planned. Runs under the venue's lock."""
     venue, offers = batch.venue, batch.offers
-    if await venues.rules_version(tx, venue) != venue.rules_version:
+    if await rules_version(tx, venue) != venue.rules_version:
         return Made()
     if await _version(tx, venue) != batch.version:
         offers = () if batch.strictly else await _still_free(tx, batch)
@@ -102,7 +101,7 @@ async def look_again(tx: Tx, batch: Batch) -> int | None:
     venue = batch.venue
     if venue.policy.pacing_covers_max is not None:
         return None  # one arrival fewer, at whatever table, may make a place
-    if await venues.rules_version(tx, venue) != venue.rules_version:
+    if await rules_version(tx, venue) != venue.rules_version:
         return None
     version = await _version(tx, venue)
     if len(await _still_free(tx, batch)) < len(batch.offers):

@@ -7,9 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.booking.states import Status
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
-from holdfast.place.store import plain_id
 from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.store import READ_COLUMNS, from_row

@@ -12,11 +12,9 @@ import orjson
 from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.model import Guest
 from holdfast.event.emit import emit
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.span import Span
-from holdfast.place.store import plain_id
 from holdfast.waitlist import model
 from holdfast.waitlist.model import Entry, EntryStatus
 

@@ -19,9 +19,9 @@ from holdfast.booking.finding.search import Found, Outlook, Sets
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span

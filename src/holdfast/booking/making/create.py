@@ -16,8 +16,7 @@ from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift
 from holdfast.kernel import idempotency
-from holdfast.kernel.db.tx import Tx, lock_key
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.place.places import Places

@@ -23,8 +23,7 @@ from holdfast.claim.model import Claim, Occupancy
 from holdfast.claim.store import columns, take_from
 from holdfast.event.emit import emit_from, emitting
 from holdfast.kernel import idempotency
-from holdfast.kernel.db.tx import Tx, parse_locked
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import Tx, encode_text, parse_locked
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
 

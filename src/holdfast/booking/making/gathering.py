@@ -13,8 +13,7 @@ from uuid import UUID
 from holdfast.booking.deciding.decide import SETS_FIRST
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.making.create import Outcome
-from holdfast.kernel.db.late import LateLocks
-from holdfast.kernel.db.tx import lock_key
+from holdfast.kernel.db.tx import LateLocks, lock_key
 from holdfast.kernel.errors import Overloaded
 from holdfast.place.places import Places
 

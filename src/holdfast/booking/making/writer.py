@@ -18,8 +18,8 @@ from holdfast.booking.making.create import Busy, Outcome, create
 from holdfast.booking.making.gathering import TOO_LATE, Gathering, Waiting
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.deadline import left_s
 from holdfast.kernel.db.tx import Tx, lock_key
+from holdfast.kernel.db.waiting import left_s
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id

@@ -14,8 +14,8 @@ from holdfast.booking import access, store
 from holdfast.booking.model import Booking
 from holdfast.booking.routes.fields import GUEST_SOURCES, YEAR_MAX, YEAR_MIN, Source
 from holdfast.engine import Engine
-from holdfast.identity.roles import can_touch_tenant, only_tenant, require_venue
-from holdfast.kernel.actor import Actor
+from holdfast.identity.roles import only_tenant
+from holdfast.kernel.actor import Actor, can_touch_tenant, require_venue
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import answer
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -17,11 +17,9 @@ import structlog
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.db.faults import RETRIABLE, UNABLE, UNREACHABLE
-from holdfast.kernel.db.lanes import Lane
-from holdfast.kernel.db.late import LockLate
-from holdfast.kernel.db.tx import Tx, parse_locked
+from holdfast.kernel.db.tx import LockLate, Tx, parse_locked
+from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, left_s
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 
@@ -30,6 +28,11 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+Lane = Literal["sets", "changes", "reads", "background"]
+"""`sets`: creating bookings. `changes`: all other writes. `reads`: read-only, enforced by PostgreSQL. `background`: the
+process's own few tasks, which use what the other lanes leave."""
+
 
 ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.01
@@ -137,7 +140,7 @@ class Call:
         **kwargs: P.kwargs,
     ) -> T:
         lane = self.lane or ("changes" if self.locks else "reads")
-        async with self.db.connection(lane) as conn:
+        async with self._connection(lane) as conn:
             tx = Tx(conn, self.actor, self.now, self.db.ports)
             tx.traceparent, tx.late = self.traceparent, self.db.late
             try:
@@ -150,7 +153,7 @@ class Call:
                 if tx.events:
                     await self.db.before_commit(tx)
                 limit.reschedule(None)
-                if await self._commit(tx, conn, may_write=not self.db.is_read_only(lane)) != "COMMIT":
+                if await self._commit(tx, conn, may_write=not self._is_read_only(lane)) != "COMMIT":
                     raise RuntimeError(
                         f"{verb.__name__} continued after a statement failed; the transaction was rolled back"
                     )
@@ -165,6 +168,21 @@ class Call:
             for listener in self.db.after_commit:
                 listener(tx.events)
         return value
+
+    @asynccontextmanager
+    async def _connection(self, lane: Lane) -> AsyncIterator[PoolConnectionProxy]:
+        """A connection from the lane, for the block. Raises TimeoutError after `acquire_timeout_s`."""
+        async with AsyncExitStack() as held:
+            async with asyncio.timeout(self.db.acquire_timeout_s):
+                await held.enter_async_context(self.db.lanes.get(lane, nullcontext()))
+                conn = await self.db.pool.acquire()
+            try:
+                yield conn
+            finally:
+                await self.db.pool.release(conn)
+
+    def _is_read_only(self, lane: Lane) -> bool:
+        return lane == "reads" and bool(self.db.lanes)
 
     async def _commit(self, tx: Tx, conn: PoolConnectionProxy, *, may_write: bool) -> str:
         # Not asyncio.timeout: it would ignore an answer that arrived while this process was blocked.
@@ -192,7 +210,7 @@ class Call:
         """Everything in one round trip. The values are UUIDs and integers made here, so no quoting is needed."""
         tenants = self.actor.tenant_ids if self.tenants is None else tuple(self.tenants)
         listed = "*" if tenants is None else ",".join(str(UUID(int=t.int)) for t in tenants)
-        begin = "BEGIN READ ONLY" if self.db.is_read_only(lane) else "BEGIN"
+        begin = "BEGIN READ ONLY" if self._is_read_only(lane) else "BEGIN"
         sql = f"{begin}; SELECT set_config('holdfast.tenants', '{listed}', true)"
         for function, wanted in (
             ("take_locks", self.locks or self.some_locks),
@@ -212,6 +230,11 @@ class Call:
         tx.xid = row[2]
         if self.locks and (late := set(self.locks) - (tx.locked or set())):
             raise LockLate(late)
+
+
+async def keep_session(_conn: object) -> None:
+    """For the pool, when a connection is returned: nothing here sets session state, so there is nothing to reset. Saves
+    a round trip per transaction."""
 
 
 async def _abandon(conn: PoolConnectionProxy, error: BaseException) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.call import Call
-from holdfast.kernel.db.deadline import REQUEST_DEADLINE_S
+from holdfast.kernel.db.call import Call, Lane, keep_session
 from holdfast.kernel.db.faults import UNREACHABLE
-from holdfast.kernel.db.lanes import Lane
-from holdfast.kernel.db.late import LateLocks
-from holdfast.kernel.db.tx import TRY_LOCKS, Tx
+from holdfast.kernel.db.tx import TRY_LOCKS, LateLocks, Tx
+from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -65,8 +63,10 @@ class Database:
         self.pool = pool
         self.acquire_timeout_s = acquire_timeout_s
         self.late = LateLocks(self._free)
-        self._lanes = {lane: asyncio.Semaphore(most) for lane, most in (lanes or {}).items()}
+        self.lanes = {lane: asyncio.Semaphore(most) for lane, most in (lanes or {}).items()}
         self.deadline_s = deadline_s
+        self.call: Callable[..., Call] = partial(Call, self, deadline_s=deadline_s)
+        """`call(actor, ...)`: a `Call` with other tenants, locks, clock or deadline than the defaults."""
         self.ports: Any = None
         """`Tx.ports` of every transaction; the engine sets it."""
         self.before_commit: Callable[[Tx], Awaitable[None]] = _refuse_events
@@ -101,8 +101,7 @@ class Database:
             max_inactive_connection_lifetime=300,
             statement_cache_size=500,
             timeout=acquire_timeout_s,
-            # Nothing here sets session state, so there is nothing to reset. Saves a round trip per transaction.
-            reset=_nothing,
+            reset=keep_session,
             server_settings={
                 "role": APP_ROLE,
                 "application_name": "holdfast",
@@ -128,23 +127,6 @@ class Database:
             await asyncio.wait_for(self.pool.close(), 5)
         except TimeoutError:
             self.pool.terminate()
-
-    @asynccontextmanager
-    async def connection(self, lane: Lane) -> AsyncIterator[PoolConnectionProxy]:
-        """A connection from the lane, for the block. Raises TimeoutError after `acquire_timeout_s`."""
-        gate = self._lanes.get(lane, nullcontext())
-        async with AsyncExitStack() as held:
-            async with asyncio.timeout(self.acquire_timeout_s):
-                await held.enter_async_context(gate)
-                conn = await self.pool.acquire()
-            try:
-                yield conn
-            finally:
-                await self.pool.release(conn)
-
-    def is_read_only(self, lane: Lane) -> bool:
-        """True if transactions of that lane are read-only in PostgreSQL."""
-        return lane == "reads" and bool(self._lanes)
 
     async def _free(self, keys: list[int]) -> Sequence[int]:
         # Outside a transaction, so the locks it took are released when the statement ends.
@@ -189,16 +171,18 @@ class Database:
         """Runs the verb and returns its value after the commit. See `Call` for the options."""
         return await self.call(actor).run(verb, *args, **kwargs)
 
-    def call(self, actor: Actor, **knobs: Any) -> Call:
-        """Returns a `Call` with other tenants, locks, clock or deadline than the defaults."""
-        return Call(self, actor, **{"deadline_s": self.deadline_s, **knobs})
-
-
-async def _nothing(_conn: Any) -> None:
-    return None
-
 
 async def _refuse_events(*_: Any) -> Any:
     raise RuntimeError(
         "This verb emits events, but this database has no engine to handle them: run it through an Engine."
     )
+
+
+def lanes(pool_max: int) -> dict[Lane, int]:
+    """Returns the number of connections for each lane, at least one. Of 10: 2 for sets, 3 for changes, 4 for reads,
+    and 1 is left over. With fewer than 4 the lanes share."""
+    return {
+        "sets": max(1, pool_max // 5),
+        "changes": max(1, pool_max * 3 // 10),
+        "reads": max(1, pool_max * 2 // 5),
+    }

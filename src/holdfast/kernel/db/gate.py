@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from uuid import UUID
 
-from holdfast.kernel.db.deadline import part_s
 from holdfast.kernel.db.slices import giving_way
+from holdfast.kernel.db.waiting import part_s
 from holdfast.kernel.errors import Overloaded
 
 WAITING_MAX = 50

@@ -1,21 +1,29 @@
-"""One open transaction, and the keys of advisory locks."""
+"""One open transaction, how values go into it and come out, and advisory locks."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Container, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
+import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.late import LockLate
+from holdfast.kernel.db.faults import UNREACHABLE
+from holdfast.kernel.encode import json_default
 
 if TYPE_CHECKING:
     from holdfast.port.ports import Ports  # For the type only; the kernel uses nothing of it.
+
+
+LOOK_S = 0.05
+"""Interval between looks for late locks that are free now."""
 
 
 class Tx:
@@ -85,6 +93,16 @@ class Tx:
             await self.execute("RELEASE SAVEPOINT here")
 
 
+def encode_text(value: Any) -> str:
+    """Encodes the value as JSON, for an SQL parameter: what `kernel.encode` encodes, as text."""
+    return orjson.dumps(value, default=json_default, option=orjson.OPT_UTC_Z).decode()
+
+
+def plain_id(id_: UUID) -> UUID:
+    """The same id as the standard library has it: asyncpg's own kind can't be written as JSON by orjson."""
+    return UUID(int=id_.int)
+
+
 def parse_locked(setting: str | None) -> frozenset[int] | None:
     """Parses `holdfast.locked`: the keys as a PostgreSQL array, '{1,2}'; None if it was not set."""
     if not setting:
@@ -98,6 +116,14 @@ def lock_key(id_: UUID) -> int:
 
 
 TRY_LOCKS = "SELECT try_locks($1::bigint[])"
+
+
+class LockLate(Exception):
+    """A transaction did not get an advisory lock in time. `keys`: the missing locks."""
+
+    def __init__(self, keys: Iterable[int]) -> None:
+        self.keys = frozenset(keys)
+        super().__init__(f"{len(self.keys)} locks are held by others")
 
 
 async def take_lock(tx: Tx, key: int) -> None:
@@ -117,3 +143,54 @@ async def lock_some(tx: Tx, keys: Sequence[int]) -> list[int]:
         return locked
     await tx.execute("SELECT pg_advisory_xact_lock($1::bigint)", keys[0])
     return [keys[0]]
+
+
+class LateLocks:
+    """Late locks: the advisory locks that transactions of this process did not get in time. Waiting for them uses no
+    connection.
+
+    `free`: returns which of the given keys are free now. While any lock is late, one task asks it every LOOK_S about
+    all of them at once. So it takes one connection, however many locks are late and however many callers wait.
+    """
+
+    def __init__(self, free: Callable[[list[int]], Awaitable[Sequence[int]]]) -> None:
+        self._free = free
+        self._late: dict[int, asyncio.Future[None]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def __contains__(self, key: int) -> bool:
+        return key in self._late
+
+    def add(self, keys: Iterable[int]) -> None:
+        """Marks these locks as late."""
+        loop = asyncio.get_running_loop()
+        for key in keys:
+            self._late.setdefault(key, loop.create_future())
+        if self._late and (self._looking is None or self._looking.done()):
+            # In a fresh context: this task must not inherit the deadline of the request that met the lock.
+            self._looking = loop.create_task(self._look(), context=Context())
+
+    async def wait(self, keys: Iterable[int]) -> None:
+        """Waits until none of these locks is late. The caller sets the timeout."""
+        for key in keys:
+            while (late := self._late.get(key)) is not None:
+                await asyncio.wait([late])
+
+    def when_free(self, key: int, told: Callable[[], None]) -> None:
+        """Calls `told` soon after the late lock is free."""
+        self._late[key].add_done_callback(lambda _: told())
+
+    def close(self) -> None:
+        """Stops polling. Waiters are not notified any more."""
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _look(self) -> None:
+        while self._late:
+            await asyncio.sleep(LOOK_S)
+            try:
+                found = await self._free([*self._late])
+            except (TimeoutError, asyncpg.PostgresError, *UNREACHABLE):
+                continue  # nothing is free while the database is unreachable
+            for key in found:
+                self._late.pop(key).set_result(None)

@@ -16,8 +16,7 @@ from holdfast.event.number import Numberer
 from holdfast.identity.issuer import trusted_issuers
 from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.lanes import lanes
+from holdfast.kernel.db.database import Database, lanes
 from holdfast.live.auditor import Auditor
 from holdfast.live.hub import Hub
 from holdfast.live.routes import origins

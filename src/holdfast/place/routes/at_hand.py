@@ -9,8 +9,7 @@ from uuid import UUID
 from fastapi import Depends, Query, Request
 
 from holdfast.engine import Engine
-from holdfast.identity.roles import require_venue
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import Actor, require_venue
 from holdfast.kernel.errors import NotFound
 from holdfast.place.kept import Kept
 

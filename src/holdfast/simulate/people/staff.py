@@ -16,7 +16,7 @@ from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import encode_text
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.booking.deciding.choose import ANYTHING
 from holdfast.booking.model import Guest
-from holdfast.kernel.encode import encode_text
+from holdfast.kernel.db.tx import encode_text
 from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.people.booker import Booker
