@@ -1,4 +1,4 @@
-"""Who sees and touches what guests have: bookings, series, entries of the waitlist."""
+"""Access to what belongs to guests: bookings, series, waitlist entries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from holdfast.place.venue import Venue
 
 
 class OfGuest(Protocol):
-    """What a guest has at a venue."""
+    """Something at a venue that belongs to a guest."""
 
     @property
     def id(self) -> UUID: ...
@@ -25,13 +25,13 @@ class OfGuest(Protocol):
 
 
 def require_visible(it: OfGuest, actor: Actor, *, noun: str = "booking") -> None:
-    """Passes for whoever may see it. Raises NotFound: what is not yours does not exist for you."""
+    """Raises NotFound unless the actor may see it: what isn't theirs looks as if it did not exist."""
     if not is_visible(it, actor):
         raise NotFound(f"There is no {noun} {it.id}.")
 
 
 def is_visible(it: OfGuest, actor: Actor) -> bool:
-    """Whether the actor may see it: staff of its venue, and the guest whose it is."""
+    """Returns whether the actor may see it: staff of its venue and its own guest may."""
     if actor.is_staff:
         return works_at(actor, it.tenant_id, it.venue_id)
     is_own = actor.kind != "anonymous" and it.guest.id == actor.id
@@ -39,13 +39,13 @@ def is_visible(it: OfGuest, actor: Actor) -> bool:
 
 
 def works_at(actor: Actor, tenant_id: UUID, venue_id: UUID) -> bool:
-    """Whether the actor is staff of that venue (or the system itself)."""
+    """Returns whether the actor is staff of that venue (or the system itself)."""
     return actor.is_staff and can_touch_venue(actor, tenant_id, venue_id)
 
 
 def require_staff(actor: Actor, venue: Venue, *, named: str | None = None) -> None:
-    """Passes for those who work at the venue. Raises Unauthenticated, Forbidden, NotFound. `named`: how the caller
-    named it, if not by its id."""
+    """Raises Unauthenticated, Forbidden or NotFound unless the actor works at the venue. `named`: how the request
+    named the venue, if not by its id."""
     if works_at(actor, venue.tenant_id, venue.id):
         return
     if actor.kind == "anonymous":

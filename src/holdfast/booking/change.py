@@ -1,4 +1,4 @@
-"""Changing bookings: time, duration, party, resources, guest data. All is checked anew."""
+"""Changes bookings: time, duration, party, resources, guest data. Every change is checked like a new booking."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from holdfast.place.venue import Venue
 
 
 async def change(tx: Tx, asked: Change, *, venue: Venue) -> Booking:
-    """The booking as changed. Refused, it keeps the claims and all else it had.
+    """Changes the booking and returns it. If the change is refused, the booking keeps its claims and everything else.
 
-    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition, what the
-    venue's rules refuse, NotAvailable.
+    Runs under the lock of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidTransition,
+    NotAvailable, and the errors of the venue's rules.
     """
     decided = await decide_set(tx, [asked], venue=venue)
     [outcome] = decided.outcomes
@@ -35,17 +35,18 @@ async def change(tx: Tx, asked: Change, *, venue: Venue) -> Booking:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What comes of each change of a set, in the order asked, and the ledger that says so."""
+    """The outcome of each change of a set, in request order, and the occupancy they were decided on."""
 
     outcomes: Sequence[Revised | HoldfastError]
     occupancy: Occupancy
 
 
 async def decide_set(tx: Tx, asked: Sequence[Change], *, venue: Venue) -> Decided:
-    """What comes of each change; nothing is written. All are made at once: what one leaves is free for the others.
+    """Decides the changes without writing anything. They happen at once: what one booking leaves is free for the
+    others.
 
-    Locks the bookings. Two round trips, or three where arrivals are paced; more where claims of others must move to
-    make room. Runs under the lock of `venue`.
+    Locks the bookings. Takes two round trips, three if the venue paces arrivals, and more if other claims must move
+    to make room. Runs under the lock of `venue`.
     """
     locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
     found = {booking.id: booking for booking in locked}
@@ -58,7 +59,7 @@ async def decide_set(tx: Tx, asked: Sequence[Change], *, venue: Venue) -> Decide
 def _wish(tx: Tx, asked: Change, before: Booking | None, venue: Venue) -> Wish | HoldfastError:
     try:
         if before is None:
-            raise NotFound(f"There is no booking {asked.booking_id}, or it is named twice.")
+            raise NotFound(f"There is no booking {asked.booking_id}, or it is listed twice.")
         check_version(tx, before, asked.expected_version)
     except HoldfastError as error:
         return error
@@ -66,7 +67,7 @@ def _wish(tx: Tx, asked: Change, before: Booking | None, venue: Venue) -> Wish |
 
 
 async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
-    """What must be known to decide on these."""
+    """Reads what the decisions need: claims and arrivals."""
     probes = [probe for each in wishes for probe in each.probes()]
     windows = {window for each in wishes for window in each.windows()}
     found = await claims.overlapping(tx, probes) if probes else []
@@ -82,13 +83,13 @@ async def _revise(tx: Tx, each: Wish | HoldfastError, around: Around) -> Revised
 
 
 async def learn(tx: Tx, around: Around, probes: Sequence[Probe]) -> None:
-    """From now on what the ledger answers to these is known, too."""
+    """Reads the claims for these probes and adds them to `around`."""
     around.learn(await claims.overlapping(tx, probes), probes)
 
 
 async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
-    """Writes those that can be changed, in as many round trips for many as for one. Raises NotAvailable when the
-    constraint objects after all."""
+    """Writes the changes that were not refused; the number of round trips does not depend on how many there are.
+    Raises NotAvailable if the constraint objects after all."""
     revised = [each for each in decided.outcomes if isinstance(each, Revised)]
     moved = [each for each in revised if each.claims is not None]
     taken = [claim for each in moved for claim in each.claims or ()]

@@ -1,4 +1,4 @@
-"""Bookings whose place is taken away from them by a block."""
+"""Displaces bookings that lose their resources to a block."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Slots = list[dict[str, Any]]
 async def displace(
     tx: Tx, bookings: Sequence[Booking], *, alternatives: Mapping[UUID, Slots], block_id: UUID
 ) -> list[Booking]:
-    """The bookings as they go on without their place: holds cancelled, the others to be placed by people.
+    """Cancels the holds among the bookings and sends the others to manual review; returns them as written.
 
-    The history of each of the latter gets its alternatives, those of `alternatives_to`. The bookings are locked, and
-    their claims gone. Raises InvalidTransition for one that can't be displaced.
+    The history entry of a booking in manual review carries its alternatives, from `alternatives_to`. The caller has
+    locked the bookings and freed their claims. Raises InvalidTransition for one that can't be displaced.
     """
     steps = [_step(tx, booking, alternatives.get(booking.id, []), block_id) for booking in bookings]
     await store.save(tx, steps)
@@ -35,7 +35,8 @@ async def displace(
 
 
 def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step:
-    # Nothing is due by itself any more: an unpaid or undecided booking lost its place by no fault of its own.
+    # The booking must not expire any more, even if unpaid or undecided: it lost its resources through no fault of
+    # the guest.
     status = states.displaced(booking.status)
     metadata: dict[str, Any] = {"block_id": block_id}
     said: dict[str, Any] = {}
@@ -58,8 +59,8 @@ def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step
 async def alternatives_to(
     tx: Tx, booking: Booking, *, venue: Venue, gone: Collection[UUID], taken: Sequence[Claim]
 ) -> Slots:
-    """Where the booking could be instead, as `suggest` has it, with the claims of the owners `gone` away and those of
-    `taken` there. Nothing is kept for anybody, so that several may be offered the same."""
+    """Returns where the booking could go instead, in the form of `suggest`, ignoring the claims of the owners in
+    `gone` and adding the claims in `taken`. Nothing is reserved, so several bookings may get the same alternative."""
     if states.displaced(booking.status) in states.TERMINAL:
         return []
 
@@ -73,11 +74,11 @@ async def alternatives_to(
         wanted = prepared_at(wanted_anew(booking, tx.actor), venue, booking.span, booking.slot_id)
         return await suggest(tx, wanted, displaced)
     except HoldfastError:
-        # The rules have changed since: nothing like it could be booked today.
+        # The rules have changed since it was booked: they would refuse it today.
         return []
 
 
-# LATERAL with OFFSET 0: one probe for each, whatever the planner believes of the table's size.
+# LATERAL with OFFSET 0: one index probe per id, however large the planner thinks the table is.
 OF_OWNERS = f"""
     SELECT b.*
       FROM unnest($2::uuid[]) AS asked (id),
@@ -87,6 +88,6 @@ OF_OWNERS = f"""
 
 
 async def owners(tx: Tx, tenant_id: UUID, ids: Sequence[UUID]) -> list[Booking]:
-    """These bookings of the tenant by start, not locked: to be shown."""
+    """Returns these bookings of the tenant, ordered by start, without locking them. For display only."""
     rows = await tx.fetch(OF_OWNERS, tenant_id, list(ids))
     return sorted(map(from_row, rows), key=lambda each: (each.start_at, each.id))

@@ -1,8 +1,8 @@
-"""What time does to bookings: holds and requests expire, guests stay away, visits end.
+"""Ends bookings when their time comes: holds and requests expire, no-shows are marked, visits complete.
 
-Each verb here is a tick: bounded, it locks what is due and skips what others work on, so it is safe on any
-number of workers, and to run again. It holds the locks of the venues it frees places of, so that their
-channels tell of it in the order of commits; workers run it for one tenant after the other.
+Each tick here is bounded. It locks the bookings that are due and skips those that another worker has locked, so any
+number of workers can run it, and run it again. It holds the locks of the venues whose resources it frees, so that
+their channels get the events in commit order. Workers run it for one tenant at a time.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Resource
 
-# Of what expired, by what it was; of the others, by what they became.
+# The reason in the history: by the old status for what expired, by the new status for the rest.
 REASONS = {
     Status.HELD: "The hold was not converted in time.",
     Status.PENDING: "It was not paid in time.",
@@ -39,22 +39,22 @@ COMPLETE = (Status.CHECKED_IN,)
 
 
 async def expire(tx: Tx, limit: int) -> int:
-    """Expires up to `limit` holds, unpaid bookings and undecided requests; answers how many."""
+    """Expires up to `limit` holds, unpaid bookings and undecided requests. Returns the number expired."""
     return await _end(tx, await _due(tx, EXPIRE, limit=limit), Status.EXPIRED)
 
 
 async def no_show(tx: Tx, limit: int) -> int:
-    """Marks up to `limit` bookings whose guests did not come, and frees their places; answers how many."""
+    """Marks up to `limit` bookings as no-shows and frees their claims. Returns the number marked."""
     return await _end(tx, await _due(tx, NO_SHOW, limit=limit), Status.NO_SHOW)
 
 
 async def complete(tx: Tx, limit: int) -> int:
-    """Completes up to `limit` visits whose time is over; answers how many."""
+    """Completes up to `limit` visits whose time is over. Returns the number completed."""
     return await _end(tx, await _due(tx, COMPLETE, limit=limit), Status.COMPLETED)
 
 
 def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[list[UUID]]]:
-    """Tells whose bookings in these statuses are due: of the so many that are longest overdue."""
+    """Returns a verb that lists the tenants of the `limit` bookings in these statuses that are longest overdue."""
 
     async def due_tenants(tx: Tx, limit: int) -> list[UUID]:
         due = await store.due_venues(tx, statuses, limit=limit)
@@ -64,12 +64,12 @@ def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[li
 
 
 async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Booking]:
-    """Bookings to be moved on now, of venues whose lock is held from here on.
+    """Returns due bookings, locked, of venues whose locks the transaction then holds.
 
-    1. Ask, without writing, which venues have any: a transaction gets its place in the commit order with
-       its first write, and must not have one before it has the lock.
-    2. Take the locks that are free at once. Where none is, wait for that of the longest overdue.
-    3. Lock the bookings of these venues; those that others work on are left out.
+    1. Ask which venues have due bookings, without writing: a transaction gets its place in the commit order with
+       its first write, and must not write before it has the lock.
+    2. Take the locks that are free at once. If none is, wait for the lock of the venue that is longest overdue.
+    3. Lock the due bookings of these venues, and skip those that another transaction has locked.
     """
     venues = await store.due_venues(tx, statuses, limit=limit)
     if not venues:
@@ -80,9 +80,9 @@ async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Bookin
 
 
 async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:
-    """Holds past their time, whose claims no tick has swept yet, make room for these claims now.
+    """Expires the holds in the way of these claims whose time is over but which no tick has expired yet.
 
-    Runs under the locks of the venues. To be announced by the caller, with what it takes.
+    Runs under the locks of the venues. The caller announces the returned shift together with its own.
     """
     in_the_way = occupancy.expired_in_the_way(claims_wanted)
     if not in_the_way:
@@ -97,12 +97,11 @@ async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy:
 
 
 async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resource] | None = None) -> Shift:
-    """Frees what the bookings occupied that these steps ended, but for the time in which it is cleaned.
+    """Frees the claims of the bookings that these steps ended, except for the time needed for cleaning.
 
-    A party that was there leaves the buffer after its visit, from when it left: the place can't be given to
-    anybody before. Neighbours keep what they have: cleaning ends where the next claim begins, or moves to a unit
-    that is free for longer, as far as `resources` tells that there are others. Runs under the locks of the
-    venues. To be announced by the caller.
+    If the party was there, the buffer after its visit stays claimed, counted from when it left. Other claims are not
+    affected: cleaning ends where the next claim begins, or moves to a unit that is free for longer, if `resources`
+    says the resource has several. Runs under the locks of the venues. The caller announces the returned shift.
     """
     freed = await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps])
     of = {each.booking.id: each for each in steps}
@@ -122,9 +121,9 @@ async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resou
 
 
 def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:
-    """What stays of the claim; None where nobody was, or where the time to clean is over or was none.
+    """The cleaning claim that replaces the claim; None if nobody was there, or no cleaning time is left.
 
-    How long that takes is what was agreed: the rules of today may be others.
+    Its length is the buffer the booking was made with: the venue's policy may have changed since.
     """
     booking = step.booking
     was_there = step.from_status is Status.CHECKED_IN or booking.status is Status.COMPLETED
@@ -154,7 +153,7 @@ def _steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
             booking=_ended(tx, booking, to),
             from_status=booking.status,
             action=ACTIONS[to],
-            actor=str(SYSTEM),  # whoever is in the transaction: time did it
+            actor=str(SYSTEM),  # not the transaction's actor: the booking ended by itself
             reason=REASONS[booking.status if to is Status.EXPIRED else to],
         )
         for booking in bookings
@@ -162,7 +161,8 @@ def _steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
 
 
 def _ended(tx: Tx, booking: Booking, to: Status) -> Booking:
-    # A visit that ends by itself ends when it was to, however late a tick looks: what was free after its buffer,
-    # and may have been promised to somebody, stays free. Who came later than that was there when they came.
+    # A visit that is completed by a tick ended at its booked end, however late the tick runs: otherwise the buffer
+    # would reach into time that may already be booked. If the party checked in after the booked end, its visit
+    # ended when it checked in.
     left_at = max(booking.end_at, booking.checked_in_at or booking.end_at)
     return ended(booking, to, now=tx.now, **({"completed_at": left_at} if to is Status.COMPLETED else {}))

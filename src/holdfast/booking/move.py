@@ -1,4 +1,4 @@
-"""Moving a booking to another status: confirm, check in, complete, cancel, no-show."""
+"""Moves bookings to another status: confirm, check in, complete, cancel, no-show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.money import format_money
 from holdfast.place.venue import Venue
 
-# Nobody sets these by hand: they are the assignment pipeline's.
+# Only the assignment pipeline sets these.
 PIPELINE = frozenset(
     {
         Status.CAPACITY_VERIFIED,
@@ -34,7 +34,7 @@ PIPELINE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A step that somebody asks for. `expected_version`: of the booking as they saw it."""
+    """A requested step. `expected_version`: the version of the booking that the caller saw."""
 
     booking_id: UUID
     to: Status
@@ -44,19 +44,19 @@ class Move:
 
 
 async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
-    """The booking after the step, written with its history, its event and its claims.
+    """Takes the step, writes its history, event and claims, and returns the booking.
 
-    Runs under the lock of `venue`, the booking's. Raises NotFound, VersionConflict, InvalidTransition,
-    Forbidden, NotAvailable (when a place must be found anew).
+    Runs under the lock of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidTransition,
+    Forbidden, and NotAvailable (if the booking needs resources again and there are none).
     """
     booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
     return (await _write(tx, [(booking, _step(tx, booking, asked, venue))], venue))[0]
 
 
 def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
-    """Passes if the actor may see the booking and it is the version they saw.
+    """Checks that the actor may see the booking, that it has the expected version, and that it has not expired.
 
-    Raises NotFound, VersionConflict, and InvalidTransition for a hold that is past its time.
+    Raises NotFound, VersionConflict, InvalidTransition.
     """
     access.require_visible(booking, tx.actor)
     if booking.version != expected_version:
@@ -67,16 +67,16 @@ def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
         )
     if booking.status in states.EXPIRING and booking.expires_at and booking.expires_at <= tx.now:
         raise InvalidTransition(
-            f"This booking expired at {booking.expires_at.isoformat()}: make a new one.",
+            f"This booking expired at {booking.expires_at.isoformat()}. Make a new one.",
             **{"from": Status.EXPIRED, "to": None, "allowed": []},
         )
 
 
 async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booking]:
-    """The bookings after these steps, in the order asked: all of them, or none.
+    """Takes all of these steps, or none, and returns the bookings in request order.
 
-    For whoever moves many bookings of one venue at the same instant: a step each, three round trips for
-    all together. Raises as `move` does, for the first that can't be taken.
+    For moving many bookings of one venue at once: three round trips for all of them. Raises like `move`, for the
+    first step that is refused.
     """
     locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
     found = {booking.id: booking for booking in locked}
@@ -84,7 +84,7 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
     for each in asked:
         before = found.pop(each.booking_id, None)
         if before is None:
-            raise NotFound(f"There is no booking {each.booking_id}, or it is named twice.")
+            raise NotFound(f"There is no booking {each.booking_id}, or it is listed twice.")
         pairs.append((before, _step(tx, before, each, venue)))
     return await _write(tx, pairs, venue)
 
@@ -111,19 +111,20 @@ def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
 
 
 def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
-    """Staff take any step that is not the pipeline's; guests cancel, and turn a hold into a booking."""
+    """Raises Forbidden unless the actor may take the step. Staff may take any that is not the pipeline's; guests may
+    cancel and confirm a hold."""
     if to in PIPELINE and tx.actor.kind != "system":
-        raise Forbidden(f"{to} is set by the assignment pipeline alone.")
+        raise Forbidden(f"{to} is set only by the assignment pipeline.")
     if access.works_at(tx.actor, booking.tenant_id, booking.venue_id):
         return
     onward = states.initial_status(venue.policy, hold=False)
     if to is not Status.CANCELLED and not (booking.status is Status.HELD and to is onward):
-        raise Forbidden(f"Guests can cancel a booking or turn a hold into {onward}; ask the venue for {to}.")
+        raise Forbidden(f"Guests can cancel a booking or turn a hold into {onward}. Ask the venue for {to}.")
 
 
 def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
-    """What a cancellation past the cut-off costs, for the history. Staff cancel without a fee, and so is a hold
-    given up: nothing was booked yet."""
+    """The fee for cancelling after the cut-off, for the history. Staff cancel without a fee, and cancelling a hold is
+    free: nothing was booked yet."""
     policy = venue.policy
     if booking.status is Status.HELD:
         return {}
@@ -136,7 +137,7 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
 
 
 async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) -> list[Booking]:
-    """The bookings after their steps, each given with the booking before it."""
+    """Writes the steps and returns the bookings after them. `pairs`: each booking before its step, and the step."""
     left = [step for before, step in pairs if before.occupies and not step.booking.occupies]
     shift = await leave(tx, left, resources=venue.resources)
     for before, step in pairs:

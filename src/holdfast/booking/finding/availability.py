@@ -1,4 +1,4 @@
-"""Is there room, and when: the availability check, the day view and the month view."""
+"""The availability check, the day view and the month view."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from holdfast.place.venue import Resource, Venue, capacity
 OPTIONS_MAX = 20
 DAYS_MAX = 31
 STARTS_AT_ONCE_MAX = 4_000
-"""Starts that are looked at in one go: to sort them takes a few milliseconds, and nobody gets in between."""
+"""How many starts one scan takes: sorting them blocks the event loop for a few milliseconds."""
 
 
 async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
-    """Whether the span is free for the party, on which resources, at what price; else why not and what is.
+    """Returns whether the span is free for the party, on which resources and at what price; otherwise the conflicts
+    and suggestions.
 
-    Nothing is kept for anybody. Raises what the venue's rules refuse, as creating would.
+    Nothing is reserved. Raises the same errors as creating the booking if the venue's rules refuse it.
     """
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
@@ -66,8 +67,8 @@ def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dic
 async def starts(
     tx: Tx, venue: Venue, *, day: date, party_size: int, duration_minutes: int | None
 ) -> list[dict[str, Any]]:
-    """Every start of the opening day that is free for the party as the API shows it, in order; with `slot_id` where
-    the venue sells named slots. Raises InvalidRequest, Overloaded."""
+    """Returns every free start of the opening day for the party, in order, in the form of the API; `slot_id` is set
+    for starts of slots. Raises InvalidRequest, Overloaded."""
     asked = await _asked(tx, venue, [day], party_size=party_size, duration_minutes=duration_minutes)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     found = await _scanned(tx, venue, each_alone, party_size)
@@ -78,7 +79,7 @@ async def starts(
 async def days_with_room(
     tx: Tx, venue: Venue, *, days: Sequence[date], party_size: int, duration_minutes: int | None
 ) -> list[date]:
-    """Those of the opening days, at most DAYS_MAX in order, on which there is any free start. Raises InvalidRequest,
+    """Returns those of the opening days (at most DAYS_MAX, in order) that have a free start. Raises InvalidRequest,
     Overloaded."""
     asked = await _asked(tx, venue, days[:DAYS_MAX], party_size=party_size, duration_minutes=duration_minutes)
     with_room: set[object] = set()
@@ -101,8 +102,8 @@ async def _scanned(
 async def _asked(
     tx: Tx, venue: Venue, days: Sequence[date], *, party_size: int, duration_minutes: int | None
 ) -> list[Start]:
-    """The starts that a party could ask for on these opening days, as far as they can be booked by now: every start on
-    the step and, unless a length is asked for, the venue's slots. The goal of each is its day."""
+    """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
+    a length is given, the venue's slots. The goal of each is its day."""
     minutes = duration_minutes or venue.policy.duration_minutes(party_size)
     check_length(timedelta(minutes=minutes), venue)
     slices = Slices()
@@ -114,8 +115,8 @@ async def _asked(
 
 
 def _bookable(venue: Venue, days: Sequence[date], *, now: datetime) -> list[date]:
-    """Those of the opening days on which a booking that is made now can start: an opening lasts until the end of the
-    day after at most."""
+    """Returns those of the opening days on which a booking made now can start. An opening ends at the end of the next
+    day at the latest."""
     earliest, latest = rules.bounds(venue, now)
     first, last = hours.to_wall(earliest, venue.tz).date(), hours.to_wall(latest, venue.tz).date()
     return [day for day in days if first - timedelta(days=2) <= day <= last]

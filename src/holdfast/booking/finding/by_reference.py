@@ -1,4 +1,4 @@
-"""Bookings by their reference, kept for a moment."""
+"""Looks bookings up by reference, with a short cache."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ KEPT_MAX = 10_000
 
 
 class ByReference:
-    """A look-up by reference that spares the database when the same one is asked for again and again.
+    """Looks bookings up by reference and caches them for KEPT_S, so that repeated lookups spare the database.
 
-    A change made in this process is seen at once, one made in another after at most KEPT_S. It listens to what this
-    process commits from the first look-up on: most processes have none, and bookings need not wait for that.
+    Changes made by this process show at once, changes made by other processes after KEPT_S at most. It starts to
+    listen for commits at the first lookup: most processes never have one, and their bookings need not pay for it.
     """
 
     def __init__(self, db: Database) -> None:
@@ -32,13 +32,14 @@ class ByReference:
         self._forgotten = 0
 
     async def find(self, tenant_id: UUID, reference: str, actor: Actor) -> Booking:
-        """The tenant's booking, if the actor may see it. Raises NotFound."""
+        """Returns the tenant's booking if the actor may see it. Raises NotFound."""
         at = (tenant_id, reference)
         kept = self._kept.get(at)
         if kept is None or time.monotonic() - kept[0] >= KEPT_S:
             kept = await self._find(at, actor)
         if not access.is_visible(kept[1], actor):
-            raise NotFound(f"There is no booking {reference}.")  # as if there were none: not even its id
+            # The same message as for a booking that does not exist: it must not reveal even the id.
+            raise NotFound(f"There is no booking {reference}.")
         return kept[1]
 
     async def _find(self, at: tuple[UUID, str], actor: Actor) -> tuple[float, Booking]:
@@ -46,7 +47,7 @@ class ByReference:
             self._db.after_commit.append(self._committed)
         started, forgotten = time.monotonic(), self._forgotten
         found = (started, await self._db.run(actor, store.find_reference, *at))
-        # What was read while something changed may be what it was before.
+        # If a booking changed during the read, the result may be stale: don't cache it.
         if forgotten == self._forgotten:
             self._kept[at] = found
             if len(self._kept) > KEPT_MAX:
@@ -54,8 +55,8 @@ class ByReference:
         return found
 
     def _committed(self, events: Sequence[Event]) -> None:
-        """A listener of the database: forgets the bookings that these have changed. A new one nobody can have read
-        before, and there are many."""
+        """Listens to commits and evicts the bookings that changed. Skips new bookings: they can't be cached yet, and
+        they are the most frequent events."""
         for event in events:
             if "booking_reference" in event.payload and event.event_type != BOOKED:
                 self._forgotten += 1

@@ -1,4 +1,4 @@
-"""Lists of bookings: of a guest, of a venue."""
+"""Lists of bookings: by guest and by venue."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class StartKey(NamedTuple):
-    """A place in a list that is ordered by start, then id."""
+    """A position in a list ordered by start, then id."""
 
     start_at: Annotated[AwareDatetime, Field(ge=FIRST, le=LAST)] = FIRST
     id: UUID = NIL
@@ -32,13 +32,13 @@ BY_START = Keyset[StartKey](StartKey)
 
 
 def place_of(booking: Booking) -> StartKey:
-    """The place of a booking in such a list."""
+    """The booking's position in such a list."""
     return StartKey(booking.start_at, booking.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """What a list is narrowed to; None is no limit. `start`, `end`: bookings that share time with the span."""
+    """The filters of a list; None: no filter. `start`, `end`: only bookings that overlap this span."""
 
     start: datetime | None = None
     end: datetime | None = None
@@ -46,7 +46,7 @@ class Filter:
     resource_id: UUID | None = None
 
 
-# $3 to $6 are the fields of Filter, $7 and $8 those of Place.
+# $3 to $6 are the fields of Filter, $7 and $8 those of StartKey.
 _NARROWED = """
        AND ($3::timestamptz IS NULL OR end_at > $3)
        AND ($4::timestamptz IS NULL OR start_at < $4)
@@ -66,11 +66,11 @@ OF_GUEST = f"""
 async def of_venue(
     tx: Tx, venue: Venue, *, narrow: Filter, after: StartKey | None, limit: int
 ) -> list[Booking]:
-    """Up to `limit` bookings of the venue behind `after`, in order of their start."""
+    """Returns up to `limit` bookings of the venue after the position `after`, ordered by start."""
     place = after or StartKey()
     if narrow.start is not None:
-        # Nothing that starts earlier still goes on then: years of history are not even looked at. The
-        # policy may have allowed longer stays before.
+        # A booking that starts earlier than this has ended by `narrow.start`, so the index scan skips years of
+        # history. LONGEST_ONCE, because an earlier policy may have allowed longer stays.
         longest = max(timedelta(minutes=venue.policy.duration_minutes_max), LONGEST_ONCE)
         place = max(place, StartKey(narrow.start - longest))
     rows = await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, *astuple(narrow), *place, limit)
@@ -80,8 +80,8 @@ async def of_venue(
 async def of_guest(
     tx: Tx, tenant_id: UUID, guest_id: str, *, narrow: Filter, after: StartKey | None, limit: int
 ) -> list[Booking]:
-    """Up to `limit` bookings of the guest behind `after`, in order of their start, at those of the tenant's venues
-    that the actor reaches."""
+    """Returns up to `limit` bookings of the guest after the position `after`, ordered by start, at the tenant's
+    venues that the actor can access."""
     actor = tx.actor
     venues = None if actor.venue_ids is None or actor.kind == "guest" else list(actor.venue_ids)
     place = after or StartKey()

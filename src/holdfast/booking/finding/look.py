@@ -1,4 +1,4 @@
-"""Reading what a search goes by."""
+"""Reads what a search needs: claims and arrivals."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_AT_ONCE = 16
-"""The ledger is read for so many resources with one statement: of months at a large venue it may be much."""
+"""How many resources one statement reads claims for; months of claims at a large venue are a lot of rows."""
 
 COVERS = """
     SELECT start_at, sum(party_size) AS covers
@@ -29,7 +29,7 @@ COVERS = """
 
 
 async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
-    """Reads what there is to know to search these sets for starts within the span and stays that end in it."""
+    """Reads what a search of these sets needs, for bookings that start and end within the span."""
     resources, slices = distinct(sets), Slices()
     occupancy = Occupancy(tx.now)
     for first in range(0, len(resources), RESOURCES_AT_ONCE):
@@ -42,7 +42,8 @@ async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span:
 
 
 async def read_covers(tx: Tx, venue: Venue, span: Span) -> dict[datetime, int]:
-    """Guests who arrive in each quarter of an hour of the span; nothing is read where the venue does not count."""
+    """Returns the number of guests who arrive in each pacing window of the span. Empty, without a query, if the
+    venue's policy has no pacing."""
     covers: dict[datetime, int] = {}
     if venue.policy.pacing_covers_max is not None:
         first, last = rules.pacing_window(span.start), span.end + rules.PACING_WINDOW

@@ -1,4 +1,4 @@
-"""What is free when: the one search behind suggestions, the availability check, the views and the waitlist. Pure."""
+"""The search for free times, used by suggestions, the availability check, the views and the waitlist. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Sets = Sequence[tuple[Resource, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A span that is free, and the sets of resources it is free on, best first."""
+    """A free span, and the sets of resources that are free for it, best first."""
 
     span: Span
     sets: tuple[tuple[Resource, ...], ...]
@@ -30,7 +30,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What is known of a stretch of time at a venue: who occupies what, and how many arrive when."""
+    """What a search reads about a period at a venue: its claims, and the number of guests who arrive in each pacing
+    window."""
 
     venue: Venue
     now: datetime
@@ -47,8 +48,8 @@ class Outlook:
         slot_id: str | None = None,
         most: int = 1,
     ) -> Found | None:
-        """The best sets, `most` at most, that could be booked for that span by the rules and the ledger;
-        None when none could."""
+        """Returns the best sets, at most `most`, that the rules and the ledger allow for that span; None if there
+        are none."""
         named = sets[0] if len(sets) == 1 else ()
         try:
             rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id)
@@ -67,15 +68,15 @@ class Outlook:
         return Found(span, found) if found else None
 
     def starts(self, resource: Resource, times: Sequence[datetime], length: timedelta) -> int:
-        """A bit for each of the times, as `FreeTimes.starts` has it: set where the ledger and the hours of the
-        resource itself leave time for a booking of that length; the venue's rules are not looked at."""
+        """Returns a bit for each time, as `FreeTimes.starts` does: set if the ledger and the resource's own hours
+        leave room for a booking of that length. Ignores the venue's rules."""
         found = self._times_of(resource).starts(times, length)
         if found and resource.hours is not None:
             found &= open_bits(self.venue, resource.hours, times, length)
         return found
 
     def take(self, resources: Iterable[Resource], span: Span, *, party_size: int) -> None:
-        """Counts from now on as if these, which must be free, were booked for the span."""
+        """Marks these resources, which must be free, as booked for the span."""
         for resource in resources:
             self._times_of(resource).take(claimed_span(resource, span))
         window = rules.pacing_window(span.start)
@@ -95,7 +96,8 @@ class Outlook:
         return times
 
     def _starts_right(self, resources: Sequence[Resource], span: Span) -> bool:
-        """Whether it can also be booked by these names: with hours of their own, the step differs."""
+        """Returns whether a booking that names these resources could start then: with hours of their own, they have
+        their own slot steps."""
         own = resources[0].hours
         return own is None or hours.aligned(self.venue, own, span.start)
 
@@ -103,9 +105,9 @@ class Outlook:
 def equivalent(
     venue: Venue, resource_ids: Sequence[UUID], party_size: int
 ) -> tuple[tuple[Resource, ...], ...]:
-    """Sets of the same kind and the same number of resources that seat the party, best first.
+    """Returns the sets of as many resources of the same kinds that seat the party, best first.
 
-    For several lanes: other lanes, side by side where the venue says which are.
+    For several lanes: other lanes that are neighbours in the venue's order.
     """
     kinds, size = {venue.resources[id_].kind for id_ in resource_ids}, len(resource_ids)
     alike = [each for each in venue.resources.values() if each.active and each.kind in kinds]
@@ -121,7 +123,7 @@ def equivalent(
 
 
 def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:
-    """Starts on the slot step for a stay of that length, up to `within` away, nearest first."""
+    """Returns the starts on the slot step for a booking of the span's length, up to `within` away, nearest first."""
     own = sets[0][0].hours if sets else None
     first_day = hours.opening_day(venue, own, span.start - within)
     last_day = hours.opening_day(venue, own, span.start + within)
@@ -135,14 +137,16 @@ def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> li
 
 
 def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[datetime]:
-    """Every start from `within.start` to `within.end`, both included, of a visit of that many minutes, in order.
+    """Yields every start from `within.start` to `within.end`, both included, for a booking of that many minutes, in
+    order.
 
-    On the slot step from opening, that of the resource where only one set will do; or where a slot of
-    exactly that length starts. Notice and how far ahead are not looked at, nor what is taken.
+    These are the starts on the slot step since opening (of the resource's own hours if there is only one set) and
+    the starts of slots of exactly that length. Ignores minimum notice, maximum advance and claims.
     """
     own = sets[0][0].hours if len(sets) == 1 else None
     first, last = hours.opening_day(venue, own, within.start), hours.opening_day(venue, own, within.end)
-    # The day before may have openings that go on; one day's starts may come after the next one's first.
+    # An opening of the day before may continue into this day, and starts of one day may come after the first ones
+    # of the next day.
     days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
     done = None
     for day in days:

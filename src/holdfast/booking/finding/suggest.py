@@ -1,4 +1,4 @@
-"""What to offer instead of a time that is taken."""
+"""Suggests free slots near a time that is taken."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ Look = Callable[[Sets, Span], Awaitable[Outlook]]
 async def suggest(
     tx: Tx, wanted: Prepared, change: Callable[[Occupancy], None] | None = None
 ) -> list[dict[str, Any]]:
-    """Up to SUGGESTIONS_MAX slots {start, end, resource_ids} nearest to what was wanted, soonest first.
-    `change`: what is to be different in the ledger.
+    """Returns up to SUGGESTIONS_MAX slots {start, end, resource_ids}, nearest to the wanted start first.
+    `change`: changes the occupancy before the search.
 
-    1. The same resources at another time within two hours, on the slot step.
-    2. Where that gives too few: equivalent resources, at the same time first.
+    1. The same resources at other times within two hours, on the slot step.
+    2. If these are too few: equivalent resources, the same time first.
 
-    Each is really free as of this transaction, by the rules and by the ledger. Nothing is kept for anybody.
+    Each slot is free as of this transaction, by the rules and the ledger. Nothing is reserved.
     """
 
     async def changed(sets: Sets, around: Span) -> Outlook:
@@ -58,7 +58,7 @@ async def suggest(
 
 
 async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
-    """The same for who has no transaction: `read(sets, span)` is what there is to know, as `look` says."""
+    """The same without a transaction: `read(sets, span)` returns an Outlook, as `look` does."""
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     around = Span(span.start - WITHIN, span.end + WITHIN)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
@@ -89,7 +89,7 @@ async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found
 
 
 def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
-    """A free slot as the API shows it, in the venue's offset."""
+    """A free slot in the form of the API, with the venue's offset."""
     return {
         "start": found.span.start.astimezone(venue.tz).isoformat(),
         "end": found.span.end.astimezone(venue.tz).isoformat(),
@@ -98,10 +98,10 @@ def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
 
 
 class Suggestions:
-    """Suggestions worked out once for all who were refused the same thing at the same moment.
+    """Computes suggestions, once for all requests that are refused the same thing at the same time.
 
-    To work them out takes longer than to book. So AT_ONCE_MAX are worked out at a time, and whoever would have to
-    wait for longer than TURN_S is refused without.
+    Computing suggestions takes longer than booking. So at most AT_ONCE_MAX computations run at a time, and a refusal
+    that would wait longer than TURN_S for its turn goes without suggestions.
     """
 
     def __init__(self, db: Database) -> None:
@@ -110,7 +110,7 @@ class Suggestions:
         self._at_once = asyncio.Semaphore(AT_ONCE_MAX)
 
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
-        """See `suggest`; None when there is no time to say: the refusal stands without."""
+        """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
         demand = (asked.party_size, asked.resource_ids, asked.preferences)
         key = (venue.id, venue.rules_version, wanted.span, *demand)
@@ -127,12 +127,12 @@ class Suggestions:
         except Overloaded:
             return None
         except Exception as error:
-            # The refusal is right without them.
+            # The refusal is correct without suggestions.
             log.error("suggestions_failed", stack=stack_of(error))
             return None
 
     async def run(self, venue: Venue, verb: Callable[..., Awaitable[T]], *args: Any) -> T:
-        """What a verb that looks for something says, when it is its turn. Raises Overloaded."""
+        """Waits for a turn, then runs the verb in a read-only transaction. Raises Overloaded."""
         async with AsyncExitStack() as turn:
             try:
                 async with asyncio.timeout(TURN_S * self._db.deadline_s / REQUEST_DEADLINE_S):

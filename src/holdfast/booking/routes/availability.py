@@ -28,7 +28,7 @@ router = APIRouter()
 
 PartySize = Annotated[int, Query(ge=1, le=PARTY_MAX, description="Guests.")]
 Minutes = Annotated[
-    int | None, Query(ge=1, le=MINUTES_MAX, description="Length; the venue's default if left out.")
+    int | None, Query(ge=1, le=MINUTES_MAX, description="Length in minutes. Default: the venue's.")
 ]
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
@@ -40,8 +40,8 @@ Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description=
     responses={200: CHECK},
 )
 async def post_check(request: Request) -> Response:
-    """Is that span free for the party? On which resources, at what price; else what is in the way and what
-    is free instead."""
+    """Returns whether the span is free for the party, on which resources and at what price; otherwise the conflicts
+    and the nearest free slots."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await _venue(request, asked.venue_id)
     found = await engine_of(request).look(SYSTEM, venue, availability.check, _prepared(request, asked, venue))
@@ -49,7 +49,7 @@ async def post_check(request: Request) -> Response:
 
 
 async def _venue(request: Request, venue_id: UUID) -> Venue:
-    """The venue as it is by now, or was a moment ago: nothing here would notice that it is older."""
+    """The venue from the cache, refreshed if stale: the reads here don't compare its rules version."""
     venue = await venue_for(engine_of(request), request.state.actor, venue_id)
     return await engine_of(request).places.venue(venue.id)
 
@@ -79,7 +79,7 @@ async def get_day(
     party_size: PartySize,
     duration_minutes: Minutes = None,
 ) -> Response:
-    """All starts of an opening day that are free for the party."""
+    """Returns all starts of an opening day that are free for the party."""
     check_year("date", date)
     found = await _view(
         request,
@@ -105,7 +105,7 @@ async def get_month(
     party_size: PartySize = 2,
     duration_minutes: Minutes = None,
 ) -> Response:
-    """The days of a month on which the party finds any free start."""
+    """Returns the days of a month that have a free start for the party."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
     check_year("month", first)
     found = await _view(
@@ -127,6 +127,6 @@ async def _view(
     verb: Callable[..., Awaitable[Sequence[Any]]],
     **asked: Any,
 ) -> Sequence[Any]:
-    """What the verb finds at the venue. `look`: of the engine; `asked`: as the verb takes it."""
+    """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
     return await look(SYSTEM, venue, verb, venue, **asked)

@@ -1,4 +1,4 @@
-"""GET of bookings, their history, and lists of them."""
+"""GET of bookings, of their history, and of lists of bookings."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ router = APIRouter()
 
 HISTORY_FIELDS = ("from_status", "to_status", "actor", "action", "reason", "created_at")
 Reference = Annotated[str, Path(pattern=r"^BR-[0-9]{8}-[0-9A-Z]{6}$", description="BR-YYYYMMDD-XXXXXX")]
-From = Annotated[AwareDatetime | None, Query(alias="from", description="Ends after this instant.")]
-To = Annotated[AwareDatetime | None, Query(description="Starts before this instant.")]
+From = Annotated[
+    AwareDatetime | None, Query(alias="from", description="Only bookings that end after this instant.")
+]
+To = Annotated[AwareDatetime | None, Query(description="Only bookings that start before this instant.")]
 GuestId = Annotated[line(128), Path()]
 BY_VERSION: Keyset[int] = Keyset(Annotated[int, Field(ge=1, le=2**31 - 1)])
 
@@ -54,7 +56,8 @@ Narrow = Annotated[Filter, Depends(_filter)]
 async def get_by_reference(
     reference: Reference, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
-    """The booking with that reference. It is unique within a tenant, which platform administrators have to name."""
+    """Returns the booking with that reference. References are unique per tenant; platform administrators must name
+    the tenant."""
     tenant_id = await tenant_for(engine, actor, tenant)
     booking = await engine.by_reference.find(tenant_id, reference, actor)
     venue = await engine.places.venue(booking.venue_id)
@@ -70,8 +73,8 @@ async def get_of_guest(
     actor: Caller,
     tenant: TenantQuery = None,
 ) -> Response:
-    """The guest's bookings, by start. Guests see their own; staff those at their venues. Platform administrators
-    have to name the tenant."""
+    """Returns the guest's bookings, ordered by start. Guests see their own, staff those at their venues. Platform
+    administrators must name the tenant."""
     if actor.kind == "anonymous":
         raise Unauthenticated
     if not actor.is_staff and actor.id != guest_id:
@@ -92,7 +95,7 @@ async def get_of_guest(
 async def get_of_venue(
     venue_id: UUID, narrow: Narrow, page: AskedPage, engine: EngineUsed, actor: Caller
 ) -> Response:
-    """The venue's bookings, by start. Staff only."""
+    """Returns the venue's bookings, ordered by start. Staff only."""
     venue = await own_venue(engine, actor, venue_id)
     found = await engine.read_at(
         actor,
@@ -108,7 +111,7 @@ async def get_of_venue(
 
 @router.get("/bookings/{booking_id}", summary="Read a booking", responses={200: BOOKING})
 async def get_booking(booking_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """One booking."""
+    """Returns one booking."""
     booking, venue = await find_booking(engine, actor, booking_id)
     return answer(as_json(booking, venue, actor), version=booking.version)
 
@@ -117,7 +120,7 @@ async def get_booking(booking_id: UUID, engine: EngineUsed, actor: Caller) -> Re
     "/bookings/{booking_id}/history", summary="Read the history of a booking", responses={200: HISTORY}
 )
 async def get_history(booking_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
-    """The audit trail of a booking, oldest first."""
+    """Returns the audit trail of a booking, oldest first."""
     booking, _ = await find_booking(engine, actor, booking_id)
     after = page.after(BY_VERSION) or 0
     found = await engine.read(actor, store.history, booking, after=after, limit=page.read_max)

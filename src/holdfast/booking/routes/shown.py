@@ -1,4 +1,4 @@
-"""The answers about bookings, as the OpenAPI document describes them."""
+"""The responses about bookings, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from holdfast.booking.states import Status
 
 
 class BookingShown(BaseModel):
-    """A booking. Instants of the visit carry the venue's offset; `booking_date`, `booking_time` and
-    `end_time` are its wall time. Staff also see `internal_notes`."""
+    """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
+    venue's wall time. `internal_notes` is for staff only."""
 
     id: UUID
     booking_reference: str
@@ -64,14 +64,14 @@ class BookingShown(BaseModel):
 
 
 class BookingList(BaseModel):
-    """A page of bookings; `next` is the cursor of the next one."""
+    """A page of bookings; `next` is the cursor of the next page."""
 
     items: list[BookingShown]
     next: str | None
 
 
 class HistoryEntry(BaseModel):
-    """One step of a booking: who did what, when and why."""
+    """One entry of a booking's history: who did what, when and why."""
 
     from_status: Status | None
     to_status: Status
@@ -90,7 +90,7 @@ class HistoryList(BaseModel):
 
 
 class SlotShown(BaseModel):
-    """A span that is free, and on what."""
+    """A free span and its resources."""
 
     start: datetime
     end: datetime
@@ -98,14 +98,15 @@ class SlotShown(BaseModel):
 
 
 class Option(BaseModel):
-    """A set of resources that would do."""
+    """A set of resources that fits the party."""
 
     resource_ids: list[UUID]
     seats_wasted: int
 
 
 class Conflict(BaseModel):
-    """What is in the way; staff also see whose it is. `reason`: of a block, "closed for maintenance"."""
+    """A claim that is in the way. `owner_kind` and `owner_id` are for staff only. `reason`: "closed for maintenance"
+    for a block."""
 
     resource_id: UUID
     resource_name: str
@@ -117,7 +118,7 @@ class Conflict(BaseModel):
 
 
 class Quote(BaseModel):
-    """What it would cost; amounts are decimal strings."""
+    """The price; amounts are decimal strings."""
 
     base_price: str
     tax_amount: str
@@ -139,7 +140,7 @@ class Checked(BaseModel):
 
 
 class StartShown(SlotShown):
-    """A start that is free; `slot_id` where the venue sells named slots."""
+    """A free start; `slot_id` is set for starts of slots."""
 
     slot_id: str | None
 
@@ -166,6 +167,6 @@ BOOKING: Response = {
 }
 BOOKINGS: Response = {"model": BookingList, "description": "A page of bookings."}
 HISTORY: Response = {"model": HistoryList, "description": "A page of the audit trail."}
-CHECK: Response = {"model": Checked, "description": "Whether there is room, and what else."}
+CHECK: Response = {"model": Checked, "description": "Whether the span is free, and alternatives."}
 DAY: Response = {"model": DayShown, "description": "The free starts."}
-MONTH: Response = {"model": MonthShown, "description": "The days with room."}
+MONTH: Response = {"model": MonthShown, "description": "The days that have a free start."}
