@@ -32,9 +32,9 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
-from holdfast.kernel.body import Body, parse
+from holdfast.kernel.body import Body
 from holdfast.kernel.config import Settings
-from holdfast.kernel.http import answer, json_body
+from holdfast.kernel.http import answer, json_body, parse
 from holdfast.kernel.telemetry import start_logging
 from holdfast.main.http.app import create_app
 

@@ -11,7 +11,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.booking.deciding.decide import usual_minutes
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.suggest import slot_json
@@ -67,7 +68,7 @@ async def _alone(
         sets = candidate_sets(venue, Demand(party_size))
     except HoldfastError:
         return []
-    long = minutes or venue.policy.duration_minutes(party_size)
+    long = minutes or usual_minutes(venue.policy, party_size)
     asked: list[tuple[Span, str | None]] = [
         (Span(start, start + timedelta(minutes=long)), None)
         for start in hours.starts_of_day(venue, None, day, duration_minutes=long)

@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
+from holdfast.booking.making.create_store import columns
 from holdfast.channel.state import touched
-from holdfast.channel.store import columns
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.booking.deciding.choose import fit
+from holdfast.assigning.choose import fit
 from holdfast.claim import recolour
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.claim.recolour import Fit

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from holdfast.assigning.choose import combinations
 from holdfast.demo.load import TENANT, Loaded, documents, load
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -16,7 +17,7 @@ from holdfast.place.change_venue import change_venue
 from holdfast.place.document import VenueDocument
 from holdfast.place.opening.hours import is_open, openings
 from holdfast.place.opening.slot import slots_on
-from holdfast.place.venue import Venue, combinations
+from holdfast.place.venue import Venue
 from tests.engines import engine_over
 
 FRIDAY = date(2026, 11, 27)

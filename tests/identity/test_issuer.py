@@ -16,10 +16,10 @@ from holdfast.identity import issuer
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TokenVerifier
-from holdfast.kernel.acl import PathError
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.own import read_secret
+from holdfast.kernel.files.acl import PathError
+from holdfast.kernel.files.own import read_secret
 
 NOW = datetime(2030, 3, 1, 12, tzinfo=UTC)
 

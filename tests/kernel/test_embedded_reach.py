@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.kernel.acl import (
+from holdfast.kernel.embedded import EmbeddedPostgresError
+from holdfast.kernel.embedded.account import Account
+from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
+from holdfast.kernel.files.acl import (
     GROUP_OBJ,
     MASK,
     OTHER,
@@ -22,9 +25,6 @@ from holdfast.kernel.acl import (
     open_tree,
     with_traverse,
 )
-from holdfast.kernel.embedded import EmbeddedPostgresError
-from holdfast.kernel.embedded.account import Account
-from holdfast.kernel.embedded.cluster import BASE, socket_dir_for
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as other users")
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as some
 
 from holdfast.booking.finding.lists import BY_START, FIRST, LAST, StartKey
 from holdfast.feed.read import CURSORS, FeedPosition
-from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import BY_ID
+from holdfast.kernel.paging import BY_ID, Keyset
 from holdfast.place.shown import BY_ORDER
 from holdfast.waitlist.lists import BY_SEQ
 

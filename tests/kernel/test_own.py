@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.kernel.acl import PathError, allow_traverse
 from holdfast.kernel.embedded.account import Account
-from holdfast.kernel.own import open_own, own_directory, read_secret
+from holdfast.kernel.files.acl import PathError, allow_traverse
+from holdfast.kernel.files.own import open_own, own_directory, read_secret
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it acts as other users")
 ALICE, MALLORY = 12345, 54321

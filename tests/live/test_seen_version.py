@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import Counter
 
-from holdfast.booking.metrics import HOLDS, REFUSED_AFTER_VIEW
+from holdfast.booking.routes.creating import HOLDS, REFUSED_AFTER_VIEW
 from tests.booking.asking import at, move
 from tests.conftest import House
 from tests.live.looking import look

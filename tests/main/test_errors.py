@@ -17,10 +17,10 @@ from fastapi import APIRouter, Request, Response
 from holdfast.identity.issuer import DevIssuer
 from holdfast.identity.token import TokenVerifier
 from holdfast.kernel import telemetry
-from holdfast.kernel.body import Body, parse
+from holdfast.kernel.body import Body
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
-from holdfast.kernel.http import PROBLEM_JSON, answer
+from holdfast.kernel.http import PROBLEM_JSON, answer, parse
 from holdfast.kernel.telemetry import merge_context
 from holdfast.main.http import middleware
 from holdfast.main.http.app import create_app

@@ -22,12 +22,12 @@ from prometheus_client import REGISTRY
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel import telemetry
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.body import Body, parse, takes
+from holdfast.kernel.body import Body, takes
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, left_s, part_s
 from holdfast.kernel.embedded import create_database
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import Caller, answer, json_body
+from holdfast.kernel.http import Caller, answer, json_body, parse
 from holdfast.kernel.telemetry import CONTEXT
 from holdfast.main.http import middleware, operations
 from holdfast.main.http.app import create_app

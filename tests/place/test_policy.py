@@ -8,8 +8,10 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
+from holdfast.booking.deciding.decide import usual_minutes
 from holdfast.kernel.body import invalid_request
 from holdfast.place.policy import Policy, PriceRule
+from holdfast.port import pricing
 
 
 def refused_fields(data: dict[str, object]) -> list[str]:
@@ -54,7 +56,7 @@ def test_the_first_duration_that_fits_wins():
     policy = Policy.model_validate(
         {"durations": [{"party_size_max": 2, "minutes": 75}, {"party_size_max": 6, "minutes": 120}]}
     )
-    assert [policy.duration_minutes(size) for size in (1, 2, 3, 6, 7)] == [75, 75, 120, 120, 90]
+    assert [usual_minutes(policy, size) for size in (1, 2, 3, 6, 7)] == [75, 75, 120, 120, 90]
 
 
 def test_durations_that_never_win_or_are_too_long_are_refused():
@@ -84,7 +86,7 @@ def test_a_price_rule_whose_party_is_upside_down_is_refused():
 def matches(rule: dict[str, object], wall_start: datetime, **booking: object) -> bool:
     asked = {"kinds": frozenset({"lane"}), "zones": frozenset({"upstairs"}), "party_size": 4, **booking}
     found = PriceRule.model_validate({"per": "hour", "amount": "10", **rule})
-    return found.matches(wall_start=wall_start, **asked)  # pyright: ignore[reportArgumentType]
+    return pricing.matches(found, wall=wall_start, **asked)  # pyright: ignore[reportArgumentType]
 
 
 FRIDAY_EVENING = datetime.fromisoformat("2026-05-01T21:00")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.http import LIMIT_MAX
+from holdfast.kernel.paging import LIMIT_MAX
 
 from .conftest import Ask, Cast
 from .test_import_venue import by_slug, claim, imported

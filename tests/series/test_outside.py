@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from holdfast.assigning.choose import Preferences
 from holdfast.booking.deciding import decide as booking_decide
 from holdfast.booking.deciding import wanted
-from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.finding import suggest
 from holdfast.engine import PLANS_MAX, Engine
 from holdfast.kernel.db.database import Database

@@ -11,9 +11,9 @@ from uuid import UUID
 
 import asyncpg
 
+from holdfast.assigning.choose import Preferences
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
-from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.making.create import create
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move

@@ -23,12 +23,21 @@ from holdfast.block.requests import ChangeBlock, CreateBlock
 from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
 from holdfast.block.store import When
 from holdfast.booking.finding.lists import BY_START, StartKey
-from holdfast.booking.routes.parts import AskedChange, ChangeRequest, check_year, own_venue, show_reply
+from holdfast.booking.routes.parts import check_year, own_venue
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import AskedPage, Caller, IfMatch, SeenVersion, answer, json_body, required_version
-from holdfast.place.routes.at_hand import EngineUsed
+from holdfast.kernel.http import (
+    Caller,
+    IfMatch,
+    SeenVersion,
+    answer,
+    json_body,
+    required_version,
+    show_reply,
+)
+from holdfast.kernel.paging import AskedPage
+from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.store import find_resource
 from holdfast.place.venue import Venue
 
@@ -204,7 +213,7 @@ def _check_range(start: datetime, end: datetime) -> None:
 
 
 async def _change(
-    asked: ChangeRequest, venue: Venue, verb: Callable[..., Awaitable[Block]], *args: Any, **kwargs: Any
+    asked: Asked, venue: Venue, verb: Callable[..., Awaitable[Block]], *args: Any, **kwargs: Any
 ) -> Block:
     """What the verb made of a block. One of two years is thousands of claims."""
     return await asked.engine.change(

@@ -11,7 +11,7 @@ import orjson
 
 from holdfast.block.model import COLUMNS, Block, BlockStep
 from holdfast.booking.finding.lists import StartKey
-from holdfast.event.emit import emit_from, emitting
+from holdfast.event.emit import emit_from
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place.venue import Venue
@@ -73,7 +73,7 @@ async def save(tx: Tx, step: BlockStep) -> None:
 
 
 def _rows(tx: Tx, step: BlockStep) -> tuple[str, str, str]:
-    return encode_text(step.block), encode_text(step.history()), emitting(tx, [step.event()])
+    return encode_text(step.block), encode_text(step.history()), tx.emitting([step.event()])
 
 
 FIND = f"SELECT {_NAMES} FROM block WHERE id = $1"

@@ -14,7 +14,7 @@ import orjson
 
 from holdfast.booking.model import Booking, Details, Guest, Step
 from holdfast.booking.states import Status
-from holdfast.event.emit import emit_from, emitting
+from holdfast.event.emit import emit_from
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place.venue import Venue
@@ -89,7 +89,7 @@ async def save(tx: Tx, steps: Sequence[Step]) -> None:
         SAVE,
         encode_text([row(step.booking) for step in steps]),
         encode_text([step.history() for step in steps]),
-        emitting(tx, [step.event() for step in steps]),
+        tx.emitting([step.event() for step in steps]),
     )
     if saved != len(steps):
         raise VersionConflict

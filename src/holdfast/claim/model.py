@@ -175,3 +175,14 @@ class Occupancy:
             for old in self.by_resource.get(new.resource_id, ())
             if old.unit == new.unit and old.span.overlaps(new.span) and not old.stands(self.now)
         }
+
+
+def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datetime], list[datetime]]:
+    """Returns the probes as the four arrays that the statements take, without duplicates."""
+    asked = list(dict.fromkeys(probes))
+    return (
+        [tenant for tenant, _, _ in asked],
+        [resource for _, resource, _ in asked],
+        [span.start for _, _, span in asked],
+        [span.end for _, _, span in asked],
+    )

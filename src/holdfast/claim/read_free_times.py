@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.claim.free_times import FreeTimes
-from holdfast.claim.model import claimed_span
-from holdfast.claim.store import columns
+from holdfast.claim.model import claimed_span, columns
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource

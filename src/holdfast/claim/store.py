@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from holdfast.claim.model import BEGINNING, Claim, ClaimState, Occupancy, Probe, Shift
+from holdfast.claim.model import BEGINNING, Claim, ClaimState, Occupancy, Probe, Shift, columns
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.ids import first_id_at
 from holdfast.kernel.span import Span
@@ -176,17 +176,6 @@ async def learn(tx: Tx, occupancy: Occupancy, probes: Iterable[Probe]) -> None:
     """Adds the claims that overlap the probes to the occupancy."""
     asked = list(probes)
     occupancy.learn(await overlapping(tx, asked), asked)
-
-
-def columns(probes: Iterable[Probe]) -> tuple[list[UUID], list[UUID], list[datetime], list[datetime]]:
-    """Returns the probes as the four arrays that the statements take, without duplicates."""
-    asked = list(dict.fromkeys(probes))
-    return (
-        [tenant for tenant, _, _ in asked],
-        [resource for _, resource, _ in asked],
-        [span.start for _, _, span in asked],
-        [span.end for _, _, span in asked],
-    )
 
 
 def from_row(row: Any) -> Claim:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.event.model import Event
-from holdfast.kernel.db.tx import Tx, encode_text
+from holdfast.kernel.db.tx import Tx
 
 
 def emit_from(parameter: str) -> str:
-    """Returns the CTEs that insert events, passed as one JSON array in the named parameter. Use it with `emitting`.
+    """Returns the CTEs that insert events, passed as one JSON array in the named parameter. Use it with `Tx.emitting`.
 
     An event's version comes from its channel's row, which stays locked until the transaction ends: versions have no
     gaps, and nobody sees an uncommitted one. Its number in `event_new` is drawn after that, so that on each channel
@@ -53,10 +53,4 @@ EMIT = f"WITH {emit_from('$1')} SELECT"
 async def emit(tx: Tx, events: Sequence[Event]) -> None:
     """Writes the events in that order, in the transaction: they exist if and only if it commits."""
     if events:
-        await tx.execute(EMIT, emitting(tx, events))
-
-
-def emitting(tx: Tx, events: Sequence[Event]) -> str:
-    """Adds the events to `tx.events` and returns the parameter for a statement with `emit_from`."""
-    tx.events.extend(events)
-    return encode_text(events)
+        await tx.execute(EMIT, tx.emitting(events))

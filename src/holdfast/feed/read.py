@@ -11,9 +11,9 @@ from holdfast.event.months import EVENTS_KEPT_DAYS
 from holdfast.event.number import Numbered
 from holdfast.event.read import READ_MAX, purged, read_of_tenant
 from holdfast.feed.shown import envelope
-from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.paging import Keyset
 from holdfast.place.reach import own_tenant
 
 SCANS_MAX = 5

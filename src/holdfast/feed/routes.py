@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.feed.read import CURSORS, read_feed
 from holdfast.feed.shown import EventsShown
 from holdfast.identity.roles import require
-from holdfast.kernel.http import LIMIT_DEFAULT, Caller, Limit, answer
+from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.paging import LIMIT_DEFAULT, Limit
 from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed
 
 router = APIRouter(tags=["Events"])

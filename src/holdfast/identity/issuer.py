@@ -23,7 +23,7 @@ from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.own import own_directory, read_secret
+from holdfast.kernel.files.own import own_directory, read_secret
 
 KEY_FILE = "dev-issuer.json"
 TTL_S_MAX = 3600

@@ -11,7 +11,8 @@ from holdfast.feed.routes import Slug
 from holdfast.identity.roles import require
 from holdfast.job.letters import inspect, page_of, replay
 from holdfast.job.shown import DeadLetterShown, DeadLettersShown, letter_shown
-from holdfast.kernel.http import BY_ID, AskedPage, Caller, answer
+from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.paging import BY_ID, AskedPage
 from holdfast.place.routes.at_hand import EngineUsed
 
 router = APIRouter(tags=["Events"])

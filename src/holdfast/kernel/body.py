@@ -53,14 +53,6 @@ class Body(BaseModel):
 M = TypeVar("M", bound=Body)
 
 
-def parse(raw: bytes, model: type[M]) -> M:
-    """Parses and validates JSON strictly. Raises InvalidRequest."""
-    try:
-        return model.model_validate_json(raw or b"{}", strict=True)
-    except ValidationError as error:
-        raise invalid_request(error, unsaid=model.unsaid) from error
-
-
 def takes(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """Returns the `openapi_extra` of a route that reads this body itself."""
     _DOCUMENTED.add(model)

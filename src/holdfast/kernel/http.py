@@ -1,37 +1,34 @@
-"""What all routes share: the caller, the body, paging, versions, and how responses and errors are written."""
+"""What all routes share: the caller, the body, the version that was seen, what makes two changes the same, and how
+responses and errors are written."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query, Request, Response
+from pydantic import ValidationError
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import Body, parse
-from holdfast.kernel.db.keyset import Keyset
+from holdfast.kernel.body import Body, invalid_request
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
+from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
 
 M = TypeVar("M", bound=Body)
-T = TypeVar("T")
-K = TypeVar("K")
-
+E = TypeVar("E")
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+KEY_CHARS_MAX = 255
 PROBLEM_TYPE = "urn:holdfast:problem:"
-LIMIT_DEFAULT = 50
-LIMIT_MAX = 500
 RETRY_AFTER_S = 1
 _PATH_CHARS = "/:@!$&'()*+,;=~"
 """Characters besides letters and digits that a path may contain unescaped (RFC 3986)."""
-
 STATUS = {
     Kind.INVALID: 400,
     Kind.UNAUTHENTICATED: 401,
@@ -109,8 +106,6 @@ SeenVersion = Annotated[
     int | None,
     Query(ge=1, le=2**31 - 1, description="The version that was seen; needed unless If-Match says it."),
 ]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX, description="Maximum number of items.")]
-Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")]
 
 
 def json_body(model: type[Body]) -> Any:
@@ -126,41 +121,6 @@ def model_read_by(dependency: Any) -> type[Body] | None:
     """Returns the model of a `json_body` dependency; None for any other."""
     is_body = isinstance(dependency, partial) and dependency.func is _read_body
     return dependency.args[0] if is_body else None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The requested page of a list: up to `limit` items after `cursor`."""
-
-    limit: int
-    cursor: str | None
-
-    @property
-    def read_max(self) -> int:
-        """How many items to read: one more than the page holds tells whether there is a next page."""
-        return self.limit + 1
-
-    def after(self, order: Keyset[K]) -> K | None:
-        """Returns the key that the page starts after; None for the first page. Raises InvalidRequest."""
-        return order.key(self.cursor)
-
-    def answer(
-        self, found: Sequence[T], show: Callable[[T], Any], order: Keyset[K], key: Callable[[T], K]
-    ) -> Response:
-        """Returns the page as JSON. `found`: up to `read_max` items after the cursor. `key`: an item's sort key."""
-        items, following = order.page(found, key, limit=self.limit)
-        return answer({"items": [show(each) for each in items], "next": following})
-
-
-BY_ID: Keyset[UUID] = Keyset(UUID)
-"""Lists sorted by id, that is by time of creation."""
-
-
-async def _page(limit: Limit = LIMIT_DEFAULT, cursor: Cursor = None) -> Page:
-    return Page(limit, cursor)
-
-
-AskedPage = Annotated[Page, Depends(_page)]
 
 
 def if_match(request: Request) -> int | None:
@@ -186,3 +146,94 @@ def required_version(expected_version: int | None, header: int | None) -> int:
             "expected_version", None, "is required (or If-Match): the version of the object you saw"
         )
     return version
+
+
+def parse(raw: bytes, model: type[M]) -> M:
+    """Parses and validates JSON strictly. Raises InvalidRequest."""
+    try:
+        return model.model_validate_json(raw or b"{}", strict=True)
+    except ValidationError as error:
+        raise invalid_request(error, unsaid=model.unsaid) from error
+
+
+class _Rules(Protocol):
+    @property
+    def idempotency_ttl_hours(self) -> int: ...
+
+
+class KeyScope(Protocol):
+    """A venue, as far as a key is concerned: the tenant in which the key is unique, and for how long it is stored."""
+
+    @property
+    def tenant_id(self) -> UUID: ...
+
+    @property
+    def policy(self) -> _Rules: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest(Generic[E]):
+    """A request to change something.
+
+    `engine`: this process's engine, which runs the change. `header`: `Idempotency-Key` as it was sent, bare or quoted;
+    a field of the body may give the key instead. Key and body decide whether two requests are the same.
+    """
+
+    engine: E
+    actor: Actor
+    traceparent: str | None
+    header: str | None
+    body: bytes
+
+    def key(self, field: str | None) -> str | None:
+        """Returns the idempotency key, if there is one. `field`: the key in the body. Raises InvalidRequest."""
+        if self.header is None:
+            return field
+        key = self.header.strip()
+        if len(key) >= 2 and key[0] == key[-1] == '"':
+            key = key[1:-1]
+        if not 1 <= len(key) <= KEY_CHARS_MAX or not key.isprintable():
+            raise InvalidRequest.of(
+                "Idempotency-Key", self.header[:40], f"must be 1 to {KEY_CHARS_MAX} printable characters"
+            )
+        if field is not None and field != key:
+            raise InvalidRequest.of(
+                "idempotency_key", field[:40], "differs from the header Idempotency-Key: give one of them"
+            )
+        return key
+
+    def hash(self, about: str) -> bytes:
+        """Returns a hash of the request that does not depend on the key or on the JSON's spacing and order.
+
+        `about`: what else is part of the request, such as its path.
+        """
+        content = orjson.loads(self.body or b"{}")
+        content.pop("idempotency_key", None)
+        return request_hash(self.actor, about.encode() + orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+
+    def keyed(self, scope: KeyScope, operation: str, field: str | None, *, about: str = "") -> Keyed | None:
+        """Returns the key with its scope and the request's hash, if there is a key. Raises InvalidRequest."""
+        key = self.key(field)
+        if key is None:
+            return None
+        return Keyed(
+            tenant_id=scope.tenant_id,
+            operation=operation,
+            key=key,
+            request_hash=self.hash(about),
+            ttl_hours=scope.policy.idempotency_ttl_hours,
+        )
+
+
+async def change_request(request: Request) -> ChangeRequest[Any]:
+    """Reads the request; for a dependency too."""
+    state, header = request.state, request.headers.get("idempotency-key")
+    engine = request.app.state.engine
+    return ChangeRequest(engine, state.actor, state.traceparent, header, await request.body())
+
+
+def show_reply(reply: Reply, *, status: int = 200) -> Response:
+    """Returns the reply as the response, whether it is new or stored. Raises StoredRefusal."""
+    if reply.code != DONE:
+        raise StoredRefusal(reply)
+    return answer(reply.body.encode(), status=status, version=orjson.loads(reply.body)["version"])

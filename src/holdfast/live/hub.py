@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from holdfast.event.model import Committed, Event
+from holdfast.event.model import Committed
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
@@ -62,19 +62,16 @@ class Hub:
 
     def start(self) -> None:
         if self.enabled:
-            self._db.after_commit.append(self._committed)
+            self._db.after_commit.append(self.tail.committed)
             self.tail.start()
             self._beat.start()
 
     async def stop(self) -> None:
         self.end_all()
-        if self._committed in self._db.after_commit:
-            self._db.after_commit.remove(self._committed)
+        if self.tail.committed in self._db.after_commit:
+            self._db.after_commit.remove(self.tail.committed)
         await self.tail.stop()
         await self._beat.stop()
-
-    def _committed(self, _: Sequence[Event]) -> None:
-        self.tail.wake()
 
     def end_all(self) -> None:
         """Ends all streams and refuses new ones."""

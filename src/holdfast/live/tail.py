@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Protocol
 
 import structlog
 
-from holdfast.event.model import Committed
+from holdfast.event.model import Committed, Event
 from holdfast.event.number import Numbered, Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
@@ -23,7 +24,7 @@ from holdfast.live import store
 from holdfast.live.broadcast import REPLAY_EVENTS_MAX
 
 POLL_S = 0.050
-"""Interval between reads; after an empty read `wake` starts the next one sooner."""
+"""Interval between reads; after an empty read, a commit of this process starts the next one sooner."""
 OTHERS_S = 0.002
 """Interval between reads while another process is numbering events."""
 RETRY_S_MIN, RETRY_S_MAX = 0.05, 1.0
@@ -49,7 +50,7 @@ class Tail:
     1. Before each read, it gives committed events their positions and gets the current history. In a new history it
        starts REPLAY_EVENTS_MAX events before the end.
     2. While events arrive it reads every POLL_S, so that concurrent commits are sent together. After an empty read it
-       reads again as soon as `wake` is called.
+       reads again as soon as this process has committed events.
     3. When the database is unreachable it retries with exponential backoff up to RETRY_S_MAX, and resumes at its
        position.
     """
@@ -81,15 +82,15 @@ class Tail:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    def wake(self) -> None:
-        """Signals that there may be new events."""
+    def committed(self, _events: Sequence[Event]) -> None:
+        """A listener of the database: this process has committed events."""
         self._bell.set()
 
     async def caught_up(self) -> None:
         """Waits until every event that is readable now has been passed on."""
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
-        self.wake()
+        self._bell.set()
         await waiter
 
     @property

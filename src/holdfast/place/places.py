@@ -10,7 +10,7 @@ from contextvars import Context
 from uuid import UUID
 
 from holdfast.event.model import Event
-from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.actor import SYSTEM, Actor, require_venue
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
@@ -48,6 +48,16 @@ class Places:
         if found is None:
             raise NotFound(f"There is no venue {venue_id}.")
         return found
+
+    async def bookable(self, actor: Actor, venue_id: UUID) -> Venue:
+        """The venue, if the actor may book there: anybody anonymous, or who belongs to its tenant. Raises NotFound.
+
+        It may be an older snapshot: whoever decides by it checks that.
+        """
+        venue = self.at_hand(venue_id) or await self.venue(venue_id)
+        if actor.kind != "anonymous":
+            require_venue(actor, venue.tenant_id, venue.id)
+        return venue
 
     async def _load(self, venue_id: UUID) -> Venue | None:
         # Once for all who ask meanwhile: after a change of a busy venue that is everybody.

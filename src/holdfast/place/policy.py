@@ -3,7 +3,6 @@ matches a booking wins."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -11,7 +10,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 
 from holdfast.kernel.body import Problem, refuse
 from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
-from holdfast.place.opening.spans import DAY_MINUTES, DAYS, Day, Rule, WallEnd, WallTime, minutes_of
+from holdfast.place.opening.spans import DAY_MINUTES, Day, Rule, WallEnd, WallTime
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """No venue lets a booking be longer than this."""
@@ -89,30 +88,6 @@ class PriceRule(Rule):
             problem = f"must be at most party_size_max ({high})"
             refuse("PriceRule", [Problem(("party_size_min",), low, problem)])
         return self
-
-    def matches(
-        self, *, kinds: frozenset[str], zones: frozenset[str], party_size: int, wall_start: datetime
-    ) -> bool:
-        """Whether the rule is for a booking: kinds and zones of its resources, guests, local start."""
-        return (
-            (self.kinds is None or not kinds.isdisjoint(self.kinds))
-            and (self.zones is None or not zones.isdisjoint(self.zones))
-            and (self.party_size_min or 0) <= party_size
-            and (self.party_size_max is None or party_size <= self.party_size_max)
-            and self._covers(wall_start)
-        )
-
-    def _covers(self, wall: datetime) -> bool:
-        opens = minutes_of(self.start or "00:00")
-        closes = minutes_of(self.end or "24:00")
-        minute = wall.hour * 60 + wall.minute
-        crosses = closes <= opens
-        if opens <= minute < (DAY_MINUTES if crosses else closes):
-            return self._is_day(wall)
-        return crosses and minute < closes and self._is_day(wall - timedelta(days=1))
-
-    def _is_day(self, wall: datetime) -> bool:
-        return self.days is None or DAYS[wall.weekday()] in self.days
 
 
 def _number(value: Any) -> Any:
@@ -195,13 +170,6 @@ class Policy(Rule):
     """Holds that may come from one network address at a time."""
     idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)
     """Hours in which a repeated request gets the stored answer."""
-
-    def duration_minutes(self, party_size: int) -> int:
-        """Default length of a booking for a party of that many guests, minutes."""
-        for each in self.durations:
-            if party_size <= each.party_size_max:
-                return each.minutes
-        return self.default_duration_minutes
 
     @model_validator(mode="after")
     def _durations_fit(self) -> Policy:

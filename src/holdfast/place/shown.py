@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from holdfast.kernel.db.keyset import Keyset
+from holdfast.kernel.paging import Keyset
 from holdfast.kernel.text import stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept

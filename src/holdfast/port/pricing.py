@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from typing import Protocol
@@ -12,6 +13,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
+from holdfast.place.opening.spans import DAYS
 from holdfast.place.policy import PriceRule
 from holdfast.place.venue import Resource, Venue
 
@@ -69,10 +71,36 @@ class LocalPricing:
         kinds = frozenset([resource.kind for resource in resources])
         zones = frozenset([resource.zone for resource in resources if resource.zone])
         for rule in rules:
-            if rule.matches(kinds=kinds, zones=zones, party_size=party_size, wall_start=wall):
+            if matches(rule, kinds=kinds, zones=zones, party_size=party_size, wall=wall):
                 times = _times(rule, venue, span, party_size=party_size, resources=len(resources))
                 return _price(rule.amount, times, venue.policy.tax_percent, venue.currency)
         return Price(0, 0, 0, venue.currency, "local")
+
+
+def matches(
+    rule: PriceRule, *, kinds: frozenset[str], zones: frozenset[str], party_size: int, wall: datetime
+) -> bool:
+    """Returns whether the rule is for a booking. `kinds` and `zones`: of its resources. `wall`: its local start."""
+    return (
+        (rule.kinds is None or not kinds.isdisjoint(rule.kinds))
+        and (rule.zones is None or not zones.isdisjoint(rule.zones))
+        and (rule.party_size_min or 0) <= party_size
+        and (rule.party_size_max is None or party_size <= rule.party_size_max)
+        and _covers(rule, wall)
+    )
+
+
+def _covers(rule: PriceRule, wall: datetime) -> bool:
+    opens, closes = rule.start or "00:00", rule.end or "24:00"
+    minute = f"{wall.hour:02}:{wall.minute:02}"  # wall times sort as texts
+    crosses = closes <= opens
+    if opens <= minute < ("24:00" if crosses else closes):
+        return _is_day(rule, wall)
+    return crosses and minute < closes and _is_day(rule, wall - timedelta(days=1))
+
+
+def _is_day(rule: PriceRule, wall: datetime) -> bool:
+    return rule.days is None or DAYS[wall.weekday()] in rule.days
 
 
 def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resources: int) -> int:

@@ -8,8 +8,8 @@ from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
+from holdfast.assigning.choose import Preferences
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
-from holdfast.booking.deciding.choose import Preferences
 from holdfast.booking.deciding.decide import Further
 from holdfast.booking.deciding.revise import Around, Revised, Wish, revise, wish
 from holdfast.booking.deciding.wanted import When

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from holdfast.booking.deciding.decide import SETS_FIRST, Created, Further, Known, Refused, decide, prepare
+from holdfast.booking.deciding.decide import (
+    SETS_FIRST,
+    Created,
+    Further,
+    Known,
+    Refused,
+    decide,
+    prepare,
+    probes_of,
+)
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.making import create_store
 from holdfast.claim import store as claims
@@ -88,7 +97,7 @@ def _prepare(planned: Planned, by: Basis) -> Prepared | Refused:
 
 def _near(taken: Sequence[Claim], ready: Sequence[Prepared]) -> Sequence[Claim]:
     """Those that a part may run into."""
-    probed = [span for each in ready for _, _, span in each.probes()] if taken else []
+    probed = [span for each in ready for _, _, span in probes_of(each)] if taken else []
     if not probed:
         return ()
     around = Span(min(each.start for each in probed), max(each.end for each in probed))

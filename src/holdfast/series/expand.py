@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from holdfast.booking.deciding.wanted import Wanted, When, timed
+from holdfast.booking.deciding.decide import timed
+from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span

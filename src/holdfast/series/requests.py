@@ -7,17 +7,19 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.routes.fields import (
+from holdfast.booking.routes.fields import Metadata
+from holdfast.booking.routes.requests import (
     MINUTES_MAX,
     PARTY_MAX,
     Day,
+    DetailsBody,
     Key,
-    Metadata,
+    NewBody,
+    PreferencesBody,
     ResourceIds,
     Source,
     Version,
 )
-from holdfast.booking.routes.requests import DetailsBody, NewBody, PreferencesBody
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX

@@ -11,25 +11,19 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from holdfast.booking.deciding.wanted import Wanted
-from holdfast.booking.metrics import MOVED, WANTED, count_created
-from holdfast.booking.routes.creating import guest_of
-from holdfast.booking.routes.parts import (
-    AskedChange,
-    ChangeRequest,
-    check_notes,
-    check_source,
-    own_venue,
-    show_reply,
-    venue_for,
-)
+from holdfast.booking.routes.changing import MOVED
+from holdfast.booking.routes.creating import WANTED, count_created, guest_of
+from holdfast.booking.routes.parts import own_venue
+from holdfast.booking.routes.requests import check_notes, check_source
 from holdfast.booking.states import Status
 from holdfast.kernel.db.waiting import request_deadline
 from holdfast.kernel.errors import Overloaded, Unauthenticated
-from holdfast.kernel.http import BY_ID, AskedPage, Caller, IfMatch, answer, json_body, required_version
+from holdfast.kernel.http import Caller, IfMatch, answer, json_body, required_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.paging import BY_ID, AskedPage
 from holdfast.place.opening import parse_rrule
-from holdfast.place.routes.at_hand import EngineUsed
+from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.venue import Venue
 from holdfast.series import model, shown, store
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
@@ -55,7 +49,7 @@ async def post_preview(
 ) -> Response:
     """What would come of each occurrence: where it would be, or what is in its way. Nothing is kept."""
     asked.key(body.idempotency_key)  # not used, but refused where the request itself would be
-    engine, venue = asked.engine, await venue_for(asked.engine, asked.actor, body.venue_id)
+    engine, venue = asked.engine, await asked.engine.places.bookable(asked.actor, body.venue_id)
     look = partial(preview, asked=_wanted(asked, body, venue), venue=venue, places=engine.places)
     found = await engine.plan(asked.actor, venue, look, is_preview=True)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
@@ -64,7 +58,7 @@ async def post_preview(
 @router.post("/series", summary="Book a series", responses={201: shown.CREATED}, status_code=201)
 async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange) -> Response:
     """Book a whole series at once: all of it, or as `on_conflict` says."""
-    venue = await venue_for(asked.engine, asked.actor, body.venue_id)
+    venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
     plan = partial(plan_series, asked=_wanted(asked, body, venue), on_conflict=body.on_conflict)
     key = asked.keyed(venue, "series_create", body.idempotency_key, about="/api/v1/series")
     try:
@@ -158,7 +152,7 @@ async def post_cancel(
 
 
 async def _change(
-    asked: ChangeRequest,
+    asked: Asked,
     venue: Venue,
     plan: Callable[..., Awaitable[Any]],
     verb: Callable[..., Awaitable[SeriesDone]],
@@ -184,13 +178,13 @@ async def _change(
     raise refused.suggesting(venue)
 
 
-async def _venue_of(asked: ChangeRequest, series_id: UUID) -> Venue:
+async def _venue_of(asked: Asked, series_id: UUID) -> Venue:
     """The venue of a series that the caller may see. Raises NotFound."""
     series, _ = await asked.engine.read(asked.actor, find, series_id)
     return await asked.engine.places.venue(series.venue_id)
 
 
-def _wanted(asked: ChangeRequest, body: CreateSeries, venue: Venue) -> SeriesWanted:
+def _wanted(asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
     actor = asked.actor
     if actor.kind == "anonymous":
         raise Unauthenticated("A series is booked by somebody who can come back to it: sign in.")

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from holdfast.booking.deciding.decide import usual_minutes
 from holdfast.channel.names import BLOCKED_REASON, guest_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
@@ -96,7 +97,7 @@ def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str |
     venue, resource, span = snapshot.venue, section.resource, snapshot.slot.span
     party_size = max(resource.seats_min, 1)
     if snapshot.slot.id == DAY_SLOT_ID and not venue.slots:
-        minutes = venue.policy.duration_minutes(party_size)
+        minutes = usual_minutes(venue.policy, party_size)
         span = Span(span.start, span.start + timedelta(minutes=minutes))
     try:
         price = pricing.quote(venue=venue, resources=[resource], span=span, party_size=party_size)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from holdfast.channel.names import public_epoch
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Probe
+from holdfast.claim.model import Claim, Probe, columns
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
@@ -46,7 +46,7 @@ READ = """
 
 async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> SlotRead | None:
     """Reads everything for a snapshot; None if the venue no longer exists. Sets `tx.now` unless it is set."""
-    rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *claims.columns(probes))
+    rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *columns(probes))
     if not rows:
         return None
     first = rows[0]

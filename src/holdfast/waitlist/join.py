@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from holdfast.assigning.choose import ANYTHING, Preferences, candidate_sets
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import ANYTHING, Preferences, candidate_sets
+from holdfast.booking.deciding.decide import check_length, usual_minutes
 from holdfast.booking.deciding.rules import TooFarAhead
-from holdfast.booking.deciding.wanted import NOBODY, check_length
+from holdfast.booking.deciding.wanted import NOBODY
 from holdfast.booking.finding.search import Sets, starts
 from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import Tx
@@ -88,7 +89,7 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         party_size=asked.party_size,
         earliest_at=asked.earliest,
         latest_at=asked.latest,
-        duration_minutes=asked.duration_minutes or venue.policy.duration_minutes(asked.party_size),
+        duration_minutes=asked.duration_minutes or usual_minutes(venue.policy, asked.party_size),
         resource_ids=asked.resource_ids,
         preferences=asked.preferences,
         guest=asked.guest,

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
-from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.paging import Keyset
 from holdfast.kernel.span import Span
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue

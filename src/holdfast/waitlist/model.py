@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import Demand, Preferences
+from holdfast.assigning.choose import Demand, Preferences
 from holdfast.booking.model import Guest
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.channel.names import BOOKINGS

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import Demand
+from holdfast.assigning.choose import Demand
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span

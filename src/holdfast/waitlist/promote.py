@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
 from holdfast.engine import Engine

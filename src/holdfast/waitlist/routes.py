@@ -11,15 +11,15 @@ from pydantic import Field
 
 from holdfast.booking.access import require_visible
 from holdfast.booking.routes.creating import address_of, guest_of
-from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX, Instant, Key, ResourceIds
-from holdfast.booking.routes.parts import AskedChange, ChangeRequest, own_venue, show_reply, venue_for
-from holdfast.booking.routes.requests import PartyBody
+from holdfast.booking.routes.parts import own_venue
+from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, Instant, Key, PartyBody, ResourceIds
 from holdfast.kernel.body import Body
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Kind
-from holdfast.kernel.http import AskedPage, Caller, answer, json_body
+from holdfast.kernel.http import Caller, answer, json_body, show_reply
 from holdfast.kernel.ids import new_id
-from holdfast.place.routes.at_hand import EngineUsed
+from holdfast.kernel.paging import AskedPage
+from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave
@@ -68,7 +68,7 @@ async def post_entry(
 ) -> Response:
     """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
     actor = asked.actor
-    venue = await venue_for(asked.engine, actor, body.venue_id)
+    venue = await asked.engine.places.bookable(actor, body.venue_id)
     joining = Joining(
         id=new_id(),
         party_size=body.party_size,
@@ -134,7 +134,7 @@ async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
     return _show(Seen(entry, None, None), venue)
 
 
-async def _answered(asked: ChangeRequest, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
+async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
     entry, venue = await _changed(asked, entry_id, verb)
     if entry.offer_lapsed:
         assert entry.offer_expires_at is not None
@@ -143,7 +143,7 @@ async def _answered(asked: ChangeRequest, entry_id: UUID, verb: Callable[..., Aw
 
 
 async def _changed(
-    asked: ChangeRequest, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
+    asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
 ) -> tuple[Entry, Venue]:
     """The entry after the verb, under its venue's lock. Whose it is is asked before anything is waited for."""
     engine = asked.engine

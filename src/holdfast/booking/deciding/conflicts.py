@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import distinct
+from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.errors import HoldfastError, Kind

@@ -4,41 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from holdfast.assigning.choose import Demand, candidate_sets, distinct, first_free, named_resources, settle
 from holdfast.booking import states
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import (
-    Demand,
-    candidate_sets,
-    claims_of,
-    first_free,
-    named_resources,
-    settle,
-)
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.wanted import Prepared, Wanted, reference, timed
+from holdfast.booking.deciding.wanted import Prepared, Wanted, When
 from holdfast.booking.model import Booking
-from holdfast.booking.states import Status
-from holdfast.claim.model import Claim, Occupancy, Probe
-from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.booking.states import CLAIM_STATES, Status
+from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span, merged
-from holdfast.place.opening import hours
+from holdfast.place.opening import hours, slot
+from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Price, Pricing
 
 SETS_FIRST = 200
-
-
-class TooManyHolds(HoldfastError):
-    """This guest or address already has as many open holds as the venue allows.
-
-    Fields `holds_max`, `retry_after_seconds`.
-    """
-
-    kind = Kind.TOO_MANY
-    code = "TOO_MANY_HOLDS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +99,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     named = prepared.sets[0] if wanted.resource_ids else ()
     rules.check_time(venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id)
-    _check_holds(wanted, venue, known)
+    rules.check_holds(wanted, venue, known.holds)
     window = rules.pacing_window(span.start)
     covers = known.covers.get((venue.id, window), 0)
     if not wanted.walk_in:
@@ -124,13 +108,19 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     if isinstance(found, list):
         return Further(found)
     if found is None and prepared.rest:
-        return Further(list(prepared.in_full().probes()))
+        return Further(list(probes_of(prepared.in_full())))
     if found is None:
         raise taken(prepared, known.occupancy)
     resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
     units = settle(fits, known.occupancy)
     return Created(booking, claims_of(booking, resources, units, changed_by=str(wanted.actor)))
+
+
+def probes_of(prepared: Prepared) -> Iterator[Probe]:
+    """Yields what must be known of the ledger to decide."""
+    for resource in distinct(prepared.sets):
+        yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
@@ -143,32 +133,6 @@ def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
         for resources in prepared.sets
         if all(hours.is_open(venue, each.hours, span.start, span.end) for each in resources)
     ]
-
-
-def _check_holds(wanted: Wanted, venue: Venue, known: Known) -> None:
-    for who, most in hold_quotas(wanted, venue):
-        if known.holds.get(who, 0) >= most:
-            raise TooManyHolds(
-                f"There are already {most} open holds for you here: confirm or cancel one, "
-                f"or wait up to {venue.policy.hold_ttl_seconds} seconds for one to end.",
-                holds_max=most,
-                retry_after_seconds=venue.policy.hold_ttl_seconds,
-            )
-
-
-def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
-    """Whom a hold counts against, and how many each may have open: the guest, the address.
-
-    Staff hold for others all evening: no quota.
-    """
-    return iter(()) if wanted.actor.is_staff else _hold_limits(wanted, venue)
-
-
-def _hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
-    if wanted.hold and wanted.guest.id is not None:
-        yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
-    if wanted.hold and wanted.ip is not None:
-        yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max
 
 
 def _booking(
@@ -222,5 +186,88 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
     known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
     # A hold that staff made needs no quota, and yet counts for the guest.
-    for who, _ in _hold_limits(prepared.wanted, prepared.venue):
+    for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
         known.holds[who] = known.holds.get(who, 0) + 1
+
+
+def claims_of(
+    booking: Booking, resources: Sequence[Resource], units: Sequence[int], *, changed_by: str
+) -> list[Claim]:
+    """The claims, buffers included, by which the booking occupies those units until it expires."""
+    state = CLAIM_STATES[booking.status]
+    return [
+        Claim(
+            booking.tenant_id,
+            resource.id,
+            unit,
+            claimed_span(resource, booking.span),
+            booking.id,
+            expires_at=booking.expires_at,
+            state=state,
+            changed_by=changed_by,
+        )
+        for resource, unit in zip(resources, units, strict=True)
+    ]
+
+
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
+
+
+REFERENCE_CHARS = 6
+
+
+RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
+
+
+def reference_code(id_: UUID) -> str:
+    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant.
+
+    Drawn from the random bits of a UUIDv7, so that no second source of randomness is asked.
+    """
+    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
+    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
+
+
+def reference(id_: UUID, local_day: date) -> str:
+    """BR-YYYYMMDD-XXXXXX, with the day of the visit."""
+    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
+
+
+def timed(
+    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
+) -> tuple[Span, str | None]:
+    """The span that is meant, and the slot's id if it is one.
+
+    `now` is the start of a walk-in that names none. Raises InvalidRequest, NonexistentLocalTime.
+    """
+    if when.slot_id is not None:
+        assert when.day is not None
+        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
+    start = when.start or now
+    if when.wall is not None:
+        start = hours.to_utc(when.wall, venue.tz)
+    if start is None:
+        raise InvalidRequest.of(
+            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
+        )
+    end = when.end
+    if end is None:
+        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
+    if end <= start:
+        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
+    check_length(end - start, venue)
+    return Span(start, end), None
+
+
+def usual_minutes(policy: Policy, party_size: int) -> int:
+    """Returns how long a party of that many guests stays unless it asks for something else, in minutes."""
+    fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
+    return next(fitting, policy.default_duration_minutes)
+
+
+def check_length(length: timedelta, venue: Venue) -> None:
+    """Whether the venue takes bookings that long. Raises InvalidRequest."""
+    longest = venue.policy.duration_minutes_max
+    if length > timedelta(minutes=longest):
+        minutes = int(length.total_seconds() // 60)
+        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")

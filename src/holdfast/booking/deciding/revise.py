@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from holdfast.assigning.choose import ANYTHING, Preferences, first_free, settle
 from holdfast.booking import states
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import ANYTHING, Preferences, claims_of, first_free, settle
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import Further, open_sets, price_of
-from holdfast.booking.deciding.wanted import Prepared, When, prepared_at, timed, wanted_anew
+from holdfast.booking.deciding.decide import Further, claims_of, open_sets, price_of, probes_of, timed
+from holdfast.booking.deciding.wanted import Prepared, When, prepared_at, wanted_anew
 from holdfast.booking.model import Booking
 from holdfast.booking.states import InvalidTransition
 from holdfast.claim.model import Claim, Occupancy, Probe
@@ -62,7 +62,7 @@ class Wish:
     def probes(self) -> Iterator[Probe]:
         """What must be known of the ledger to decide."""
         if self.prepared is not None and self.before.occupies:
-            yield from self.prepared.probes()
+            yield from probes_of(self.prepared)
 
     def windows(self) -> Iterator[datetime]:
         """The quarter of an hour of which must be known who arrives, if any."""

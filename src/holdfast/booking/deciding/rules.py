@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
+from holdfast.booking.deciding.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.spans import Hours
-from holdfast.place.venue import Resource, Venue, capacity
+from holdfast.place.venue import Resource, Venue
 
 PACING_WINDOW = timedelta(minutes=15)
 WITHIN = timedelta(days=7)
@@ -43,20 +45,6 @@ class TooFarAhead(HoldfastError):
 
     kind = Kind.INVALID
     code = "TOO_FAR_AHEAD"
-
-
-class PartyTooLarge(HoldfastError):
-    """These resources don't seat the party. Field `seats_max`."""
-
-    kind = Kind.INVALID
-    code = "PARTY_TOO_LARGE"
-
-
-class PartyTooSmall(HoldfastError):
-    """These resources are for larger parties. Field `seats_min`."""
-
-    kind = Kind.INVALID
-    code = "PARTY_TOO_SMALL"
 
 
 class PacingExceeded(HoldfastError):
@@ -188,18 +176,6 @@ def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now:
     )
 
 
-def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
-    """Whether the resources together seat the party. Raises PartyTooLarge, PartyTooSmall."""
-    least, most = capacity(venue, [resource.id for resource in resources])
-    names = " + ".join(resource.name for resource in resources)
-    if party_size > most:
-        raise PartyTooLarge(f"{names} seats {most}; the party is {party_size}.", seats_max=most)
-    if party_size < least:
-        raise PartyTooSmall(
-            f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
-        )
-
-
 def check_pacing(venue: Venue, span: Span, *, party_size: int, covers: int) -> None:
     """Whether so many more guests may arrive in that quarter of an hour. Raises PacingExceeded."""
     most = venue.policy.pacing_covers_max
@@ -219,3 +195,40 @@ def pacing_window(start: datetime) -> datetime:
 
 def _local(instant: datetime, venue: Venue) -> str:
     return instant.astimezone(venue.tz).isoformat(timespec="minutes")
+
+
+class TooManyHolds(HoldfastError):
+    """This guest or address already has as many open holds as the venue allows.
+
+    Fields `holds_max`, `retry_after_seconds`.
+    """
+
+    kind = Kind.TOO_MANY
+    code = "TOO_MANY_HOLDS"
+
+
+def check_holds(wanted: Wanted, venue: Venue, holds: Mapping[tuple[UUID, str], int]) -> None:
+    """Whether a hold stays within the quotas. `holds`: the open ones, by whom. Raises TooManyHolds."""
+    for who, most in hold_quotas(wanted, venue):
+        if holds.get(who, 0) >= most:
+            raise TooManyHolds(
+                f"There are already {most} open holds for you here: confirm or cancel one, "
+                f"or wait up to {venue.policy.hold_ttl_seconds} seconds for one to end.",
+                holds_max=most,
+                retry_after_seconds=venue.policy.hold_ttl_seconds,
+            )
+
+
+def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
+    """Whom a hold counts against, and how many each may have open: the guest, the address.
+
+    Staff hold for others all evening: no quota.
+    """
+    return iter(()) if wanted.actor.is_staff else hold_limits(wanted, venue)
+
+
+def hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
+    if wanted.hold and wanted.guest.id is not None:
+        yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
+    if wanted.hold and wanted.ip is not None:
+        yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import (
+from holdfast.assigning.choose import (
     ANYTHING,
     Demand,
     Preferences,
     candidate_sets,
-    distinct,
     named_resources,
 )
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.claim.model import Probe, claimed_span
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
 
-REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
-REFERENCE_CHARS = 6
-RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
 NOBODY = Guest()
 
 
@@ -74,54 +66,6 @@ class Wanted:
     request_hash: bytes = b""
 
 
-def reference_code(id_: UUID) -> str:
-    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant.
-
-    Drawn from the random bits of a UUIDv7, so that no second source of randomness is asked.
-    """
-    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
-    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
-
-
-def reference(id_: UUID, local_day: date) -> str:
-    """BR-YYYYMMDD-XXXXXX, with the day of the visit."""
-    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
-
-
-def timed(
-    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
-) -> tuple[Span, str | None]:
-    """The span that is meant, and the slot's id if it is one.
-
-    `now` is the start of a walk-in that names none. Raises InvalidRequest, NonexistentLocalTime.
-    """
-    if when.slot_id is not None:
-        assert when.day is not None
-        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
-    start = when.start or now
-    if when.wall is not None:
-        start = hours.to_utc(when.wall, venue.tz)
-    if start is None:
-        raise InvalidRequest.of(
-            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
-        )
-    end = when.end
-    if end is None:
-        end = start + timedelta(minutes=when.duration_minutes or venue.policy.duration_minutes(party_size))
-    if end <= start:
-        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
-    check_length(end - start, venue)
-    return Span(start, end), None
-
-
-def check_length(length: timedelta, venue: Venue) -> None:
-    """Whether the venue takes bookings that long. Raises InvalidRequest."""
-    longest = venue.policy.duration_minutes_max
-    if length > timedelta(minutes=longest):
-        minutes = int(length.total_seconds() // 60)
-        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """Something wanted, worked out as far as the venue's rules alone go.
@@ -140,11 +84,6 @@ class Prepared:
     def in_full(self) -> Prepared:
         """The same with the sets further down among the others."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
-
-    def probes(self) -> Iterator[Probe]:
-        """What must be known of the ledger to decide."""
-        for resource in distinct(self.sets):
-            yield self.venue.tenant_id, resource.id, claimed_span(resource, self.span)
 
 
 def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -> Prepared:

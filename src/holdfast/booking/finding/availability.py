@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from holdfast.assigning.choose import Demand, candidate_sets, capacity
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import Demand, candidate_sets
 from holdfast.booking.deciding.conflicts import conflicts_of
-from holdfast.booking.deciding.wanted import Prepared, check_length
+from holdfast.booking.deciding.decide import check_length, usual_minutes
+from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Start, scan, share
 from holdfast.booking.finding.search import Found
@@ -19,7 +20,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
-from holdfast.place.venue import Resource, Venue, capacity
+from holdfast.place.venue import Resource, Venue
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
@@ -104,7 +105,7 @@ async def _asked(
 ) -> list[Start]:
     """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
     a length is given, the venue's slots. The goal of each is its day."""
-    minutes = duration_minutes or venue.policy.duration_minutes(party_size)
+    minutes = duration_minutes or usual_minutes(venue.policy, party_size)
     check_length(timedelta(minutes=minutes), venue)
     slices = Slices()
     found: list[Start] = []

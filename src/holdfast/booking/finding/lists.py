@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, Field
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.booking.store import READ_COLUMNS, from_row
-from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.paging import Keyset
 from holdfast.place.venue import Venue
 
 LONGEST_ONCE = timedelta(days=60)

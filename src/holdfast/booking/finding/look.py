@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.choose import distinct
 from holdfast.booking.finding.search import Outlook
 from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims

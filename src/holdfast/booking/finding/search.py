@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
+from holdfast.assigning.choose import capacity
 from holdfast.booking.deciding import rules
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
@@ -15,7 +16,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.open_bits import open_bits
-from holdfast.place.venue import Resource, Venue, capacity
+from holdfast.place.venue import Resource, Venue
 
 Sets = Sequence[tuple[Resource, ...]]
 

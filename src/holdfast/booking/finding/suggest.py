@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from holdfast.booking.deciding.choose import Demand, candidate_sets
+from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look

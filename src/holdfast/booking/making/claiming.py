@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from holdfast.booking.deciding.choose import claims_of, first_free, settle
+from holdfast.assigning.choose import first_free, settle
 from holdfast.booking.deciding.conflicts import lost, taken
-from holdfast.booking.deciding.decide import open_sets
+from holdfast.booking.deciding.decide import claims_of, open_sets, probes_of
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.model import Booking
@@ -38,7 +38,7 @@ async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
     """Takes the best free set of resources for the booking; what it occupies so far is no obstacle to it. Raises
     NotAvailable."""
     occupancy = Occupancy(tx.now)
-    best: object = list(prepared.probes())
+    best: object = list(probes_of(prepared))
     while isinstance(best, list):
         await claims.learn(tx, occupancy, best)
         best = first_free(open_sets(prepared), prepared.span, occupancy, but=booking.id)

@@ -86,7 +86,8 @@ async def create(
     shift, put = Shift(), [*taken, *moved.values()]
     if occupancy.expired_in_the_way(put):
         shift = await evict_expired_holds(tx, put, occupancy)
-    await claims.move(tx, moved)
+    if moved:
+        await claims.move(tx, moved)
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
     # A hold that made room may have reached further than what is booked now.
     evicted = {claim.resource_id for claim in shift.freed}

@@ -14,14 +14,15 @@ import orjson
 
 from holdfast.booking import store
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.decide import Known, hold_quotas
+from holdfast.booking.deciding.decide import Known, probes_of
+from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.model import Step
 from holdfast.booking.states import OCCUPYING
 from holdfast.channel import store as channels
-from holdfast.claim.model import Claim, Occupancy
-from holdfast.claim.store import columns, take_from
-from holdfast.event.emit import emit_from, emitting
+from holdfast.claim.model import Claim, Occupancy, columns
+from holdfast.claim.store import take_from
+from holdfast.event.emit import emit_from
 from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx, encode_text, parse_locked
 from holdfast.kernel.idempotency import Reply
@@ -113,7 +114,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         sql,
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
         *_transposed({(each.tenant_id, each.key) for each in wanted if each.key is not None}, 2),
-        *columns(probe for each in prepared for probe in each.probes()),
+        *columns(probe for each in prepared for probe in probes_of(each)),
         *_transposed(paced, 3),
         *_transposed({(tenant, who[6:]) for tenant, who in held if who.startswith("guest:")}, 2),
         *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
@@ -197,5 +198,5 @@ async def write(
         encode_text([store.row(step.booking) for step in steps]),
         encode_text([claim.row() for claim in claims]),
         encode_text([step.history() for step in steps]),
-        emitting(tx, [step.event() for step in steps]),
+        tx.emitting([step.event() for step in steps]),
     )

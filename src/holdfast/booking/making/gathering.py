@@ -46,14 +46,16 @@ class Waiting:
     def wait(self) -> None:
         """Nobody has taken it, or whoever had could do nothing with it."""
         self.take()
-        late = Overloaded(TOO_LATE)
-        self._timer = self.answer.get_loop().call_at(self.until, self.fail, late)
+        self._timer = self.answer.get_loop().call_at(self.until, self._too_late)
 
     def take(self) -> bool:
         """Taken from here on, if somebody still waits; answers whether."""
         if self._timer is not None:
             self._timer.cancel()
         return self.is_awaited
+
+    def _too_late(self) -> None:
+        self.fail(Overloaded(TOO_LATE))
 
     def answered(self, outcome: Outcome) -> None:
         if self.take():

@@ -187,8 +187,7 @@ class Writer:
             async with asyncio.timeout(max(left, self._db.deadline_s * WRITE_SHARE)):
                 made = await create(tx, [each.wanted for each in awaited], places=self._places)
             outcomes = dict(zip(awaited, made, strict=True))
-        late = Refused(Overloaded(TOO_LATE))
-        return [outcomes.get(each, late) for each in taken]
+        return [outcomes.get(each) or Refused(Overloaded(TOO_LATE)) for each in taken]
 
     async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
         for waiting in taken:

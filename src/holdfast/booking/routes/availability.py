@@ -10,18 +10,18 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.booking.deciding.choose import ANYTHING
-from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at, timed
+from holdfast.assigning.choose import ANYTHING
+from holdfast.booking.deciding.decide import timed
+from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at
 from holdfast.booking.finding import availability
-from holdfast.booking.routes.fields import MINUTES_MAX, PARTY_MAX
-from holdfast.booking.routes.parts import check_year, venue_for
-from holdfast.booking.routes.requests import CheckAvailability
+from holdfast.booking.routes.parts import check_year
+from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.body import parse, takes
-from holdfast.kernel.http import answer
+from holdfast.kernel.body import takes
+from holdfast.kernel.http import answer, parse
 from holdfast.kernel.ids import new_id
-from holdfast.place.routes.at_hand import engine_of
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -44,14 +44,14 @@ async def post_check(request: Request) -> Response:
     and the nearest free slots."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await _venue(request, asked.venue_id)
-    found = await engine_of(request).look(SYSTEM, venue, availability.check, _prepared(request, asked, venue))
+    found = await _engine(request).look(SYSTEM, venue, availability.check, _prepared(request, asked, venue))
     return answer(found)
 
 
 async def _venue(request: Request, venue_id: UUID) -> Venue:
     """The venue from the cache, refreshed if stale: the reads here don't compare its rules version."""
-    venue = await venue_for(engine_of(request), request.state.actor, venue_id)
-    return await engine_of(request).places.venue(venue.id)
+    venue = await _engine(request).places.bookable(request.state.actor, venue_id)
+    return await _engine(request).places.venue(venue.id)
 
 
 def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:
@@ -84,7 +84,7 @@ async def get_day(
     found = await _view(
         request,
         venue_id,
-        engine_of(request).look,
+        _engine(request).look,
         availability.starts,
         day=date,
         party_size=party_size,
@@ -111,7 +111,7 @@ async def get_month(
     found = await _view(
         request,
         venue_id,
-        engine_of(request).look_long,
+        _engine(request).look_long,
         availability.days_with_room,
         days=[first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])],
         party_size=party_size,
@@ -130,3 +130,7 @@ async def _view(
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
     return await look(SYSTEM, venue, verb, venue, **asked)
+
+
+def _engine(request: Request) -> Engine:
+    return request.app.state.engine

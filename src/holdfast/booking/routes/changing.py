@@ -7,29 +7,27 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from prometheus_client import Counter
 
+from holdfast.booking import access, store
 from holdfast.booking.change import Change, change
-from holdfast.booking.metrics import count_moved
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
-from holdfast.booking.routes.parts import (
-    AskedChange,
-    ChangeRequest,
-    check_notes,
-    check_source,
-    find_booking,
-    show_reply,
-)
-from holdfast.booking.routes.requests import CancelBooking, MoveBooking, UpdateBooking
+from holdfast.booking.routes.changes import CancelBooking, MoveBooking, UpdateBooking
+from holdfast.booking.routes.creating import HOLDS
+from holdfast.booking.routes.requests import check_notes, check_source
 from holdfast.booking.routes.shown import BOOKING
-from holdfast.booking.states import Status
+from holdfast.booking.states import OCCUPYING, Status
+from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, InvalidRequest
-from holdfast.kernel.http import IfMatch, json_body, required_version
+from holdfast.kernel.http import IfMatch, json_body, required_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
+from holdfast.place.routes.at_hand import Asked, AskedChange
 from holdfast.place.venue import Venue
 
 router = APIRouter()
+MOVED = Counter("holdfast_booking_moves_total", "Steps to a status asked for over HTTP.", ["to"])
 
 
 @router.put("/bookings/{booking_id}", summary="Change a booking", responses={200: BOOKING})
@@ -113,7 +111,7 @@ def _moved(booking: Booking, step: Move, done: Done[Booking]) -> Response:
 
 
 async def _change(
-    asked: ChangeRequest,
+    asked: Asked,
     venue: Venue,
     verb: Callable[..., Awaitable[Booking]],
     wanted: Change | Move,
@@ -129,3 +127,17 @@ async def _change(
         show=lambda booking, current: as_json(booking, current, asked.actor),
         traceparent=asked.traceparent,
     )
+
+
+async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
+    """A booking that the caller may see, and its venue. Raises NotFound."""
+    booking = await engine.read(actor, store.find, booking_id)
+    access.require_visible(booking, actor)
+    return booking, await engine.places.venue(booking.venue_id)
+
+
+def count_moved(booking: Booking, to: Status) -> None:
+    """The booking, as it was before, took a step."""
+    MOVED.labels(to).inc()
+    if booking.status is Status.HELD and to in OCCUPYING:
+        HOLDS.labels("converted").inc()

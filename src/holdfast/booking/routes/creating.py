@@ -9,37 +9,44 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from prometheus_client import Counter
 
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.making.create import Again, Booked
-from holdfast.booking.metrics import WANTED, count_created, count_refused_after_view
-from holdfast.booking.model import Guest
-from holdfast.booking.routes.fields import Source
-from holdfast.booking.routes.parts import (
-    AskedChange,
-    ChangeRequest,
-    change_request,
-    check_notes,
-    check_source,
-    own_venue,
-    show_reply,
-    venue_for,
-)
-from holdfast.booking.routes.requests import CreateBooking, WalkIn
+from holdfast.booking.model import Booking, Guest
+from holdfast.booking.routes.parts import own_venue
+from holdfast.booking.routes.requests import CreateBooking, Source, WalkIn, check_notes, check_source
 from holdfast.booking.routes.shown import BOOKING
+from holdfast.booking.states import Status
+from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import parse, takes
+from holdfast.kernel.body import takes
 from holdfast.kernel.errors import Forbidden
-from holdfast.kernel.http import answer, json_body
+from holdfast.kernel.http import answer, change_request, json_body, parse, show_reply
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
-from holdfast.place.routes.at_hand import engine_of
+from holdfast.place.routes.at_hand import Asked, AskedChange
 from holdfast.place.venue import Venue
 
 router = APIRouter()
-
+WANTED = Counter(
+    "holdfast_bookings_total",
+    "Bookings asked for, by what came of it: created, again (a stored answer), or the code of the refusal.",
+    ["outcome"],
+)
+VALUE = Counter("holdfast_booking_value_total", "Total price of the bookings created.", ["currency"])
+HOLDS = Counter(
+    "holdfast_holds_total", "Holds by what came of them: created, converted into a booking.", ["outcome"]
+)
+REFUSED_AFTER_VIEW = Counter(
+    "holdfast_refused_after_stale_view_total",
+    "Bookings refused because the place was taken, of clients who said which version they saw: was it stale?",
+    ["stale"],
+)
+_CREATED = WANTED.labels("created")
 UNKNOWN_ADDRESS = "0.0.0.0"
 
 
@@ -49,19 +56,19 @@ UNKNOWN_ADDRESS = "0.0.0.0"
 async def post_booking(request: Request) -> Response:
     """Book, or hold, one or several resources for one span: all of them or none."""
     # Takes only the request, so that it is reached before the framework: see main/http/shortcut.py.
-    asked = await change_request(request)
+    asked: Asked = await change_request(request)
     body = parse(asked.body, CreateBooking)
     wanted = _wanted(
         request,
         asked,
         body,
-        await venue_for(asked.engine, asked.actor, body.venue_id),
+        await asked.engine.places.bookable(asked.actor, body.venue_id),
         when=body.when(),
         hold=body.hold,
         source=body.source,
         ip=address_of(request) if body.hold else None,
     )
-    return await _submit(request, wanted, seen_version=body.seen_version)
+    return await _submit(request, asked.engine, wanted, seen_version=body.seen_version)
 
 
 @router.post("/walk-ins", summary="Seat a party now", responses={201: BOOKING}, status_code=201)
@@ -71,12 +78,12 @@ async def post_walk_in(
     """Seat a party now, for the usual time or until closing. Staff only."""
     venue = await own_venue(asked.engine, asked.actor, body.venue_id)
     wanted = _wanted(request, asked, body, venue, when=body.when(), walk_in=True, source="walk_in")
-    return await _submit(request, wanted)
+    return await _submit(request, asked.engine, wanted)
 
 
 def _wanted(
     request: Request,
-    asked: ChangeRequest,
+    asked: Asked,
     body: CreateBooking | WalkIn,
     venue: Venue,
     *,
@@ -133,8 +140,9 @@ def guest_of(actor: Actor, guest: Guest) -> Guest:
     return replace(guest, id=actor.id)
 
 
-async def _submit(request: Request, wanted: Wanted, *, seen_version: int | None = None) -> Response:
-    engine = engine_of(request)
+async def _submit(
+    request: Request, engine: Engine, wanted: Wanted, *, seen_version: int | None = None
+) -> Response:
     outcome = await engine.create(wanted)
     match outcome:
         case Booked(booking, body):
@@ -159,3 +167,19 @@ def _newest_version(request: Request, refused: NotAvailable) -> int | None:
     newest: Callable[[UUID, Span], int | None] | None = getattr(request.app.state, "newest_version", None)
     wanted = refused.wanted
     return newest(wanted.venue.id, wanted.span) if newest is not None and wanted is not None else None
+
+
+def count_created(booking: Booking) -> None:
+    """One more booking, with its value."""
+    _CREATED.inc()
+    if booking.status is Status.HELD:
+        HOLDS.labels("created").inc()
+    total_minor, currency = booking.price.total_minor, booking.price.currency
+    if total_minor:
+        VALUE.labels(currency).inc(float(format_money(total_minor, currency)))
+
+
+def count_refused_after_view(seen: int, newest: int | None) -> None:
+    """A client who had seen one version was refused. `newest`: the one known here by then, if any."""
+    stale = "unknown" if newest is None else "yes" if newest > seen else "no"
+    REFUSED_AFTER_VIEW.labels(stale).inc()

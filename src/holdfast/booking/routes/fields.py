@@ -5,33 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, date
-from typing import Annotated, Any, Literal, TypeVar
-from uuid import UUID
+from typing import Annotated, Any
 
 import orjson
-from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, WithJsonSchema
+from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
 from holdfast.kernel.body import Problem, refuse
-from holdfast.kernel.text import free_form, line, one_line
+from holdfast.kernel.text import free_form, one_line
 from holdfast.place.storable import INTEGER_MAX
 
-D = TypeVar("D", bound=date)
-
 METADATA_BYTES_MAX = 4096
-YEAR_MIN, YEAR_MAX = 2000, 2200
-RESOURCES_MAX = 50
-PARTY_MAX = 100_000
-MINUTES_MAX = 366 * 24 * 60
 ATTRIBUTES_MAX = 50
 NAME_CHARS_MAX, ATTRIBUTE_CHARS_MAX = 100, 500
 FLOAT_MAX = sys.float_info.max
-
-
-def _in_years(value: D) -> D:
-    if not YEAR_MIN <= value.year <= YEAR_MAX:
-        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
-    return value
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
@@ -86,14 +72,6 @@ def _check_plain(value: Any) -> None:
             raise ValueError("must be a text, a number, true or false")
 
 
-def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
-    if len(set(value)) != len(value):
-        raise ValueError("must name each resource once")
-    return value
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_years), AfterValidator(lambda at: at.astimezone(UTC))]
-Day = Annotated[date, AfterValidator(_in_years)]
 Metadata = Annotated[
     dict[str, JsonValue],
     Field(json_schema_extra=free_form(METADATA_BYTES_MAX)),
@@ -120,14 +98,3 @@ Attributes = Annotated[
     AfterValidator(_plain_values),
 ]
 """Attributes that a resource must have: `{"view": "sea"}`."""
-ResourceIds = Annotated[
-    tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
-]
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-
-
-Key = line(255)
-Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
-"""Where a booking came from."""
-GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
-"""Only staff use the others."""

@@ -13,14 +13,15 @@ from holdfast.booking import store
 from holdfast.booking.finding import lists
 from holdfast.booking.finding.lists import Filter
 from holdfast.booking.model import Booking, as_json
-from holdfast.booking.routes.parts import check_year, find_booking, own_venue, tenant_for
+from holdfast.booking.routes.changing import find_booking
+from holdfast.booking.routes.parts import check_year, own_venue, tenant_for
 from holdfast.booking.routes.shown import BOOKING, BOOKINGS, HISTORY
 from holdfast.booking.states import Status
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.keyset import Keyset
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import AskedPage, Caller, Page, answer
+from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.paging import AskedPage, Keyset, Page
 from holdfast.kernel.text import line
 from holdfast.place.routes.at_hand import EngineUsed, TenantQuery
 

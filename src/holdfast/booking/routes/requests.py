@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
-from typing import Any, ClassVar
+from datetime import UTC, date, datetime, time
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from holdfast.booking.deciding.choose import ANYTHING, Preferences
+from holdfast.assigning.choose import ANYTHING, Preferences
 from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Details, Guest
-from holdfast.booking.routes.fields import (
-    MINUTES_MAX,
-    PARTY_MAX,
-    Attributes,
-    Day,
-    Instant,
-    Key,
-    Metadata,
-    ResourceIds,
-    Source,
-    Version,
-)
-from holdfast.booking.states import Status
+from holdfast.booking.routes.fields import Attributes, Metadata
+from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
+from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.spans import WallTime
+
+D = TypeVar("D", bound=date)
+YEAR_MIN, YEAR_MAX = 2000, 2200
+RESOURCES_MAX = 50
+PARTY_MAX = 100_000
+MINUTES_MAX = 366 * 24 * 60
+
+
+def _in_years(value: D) -> D:
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+    return value
+
+
+def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    if len(set(value)) != len(value):
+        raise ValueError("must name each resource once")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_years), AfterValidator(lambda at: at.astimezone(UTC))]
+Day = Annotated[date, AfterValidator(_in_years)]
+ResourceIds = Annotated[
+    tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
+]
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Key = line(255)
+Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
+"""Where a booking came from."""
+GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
+"""Only staff use the others."""
 
 
 class PreferencesBody(Body):
@@ -131,8 +152,12 @@ class DetailsBody(PartyBody, TimeBody):
     """In place of the header Idempotency-Key."""
 
     def details(self, source: str, metadata: dict[str, Any]) -> Details:
-        said = self.said("special_requests", "internal_notes")
-        return Details(**said, source=source, metadata=metadata)
+        return Details(
+            special_requests=self.special_requests,
+            internal_notes=self.internal_notes,
+            source=source,
+            metadata=metadata,
+        )
 
 
 class NewBody(DetailsBody):
@@ -175,47 +200,6 @@ class WalkIn(DetailsBody):
         return self
 
 
-class UpdateBooking(DetailsBody):
-    """What is to be different; fields that are left out stay as they are, null empties a text."""
-
-    expected_version: Version | None = None
-    """The version you saw; or If-Match."""
-    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
-    source: Source | None = None
-    metadata: Metadata | None = None
-
-    @property
-    def when_changed(self) -> When | None:
-        """The time asked for, None when it is to stay."""
-        if self.names_a_start or self.end is not None or self.duration_minutes is not None:
-            return self.when()
-        return None
-
-
-class CancelBooking(Body):
-    """A cancellation."""
-
-    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
-
-    expected_version: Version | None = None
-    """The version you saw; or If-Match."""
-    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
-
-
-class MoveBooking(Body):
-    """A step to another status."""
-
-    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
-
-    to: Status
-    expected_version: Version | None = None
-    """The version you saw; or If-Match."""
-    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    metadata: Metadata = Field(default_factory=dict)
-
-
 class CheckAvailability(Body):
     """A span and a party: is there room?"""
 
@@ -234,3 +218,18 @@ class CheckAvailability(Body):
         if self.resource_ids is not None and self.preferences is not None:
             raise ValueError("give resource_ids or preferences, not both")
         return self
+
+
+def check_notes(actor: Actor, *, is_said: bool) -> None:
+    """Passes where nothing is said about internal notes, and for staff. Raises Forbidden."""
+    if is_said and not actor.is_staff:
+        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+
+
+def check_source(actor: Actor, source: Source) -> None:
+    """Passes for a source that the actor may name. Raises Forbidden."""
+    if not actor.is_staff and source not in GUEST_SOURCES:
+        allowed = " or ".join(sorted(GUEST_SOURCES))
+        raise Forbidden(
+            f"The source {source} is for staff: guests book with {allowed}.", needed_roles=["staff"]
+        )

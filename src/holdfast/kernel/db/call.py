@@ -28,12 +28,9 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
 Lane = Literal["sets", "changes", "reads", "background"]
 """`sets`: creating bookings. `changes`: all other writes. `reads`: read-only, enforced by PostgreSQL. `background`: the
 process's own few tasks, which use what the other lanes leave."""
-
-
 ATTEMPTS_MAX = 5
 RETRY_PAUSE_S = 0.01
 ROLLBACK_TIMEOUT_S = 0.5
@@ -41,10 +38,8 @@ LOCKS_S = 5.0
 """How long a call without a deadline waits for its locks."""
 COMMIT_S = 2.0
 """How long to wait for the answer to a COMMIT; longer in proportion where the request deadline is longer."""
-
 CLOCK = "SELECT clock_timestamp(), current_setting('holdfast.locked', true), NULL"
 CLOCK_AND_XID = CLOCK.replace("NULL", "pg_current_xact_id()::text")
-
 log = structlog.get_logger()
 
 

@@ -78,6 +78,11 @@ class Tx:
         self.round_trips += 1
         return await self._conn.execute(sql, *args)
 
+    def emitting(self, events: Sequence[Any]) -> str:
+        """Adds the events to `events` and returns the parameter for a statement that writes them (`event.emit`)."""
+        self.events.extend(events)
+        return encode_text(events)
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A savepoint: if the block raises, its writes and events are undone and the transaction can go on."""

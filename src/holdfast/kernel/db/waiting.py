@@ -17,11 +17,7 @@ from holdfast.kernel.errors import Overloaded
 
 REQUEST_DEADLINE_S = 1.8
 """The default; HOLDFAST_REQUEST_DEADLINE_S sets another."""
-
-
 WAIT_S = 1.5
-
-
 WAITING_MAX = 500
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.cluster import Layout
 from holdfast.kernel.embedded.model import LOGIN, SUPERUSER
-from holdfast.kernel.own import name_of
+from holdfast.kernel.files.own import name_of
 
 MAP = "holdfast"
 EVERY_ROLE_MAJOR_MIN = 16

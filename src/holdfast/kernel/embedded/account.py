@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
-from holdfast.kernel.own import POSTGRES_USER
+from holdfast.kernel.files.own import POSTGRES_USER
 
 APP_USER = "holdfast-app"
 COMMAND_TIMEOUT_S = 300

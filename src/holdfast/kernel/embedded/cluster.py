@@ -22,7 +22,7 @@ import structlog
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import SUPERUSER, EmbeddedPostgresError, Server
 from holdfast.kernel.embedded.programs import Programs
-from holdfast.kernel.own import open_own
+from holdfast.kernel.files.own import open_own
 
 BUILTIN_LOCALE_MAJOR_MIN = 17
 LOG_KEPT_BYTES = 16 * 1024 * 1024

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from holdfast.kernel.acl import allow_traverse, open_tree
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
+from holdfast.kernel.files.acl import allow_traverse, open_tree
 
 MAJOR_MIN = 15
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from holdfast.kernel.acl import allow_traverse
 from holdfast.kernel.embedded.access import is_current, settings_of_access
 from holdfast.kernel.embedded.account import Account, account_for, app_account
 from holdfast.kernel.embedded.cluster import (
@@ -33,7 +32,8 @@ from holdfast.kernel.embedded.watch import (
     wait_ended,
     wait_ready,
 )
-from holdfast.kernel.own import open_own, own_directory
+from holdfast.kernel.files.acl import allow_traverse
+from holdfast.kernel.files.own import open_own, own_directory
 
 OLD_BACKENDS_TIMEOUT_S = 30.0
 OLD_BACKENDS_PAUSE_S_MAX = 2.0

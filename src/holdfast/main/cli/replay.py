@@ -13,8 +13,8 @@ from holdfast.audit.run import Report, audit
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.files.own import own_directory
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.own import own_directory
 from holdfast.main.cli.audit import show
 from holdfast.main.cli.progress import progress
 from holdfast.main.process.database import open_database

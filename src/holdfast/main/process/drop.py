@@ -11,8 +11,8 @@ from pathlib import Path
 import structlog
 
 import holdfast
-from holdfast.kernel.acl import allow_traverse, open_tree
 from holdfast.kernel.embedded.account import APP_USER, Account, app_account
+from holdfast.kernel.files.acl import allow_traverse, open_tree
 
 log = structlog.get_logger(__name__)
 

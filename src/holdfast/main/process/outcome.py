@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from holdfast.kernel.acl import PathError
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.files.acl import PathError
 
 T = TypeVar("T")
 

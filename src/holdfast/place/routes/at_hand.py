@@ -11,22 +11,20 @@ from fastapi import Depends, Query, Request
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor, require_venue
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.http import ChangeRequest, change_request
 from holdfast.place.kept import Kept
 
 T = TypeVar("T")
 TENANT_SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 
 
-def engine_of(request: Request) -> Engine:
-    """What runs the verbs of this process."""
+async def _engine(request: Request) -> Engine:
     return request.app.state.engine
 
 
-async def _engine(request: Request) -> Engine:
-    return engine_of(request)
-
-
 EngineUsed = Annotated[Engine, Depends(_engine)]
+Asked = ChangeRequest[Engine]
+AskedChange = Annotated[Asked, Depends(change_request)]
 TenantQuery = Annotated[str | None, Query(pattern=TENANT_SLUG, description="Slug of a tenant.")]
 
 

@@ -10,7 +10,8 @@ from holdfast.engine import Engine
 from holdfast.identity.roles import require
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.http import AskedPage, Caller, IfMatch, SeenVersion, answer, required_version
+from holdfast.kernel.http import Caller, IfMatch, SeenVersion, answer, required_version
+from holdfast.kernel.paging import AskedPage
 from holdfast.place import store
 from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
 from holdfast.place.document import ResourceDocument

@@ -12,7 +12,8 @@ from holdfast.identity.roles import require
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import BY_ID, LIMIT_MAX, AskedPage, Caller, IfMatch, answer, required_version
+from holdfast.kernel.http import Caller, IfMatch, answer, required_version
+from holdfast.kernel.paging import BY_ID, LIMIT_MAX, AskedPage
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
 from holdfast.place.create_tenant import create_tenant

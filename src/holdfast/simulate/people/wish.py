@@ -11,7 +11,8 @@ from random import Random
 from typing import Final, TypeVar
 from uuid import UUID
 
-from holdfast.booking.deciding.choose import ANYTHING, Preferences
+from holdfast.assigning.choose import ANYTHING, Preferences
+from holdfast.booking.deciding.decide import usual_minutes
 from holdfast.booking.deciding.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall
 from holdfast.place.opening.slot import slots_on
@@ -80,7 +81,7 @@ def _slot(random: Random, venue: Venue, day: date) -> tuple[When, datetime] | No
 def _start(
     random: Random, venue: Venue, day: date, size: int, *, now: datetime, seed: int
 ) -> tuple[When, datetime] | None:
-    minutes = venue.policy.duration_minutes(size)
+    minutes = usual_minutes(venue.policy, size)
     starts = starts_of_day(venue, None, day, duration_minutes=minutes)
     if not starts:
         return None

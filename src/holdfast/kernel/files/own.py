@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from holdfast.kernel.acl import PathError, group_perm
+from holdfast.kernel.files.acl import PathError, group_perm
 
 POSTGRES_USER = "holdfast-pg"
 """The system user who runs the embedded server when Holdfast runs as root."""

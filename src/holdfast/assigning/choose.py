@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from itertools import combinations as pairs_of
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from holdfast.booking.deciding.rules import PartyTooLarge, PartyTooSmall, check_party
-from holdfast.booking.model import Booking
-from holdfast.booking.states import CLAIM_STATES
-from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.model import Occupancy, Probe
 from holdfast.claim.recolour import Fit, make_room
-from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
-from holdfast.place.venue import Resource, Venue, capacities, combinations
+from holdfast.place.venue import Resource, Venue
 
 RESOURCES_KEPT_MAX = 500_000
 
@@ -189,21 +187,110 @@ def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:
     return tuple(each.unit for each in fits)
 
 
-def claims_of(
-    booking: Booking, resources: Sequence[Resource], units: Sequence[int], *, changed_by: str
-) -> list[Claim]:
-    """The claims, buffers included, by which the booking occupies those units until it expires."""
-    state = CLAIM_STATES[booking.status]
-    return [
-        Claim(
-            booking.tenant_id,
-            resource.id,
-            unit,
-            claimed_span(resource, booking.span),
-            booking.id,
-            expires_at=booking.expires_at,
-            state=state,
-            changed_by=changed_by,
+class PartyTooLarge(HoldfastError):
+    """These resources don't seat the party. Field `seats_max`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_LARGE"
+
+
+class PartyTooSmall(HoldfastError):
+    """These resources are for larger parties. Field `seats_min`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_SMALL"
+
+
+def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
+    """Whether the resources together seat the party. Raises PartyTooLarge, PartyTooSmall."""
+    least, most = capacity(venue, [resource.id for resource in resources])
+    names = " + ".join(resource.name for resource in resources)
+    if party_size > most:
+        raise PartyTooLarge(f"{names} seats {most}; the party is {party_size}.", seats_max=most)
+    if party_size < least:
+        raise PartyTooSmall(
+            f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
         )
-        for resource, unit in zip(resources, units, strict=True)
-    ]
+
+
+SETS_EXAMINED_MAX = 2000
+"""No search looks at more sets of two or more resources than this."""
+
+
+class Capacity(NamedTuple):
+    """How many guests a set of resources takes."""
+
+    seats_min: int
+    seats_max: int
+
+
+def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
+    """Guests that a set of resources takes together.
+
+    The largest number is the sum of theirs less the seats lost where two of them are joined; members
+    that are not adjacent just add up. The smallest is the sum of theirs, at most the largest.
+    """
+    members = [venue.resources[each] for each in set(resource_ids)]
+    if len(members) == 1:
+        return Capacity(members[0].seats_min, members[0].seats_max)
+    lost = sum(venue.joins.get(a.id, {}).get(b.id, 0) for a, b in pairs_of(members, 2))
+    seats_max = max(sum(each.seats_max for each in members) - lost, 0)
+    return Capacity(min(sum(each.seats_min for each in members), seats_max), seats_max)
+
+
+def combinations(
+    venue: Venue, resource_ids_allowed: Iterable[UUID], party_size: int
+) -> Iterator[tuple[UUID, ...]]:
+    """The sets of active, connected resources that take the party, best first; worked out as asked for.
+
+    Fewest resources first, then fewest seats wasted, then the order in which resources are listed.
+    At most `combination_resources_max` of the policy in a set, and at most `SETS_EXAMINED_MAX` sets
+    of two or more examined: of a very large plan not every set is found.
+    """
+    for level in _levels(venue, resource_ids_allowed):
+        yield from _fitting(venue, level, party_size)
+
+
+def capacities(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[Capacity]:
+    """How many guests each set takes that `combinations` would look at."""
+    for level in _levels(venue, resource_ids_allowed):
+        for members in level:
+            yield capacity(venue, members)
+
+
+def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list[tuple[UUID, ...]]]:
+    """The connected sets of active resources: first of one, then of two, ..."""
+    allowed = {each for each in resource_ids_allowed if venue.resources[each].active}
+    level = [(each,) for each in sorted(allowed, key=lambda each: venue.resources[each].order)]
+    left = SETS_EXAMINED_MAX
+    for size in range(1, venue.policy.combination_resources_max + 1):
+        if size > 1:
+            level = _grown(venue, level, allowed, sets_max=left)
+            left -= len(level)
+        yield level
+
+
+def _grown(
+    venue: Venue, level: list[tuple[UUID, ...]], allowed: set[UUID], *, sets_max: int
+) -> list[tuple[UUID, ...]]:
+    """The connected sets with one resource more, each once."""
+    found: dict[frozenset[UUID], tuple[UUID, ...]] = {}
+    for members in level:
+        neighbours = {other for each in members for other in venue.joins.get(each, {})}
+        for other in sorted(neighbours & allowed - set(members), key=lambda id: venue.resources[id].order):
+            if len(found) >= sets_max:
+                return list(found.values())
+            grown = sorted((*members, other), key=lambda id: venue.resources[id].order)
+            found.setdefault(frozenset(grown), tuple(grown))
+    return list(found.values())
+
+
+def _fitting(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> list[tuple[UUID, ...]]:
+    """Those that take the party, fewest wasted seats first."""
+    fitting: list[tuple[int, tuple[UUID, ...]]] = []
+    for members in level:
+        seats_min, seats_max = capacity(venue, members)
+        if seats_min <= party_size <= seats_max:
+            fitting.append((seats_max - party_size, members))
+    fitting.sort(key=lambda each: (each[0], [venue.resources[id].order for id in each[1]]))
+    return [members for _, members in fitting]

@@ -1,0 +1,55 @@
+"""What clients send to change a booking, and what that means."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from holdfast.booking.deciding.wanted import When
+from holdfast.booking.routes.fields import Metadata
+from holdfast.booking.routes.requests import PARTY_MAX, DetailsBody, Key, Source, Version
+from holdfast.booking.states import Status
+from holdfast.kernel.body import Body
+from holdfast.kernel.text import lines
+
+
+class UpdateBooking(DetailsBody):
+    """What is to be different; fields that are left out stay as they are, null empties a text."""
+
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    source: Source | None = None
+    metadata: Metadata | None = None
+
+    @property
+    def when_changed(self) -> When | None:
+        """The time asked for, None when it is to stay."""
+        if self.names_a_start or self.end is not None or self.duration_minutes is not None:
+            return self.when()
+        return None
+
+
+class CancelBooking(Body):
+    """A cancellation."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
+
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """In place of the header Idempotency-Key."""
+
+
+class MoveBooking(Body):
+    """A step to another status."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
+
+    to: Status
+    expected_version: Version | None = None
+    """The version you saw; or If-Match."""
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    metadata: Metadata = Field(default_factory=dict)
