@@ -214,21 +214,21 @@ def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) ->
 
 
 SETS_EXAMINED_MAX = 2000
-"""No search looks at more sets of two or more resources than this."""
+"""How many sets of two or more resources a search examines."""
 
 
 class Capacity(NamedTuple):
-    """How many guests a set of resources takes."""
+    """The smallest and largest party that a set of resources takes."""
 
     seats_min: int
     seats_max: int
 
 
 def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
-    """Guests that a set of resources takes together.
+    """Returns the smallest and largest party that a set of resources takes together.
 
-    The largest number is the sum of theirs less the seats lost where two of them are joined; members
-    that are not adjacent just add up. The smallest is the sum of theirs, at most the largest.
+    The largest is the sum of their largest, minus the seats lost for each joined pair; resources that are not
+    adjacent simply add up. The smallest is the sum of their smallest, but not more than the largest.
     """
     members = [venue.resources[each] for each in set(resource_ids)]
     if len(members) == 1:
@@ -241,25 +241,25 @@ def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
 def combinations(
     venue: Venue, resource_ids_allowed: Iterable[UUID], party_size: int
 ) -> Iterator[tuple[UUID, ...]]:
-    """The sets of active, connected resources that take the party, best first; worked out as asked for.
+    """Yields the sets of active, connected resources that take the party, best first, computed lazily.
 
-    Fewest resources first, then fewest seats wasted, then the order in which resources are listed.
-    At most `combination_resources_max` of the policy in a set, and at most `SETS_EXAMINED_MAX` sets
-    of two or more examined: of a very large plan not every set is found.
+    Fewest resources come first, then fewest seats wasted, then the order of resources in lists. A set has at most
+    `combination_resources_max` (policy) resources. It examines at most `SETS_EXAMINED_MAX` sets of two or more, so it
+    does not find every set of a very large floor plan.
     """
     for level in _levels(venue, resource_ids_allowed):
         yield from _fitting(venue, level, party_size)
 
 
 def capacities(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[Capacity]:
-    """How many guests each set takes that `combinations` would look at."""
+    """Yields the capacity of each set that `combinations` would examine."""
     for level in _levels(venue, resource_ids_allowed):
         for members in level:
             yield capacity(venue, members)
 
 
 def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list[tuple[UUID, ...]]]:
-    """The connected sets of active resources: first of one, then of two, ..."""
+    """The connected sets of active resources: first those of one, then those of two, and so on."""
     allowed = {each for each in resource_ids_allowed if venue.resources[each].active}
     level = [(each,) for each in sorted(allowed, key=lambda each: venue.resources[each].order)]
     left = SETS_EXAMINED_MAX
@@ -273,7 +273,7 @@ def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list
 def _grown(
     venue: Venue, level: list[tuple[UUID, ...]], allowed: set[UUID], *, sets_max: int
 ) -> list[tuple[UUID, ...]]:
-    """The connected sets with one resource more, each once."""
+    """The connected sets with one more resource, without duplicates."""
     found: dict[frozenset[UUID], tuple[UUID, ...]] = {}
     for members in level:
         neighbours = {other for each in members for other in venue.joins.get(each, {})}
@@ -286,7 +286,7 @@ def _grown(
 
 
 def _fitting(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> list[tuple[UUID, ...]]:
-    """Those that take the party, fewest wasted seats first."""
+    """The sets that take the party, fewest wasted seats first."""
     fitting: list[tuple[int, tuple[UUID, ...]]] = []
     for members in level:
         seats_min, seats_max = capacity(venue, members)

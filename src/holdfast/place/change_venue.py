@@ -1,4 +1,4 @@
-"""Changes of a venue: of its own fields and rules, holidays as date exceptions of its hours, and of its resources."""
+"""Changes venues: their own fields and rules, holidays as exceptions of their hours, and their resources."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ YEARS_AHEAD_MAX = 10
 
 
 async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, expected_version: int) -> Kept:
-    """The venue with these fields of its document changed: name, kind, timezone, currency, policy, hours,
-    slots. Run it with the venue's lock.
+    """Changes fields of the venue's document: name, kind, timezone, currency, policy, hours, slots. Runs under the
+    venue's lock.
 
-    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` when the fields do not go together.
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` if the fields contradict each other.
     """
     kept = await own_venue(tx, venue_id, expected_version=expected_version)
     document = parse_document({**dict(kept.document), **changes})
@@ -33,7 +33,7 @@ async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, ex
 
 @dataclass(frozen=True, slots=True)
 class WithHolidays:
-    """The venue after it, and the holidays by what became of them: each is in one of the three."""
+    """The venue with its new hours, and the holidays by outcome: each is in exactly one of the lists."""
 
     venue: Kept
     added: list[Holiday]
@@ -51,10 +51,10 @@ async def add_holidays(
     replace: bool,
     expected_version: int,
 ) -> WithHolidays:
-    """Adds an exception with those `spans` (none: closed) for each holiday. Run it with the venue's lock.
+    """Adds an exception with these `spans` (none: closed) for each holiday. Runs under the venue's lock.
 
-    A date that has an exception already keeps it, unless `replace`.
-    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` for years that are not near.
+    A date that already has an exception keeps it, unless `replace` is true.
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` for years too far in the past or the future.
     """
     _check_years(years, this_year=tx.now.year)
     before = await own_venue(tx, venue_id, expected_version=expected_version)
@@ -77,9 +77,9 @@ def _check_years(years: Collection[int], *, this_year: int) -> None:
 
 
 async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Kept:
-    """The venue with one resource more. Run it with the venue's lock.
+    """Adds a resource to the venue. Runs under the venue's lock.
 
-    Raises `NotFound`, and `InvalidRequest` when the slug is taken or a neighbour is none of this venue's.
+    Raises `NotFound`, and `InvalidRequest` if the slug is taken or a neighbour is not a resource of this venue.
     """
     kept = await own_venue(tx, venue_id)
     refuse_taken(kept, resource.slug)
@@ -90,8 +90,8 @@ async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Ke
 async def change_resource(
     tx: Tx, venue_id: UUID, resource_id: UUID, changes: Mapping[str, Any], *, expected_version: int
 ) -> Kept:
-    """The venue with these fields of one of its resources changed; `adjacent` names all its neighbours
-    from now on. Run it with the venue's lock.
+    """Changes fields of a resource of the venue; `adjacent` replaces all its neighbours. Runs under the venue's
+    lock.
 
     Raises `NotFound`, `VersionConflict` with the resource's version, and `InvalidRequest`.
     """
@@ -107,7 +107,7 @@ async def change_resource(
 
 
 def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None = None) -> ResourceDocument:
-    """The resource of the venue, if it is at the version expected. Raises `NotFound`, `VersionConflict`."""
+    """Returns the venue's resource if it has the expected version. Raises `NotFound`, `VersionConflict`."""
     resource = kept.by_id.get(resource_id)
     if resource is None:
         raise NotFound(f"There is no resource {resource_id}, or it is not yours.")
@@ -117,15 +117,15 @@ def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None 
 
 
 def refuse_taken(kept: Kept, slug: str) -> None:
-    """Nothing, if no resource of the venue has that slug. Raises `InvalidRequest`."""
+    """Raises `InvalidRequest` if a resource of the venue has that slug."""
     if slug in kept.keys:
         raise InvalidRequest.of("slug", slug, "is taken: choose one that no other resource of the venue has")
 
 
 def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
-    """The resource with neighbours named by slug, where the request may have named them by id.
+    """Returns the resource with its neighbours named by slug; the request may have named them by id.
 
-    Raises `InvalidRequest` for one that is not a resource of this venue.
+    Raises `InvalidRequest` for a neighbour that is not a resource of this venue.
     """
     slugs = {str(id_): each.slug for id_, each in kept.by_id.items()}
     allowed = {*kept.keys, resource.slug}
@@ -140,9 +140,9 @@ def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
 
 
 def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDocument:
-    """The venue's document with other resources, checked as a whole; the last is the one in question.
+    """Returns the venue's document with these resources, validated as a whole; the changed resource comes last.
 
-    Raises `InvalidRequest`, naming fields of that resource as the request has them.
+    Raises `InvalidRequest` with the names of that resource's fields as in the request.
     """
     return validated(VenueDocument, {**dict(kept.document), "resources": tuple(resources)}, skip=2)
 
@@ -150,8 +150,8 @@ def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDo
 def _neighbours_of(
     other: ResourceDocument, slug: str, after: ResourceDocument, changes: Mapping[str, Any]
 ) -> ResourceDocument:
-    """The other resource as it must be said now: under the new slug, or no more, since the changed
-    resource names its neighbours itself."""
+    """Returns the other resource with its reference to the changed one updated: it gets the new slug, or goes if the
+    change lists all neighbours itself."""
     if all(each.slug != slug for each in other.adjacent):
         return other
     kept = [each for each in other.adjacent if each.slug != slug]
@@ -165,9 +165,9 @@ def _neighbours_of(
 
 
 async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected_version: int) -> Kept:
-    """The venue without the resource, whose row stays for history. Run it with the venue's lock.
+    """Removes the resource from the venue; its row stays for history. Runs under the venue's lock.
 
-    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` while somebody holds it now or later.
+    Raises `NotFound`, `VersionConflict`, and `InvalidRequest` while bookings or blocks use it, now or later.
     """
     kept = await own_venue(tx, venue_id)
     gone = own_resource(kept, resource_id, expected_version=expected_version)

@@ -1,4 +1,4 @@
-"""A new tenant."""
+"""Creates a tenant."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from holdfast.place.write_store import emit_about, insert_tenant
 
 
 async def create_tenant(tx: Tx, slug: str, name: str) -> Tenant:
-    """The new tenant. Raises `InvalidRequest` on `slug` if another one has it."""
+    """Creates a tenant. Raises `InvalidRequest` for `slug` if another tenant has it."""
     refuse_unstorable({"slug": slug, "name": name})
     tenant = await insert_tenant(tx, id=new_id(), slug=slug, name=name)
     if tenant is None:

@@ -1,4 +1,4 @@
-"""A whole venue as one YAML or JSON document."""
+"""A complete venue as one YAML or JSON document."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from holdfast.place.policy import Policy
 RESOURCES_MAX = 5000
 ATTRIBUTES_BYTES_MAX = 4096
 ZONE_CHARS_MAX = 64
-"""No time zone has a longer name; the longest has 32."""
+"""Longer than the name of any time zone; the longest has 32 characters."""
 
 M = TypeVar("M", bound=Rule)
 ResourceKind = Literal["lane", "table", "room", "section", "facility", "seat"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["osteria-nord"])]
-"""1 to 63 lower-case letters, digits, - and _; the first is a letter or digit."""
+"""1 to 63 lower-case letters, digits, - and _, starting with a letter or digit."""
 
 
 def _known_zone(name: str) -> str:
@@ -68,7 +68,7 @@ def _neighbour(value: Any) -> Any:
 Zone = Annotated[str, Field(json_schema_extra={"maxLength": ZONE_CHARS_MAX}), AfterValidator(_known_zone)]
 """A time zone of the IANA database: `Europe/Stockholm`."""
 Currency = Annotated[str, Field(json_schema_extra={"pattern": "^[A-Z]{3}$"}), AfterValidator(_known_currency)]
-"""Three capital letters of ISO 4217: `SEK`."""
+"""An ISO 4217 code, three capital letters: `SEK`."""
 Seats = Annotated[int, Field(strict=True, ge=1, le=100_000)]
 BufferMinutes = Annotated[int, Field(strict=True, ge=0, le=DAY_MINUTES)]
 Coordinate = Annotated[float, Field(strict=True, ge=-1e6, le=1e6, allow_inf_nan=False)]
@@ -76,70 +76,71 @@ Extent = Annotated[float, Field(strict=True, gt=0, le=1e6, allow_inf_nan=False)]
 
 
 class Position(Rule):
-    """Where a resource stands on the floor plan, in the plan's own units (about a centimetre)."""
+    """The position of a resource on the floor plan, in the plan's own units (about a centimetre)."""
 
     x: Coordinate
-    """Left edge, to the right."""
+    """Left edge; grows to the right."""
     y: Coordinate
-    """Upper edge, downwards."""
+    """Upper edge; grows downwards."""
     w: Extent = 60
     """Width."""
     h: Extent = 60
     """Height."""
     rotation: Annotated[float, Field(strict=True, ge=-360, le=360, allow_inf_nan=False)] = 0
-    """Degrees clockwise about the middle."""
+    """Degrees clockwise around the centre."""
     shape: Literal["rect", "square", "round", "oval"] = "rect"
-    """How it is drawn."""
+    """The shape it is drawn with."""
 
 
 class Adjacent(Rule):
-    """A neighbour that a resource combines with."""
+    """A neighbour that a resource can be combined with."""
 
     slug: Slug
-    """The neighbour."""
+    """The neighbour's slug."""
     seats_lost: StrictInt = Field(default=0, ge=0, le=100_000)
-    """Seats that are gone when the two are combined (where the tables meet). When both neighbours say
-    it, the larger number counts."""
+    """Seats lost when the two are combined (where the tables meet). If both neighbours give a number, the larger one
+    counts."""
 
 
 class ResourceDocument(Rule):
-    """One thing that is reserved: a table, lane, room, section, facility or seat."""
+    """Something that can be reserved: a table, lane, room, section, facility or seat."""
 
     slug: Slug
-    """Its name in addresses and documents; once in a venue."""
+    """Its name in URLs and documents; unique within the venue."""
     name: stored_line(100) = Field(default_factory=lambda data: data.get("slug", ""))  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read; left out: the slug."""
+    """The display name. Default: the slug."""
     kind: ResourceKind = "table"
-    """What it is."""
+    """The kind of resource."""
     zone: stored_line(100) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """The part of the venue it is in: `window`, `upstairs`."""
+    """The part of the venue that it is in: `window`, `upstairs`."""
     seats_min: Seats = 1
-    """The smallest party it takes alone, guests."""
+    """The smallest party it takes on its own, guests."""
     seats_max: Seats = 4
-    """The largest party it takes alone, guests."""
+    """The largest party it takes on its own, guests."""
     units: StrictInt = Field(default=1, ge=1, le=1000)
-    """1: one booking at a time; N: so many at the same time."""
+    """How many bookings it takes at the same time."""
     buffer_before_minutes: BufferMinutes | None = None
-    """Minutes before a booking in which it is taken too; null: the policy's."""
+    """Minutes before a booking that its claim also covers; null: the policy's."""
     buffer_after_minutes: BufferMinutes | None = None
-    """Minutes after a booking in which it is taken too; null: the policy's."""
+    """Minutes after a booking that its claim also covers; null: the policy's."""
     attributes: Annotated[dict[str, JsonValue], AfterValidator(_small)] = Field(
         default_factory=dict,
         json_schema_extra=free_form(ATTRIBUTES_BYTES_MAX),
     )
-    """Anything else worth knowing, at most 4096 bytes of JSON."""
+    """Any other data, at most 4096 bytes of JSON."""
     position: Position | None = None
-    """Where it stands on the floor plan."""
+    """Its position on the floor plan."""
     sort_order: StrictInt = Field(default=0, ge=-1_000_000, le=1_000_000)
-    """Lists show smaller numbers first, then by slug."""
+    """Lists are ordered by this number, then by slug."""
     active: StrictBool = True
-    """False: it is kept, but not bookable."""
+    """False: it exists, but can't be booked."""
     hours: Hours | None = None
-    """Hours of its own, in place of all of the venue's; null: the venue's."""
+    """Its own hours, which replace all of the venue's; null: the venue's."""
     adjacent: tuple[
         Annotated[Adjacent, BeforeValidator(_neighbour, json_schema_input_type=Adjacent | Slug)], ...
     ] = Field(default=(), max_length=100)
-    """Neighbours it combines with: slugs, or objects of slug and seats_lost. One of the two may say it."""
+    """Neighbours it can be combined with: slugs, or objects with slug and seats_lost. It is enough if one of the two
+    names the other."""
 
     @model_validator(mode="after")
     def _seats_in_order(self) -> ResourceDocument:
@@ -150,26 +151,26 @@ class ResourceDocument(Rule):
 
 
 class VenueDocument(Rule):
-    """A whole venue. All but slug, name, timezone and resources has a default."""
+    """A complete venue. Everything but slug, name, timezone and resources has a default."""
 
     slug: Slug
-    """Its name in addresses; once in a tenant."""
+    """Its name in URLs; unique within the tenant."""
     name: stored_line(200)  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read."""
+    """The display name."""
     kind: str = Field(default="restaurant", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
-    """What it is: restaurant, bowling, hotel, nightclub, ..."""
+    """The kind of venue: restaurant, bowling, hotel, nightclub, ..."""
     timezone: Zone
-    """The IANA time zone in which all its wall times are meant."""
+    """The IANA time zone of all its wall times."""
     currency: Currency = "EUR"
     """The currency of all its prices, ISO 4217."""
     policy: Policy = Policy()
-    """Its rules."""
+    """Its rules for bookings."""
     hours: Hours = Hours()
-    """When it is open; left out: always."""
+    """When it is open. Default: always."""
     slots: tuple[Slot, ...] = Field(default=(), max_length=200)
-    """Named windows; without any, each opening day is one slot `day`."""
+    """Its named time windows. Without any, each opening day is one slot `day`."""
     resources: tuple[ResourceDocument, ...] = Field(max_length=RESOURCES_MAX)
-    """What can be reserved there, at most 5000."""
+    """What can be reserved there, at most 5000 resources."""
 
     @model_validator(mode="after")
     def _holds_together(self) -> VenueDocument:
@@ -204,7 +205,7 @@ class VenueDocument(Rule):
             for at, other in enumerate(resource.adjacent):
                 where = ("resources", index, "adjacent", at)
                 if other.slug == resource.slug:
-                    yield Problem(where, other.slug, "a resource is not adjacent to itself: name another one")
+                    yield Problem(where, other.slug, "can't be the resource itself: name another one")
                 elif other.slug not in slugs:
                     yield Problem(where, other.slug, "must be the slug of a resource of this document")
 
@@ -213,18 +214,18 @@ class VenueDocument(Rule):
         for index, rule in enumerate(self.policy.price_rules):
             if rule.amount != round(rule.amount, decimals):
                 where = ("policy", "price_rules", index, "amount")
-                yield Problem(where, str(rule.amount), f"{self.currency} has {decimals} decimals at most")
+                yield Problem(where, str(rule.amount), f"{self.currency} allows at most {decimals} decimals")
 
 
 def parse_document(data: Any) -> VenueDocument:
-    """The venue that a document describes. Raises as `validated`."""
+    """Parses the document of a venue. Raises like `validated`."""
     return validated(VenueDocument, data)
 
 
 def validated(model: type[M], data: Any, *, skip: int = 0) -> M:
-    """The data as the model. `skip` leaves that many leading parts out of the fields that a refusal names.
+    """Validates the data as the model. `skip`: how many leading parts to drop from the field names in errors.
 
-    Raises `InvalidRequest` with one entry of `errors` for each thing to put right.
+    Raises `InvalidRequest` with one entry in `errors` for each problem.
     """
     try:
         return model.model_validate(data)

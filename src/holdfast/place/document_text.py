@@ -1,4 +1,4 @@
-"""The text of a document, YAML or JSON, as plain values, and those as YAML that is read back unchanged."""
+"""Parses the YAML or JSON text of a document, and writes YAML that parses to the same values."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from holdfast.kernel.errors import InvalidRequest
 YAML_TYPE = "application/yaml"
 TEXT_BYTES_MAX = 2 * 1024 * 1024
 DEPTH_MAX = 32
-"""No document nests deeper; deeper text only serves to exhaust a parser."""
+"""More than any document needs. Deeper text is an attempt to exhaust the parser."""
 
 
 class _Refused(ValueError):
-    """Well-formed, but nothing a document may hold."""
+    """Well-formed text that is not allowed in a document."""
 
 
 class _Loader(yaml.CSafeLoader):
-    """Plain values as in YAML 1.2: 10:00 stays a text (not 600), and so do dates, yes and no."""
+    """Scalars as in YAML 1.2: 10:00 is a string (not 600), and so are dates, yes and no."""
 
 
-_Loader.yaml_implicit_resolvers = {}  # its own ones, none of the base class
+_Loader.yaml_implicit_resolvers = {}  # without those of the base class
 
 for _tag, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
@@ -37,19 +37,19 @@ for _tag, _pattern, _first in (
 
 
 def load_text(text: str) -> dict[str, Any]:
-    """The object that a YAML or JSON text describes.
+    """Parses a YAML or JSON text to an object.
 
-    Raises `InvalidRequest` for text that is neither, is no object, is larger than `TEXT_BYTES_MAX`,
-    nests deeper than `DEPTH_MAX`, or has YAML aliases: a few of them expand to gigabytes.
+    Raises `InvalidRequest` for text that is neither, is not an object, is larger than `TEXT_BYTES_MAX`, nests deeper
+    than `DEPTH_MAX`, or has YAML aliases: a few aliases can expand to gigabytes.
     """
     try:
         if len(text.encode()) > TEXT_BYTES_MAX:
             raise _Refused(f"must be at most {TEXT_BYTES_MAX} bytes")
         data = _from_json(text) if text.lstrip()[:1] == "{" else _from_yaml(text)
         if not isinstance(data, dict):
-            raise _Refused("must be one object with the fields of a venue")
+            raise _Refused("must be an object with the fields of a venue")
     except (ValueError, RecursionError, yaml.YAMLError) as exc:
-        problem = str(exc) if isinstance(exc, _Refused) else f"is no YAML or JSON: {_first_lines(exc)}"
+        problem = str(exc) if isinstance(exc, _Refused) else f"is neither YAML nor JSON: {_first_lines(exc)}"
         raise InvalidRequest.of("document", None, problem) from exc
     return data
 
@@ -70,7 +70,7 @@ def _from_yaml(text: str) -> Any:
 
 
 def _no_constant(name: str) -> Any:
-    raise _Refused(f"must not hold {name}: JSON has no such number")
+    raise _Refused(f"must not contain {name}: JSON has no such number")
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def _first_lines(exc: Exception) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """No aliases, which documents must not have, and no exponents, which would be read as text."""
+    """Writes no aliases, which `load_text` refuses, and no exponents, which it would read as strings."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -101,7 +101,7 @@ _Dumper.add_representer(float, _Dumper.represent_float)
 
 
 def to_yaml(data: dict[str, Any]) -> str:
-    """The document in YAML, fields that are null left out: that is what leaving them out means."""
+    """Returns the document as YAML, without the fields that are null: a missing field means the same."""
     return yaml.dump(_given(data), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 

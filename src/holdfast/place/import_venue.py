@@ -1,4 +1,4 @@
-"""One document creates a venue with all in it, or makes a kept one what it says, touching only what differs."""
+"""Creates a venue with everything in it from a document, or updates an existing one and writes only what differs."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ OWN_FIELDS = ("slug", "name", "kind", "timezone", "currency", "policy", "hours",
 
 
 class Imported(NamedTuple):
-    """The venue as it is now, and whether it is new."""
+    """The venue after the import, and whether it is new."""
 
     kept: Kept
     is_new: bool
 
 
 async def import_venue(tx: Tx, document: VenueDocument, *, tenant: str | None = None) -> Imported:
-    """The venue of the document in the tenant of that slug (None: the actor's own).
+    """Imports the document into the tenant with that slug (None: the actor's own).
 
-    1. There is none of its slug: it is created.
-    2. There is one: it becomes what the document says. Resources are matched by slug and keep their
-       ids; those not named are removed. A document that says what is so already changes nothing.
+    1. If the tenant has no venue with the document's slug, it is created.
+    2. Otherwise the venue is changed to match the document. Resources are matched by slug and keep their ids;
+       resources that are not in the document are removed. An identical document changes nothing.
 
-    Raises `InvalidRequest` when a resource (or a unit of it) would go that somebody holds now or later;
-    `Forbidden` when the actor is limited to certain venues and this one is new; `NotFound`.
+    Raises `InvalidRequest` if that would remove a resource, or units of one, that are in use now or later;
+    `Forbidden` if the venue is new and the actor is limited to certain venues; `NotFound`.
     """
     owner = await own_tenant(tx, tenant)
     venue_id = await store.find_venue(tx, tenant_id=owner.id, slug=document.slug)
@@ -43,7 +43,7 @@ async def import_venue(tx: Tx, document: VenueDocument, *, tenant: str | None = 
         kept = await _create(tx, document, owner)
         if kept is not None:
             return Imported(kept, is_new=True)
-        # Somebody else was quicker, and has committed: the INSERT waited for that.
+        # Another transaction has just created it. The INSERT waited for its commit, so the venue can be read now.
         venue_id = await store.find_venue(tx, tenant_id=owner.id, slug=document.slug)
         assert venue_id is not None
     return Imported(await _replace(tx, document, venue_id), is_new=False)
@@ -51,7 +51,7 @@ async def import_venue(tx: Tx, document: VenueDocument, *, tenant: str | None = 
 
 async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None:
     if tx.actor.venue_ids is not None:
-        raise Forbidden("You may change the venues you are limited to, but not add one.")
+        raise Forbidden("You can change the venues you are limited to, but you can't add one.")
     refuse_unstorable(document.model_dump(mode="json"))
     venue_id = new_id()
     if not await write_store.insert_venue(tx, document, tenant_id=owner.id, id=venue_id):
@@ -66,7 +66,8 @@ async def _create(tx: Tx, document: VenueDocument, owner: Tenant) -> Kept | None
 
 
 async def _replace(tx: Tx, document: VenueDocument, venue_id: UUID) -> Kept:
-    # The id is known only here; what is read from now on was committed before the lock was had.
+    # The lock is taken only here, because the id was not known earlier. Statements after it see everything that was
+    # committed under the lock before.
     await take_lock(tx, lock_key(venue_id))
     kept = await own_venue(tx, venue_id)
     return await rewrite(tx, kept, document, ids=kept.ids)
@@ -74,8 +75,7 @@ async def _replace(tx: Tx, document: VenueDocument, venue_id: UUID) -> Kept:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is to be written. `put`: resources that are new or say something else; `edges`: all joins, or
-    None if they stay."""
+    """The changes to write. `put`: new and changed resources; `edges`: all joins, or None if they don't change."""
 
     own: tuple[str, ...]
     put: Mapping[UUID, ResourceDocument]
@@ -89,11 +89,11 @@ class Difference:
 
 
 async def rewrite(tx: Tx, kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> Kept:
-    """The venue after it was made what the document says; as it was if that is the same.
+    """Changes the venue to match the document and returns it; without a difference, it returns `kept`.
 
-    `ids`: those resources of the document that are there already, by the slug they have in it; what
-    is kept and not named in it is removed. The caller holds the venue's lock. Raises `InvalidRequest`
-    when a resource is to go that somebody holds now or later, or has fewer units then than are held at once.
+    `ids`: the existing resources in the document, by the slug that the document gives them. Existing resources that
+    are not in `ids` are removed. The caller holds the venue's lock. Raises `InvalidRequest` if a removed resource is
+    in use now or later, or if a resource would have fewer units than are in use at the same time.
     """
     refuse_unstorable(document.model_dump(mode="json"))
     known = {each.slug: ids.get(each.slug) or new_id() for each in document.resources}
@@ -108,7 +108,7 @@ async def rewrite(tx: Tx, kept: Kept, document: VenueDocument, *, ids: Mapping[s
 
 
 def differ(kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> Difference:
-    """What the document says that is not so yet; `ids` names all of its resources."""
+    """Returns how the document differs from the venue; `ids` has all of its resources."""
     before, after = kept.by_id, {ids[each.slug]: each for each in document.resources}
     edges_before, edges = edges_by_id(kept.document, kept.ids), edges_by_id(document, ids)
     joined = {id_ for edge, _ in edges_before.items() ^ edges.items() for id_ in edge}
@@ -136,13 +136,11 @@ async def _refuse_in_use(tx: Tx, kept: Kept, difference: Difference) -> None:
     errors = []
     for id_, use in in_use.items():
         if id_ in difference.removed:
-            problem = f"can't be removed while bookings or blocks hold it: {use.claims} now or later"
+            problem = f"can't be removed while bookings or blocks use it: {use.claims} now or later"
             errors.append({"field": "resources", "value": difference.removed[id_].slug, "problem": problem})
         elif use.at_once > difference.shrunk[id_].units:
             each = difference.shrunk[id_]
-            problem = (
-                f"must be at least {use.at_once}: so many units of {each.slug} are held at once, now or later"
-            )
+            problem = f"must be at least {use.at_once}: that many units of {each.slug} are in use at once, now or later"
             errors.append({"field": "units", "value": each.units, "problem": problem})
     if errors:
         detail = "; ".join(f"{each['field']} {each['value']}: {each['problem']}" for each in errors[:5])
@@ -155,7 +153,7 @@ async def _write(tx: Tx, kept: Kept, document: VenueDocument, difference: Differ
         await write_store.update_venue(tx, document, tenant_id=tenant_id, id=venue_id)
     else:
         await write_store.touch_venue(tx, tenant_id=tenant_id, id=venue_id)
-    # Removed first: a slug they leave may be wanted.
+    # Remove first: a new resource may take the slug of a removed one.
     await write_store.remove_resources(tx, difference.removed, tenant_id=tenant_id)
     await write_store.put_resources(tx, difference.put, tenant_id=tenant_id, venue_id=venue_id)
     if difference.edges is not None:

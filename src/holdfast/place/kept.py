@@ -1,4 +1,4 @@
-"""A venue as the database keeps it: its document, with the ids and versions of all in it."""
+"""A venue as the database stores it: its document, with the ids and versions of everything in it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
 Edge = tuple[UUID, UUID]
-"""Two resources that combine: the smaller id first."""
+"""Two resources that can be combined, the smaller id first."""
 
 
 class ResourceKey(NamedTuple):
-    """Which resource a slug stands for, and at which version it is."""
+    """The id and version of the resource with a slug."""
 
     id: UUID
     version: int
@@ -26,10 +26,10 @@ class ResourceKey(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """A venue with all in it.
+    """A stored venue with everything in it.
 
     `keys`: slug of each resource -> its id and version. `version` is that of the venue's own fields;
-    `rules_version` grows with every change of anything in it.
+    `rules_version` increases with every change of anything in it.
     """
 
     id: UUID
@@ -43,7 +43,7 @@ class Kept:
     updated_at: datetime
 
     def snapshot(self) -> Venue:
-        """The venue as bookings are decided on."""
+        """Returns the venue in the form that bookings are decided with."""
         return snapshot(
             self.document,
             id=self.id,
@@ -66,7 +66,7 @@ class Kept:
 
     @cached_property
     def neighbours(self) -> dict[str, list[tuple[str, int]]]:
-        """Slug of each resource that combines with others -> their slugs, in order, and the seats lost with each."""
+        """Slug of each resource that has neighbours -> their slugs, in order, and the seats lost with each."""
         found: dict[str, list[tuple[str, int]]] = {}
         for (one, other), seats_lost in sorted(self.document.edges().items()):
             found.setdefault(one, []).append((other, seats_lost))
@@ -75,7 +75,7 @@ class Kept:
 
 
 def edges_by_id(document: VenueDocument, ids: Mapping[str, UUID]) -> dict[Edge, int]:
-    """The document's joins between ids -> seats lost."""
+    """Returns the document's joins by resource id -> seats lost."""
     found: dict[Edge, int] = {}
     for (one, other), seats_lost in document.edges().items():
         low, high = sorted((ids[one], ids[other]))
@@ -93,7 +93,7 @@ def snapshot(
     rules_version: int = 1,
     version: int = 1,
 ) -> Venue:
-    """The venue of a document; `resource_ids` gives the id of each of its resources by slug."""
+    """Builds the venue that a document describes; `resource_ids` has the id of each of its resources by slug."""
     return Venue(
         id=id,
         tenant_id=tenant_id,

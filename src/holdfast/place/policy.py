@@ -1,4 +1,4 @@
-"""The rules of a venue, one validated document with a default for everything; and its prices: the first rule that
+"""The rules of a venue: one validated document in which everything has a default. For prices, the first rule that
 matches a booking wins."""
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
 from holdfast.place.opening.spans import DAY_MINUTES, Day, Rule, WallEnd, WallTime
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
-"""No venue lets a booking be longer than this."""
+"""The longest booking that any policy can allow."""
 AMOUNT_MAX = Decimal("9999999999.9999")
-"""No price is higher, in any currency."""
+"""The highest price, in any currency."""
 DECIMAL_CHARS_MAX = 32
-"""No decimal needs more characters."""
+"""Enough for every decimal that is allowed here."""
 
 
 def _decimal_text(value: Any) -> Any:
-    # Floats are refused: 0.1 + 0.2 is not how people count money.
+    # No floats: 0.1 + 0.2 is not 0.3.
     if _is_decimal(value) or type(value) is int:
         return value
     raise ValueError("must be a decimal string such as '12.50'")
@@ -51,7 +51,7 @@ def _is_a_name(value: str) -> str:
     return one_line(value)
 
 
-# Not bounded by Field: rules stored before there was a bound may have longer names.
+# The limit is not in Field: rules that were stored before it existed may have longer names.
 Named = Annotated[
     str,
     Field(json_schema_extra={"minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": LINE_PATTERN}),
@@ -60,26 +60,26 @@ Named = Annotated[
 
 
 class PriceRule(Rule):
-    """A price and which bookings it is for. Conditions that are left out hold for every booking."""
+    """A price and the bookings that it applies to. A condition that is left out is met by every booking."""
 
     kinds: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=20)
-    """Kinds of resource (`lane`, `table`, ...); one of the booking's resources is of one of them."""
+    """Kinds of resource (`lane`, `table`, ...). At least one of the booking's resources is of one of these."""
     zones: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """Zones; one of the booking's resources is in one of them."""
+    """Zones. At least one of the booking's resources is in one of these."""
     party_size_min: StrictInt | None = Field(default=None, ge=1, le=100_000)
-    """Guests, at least."""
+    """The smallest party, guests."""
     party_size_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
-    """Guests, at most."""
+    """The largest party, guests."""
     days: tuple[Day, ...] | None = Field(default=None, min_length=1, max_length=7)
-    """Days of the week, MO to SU. After midnight a window that crosses it is still the day before's."""
+    """Days of the week, MO to SU. A window that crosses midnight belongs to the day it starts on."""
     start: WallTime | None = None
-    """The booking starts at or after this wall time, HH:MM; left out: from 00:00."""
+    """The booking starts at or after this wall time, HH:MM. Default: 00:00."""
     end: WallEnd | None = None
-    """The booking starts before this wall time, HH:MM; at or before `start` it means the next day."""
+    """The booking starts before this wall time, HH:MM. If it is not after `start`, it means the next day."""
     per: Literal["booking", "guest", "hour", "night"]
-    """What the amount is multiplied by; one booking, each guest, each hour begun or each night."""
+    """The unit that the amount is for: the booking, a guest, an hour (or part of one) or a night."""
     amount: Amount
-    """Price of one such unit in the venue's currency, a decimal string, before tax."""
+    """The price of one unit before tax, in the venue's currency, as a decimal string."""
 
     @model_validator(mode="after")
     def _party_in_order(self) -> PriceRule:
@@ -105,71 +105,71 @@ Percent = Annotated[
 
 
 class PartyDuration(Rule):
-    """How long a party of up to some size stays unless it asks for something else."""
+    """The default duration for parties up to a size."""
 
     party_size_max: StrictInt = Field(ge=1, le=100_000)
-    """Guests, at most."""
+    """The largest party, guests."""
     minutes: StrictInt = Field(ge=1, le=DURATION_MINUTES_LIMIT)
     """Default duration in minutes."""
 
 
 class Policy(Rule):
-    """The rules of a venue. Every field has its unit in the name and a default."""
+    """The rules of a venue. Every field has a default, and its unit in its name."""
 
     lifecycle: Literal["instant", "deposit", "approval", "assigned"] = "instant"
-    """How a booking becomes confirmed: at once, when paid, when approved, or when a place is assigned."""
+    """When a booking is confirmed: at once, when it is paid, when it is approved, or when it is assigned resources."""
     slot_step_minutes: StrictInt = Field(default=15, ge=1, le=DAY_MINUTES)
     """Bookings start on multiples of this many wall-clock minutes after opening."""
     default_duration_minutes: StrictInt = Field(default=90, ge=1, le=DURATION_MINUTES_LIMIT)
-    """Length of a booking that names no end and whose party fits no entry of `durations`, minutes."""
+    """Default duration of a booking whose party fits no entry of `durations`, minutes."""
     durations: tuple[PartyDuration, ...] = Field(default=(), max_length=50)
-    """Default length per party size, smallest parties first; the first entry that fits wins."""
+    """Default durations by party size, smallest parties first; the first entry that fits wins."""
     duration_minutes_max: StrictInt = Field(default=60 * DAY_MINUTES, ge=1, le=DURATION_MINUTES_LIMIT)
-    """The longest booking, minutes."""
+    """The longest booking allowed, minutes."""
     buffer_before_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
-    """Minutes before a booking in which its resources are taken too; a resource may say otherwise."""
+    """Minutes before a booking that its claims also cover, unless the resource has its own value."""
     buffer_after_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
-    """Minutes after a booking in which its resources are taken too; a resource may say otherwise."""
+    """Minutes after a booking that its claims also cover, unless the resource has its own value."""
     min_notice_minutes: StrictInt = Field(default=0, ge=0, le=366 * DAY_MINUTES)
-    """A booking is made at least this many minutes before it starts."""
+    """A booking must be made at least this many minutes before it starts."""
     max_advance_days: StrictInt = Field(default=365, ge=1, le=3660)
-    """A booking is made at most this many days before it starts."""
+    """A booking can be made at most this many days before it starts."""
     hold_ttl_seconds: StrictInt = Field(default=300, ge=1, le=7 * 86400)
-    """Seconds after which a hold that nobody confirmed is given up."""
+    """Seconds after which an unconfirmed hold expires."""
     payment_deadline_minutes: StrictInt = Field(default=30, ge=1, le=30 * DAY_MINUTES)
-    """Minutes in which a booking that waits for payment is paid, or is given up."""
+    """Minutes after which an unpaid booking expires."""
     approval_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 90)
-    """Hours in which a booking that waits for approval is decided, or is given up."""
+    """Hours after which a booking that is still waiting for approval expires."""
     no_show_grace_minutes: StrictInt = Field(default=15, ge=0, le=7 * DAY_MINUTES)
-    """Minutes after its start when a booking that nobody checked in is a no-show."""
+    """Minutes after its start from which a booking without a check-in counts as a no-show."""
     auto_no_show: StrictBool = True
-    """Whether it becomes one by itself then; false: staff alone say who stayed away."""
+    """Whether no-shows are marked automatically; false: only staff mark them."""
     auto_complete: StrictBool = True
-    """Whether a checked-in booking is completed by itself at its end."""
+    """Whether a checked-in booking is completed automatically at its end."""
     cancellation_cutoff_minutes: StrictInt = Field(default=0, ge=0, le=366 * DAY_MINUTES)
-    """Guests cancel free of charge until this many minutes before the start."""
+    """Guests can cancel free of charge until this many minutes before the start."""
     cancellation_fee_percent: Percent = Decimal(0)
-    """Part of the total price that a later cancellation costs, percent."""
+    """The fee for cancelling after the cut-off, percent of the total price."""
     deposit_percent: Percent = Decimal(0)
-    """Part of the total price that is paid in advance, percent."""
+    """The part of the total price that is paid in advance, percent."""
     waitlist_enabled: StrictBool = True
-    """Whether guests may queue for a time that is taken."""
+    """Whether guests can join a waitlist for a time that is taken."""
     offer_ttl_seconds: StrictInt = Field(default=900, ge=1, le=7 * 86400)
-    """Seconds in which an offer from the waitlist is accepted, or goes to the next."""
+    """Seconds after which an offer that was not accepted lapses, and the next entry of the waitlist gets it."""
     pacing_covers_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
-    """Guests who may start within one window of 15 minutes; null: any number."""
+    """Guests who may arrive within one window of 15 minutes; null: any number."""
     combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)
-    """Resources that may be combined for one party; 1: none are."""
+    """How many resources may be combined for one party; 1: no combinations."""
     tax_percent: Percent = Decimal(0)
-    """Tax that is added to prices, percent."""
+    """Tax added to prices, percent."""
     price_rules: tuple[PriceRule, ...] = Field(default=(), max_length=100)
-    """Prices; the first rule that matches a booking wins, and without one it is free of charge."""
+    """Prices. The first rule that matches a booking wins; a booking that no rule matches is free of charge."""
     holds_per_guest_max: StrictInt = Field(default=3, ge=1, le=1000)
-    """Holds one guest may have at a time."""
+    """How many holds a guest may have at a time."""
     holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)
-    """Holds that may come from one network address at a time."""
+    """How many holds may exist at a time from one IP address."""
     idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)
-    """Hours in which a repeated request gets the stored answer."""
+    """Hours during which a request repeated with the same idempotency key gets the stored response."""
 
     @model_validator(mode="after")
     def _durations_fit(self) -> Policy:
@@ -182,7 +182,7 @@ class Policy(Rule):
             Problem(
                 ("durations", index, "party_size_max"),
                 sizes[index],
-                f"must be above that of the entry before ({sizes[index - 1]}): the first that fits wins",
+                f"must be greater than that of the previous entry ({sizes[index - 1]}): the first that fits wins",
             )
             for index in range(1, len(sizes))
             if sizes[index] <= sizes[index - 1]

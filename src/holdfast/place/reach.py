@@ -1,4 +1,4 @@
-"""What of tenants and venues an actor gets hold of, to change it. All else is not found."""
+"""Reads the tenants and venues that an actor can access, for changing them. Everything else is NotFound."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from holdfast.place.tenant import Tenant
 
 
 async def own_tenant(tx: Tx, slug: str | None) -> Tenant:
-    """The tenant named, or the only one the actor belongs to.
+    """Returns the tenant with that slug; without a slug, the only tenant that the actor belongs to.
 
-    Raises `NotFound` when the actor does not reach it, `InvalidRequest` when one of several must be named.
+    Raises `NotFound` if the actor can't access it, `InvalidRequest` if the actor has several and must name one.
     """
     if slug is not None:
         tenant = await store.find_tenant(tx, slug)
@@ -29,7 +29,7 @@ async def own_tenant(tx: Tx, slug: str | None) -> Tenant:
 
 
 async def own_venue(tx: Tx, venue_id: UUID, *, expected_version: int | None = None) -> Kept:
-    """The venue, if the actor reaches it and it is at the version expected; None expects none.
+    """Returns the venue if the actor can access it and it has the expected version; None: any version.
 
     Raises `NotFound` and `VersionConflict`.
     """
@@ -43,6 +43,6 @@ async def own_venue(tx: Tx, venue_id: UUID, *, expected_version: int | None = No
 
 
 def check_version(current: int, expected: int) -> None:
-    """Nothing, if they are the same. Raises `VersionConflict` with `current_version`."""
+    """Raises `VersionConflict` with `current_version` if the two differ."""
     if current != expected:
         raise VersionConflict(current_version=current)

@@ -1,4 +1,4 @@
-"""Tenants, venues and resources as requests change them (what is left out stays as it is) and as answers show them."""
+"""Tenants, venues and resources in requests (a field that is left out does not change) and in responses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ ExpectedVersion = Annotated[
     Field(
         ge=1,
         le=VERSION_MAX,
-        description="The version of the venue that was seen; needed unless If-Match says it.",
+        description="The version of the venue that the client last read; required unless If-Match gives it.",
     ),
 ]
 
 
 def _without_defaults(schema: dict[str, Any]) -> None:
-    # What is left out of a change keeps its value: it does not get the default of a new one.
+    # A field that is left out of a change keeps its value, so the defaults of a new venue don't apply.
     for each in schema["properties"].values():
         each.pop("default", None)
     schema.pop("required", None)
@@ -38,67 +38,67 @@ class TenantWanted(Rule):
     """A new tenant."""
 
     slug: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", examples=["nordlek"])
-    """1 to 63 lower-case letters, digits and inner hyphens; it never changes."""
+    """1 to 63 lower-case letters, digits and inner hyphens. It can't be changed later."""
     name: stored_line(200)  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read."""
+    """The display name."""
 
 
 class VenueChange(Rule):
-    """Fields of a venue that are to change."""
+    """The fields of a venue to change."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     name: stored_line(200) = ""  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read."""
+    """The display name."""
     kind: str = Field(default="", pattern=r"^[a-z][a-z0-9_-]{0,39}$")
-    """What it is: restaurant, bowling, hotel, nightclub, ..."""
+    """The kind of venue: restaurant, bowling, hotel, nightclub, ..."""
     timezone: Zone = ""
-    """The IANA time zone in which all its wall times are meant."""
+    """The IANA time zone of all its wall times."""
     currency: Currency = ""
     """The currency of all its prices, ISO 4217."""
     expected_version: ExpectedVersion = None
 
 
 class ResourceChange(ResourceDocument):
-    """Fields of a resource that are to change. `adjacent` names all its neighbours, by slug or id."""
+    """The fields of a resource to change. `adjacent` replaces all its neighbours, named by slug or id."""
 
     model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     slug: Slug = ""
-    """Its name in addresses and documents; once in a venue."""
+    """Its name in URLs and documents; unique within the venue."""
     name: stored_line(100) = ""  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read."""
+    """The display name."""
     expected_version: StrictInt | None = Field(default=None, ge=1, le=VERSION_MAX)
-    """The version of the resource that was seen; needed unless If-Match says it."""
+    """The version of the resource that the client last read; required unless If-Match gives it."""
 
     @model_validator(mode="after")
     def _seats_in_order(self) -> ResourceChange:
-        # In place of the document's own check: the seats left out are not known here.
+        # Overrides the document's check: if only one of the two is given, the other is not known here.
         return self
 
 
 class HoursChange(Hours):
-    """The hours that are to replace all of the venue's."""
+    """Hours that replace all of the venue's."""
 
     expected_version: ExpectedVersion = None
 
 
 class PolicyChange(Policy):
-    """The policy that is to replace the venue's; what is left out gets its default."""
+    """A policy that replaces the venue's. Fields that are left out get their defaults."""
 
     expected_version: ExpectedVersion = None
 
 
 class SlotsChange(Rule):
-    """The slots that are to replace all of the venue's."""
+    """Slots that replace all of the venue's."""
 
     items: tuple[Slot, ...] = Field(max_length=200)
-    """Named windows; none: each opening day is one slot `day`."""
+    """The named time windows. If empty, each opening day is one slot `day`."""
     expected_version: ExpectedVersion = None
 
 
 def changes_of(body: BaseModel) -> dict[str, Any]:
-    """The fields that the request gave, as they were parsed."""
+    """Returns the fields that the request gave, as parsed."""
     return {name: getattr(body, name) for name in body.model_fields_set if name != "expected_version"}
 
 
@@ -109,49 +109,49 @@ class TenantShown(Rule):
     slug: str
     name: str
     version: int
-    """Grows by one with each change."""
+    """Increases by one with each change."""
     created_at: datetime
 
 
 class Neighbour(Adjacent):
-    """A neighbour that a resource combines with."""
+    """A neighbour that a resource can be combined with."""
 
     id: UUID
 
 
 class ResourceShown(ResourceDocument):
-    """One thing that is reserved, as it is now."""
+    """A resource and its current state."""
 
     id: UUID
     venue_id: UUID
     version: int
-    """Grows by one with each change of the resource."""
+    """Increases by one with each change of the resource."""
     adjacent: tuple[Neighbour, ...] = ()  # pyright: ignore[reportIncompatibleVariableOverride]
-    """All neighbours it combines with, whichever of the two said so."""
+    """All neighbours it can be combined with, whichever of the two named the other."""
 
 
 class VenueShown(VenueDocument):
-    """A venue with all in it, as it is now."""
+    """A venue with everything in it, in its current state."""
 
     id: UUID
     tenant: str
-    """Slug of the tenant it belongs to."""
+    """The slug of its tenant."""
     resources: tuple[ResourceShown, ...]  # pyright: ignore[reportIncompatibleVariableOverride]
-    """What can be reserved there, by sort order, then slug; when a venue is read, the first 500."""
+    """What can be reserved there, ordered by sort_order, then slug. `GET` of a venue returns the first 500."""
     resources_next: str | None = None
-    """There are more: give it as `cursor` to the list of resources; null: there are no more."""
+    """The `cursor` for the rest, in the list of resources; null: there are no more."""
     version: int
-    """Grows by one with each change of the venue's own fields and rules; resources have their own."""
+    """Increases by one with each change of the venue's own fields and rules. Resources have their own versions."""
     created_at: datetime
     updated_at: datetime
 
 
 class VenueListed(Rule):
-    """A venue in short."""
+    """A venue in a list, without its rules and resources."""
 
     id: UUID
     tenant: str
-    """Slug of the tenant it belongs to."""
+    """The slug of its tenant."""
     slug: str
     name: str
     kind: str
@@ -164,47 +164,47 @@ class VenueListed(Rule):
 
 class _Page(Rule):
     next: str | None = None
-    """Give it as `cursor` to get the next page; null: there is no more."""
+    """The `cursor` for the next page; null: this is the last page."""
 
 
 class VenuePage(_Page):
-    """Venues, the oldest first."""
+    """A page of venues, oldest first."""
 
     items: tuple[VenueListed, ...]
 
 
 class ResourcePage(_Page):
-    """Resources of a venue, by sort order, then slug."""
+    """A page of a venue's resources, ordered by sort_order, then slug."""
 
     items: tuple[ResourceShown, ...]
 
 
 class SlotPage(_Page):
-    """All slots of a venue, as they were written."""
+    """All slots of a venue, in the order in which they were written."""
 
     items: tuple[Slot, ...]
 
 
 class OpeningShown(Rule):
-    """From when to when it is open."""
+    """One opening: its start and end."""
 
     local_start: str = Field(examples=["2026-12-31T18:00:00"])
-    """Wall time of the venue, without an offset."""
+    """The venue's wall time, without an offset."""
     local_end: str = Field(examples=["2027-01-01T03:00:00"])
-    """Wall time of the venue; may be of the next day."""
+    """The venue's wall time, without an offset; it may be on the next day."""
     start: datetime
     end: datetime
 
 
 class OpeningDayShown(Rule):
-    """The openings of one day, in order; none: it is closed."""
+    """The openings of one day, in order. If empty, the venue is closed."""
 
     date: date
     openings: tuple[OpeningShown, ...]
 
 
 class DayPage(_Page):
-    """One entry for each day."""
+    """A list with one entry per day."""
 
     items: tuple[OpeningDayShown, ...]
 
@@ -213,17 +213,17 @@ BY_ORDER = Keyset[tuple[int, str]](tuple[int, str])
 
 
 def order_of(resource: ResourceDocument) -> tuple[int, str]:
-    """Its place in lists of resources: the sort order, then the slug."""
+    """The sort key of a resource in lists."""
     return resource.sort_order, resource.slug
 
 
 def resources_after(kept: Kept, after: tuple[int, str] | None) -> list[ResourceDocument]:
-    """The resources of the venue behind that place, in order; None: all."""
+    """Returns the venue's resources after that sort key, in order; None: all."""
     return [each for each in kept.document.resources if after is None or order_of(each) > after]
 
 
 def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, Any]:
-    """A `VenueShown`, with so many of its resources at most; None: with all."""
+    """A `VenueShown` with at most `resources_max` of its resources; None: all."""
     resources = kept.document.resources
     listed, following = BY_ORDER.page(resources, order_of, limit=resources_max or len(resources))
     return {
@@ -239,7 +239,7 @@ def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, An
 
 
 def resources_shown(kept: Kept, resources: Sequence[ResourceDocument]) -> list[dict[str, Any]]:
-    """A `ResourceShown` for each of some resources of the venue."""
+    """A `ResourceShown` for each of these resources of the venue."""
     return [
         {
             **each.model_dump(mode="json"),

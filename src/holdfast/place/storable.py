@@ -1,4 +1,4 @@
-"""What neither PostgreSQL nor every JSON parser can hold is refused before it gets there."""
+"""Refuses values that PostgreSQL can't store or that some JSON parsers can't read."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 from holdfast.kernel.errors import InvalidRequest
 
 DEPTH_MAX = 16
-"""Attributes nest no deeper than this."""
+"""The deepest nesting of attributes."""
 INTEGER_MAX = 2**53
-"""Beyond it, JavaScript rounds."""
+"""JavaScript rounds larger integers."""
 
 
 def refuse_unstorable(value: Any, *, field: str = "") -> None:
-    """Nothing, if the plain value (what `model_dump` gives) can be kept and read again unchanged.
+    """Checks that the plain value (from `model_dump`) can be stored and read back unchanged.
 
-    Raises `InvalidRequest` naming the fields where it can't.
+    Raises `InvalidRequest` with the fields that can't.
     """
     errors = [
         {"field": at, "value": None, "problem": problem} for at, problem in _unstorable(value, field, 0)

@@ -1,5 +1,5 @@
-"""What is read of tenants, venues and resources. Each venue comes whole, from one statement, so that
-no reader sees half of a change."""
+"""Reads tenants, venues and resources. Each venue is read completely in one statement, so that no reader sees half
+of a change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIND_TENANT = "SELECT id, slug, name, version, created_at FROM tenant WHERE slug
 
 
 async def find_tenant(tx: Tx, slug: str) -> Tenant | None:
-    """The tenant of that slug, if tx may see it."""
+    """Returns the tenant with that slug, if tx may see it."""
     row = await tx.fetchrow(FIND_TENANT, slug)
     return None if row is None else tenant_of(row)
 
@@ -29,7 +29,7 @@ GET_TENANT = "SELECT id, slug, name, version, created_at FROM tenant WHERE id = 
 
 
 async def get_tenant(tx: Tx, tenant_id: UUID) -> Tenant | None:
-    """The tenant of that id, if tx may see it."""
+    """Returns the tenant with that id, if tx may see it."""
     row = await tx.fetchrow(GET_TENANT, tenant_id)
     return None if row is None else tenant_of(row)
 
@@ -56,18 +56,19 @@ READ_VENUES = """
 
 
 async def read_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Kept]:
-    """The venues with all in them; those unknown, or not for tx to see, are left out."""
+    """Returns the venues with everything in them; leaves out those that don't exist or that tx may not see."""
     rows = await tx.fetch(READ_VENUES, list(venue_ids))
     return {kept.id: kept for kept in map(_kept, rows)}
 
 
 async def read_venue(tx: Tx, venue_id: UUID) -> Kept | None:
-    """The venue with all in it, None if it is unknown or not for tx to see."""
+    """Returns the venue with everything in it; None if it does not exist or tx may not see it."""
     return (await read_venues(tx, [venue_id])).get(venue_id)
 
 
 async def load_venues(tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
-    """The venues as bookings are decided on; those unknown, or not for tx to see, are left out."""
+    """Returns the venues in the form that bookings are decided with; leaves out those that don't exist or that tx may
+    not see."""
     return {id_: kept.snapshot() for id_, kept in (await read_venues(tx, venue_ids)).items()}
 
 
@@ -75,17 +76,18 @@ FIND_VENUE = "SELECT id FROM venue WHERE tenant_id = $1 AND slug = $2"
 
 
 async def find_venue(tx: Tx, *, tenant_id: UUID, slug: str) -> UUID | None:
-    """The id of the tenant's venue of that slug."""
+    """Returns the id of the tenant's venue with that slug."""
     found = await tx.fetchval(FIND_VENUE, tenant_id, slug)
     return None if found is None else plain_id(found)
 
 
-# Removed ones too: of what is not removed there is another index, in which a kept plan might look through all.
+# Without "removed_at IS NULL": with it, a cached plan might choose the partial index of resources that were not
+# removed, and read all of it.
 FIND_RESOURCE = "SELECT tenant_id, venue_id, removed_at FROM resource WHERE id = $1"
 
 
 async def find_resource(tx: Tx, resource_id: UUID) -> tuple[UUID, UUID] | None:
-    """(tenant, venue) of a resource that was not removed."""
+    """Returns (tenant, venue) of a resource; None if it was removed."""
     row = await tx.fetchrow(FIND_RESOURCE, resource_id)
     if row is None or row["removed_at"] is not None:
         return None
@@ -106,8 +108,8 @@ NIL = UUID(int=0)
 async def list_venues(
     tx: Tx, *, tenant_id: UUID | None, venue_ids: Collection[UUID] | None, after: UUID | None, limit: int
 ) -> list[dict[str, Any]]:
-    """Up to `limit` venues behind `after`, the oldest first, with the fields of `VenueListed`; None means all that
-    tx may see."""
+    """Returns up to `limit` venues after `after`, oldest first, with the fields of `VenueListed`. None for
+    `tenant_id` or `venue_ids`: all that tx may see."""
     venues = None if venue_ids is None else list(venue_ids)
     page = (after or NIL, venues, limit)
     if tenant_id is None:
@@ -118,7 +120,7 @@ async def list_venues(
 
 
 def tenant_of(row: Any) -> Tenant:
-    """The tenant of a row with all columns of its table."""
+    """Builds a tenant from a row with all columns of the table."""
     return Tenant(**{**row, "id": plain_id(row["id"])})
 
 
@@ -146,7 +148,7 @@ def _kept(row: Any) -> Kept:
 
 
 def _adjacent(joins: list[Any], slugs: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """The joins as documents say them: each once, at the neighbour whose slug comes first."""
+    """The joins in the form of documents: each once, at the neighbour whose slug sorts first."""
     found: dict[str, list[dict[str, Any]]] = {}
     for a_id, b_id, seats_lost in joins:
         low, high = sorted((slugs[a_id], slugs[b_id]))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A tenant at one version. The slug never changes: tokens name it."""
+    """A tenant at one version. Its slug never changes, because tokens contain it."""
 
     id: UUID
     slug: str

@@ -1,5 +1,5 @@
-"""A venue as bookings are decided on: one frozen snapshot of all its rules and resources, and which of
-these combine for a party. A resource may be in many combinations and is still bookable alone."""
+"""A venue in the form that bookings are decided with: a frozen snapshot of its rules and resources, and the
+combinations of resources for a party. A resource can be in many combinations and still be booked on its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from holdfast.place.policy import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What is reserved. Buffers are resolved: the resource's own, or else the policy's."""
+    """What is reserved. Its buffers are its own or, by default, the policy's."""
 
     id: UUID
     slug: str
@@ -35,7 +35,7 @@ class Resource:
 
     @property
     def order(self) -> tuple[int, str]:
-        """Where it stands in a list: by sort order, then slug."""
+        """Its sort key in lists: sort_order, then slug."""
         return self.sort_order, self.slug
 
 
@@ -43,9 +43,9 @@ class Resource:
 class Venue:
     """A venue at one version of its rules.
 
-    `joins`: resource id -> neighbour id -> seats lost when the two are combined; every edge is there
-    in both directions. `rules_version` grows with each change of anything in the snapshot; `version`
-    is the venue's own.
+    `joins`: resource id -> neighbour id -> seats lost when the two are combined; each join is in it in both
+    directions. `rules_version` increases with each change of anything in the snapshot, `version` only with changes of
+    the venue's own fields.
     """
 
     id: UUID

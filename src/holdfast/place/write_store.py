@@ -1,4 +1,4 @@
-"""What is written of tenants, venues and resources, and which resources are taken."""
+"""Writes tenants, venues and resources, and finds out which resources are in use."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ INSERT_TENANT = """
 
 
 async def insert_tenant(tx: Tx, *, id: UUID, slug: str, name: str) -> Tenant | None:
-    """The new tenant; None if the slug is taken."""
+    """Writes a new tenant; None if the slug is taken."""
     row = await tx.fetchrow(INSERT_TENANT, id, slug, name, tx.now)
     return None if row is None else tenant_of(row)
 
@@ -40,7 +40,8 @@ INSERT_VENUE = """
 
 
 async def insert_venue(tx: Tx, document: VenueDocument, *, tenant_id: UUID, id: UUID) -> bool:
-    """Writes a new venue without its resources; False, and nothing, if the tenant has one of that slug."""
+    """Writes a new venue without its resources. Returns False and writes nothing if the tenant already has a venue with
+    that slug."""
     return await tx.fetchval(INSERT_VENUE, tenant_id, id, *_columns(document), tx.now) is not None
 
 
@@ -64,7 +65,7 @@ TOUCH_VENUE = """
 
 
 async def touch_venue(tx: Tx, *, tenant_id: UUID, id: UUID) -> None:
-    """Says that resources of the venue changed: snapshots taken before can't decide any more."""
+    """Increases the rules version after a change of resources, so that no booking is decided with older snapshots."""
     await tx.execute(TOUCH_VENUE, tenant_id, id, tx.now)
 
 
@@ -99,7 +100,7 @@ PUT_RESOURCES = """
 async def put_resources(
     tx: Tx, resources: Mapping[UUID, ResourceDocument], *, tenant_id: UUID, venue_id: UUID
 ) -> None:
-    """Writes the resources of a venue, new ones and known ones."""
+    """Inserts or updates resources of a venue."""
     if resources:
         rows = [
             {"id": id_, **each.model_dump(mode="json", exclude={"adjacent"})}
@@ -115,7 +116,7 @@ REMOVE_RESOURCES = """
 
 
 async def remove_resources(tx: Tx, resource_ids: Collection[UUID], *, tenant_id: UUID) -> None:
-    """Takes the resources off their venue; their rows stay for history."""
+    """Marks the resources as removed; their rows stay for history."""
     if resource_ids:
         await tx.execute(REMOVE_RESOURCES, tenant_id, list(resource_ids), tx.now)
 
@@ -129,7 +130,7 @@ PUT_JOINS = """
 
 
 async def replace_joins(tx: Tx, edges: Mapping[Edge, int], *, tenant_id: UUID, venue_id: UUID) -> None:
-    """Makes these all the joins of the venue."""
+    """Replaces all joins of the venue by these."""
     await tx.execute(DROP_JOINS, tenant_id, venue_id)
     if edges:
         lows, highs = ([edge[end] for edge in edges] for end in (0, 1))
@@ -139,7 +140,7 @@ async def replace_joins(tx: Tx, edges: Mapping[Edge, int], *, tenant_id: UUID, v
 async def emit_about(
     tx: Tx, event_type: str, payload: dict[str, Any], *, tenant_id: UUID, venue_id: UUID | None = None
 ) -> None:
-    """Writes the event that tells of a change of the venue, or of the tenant itself."""
+    """Emits an event about a change of the venue, or of the tenant itself."""
     event = Event(
         id=new_id(),
         tenant_id=tenant_id,
@@ -154,7 +155,8 @@ async def emit_about(
 
 
 class InUse(NamedTuple):
-    """Standing claims on a resource that are not over, cleaning aside: how many in all, and at most at one instant."""
+    """The claims on a resource that are not over, without expired and cleaning ones: their number, and the largest
+    number at any instant."""
 
     claims: int
     at_once: int
@@ -176,7 +178,7 @@ RESOURCES_IN_USE = """
 
 
 async def resources_in_use(tx: Tx, resource_ids: Collection[UUID], *, tenant_id: UUID) -> dict[UUID, InUse]:
-    """Those of the resources that somebody holds, now or later."""
+    """Returns those of the resources that are in use, now or later."""
     if not resource_ids:
         return {}
     rows = await tx.fetch(RESOURCES_IN_USE, tenant_id, list(resource_ids), tx.now)

@@ -1,4 +1,4 @@
-"""The public holidays of a country, by the `holidays` library. Pure."""
+"""The public holidays of a country, from the `holidays` library. Pure."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import holidays
 from holdfast.kernel.errors import InvalidRequest
 
 NAME_CHARS_MAX = 100
-"""As long as the name of an exception may be."""
+"""The longest name of an exception."""
 LISTED_MAX = 80
-"""A refusal names no more than so many of what there is."""
+"""How many of the supported values an error message lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holiday:
-    """A date on which the country rests; `names` in the language asked for, mostly one."""
+    """A public holiday; `names`: in the requested language, usually one."""
 
     on: date
     names: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """All its names, at most NAME_CHARS_MAX characters."""
+        """All its names as one text, cut at NAME_CHARS_MAX characters."""
         return "; ".join(self.names)[:NAME_CHARS_MAX]
 
 
@@ -37,24 +37,24 @@ def holidays_of(
     subdivision: str | None = None,
     language: str | None = None,
 ) -> list[Holiday]:
-    """The public holidays of those years, by date.
+    """Returns the public holidays of these years, ordered by date.
 
-    `country`: ISO 3166 alpha-2; `subdivision`: the part of its code after the hyphen (ISO 3166-2);
-    `language`: left out, the country's own. Raises InvalidRequest, naming what there is.
+    `country`: ISO 3166 alpha-2; `subdivision`: the part of its ISO 3166-2 code after the hyphen; `language`: None for
+    the country's own. Raises InvalidRequest with the supported values.
     """
     kind = _country(country)
     if subdivision is not None and subdivision not in kind.subdivisions:
         raise _unknown("subdivision", subdivision, kind.subdivisions, what=f"a subdivision of {country}")
     if language is not None and language not in kind.supported_languages:
         raise _unknown("language", language, kind.supported_languages, what=f"a language of {country}")
-    # Without a language the library would take the one of the process's environment.
+    # Without a language, the library would use the one of the process's environment.
     found = kind(years=sorted(years), subdiv=subdivision, language=language or kind.default_language)
-    # A holiday that is observed on another day may fall into the year before or after.
+    # A holiday may be observed on another day, which may be in the previous or the next year.
     return [Holiday(on, tuple(found.get_list(on))) for on in sorted(found) if on.year in years]
 
 
 def chosen(found: Sequence[Holiday], names: Sequence[str]) -> list[Holiday]:
-    """Those with one of the names, whatever their case. Raises InvalidRequest for a name that none has."""
+    """Returns the holidays that have one of the names, ignoring case. Raises InvalidRequest for an unknown name."""
     known = {name.casefold(): name for each in found for name in each.names}
     for name in names:
         if name.casefold() not in known:
@@ -68,7 +68,7 @@ def _country(code: str) -> Any:
     if code not in there:
         near = sorted(each for each in there if each[0] == code[:1]) or sorted(there)
         raise _unknown("country", code, near, what="the ISO 3166 code of a country")
-    # By its name, the library reads the module of this one country: all of them would take a while.
+    # getattr makes the library load the module of this country only; loading all would take a while.
     return getattr(holidays, code)
 
 

@@ -1,8 +1,8 @@
-"""When a venue is open: wall time in, instants out.
+"""When a venue is open: wall times in, instants out.
 
-The only place where local time becomes an instant or the other way round. A wall time that two
-instants share (clocks went back) means the first; one that no instant has (clocks went forward) is
-refused when a guest asks for it, and moved to the first instant after the gap when a rule says it.
+This is the only module that converts between local times and instants. A wall time that occurs twice (clocks went
+back) means the first occurrence. A wall time that does not exist (clocks went forward) is refused in a request; in a
+rule, it means the first instant after the gap.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from holdfast.place.venue import Venue
 
 INSTANTS_CACHED_MAX = 8192
 DAYS_CACHED_MAX = 8192
-"""So many opening days are kept worked out, over all venues of the process."""
+"""How many computed opening days this process caches, over all venues."""
 
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
@@ -37,23 +37,23 @@ class NonexistentLocalTime(HoldfastError):
 
 
 class WallSpan(NamedTuple):
-    """`[start, end)` in wall time: naive, in the zone of the venue."""
+    """`[start, end)` in the venue's wall time: naive."""
 
     start: datetime
     end: datetime
 
 
 class Opening(NamedTuple):
-    """One opening of a day: as the rule says it, and as it is."""
+    """One opening of a day: in wall time, as in the rule, and in instants."""
 
     wall: WallSpan
     span: Span
 
 
 def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
-    """The instant (UTC) of a naive wall time; the first if there are two.
+    """Returns the instant (UTC) of a naive wall time; the first if it occurs twice.
 
-    Raises `NonexistentLocalTime` if there is none.
+    Raises `NonexistentLocalTime` if it does not exist.
     """
     if _in_gap(wall, tz):
         valid = _end_of_gap(wall, tz).astimezone(tz).isoformat()
@@ -68,33 +68,34 @@ def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
 
 
 def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
-    """The instant (UTC) of a rule's wall time: as `to_utc`, but a gap gives the first instant after it."""
+    """Returns the instant (UTC) of a rule's wall time. Like `to_utc`, but a time in a gap gives the first instant after
+    it."""
     offset = _offset_all_day(wall.date(), tz)
-    if offset is not None:  # as on nearly every day: years of a recurrence are worked out at once
+    if offset is not None:  # nearly every day; a recurrence expands to years of days at once
         return wall.replace(tzinfo=UTC) - offset
     return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
 
 
-@lru_cache(maxsize=INSTANTS_CACHED_MAX)  # each booking asks for its start again and again
+@lru_cache(maxsize=INSTANTS_CACHED_MAX)  # each booking converts its start many times
 def to_wall(instant: datetime, tz: ZoneInfo) -> datetime:
-    """What a clock on the wall shows at that instant: naive."""
+    """Returns the wall time (naive) at that instant."""
     return instant.astimezone(tz).replace(tzinfo=None, fold=0)
 
 
 def day_span(day: date, tz: ZoneInfo) -> Span:
-    """From local midnight to local midnight: mostly 24 hours, sometimes 23 or 25."""
+    """Returns the span from local midnight to local midnight: usually 24 hours, sometimes 23 or 25."""
     return Span(instant_of(_midnight(day), tz), instant_of(_midnight(day) + _DAY, tz))
 
 
 def open_spans(venue: Venue, resource_hours: Hours | None, day: date) -> tuple[Span, ...]:
-    """The openings of an opening day as instants, in order; none overlaps another."""
+    """Returns the openings of an opening day as instants, in order; they never overlap."""
     return tuple(each.span for each in openings(_hours(venue, resource_hours), venue.tz, day))
 
 
 def is_open(venue: Venue, resource_hours: Hours | None, start: datetime, end: datetime) -> bool:
-    """Whether `[start, end)` lies wholly in open time; openings that touch count as one.
+    """Returns whether `[start, end)` is completely within open time; openings that touch count as one.
 
-    Of a stay longer than 24 hours only the two ends need to: guests of a hotel sleep through the night.
+    For a stay of more than 24 hours, only its start and end need to be: hotel guests stay overnight.
     """
     hours = _hours(venue, resource_hours)
     if hours.always_open:
@@ -105,10 +106,10 @@ def is_open(venue: Venue, resource_hours: Hours | None, start: datetime, end: da
 
 
 def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool:
-    """Whether a start is on the venue's slot step.
+    """Returns whether a start is on the venue's slot step.
 
-    Steps are wall-clock minutes from the opening that the start lies in; outside of all openings, and
-    where it is always open, from local midnight.
+    Steps count in wall-clock minutes from the beginning of the opening that contains the start; outside all openings,
+    and if it is always open, from local midnight.
     """
     wall = to_wall(start, venue.tz)
     step = timedelta(minutes=venue.policy.slot_step_minutes)
@@ -118,7 +119,8 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
 
 
 def opening_day(venue: Venue, resource_hours: Hours | None, instant: datetime) -> date:
-    """The day whose opening the instant lies in (01:00 on Sunday may be Saturday's); else its local date."""
+    """Returns the day whose opening contains the instant (01:00 on Sunday may be Saturday's), otherwise its local
+    date."""
     day = to_wall(instant, venue.tz).date()
     around = _openings_around(_hours(venue, resource_hours), venue.tz, day)
     return next((each.wall.start.date() for each in around if each.span.holds(instant)), day)
@@ -127,23 +129,25 @@ def opening_day(venue: Venue, resource_hours: Hours | None, instant: datetime) -
 def starts_of_day(
     venue: Venue, resource_hours: Hours | None, day: date, *, duration_minutes: int
 ) -> list[datetime]:
-    """All starts (UTC, in order) of an opening day on the slot step from which a booking of that length
-    is in open time. An hour that the clocks repeat has its starts twice."""
+    """Returns all starts (UTC, in order) of an opening day on the slot step for which a booking of that length is
+    within open time. An hour that occurs twice has its starts twice."""
     length = timedelta(minutes=duration_minutes)
     on_step = steps(_hours(venue, resource_hours), venue.tz, day, venue.policy.slot_step_minutes)
     if length > _DAY:
         return [start for start in on_step if is_open(venue, resource_hours, start, start + length)]
-    # Openings of this day and the next three: a start may be as late as the next day's evening, and 24 hours on is
-    # the day after the next or, where clocks go forward, an hour more. It lies in the first span that is not over.
+    # Openings of this day and the next three: a start may be as late as the evening of the next day, and 24 hours
+    # later is the day after that, or an hour more if clocks go forward. The span that contains a start is the first
+    # one that ends after it.
     ends = [closes for _, closes in _open_around(_hours(venue, resource_hours), venue.tz, day + _DAY)]
     return [start for start in on_step if start + length <= ends[bisect_right(ends, start)]]
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
 def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
-    """The openings of a day in order; what crosses midnight belongs to the day it opens.
+    """Returns the openings of a day in order; an opening that crosses midnight belongs to the day it starts on.
 
-    A date's exception replaces the weekly rules. One that lies wholly in a gap of the clocks is left out.
+    An exception for the date replaces the weekly rules. Leaves out an opening that is completely in a gap when clocks
+    go forward.
     """
     midnight = _midnight(day)
     walls = (
@@ -156,8 +160,8 @@ def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
 def _openings_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
-    # The day before may still be open; a booking of 24 hours may need the day after, and the one
-    # after that when the clocks change.
+    # An opening of the day before may still be going on; a booking of 24 hours may reach into the next day, and into
+    # the one after that when clocks change.
     days = (day + timedelta(days=offset) for offset in (-1, 0, 1, 2))
     return tuple(opening for each in days for opening in openings(hours, tz, each))
 
@@ -169,7 +173,7 @@ def _open_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Span, ...]:
 
 @lru_cache(maxsize=DAYS_CACHED_MAX // 8)
 def steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[datetime, ...]:
-    """Every instant of the day's openings that is a whole number of steps of wall time after opening."""
+    """Returns every instant within the day's openings that is a whole number of steps after opening, in wall time."""
     step = timedelta(minutes=step_minutes)
     found: set[datetime] = set()
     for opening in openings(hours, tz, day):
@@ -195,7 +199,7 @@ def _hours(venue: Venue, resource_hours: Hours | None) -> Hours:
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
 def _offset_all_day(day: date, tz: ZoneInfo) -> timedelta | None:
-    """The offset from UTC of all wall times of a day; None on one on which clocks change, or next to it."""
+    """The UTC offset of all wall times of a day; None for a day on which clocks change, or next to one."""
     around = (datetime.combine(day + _DAY * n, time(), tz).replace(fold=f) for n in (0, 1) for f in (0, 1))
     offsets = {each.utcoffset() for each in around}
     return offsets.pop() if len(offsets) == 1 else None
@@ -206,19 +210,19 @@ def _midnight(day: date) -> datetime:
 
 
 def _in_gap(wall: datetime, tz: ZoneInfo) -> bool:
-    # PEP 495: in a gap fold=0 is the offset before it, the smaller one; in a fold it is the larger.
+    # PEP 495: in a gap, fold=0 gives the offset before it, which is the smaller one; in a fold, the larger one.
     early = wall.replace(tzinfo=tz, fold=0).utcoffset()
     late = wall.replace(tzinfo=tz, fold=1).utcoffset()
     return early != late and early is not None and late is not None and early < late
 
 
 def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
-    """The instant (UTC) at which the clocks go forward over that wall time."""
+    """The instant (UTC) at which clocks go forward past that wall time."""
     wall = wall.replace(microsecond=0)
     before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
     after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
     new_offset = after.astimezone(tz).utcoffset()
-    # Halving: at most 17 rounds, since no gap is longer than a day.
+    # Binary search: at most 17 rounds, since no gap is longer than a day.
     while after - before > _SECOND:
         middle = before + timedelta(seconds=(after - before) // _SECOND // 2)
         if middle.astimezone(tz).utcoffset() == new_offset:

@@ -1,4 +1,5 @@
-"""Of many starts at once: which lie in open time, and which are on the slot step. As `hours` says of each alone."""
+"""Checks many starts at once: which are in open time, and which are on the slot step. The same results as `hours`
+gives for each start."""
 
 from __future__ import annotations
 
@@ -17,8 +18,8 @@ DAY = timedelta(days=1)
 def open_bits(
     venue: Venue, resource_hours: Hours | None, times: Sequence[datetime], length: timedelta
 ) -> int:
-    """A bit for each of the times (in order, at least one), the lowest for the first: set where `is_open` says yes of
-    the stay of that length, more than none, that starts then."""
+    """Returns a bit for each time, the lowest for the first: set if `is_open` is true for a booking of that length that
+    starts then. `times`: in order, at least one; `length`: more than zero."""
     hours = venue.hours if resource_hours is None else resource_hours
     if hours.always_open:
         return (1 << len(times)) - 1
@@ -37,8 +38,8 @@ def open_bits(
 
 
 def aligned_bits(venue: Venue, resource_hours: Hours, times: Sequence[datetime]) -> int:
-    """A bit for each of the times (in order, at least one), the lowest for the first: set where `aligned` says yes of
-    a start that lies in an opening; elsewhere it is not set."""
+    """Returns a bit for each time, the lowest for the first: set if the time is within an opening and `aligned` is true
+    for it. `times`: in order, at least one."""
     first, last = to_wall(times[0], venue.tz).date(), to_wall(times[-1], venue.tz).date()
     days = (first + timedelta(days=n) for n in range(-1, (last - first).days + 1))
     step = venue.policy.slot_step_minutes

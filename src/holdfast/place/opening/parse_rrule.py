@@ -1,4 +1,4 @@
-"""RFC 5545's RRULE, as far as it is understood here: from text to a frozen rule."""
+"""Parses the supported subset of RFC 5545's RRULE."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime
 from holdfast.kernel.errors import InvalidRequest
 
 NUMBER_MAX = 366 + 365 + 2
-"""No INTERVAL or COUNT above it means anything: two years have no more days."""
+"""The largest useful INTERVAL or COUNT: two years don't have more days."""
 TEXT_CHARS_MAX = 200
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -21,10 +21,10 @@ _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Recurrence:
-    """A rule that was understood.
+    """A parsed rule.
 
-    `text`: it in canonical form, such as "FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20271231". `freq`: one of
-    FREQUENCIES. `weekdays`: 0 is Monday. `until`: a date, a local time (naive) or an instant in UTC.
+    `text`: its canonical form, such as "FREQ=WEEKLY;BYDAY=MO,WE;UNTIL=20271231". `freq`: one of FREQUENCIES.
+    `weekdays`: 0 is Monday. `until`: a date, a local time (naive) or an instant in UTC.
     """
 
     text: str
@@ -36,25 +36,25 @@ class Recurrence:
 
     @property
     def end_part(self) -> str:
-        """The part that says how it ends, such as "COUNT=10"."""
+        """The part that ends it, such as "COUNT=10"."""
         return self.text.rpartition(";")[2]
 
 
 def parse(text: str) -> Recurrence:
-    """The recurrence that the text says; a leading "RRULE:" is fine, and so are small letters.
+    """Parses a recurrence; accepts a leading "RRULE:" and lower case.
 
-    Raises InvalidRequest, which names the part, its value and what would be right.
+    Raises InvalidRequest with the part, its value and what would be right.
     """
     parts = _parts(text)
     freq = parts.get("FREQ")
     if freq is None:
-        raise wrong(text, "FREQ is missing: say FREQ=DAILY, FREQ=WEEKLY or FREQ=MONTHLY")
+        raise wrong(text, "FREQ is missing: give FREQ=DAILY, FREQ=WEEKLY or FREQ=MONTHLY")
     if freq not in FREQUENCIES:
-        raise wrong(f"FREQ={freq}", "FREQ is DAILY, WEEKLY or MONTHLY")
+        raise wrong(f"FREQ={freq}", "FREQ must be DAILY, WEEKLY or MONTHLY")
     interval = _number(parts, "INTERVAL") or 1
     weekdays = _weekdays(parts, freq)
     if ("UNTIL" in parts) == ("COUNT" in parts):
-        problem = "give UNTIL or COUNT, not both" if "UNTIL" in parts else "give its end: UNTIL or COUNT"
+        problem = "give UNTIL or COUNT, not both" if "UNTIL" in parts else "give an end: UNTIL or COUNT"
         raise wrong(text, f"{problem} (such as UNTIL=20271231 or COUNT=10)")
     until = _until(parts["UNTIL"]) if "UNTIL" in parts else None
     count = _number(parts, "COUNT")
@@ -78,9 +78,9 @@ def _parts(text: str) -> dict[str, str]:
         if not is_pair or not value:
             raise wrong(each, f"{each!r} is not a part: write NAME=value, with ; between parts")
         if name not in _PARTS:
-            raise wrong(each, f"{name} is not supported: the parts are {', '.join(_PARTS)}")
+            raise wrong(each, f"{name} is not supported: the supported parts are {', '.join(_PARTS)}")
         if name in parts:
-            raise wrong(each, f"{name} is there twice: say it once")
+            raise wrong(each, f"{name} appears twice: give it once")
         parts[name] = value
     return parts
 
@@ -90,7 +90,7 @@ def _number(parts: dict[str, str], name: str) -> int | None:
     if value is None:
         return None
     if not _NUMBER.fullmatch(value) or not 1 <= int(value) <= NUMBER_MAX:
-        raise wrong(f"{name}={value}", f"{name} is a whole number from 1 to {NUMBER_MAX}")
+        raise wrong(f"{name}={value}", f"{name} must be a whole number from 1 to {NUMBER_MAX}")
     return int(value)
 
 
@@ -99,18 +99,16 @@ def _weekdays(parts: dict[str, str], freq: str) -> tuple[int, ...]:
     if value is None:
         return ()
     if freq != "WEEKLY":
-        raise wrong(f"BYDAY={value}", f"BYDAY goes with FREQ=WEEKLY only, not with FREQ={freq}")
+        raise wrong(f"BYDAY={value}", f"BYDAY works only with FREQ=WEEKLY, not with FREQ={freq}")
     names = set(value.split(","))
     if not names <= set(WEEKDAYS):
-        allowed = f"one or more of {', '.join(WEEKDAYS)} with commas between, without numbers"
-        raise wrong(f"BYDAY={value}", f"BYDAY is {allowed}")
+        allowed = f"one or more of {', '.join(WEEKDAYS)}, separated by commas, without numbers"
+        raise wrong(f"BYDAY={value}", f"BYDAY must be {allowed}")
     return tuple(sorted(map(WEEKDAYS.index, names)))
 
 
 def _until(value: str) -> date | datetime:
-    problem = (
-        "UNTIL is a date (20271231), a local time (20271231T170000) or an instant in UTC (20271231T160000Z)"
-    )
+    problem = "UNTIL must be a date (20271231), a local time (20271231T170000) or an instant in UTC (20271231T160000Z)"
     if not _UNTIL.fullmatch(value):
         raise wrong(f"UNTIL={value}", problem)
     try:
@@ -121,5 +119,5 @@ def _until(value: str) -> date | datetime:
 
 
 def wrong(value: str, problem: str) -> InvalidRequest:
-    """The refusal of a recurrence."""
+    """The error for an invalid recurrence."""
     return InvalidRequest.of("rrule", value, problem)

@@ -1,17 +1,17 @@
-"""What repeats at a venue: a subset of RFC 5545's RRULE, in wall time.
+"""Expands recurrences at a venue: a subset of RFC 5545's RRULE, in wall time.
 
-FREQ=DAILY, WEEKLY or MONTHLY; INTERVAL; BYDAY (with WEEKLY, no ordinals); and how it ends, UNTIL or COUNT,
-one of which is required. Weeks start on Monday. The expansion is python-dateutil's:
+FREQ=DAILY, WEEKLY or MONTHLY; INTERVAL; BYDAY (only with WEEKLY, no ordinals); and either UNTIL or COUNT, which is
+required. Weeks start on Monday. python-dateutil does the expansion:
 
-- The start is the first occurrence, unless BYDAY leaves out its weekday: then the first one is on the next
-  day that BYDAY names. COUNT counts occurrences, so a start that is none does not count.
-- MONTHLY on a day that a month lacks (the 31st, 29 February) skips that month.
-- A date as UNTIL means through the end of that local day; an instant ("...Z") and a local time are meant
-  exactly, and an occurrence that starts at that very moment is the last.
+- The start is the first occurrence, unless BYDAY leaves out its weekday: then the first occurrence is on the next day
+  that BYDAY names. COUNT counts occurrences, so such a start does not count.
+- MONTHLY skips months that don't have the day (the 31st, 29 February).
+- A date as UNTIL includes that whole local day. An instant ("...Z") and a local time are exact: an occurrence that
+  starts at that moment is the last one.
 
-Each occurrence starts and ends at the same times on the wall as the first. Where clocks skip one of these
-it is the first instant after the gap, and where they repeat it the first of the two; an occurrence that lies
-wholly in a gap is left out.
+Each occurrence starts and ends at the same wall times as the first. A time that clocks skip becomes the first instant
+after the gap; a time that occurs twice means its first occurrence. An occurrence that is completely in a gap is left
+out.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ from holdfast.place.opening.parse_rrule import NUMBER_MAX, Recurrence, parse, wr
 __all__ = ["Expansion", "Occurrence", "Recurrence", "check_horizon", "expansion", "occurrences", "parse"]
 
 HORIZON_YEARS = 2
-"""No occurrence starts later than on the local day so far ahead."""
+"""How far ahead an occurrence may start, to the local day."""
 OCCURRENCES_MAX = NUMBER_MAX
-"""Every day of two years, both ends included, and one that is under way."""
+"""Enough for every day of two years, both ends included, and an occurrence that has already begun."""
 EXPANSIONS_CACHED_MAX = 128
-"""So many recurrences are kept worked out, over all venues of the process."""
+"""How many expanded recurrences this process caches, over all venues."""
 
 _FREQUENCIES: dict[str, Any] = {"DAILY": DAILY, "WEEKLY": WEEKLY, "MONTHLY": MONTHLY}
 _WEEKDAYS: tuple[Any, ...] = (MO, TU, WE, TH, FR, SA, SU)
 
 
 class Occurrence(NamedTuple):
-    """One of them: the local date on which it starts, and its instants."""
+    """One occurrence: the local date on which it starts, and its span."""
 
     on: date
     span: Span
 
 
 class Expansion:
-    """A recurrence worked out as far as somebody asked, for all who ask for the same.
+    """A recurrence, expanded lazily and shared by all callers that need the same one.
 
-    What is kept must have passed `occurrences` before: here nothing is refused.
+    It checks nothing: a stored recurrence has passed `occurrences` before.
     """
 
     __slots__ = ("_found", "_rest")
@@ -68,7 +68,7 @@ class Expansion:
         self._found: list[Occurrence] = []
 
     def before(self, instant: datetime) -> Sequence[Occurrence]:
-        """Those that start before the instant, in order, and perhaps some after."""
+        """Returns the occurrences that start before the instant, in order, and possibly later ones."""
         while not self._found or self._found[-1].span.start < instant:
             following = next(self._rest, None)
             if following is None:
@@ -77,7 +77,7 @@ class Expansion:
         return self._found
 
     def all(self) -> Sequence[Occurrence]:
-        """Those that there are, in order."""
+        """Returns all occurrences, in order."""
         self._found.extend(self._rest)
         return self._found
 
@@ -86,18 +86,18 @@ class Expansion:
 def expansion(
     recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
 ) -> Expansion:
-    """The expansion of a recurrence that `occurrences` accepts."""
+    """Returns the expansion of a recurrence that `occurrences` accepts."""
     return Expansion(_starts(recurrence, local_start, tz), local_end - local_start, tz)
 
 
 def occurrences(
     recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
 ) -> list[Occurrence]:
-    """All of them, in order: `[local_start, local_end)` (wall time, naive) as often as the recurrence says;
-    None: once. At most OCCURRENCES_MAX.
+    """Returns all occurrences of `[local_start, local_end)` (wall time, naive), in order, at most OCCURRENCES_MAX; one
+    if the recurrence is None.
 
-    Raises InvalidRequest when there is none, when there are too many, or when one would start before the
-    one before it has ended. To be asked after `check_horizon`, which bounds how far ahead it looks.
+    Raises InvalidRequest if there are none or too many, or if an occurrence would start before the previous one has
+    ended. Call `check_horizon` first: it bounds how far ahead this looks.
     """
     if recurrence is not None:
         starts = list(islice(_starts(recurrence, local_start, tz), OCCURRENCES_MAX + 1))
@@ -105,7 +105,7 @@ def occurrences(
         _check_apart(recurrence, starts, local_end - local_start)
     found = expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz).all()
     if recurrence is not None and not found:
-        problem = f"leaves no occurrence at all from {local_start.isoformat()} on: say a later one"
+        problem = f"leaves no occurrence from {local_start.isoformat()} on: choose a later one"
         raise wrong(recurrence.end_part, f"{recurrence.end_part} {problem}")
     return list(found)
 
@@ -113,12 +113,12 @@ def occurrences(
 def check_horizon(
     recurrence: Recurrence | None, *, local_start: datetime, tz: ZoneInfo, horizon_from: datetime
 ) -> None:
-    """Nothing, if no occurrence starts after `last_day`.
+    """Checks that no occurrence starts after `last_day`.
 
-    Raises InvalidRequest that names the start, UNTIL or COUNT, whichever goes past it.
+    Raises InvalidRequest with the start, UNTIL or COUNT, whichever is too late.
     """
     last = last_day(horizon_from, tz)
-    allowed = f"the last one may start {HORIZON_YEARS} years from now, on {last.isoformat()}"
+    allowed = f"the last one may start at most {HORIZON_YEARS} years from now, on {last.isoformat()}"
     if local_start.date() > last:
         raise InvalidRequest.of("start", local_start.isoformat(), f"is too far ahead: {allowed}")
     if recurrence is None:
@@ -130,12 +130,12 @@ def check_horizon(
 
 
 def last_day(horizon_from: datetime, tz: ZoneInfo) -> date:
-    """The local day HORIZON_YEARS after that instant: the last one on which anything may start."""
+    """Returns the local day HORIZON_YEARS after that instant: the last day on which an occurrence may start."""
     return (horizon_from.astimezone(tz) + relativedelta(years=HORIZON_YEARS)).date()
 
 
 def _starts(recurrence: Recurrence | None, local_start: datetime, tz: ZoneInfo) -> Iterator[datetime]:
-    """The wall times at which they start, as they are asked for."""
+    """Yields the wall times at which occurrences start."""
     if recurrence is None:
         return iter([local_start])
     rule = rrule(
@@ -153,7 +153,7 @@ def _starts(recurrence: Recurrence | None, local_start: datetime, tz: ZoneInfo) 
 
 
 def _last_wall(until: date | datetime | None) -> datetime | None:
-    """A wall time that no occurrence comes after; of an instant roughly, which `_in_time` makes exact."""
+    """A wall time at or after the last occurrence. For an instant it is approximate; `_in_time` then checks exactly."""
     if until is None:
         return None
     if not isinstance(until, datetime):
@@ -172,7 +172,7 @@ def _in_time(start: datetime, until: date | datetime | None, tz: ZoneInfo) -> bo
 
 def _check_count(recurrence: Recurrence, count: int) -> None:
     if count > OCCURRENCES_MAX:
-        problem = f"makes more than {OCCURRENCES_MAX} occurrences: say an earlier UNTIL or a smaller COUNT"
+        problem = f"gives more than {OCCURRENCES_MAX} occurrences: choose an earlier UNTIL or a smaller COUNT"
         raise wrong(recurrence.end_part, f"{recurrence.end_part} {problem}")
 
 

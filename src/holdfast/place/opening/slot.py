@@ -12,7 +12,7 @@ from holdfast.place.opening.spans import DAYS, Slot
 from holdfast.place.venue import Venue
 
 DAY_SLOT_ID = "day"
-"""The one slot of a venue that names none."""
+"""The only slot of a venue that defines none."""
 
 
 class SlotWindow(NamedTuple):
@@ -24,7 +24,7 @@ class SlotWindow(NamedTuple):
 
 
 def slots_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
-    """The slots of an opening day by start; none on a day on which the venue does not open."""
+    """Returns the slots of an opening day, ordered by start; none if the venue is closed on that day."""
     if not open_spans(venue, None, day):
         return ()
     if not venue.slots:
@@ -34,11 +34,11 @@ def slots_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
 
 
 def slot_span(venue: Venue, day: date, slot_id: str) -> Span:
-    """From when to when a slot runs on an opening day.
+    """Returns the span of a slot on an opening day.
 
-    The slot `day` of a venue without slots runs from first opening to last closing; on a closed day,
-    from local midnight to midnight, so that what was booked before it was closed can still be shown.
-    Raises `InvalidRequest` for a slot that the venue does not have on that day of the week.
+    The slot `day` of a venue without slots lasts from the first opening to the last closing. On a closed day it lasts
+    from local midnight to midnight, so that bookings from before it was closed can still be shown. Raises
+    `InvalidRequest` for a slot that the venue does not have on that day of the week.
     """
     if not venue.slots and slot_id == DAY_SLOT_ID:
         opened = open_spans(venue, None, day)

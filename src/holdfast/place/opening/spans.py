@@ -1,5 +1,5 @@
-"""The rules of opening: weekly hours, exceptions of a date, slots. Written in wall time; `hours.py`
-turns them into instants."""
+"""Opening rules: weekly hours, exceptions for dates, slots. They are in wall time; `hours.py` converts them to
+instants."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WallEnd = Annotated[
 
 
 def _iso_date(value: Any) -> Any:
-    # Numbers and date-times would also pass as dates; a date is a date.
+    # pydantic would also accept numbers and date-times as dates.
     if type(value) is date or (isinstance(value, str) and len(value) == 10):
         return value
     raise ValueError("must be a date such as '2026-12-24'")
@@ -66,13 +66,13 @@ CalendarDate = Annotated[date, BeforeValidator(_iso_date)]
 
 
 class Rule(BaseModel):
-    """A frozen value of a document; unknown fields are refused."""
+    """A frozen part of a document; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 def minutes_of(wall: str) -> int:
-    """Minutes from midnight of a wall time HH:MM: 0 to 1440."""
+    """Converts a wall time HH:MM to minutes from midnight, 0 to 1440."""
     return int(wall[:2]) * 60 + int(wall[3:])
 
 
@@ -82,12 +82,12 @@ class HoursSpan(Rule):
     open: WallTime
     """Opening wall time, HH:MM."""
     close: WallEnd
-    """Closing wall time, HH:MM to 24:00. At or before `open` it means the next day: 22:00 to 04:00
-    belongs to the day of the 22:00."""
+    """Closing wall time, HH:MM, up to 24:00. If it is not after `open`, it means the next day: 22:00 to 04:00 belongs
+    to the day of 22:00."""
 
     @property
     def minutes(self) -> tuple[int, int]:
-        """Opening and closing in minutes from the opening day's midnight; closing may pass 1440."""
+        """Opening and closing in minutes from midnight of the opening day; closing may be over 1440."""
         opens, closes = minutes_of(self.open), minutes_of(self.close)
         return opens, closes if closes > opens else closes + DAY_MINUTES
 
@@ -100,16 +100,16 @@ class WeeklyHours(HoursSpan):
 
 
 class HoursException(Rule):
-    """Other hours on one date, or none."""
+    """Different hours on one date, or closed."""
 
     date: CalendarDate
-    """The opening day this is about."""
+    """The opening day that it applies to."""
     closed: StrictBool = False
-    """True: nothing opens on that date."""
+    """True: closed on that date."""
     spans: tuple[HoursSpan, ...] = Field(default=(), max_length=24)
-    """The hours of that date, in place of the weekly ones."""
+    """The hours of that date, which replace the weekly ones."""
     name: Annotated[str, unless_stored(one_line)] | None = Field(default=None, max_length=100)
-    """What the date is, for people to read: a holiday's name."""
+    """A display name for the date, such as the name of a holiday."""
 
     @model_validator(mode="after")
     def _closed_or_spans(self) -> HoursException:
@@ -120,12 +120,12 @@ class HoursException(Rule):
 
 
 class Hours(Rule):
-    """When a venue or resource is open. Without weekly rules it always is, but for the exceptions."""
+    """When a venue or resource is open. Without weekly rules it is always open, except for the exceptions."""
 
     weekly: tuple[WeeklyHours, ...] = Field(default=(), max_length=100)
-    """Rules of every week; several for one day are several openings, which may touch, not overlap."""
+    """Rules for every week. Several rules for one day give several openings, which may touch but not overlap."""
     exceptions: tuple[HoursException, ...] = Field(default=(), max_length=2000)
-    """Dates with other hours; each date once."""
+    """Dates with different hours; each date at most once."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Hours:
@@ -133,7 +133,8 @@ class Hours(Rule):
         return self
 
     def spans_on(self, day: date) -> tuple[HoursSpan, ...]:
-        """What opens on that day, in order: date exception before weekly rule; no weekly rules: all day."""
+        """Returns the openings of that day, in order: those of the date's exception if it has one, otherwise those of
+        the weekly rules; without weekly rules, the whole day."""
         exception = self._by_date.get(day)
         if exception is not None:
             return exception.spans
@@ -141,11 +142,11 @@ class Hours(Rule):
 
     @cached_property
     def always_open(self) -> bool:
-        """Whether no rule at all ever closes it."""
+        """True if there are no rules, so that it never closes."""
         return not self.weekly and not self.exceptions
 
-    # Hours are keys of caches that every booking asks, and a snapshot read anew brings equal but not
-    # identical ones: comparing one text is far cheaper than comparing a tree.
+    # Hours are keys of caches that every booking uses, and a reloaded snapshot has equal but not identical ones:
+    # comparing one string is much cheaper than comparing the tree.
     def __eq__(self, other: object) -> bool:
         return self is other or (isinstance(other, Hours) and self._text == other._text)
 
@@ -177,7 +178,7 @@ class Hours(Rule):
             for index, rule in enumerate(self.weekly)
             for day in rule.days
         ]
-        # Sunday's late hours run into Monday: let the first opening of the week come round again.
+        # Sunday's late hours may run into Monday, so repeat the first opening of the week at the end.
         first = min(week, key=lambda each: each.start, default=None)
         return week if first is None else [*week, first._replace(offset=first.offset + WEEK_MINUTES)]
 
@@ -187,22 +188,22 @@ class Hours(Rule):
         for index, each in enumerate(self.exceptions):
             if each.date in seen:
                 where = ("exceptions", index, "date")
-                problems.append(Problem(where, str(each.date), "this date has an exception already"))
+                problems.append(Problem(where, str(each.date), "this date already has an exception"))
             seen.add(each.date)
         return problems
 
 
 class Slot(Rule):
-    """A named window that repeats on some days of the week."""
+    """A named time window that repeats on some days of the week."""
 
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
     """Lower-case letters, digits, - and _: `slot_21_00`."""
     name: stored_line(100)  # pyright: ignore[reportInvalidTypeForm]
-    """For people to read."""
+    """The display name."""
     days: tuple[Day, ...] = Field(default=DAYS, min_length=1, max_length=7)
-    """Days on which it starts, MO to SU."""
+    """The days on which it starts, MO to SU."""
     start: WallTime
-    """Wall time of its start, HH:MM."""
+    """The wall time at which it starts, HH:MM."""
     minutes: StrictInt = Field(ge=1, le=DAY_MINUTES)
     """Its length in minutes, 1 to 1440."""
 
@@ -226,7 +227,7 @@ def _numbered(spans: Iterable[HoursSpan]) -> list[_Numbered]:
 
 
 def _overlaps(spans: list[_Numbered], field: str) -> list[Problem]:
-    """A problem for each span that begins before the one ahead of it has closed."""
+    """A problem for each span that begins before the previous one has ended."""
     ordered = sorted(spans, key=lambda each: (each.start, each.end))
     return [
         Problem((field, late.at), _shown(late), f"must not overlap {field}.{early.at} ({_shown(early)})")

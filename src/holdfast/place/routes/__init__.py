@@ -1,4 +1,4 @@
-"""HTTP in and out of places: tenants, venues, their rules and resources."""
+"""The HTTP routes of tenants, venues, their rules and resources."""
 
 from fastapi import APIRouter
 

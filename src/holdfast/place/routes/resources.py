@@ -1,4 +1,4 @@
-"""Resources over HTTP."""
+"""The HTTP routes of resources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ router = APIRouter()
 
 @router.get("/venues/{venue_id}/resources", response_model=ResourcePage, summary="List resources")
 async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
-    """What can be reserved at the venue, by sort order, then slug."""
+    """Returns the venue's resources, ordered by sort_order, then slug."""
     kept = await public_venue(engine, actor, venue_id)
     found = resources_after(kept, page.after(BY_ORDER))
     return page.answer(found, lambda each: resources_shown(kept, [each])[0], BY_ORDER, order_of)
@@ -45,7 +45,7 @@ async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, act
 async def post_resource(
     venue_id: UUID, body: ResourceDocument, engine: EngineUsed, actor: Caller
 ) -> Response:
-    """For managers: one resource more."""
+    """Adds a resource to the venue. Managers only."""
     require(actor, "manager")
     kept = await changed_venue(engine, actor, venue_id, add_resource, body)
     return _resource(kept, kept.ids[body.slug], status=201)
@@ -53,7 +53,7 @@ async def post_resource(
 
 @router.get("/resources/{resource_id}", response_model=ResourceShown, summary="Read a resource")
 async def get_resource(resource_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """For anyone."""
+    """Returns one resource. Public."""
     venue_id = await _venue_of(engine, resource_id)
     return _resource(await public_venue(engine, actor, venue_id), resource_id)
 
@@ -62,8 +62,8 @@ async def get_resource(resource_id: UUID, engine: EngineUsed, actor: Caller) -> 
 async def patch_resource(
     resource_id: UUID, body: ResourceChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: the fields given. `adjacent` names all neighbours, by slug or id. `units` can't go below
-    one that bookings or blocks hold."""
+    """Changes the given fields. Managers only. `adjacent` replaces all neighbours, named by slug or id. `units` can't
+    be fewer than bookings and blocks use at the same time."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     venue_id = await _venue_of(engine, resource_id)
@@ -81,7 +81,7 @@ async def delete_resource(
     if_match: IfMatch,
     expected_version: SeenVersion = None,
 ) -> Response:
-    """For managers. Its history stays. Refused while bookings or blocks hold it, now or later."""
+    """Removes a resource. Managers only. Its history stays. Refused while bookings or blocks use it, now or later."""
     require(actor, "manager")
     version = required_version(expected_version, if_match)
     venue_id = await _venue_of(engine, resource_id)
@@ -90,7 +90,7 @@ async def delete_resource(
 
 
 async def _venue_of(engine: Engine, resource_id: UUID) -> UUID:
-    # Only where it belongs: whether the caller may touch it, the verb decides.
+    # This only looks up the venue; the verb checks whether the caller may access it.
     found = await engine.read(SYSTEM, store.find_resource, resource_id)
     if found is None:
         raise NotFound(f"There is no resource {resource_id}.")

@@ -1,4 +1,4 @@
-"""Hours, policy and slots of a venue over HTTP, and public holidays into its hours."""
+"""The HTTP routes of a venue's hours, policy and slots, and of adding public holidays to its hours."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Day = Annotated[CalendarDate, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
 
 @router.get("/venues/{venue_id}/hours", response_model=Hours, summary="Read the hours of a venue")
 async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """The rules by which it opens; without weekly rules it always does."""
+    """Returns the opening rules. Without weekly rules the venue is always open."""
     return _hours(await public_venue(engine, actor, venue_id))
 
 
@@ -48,7 +48,7 @@ async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
 async def put_hours(
     venue_id: UUID, body: HoursChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: weekly rules and exceptions. Bookings made already stay."""
+    """Replaces the weekly rules and exceptions. Managers only. Existing bookings don't change."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     hours = Hours(**changes_of(body))
@@ -58,19 +58,21 @@ async def put_hours(
     return _hours(kept)
 
 
-@router.get("/venues/{venue_id}/hours/effective", response_model=DayPage, summary="When a venue is open")
+@router.get(
+    "/venues/{venue_id}/hours/effective", response_model=DayPage, summary="List the openings of a venue"
+)
 async def get_effective_hours(
     venue_id: UUID,
     engine: EngineUsed,
     actor: Caller,
     first: Annotated[Day, Query(alias="from", description="The first day.")],
-    last: Annotated[Day | None, Query(alias="to", description="The last day; left out: only `from`.")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="The last day. Default: `from`.")] = None,
     resource_id: Annotated[
         UUID | None, Query(description="A resource, which may have its own hours.")
     ] = None,
 ) -> Response:
-    """The openings of each day from `from` to `to`, both included: at most 366 days. What opens before
-    midnight and closes after it belongs to the day it opens."""
+    """Returns the openings of each day from `from` to `to`, both included, at most 366 days. An opening that crosses
+    midnight belongs to the day it starts on."""
     last = last or first
     if not 0 <= (last - first).days < DAYS_MAX:
         problem = f"must be `from` ({first}) or up to {DAYS_MAX - 1} days later"
@@ -83,7 +85,7 @@ async def get_effective_hours(
 
 @router.get("/venues/{venue_id}/policy", response_model=Policy, summary="Read the policy of a venue")
 async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """All its rules for bookings, defaults written out."""
+    """Returns all rules for bookings, including defaults."""
     return _policy(await public_venue(engine, actor, venue_id))
 
 
@@ -91,7 +93,7 @@ async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respo
 async def put_policy(
     venue_id: UUID, body: PolicyChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: all of it; what is left out gets its default."""
+    """Replaces the whole policy. Managers only. Fields that are left out get their defaults."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     policy = Policy(**changes_of(body))
@@ -103,7 +105,7 @@ async def put_policy(
 
 @router.get("/venues/{venue_id}/slots", response_model=SlotPage, summary="Read the slots of a venue")
 async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """Its named windows; none: each opening day is one slot `day`."""
+    """Returns the venue's slots. If there are none, each opening day is one slot `day`."""
     return _slots(await public_venue(engine, actor, venue_id))
 
 
@@ -111,7 +113,7 @@ async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
 async def put_slots(
     venue_id: UUID, body: SlotsChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: all slots at once."""
+    """Replaces all slots. Managers only."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     kept = await changed_venue(
@@ -158,26 +160,26 @@ def _day(kept: Kept, hours: Hours, day: date) -> dict[str, Any]:
 
 
 class HolidaysWanted(Rule):
-    """Which holidays, and what the venue does on them."""
+    """The holidays to add, and the venue's hours on them."""
 
     country: str = Field(pattern="^[A-Z]{2}$", examples=["SE"])
     """ISO 3166 alpha-2 code."""
     subdivision: line(50) | None = Field(default=None, examples=["BY"])  # pyright: ignore[reportInvalidTypeForm]
-    """Part of the country with holidays of its own: its ISO 3166-2 code, without the country."""
+    """A part of the country with its own holidays: its ISO 3166-2 code without the country."""
     years: tuple[Year, ...] = Field(min_length=1, max_length=YEARS_MAX, examples=[[2026, 2027]])
-    """From last year to ten years ahead."""
+    """The years, from last year to ten years ahead."""
     closed: StrictBool | None = None
-    """True, or neither this nor `spans`: nothing opens on these dates."""
+    """True: closed on these dates. This is the default if there are no `spans`."""
     spans: tuple[HoursSpan, ...] = Field(default=(), max_length=24)
-    """The hours of these dates, instead."""
+    """The hours on these dates, if not closed."""
     names: tuple[line(200), ...] | None = Field(  # pyright: ignore[reportInvalidTypeForm]
         default=None, min_length=1, max_length=100
     )
-    """Only the holidays of these names, in the language asked for; left out: all."""
+    """Only the holidays with these names, in the requested language. Default: all."""
     language: line(20) | None = Field(default=None, min_length=2, examples=["en_US"])  # pyright: ignore[reportInvalidTypeForm]
-    """The language of their names; left out: the country's own."""
+    """The language of their names. Default: the country's own."""
     replace: StrictBool = False
-    """Whether an exception that a date has already gives way; else it is kept."""
+    """Whether to replace exceptions that these dates already have. By default they stay."""
     expected_version: ExpectedVersion = None
 
     @model_validator(mode="after")
@@ -195,13 +197,13 @@ class HolidayShown(Rule):
 
 
 class HoursWithHolidays(Hours):
-    """The hours of the venue as they are now, and what became of each holiday."""
+    """The venue's new hours, and the outcome for each holiday."""
 
     added: tuple[HolidayShown, ...]
     replaced: tuple[HolidayShown, ...]
-    """Their dates had another exception."""
+    """Holidays that replaced an exception of their date."""
     kept: tuple[HolidayShown, ...]
-    """Their dates have the exception that they had."""
+    """Holidays that were not added, because their date already had an exception."""
 
 
 @router.post(
@@ -212,7 +214,7 @@ class HoursWithHolidays(Hours):
 async def post_holidays(
     venue_id: UUID, body: HolidaysWanted, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: one date exception for each holiday. Doing it again changes nothing."""
+    """Adds an exception for each holiday. Managers only. Repeating it changes nothing."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     found = holidays_of(

@@ -1,4 +1,4 @@
-"""Tenants and venues over HTTP, a whole venue as one document too."""
+"""The HTTP routes of tenants and venues, including venues as documents."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BODY["requestBody"]["content"] |= YAML
 
 @router.post("/tenants", response_model=TenantShown, status_code=201, summary="Add a tenant")
 async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> Response:
-    """For platform administrators. The slug can't be changed later, since tokens name it."""
+    """Adds a tenant. Platform administrators only. The slug can't be changed later, because tokens contain it."""
     require(actor, "platform_admin")
     tenant = await engine.write(actor, create_tenant, body.slug, body.name)
     return answer(tenant, status=201, version=tenant.version)
@@ -50,7 +50,7 @@ async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> 
 async def get_tenant(
     slug: Annotated[str, Path(pattern=TENANT_SLUG)], engine: EngineUsed, actor: Caller
 ) -> Response:
-    """For those whose token is of this tenant, and for platform administrators."""
+    """Returns a tenant. Only for callers with a token of this tenant, and for platform administrators."""
     if actor.kind == "anonymous":
         raise Unauthenticated
     tenant = await engine.read(actor, own_tenant, slug)
@@ -61,15 +61,15 @@ async def get_tenant(
     "/venues/import",
     response_model=VenueShown,
     summary="Create or replace a venue from a document",
-    responses={201: {"model": VenueShown, "description": "It is new."}},
+    responses={201: {"model": VenueShown, "description": "The venue was created."}},
     openapi_extra=BODY,
 )
 async def post_document(
     request: Request, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
-    """For managers. The venue of the document's slug becomes what the document says: resources are
-    matched by slug and keep their ids, those it does not name are removed. Refused while bookings or
-    blocks hold what would go. Importing the same document again changes nothing."""
+    """Creates the venue with the document's slug, or changes it to match the document. Managers only. Resources are
+    matched by slug and keep their ids; resources that are not in the document are removed. Refused while bookings or
+    blocks use what would be removed. Importing the same document again changes nothing."""
     require(actor, "manager")
     document = parse_document(load_text(await _text(request)))
     kept, is_new = await engine.write(actor, import_venue, document, tenant=tenant)
@@ -83,8 +83,8 @@ async def post_document(
     responses={200: {"content": YAML}},
 )
 async def get_document(venue_id: UUID, request: Request, engine: EngineUsed, actor: Caller) -> Response:
-    """For managers. All that the venue is, to be kept or imported elsewhere; in YAML for those who
-    accept `application/yaml`."""
+    """Returns the complete venue, for a backup or for import elsewhere. Managers only. With
+    `Accept: application/yaml`, it is YAML."""
     require(actor, "manager")
     kept = await engine.read(actor, own_venue, venue_id)
     data = kept.document.model_dump(mode="json")
@@ -106,8 +106,8 @@ async def _text(request: Request) -> str:
 async def get_venues(
     page: AskedPage, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
-    """The venues of a tenant: of `tenant`, which is needed without a token, or of the token's own, and
-    then only those the token is limited to."""
+    """Returns the venues of `tenant` or, by default, of the token's tenant. A token that is limited to certain venues
+    lists only those. Without a token, `tenant` is required."""
     tenant_id = await _tenant_asked(actor, engine, tenant)
     found = await engine.read(
         actor,
@@ -123,7 +123,8 @@ async def get_venues(
 
 @router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
 async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """For anyone: a venue with its rules and its first 500 resources; `resources_next` is where their list goes on."""
+    """Returns a venue with its rules and its first 500 resources. Public. `resources_next` is the cursor for the
+    rest."""
     kept = await public_venue(engine, actor, venue_id)
     return answer(venue_shown(kept, resources_max=LIMIT_MAX), version=kept.version)
 
@@ -132,7 +133,7 @@ async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
 async def patch_venue(
     venue_id: UUID, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
-    """For managers: name, kind, time zone and currency. Bookings keep the instants they have."""
+    """Changes name, kind, time zone and currency. Managers only. Bookings keep their instants."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     kept = await changed_venue(
@@ -142,7 +143,8 @@ async def patch_venue(
 
 
 async def _tenant_asked(actor: Actor, engine: Engine, slug: str | None) -> UUID | None:
-    """The tenant named, of whoever it is, or the caller's; None: a platform administrator asks for all."""
+    """The tenant with that slug, even if it is not the caller's; by default the caller's. None: all tenants, for a
+    platform administrator."""
     if slug is not None:
         tenant_id = await engine.places.tenant_id(slug)
         if tenant_id is None:
