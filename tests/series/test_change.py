@@ -120,7 +120,7 @@ async def test_what_is_over_stays_as_it_is(house: House) -> None:
         ({"scope": "one", "occurrence_on": "2020-01-01"}, "occurrence_on", "must be the occurrence_on"),
         ({"changes": {}}, "changes", "at least one"),
         ({"changes": {"venue_id": "x"}}, "changes.venue_id", "not a field"),
-        ({"changes": {"party_size": None}}, "changes", "can be changed, not be removed"),
+        ({"changes": {"party_size": None}}, "changes", "can be changed but not removed"),
         ({"on_conflict": "alternatives"}, "", "refuse or skip"),
         ({"expected_version": None}, "expected_version", "is required"),
     ],

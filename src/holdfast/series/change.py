@@ -1,4 +1,4 @@
-"""Changing or cancelling bookings of a series: one, this and the following, or all that are still to come."""
+"""Changes or cancels bookings of a series: one, one and those after it, or all that are still to come."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from holdfast.series.refused import Missed, check_missed, not_to_come
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesChange(About):
-    """What is to be different in bookings of a series; None leaves it as it is.
+    """What to change in bookings of a series. None leaves a value as it is.
 
-    `booking_time`: wall time, on the date that each booking has. `guest`, `details`: as in `Change`.
+    `booking_time`: wall time; each booking keeps its date. `guest`, `details`: as in `Change`.
     """
 
     on_conflict: OnConflict = OnConflict.REFUSE
@@ -49,7 +49,7 @@ class SeriesChange(About):
     details: dict[str, Any] = field(default_factory=dict)
 
     def of(self, booking: Booking) -> Change:
-        """The same for one of the bookings."""
+        """Returns the change to one of the bookings."""
         wall = None
         if self.booking_time is not None:
             wall = datetime.combine(booking.local_start.date(), self.booking_time)
@@ -68,8 +68,11 @@ class SeriesChange(About):
 
 @dataclass(frozen=True, slots=True)
 class ChangePlan:
-    """A change worked out by the venue's rules of that version. `seen`: the bookings that it was to be about, with
-    their versions; `changes`: of those that can be changed, the order in which they make room for each other."""
+    """A planned change, computed with the venue's rules at `rules_version`.
+
+    `seen`: the selected bookings, with their versions at the time. `changes`: for those that can be changed, in an
+    order in which each makes room for the next.
+    """
 
     asked: SeriesChange
     rules_version: int
@@ -81,10 +84,10 @@ class ChangePlan:
 async def plan_change(
     read: Read, *, asked: SeriesChange, actor: Actor, venue: Venue, places: Places
 ) -> ChangePlan:
-    """What `change_series` is to write: one booking after the other, each making room for the next.
+    """Plans what `change_series` will write, one booking after another, each making room for the next.
 
-    Raises NotFound, VersionConflict, InvalidRequest when none is still to come, and SeriesRefused when some can't
-    be changed and may not be left as they are, or none can.
+    Raises NotFound, VersionConflict, InvalidRequest if no selected booking is still to come, and SeriesRefused if
+    none can be changed, or if some can't and `on_conflict` is refuse.
     """
     by: Basis = await read(basis, venue, places)
     found: SeriesSelection = await read(find_bookings, asked, by.venue)
@@ -105,12 +108,12 @@ def _seen(found: SeriesSelection) -> tuple[tuple[UUID, int], ...]:
 
 
 def _planned(change: Change, revised: Revised) -> Change:
-    """With what was found, where something was looked for."""
+    """Adds the chosen resources, if the change asks for a choice."""
     return change if change.preferences is None else replace(change, planned=revised.after.resource_ids)
 
 
 def _missed(members: Sequence[Member], outcomes: Sequence[Revised | HoldfastError]) -> list[Missed]:
-    """Those that can't be changed, by date; they stay as they are."""
+    """Returns the bookings that can't be changed, by date. They stay as they are."""
     missed = [
         Missed(each.on, each.booking.span, outcome, each.booking.id)
         for each, outcome in zip(members, outcomes, strict=True)
@@ -122,7 +125,7 @@ def _missed(members: Sequence[Member], outcomes: Sequence[Revised | HoldfastErro
 async def _revise_all(
     read: Read, members: Sequence[Member], asked: SeriesChange, actor: Actor, by: Basis
 ) -> list[Revised | HoldfastError]:
-    """What would become of each, one after the other."""
+    """Decides on each booking in turn, counting the earlier ones as changed already."""
     outcomes, slices = list[Revised | HoldfastError](), Slices()
     named = max(len(asked.resource_ids or each.booking.resource_ids) for each in members)
     for part in in_parts(members, named if asked.preferences is None else len(by.venue.resources)):
@@ -145,10 +148,11 @@ async def _revise_all(
 
 
 async def change_series(tx: Tx, plan: ChangePlan, *, plans_left: int, venue: Venue) -> SeriesDone:
-    """The series as it is then, with what was changed, and what was not and why.
+    """Writes the planned change. Returns the series with what was changed, and what was not and why.
 
-    What others took since it was planned is planned anew; without `plans_left` it stays as it is. Runs under the
-    lock of `venue`. Raises StalePlan, NotFound, VersionConflict, SeriesRefused.
+    If others have taken a place since it was planned, it raises StalePlan. With no `plans_left`, the bookings
+    concerned stay as they are instead. Runs under the lock of `venue`. Raises StalePlan, NotFound, VersionConflict,
+    SeriesRefused.
     """
     asked = plan.asked
     found = await find_bookings(tx, asked, venue)
@@ -176,8 +180,10 @@ async def saved(
     venue: Venue,
     missed: Sequence[Missed] = (),
 ) -> SeriesDone:
-    """The series, written one version on, with its event `series.<what>`, and its bookings as they are now: `afters`
-    are those that were changed, `missed` those that could not be."""
+    """Writes the next version of the series, emits `series.<what>`, and returns it with its current bookings.
+
+    `afters`: the bookings that were changed. `missed`: those that could not be.
+    """
     new = {each.id: each for each in afters}
     now = [Member(each.on, new.get(each.booking.id, each.booking)) for each in found.members]
     changed = [each for each in now if each.booking.id in new]
@@ -194,16 +200,16 @@ async def saved(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesCancellation(About):
-    """The bookings of a series that are not wanted any more."""
+    """Which bookings of a series to cancel, and why."""
 
     reason: str | None = None
 
 
 async def cancel_series(tx: Tx, asked: SeriesCancellation, *, venue: Venue) -> SeriesDone:
-    """The series as it is then, with what was cancelled, and what was not and why.
+    """Cancels bookings. Returns the series with what was cancelled, and what was not and why.
 
-    Runs under the lock of `venue`. Raises NotFound, VersionConflict, and InvalidRequest when none is still to
-    come.
+    Runs under the lock of `venue`. Raises NotFound, VersionConflict, and InvalidRequest if no selected booking is
+    still to come.
     """
     found = await find_bookings(tx, asked, venue)
     moves = [
@@ -220,14 +226,14 @@ async def cancel_series(tx: Tx, asked: SeriesCancellation, *, venue: Venue) -> S
 
 
 def _in_order(members: Sequence[Member], asked: SeriesChange) -> Sequence[Member]:
-    """So that none is in the way of the one before it: the last first, where they move to a later time."""
+    """Sorts the bookings so that each makes room for the next: if they move to a later time, the last one first."""
     first = members[0].booking.local_start.time()
     later = asked.booking_time is None or asked.booking_time >= first
     return list(reversed(members)) if later else members
 
 
 def _after(series: Series, asked: SeriesChange) -> Series:
-    """What it repeats from now on: another thing only where all of it was changed."""
+    """Returns the series with its new time and duration. They change only if the scope is all."""
     if asked.scope is not Scope.ALL:
         return series
     start = series.local_start

@@ -1,4 +1,4 @@
-"""Creating a series: all its bookings in one transaction, as planned."""
+"""Creates a series: all its bookings in one transaction, as planned."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from holdfast.series.model import Member, Series, SeriesDone
 from holdfast.series.plan import Plan
 from holdfast.series.refused import Missed, check_missed
 
-TAKEN_ANEW = "The same reference was drawn twice. Try again with the same key."
-"""A day has 729 million of them."""
+TAKEN_ANEW = "A generated booking reference was already in use. Try again with the same key."
+"""Rare: a day has 729 million references."""
 
 
 async def create_series(tx: Tx, plan: Plan, *, plans_left: int, venue: Venue) -> SeriesDone:
-    """The series with its bookings, those that were skipped, and those at another time.
+    """Writes the planned series. Returns it with its bookings, those that were skipped, and those at another time.
 
-    1. Book what is planned, in one set, by the rules and the ledger as they are now.
-    2. What was taken since is planned anew; without `plans_left` it is missed, and on_conflict says what of that.
-    3. Write which bookings are the series.
+    1. Book what is planned, as one set, by the current rules and ledger.
+    2. If others have taken a place since it was planned, raise StalePlan. With no `plans_left`, those occurrences
+       are missed, and `on_conflict` decides what happens.
+    3. Write the series, and which bookings belong to it.
 
-    Runs under the lock of `venue`. Raises StalePlan, and SeriesRefused when nothing is left, or not all of it may
-    be missing.
+    Runs under the lock of `venue`. Raises StalePlan, and SeriesRefused if all occurrences are missed, or if some are
+    and `on_conflict` is refuse.
     """
     if plan.rules_version != venue.rules_version:
         raise StalePlan
@@ -74,7 +75,7 @@ async def _book(tx: Tx, plan: Plan, venue: Venue) -> Sequence[Booked | Refused]:
         raise Overloaded(TAKEN_ANEW) from error
     settled = [each for each in outcomes if isinstance(each, Booked | Refused)]
     if len(settled) < len(wanted):
-        raise Overloaded("There is too much to look through. Ask for fewer occurrences.")
+        raise Overloaded("This series takes too long to check. Ask for fewer occurrences.")
     return settled
 
 

@@ -1,4 +1,4 @@
-"""What each occurrence would get, decided as creating would, in short reads without a lock. Nothing is written."""
+"""Decides what each occurrence would get, as creating would, in short reads without a lock. Writes nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from holdfast.series.refused import Missed, occurrence_json, suggest_all
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What all of a plan goes by: the venue as it is, the instant, what prices come from."""
+    """What a plan is based on: the current venue, the current time, and the source of prices."""
 
     venue: Venue
     now: datetime
@@ -43,13 +43,13 @@ class Basis:
 
 
 async def basis(tx: Tx, venue: Venue, places: Places) -> Basis:
-    """That of a plan which begins now."""
+    """Returns the basis of a plan that starts now."""
     return Basis(await places.current(tx, venue), tx.now, tx.ports.pricing)
 
 
 async def preview(read: Read, asked: SeriesWanted, *, venue: Venue, places: Places) -> list[dict[str, Any]]:
-    """An `OccurrenceShown` for each: on what it would be booked, or what is in its way and what is free
-    instead. Raises what makes the series as a whole impossible."""
+    """Returns an `OccurrenceShown` for each occurrence: the resources it would get, or what is in its way and what
+    is free instead. Raises an error if the series as a whole is impossible."""
     by: Basis = await read(basis, venue, places)
     planned = expand(asked, by.venue, now=by.now).planned
     found = list(zip(planned, await decide_all(read, planned, by), strict=True))
@@ -68,8 +68,8 @@ def _shown(planned: Planned, result: Created | Refused, venue: Venue) -> dict[st
 async def decide_all(
     read: Read, planned: Sequence[Planned], by: Basis, *, on_paper: Sequence[Claim] = ()
 ) -> list[Created | Refused]:
-    """Created or Refused for each, in order, each counting for the next; nothing is written, and somebody may
-    still be faster. `on_paper`: claims that count as if they were in the ledger."""
+    """Decides on each occurrence in order, counting the earlier ones as booked. Writes nothing, so somebody else may
+    still take the place. `on_paper`: claims to count as if they were in the ledger."""
     found: list[Created | Refused] = []
     taken, slices = list(on_paper), Slices()
     named = len(planned[0].wanted.resource_ids) if planned else 0
@@ -96,7 +96,7 @@ def _prepare(planned: Planned, by: Basis) -> Prepared | Refused:
 
 
 def _near(taken: Sequence[Claim], ready: Sequence[Prepared]) -> Sequence[Claim]:
-    """Those that a part may run into."""
+    """Returns the claims that a part may collide with."""
     probed = [span for each in ready for _, _, span in probes_of(each)] if taken else []
     if not probed:
         return ()

@@ -1,4 +1,4 @@
-"""From what somebody wants again and again to the bookings that this means. Pure but for new ids."""
+"""Expands a repeating booking into single ones. Pure except for new ids."""
 
 from __future__ import annotations
 
@@ -21,13 +21,12 @@ T = TypeVar("T")
 
 OCCURRENCES_MAX = 366
 PROBES_MAX = 2_000
-"""So many places of the ledger are looked at in one statement, about."""
+"""The number of ledger probes in one statement, approximately."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesWanted:
-    """A series that is wanted. `first`: as its first booking was described; its time is when the recurrence
-    starts."""
+    """A requested series. `first`: its first booking as requested; the recurrence starts at its time."""
 
     first: Wanted
     recurrence: Recurrence
@@ -35,7 +34,7 @@ class SeriesWanted:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """One occurrence: `on`, its date on the venue's calendar; when; and the booking that is wanted for it."""
+    """One occurrence: its date on the venue's calendar, its span, and the booking wanted for it."""
 
     on: date
     span: Span
@@ -44,7 +43,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Expanded:
-    """All occurrences, in order, and what they repeat: wall time, minutes."""
+    """All occurrences in order, and the wall time and duration that repeat."""
 
     local_start: datetime
     duration_minutes: int
@@ -52,7 +51,7 @@ class Expanded:
 
 
 def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
-    """What the series comes to. Each occurrence keeps the wall time of the first, start and end.
+    """Returns all occurrences of the series. Each has the wall times of the first one, start and end.
 
     Raises InvalidRequest, NonexistentLocalTime.
     """
@@ -73,13 +72,13 @@ def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
 
 
 def _at(first: Wanted, on: date, span: Span, slot_id: str | None) -> Wanted:
-    """The same at another time. A slot stays the slot: on each day it has the length it has there."""
+    """Returns the booking at another time. A slot stays the same slot, with the length it has on that day."""
     when = When(start=span.start, end=span.end) if slot_id is None else When(day=on, slot_id=slot_id)
     return replace(first, id=new_id(), when=when)
 
 
 def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:
-    """The same in parts of which each asks the ledger about PROBES_MAX questions at most: so many each."""
+    """Splits the items so that one part needs about PROBES_MAX ledger probes. `probes_each`: what one item needs."""
     size = max(1, PROBES_MAX // max(1, probes_each))
     for first in range(0, len(wanted), size):
         yield wanted[first : first + size]

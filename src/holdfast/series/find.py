@@ -1,4 +1,4 @@
-"""Getting hold of a series, to see or to change it."""
+"""Reads a series and its bookings, to show or to change them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from holdfast.series.model import Member, Scope, Series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """Which bookings of a series a change is about. `occurrence_on`: the one, or the first, unless the scope is all."""
+    """Which bookings of a series to change. `occurrence_on`: the one, or the first of several; None if the scope is
+    all."""
 
     series_id: UUID
     expected_version: int
@@ -25,7 +26,7 @@ class About:
     occurrence_on: date | None = None
 
     def chosen(self, members: Sequence[Member]) -> list[Member]:
-        """Those of the series that it is about. Raises InvalidRequest when the one is not among them."""
+        """Returns the selected bookings. Raises InvalidRequest if the one it names is not in the series."""
         if self.scope is Scope.ALL or self.occurrence_on is None:
             return list(members)
         if self.scope is Scope.THIS_AND_FOLLOWING:
@@ -35,14 +36,14 @@ class About:
             raise InvalidRequest.of(
                 "occurrence_on",
                 str(self.occurrence_on),
-                "must be the occurrence_on of a booking of the series",
+                "must be the occurrence_on of a booking in the series",
             )
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesSelection:
-    """A series with its bookings; of those that a change is about, which are still to come and which are not."""
+    """A series with its bookings. The selected ones are split into those still to come and those that are over."""
 
     series: Series
     members: Sequence[Member]
@@ -51,15 +52,15 @@ class SeriesSelection:
 
 
 async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
-    """The series and those of its bookings that the actor may see. Raises NotFound: what is not yours
-    does not exist for you."""
+    """Returns the series and those of its bookings that the actor may see. Raises NotFound, also if the series is
+    somebody else's."""
     return await _with_members(tx, await store.find(tx, series_id))
 
 
 async def find_bookings(tx: Tx, about: About, venue: Venue) -> SeriesSelection:
-    """What the change is about, of a series of the venue's tenant at the version that they saw.
+    """Returns the selected bookings of a series of the venue's tenant, if it is at the expected version.
 
-    Raises NotFound, VersionConflict, and InvalidRequest when none is still to come.
+    Raises NotFound, VersionConflict, and InvalidRequest if no selected booking is still to come.
     """
     series, members = await _with_members(tx, await store.get(tx, venue.tenant_id, about.series_id))
     if series.version != about.expected_version:
@@ -72,7 +73,7 @@ async def find_bookings(tx: Tx, about: About, venue: Venue) -> SeriesSelection:
     coming = [each for each in chosen if each.is_open(tx.now)]
     if not coming:
         raise InvalidRequest.of(
-            "scope", about.scope, "no booking of these is still to come: nothing can be changed"
+            "scope", about.scope, "selects no booking that is still to come, so there is nothing to change"
         )
     return SeriesSelection(series, members, coming, [each for each in chosen if not each.is_open(tx.now)])
 

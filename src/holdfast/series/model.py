@@ -20,7 +20,7 @@ from holdfast.series.shown import SeriesListed
 
 
 class OnConflict(StrEnum):
-    """What becomes of a series of which some occurrence can't be had."""
+    """What happens to a series if an occurrence is not available."""
 
     REFUSE = "refuse"
     SKIP = "skip"
@@ -28,7 +28,7 @@ class OnConflict(StrEnum):
 
 
 class Scope(StrEnum):
-    """Which of its bookings a change is about."""
+    """Which bookings of a series to change."""
 
     ONE = "one"
     THIS_AND_FOLLOWING = "this_and_following"
@@ -37,10 +37,10 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """Bookings of one party that repeat at one venue: the row of table `series`.
+    """A repeating booking of one party at one venue: the row of table `series`.
 
-    `rrule`, `local_start`, `duration_minutes`: as it was asked for, in wall time of `timezone`; what each
-    booking is now, the booking says. `version` grows by one with each change of the series.
+    `rrule`, `local_start`, `duration_minutes`: as requested, in wall time of `timezone`. The bookings have the
+    current values. `version` goes up by one with each change of the series.
     """
 
     tenant_id: UUID
@@ -58,7 +58,7 @@ class Series:
 
     @property
     def guest(self) -> Guest:
-        """Whose it is; all else about them is in the bookings."""
+        """The guest, by id alone: names and addresses are in the bookings."""
         return Guest(id=self.guest_id)
 
 
@@ -67,7 +67,7 @@ COLUMNS = tuple(each.name for each in fields(Series))
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A booking of a series; `on`: the date of the occurrence that it was made for, which never changes."""
+    """A booking of a series. `on`: the date of its occurrence, which never changes."""
 
     on: date
     booking: Booking
@@ -81,7 +81,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class SeriesDone:
-    """A series after a change. `bookings`: those that were made or changed; `more`: what its JSON says besides."""
+    """A series after a change. `bookings`: those that were created or changed. `more`: extra fields of its JSON."""
 
     series: Series
     members: Sequence[Member]
@@ -93,12 +93,12 @@ class SeriesDone:
 
 
 def as_json(series: Series, members: Iterable[Member], **more: Any) -> dict[str, Any]:
-    """The series with its bookings as the API shows it, for `kernel.encode`; `more`: what a change did."""
+    """Returns the series with its bookings as the API shows it, for `kernel.encode`. `more`: what a change did."""
     return {**listed_json(series), "bookings": [_member_json(each) for each in members], **more}
 
 
 def listed_json(series: Series) -> dict[str, Any]:
-    """The series without its bookings."""
+    """Returns the series without its bookings, as the API shows it."""
     shown = {name: getattr(series, name) for name in SeriesListed.model_fields}
     return {**shown, "local_start": series.local_start.isoformat(timespec="minutes")}
 
@@ -118,7 +118,7 @@ def _member_json(member: Member) -> dict[str, Any]:
 
 
 def event(tx: Tx, series: Series, what: str, bookings: Iterable[Booking]) -> Event:
-    """`series.<what>`, with the bookings it touched; the caller holds the venue's lock."""
+    """Returns the event `series.<what>` about these bookings. The caller holds the venue's lock."""
     return Event(
         id=new_id(),
         tenant_id=series.tenant_id,

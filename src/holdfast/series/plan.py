@@ -1,4 +1,4 @@
-"""Planning a new series: which occurrence gets what, and which gets nothing. Nothing is held while it thinks."""
+"""Plans a new series: which occurrence gets what, and which gets nothing. Holds no lock while it computes."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from holdfast.series.model import OnConflict
 from holdfast.series.refused import Missed, check_missed
 
 ALTERNATIVES_MAX = 60
-"""For so many occurrences another time is looked for; the others are skipped."""
+"""The number of occurrences for which it looks for another time; the others are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What an occurrence is to get. `wanted`: with the resources that were chosen. `missed`: why it isn't as asked for,
-    where it is another time."""
+    """What an occurrence will get. `wanted`: with the chosen resources. `missed`: if it is at another time, why the
+    requested one is not available."""
 
     at: Planned
     wanted: Wanted
@@ -41,8 +41,8 @@ class Seat:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A series worked out by the venue's rules of that version: what is to be booked, what is not and why.
-    `places`: where `booking.create` has the venue from."""
+    """A planned series, computed with the venue's rules at `rules_version`: what to book, and what not and why.
+    `places`: where `booking.create` gets the venue from."""
 
     asked: SeriesWanted
     on_conflict: OnConflict
@@ -56,14 +56,14 @@ class Plan:
 async def plan_series(
     read: Read, *, asked: SeriesWanted, on_conflict: OnConflict, venue: Venue, places: Places
 ) -> Plan:
-    """What `create_series` is to write.
+    """Plans what `create_series` will write.
 
-    1. Decide on each occurrence, each counting for the next.
-    2. Where one is refused: none of it (refuse), without it (skip), or at the nearest free time of the
-       same day (alternatives) and without those that have none.
+    1. Decide on each occurrence in order, counting the earlier ones as booked.
+    2. If one is refused, `on_conflict` decides: refuse them all (refuse), leave it out (skip), or take the nearest
+       free time of the same day and leave it out if there is none (alternatives).
 
-    Raises SeriesRefused when nothing is left, or not all of it may be missing; and what makes the series as a
-    whole impossible.
+    Raises SeriesRefused if all occurrences are missed, or if some are and `on_conflict` is refuse; and another
+    error if the series as a whole is impossible.
     """
     by: Basis = await read(basis, venue, places)
     expanded = expand(asked, by.venue, now=by.now)
@@ -86,7 +86,7 @@ def _seat(at: Planned, planned: Planned, created: Created, missed: Missed | None
 async def _others(
     read: Read, missed: Sequence[tuple[Planned, Missed]], booked: Sequence[Created], by: Basis
 ) -> list[Seat]:
-    """Other times of the same days for what is taken, as far as there are any."""
+    """Finds other times on the same days for occurrences whose place is taken."""
     taken = [(at, why, why.error) for at, why in missed if isinstance(why.error, NotAvailable)]
     found = [
         (at, why, other)
@@ -105,7 +105,7 @@ async def _others(
 async def _other(
     read: Read, planned: Planned, error: NotAvailable, booked: Sequence[Created], venue: Venue
 ) -> Planned | None:
-    """The occurrence at the nearest time of its day, or on the nearest resources, that is free now."""
+    """Returns the occurrence at the nearest free time of its day, or on similar free resources at the same time."""
     if error.wanted is None:
         return None
 
@@ -127,7 +127,7 @@ async def _other(
 
 
 def _with(outlook: Outlook, booked: Sequence[Created], around: Span) -> Outlook:
-    """With what was booked on paper so far, too."""
+    """Adds what has been planned so far."""
     for each in booked:
         for claim in each.claims:
             if claim.span.overlaps(around):

@@ -1,4 +1,4 @@
-"""What of a series can't be had, and the refusal that says so."""
+"""The occurrences of a series that can't be booked or changed, and the refusal that lists them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from holdfast.place.venue import Venue
 from holdfast.series.model import Member, OnConflict
 
 SUGGESTED_MAX = 60
-"""For so many refused occurrences another time is looked for; the others are listed without."""
+"""The number of refused occurrences that get suggestions; the others are listed without."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """An occurrence that can't be had, and why not. `booking_id`: of the booking that stays as it is."""
+    """An occurrence that can't be booked or changed, and why. `booking_id`: the booking that stays as it is."""
 
     on: date
     span: Span
@@ -33,17 +33,17 @@ class Missed:
     booking_id: UUID | None = None
 
     def as_json(self, venue: Venue) -> dict[str, Any]:
-        """An `OccurrenceShown` that is not free."""
+        """Returns an `OccurrenceShown` that is not free."""
         return occurrence_json(self.on, self.span, venue, error=self.error) | (
             {} if self.booking_id is None else {"booking_id": str(self.booking_id)}
         )
 
 
 class SeriesRefused(HoldfastError):
-    """Some of the series can't be had, so none of it was done.
+    """Some occurrences were refused, so nothing was done.
 
-    Its kind, code and fields are those of the first occurrence that is refused. Field `occurrences`: each of
-    them, with its own.
+    Its kind, code and fields are those of the first refused occurrence. Field `occurrences`: all refused
+    occurrences, each with its own.
     """
 
     def __init__(self, missed: Sequence[Missed], *, of: int, venue: Venue) -> None:
@@ -52,12 +52,12 @@ class SeriesRefused(HoldfastError):
         self.missed = missed
         many = f"{len(missed)} of {of} occurrences" if len(missed) > 1 else f"1 of {of} occurrences"
         super().__init__(
-            f"{many} can't be had, so none of it was done. The first is that of {missed[0].on}: {first.detail}",
+            f"{many} would be refused, so nothing was done. The first is on {missed[0].on}: {first.detail}",
             **{**first.fields, "occurrences": [each.as_json(venue) for each in missed]},
         )
 
     def suggesting(self, venue: Venue) -> SeriesRefused:
-        """The same, with what was found for the missed occurrences meanwhile."""
+        """Returns itself, with the suggestions that the missed occurrences have got since."""
         first = self.missed[0].error.fields
         self.fields |= {name: first[name] for name in ("suggested_slots",) if name in first}
         self.fields["occurrences"] = [each.as_json(venue) for each in self.missed]
@@ -65,7 +65,7 @@ class SeriesRefused(HoldfastError):
 
 
 def check_missed(missed: Sequence[Missed], *, of: int, on_conflict: OnConflict, venue: Venue) -> None:
-    """Raises SeriesRefused when any is missed and that refuses all, or when nothing is left."""
+    """Raises SeriesRefused if any occurrence is missed and `on_conflict` is refuse, or if all are missed."""
     if missed and (on_conflict is OnConflict.REFUSE or len(missed) == of):
         raise SeriesRefused(missed, of=of, venue=venue)
 
@@ -78,7 +78,7 @@ def occurrence_json(
     resource_ids: Sequence[UUID] = (),
     error: HoldfastError | None = None,
 ) -> dict[str, Any]:
-    """An `OccurrenceShown`: free on these resources, or not because of the error."""
+    """Returns an `OccurrenceShown`: free on these resources, or not free because of the error."""
     fields = {} if error is None else error.fields
     return {
         "occurrence_on": on.isoformat(),
@@ -93,7 +93,7 @@ def occurrence_json(
 
 
 async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> None:
-    """Fills in the `suggested_slots` of the first SUGGESTED_MAX that are taken."""
+    """Fills in the `suggested_slots` of the first SUGGESTED_MAX occurrences whose place is taken."""
     found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
     for error in found[:SUGGESTED_MAX]:
         if error.wanted is not None:
@@ -101,10 +101,10 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
 
 
 def not_to_come(member: Member, venue: Venue) -> Missed:
-    """A booking that is over, under way, cancelled or expired."""
+    """Describes a booking that is over, under way, cancelled or expired, and so stays as it is."""
     booking = member.booking
     error = InvalidTransition(
-        f"The booking of {member.on} is {booking.status} and starts at "
-        f"{booking.start_at.astimezone(venue.tz).isoformat(timespec='minutes')}: it can't be changed with the series."
+        f"The booking on {member.on} is {booking.status} and starts at "
+        f"{booking.start_at.astimezone(venue.tz).isoformat(timespec='minutes')}, so a change of the series skips it."
     )
     return Missed(member.on, booking.span, error, booking.id)

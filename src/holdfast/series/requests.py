@@ -1,4 +1,4 @@
-"""What clients send about series."""
+"""Request bodies about series."""
 
 from __future__ import annotations
 
@@ -30,47 +30,47 @@ ABOUT_A_PERSON = DetailsBody.unsaid | {"changes", "reason"}
 
 
 class CreateSeries(NewBody):
-    """A booking that is wanted again and again, at the same time on the venue's clock."""
+    """A repeating booking, always at the same time on the venue's clock."""
 
     rrule: line(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
     """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
     on_conflict: OnConflict = OnConflict.REFUSE
-    """When an occurrence can't be had: refuse all, skip it, or take the nearest free time of its day."""
+    """If an occurrence is not available: refuse the series, skip it, or take the nearest free time that day."""
     source: Source = "api"
     """Where the bookings came from."""
     metadata: Metadata = Field(default_factory=dict)
 
 
 class _About(Body):
-    """Which bookings of a series."""
+    """Which bookings of a series to change."""
 
     unsaid: ClassVar[frozenset[str]] = ABOUT_A_PERSON
 
     scope: Scope
-    """One occurrence, it and those after it, or all; of these, the bookings that are still to come."""
+    """One occurrence, one and those after it, or all. Only bookings that are still to come are affected."""
     occurrence_on: Day | None = None
-    """The date of the occurrence, as the series shows it; left out for all."""
+    """The date of the occurrence, as the series shows it. Omit it if the scope is all."""
     expected_version: Version | None = None
-    """The version of the series that you saw; or If-Match."""
+    """The version of the series that you last read; or send If-Match."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
+    """Alternative to the Idempotency-Key header."""
 
     @model_validator(mode="after")
     def _names_the_occurrence(self) -> _About:
         if (self.scope is Scope.ALL) != (self.occurrence_on is None):
             raise ValueError(
-                "give occurrence_on with the scopes one and this_and_following, and not with all"
+                "give occurrence_on if the scope is one or this_and_following, but not if it is all"
             )
         return self
 
 
 class ChangesWanted(Body):
-    """What is to be different; what is left out stays as it is, null empties a text."""
+    """What to change. Omitted fields stay as they are; null clears a text."""
 
     unsaid: ClassVar[frozenset[str]] = ABOUT_A_PERSON
 
     booking_time: WallTime | None = None
-    """Time of the start on the venue's clock, HH:MM; each booking keeps its date."""
+    """The start time on the venue's clock, HH:MM. Each booking keeps its date."""
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
     resource_ids: ResourceIds | None = None
@@ -85,13 +85,13 @@ class ChangesWanted(Body):
     @model_validator(mode="after")
     def _changes_something(self) -> ChangesWanted:
         if not self.model_fields_set:
-            raise ValueError("name at least one thing that is to be different")
+            raise ValueError("give at least one field to change")
         if self.resource_ids is not None and self.preferences is not None:
             raise ValueError("give resource_ids or preferences, not both")
         kept = ("booking_time", "duration_minutes", "party_size", "resource_ids", "preferences")
         for name in kept:
             if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} can be changed, not be removed: leave it out to keep it")
+                raise ValueError(f"{name} can be changed but not removed: omit it to keep it")
         return self
 
     @property
@@ -100,20 +100,20 @@ class ChangesWanted(Body):
 
 
 class ChangeSeries(_About):
-    """Bookings of a series that are to be different."""
+    """A change to bookings of a series."""
 
     on_conflict: OnConflict = OnConflict.REFUSE
-    """When one can't be changed: refuse all, or skip it."""
+    """If a booking can't be changed: refuse the whole change, or skip it."""
     changes: ChangesWanted
 
     @model_validator(mode="after")
     def _can_be_done(self) -> ChangeSeries:
         if self.on_conflict is OnConflict.ALTERNATIVES:
-            raise ValueError("on_conflict of a change is refuse or skip")
+            raise ValueError("on_conflict of a change must be refuse or skip")
         return self
 
 
 class CancelSeries(_About):
-    """Bookings of a series that are not wanted any more."""
+    """Which bookings of a series to cancel."""
 
     reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]

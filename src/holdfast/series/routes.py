@@ -43,12 +43,12 @@ NIL = UUID(int=0)
 router = APIRouter(tags=["Series"])
 
 
-@router.post("/series/preview", summary="See what a series would get", responses={200: shown.PREVIEW})
+@router.post("/series/preview", summary="Preview a series", responses={200: shown.PREVIEW})
 async def post_preview(
     body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange
 ) -> Response:
-    """What would come of each occurrence: where it would be, or what is in its way. Nothing is kept."""
-    asked.key(body.idempotency_key)  # not used, but refused where the request itself would be
+    """Returns what each occurrence would get, or what is in its way. Nothing is stored."""
+    asked.key(body.idempotency_key)  # unused, but a key that booking would refuse is refused here too
     engine, venue = asked.engine, await asked.engine.places.bookable(asked.actor, body.venue_id)
     look = partial(preview, asked=_wanted(asked, body, venue), venue=venue, places=engine.places)
     found = await engine.plan(asked.actor, venue, look, is_preview=True)
@@ -57,7 +57,7 @@ async def post_preview(
 
 @router.post("/series", summary="Book a series", responses={201: shown.CREATED}, status_code=201)
 async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange) -> Response:
-    """Book a whole series at once: all of it, or as `on_conflict` says."""
+    """Book a whole series at once. `on_conflict` decides what happens if an occurrence is not available."""
     venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
     plan = partial(plan_series, asked=_wanted(asked, body, venue), on_conflict=body.on_conflict)
     key = asked.keyed(venue, "series_create", body.idempotency_key, about="/api/v1/series")
@@ -73,7 +73,7 @@ async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], as
 
 @router.get("/series", summary="List the series of a venue", responses={200: shown.PAGE})
 async def get_of_venue(venue_id: VenueId, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
-    """All series of a venue, the oldest first. Staff only."""
+    """All series of a venue, oldest first. Staff only."""
     venue = await own_venue(engine, actor, venue_id)
     found = await engine.read(
         actor, store.of_venue, venue, after=page.after(BY_ID) or NIL, limit=page.read_max
@@ -83,7 +83,7 @@ async def get_of_venue(venue_id: VenueId, page: AskedPage, engine: EngineUsed, a
 
 @router.get("/series/{series_id}", summary="Read a series", responses={200: shown.SERIES})
 async def get_series(series_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """A series with its bookings as they are now. Guests see their own."""
+    """A series with its current bookings. Guests see their own."""
     series, members = await engine.read(actor, find, series_id)
     return answer(model.as_json(series, members), version=series.version)
 
@@ -95,8 +95,8 @@ async def patch_series(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """Change one booking of a series, it and those after it, or all that are still to come: all of them, or as
-    `on_conflict` says. What is over stays as it is."""
+    """Change one booking of a series, one and those after it, or all that are still to come. `on_conflict` decides
+    what happens if one can't be changed. Past bookings stay as they are."""
     version = required_version(body.expected_version, if_match)
     venue = await _venue_of(asked, series_id)
     changes = body.changes
@@ -127,7 +127,7 @@ async def post_cancel(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """Cancel one booking of a series, it and those after it, or all that are still to come."""
+    """Cancel one booking of a series, one and those after it, or all that are still to come."""
     version = required_version(body.expected_version, if_match)
     venue = await _venue_of(asked, series_id)
     wanted = SeriesCancellation(
@@ -158,7 +158,7 @@ async def _change(
     verb: Callable[..., Awaitable[SeriesDone]],
     key: Keyed | None,
 ) -> Done[SeriesDone]:
-    """What comes of it, planned and written; a refusal comes with suggestions, found when nothing is held any more."""
+    """Plans the change and writes it. Adds suggestions to a refusal, after all locks are released."""
     engine = asked.engine
     try:
         return await engine.change_planned(
@@ -172,14 +172,14 @@ async def _change(
         )
     except SeriesRefused as error:
         refused = error
-    # The refusal is right without them. The request's time may be over: planning has its own.
+    # The refusal is valid without suggestions. They get a deadline of their own: planning may have used the request's.
     with suppress(Overloaded), request_deadline(engine.db.deadline_s):
         await suggest_all(partial(engine.suggestions.run, venue), refused.missed, venue)
     raise refused.suggesting(venue)
 
 
 async def _venue_of(asked: Asked, series_id: UUID) -> Venue:
-    """The venue of a series that the caller may see. Raises NotFound."""
+    """Returns the venue of a series that the caller may see. Raises NotFound."""
     series, _ = await asked.engine.read(asked.actor, find, series_id)
     return await asked.engine.places.venue(series.venue_id)
 
@@ -187,7 +187,7 @@ async def _venue_of(asked: Asked, series_id: UUID) -> Venue:
 def _wanted(asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
     actor = asked.actor
     if actor.kind == "anonymous":
-        raise Unauthenticated("A series is booked by somebody who can come back to it: sign in.")
+        raise Unauthenticated("A series needs a guest who can access it later: sign in to book one.")
     check_notes(actor, is_said=body.internal_notes is not None)
     check_source(actor, body.source)
     first = Wanted(

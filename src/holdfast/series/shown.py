@@ -1,4 +1,4 @@
-"""The answers about series, as the OpenAPI document describes them."""
+"""Responses about series, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from holdfast.booking.states import Status
 
 
 class ProblemShown(BaseModel):
-    """Why an occurrence can't be had: what a single booking would be refused with."""
+    """Why an occurrence is not available: the refusal that a single booking would get."""
 
     code: str
     detail: str
 
 
 class OccurrenceShown(BaseModel):
-    """One occurrence: `resource_ids` is what it would get, or else what is in the way and what is free
-    instead. `booking_id`: of a booking that stays as it is."""
+    """One occurrence. If it is free, `resource_ids` is what it would get. If not, `conflicts` is what is in the way
+    and `suggested_slots` is what is free instead. `booking_id`: the booking that stays as it is."""
 
     occurrence_on: date
     start: datetime
@@ -35,14 +35,14 @@ class OccurrenceShown(BaseModel):
 
 
 class PreviewShown(BaseModel):
-    """Every occurrence, in order; `free`: how many of them are."""
+    """All occurrences in order. `free`: the number of those that are free."""
 
     occurrences: list[OccurrenceShown]
     free: int
 
 
 class MemberShown(BaseModel):
-    """A booking of a series, in short; `occurrence_on` is the date it was made for, wherever it was moved."""
+    """A booking of a series, in brief. `occurrence_on`: the date it was made for, even if it was moved."""
 
     occurrence_on: date
     booking_id: UUID
@@ -55,7 +55,7 @@ class MemberShown(BaseModel):
 
 
 class SeriesListed(BaseModel):
-    """A series without its bookings. `local_start`: wall time of the venue."""
+    """A series without its bookings. `local_start`: in the venue's wall time."""
 
     id: UUID
     venue_id: UUID
@@ -77,7 +77,7 @@ class SeriesShown(SeriesListed):
 
 
 class AlternativeShown(BaseModel):
-    """An occurrence that was booked at another time or on other resources than asked for."""
+    """An occurrence that was booked at another time or on other resources than requested."""
 
     occurrence_on: date
     wanted_start: datetime
@@ -87,21 +87,21 @@ class AlternativeShown(BaseModel):
 
 
 class SeriesCreated(SeriesShown):
-    """A new series, and what of it is not as it was asked for."""
+    """A new series, and how it differs from what was requested."""
 
     skipped: list[OccurrenceShown]
     alternatives: list[AlternativeShown]
 
 
 class SeriesChanged(SeriesShown):
-    """A series after a change: the dates of what was changed, and what was not and why."""
+    """A series after a change: the dates of changed bookings, and what was not changed and why."""
 
     changed: list[date]
     unchanged: list[OccurrenceShown]
 
 
 class SeriesPage(BaseModel):
-    """A page of series, the oldest first."""
+    """A page of series, oldest first."""
 
     items: list[SeriesListed]
     next: str | None
@@ -109,8 +109,8 @@ class SeriesPage(BaseModel):
 
 Response = dict[str, Any]
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Its version, for If-Match."}}
-PREVIEW: Response = {"model": PreviewShown, "description": "What would come of each occurrence."}
+PREVIEW: Response = {"model": PreviewShown, "description": "What each occurrence would get."}
 CREATED: Response = {"model": SeriesCreated, "description": "The series.", "headers": _ETAG}
 SERIES: Response = {"model": SeriesShown, "description": "The series.", "headers": _ETAG}
-CHANGED: Response = {"model": SeriesChanged, "description": "The series after it.", "headers": _ETAG}
+CHANGED: Response = {"model": SeriesChanged, "description": "The series after the change.", "headers": _ETAG}
 PAGE: Response = {"model": SeriesPage, "description": "A page of series."}

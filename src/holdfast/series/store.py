@@ -1,4 +1,4 @@
-"""The statements on tables `series` and `series_booking`. Only this noun writes them."""
+"""Statements on the tables `series` and `series_booking`. Only this noun writes them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ INSERT = f"""
     INSERT INTO series_booking (tenant_id, series_id, occurrence_on, booking_id)
     SELECT $1, $2, occurrence_on, booking_id FROM unnest($13::date[], $14::uuid[]) AS m (occurrence_on, booking_id)
 """
-assert len(COLUMNS) == 12, "the parameters behind them are numbered"
+assert len(COLUMNS) == 12, "INSERT numbers the parameters after these"
 
 
 async def insert(tx: Tx, series: Series, members: Sequence[Member]) -> None:
-    """Writes a series and which bookings are its own."""
+    """Writes a series, and which bookings belong to it."""
     values = [getattr(series, name) for name in COLUMNS]
     await tx.execute(INSERT, *values, [each.on for each in members], [each.booking.id for each in members])
 
@@ -38,7 +38,7 @@ FIND = f"SELECT {_NAMES} FROM series WHERE id = $1"
 
 
 async def find(tx: Tx, series_id: UUID) -> Series:
-    """The series, for those who do not know its tenant yet. Raises NotFound."""
+    """Returns the series, for callers that don't know its tenant yet. Raises NotFound."""
     return _found(await tx.fetchrow(FIND, series_id), series_id)
 
 
@@ -46,7 +46,7 @@ GET = f"SELECT {_NAMES} FROM series WHERE tenant_id = $1 AND id = $2"
 
 
 async def get(tx: Tx, tenant_id: UUID, series_id: UUID) -> Series:
-    """The tenant's series. Raises NotFound."""
+    """Returns the tenant's series. Raises NotFound."""
     return _found(await tx.fetchrow(GET, tenant_id, series_id), series_id)
 
 
@@ -56,7 +56,7 @@ def _found(row: asyncpg.Record | None, series_id: UUID) -> Series:
     return _from_row(row)
 
 
-# Ids first: one look-up by key for each, whatever the planner believes of table sizes.
+# Ids first: one lookup by key for each, whatever table sizes the planner assumes.
 MEMBERS = f"""
     SELECT m.occurrence_on, b.*
       FROM (SELECT tenant_id, occurrence_on, booking_id FROM series_booking
@@ -68,7 +68,7 @@ MEMBERS = f"""
 
 
 async def members(tx: Tx, series: Series) -> list[Member]:
-    """Its bookings, by the date they were made for."""
+    """Returns its bookings, ordered by the date of their occurrence."""
     rows = await tx.fetch(MEMBERS, series.tenant_id, series.id)
     return [_member(row) for row in rows]
 
@@ -80,7 +80,7 @@ SAVE = """
 
 
 async def save(tx: Tx, series: Series) -> None:
-    """Writes the series one version on. Raises VersionConflict when somebody else was faster."""
+    """Writes the next version of the series. Raises VersionConflict if somebody else wrote it first."""
     done = await tx.execute(
         SAVE,
         series.tenant_id,
@@ -103,7 +103,7 @@ OF_VENUE = f"""
 
 
 async def of_venue(tx: Tx, venue: Venue, *, after: UUID, limit: int) -> list[Series]:
-    """Up to `limit` series of the venue with ids after that one, the oldest first."""
+    """Returns up to `limit` series of the venue with ids greater than `after`, oldest first."""
     return [_from_row(row) for row in await tx.fetch(OF_VENUE, venue.tenant_id, venue.id, after, limit)]
 
 
