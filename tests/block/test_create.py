@@ -84,7 +84,7 @@ async def test_it_is_told_on_the_venues_channel_with_who_did_it(
         ({"end": at("09:00")}, "end", "after the start"),
         ({"start": "2027-01-01T09:00:00"}, "start", "timezone"),
         ({"colour": "red"}, "colour", "not a field"),
-        ({"start": "2020-01-01T09:00:00Z", "end": "2020-01-01T10:00:00Z"}, "end", "over already"),
+        ({"start": "2020-01-01T09:00:00Z", "end": "2020-01-01T10:00:00Z"}, "end", "is already over"),
         ({"end": "2099-01-01T10:00:00Z"}, "end", "2 years from now"),
         ({"start": "2099-01-01T09:00:00Z", "end": "2099-01-01T10:00:00Z"}, "start", "2 years from now"),
         ({"rrule": "FREQ=YEARLY;COUNT=2"}, "rrule", "FREQ must be DAILY, WEEKLY or MONTHLY"),

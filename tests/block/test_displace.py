@@ -159,7 +159,7 @@ async def test_a_party_that_sits_there_stays(alley: House) -> None:
     sits = await alley.booked(start=at("14:00"), resource_ids=alley.ids("l5"))
     await step(alley, sits, "CHECKED_IN")
     problem = refused(await block(alley, "l5", on_conflict="displace"), 409, "BLOCK_OVERLAPS_BOOKINGS")
-    assert "party is there" in problem["detail"]
+    assert "party is already there" in problem["detail"]
     assert [each["id"] for each in problem["bookings"]] == [sits["id"]]
     assert (await shown(alley, other))["status"] == "RESERVED"
 

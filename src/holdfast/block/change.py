@@ -1,4 +1,4 @@
-"""Changing a block: another reason, or an end to what repeats. And removing it."""
+"""Changes a block, by giving it another reason or ending its recurrence, or removes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from holdfast.place.venue import Venue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockChange:
-    """What is to be different; None leaves it as it is. `expected_version`: of the block as it was seen."""
+    """What to change. None leaves a value as it is. `expected_version`: the version that the caller last read."""
 
     block_id: UUID
     expected_version: int
@@ -29,12 +29,12 @@ class BlockChange:
 
 
 async def change(tx: Tx, asked: BlockChange, *, venue: Venue) -> Block:
-    """The block as changed. From `cancelled_from` on, a date on the block's wall, its occurrences are gone and
-    their time is free, that of one under way too; earlier ones stay.
+    """Changes the block and returns it. Occurrences on or after `cancelled_from`, a local date of the block, are
+    dropped and their time becomes free, even if one is under way. Earlier ones stay.
 
-    That date can be moved earlier, not later: the time after it may have been given to others, so who wants it
-    back makes a new block. A block of which nothing is left is removed. Runs under the lock of `venue`.
-    Raises NotFound, VersionConflict, InvalidRequest.
+    That date can be moved earlier but not later, because somebody else may have taken the time after it: that takes
+    a new block. A block with no occurrences left is removed. Runs under the lock of `venue`. Raises NotFound,
+    VersionConflict, InvalidRequest.
     """
     before = await _lock(tx, venue, asked.block_id, asked.expected_version)
     after = replace(
@@ -59,7 +59,7 @@ async def change(tx: Tx, asked: BlockChange, *, venue: Venue) -> Block:
 
 
 async def remove(tx: Tx, block_id: UUID, *, expected_version: int, venue: Venue) -> Block:
-    """The block without all that was not over: that time is free, that of an occurrence under way too.
+    """Removes the block and returns it. All its time that is not over becomes free, including an occurrence under way.
 
     Runs under the lock of `venue`. Raises NotFound, VersionConflict.
     """
@@ -89,7 +89,7 @@ def _earlier(before: Block, asked: date | None) -> date | None:
     raise InvalidRequest.of(
         "cancelled_from",
         asked.isoformat(),
-        f"can't be later than it is, {before.cancelled_from.isoformat()}: that time was given free, "
+        f"can't be later than it is now, {before.cancelled_from.isoformat()}: the time after that is free again, "
         "so make a new block for it",
     )
 

@@ -1,4 +1,4 @@
-"""What stands where a block is to go."""
+"""Finds what is in the way of a block."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCKS_SHOWN_MAX = 20
 
 
 class BlockOverlapsBookings(HoldfastError):
-    """There are bookings at that time: move them, or ask with on_conflict "displace".
+    """The block overlaps bookings: move them, or set on_conflict to "displace".
 
     Fields `bookings` (the first BOOKINGS_SHOWN_MAX of them) and `bookings_total`.
     """
@@ -32,7 +32,7 @@ class BlockOverlapsBookings(HoldfastError):
 
 
 class BlockOverlapsBlocks(HoldfastError):
-    """Another block takes these resources at that time: cancel it, or take another time.
+    """The block overlaps another one: cancel that one, or choose another time.
 
     Field `blocks`: [{id, kind, reason, start, end, resource_ids}].
     """
@@ -43,7 +43,7 @@ class BlockOverlapsBlocks(HoldfastError):
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The claims in the way, of owners in the order in which they are met; expired holds and cleaning apart."""
+    """The claims in the way, by owner and in order of time. Expired holds and cleaning are kept apart."""
 
     bookings: dict[UUID, list[Claim]]
     blocks: dict[UUID, list[Claim]]
@@ -52,7 +52,7 @@ class Clash:
 
 
 async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
-    """What of the ledger shares time with these claims, but for those of the block itself."""
+    """Returns the claims in the ledger that overlap these, except the block's own."""
     spans = dict.fromkeys((each.tenant_id, each.resource_id, each.span) for each in wanted)
     clash = Clash({}, {}, [], [])
     found = await claims.overlapping(tx, spans)
@@ -71,7 +71,7 @@ async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
 
 
 async def cut_cleaning(tx: Tx, clash: Clash, wanted: Sequence[Claim]) -> Shift:
-    """Ends cleaning where the block's claims begin: it keeps guests away, which a block does as well."""
+    """Cuts cleaning short where the block's claims begin: a block keeps guests away just as well."""
     freed = await claims.free(tx, {(each.tenant_id, each.owner_id) for each in clash.cleaning})
     left = [short for each in freed if (short := clear_of(each, wanted))]
     await claims.take(tx, left)
@@ -79,24 +79,23 @@ async def cut_cleaning(tx: Tx, clash: Clash, wanted: Sequence[Claim]) -> Shift:
 
 
 async def refuse_blocks(tx: Tx, venue: Venue, clash: Clash) -> None:
-    """Nothing, if no other block is there. Raises BlockOverlapsBlocks."""
+    """Raises BlockOverlapsBlocks if another block is in the way."""
     if many := len(clash.blocks):
         raise BlockOverlapsBlocks(
-            f"{many} other block{'s' if many > 1 else ''} of this venue takes these resources at that time: "
-            "cancel it, or take another time.",
+            f"The block overlaps {many} other block{'s' if many > 1 else ''} of this venue: "
+            "cancel what is there, or choose another time.",
             blocks=await blocks_shown(tx, venue, clash),
         )
 
 
 async def bookings_shown(tx: Tx, venue: Venue, ids: Sequence[UUID]) -> dict[str, Any]:
-    """The first BOOKINGS_SHOWN_MAX of these bookings and how many there are, as a block's refusal and preview show
-    them."""
+    """Returns the first BOOKINGS_SHOWN_MAX of these bookings and their number, for a block's refusal or preview."""
     found = await owners(tx, venue.tenant_id, ids[:BOOKINGS_SHOWN_MAX])
     return {"bookings": [booking_shown(each, venue) for each in found], "bookings_total": len(ids)}
 
 
 def booking_shown(booking: Booking, venue: Venue) -> dict[str, Any]:
-    """A booking as who blocks its place needs it: what it is and how to change it, not whose it is."""
+    """Returns what staff need to move a booking out of the way of a block. It leaves out whose booking it is."""
     return {
         "id": str(booking.id),
         "booking_reference": booking.reference,
@@ -110,7 +109,7 @@ def booking_shown(booking: Booking, venue: Venue) -> dict[str, Any]:
 
 
 async def blocks_shown(tx: Tx, venue: Venue, clash: Clash) -> list[dict[str, Any]]:
-    """The first BLOCKS_SHOWN_MAX of the blocks in the way, each with the first time that they meet."""
+    """Returns the first BLOCKS_SHOWN_MAX of the blocks in the way, each with its first occurrence that is."""
     ids = list(clash.blocks)[:BLOCKS_SHOWN_MAX]
     found = {block.id: block for block in await store.of_ids(tx, venue.tenant_id, ids)}
     return [_block_shown(found[each], clash.blocks[each][0], venue) for each in ids if each in found]

@@ -1,4 +1,4 @@
-"""Taking resources off the inventory, and what that would be."""
+"""Creates a block, or previews what it would overlap."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 
 NEAR = timedelta(days=1)
-"""Alternatives are looked for hours around a booking: no time of the block further off than this is in their way."""
+"""Alternatives are within hours of a booking, so the block's time further away than this can't be in their way."""
 DISPLACED_MAX = 100
-"""So many bookings lose their place to one block; for each of them alternatives are looked for."""
+"""The most bookings that one block may displace: finding alternatives takes time for each."""
 COLUMNS_TOLD = ("kind", "reason", "resource_ids", "local_start", "local_end", "timezone", "rrule")
-"""What the first entry of a block's history has of it."""
+"""The columns that the first entry of a block's history records."""
 MOVABLE = {Status.HELD, *DISPLACEABLE}
-"""Bookings in these statuses give way to a block that may displace; in others the party is there."""
+"""A block can displace bookings in these statuses. In the others the party is already there."""
 
 
 async def preview(tx: Tx, wanted: NewBlock, *, venue: Venue, places: Places) -> dict[str, Any]:
-    """The occurrences that would block, and the bookings and blocks that they would meet; nothing is written.
+    """Returns the block's occurrences, and the bookings and blocks that they would overlap. Writes nothing.
 
-    `can_displace`: whether it could be made with on_conflict "displace" as things are now. Raises what
-    `create` does about the request itself: InvalidRequest.
+    `can_displace`: whether it could be created now with on_conflict "displace". Raises InvalidRequest where `create`
+    does.
     """
     venue = await places.current(tx, venue)
     defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
@@ -71,7 +71,7 @@ async def preview(tx: Tx, wanted: NewBlock, *, venue: Venue, places: Places) -> 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A new block, and the bookings that lost their place to it."""
+    """A new block, and the bookings it displaced."""
 
     block: Block
     displaced: Sequence[Booking]
@@ -83,8 +83,8 @@ class Blocked:
 
 @dataclass(frozen=True, slots=True)
 class BlockPlan:
-    """What is worked out before the lock is taken. `rules_version`: of the venue that `defined` is for. `alternatives`:
-    for each booking that it would displace, by id, as `suggest` has them."""
+    """What is computed before the lock is taken. `rules_version`: of the venue when `defined` was computed.
+    `alternatives`: for each booking that it would displace, by id, in the form that `suggest` returns."""
 
     wanted: NewBlock
     defined: Defined
@@ -93,10 +93,12 @@ class BlockPlan:
 
 
 async def plan(read: Read, wanted: NewBlock, *, by: str, venue: Venue, places: Places) -> BlockPlan:
-    """1. Work out when it blocks what.
-    2. For each booking that it would displace, look for what is free, as if the block stood there already.
+    """Plans what `create` will write.
 
-    Raises what makes the block impossible: InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks.
+    1. Compute which resources it blocks when.
+    2. For each booking that it would displace, look for free alternatives, as if the block were already there.
+
+    Raises an error if the block is impossible: InvalidRequest, BlockOverlapsBookings, BlockOverlapsBlocks.
     """
     venue, now = await read(_basis, venue, places)
     defined = define(wanted, venue, by=by, now=now)
@@ -121,15 +123,16 @@ async def _look(tx: Tx, wanted: NewBlock, defined: Defined, *, venue: Venue) -> 
 
 
 async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -> Blocked:
-    """The new block, with the bookings that lost their place to it. Runs under the lock of `venue`.
+    """Writes the planned block. Returns it with the bookings it displaced. Runs under the lock of `venue`.
 
-    1. Look what is there. Other blocks refuse it; bookings refuse it too, unless they can be displaced and
-       that was asked for. Holds past their time make room.
+    1. Look what is there. Other blocks prevent it. Bookings prevent it too, unless on_conflict is "displace" and
+       they can be displaced. Expired holds give way.
     2. Take all units of the resources for each occurrence, and write the block.
-    3. Send the displaced to people, each with the alternatives of the plan.
+    3. Hand the displaced bookings to staff, each with the alternatives from the plan.
 
-    Raises BlockOverlapsBookings, BlockOverlapsBlocks, and StalePlan when the rules have changed or somebody has booked
-    there since it was planned: then nothing was written. With no plans left, who came last has no alternatives.
+    Raises BlockOverlapsBookings, BlockOverlapsBlocks, and StalePlan if the rules have changed or somebody has booked
+    there since it was planned: then nothing was written. With no `plans_left`, such late bookings are displaced
+    without alternatives.
     """
     wanted, defined = planned.wanted, planned.defined
     if venue.rules_version != planned.rules_version:
@@ -161,23 +164,23 @@ async def _displaceable(
     venue: Venue,
     read: Callable[[Tx, UUID, Sequence[UUID]], Awaitable[Sequence[Booking]]],
 ) -> Sequence[Booking]:
-    """The bookings in the way, as `read` reads them, if the block may have their place. Raises
-    BlockOverlapsBookings."""
+    """Returns the bookings in the way, as `read` reads them, if the block may displace them all. Raises
+    BlockOverlapsBookings if not."""
     ids: list[UUID] = list(found.bookings)
     if not ids:
         return []
-    said = f"{len(ids)} booking{'s' if len(ids) > 1 else ''} at that time"
+    said = f"{len(ids)} booking{'s' if len(ids) > 1 else ''}"
     if wanted.on_conflict == "refuse":
-        detail = f'There is {said}: move what is there, or ask with on_conflict "displace".'
+        detail = f'The block overlaps {said}: move what is there, or set on_conflict to "displace".'
         raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     if len(ids) > DISPLACED_MAX:
-        detail = f"There is {said}, and one block displaces at most {DISPLACED_MAX}: block a shorter time."
+        detail = f"The block overlaps {said}, but can displace at most {DISPLACED_MAX}: block a shorter time."
         raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     bookings = await read(tx, venue.tenant_id, ids)
     sitting = [each.id for each in bookings if each.status not in MOVABLE]
     if sitting:
         detail = (
-            f"{len(sitting)} of {said} can't be displaced, because the party is there: "
+            f"{len(sitting)} of {said} can't be displaced, because the party is already there: "
             "end these visits, or start the block later."
         )
         raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, sitting))
@@ -189,10 +192,10 @@ async def _locked(tx: Tx, tenant_id: UUID, ids: Sequence[UUID]) -> Sequence[Book
 
 
 async def take_all(tx: Tx, defined: Defined) -> Shift:
-    """Takes the block's claims. Raises BlockOverlapsBookings when the constraint objects after all."""
+    """Takes the block's claims. Raises BlockOverlapsBookings if the constraint objects after all."""
     try:
         await claims.take(tx, defined.claims)
     except asyncpg.ExclusionViolationError as error:
-        detail = "That was taken a moment ago: look what is there, and ask again."
+        detail = "Somebody took that time a moment ago: look what is there, and try again."
         raise BlockOverlapsBookings(detail, bookings=[], bookings_total=0) from error
     return Shift(taken=defined.claims)

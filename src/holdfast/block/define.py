@@ -1,4 +1,4 @@
-"""From what somebody wants blocked to the block, as far as the venue's rules alone go. Pure."""
+"""Turns a request into a block, by the venue's rules alone. Pure."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from holdfast.place.opening.recurrence import (
 from holdfast.place.venue import Resource, Venue
 
 CLAIMS_MAX = 20_000
-"""One block takes no more than this: units of its resources times occurrences."""
+"""The most claims of one block: units of its resources times occurrences."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBlock:
-    """A block that somebody wants; its id is drawn beforehand. `start`, `end`: of the first time."""
+    """A requested block; its id is generated beforehand. `start`, `end`: of the first occurrence."""
 
     id: UUID
     resource_ids: tuple[UUID, ...]
@@ -43,7 +43,7 @@ class NewBlock:
 
 @dataclass(frozen=True, slots=True)
 class Defined:
-    """A block, the resources it takes, and the claims that it takes them by."""
+    """A block, the resources it takes, and its claims on them."""
 
     block: Block
     resources: tuple[Resource, ...]
@@ -51,8 +51,8 @@ class Defined:
 
 
 def define(wanted: NewBlock, venue: Venue, *, by: str, now: datetime) -> Defined:
-    """The block. Raises InvalidRequest, naming the field: unknown resources, times out of order or over, a
-    recurrence outside the subset, past the horizon or over itself, too much at once."""
+    """Returns the block. Raises InvalidRequest, which names the field: unknown resources, times out of order or in
+    the past, a recurrence outside the subset, beyond the horizon or overlapping itself, or too many claims."""
     resources = _resources(wanted.resource_ids, venue)
     local_start, local_end = (_wall(wanted, name, venue) for name in ("start", "end"))
     if wanted.start >= wanted.end or local_start >= local_end:
@@ -62,7 +62,7 @@ def define(wanted: NewBlock, venue: Venue, *, by: str, now: datetime) -> Defined
     recurrence = None if wanted.rrule is None else parse(wanted.rrule)
     check_horizon(recurrence, local_start=local_start, tz=venue.tz, horizon_from=now)
     _check_end(wanted, venue, now)
-    # Asked here for its refusals, which say what is wrong with the recurrence.
+    # Called for its errors, which say what is wrong with the recurrence.
     occurrences(recurrence, local_start=local_start, local_end=local_end, tz=venue.tz)
     block = Block(
         tenant_id=venue.tenant_id,
@@ -90,12 +90,12 @@ def _claimed(block: Block, resources: tuple[Resource, ...], recurrence: Recurren
         field, value = (
             ("end", block.last_at.isoformat()) if recurrence is None else ("rrule", recurrence.text)
         )
-        raise InvalidRequest.of(field, value, "is over already: a block takes time from now on")
+        raise InvalidRequest.of(field, value, "is already over: a block must end in the future")
     count = len(spans) * sum(resource.units for resource in resources)
     if count > CLAIMS_MAX:
         problem = (
-            f"takes {count:,} times a unit of a resource, and a block at most {CLAIMS_MAX:,}: "
-            "block fewer resources at once, or for a shorter time"
+            f"makes {count:,} claims (units times occurrences), but a block can have at most {CLAIMS_MAX:,}: "
+            "block fewer resources at once, or a shorter time"
         )
         raise InvalidRequest.of("rrule", block.rrule, problem)
     block = replace(block, first_at=spans[0].start, last_at=spans[-1].end)
@@ -113,8 +113,8 @@ def _wall(wanted: NewBlock, name: Literal["start", "end"], venue: Venue) -> date
     instant = getattr(wanted, name)
     wall = to_wall(instant, venue.tz)
     if instant_of(wall, venue.tz) != instant:
-        # A block is kept in wall time, where this instant has the name of an earlier one.
-        problem = f"lies in the hour that clocks in {venue.timezone} repeat: take a time before or after it"
+        # A block is stored in wall time, where this instant looks the same as an earlier one.
+        problem = f"is in the hour that clocks in {venue.timezone} repeat: choose a time before or after it"
         raise InvalidRequest.of(name, instant.isoformat(), problem)
     return wall
 
@@ -122,5 +122,5 @@ def _wall(wanted: NewBlock, name: Literal["start", "end"], venue: Venue) -> date
 def _check_end(wanted: NewBlock, venue: Venue, now: datetime) -> None:
     last = last_day(now, venue.tz)
     if to_wall(wanted.end, venue.tz).date() > last + timedelta(days=1):
-        problem = f"is too far ahead: a block ends {HORIZON_YEARS} years from now, on {last.isoformat()}"
+        problem = f"is too far ahead: a block must end at most {HORIZON_YEARS} years from now, by {last.isoformat()}"
         raise InvalidRequest.of("end", wanted.end.isoformat(), problem)

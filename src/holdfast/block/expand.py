@@ -1,4 +1,4 @@
-"""When blocks block: from definitions to spans of time. Pure."""
+"""Expands blocks into the spans of time they take. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ EVER = Span(BEGINNING, NEVER)
 
 
 class BlockedSpan(NamedTuple):
-    """A stretch of time that a block takes off a resource."""
+    """A span for which a block takes a resource off the inventory."""
 
     span: Span
     block_id: UUID
@@ -29,8 +29,8 @@ class BlockedSpan(NamedTuple):
 def get_blocked_intervals(
     definitions: Iterable[Block], resource_id: UUID, range_start: datetime, range_end: datetime
 ) -> list[BlockedSpan]:
-    """When these blocks take the resource off the inventory: what shares time with `[range_start, range_end)`,
-    whole, in order. The claims of blocks in the ledger are exactly this, for each unit."""
+    """Returns the spans for which these blocks take the resource off the inventory, in order: those that overlap
+    `[range_start, range_end)`, in full. For each unit, the claims of blocks in the ledger are exactly these."""
     return blocked_intervals(definitions, [resource_id], range_start, range_end)[resource_id]
 
 
@@ -42,7 +42,7 @@ def expanded_json(
     *,
     venue: Venue,
 ) -> list[dict[str, Any]]:
-    """The same as the API shows it, in the venue's offset."""
+    """Returns the same as the API shows it, in the venue's offset."""
     by_id = {each.id: each for each in definitions}
     return [
         {
@@ -59,7 +59,7 @@ def expanded_json(
 def blocked_intervals(
     definitions: Iterable[Block], resource_ids: Collection[UUID], range_start: datetime, range_end: datetime
 ) -> dict[UUID, list[BlockedSpan]]:
-    """The same for many resources at once: blocks that share a rule share its expansion."""
+    """Returns the same for many resources at once. Blocks that share a rule share its expansion."""
     found: dict[UUID, list[BlockedSpan]] = {each: [] for each in resource_ids}
     within = Span(range_start, range_end)
     for block in definitions:
@@ -74,16 +74,17 @@ def blocked_intervals(
 
 
 def occurrences_of(block: Block, within: Span = EVER) -> Sequence[Occurrence]:
-    """The occurrences that the block claims, or those that share time with a span, in order.
+    """Returns the occurrences that the block claims, in order; with `within`, those that overlap it.
 
-    What was over when it was made never was; what `cancelled_from` or `removed_at` put an end to is not.
+    It leaves out those that were over when the block was created, and those that `cancelled_from` or `removed_at`
+    ended.
     """
     if within.start >= within.end:
         return ()
     rule = None if block.rrule is None else _parsed(block.rrule)
     start, end = block.local_start, block.local_end
     every = expansion(rule, local_start=start, local_end=end, tz=block.tz).before(within.end)
-    # None overlaps another, so that starts, ends and dates all are in order.
+    # Occurrences don't overlap, so starts, ends and dates are all in order.
     first = bisect_right(every, max(within.start, block.created_at), key=lambda each: each.span.end)
     last = bisect_left(every, within.end, key=lambda each: each.span.start)
     if block.cancelled_from is not None:
@@ -94,7 +95,7 @@ def occurrences_of(block: Block, within: Span = EVER) -> Sequence[Occurrence]:
 
 
 def claims_of(block: Block, resources: Iterable[Resource], *, within: Span = EVER) -> list[Claim]:
-    """The claims by which the block takes all units of these resources, for exactly as long as it says."""
+    """Returns the claims with which the block takes all units of these resources, without buffers."""
     spans = [each.span for each in occurrences_of(block, within)]
     return [
         Claim(

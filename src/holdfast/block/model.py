@@ -1,4 +1,4 @@
-"""A block as a value, and what is told of it."""
+"""A block as a value, its history, its events and its JSON."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Action = Literal["create", "update", "remove"]
 class Block:
     """Time taken off resources of a venue: the row of table `block`.
 
-    `local_start`, `local_end`: the first time, on the wall of `timezone`, the venue's when it was made.
-    `rrule`: how it repeats, in canonical form; None: once. `cancelled_from`: occurrences from that local date
-    on are no more. `removed_at`: occurrences that were not over by then are no more. `first_at`, `last_at`:
-    when the first occurrence that it ever claimed starts and the last one ends.
+    `local_start`, `local_end`: of the first occurrence, in wall time of `timezone`, which was the venue's when the
+    block was created. `rrule`: how it repeats, in canonical form; None: once. `cancelled_from`: occurrences on or
+    after that local date are cancelled. `removed_at`: occurrences that were not over by then are cancelled.
+    `first_at`, `last_at`: the start of the first occurrence that it ever claimed, and the end of the last.
     """
 
     tenant_id: UUID
@@ -58,7 +58,7 @@ COLUMNS = tuple(each.name for each in fields(Block))
 
 @dataclass(frozen=True, slots=True)
 class BlockStep:
-    """One entry of a block's history, beside the block it led to. `changes`: field -> what it became."""
+    """One entry of a block's history, with the block after it. `changes`: field -> new value."""
 
     block: Block
     action: Action
@@ -67,7 +67,7 @@ class BlockStep:
     traceparent: str | None = None
 
     def history(self) -> dict[str, Any]:
-        """The row for table `block_history`."""
+        """Returns the row for table `block_history`."""
         return {
             "tenant_id": self.block.tenant_id,
             "block_id": self.block.id,
@@ -79,7 +79,7 @@ class BlockStep:
         }
 
     def event(self) -> Event:
-        """The event that tells of it, on the venue's channel of bookings."""
+        """Returns its event, on the venue's channel `bookings`."""
         block = self.block
         return Event(
             id=new_id(),
@@ -114,7 +114,7 @@ EVENT_TYPES: dict[Action, str] = {
 
 
 def as_json(block: Block, venue: Venue) -> dict[str, Any]:
-    """The block as staff see it. `start`, `end`: of the first time, in the venue's offset."""
+    """Returns the block as staff see it. `start`, `end`: of the first occurrence, in the block's time zone."""
     zone = block.tz
     return {
         "id": block.id,

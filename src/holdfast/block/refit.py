@@ -1,4 +1,4 @@
-"""Blocks take all units of their resources, those too that a change of the venue adds."""
+"""Extends blocks to units that are added later: a block takes all units of its resources."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from holdfast.place.venue import Resource, Venue
 
 
 async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
-    """The venue's blocks take the units that these resources were given, from now on.
+    """Makes the venue's blocks take the units that the `grown` resources have gained, from now on.
 
-    It runs in the transaction of the change, so that nobody can book them first, under the lock of `venue`, which
-    is as the transaction sees it. No channel is told: a change of the rules resets them. Safe to run again. Raises
-    InvalidRequest when that is more than CLAIMS_MAX times a unit.
+    It runs in the transaction of that change, so that nobody can book the units first. `venue`: with the change, and
+    with its lock held. It emits no event on the channels, because a change of the rules resets them anyway. Safe to
+    run again. Raises InvalidRequest if it would add more than CLAIMS_MAX claims.
     """
     left = CLAIMS_MAX
     for block in await store.reaching_into(tx, venue, start=tx.now, end=NEVER):
@@ -37,12 +37,12 @@ async def _refit(tx: Tx, block: Block, resources: list[Resource], *, most: int) 
     within, ids = Span(tx.now, NEVER), {each.id for each in resources}
     own = await claims.still_of(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
     had = {(each.resource_id, each.unit, each.span) for each in own if each.resource_id in ids}
-    # Counted before they are made: a unit may be one of a thousand, for two years.
+    # Counted before they are built: it may be a thousand units for two years.
     if len(occurrences_of(block, within)) * sum(each.units for each in resources) - len(had) > most:
         raise InvalidRequest.of(
             "units",
             max(each.units for each in resources),
-            f"adds more than {CLAIMS_MAX:,} times a unit to blocks: end some of these first, or add fewer",
+            f"adds more than {CLAIMS_MAX:,} claims to blocks: end some of them first, or add fewer units",
         )
     wanted = claims_of(block, resources, within=within)
     missing = [each for each in wanted if (each.resource_id, each.unit, each.span) not in had]
@@ -53,7 +53,7 @@ async def _refit(tx: Tx, block: Block, resources: list[Resource], *, most: int) 
 
 async def _take(tx: Tx, block: Block, missing: list[Claim]) -> None:
     clash = await find_clash(tx, missing, own_id=block.id)
-    # A unit that was taken away and given back may still be held, against all rules: whoever holds it keeps it.
+    # A unit that was removed and added back may still be claimed, although it shouldn't be: its owner keeps it.
     others = [claim for found in (clash.bookings, clash.blocks) for own in found.values() for claim in own]
     free = [each for each in missing if clear_of(each, others) == each] if others else missing
     await evict_expired_holds(tx, free, Occupancy.of(clash.expired, now=tx.now))

@@ -1,4 +1,4 @@
-"""What clients send about blocks."""
+"""Request bodies about blocks."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ MAY_NAME_SOMEBODY = frozenset({"reason"})
 
 
 class CreateBlock(Body):
-    """Time that is to be taken off resources of a venue."""
+    """Time to take off resources of a venue."""
 
     unsaid: ClassVar[frozenset[str]] = MAY_NAME_SOMEBODY
 
     venue_id: UUID
     resource_ids: ResourceIds
-    """What is blocked, with all its units."""
+    """The resources to block, each with all its units."""
     start: Instant
-    """Instant at which it starts the first time, RFC 3339 with an offset."""
+    """The start of the first occurrence, RFC 3339 with an offset."""
     end: Instant
-    """Instant at which it ends the first time, RFC 3339 with an offset."""
+    """The end of the first occurrence, RFC 3339 with an offset."""
     reason: lines(REASON_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
-    """For staff; guests read that it is closed for maintenance."""
+    """For staff only. Guests are told that it is closed for maintenance."""
     kind: Kind = "maintenance"
     rrule: line(TEXT_CHARS_MAX) | None = Field(  # pyright: ignore[reportInvalidTypeForm]
         default=None, examples=["FREQ=WEEKLY;BYDAY=WE;UNTIL=20271231"]
     )
     """How it repeats: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY (with WEEKLY) and UNTIL or COUNT of RFC 5545,
-    for at most two years from now. Left out: once."""
+    for at most two years from now. If omitted, once."""
     on_conflict: Literal["refuse", "displace"] = "refuse"
-    """What becomes of bookings at that time: they refuse the block, or they lose their place to it."""
+    """What happens if bookings are in the way: the block is refused, or it displaces them."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
+    """Alternative to the Idempotency-Key header."""
 
     def wanted(self) -> define.NewBlock:
-        """The block as it is wanted, with an id of its own."""
+        """Returns the requested block, with a new id."""
         return define.NewBlock(
             id=new_id(),
             resource_ids=self.resource_ids,
@@ -59,18 +59,18 @@ class CreateBlock(Body):
 
 
 class ChangeBlock(Body):
-    """What is to be different about a block; what is left out stays as it is."""
+    """What to change about a block. Omitted fields stay as they are."""
 
     unsaid: ClassVar[frozenset[str]] = MAY_NAME_SOMEBODY
 
     cancelled_from: Day | None = None
-    """Local date from which on its occurrences are gone; it can be moved earlier, not later."""
+    """Occurrences on or after this local date are cancelled. It can be moved earlier but not later."""
     reason: lines(REASON_CHARS_MAX) | None = None  # pyright: ignore[reportInvalidTypeForm]
     expected_version: Version | None = None
-    """The version you saw; or If-Match."""
+    """The version of the block that you last read; or send If-Match."""
 
     @model_validator(mode="after")
     def _changes_something(self) -> ChangeBlock:
         if self.cancelled_from is None and self.reason is None:
-            raise ValueError("give cancelled_from (a date) or reason: nothing else of a block can be changed")
+            raise ValueError("give cancelled_from (a date) or reason: nothing else can be changed in a block")
         return self

@@ -1,6 +1,6 @@
-"""Blocks over HTTP. The routes decide nothing: they read what is asked, run a verb and write the answer.
+"""Blocks over HTTP. The routes decide nothing: they read the request, run a verb and write the response.
 
-`router` is for /api/v1; `alias` answers the same where clients of other products expect it, with no prefix.
+`router` is for /api/v1. `alias` serves the same calls without a prefix, where clients of other products expect them.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ from holdfast.place.venue import Venue
 
 PATH = "/chain/maintenance-blocks"
 RANGE_DAYS_MAX = 2 * 366 + 1
-"""The longest range that is expanded at once: two years and a day."""
+"""The longest range of one request: two years and a day."""
 
 router = APIRouter(tags=["Blocks"])
 alias = APIRouter(include_in_schema=False)
 
 From = Annotated[AwareDatetime, Query(alias="from", description="Start of the range, with an offset.")]
-To = Annotated[AwareDatetime, Query(alias="to", description="End of the range, not part of it.")]
+To = Annotated[AwareDatetime, Query(alias="to", description="End of the range, exclusive, with an offset.")]
 
 
 @router.post(PATH, summary="Block time", status_code=201, responses={201: MADE})
 @alias.post(PATH)
 async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked: AskedChange) -> Response:
-    """For staff: take resources of a venue off the inventory, once or as often as `rrule` says. Bookings there
-    refuse it, or are displaced when that is asked for; then each goes to MANUAL_REVIEW with alternatives."""
+    """For staff: take resources of a venue off the inventory, once or repeatedly by `rrule`. Bookings in the way
+    prevent it. With on_conflict "displace" it displaces them: each goes to MANUAL_REVIEW, with alternatives."""
     engine, actor = asked.engine, asked.actor
     venue = await own_venue(engine, actor, body.venue_id)
     done = await engine.change_planned(
@@ -72,11 +72,11 @@ async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked
     return show_reply(done.reply, status=201)
 
 
-@router.post(f"{PATH}/preview", summary="See what a block would hit", responses={200: PREVIEW})
+@router.post(f"{PATH}/preview", summary="Preview a block", responses={200: PREVIEW})
 @alias.post(f"{PATH}/preview")
 async def post_preview(body: Annotated[CreateBlock, json_body(CreateBlock)], asked: AskedChange) -> Response:
-    """For staff: what such a block would be, and the bookings it would hit. Nothing is written."""
-    asked.key(body.idempotency_key)  # not used, but refused where the request itself would be
+    """For staff: the occurrences of a block, and the bookings and blocks it would overlap. Nothing is written."""
+    asked.key(body.idempotency_key)  # unused, but a key that creating would refuse is refused here too
     engine, actor = asked.engine, asked.actor
     venue = await own_venue(engine, actor, body.venue_id)
     return answer(
@@ -94,8 +94,8 @@ async def get_blocks(
     resource_id: UUID | None = None,
     when: When | None = None,
 ) -> Response:
-    """For staff: the blocks of a venue, or of one resource, by their first start; `when` narrows them to those
-    that go on, are still to come, or are over."""
+    """For staff: the blocks of a venue or of one resource, ordered by first start. `when` filters them: `active`,
+    `upcoming` or `past`."""
     venue = await _venue_of(engine, actor, venue_id, resource_id)
     found = await engine.read_at(
         actor,
@@ -115,7 +115,7 @@ async def get_blocks(
 @router.get(f"{PATH}/expanded", summary="When a resource is blocked", responses={200: EXPANDED})
 @alias.get(f"{PATH}/expanded")
 async def get_expanded(resource_id: UUID, from_: From, to: To, engine: EngineUsed, actor: Caller) -> Response:
-    """For staff: when the resource is blocked, in order, and by what."""
+    """For staff: when the resource is blocked, in order, and by which blocks."""
     _check_range(from_, to)
     venue = await _venue_of(engine, actor, None, resource_id)
     definitions = await engine.read_at(
@@ -128,7 +128,7 @@ async def get_expanded(resource_id: UUID, from_: From, to: To, engine: EngineUse
 @router.get(PATH + "/{block_id}", summary="Read a block", responses={200: TOLD})
 @alias.get(PATH + "/{block_id}")
 async def get_block(block_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
-    """For staff: one block, with its history; one that was removed too."""
+    """For staff: one block with its history, even if it was removed."""
     block, venue = await _find(engine, actor, block_id)
     history = await engine.read_at(actor, venue, store.history, block)
     return answer({**as_json(block, venue), "history": history}, version=block.version)
@@ -142,8 +142,8 @@ async def patch_block(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """For staff: another reason, or an end: occurrences on or after `cancelled_from` are gone, earlier ones
-    stay as history."""
+    """For staff: change the reason, or end the block. Occurrences on or after `cancelled_from` are cancelled;
+    earlier ones remain as history."""
     version = required_version(body.expected_version, if_match)
     _, venue = await _find(asked.engine, asked.actor, block_id)
     wanted = BlockChange(
@@ -161,7 +161,7 @@ async def patch_block(
 async def delete_block(
     block_id: UUID, if_match: IfMatch, asked: AskedChange, expected_version: SeenVersion = None
 ) -> Response:
-    """For staff: all that is not over is bookable again; what was stays as history."""
+    """For staff: all its time that is not over becomes bookable again. Past occurrences remain as history."""
     version = required_version(expected_version, if_match)
     _, venue = await _find(asked.engine, asked.actor, block_id)
     await _change(asked, venue, remove, block_id, expected_version=version)
@@ -169,28 +169,28 @@ async def delete_block(
 
 
 async def _venue_of(engine: Engine, actor: Actor, venue_id: UUID | None, resource_id: UUID | None) -> Venue:
-    """The venue named, or that of the resource, for those who work there."""
+    """Returns the named venue, or the resource's, if the caller works there."""
     if venue_id is not None:
         return await own_venue(engine, actor, venue_id)
     if resource_id is None:
         raise InvalidRequest.of("venue_id", None, "is required (or resource_id)")
     if actor.kind == "anonymous":
         raise Unauthenticated
-    # Only where it belongs: whether the caller works there is asked next.
+    # This only finds the resource's venue; whether the caller works there is checked next.
     found = await engine.read(SYSTEM, find_resource, resource_id)
     if found is None:
         raise NotFound(f"There is no resource {resource_id}.")
     try:
         return await own_venue(engine, actor, found[1])
     except NotFound:
-        # Of another tenant, or where the caller doesn't work: nothing is said of its venue either.
+        # It is another tenant's, or the caller doesn't work there: don't reveal its venue either.
         raise NotFound(f"There is no resource {resource_id}.") from None
 
 
 async def _find(engine: Engine, actor: Actor, block_id: UUID) -> tuple[Block, Venue]:
-    """A block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound.
+    """Returns a block of a venue where the caller works. Raises Unauthenticated, Forbidden, NotFound.
 
-    Guests learn nothing about any block, and staff of other venues get the same message as for an unknown id.
+    Guests learn nothing about any block. Staff of other venues get the same message as for an unknown id.
     """
     if actor.kind == "anonymous":
         raise Unauthenticated
@@ -215,7 +215,7 @@ def _check_range(start: datetime, end: datetime) -> None:
 async def _change(
     asked: Asked, venue: Venue, verb: Callable[..., Awaitable[Block]], *args: Any, **kwargs: Any
 ) -> Block:
-    """What the verb made of a block. One of two years is thousands of claims."""
+    """Runs the verb and returns the block. `is_long`, since a block of two years has thousands of claims."""
     return await asked.engine.change(
         asked.actor, venue, verb, *args, traceparent=asked.traceparent, is_long=True, **kwargs
     )

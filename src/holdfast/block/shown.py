@@ -1,4 +1,4 @@
-"""The answers about blocks, as the OpenAPI document describes them."""
+"""Responses about blocks, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from holdfast.booking.states import Status
 
 
 class BlockShown(BaseModel):
-    """A block. `start` and `end` are of the first time, `first_start` and `last_end` of all that it takes, each
-    with the venue's offset then."""
+    """A block. `start`, `end`: of the first occurrence. `first_start`, `last_end`: of all that it claims. Each has
+    the offset of its `timezone` at that time."""
 
     id: UUID
     tenant: str
@@ -37,7 +37,7 @@ class BlockShown(BaseModel):
 
 
 class BookingHit(BaseModel):
-    """A booking at the time of a block."""
+    """A booking that a block overlaps."""
 
     id: UUID
     booking_reference: str
@@ -50,13 +50,13 @@ class BookingHit(BaseModel):
 
 
 class BlockMade(BlockShown):
-    """A new block, with the bookings that lost their place to it."""
+    """A new block, with the bookings it displaced."""
 
     displaced: list[BookingHit]
 
 
 class BlockHistoryEntry(BaseModel):
-    """One change of a block: who did what when; `changes`: field -> what it became."""
+    """One change of a block: who did what, and when. `changes`: field -> new value."""
 
     version: int
     actor: str
@@ -72,14 +72,14 @@ class BlockTold(BlockShown):
 
 
 class BlockList(BaseModel):
-    """A page of blocks; `next` is the cursor of the next one."""
+    """A page of blocks. `next`: the cursor of the next page."""
 
     items: list[BlockShown]
     next: str | None
 
 
 class BlockOccurrenceShown(BaseModel):
-    """One time that a block would take; `on`: the local date on which it starts."""
+    """One occurrence of a block. `on`: the local date on which it starts."""
 
     on: date
     start: datetime
@@ -87,7 +87,7 @@ class BlockOccurrenceShown(BaseModel):
 
 
 class BlockHit(BaseModel):
-    """Another block at the time of a block; `start`, `end`: of the first time they meet."""
+    """Another block that a block overlaps. `start`, `end`: of its first occurrence in the way."""
 
     id: UUID
     kind: Kind
@@ -98,7 +98,7 @@ class BlockHit(BaseModel):
 
 
 class BlockPreview(BaseModel):
-    """What a block would be: its occurrences, and what is there. `bookings` and `blocks` are the first of them."""
+    """A block's occurrences, and what is in their way. `bookings`: the first hundred. `blocks`: the first twenty."""
 
     rrule: str | None
     timezone: str
@@ -110,7 +110,7 @@ class BlockPreview(BaseModel):
 
 
 class BlockedInterval(BaseModel):
-    """A stretch of time that a block takes off the resource."""
+    """A span for which a block takes the resource off the inventory."""
 
     block_id: UUID
     kind: Kind
@@ -120,7 +120,7 @@ class BlockedInterval(BaseModel):
 
 
 class BlockedIntervals(BaseModel):
-    """When a resource is blocked, in order; `next` is always null, since all of the range is told."""
+    """When a resource is blocked, in order. `next`: always null, since the response covers the whole range."""
 
     resource_id: UUID
     items: list[BlockedInterval]
@@ -133,5 +133,5 @@ MADE: Response = {"model": BlockMade, "description": "The block.", "headers": _E
 BLOCK: Response = {"model": BlockShown, "description": "The block.", "headers": _ETAG}
 TOLD: Response = {"model": BlockTold, "description": "The block, with its history.", "headers": _ETAG}
 BLOCKS: Response = {"model": BlockList, "description": "A page of blocks."}
-PREVIEW: Response = {"model": BlockPreview, "description": "What it would be, and whom it would hit."}
+PREVIEW: Response = {"model": BlockPreview, "description": "Its occurrences, and what they would overlap."}
 EXPANDED: Response = {"model": BlockedIntervals, "description": "When the resource is blocked."}

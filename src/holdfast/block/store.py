@@ -1,4 +1,4 @@
-"""The statements on table `block` and its history. Only this noun writes them."""
+"""Statements on the table `block` and its history. Only this noun writes them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def insert(tx: Tx, step: BlockStep) -> None:
     await tx.execute(INSERT, *_rows(tx, step))
 
 
-# No row updated means that somebody changed it since it was read.
+# Zero rows mean that somebody has changed it since it was read.
 SAVE = f"""
     WITH saved AS (
         UPDATE block SET reason = new.reason, cancelled_from = new.cancelled_from, removed_at = new.removed_at,
@@ -67,7 +67,7 @@ SAVE = f"""
 
 
 async def save(tx: Tx, step: BlockStep) -> None:
-    """Writes the block one version on, with its history and event. Raises VersionConflict."""
+    """Writes the next version of the block, with its history and event. Raises VersionConflict."""
     if await tx.fetchval(SAVE, *_rows(tx, step)) != 1:
         raise VersionConflict
 
@@ -80,7 +80,7 @@ FIND = f"SELECT {_NAMES} FROM block WHERE id = $1"
 
 
 async def find(tx: Tx, block_id: UUID) -> Block:
-    """The block, for those who do not know its tenant yet. Raises NotFound."""
+    """Returns the block, for callers that don't know its tenant yet. Raises NotFound."""
     return _found(await tx.fetchrow(FIND, block_id), block_id)
 
 
@@ -88,7 +88,7 @@ GET_FOR_UPDATE = f"SELECT {_NAMES} FROM block WHERE tenant_id = $1 AND id = $2 F
 
 
 async def lock(tx: Tx, tenant_id: UUID, block_id: UUID) -> Block:
-    """The tenant's block, locked against other changes. Raises NotFound."""
+    """Returns the tenant's block, locked against other changes. Raises NotFound."""
     return _found(await tx.fetchrow(GET_FOR_UPDATE, tenant_id, block_id), block_id)
 
 
@@ -105,7 +105,7 @@ HISTORY = """
 
 
 async def history(tx: Tx, block: Block) -> list[dict[str, Any]]:
-    """Who did what to it when, oldest first; the first HISTORY_MAX entries."""
+    """Returns the first HISTORY_MAX entries of its history, oldest first."""
     rows = await tx.fetch(HISTORY, block.tenant_id, block.id, HISTORY_MAX)
     return [{**row, "changes": orjson.loads(row["changes"])} for row in rows]
 
@@ -125,7 +125,7 @@ OF_VENUE = f"""
 async def of_venue(
     tx: Tx, venue: Venue, *, resource_id: UUID | None, when: When | None, after: StartKey, limit: int
 ) -> list[Block]:
-    """Up to `limit` blocks of the venue behind `after`, by their first start; removed ones are left out."""
+    """Returns up to `limit` blocks of the venue after `after`, ordered by first start, without removed ones."""
     rows = await tx.fetch(
         OF_VENUE, venue.tenant_id, venue.id, resource_id, when, tx.now, after.start_at, after.id, limit
     )
@@ -143,13 +143,13 @@ REACHING_INTO = f"""
 async def reaching_into(
     tx: Tx, venue: Venue, *, start: datetime, end: datetime, resource_id: UUID | None = None
 ) -> list[Block]:
-    """The definitions that may block something of the venue in `[start, end)`, removed ones too: of these
-    stands what was over."""
+    """Returns the blocks that may block something of the venue in `[start, end)`, including removed ones, whose past
+    occurrences still count."""
     rows = await tx.fetch(REACHING_INTO, venue.tenant_id, venue.id, start, end, resource_id)
     return [from_row(row) for row in rows]
 
 
-# LATERAL with OFFSET 0: one probe for each, whatever the planner believes of the table's size.
+# LATERAL with OFFSET 0: one index probe for each, whatever table size the planner assumes.
 OF_IDS = f"""
     SELECT b.*
       FROM unnest($2::uuid[]) AS asked (id),
@@ -159,12 +159,12 @@ OF_IDS = f"""
 
 
 async def of_ids(tx: Tx, tenant_id: UUID, ids: Sequence[UUID]) -> list[Block]:
-    """These blocks of the tenant."""
+    """Returns these blocks of the tenant."""
     return [from_row(row) for row in await tx.fetch(OF_IDS, tenant_id, list(ids))]
 
 
 def from_row(row: Any) -> Block:
-    """A block from a row with all columns of its table."""
+    """Returns the block of a row with all columns of its table."""
     values = {name: row[name] for name in COLUMNS}
     for name in ("tenant_id", "id", "venue_id"):
         values[name] = plain_id(values[name])
