@@ -193,7 +193,7 @@ async def test_a_venue_has_so_many_entries_and_no_more(house: House, monkeypatch
         await joined(house, {})
     full = refused(await ask_to_join(house, {}), 409, "WAITLIST_FULL")
     assert full["entries_max"] == 2
-    assert full["detail"] == "So many wait here already that nobody more is taken."
+    assert full["detail"] == "The waitlist of this venue is full: try again later."
 
 
 async def test_guests_wait_for_themselves(house: House) -> None:

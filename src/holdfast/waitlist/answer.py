@@ -1,6 +1,6 @@
-"""Accepting an offer, declining it, leaving the waitlist; and who may: as with bookings.
+"""Accepts or declines an offer, or leaves the waitlist. Access is as for bookings.
 
-And bringing entries in line with what happened without them: offers answered or lapsed, windows over.
+Also settles entries, which catches up with what has happened: offers answered or expired, windows over.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from holdfast.waitlist.model import Entry, EntryStatus, became, moved
 DECLINED = "The offer was declined."
 LEFT = "The guest left the waitlist."
 SETTLED_MAX = 50
-"""So many of each kind are settled in one transaction, under the venue's lock; the next takes the others."""
+"""The most entries of each kind that one transaction settles, under the venue's lock. The next takes the rest."""
 
 
 async def accept(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
-    """The entry as it now is: ACCEPTED, its hold a booking as the venue's lifecycle makes of one; or LAPSED,
-    when the offer's time is over, which is to be committed too.
+    """Accepts the offer and returns the entry: ACCEPTED, with the hold turned into a booking by the venue's
+    lifecycle; or LAPSED if the offer has expired, which must be committed too.
 
-    Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
+    Runs under the venue's lock. Running it again returns the same. Raises NotFound, InvalidTransition.
     """
     onward = states.initial_status(venue.policy, hold=False)
     return await _answer(tx, entry_id, EntryStatus.ACCEPTED, onward, venue=venue)
 
 
 async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
-    """The entry as it now is: DECLINED, its hold cancelled; or LAPSED, when the offer's time is over.
+    """Declines the offer and returns the entry: DECLINED, with the hold cancelled; or LAPSED if the offer has expired.
 
-    Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
+    Runs under the venue's lock. Running it again returns the same. Raises NotFound, InvalidTransition.
     """
     declined = EntryStatus.DECLINED
     return await _answer(tx, entry_id, declined, Status.CANCELLED, venue=venue, reason=DECLINED)
@@ -56,10 +56,10 @@ async def _answer(
 
 
 async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
-    """The entry as it now is: LEFT, with its offer, if it had one, given back; or what became of that offer
-    before.
+    """Leaves the waitlist and returns the entry: LEFT, with an open offer given back; or, if its offer is no longer
+    open, with the status that follows from it.
 
-    Runs under the venue's lock; a second time it answers the same. Raises NotFound, InvalidTransition.
+    Runs under the venue's lock. Running it again returns the same. Raises NotFound, InvalidTransition.
     """
     entry = await _own(tx, entry_id, venue)
     if entry.status is EntryStatus.LEFT:
@@ -75,7 +75,7 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
 
 async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, reason: str | None = None) -> None:
-    """Takes the hold of an open offer a step further; cancelled, it frees the place."""
+    """Moves the hold of an open offer to another status. Cancelling it frees the place."""
     assert entry.booking_id is not None
     booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
     step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=reason)
@@ -83,7 +83,7 @@ async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, reason: str |
 
 
 async def _own(tx: Tx, entry_id: UUID, venue: Venue) -> Entry:
-    """The entry, locked, for whoever may answer for it. Raises NotFound."""
+    """Returns the entry, locked, if the actor may answer for it. Raises NotFound."""
     entry = await store.get(tx, venue.tenant_id, entry_id, for_update=True)
     require_visible(entry, tx.actor, noun="entry")
     return entry
@@ -95,11 +95,11 @@ async def is_unsettled(tx: Tx, venue: Venue) -> bool:
 
 
 async def settle(tx: Tx, venue: Venue) -> bool:
-    """Settles entries of the venue; returns whether there are more. Runs under its lock; safe to run again.
+    """Settles entries of the venue, and returns whether there are more. Runs under its lock. Safe to run again.
 
-    1. Whose offer became something else: what the booking says. Expired: LAPSED; cancelled: DECLINED; any
-       further: ACCEPTED.
-    2. Who waits for a time that is past: LAPSED.
+    1. Entries whose offer is no longer open get the status that the booking implies. Expired: LAPSED; cancelled:
+       DECLINED; anything else: ACCEPTED.
+    2. Entries whose window is over: LAPSED.
     """
     answered = await queue_store.answered(tx, venue, limit=SETTLED_MAX)
     settled = [
@@ -109,12 +109,12 @@ async def settle(tx: Tx, venue: Venue) -> bool:
     ]
     late = await queue_store.over(tx, venue, limit=SETTLED_MAX)
     settled += [moved(entry, EntryStatus.LAPSED, now=tx.now) for entry in late]
-    await store.save(tx, settled, actor=str(SYSTEM))  # whoever is in the transaction: it came about
+    await store.save(tx, settled, actor=str(SYSTEM))  # not by the transaction's actor
     return bool(settled) and SETTLED_MAX in (len(answered), len(late))
 
 
 async def settled(tx: Tx, entry: Entry) -> Entry:
-    """The entry as it stands by now, saved so. Runs under the venue's lock."""
+    """Returns the entry, updated and saved if its offer is no longer open. Runs under the venue's lock."""
     if entry.status is not EntryStatus.OFFERED or entry.booking_id is None:
         return entry
     booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)

@@ -1,4 +1,4 @@
-"""Joining the waitlist."""
+"""Joins the waitlist."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WaitlistClosed(HoldfastError):
 
 
 class WaitlistFull(HoldfastError):
-    """So many wait here already that nobody more is taken."""
+    """The waitlist of this venue is full: try again later."""
 
     # Field `entries_max`. The docstring is what the guest reads.
     kind = Kind.CONFLICT
@@ -42,7 +42,7 @@ class WaitlistFull(HoldfastError):
 
 
 class TooManyEntries(HoldfastError):
-    """This guest or address already waits here as often as anybody may."""
+    """This guest or address already has as many entries on this waitlist as are allowed."""
 
     # Field `entries_max`.
     kind = Kind.TOO_MANY
@@ -51,8 +51,8 @@ class TooManyEntries(HoldfastError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joining:
-    """What somebody wants to wait for; `duration_minutes`: the policy's for such a party when None; `ip`: the
-    address it is counted against."""
+    """What somebody wants to wait for. `duration_minutes`: if None, the policy's for the party size. `ip`: the
+    address whose quota it counts against."""
 
     id: UUID
     party_size: int
@@ -66,11 +66,10 @@ class Joining:
 
 
 async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
-    """The new entry, the last of the venue's queue.
+    """Adds an entry at the end of the venue's queue and returns it.
 
-    Runs under the venue's lock, so that places in the queue are in the order of commits. Raises
-    WaitlistClosed, WaitlistFull, TooManyEntries, InvalidRequest, and what the venue's rules refuse about
-    every start in the window.
+    Runs under the venue's lock, so that the queue is in the order of commits. Raises WaitlistClosed, WaitlistFull,
+    TooManyEntries, InvalidRequest, and the refusal of the venue's rules if they allow no start in the window.
     """
     entry = _entry(tx, asked, venue)
     _check(venue, entry, now=tx.now)
@@ -119,15 +118,15 @@ def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
     if entry.latest_at > latest:
         said = latest.astimezone(venue.tz).isoformat(timespec="minutes")
         raise TooFarAhead(
-            f"Bookings open {days} days ahead, so the window can end at {said} at the latest.",
+            f"Bookings open {days} days ahead, so the window must end by {said}.",
             max_advance_days=days,
             latest_start=said,
         )
 
 
 def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> None:
-    """Whether a visit could start anywhere in the window, were nothing taken. Else says why it can't at the
-    first instant of it."""
+    """Checks that a visit could start somewhere in the window if nothing were taken. If not, raises the refusal of
+    a start at its first instant."""
     named = sets[0] if len(sets) == 1 else ()
     within = Span(entry.earliest_at, entry.latest_at)
     soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
@@ -149,7 +148,7 @@ def _allowed(venue: Venue, named: tuple[Resource, ...], span: Span, *, now: date
 
 
 async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> None:
-    """Staff put others on the list all evening: they have no quota but the venue's."""
+    """Checks the quotas. Only the venue's applies to staff, who add other people to the list all evening."""
     everybody, own, here = await queue_store.count_open(tx, venue, guest_id=entry.guest.id, ip=ip)
     if everybody >= ENTRIES_MAX:
         raise WaitlistFull(entries_max=ENTRIES_MAX)
@@ -158,5 +157,5 @@ async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> 
     for has, most in ((own, ENTRIES_PER_GUEST_MAX), (here, ENTRIES_PER_ADDRESS_MAX)):
         if has >= most:
             raise TooManyEntries(
-                f"You are on this waitlist {has} times already: leave one of these first.", entries_max=most
+                f"You already have {has} entries on this waitlist: leave one of them first.", entries_max=most
             )

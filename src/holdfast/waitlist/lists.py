@@ -1,4 +1,4 @@
-"""The queue of a venue as it is read: page by page, and before a plan is made, with no lock held."""
+"""Reads the queue of a venue without a lock: page by page for the API, and as a whole for a plan."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ ENTRIES_AT_ONCE = 250
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An entry as it is shown: with its position, and its offer while that is open."""
+    """An entry as it is shown: with its position, and with its offer while that is open."""
 
     entry: Entry
     position: int | None
     offer: OpenOffer | None
 
 
-# Two indexes that share no row: the queue is never looked for among all who ever waited.
+# Two indexes with no row in common, so that reading the queue never scans the entries that have left it.
 _OF_VENUE = f"""
     SELECT {READ_COLUMNS} FROM waitlist_entry AS e
      WHERE e.tenant_id = $1 AND e.venue_id = $2 AND e.seq > $3 AND ($4::text IS NULL OR e.status = $4)
@@ -45,8 +45,8 @@ ARE_OPEN = frozenset({EntryStatus.WAITING, EntryStatus.OFFERED})
 
 
 async def of_venue(tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int) -> list[Seen]:
-    """Up to `limit` entries of the venue behind `after` in the order of its queue, those that are no longer in it
-    too."""
+    """Returns up to `limit` entries of the venue after `after`, in queue order, including those that have left the
+    queue."""
     asked = (OPEN, CLOSED) if status is None else (OPEN,) if status in ARE_OPEN else (CLOSED,)
     rows = [
         row for sql in asked for row in await tx.fetch(sql, venue.tenant_id, venue.id, after, status, limit)
@@ -62,21 +62,21 @@ async def _seen(tx: Tx, entries: list[Entry]) -> list[Seen]:
     seen: list[Seen] = []
     for entry in entries:
         waits = entry.status is EntryStatus.WAITING
-        position += waits  # nobody who waits stands between two of them: a page leaves none out
+        position += waits  # a page leaves out no waiting entry between two of its own
         offer = None if entry.booking_id is None else offers.get(entry.booking_id)
         seen.append(Seen(entry, position if waits else None, offer))
     return seen
 
 
 async def see(tx: Tx, entry: Entry) -> Seen:
-    """One entry as it is shown."""
+    """Returns one entry as it is shown."""
     return (await _seen(tx, [entry]))[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Who waits for a visit in some piece of time, in order. `version`: of the venue's channel of bookings, read
-    before them."""
+    """The entries that wait for a visit in some piece of time, in order. `version`: of the venue's channel `bookings`,
+    read before the entries."""
 
     venue: Venue
     version: int
@@ -84,7 +84,7 @@ class Queue:
 
 
 async def see_venue(tx: Tx, venue_id: UUID, *, places: Places) -> Venue | None:
-    """The venue as it is by now; None for one that is not there."""
+    """Returns the venue with its current rules, or None if it doesn't exist."""
     kept = places.at_hand(venue_id)
     if kept is None:
         return (await places.reload(tx, [venue_id])).get(venue_id)
@@ -92,8 +92,8 @@ async def see_venue(tx: Tx, venue_id: UUID, *, places: Places) -> Venue | None:
 
 
 async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue, bool, list[Span]] | None:
-    """The venue, whether former offers are to be settled, and the time to come in which each who waits would be
-    there; None for a venue that is not there."""
+    """Returns the venue, whether any entries need settling, and for each waiting entry the future span in which its
+    visit would be; or None if the venue doesn't exist."""
     venue = await see_venue(tx, venue_id, places=places)
     if venue is None:
         return None
@@ -103,7 +103,7 @@ async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue
 
 
 async def see_queue(tx: Tx, venue_id: UUID, piece: Span, *, places: Places) -> Queue | None:
-    """Of a venue; None where nobody waits."""
+    """Returns the venue's queue for this piece of time, or None if no entry waits for it."""
     venue = await see_venue(tx, venue_id, places=places)
     if venue is None:
         return None

@@ -1,4 +1,4 @@
-"""An entry of the waitlist as a value, its steps, and its events."""
+"""A waitlist entry as a value, its transitions, and its events."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 
 ENTRIES_MAX = 2_000
-"""Open entries of a venue; more nobody may make."""
+"""The most open entries at one venue."""
 
 
 class EntryStatus(StrEnum):
-    """Where an entry stands. All but the first two are final."""
+    """The status of an entry. All but the first two are final."""
 
     WAITING = "WAITING"
     OFFERED = "OFFERED"
@@ -53,10 +53,10 @@ EVENT_TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One party that waits: the row of table `waitlist_entry`.
+    """One waiting party: the row of table `waitlist_entry`.
 
-    `seq`: its place in the venue's queue; smaller goes first. `earliest_at`, `latest_at`: when the visit may
-    start. `booking_id`: the offer made to it, or what became of that.
+    `seq`: its place in the venue's queue, lowest first. `earliest_at`, `latest_at`: when the visit may start.
+    `booking_id`: the booking that was offered to it, even after the offer has ended.
     """
 
     tenant_id: UUID
@@ -89,12 +89,12 @@ class Entry:
 
     @property
     def offer_lapsed(self) -> bool:
-        """Whether it had an offer and let its time go by."""
+        """Whether it had an offer that expired."""
         return self.status is EntryStatus.LAPSED and self.booking_id is not None
 
 
 def moved(entry: Entry, to: EntryStatus, *, now: datetime, **changes: Any) -> Entry:
-    """The entry one legal step further. Raises InvalidTransition with `from`, `to` and `allowed`."""
+    """Returns the entry after one legal transition. Raises InvalidTransition with `from`, `to` and `allowed`."""
     allowed = TRANSITIONS[entry.status]
     if to not in allowed:
         then = f"from there it can become {', '.join(allowed)}" if allowed else "that status is final"
@@ -106,9 +106,9 @@ def moved(entry: Entry, to: EntryStatus, *, now: datetime, **changes: Any) -> En
 
 
 def became(status: Status, *, expires_at: datetime | None, now: datetime) -> EntryStatus | None:
-    """What an offer's booking, in that status, makes of its entry; None while the offer stands.
+    """Returns the entry status that follows from the status of the offered booking; None while the offer is open.
 
-    One that is past its time has lapsed, swept or not.
+    An expired hold counts as lapsed even before the sweep gets to it.
     """
     match status:
         case Status.HELD:
@@ -122,7 +122,7 @@ def became(status: Status, *, expires_at: datetime | None, now: datetime) -> Ent
 
 
 def preferences_json(preferences: Preferences) -> dict[str, Any]:
-    """Preferences as they are stored and shown."""
+    """Returns preferences as they are stored and shown."""
     return {
         "kinds": preferences.kinds,
         "zones": preferences.zones,
@@ -131,7 +131,7 @@ def preferences_json(preferences: Preferences) -> dict[str, Any]:
 
 
 def event(entry: Entry, *, actor: str, traceparent: str | None = None) -> Event:
-    """The event that tells where the entry stands now: ids and facts, nothing personal."""
+    """Returns the event for the entry's current status: ids and facts, nothing personal."""
     return Event(
         id=new_id(),
         tenant_id=entry.tenant_id,

@@ -1,4 +1,4 @@
-"""Making a few planned offers: the short part of a promotion, under the venue's lock."""
+"""Makes a few planned offers: the short part of a promotion, under the venue's lock."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from holdfast.waitlist.model import EntryStatus, moved
 from holdfast.waitlist.plan import Offer, QueueSnapshot
 
 OFFER_TTL_S_MIN = 60
-"""Even for a visit that is about to begin: less time nobody could answer in."""
+"""Even if the visit is about to begin: nobody could answer in less."""
 SOURCE = "waitlist"
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A few offers of a plan, next to be made.
+    """The next few offers of a plan.
 
-    `version`: of the venue's channel of bookings, up to which nothing has happened that they would not be right
-    after. `before`: the offers of the same plan that were made already, by entry. `strictly`: False for offers that
-    are made although something may have come free since, as if they had been made before it.
+    `version`: of the venue's channel `bookings`; everything up to it leaves the offers valid. `before`: the entries
+    that already got an offer from this plan. `strictly`: if False, the offers are made even though something may have
+    become free since, as if they had been made before that.
     """
 
     seen: QueueSnapshot
@@ -52,10 +52,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What came of a batch: for whom offers were made, and to whom the booking was refused.
+    """The outcome of a batch: the entries that got an offer, and those whose booking was refused.
 
-    `version`: of the venue's channel of bookings, these offers included; None when something has changed and
-    nothing was written.
+    `version`: of the venue's channel `bookings`, including these offers; None if something has changed and nothing
+    was written.
     """
 
     entries: Sequence[UUID] = ()
@@ -64,7 +64,7 @@ class Made:
 
 
 async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
-    """Makes the offers, if nothing has changed since they were planned. Runs under the venue's lock."""
+    """Makes the offers if nothing has changed since they were planned. Runs under the venue's lock."""
     venue, offers = batch.venue, batch.offers
     if await rules_version(tx, venue) != venue.rules_version:
         return Made()
@@ -92,15 +92,15 @@ async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
 
 
 async def look_again(tx: Tx, batch: Batch) -> int | None:
-    """The version of the venue's channel, if all that has happened up to it leaves the offers right; None if
-    they are to be planned anew. Runs without a lock.
+    """Returns the version of the venue's channel if everything up to it leaves the offers valid, or None if they must
+    be planned again. Runs without a lock.
 
-    They are right while the same entries wait up to the last of them, their places are free, and nothing came
-    free beside these that could make a place for someone who waits longer.
+    They are valid while the same entries wait up to the last one, their places are free, and nothing has become free
+    nearby that could make a place for an entry that has waited longer.
     """
     venue = batch.venue
     if venue.policy.pacing_covers_max is not None:
-        return None  # one arrival fewer, at whatever table, may make a place
+        return None  # one arrival fewer, at any table, may make room
     if await rules_version(tx, venue) != venue.rules_version:
         return None
     version = await _version(tx, venue)
@@ -116,7 +116,7 @@ async def _version(tx: Tx, venue: Venue) -> int:
 
 
 async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
-    """The first of the offers, as far as their places are free; none if the queue up to the last has changed."""
+    """Returns the offers before the first whose place is taken; none if the queue up to the last one has changed."""
     last = batch.offers[-1].entry.seq
     planned = [
         (each.seq, each.version)
@@ -137,8 +137,8 @@ async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
 
 
 def _around(batch: Batch) -> list[Probe]:
-    """Where in the ledger something must have come free for an entry that waits longer to fit onto a place of the
-    batch now: on a resource of a set with one of the place, during a visit that meets that of the offer."""
+    """Returns the only probes of the ledger where something freed could let an entry that has waited longer use a
+    place of this batch: resources that can be combined with an offered one, during visits that overlap the offer's."""
     venue, seen = batch.venue, batch.seen
     longest = max(entry.length for entry in seen.entries)
     return list(
@@ -151,7 +151,7 @@ def _around(batch: Batch) -> list[Probe]:
 
 
 def _beside(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]:
-    """The resources that may be booked together with one of these, and these."""
+    """Returns these resources and those that may be booked together with one of them."""
     venue, beside = seen.venue, {each.id for each in resources}
     named = [set(demand.resource_ids) for demand in seen.sets if not beside.isdisjoint(demand.resource_ids)]
     for _ in range(venue.policy.combination_resources_max - 1):
@@ -160,7 +160,7 @@ def _beside(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]:
 
 
 def _key(claim: Claim) -> tuple[UUID, Span, UUID]:
-    """What can't change of a claim without setting anything free; to another unit it may move."""
+    """Returns what can't change in a claim without freeing something. Moving to another unit frees nothing."""
     return claim.resource_id, claim.span, claim.owner_id
 
 
@@ -183,6 +183,6 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
 
 
 def _ttl_s(tx: Tx, venue: Venue, span: Span) -> int:
-    """Seconds that the offer stands: no longer than until the visit, so that the next can still come."""
+    """Returns how long the offer is open: until the visit starts at most, so that the next guest can still come."""
     until_start_s = int((span.start - tx.now).total_seconds())
     return min(venue.policy.offer_ttl_seconds, max(until_start_s, OFFER_TTL_S_MIN))

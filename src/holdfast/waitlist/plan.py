@@ -1,4 +1,4 @@
-"""Who gets what: the queue gone through in order, on paper. Pure."""
+"""Plans which entry gets which place, by going through the queue in order. Pure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
 
 BLOCK = 64
-"""So many starts, one after the other, are looked at together."""
+"""The number of consecutive starts that are examined together."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueSnapshot:
-    """What a plan is made from, as it was at one moment.
+    """What a plan is made from, as of one moment.
 
-    `piece`: visits that share time with it are planned. `entries`: all who wait for one, in the order of the
-    queue. `sets`: for each of their demands the resources that would do, best first; none when none would.
-    `version`: of the venue's channel of bookings, read before the rest: while it is the same, nothing has changed.
+    `piece`: the plan is for visits that overlap it. `entries`: all that wait for one, in queue order. `sets`: for each
+    of their demands, the sets of resources that would do, best first; empty if none would. `version`: of the venue's
+    channel `bookings`, read before the rest. As long as it is the same, nothing has changed.
     """
 
     piece: Span
@@ -42,7 +42,7 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What an entry is to get."""
+    """The place that an entry will be offered."""
 
     entry: Entry
     span: Span
@@ -50,15 +50,16 @@ class Offer:
 
 
 def plan(seen: QueueSnapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer | None]:
-    """The offers that can be made, in the order of the queue; None wherever the caller may let others go first.
+    """Yields the offers that can be made, in queue order, and None wherever the caller may pause for other work.
 
-    Each entry gets the first start in its window, with the best free set. What one gets is taken for all who come
-    after. `but`: entries to be passed over. Can be iterated once: it counts in `seen` what it has given away.
+    Each entry gets the first start in its window, with the best free set. Later entries can't get what an earlier one
+    was offered. `but`: entries to skip. It can be iterated only once, because it marks offered places as taken in
+    `seen`.
     """
     paper = _Paper(seen)
     longest = timedelta(minutes=seen.venue.policy.duration_minutes_max)
     for entry in seen.entries:
-        # Who may no longer stay so long gets no offer, and must not keep the place from those who come after.
+        # A visit that the policy no longer allows to be so long gets no offer, and must not block later entries.
         if entry.id in but or entry.length > longest:
             continue
         found = yield from paper.place_for(entry)
@@ -70,8 +71,8 @@ def plan(seen: QueueSnapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer |
 
 @dataclass(slots=True)
 class _Block:
-    """Some of the starts. `all`: a bit for each. `free`: for each resource that was asked about, by its number, the
-    bits of the starts at which it has time. `changes`: how often that was found to be so no longer."""
+    """A run of consecutive starts. `all`: a mask with one bit for each. `free`: for each resource looked up so far, by
+    number, the mask of the starts at which it is free. `changes`: how many of these masks were dropped as stale."""
 
     times: list[datetime]
     all: int = field(init=False)
@@ -84,14 +85,14 @@ class _Block:
 
 @dataclass(slots=True)
 class _Timetable:
-    """Every start of a visit of some length that the venue's hours allow, in order."""
+    """All starts that the venue's hours allow for visits of one length, in order."""
 
     length: timedelta
     times: list[datetime]
     blocks: list[_Block]
 
     def forget(self, number: int, resource: Resource, taken: Span) -> None:
-        """What the resource is free for is to be asked anew for all visits that meet the span."""
+        """Drops what is cached about the resource, for all visits that overlap the span."""
         nothing = claimed_span(resource, Span(taken.start, taken.start))
         before, after = taken.start - nothing.start, nothing.end - taken.start
         first = bisect_right(self.times, taken.start - after - self.length)
@@ -103,11 +104,11 @@ class _Timetable:
 
 @dataclass(slots=True)
 class _Wish:
-    """What some of those who wait want alike, but for the window.
+    """What entries that differ only in their window have in common.
 
-    `members`: the sets, by the numbers of their resources. `left`: the blocks in which something may be free for
-    them yet. `masks`: for such a block a bit for each start at which something was free when the block had changed
-    so often. Nothing comes free on paper: what is not set stays so.
+    `members`: the sets, as numbers of their resources. `left`: the blocks that may still have something free for
+    them. `masks`: by block, its `changes` at the time, and the mask of the starts at which something was free then.
+    A plan frees nothing, so a bit that is cleared stays cleared.
     """
 
     sets: Sets
@@ -125,7 +126,7 @@ class _Wish:
 
 @dataclass(slots=True)
 class _Paper:
-    """What is free, as far as the queue was gone through."""
+    """What is still free after the entries processed so far."""
 
     seen: QueueSnapshot
     numbers: dict[UUID, int] = field(default_factory=dict)
@@ -134,7 +135,7 @@ class _Paper:
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
     def place_for(self, entry: Entry) -> Generator[None, None, Found | None]:
-        """The first start in its window with the best free set. Yields where others may go first."""
+        """Returns the first start in its window with a free set. Yields wherever the caller may pause."""
         wish = yield from self._wish_of(entry)
         times = wish.timetable.times
         first, end = bisect_left(times, entry.earliest_at), bisect_right(times, entry.latest_at)
@@ -167,7 +168,7 @@ class _Paper:
         return number
 
     def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
-        """None of its starts is too soon or too far ahead. Empty where no set would do."""
+        """Returns the starts that are neither too soon nor too far ahead; none if no set would do."""
         key = sets[0][0].hours if len(sets) == 1 else None, minutes if sets else 0
         timetable = self.timetables.get(key)
         if timetable is None:
@@ -196,12 +197,12 @@ class _Paper:
             found = outlook.free(wish.sets, Span(start, start + length), party_size=wish.party_size)
             if found is not None:
                 return found
-            # Arrivals are full, or the step of a resource with hours of its own is another.
+            # The limit of arrivals is reached, or a resource with hours of its own has another step.
             wish.keep(number, wish.masks[number][1] & ~(1 << place))
         return None
 
     def _mask(self, wish: _Wish, number: int, window: int) -> Generator[None, None, int]:
-        """A bit for each start in the window at which all of some set has time."""
+        """Returns the mask of the starts in the window at which all resources of some set are free."""
         block = wish.timetable.blocks[number]
         changes, mask = wish.masks.get(number, (-1, block.all))
         if changes != block.changes and mask & window:
@@ -228,7 +229,7 @@ class _Paper:
         return found
 
     def take(self, found: Found, *, party_size: int) -> None:
-        """From now on the best of the sets found is taken then."""
+        """Marks the best of the found sets as taken for the span."""
         self.seen.outlook.take(found.sets[0], found.span, party_size=party_size)
         for resource in found.sets[0]:
             for timetable in self.timetables.values():

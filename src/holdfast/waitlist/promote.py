@@ -1,6 +1,6 @@
-"""Offering what is free to those who wait, first come, first served among those whom it fits.
+"""Offers free places to waiting guests, first come, first served among those they fit.
 
-It is thought out on a snapshot, while no lock and no connection is held, and written a few offers at a time.
+Offers are planned on a snapshot, with no lock or connection held, and written a few at a time.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from holdfast.waitlist.offer import Batch, Made, look_again, offer
 from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
 
 OFFERS_AT_ONCE = 8
-"""Offers that one transaction makes, under the venue's lock."""
+"""The most offers in one transaction, under the venue's lock."""
 OFFERS_WAIT_S = 0.05
-"""So long a plan may go on before the offers that it has found are made."""
+"""How long planning may go on before the offers found so far are made."""
 PLANS_MAX = 8
-"""Plans in a row that come to nothing, since too much changes; the last is not to."""
+"""The most plans in a row that make no offer because too much changes. The last one makes them anyway."""
 LOOKS_MAX = 3
-"""How often it is looked whether what has happened meanwhile leaves a few offers right."""
+"""How often a batch of offers is checked against what has changed since, before it is planned again."""
 REFUSALS_MAX = 2
-"""Whoever is refused so often what was planned for them waits on, and keeps nothing from others."""
+"""An entry that is refused its planned place this often is skipped, so that it blocks nobody else."""
 RESOURCE_DAYS_MAX = 10_000
-"""A plan is for no more days than this, divided by the venue's resources: 166 days of 60 tables. More time, in which
-people wait without a gap, is planned piece by piece."""
+"""The longest time that one plan covers, as days times the venue's resources: 166 days of 60 tables. If the entries'
+windows form a longer time without a gap, it is planned piece by piece."""
 PIECES_MAX = 400
 READ_S_MAX = 10.0
 PACING_WINDOW = timedelta(minutes=15)
@@ -49,10 +49,10 @@ PACING_WINDOW = timedelta(minutes=15)
 
 @dataclass(slots=True)
 class Promotion:
-    """Makes the offers that can be made at one venue.
+    """Makes all possible offers at one venue.
 
-    It asks what is so and not what happened: it is safe to run again, at any time, any number of times, and by
-    several at once. Each few offers are committed at once: whoever goes on after it was killed begins behind them.
+    It looks at the current state, not at what happened, so it is safe to run at any time, repeatedly and concurrently.
+    Each batch of offers is its own transaction, so after a crash the next run continues behind the last batch.
     """
 
     engine: Engine
@@ -64,16 +64,16 @@ class Promotion:
     async def run(self, around: Span | None = None) -> int:
         """Returns the number of offers made.
 
-        `around`: the time that was freed; only visits that touch it are looked for. None: all the time in
-        which anybody waits.
+        `around`: the span that was freed; only visits that touch it are considered. None: all the time that entries
+        wait for.
 
-        1. Settle what happened to former offers.
-        2. Read who waits, the rules, and the ledger. For each who waits, in the order of the queue, look for the
-           first start in the window with a free set.
-        3. Offer it, a few at a time: a hold with the policy's `offer_ttl_seconds`. Under the venue's lock it is
-           checked that all that this relies on is still so; where it is not, back to 2.
+        1. Settle earlier offers.
+        2. Read the queue, the rules and the ledger. For each waiting entry, in queue order, look for the first start
+           in its window with a free set.
+        3. Offer these, a few at a time: holds with the policy's `offer_ttl_seconds`. Check under the venue's lock that
+           nothing the offers rely on has changed. If it has, go back to 2.
 
-        What is freed is not kept for the waitlist meanwhile: a booking that comes first gets it.
+        A free place is not reserved for the waitlist in the meantime: a booking that comes first gets it.
         """
         overview = await self._reading().run(see_overview, self.venue_id, places=self.engine.places)
         if overview is None:
@@ -85,9 +85,10 @@ class Promotion:
         return sum([await self._offer_in(piece) for piece in pieces])
 
     async def has_place(self, entry: Entry) -> bool:
-        """Whether anything is free that would do for it, whoever waits before it.
+        """Whether any place is free that suits the entry, whatever entries are ahead of it.
 
-        Of who joins a full house that is all there is to ask: to go through the queue costs many times as much.
+        For somebody who joins when everything is taken, this check is enough, and much cheaper than going through the
+        queue.
         """
         venue = await self._reading().run(see_venue, self.venue_id, places=self.engine.places)
         if venue is None:
@@ -128,7 +129,7 @@ class Promotion:
         return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version)
 
     async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:
-        """The plan's offers, up to OFFERS_AT_ONCE together."""
+        """Yields the plan's offers, up to OFFERS_AT_ONCE at a time."""
         but = {id_ for id_, times in self.refused.items() if times >= REFUSALS_MAX}
         slices, found_at = Slices(), 0.0
         batch: list[Offer] = []
@@ -144,7 +145,7 @@ class Promotion:
             yield batch
 
     async def _carry_out(self, seen: QueueSnapshot, *, strictly: bool) -> tuple[int, bool]:
-        """How many offers of the plan were made, and whether that was all of it."""
+        """Returns the number of the plan's offers that were made, and whether those were all."""
         version, done = seen.version, set[UUID]()
         async for planned in self._batches(seen):
             made = await self._make(Batch(seen, planned, version, done, strictly))
@@ -156,7 +157,7 @@ class Promotion:
         return len(done), True
 
     async def _make(self, batch: Batch) -> Made:
-        """Nothing is written if it can't be said that the offers are right."""
+        """Makes the offers. Writes nothing if it can't establish that they are still valid."""
         made = await self._writing().run(offer, batch, places=self.engine.places)
         for _ in range(LOOKS_MAX if batch.strictly else 0):
             if made.version is not None:
@@ -179,7 +180,7 @@ class Promotion:
 
 
 def _sets(venue: Venue, entry: Entry) -> Sets:
-    """The sets of resources that would do by the venue's present rules, best first; none when none would."""
+    """Returns the sets of resources that would do by the venue's current rules, best first; empty if none would."""
     try:
         return candidate_sets(venue, entry.demand)
     except HoldfastError:
@@ -187,7 +188,7 @@ def _sets(venue: Venue, entry: Entry) -> Sets:
 
 
 def _pieces(venue: Venue, windows: Sequence[Span], around: Span | None) -> list[Span]:
-    """The time to plan, no more of it than anybody waits for."""
+    """Returns the time to plan, in pieces: only time that some entry waits for."""
     if around is not None:
         around = _widened(venue, around)
         windows = [
@@ -206,7 +207,7 @@ def _pieces(venue: Venue, windows: Sequence[Span], around: Span | None) -> list[
 
 
 def _widened(venue: Venue, span: Span) -> Span:
-    """With the time around it in which a visit has to do with what was freed: buffers, arrivals."""
+    """Widens the span to all visits that it affects, by their buffers or their arrivals."""
     buffers = max(
         (each.buffer_before_minutes + each.buffer_after_minutes for each in venue.resources.values()),
         default=0,

@@ -1,4 +1,4 @@
-"""The statements that read the queue: who is open, in order."""
+"""Statements that read the queue: the open entries, in order."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
 from holdfast.waitlist.store import READ_COLUMNS, from_row
 
-# The status is written out: only so is the index of open entries known to hold them. Asking in the order of
-# that index, also where none is needed, makes sure that it is the one.
+# The status is a literal, so that the planner can tell that the partial index of open entries covers it. ORDER BY the
+# order of that index, even where order doesn't matter, makes the planner use it.
 POSITION = """
     SELECT count(*) FROM (
         SELECT FROM waitlist_entry
@@ -24,7 +24,7 @@ POSITION = """
 
 
 async def position(tx: Tx, entry: Entry) -> int | None:
-    """Its place among those who wait at the venue, 1 for the first; None for one that doesn't wait."""
+    """Returns its place among the venue's waiting entries, 1 for the first; None if it isn't waiting."""
     if entry.status is not EntryStatus.WAITING:
         return None
     return await tx.fetchval(POSITION, entry.tenant_id, entry.venue_id, entry.seq)
@@ -40,7 +40,7 @@ OPEN = """
 
 
 async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | None) -> tuple[int, int, int]:
-    """How many wait or have an offer there: of all, of the guest, and from the address."""
+    """Returns the number of open entries at the venue: in total, of the guest, and from the address."""
     row = await tx.fetchrow(OPEN, venue.tenant_id, venue.id, guest_id, ip)
     assert row is not None
     return row["everybody"], row["own"], row["here"]
@@ -56,7 +56,7 @@ AWAITED = """
 
 
 async def awaited(tx: Tx, venues: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
-    """Of the venues, given as (tenant, venue), those at which anybody waits or has an offer."""
+    """Returns which of these venues, given as (tenant, venue), have open entries."""
     asked = sorted(set(venues))
     if not asked:
         return set()
@@ -81,7 +81,7 @@ OPEN_VENUES = """
 
 
 async def open_venues(tx: Tx, *, limit: int) -> list[tuple[UUID, UUID]]:
-    """(tenant, venue) for each venue at which anybody waits or has an offer, always in the same order."""
+    """Returns (tenant, venue) for each venue with open entries, always in the same order."""
     rows = await tx.fetch(OPEN_VENUES, limit)
     return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
 
@@ -95,8 +95,8 @@ WAITING = f"SELECT {READ_COLUMNS} {_WAITING} AND e.seq > $5 ORDER BY e.seq LIMIT
 
 
 async def waiting(tx: Tx, venue: Venue, around: Span, *, after: int, limit: int) -> list[Entry]:
-    """Up to `limit` of those who wait for a visit that could touch the span, in the order of the queue: those
-    behind `after`, a `seq`."""
+    """Returns up to `limit` entries that wait for a visit that could touch the span, in queue order, after the `seq`
+    `after`."""
     rows = await tx.fetch(WAITING, venue.tenant_id, venue.id, around.start, around.end, after, limit)
     return [from_row(row) for row in rows]
 
@@ -105,7 +105,7 @@ IN_LINE = f"SELECT e.seq, e.version {_WAITING} AND e.seq <= $5 ORDER BY e.seq"
 
 
 async def in_line(tx: Tx, venue: Venue, around: Span, *, up_to: int) -> list[tuple[int, int]]:
-    """`seq` and version of each who waits for such a visit, in the order of the queue up to a `seq`."""
+    """Returns `seq` and version of each entry that waits for such a visit, in queue order, up to the `seq` `up_to`."""
     rows = await tx.fetch(IN_LINE, venue.tenant_id, venue.id, around.start, around.end, up_to)
     return [(row["seq"], row["version"]) for row in rows]
 
@@ -119,7 +119,7 @@ WINDOWS = """
 
 
 async def windows(tx: Tx, venue: Venue, *, limit: int) -> list[Span]:
-    """For each who waits, the time in which the visit could be."""
+    """Returns the span in which the visit could be, for each waiting entry."""
     rows = await tx.fetch(WINDOWS, venue.tenant_id, venue.id, tx.now, limit)
     return [Span(row["earliest_at"], row["end_at"]) for row in rows]
 
@@ -133,11 +133,11 @@ OVER = f"""
 
 
 async def over(tx: Tx, venue: Venue, *, limit: int) -> list[Entry]:
-    """Those who wait for a time that is past."""
+    """Returns waiting entries whose window is over."""
     return [from_row(row) for row in await tx.fetch(OVER, venue.tenant_id, venue.id, tx.now, limit)]
 
 
-# LATERAL with OFFSET 0: one probe for each offer, whatever the planner believes of the tables' sizes.
+# LATERAL with OFFSET 0: one index probe for each offer, whatever table sizes the planner assumes.
 ANSWERED = f"""
     SELECT {READ_COLUMNS}, b.status AS booking_status, b.expires_at AS booking_expires_at
       FROM waitlist_entry AS e,
@@ -151,6 +151,6 @@ ANSWERED = f"""
 
 
 async def answered(tx: Tx, venue: Venue, *, limit: int) -> list[tuple[Entry, Status, datetime | None]]:
-    """Those whose offer stands no more, with what became of its booking."""
+    """Returns entries whose offer is no longer open, with the status and the expiry of the booking."""
     rows = await tx.fetch(ANSWERED, venue.tenant_id, venue.id, tx.now, limit)
     return [(from_row(row), Status(row["booking_status"]), row["booking_expires_at"]) for row in rows]

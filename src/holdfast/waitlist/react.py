@@ -1,4 +1,4 @@
-"""What sets the queue in motion: places that come free, and, for what was missed, time."""
+"""What makes a queue move: places that become free, and a regular sweep for what was missed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 SWEEP_S = 30
 VENUES_SWEPT_MAX = 20
 VENUES_MAX = 10_000
-"""Venues with a waitlist that sweeps get round to."""
+"""The most venues with a waitlist that sweeps cover."""
 OCCUPANCY_FIELDS = frozenset({"start_at", "end_at", "resource_ids", "party_size"})
 FREEING = (
     "booking.cancelled",
@@ -44,17 +44,17 @@ FREEING = (
 
 
 async def awaited(tx: Tx, events: Sequence[Event]) -> list[Event]:
-    """Those of the events that free something at a venue where anybody waits or has an offer."""
+    """Returns the events that free something at a venue with open entries."""
     freeing = [(event, event.venue_id) for event in events if event.venue_id is not None and _frees(event)]
     found = await queue_store.awaited(tx, ((event.tenant_id, venue_id) for event, venue_id in freeing))
     return [event for event, venue_id in freeing if venue_id in found]
 
 
 async def promote_freed(engine: Engine, event: Event, finish: Callable[[Tx], Awaitable[None]]) -> None:
-    """Offers what the event says was freed to those who wait for it.
+    """Offers what the event has freed to the entries that wait for it.
 
-    For events about bookings, blocks and the waitlist itself: who joins may find something free too. It takes
-    several transactions, and is safe to run again after any of them. `finish`: the last of all.
+    For events about bookings, blocks and the waitlist itself: somebody who joins may find something free too. It takes
+    several transactions, and is safe to run again after any of them. `finish`: runs in the last one.
     """
     call = engine.db.call(SYSTEM, tenants=[event.tenant_id], lane="changes")
     found = await call.run(_concerned, event)
@@ -66,7 +66,7 @@ async def promote_freed(engine: Engine, event: Event, finish: Callable[[Tx], Awa
 
 
 async def _concerned(tx: Tx, event: Event) -> Entry | bool:
-    """Whether a queue may move because of it; of one who has joined, the entry."""
+    """Returns whether a queue may move because of it; if somebody has joined, the entry."""
     if event.venue_id is None or not _frees(event):
         return False
     if not await queue_store.awaited(tx, [(event.tenant_id, event.venue_id)]):
@@ -85,21 +85,21 @@ def _frees(event: Event) -> bool:
 
 
 def _left(payload: dict[str, Any]) -> bool:
-    """Whether the booking occupies no more, or was an offer that is none any more."""
+    """Whether the booking no longer occupies its resources, or was an offer that is no longer open."""
     before, after = payload.get("from_status"), payload.get("status")
     gave_up = before in OCCUPYING and after not in OCCUPYING
     return gave_up or (before == Status.HELD and payload.get("source") == SOURCE)
 
 
 async def _moved(tx: Tx, event: Event) -> bool:
-    """Whether the change left any time, place or arrival free. Much of what is changed is about the guest."""
+    """Whether the change freed any time, place or arrival. Most changes are about the guest."""
     changed = await store.changed_fields(tx, event.tenant_id, event.subject_id, event.payload["version"])
     return changed is None or not OCCUPANCY_FIELDS.isdisjoint(changed)
 
 
 def _span(event: Event) -> Span | None:
-    """The time that was freed; None where the event doesn't say: of a block that moved, it tells the new time
-    alone."""
+    """Returns the span that was freed; None if the event doesn't say, such as for a block, where it has the new time
+    only."""
     payload = event.payload
     if event.event_type == "waitlist.joined":
         end = datetime.fromisoformat(payload["latest"]) + timedelta(minutes=payload["duration_minutes"])
@@ -107,18 +107,18 @@ def _span(event: Event) -> Span | None:
     if event.event_type == "block.updated" or not (payload.get("start") and payload.get("end")):
         return None
     if event.event_type == "booking.updated" and "previous_start" not in payload:
-        return None  # from before events told the time that a booking was moved from
+        return None  # an old event, without the time that the booking was moved from
     start = datetime.fromisoformat(payload.get("previous_start") or payload["start"])
     end = datetime.fromisoformat(payload.get("previous_end") or payload["end"])
     return Span(start, end) if start < end else None
 
 
 async def sweep(engine: Engine, limit: int = VENUES_SWEPT_MAX) -> int:
-    """Sees to up to `limit` venues at which anybody waits, whatever happened there; returns the number of
-    offers made. For every SWEEP_S seconds: so a place that no event told of is found all the same.
+    """Makes all possible offers at up to `limit` venues with open entries, whatever happened there, and returns their
+    number. Meant to run every SWEEP_S seconds, to find places that no event reported.
 
-    One venue after the other, each run begins with others, so that all get their turn. One whose lock is not to
-    be had is left for the next time.
+    It takes one venue at a time. Each run starts with other venues, so that all get their turn. A venue whose lock it
+    can't get in time has to wait for a later run.
     """
     venues, now = await engine.read(SYSTEM, _open_venues)
     first = int(now.timestamp()) // SWEEP_S * limit % max(len(venues), 1)
@@ -132,7 +132,7 @@ async def sweep(engine: Engine, limit: int = VENUES_SWEPT_MAX) -> int:
 
 
 async def sweep_venue(engine: Engine, tenant_id: UUID, venue_id: UUID) -> int:
-    """Offers whatever is free at the venue to those who wait there; returns the number of offers made."""
+    """Offers whatever is free at the venue to the entries that wait there. Returns the number of offers made."""
     return await Promotion(engine, tenant_id, venue_id).run()
 
 

@@ -1,4 +1,4 @@
-"""The waitlist over HTTP. The routes decide nothing: they read what is asked, run a verb, write the answer."""
+"""The waitlist over HTTP. The routes decide nothing: they read the request, run a verb and write the response."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ router = APIRouter(tags=["Waitlist"])
 
 
 class OfferExpired(HoldfastError):
-    """The offer was not taken in time: join the waitlist again."""
+    """The offer has expired: join the waitlist again."""
 
     # Field `expired_at`.
     kind = Kind.CONFLICT
@@ -40,33 +40,34 @@ class OfferExpired(HoldfastError):
 
 
 class _WindowBody(Body):
-    """Where, how many and when: said before who, in the document too."""
+    """The fields that come before the guest's, in the OpenAPI document too."""
 
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
-    """Guests."""
+    """The number of guests."""
     earliest: Instant
     """The earliest start that suits, RFC 3339 with an offset."""
     latest: Instant
     """The latest start that suits, RFC 3339 with an offset; at most 31 days after `earliest`."""
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
-    """Length in minutes; the venue's default for such a party if left out."""
+    """Length of the visit in minutes. If omitted, the venue's default for the party size."""
 
 
 class JoinWaitlist(PartyBody, _WindowBody):
-    """A party that waits for a place to come free."""
+    """A party that waits for a place."""
 
     resource_ids: ResourceIds | None = None
-    """The resources wanted, all of them. Left out: any that seat the party."""
+    """The resources wanted, all of them. If omitted, any that seat the party."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
+    """Alternative to the Idempotency-Key header."""
 
 
 @router.post("/waitlist", summary="Join the waitlist", responses={201: ENTRY}, status_code=201)
 async def post_entry(
     request: Request, body: Annotated[JoinWaitlist, json_body(JoinWaitlist)], asked: AskedChange
 ) -> Response:
-    """Join the queue of a venue: the first place to come free that fits is offered to who waited longest."""
+    """Join the queue of a venue. A place that becomes free is offered to the guest who has waited longest among those
+    it fits."""
     actor = asked.actor
     venue = await asked.engine.places.bookable(actor, body.venue_id)
     joining = Joining(
@@ -91,7 +92,7 @@ async def post_entry(
 async def get_of_venue(
     venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller, status: EntryStatus | None = None
 ) -> Response:
-    """The venue's waitlist in the order of the queue. Staff only."""
+    """The venue's waitlist, in queue order. Staff only."""
     venue = await own_venue(engine, actor, venue_id)
     after = page.after(lists.BY_SEQ) or 0
     found = await engine.read_at(
@@ -100,7 +101,7 @@ async def get_of_venue(
     return page.answer(found, lambda seen: as_json(seen, venue), lists.BY_SEQ, lambda seen: seen.entry.seq)
 
 
-@router.get("/waitlist/{entry_id}", summary="Read an entry of the waitlist", responses={200: ENTRY})
+@router.get("/waitlist/{entry_id}", summary="Read a waitlist entry", responses={200: ENTRY})
 async def get_entry(entry_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """One entry, with its position, and with its offer while that is open."""
     seen = await engine.read(actor, _read, entry_id)
@@ -115,22 +116,22 @@ async def _read(tx: Tx, entry_id: UUID) -> Seen:
 
 @router.post("/waitlist/{entry_id}/accept", summary="Accept an offer", responses={200: ENTRY})
 async def post_accept(entry_id: UUID, asked: AskedChange) -> Response:
-    """Take the offer: what was held becomes a booking."""
+    """Accept the offer: the hold becomes a booking."""
     return await _answered(asked, entry_id, accept)
 
 
 @router.post("/waitlist/{entry_id}/decline", summary="Decline an offer", responses={200: ENTRY})
 async def post_decline(entry_id: UUID, asked: AskedChange) -> Response:
-    """Give the offer back: it goes to the next who waits."""
+    """Decline the offer: it is the next guest's turn."""
     return await _answered(asked, entry_id, decline)
 
 
 @router.delete("/waitlist/{entry_id}", summary="Leave the waitlist", responses={200: ENTRY})
 async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
-    """Leave the queue; an open offer is given back."""
+    """Leave the queue. An open offer is given back."""
     entry, venue = await _changed(asked, entry_id, leave)
     if entry.status is not EntryStatus.LEFT:
-        moved(entry, EntryStatus.LEFT, now=entry.updated_at)  # what became of the offer is final: refused
+        moved(entry, EntryStatus.LEFT, now=entry.updated_at)  # raises: the outcome of its offer is final
     return _show(Seen(entry, None, None), venue)
 
 
@@ -145,7 +146,7 @@ async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[
 async def _changed(
     asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
 ) -> tuple[Entry, Venue]:
-    """The entry after the verb, under its venue's lock. Whose it is is asked before anything is waited for."""
+    """Runs the verb under the venue's lock and returns the entry. Checks access before it waits for the lock."""
     engine = asked.engine
     seen = await engine.read(asked.actor, _read, entry_id)
     venue = await engine.places.venue(seen.entry.venue_id)

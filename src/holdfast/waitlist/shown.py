@@ -14,7 +14,7 @@ from holdfast.waitlist.model import EntryStatus, preferences_json
 
 
 class OfferShown(BaseModel):
-    """The place that is held for the entry until `expires_at`: accept it or decline it."""
+    """The place that is held for the entry until `expires_at`: accept or decline it."""
 
     booking_id: UUID
     expires_at: datetime
@@ -32,9 +32,9 @@ class WantedShown(BaseModel):
 
 
 class EntryShown(BaseModel):
-    """An entry of the waitlist. `position`: 1 for who waits longest at the venue, null for one that doesn't
-    wait. `booking_id`: the booking that was offered, also when that is over. Instants of the visit carry the
-    venue's offset."""
+    """A waitlist entry. `position`: 1 for the entry that has waited longest at the venue, null if it isn't waiting.
+    `booking_id`: the booking that was offered, even after the offer has ended. Times of the visit have the venue's
+    offset."""
 
     id: UUID
     venue_id: UUID
@@ -58,14 +58,14 @@ class EntryShown(BaseModel):
 
 
 class EntryList(BaseModel):
-    """A page of a venue's waitlist, in the order of the queue."""
+    """A page of a venue's waitlist, in queue order."""
 
     items: list[EntryShown]
     next: str | None
 
 
 def as_json(seen: Seen, venue: Venue) -> dict[str, Any]:
-    """The entry, for `kernel.encode`."""
+    """Returns the entry as the API shows it, for `kernel.encode`."""
     entry = seen.entry
     return {
         "id": entry.id,

@@ -1,4 +1,4 @@
-"""The statements on table `waitlist_entry`. Nothing else writes it."""
+"""Statements on the table `waitlist_entry`. Nothing else writes it."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ INSERT = f"""
 
 
 async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
-    """The new entry, now at the end of its venue's queue, with its event. Runs under the venue's lock.
+    """Writes a new entry at the end of its venue's queue, with its event, and returns it. Runs under the venue's lock.
 
-    `ip`: the address it is counted against while it is open, then forgotten.
+    `ip`: the address whose quota it counts against while it is open. It is deleted afterwards.
     """
     row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences), **entry.guest.as_json()}
     seq: int = await tx.fetchval(INSERT, encode_text(row), ip)
@@ -44,8 +44,8 @@ async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
     return replace(entry, seq=seq)
 
 
-# Zero rows for an entry means that somebody changed it since it was read. LATERAL with OFFSET 0: one probe for
-# each, whatever the planner believes of the table's size.
+# Zero rows for an entry mean that somebody has changed it since it was read. LATERAL with OFFSET 0: one index probe
+# for each, whatever table size the planner assumes.
 SAVE = """
     UPDATE waitlist_entry AS e
        SET status = new.status, version = new.version, booking_id = new.booking_id,
@@ -61,9 +61,9 @@ SAVE = """
 
 
 async def save(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
-    """Writes the entries one step on, with an event for each. Raises VersionConflict.
+    """Writes the next version of each entry, with an event for each. Raises VersionConflict.
 
-    Runs under the venue's lock. `actor`: who is said to have done it.
+    Runs under the venue's lock. `actor`: recorded as the one who did it.
     """
     if not entries:
         return
@@ -81,7 +81,7 @@ FIND = f"SELECT {READ_COLUMNS} FROM waitlist_entry AS e WHERE e.id = $1"
 
 
 async def find(tx: Tx, entry_id: UUID) -> Entry:
-    """The entry, for those who do not know its tenant yet. Raises NotFound."""
+    """Returns the entry, for callers that don't know its tenant yet. Raises NotFound."""
     return _found(await tx.fetchrow(FIND, entry_id), entry_id)
 
 
@@ -90,7 +90,7 @@ GET_FOR_UPDATE = f"{GET} FOR UPDATE"
 
 
 async def get(tx: Tx, tenant_id: UUID, entry_id: UUID, *, for_update: bool = False) -> Entry:
-    """The tenant's entry, locked against other changes if asked. Raises NotFound."""
+    """Returns the tenant's entry, locked against other changes with `for_update`. Raises NotFound."""
     return _found(await tx.fetchrow(GET_FOR_UPDATE if for_update else GET, tenant_id, entry_id), entry_id)
 
 
@@ -107,20 +107,20 @@ CHANGED = """
 
 
 async def changed_fields(tx: Tx, tenant_id: UUID, booking_id: UUID, version: int) -> frozenset[str] | None:
-    """Which columns of a booking that update changed; None when that isn't known."""
+    """Returns the columns that the update to this version of the booking changed; None if that isn't known."""
     changed = await tx.fetchval(CHANGED, tenant_id, booking_id, version)
     return None if changed is None else frozenset(orjson.loads(changed))
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOffer:
-    """What the booking of an open offer says."""
+    """The span and resources of an open offer, from its booking."""
 
     span: Span
     resource_ids: tuple[UUID, ...]
 
 
-# LATERAL with OFFSET 0: one probe for each, whatever the planner believes of the table's size.
+# LATERAL with OFFSET 0: one index probe for each, whatever table size the planner assumes.
 OFFERS = """
     SELECT b.*
       FROM unnest($2::uuid[]) AS asked (id),
@@ -130,7 +130,7 @@ OFFERS = """
 
 
 async def offers(tx: Tx, entries: Sequence[Entry]) -> dict[UUID, OpenOffer]:
-    """The open offers of entries of one tenant, by booking id."""
+    """Returns the open offers of one tenant's entries, by booking id."""
     ids = [each.booking_id for each in entries if each.status is EntryStatus.OFFERED]
     if not ids:
         return {}
@@ -144,7 +144,7 @@ async def offers(tx: Tx, entries: Sequence[Entry]) -> dict[UUID, OpenOffer]:
 
 
 def from_row(row: Any) -> Entry:
-    """An entry from a row with READ_COLUMNS."""
+    """Returns the entry of a row with READ_COLUMNS."""
     values = {name: row[name] for name in COLUMNS}
     for name in _IDS:
         values[name] = values[name] and plain_id(values[name])
