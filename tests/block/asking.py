@@ -1,4 +1,4 @@
-"""Short ways to ask about blocks. The house is a bowling alley of eight lanes."""
+"""Shorthand for requests about blocks. The house is a bowling alley of eight lanes."""
 
 from __future__ import annotations
 

@@ -18,5 +18,5 @@ async def alley(open_house: Callable[..., Any]) -> House:
 
 @pytest.fixture
 async def steady(open_house: Callable[..., Any]) -> House:
-    """The same where clocks never change: for what is close to now."""
+    """The same in a zone where clocks never change, for tests about times close to now."""
     return await open_house(resources=ALLEY, policy=RULES, timezone="UTC")

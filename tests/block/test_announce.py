@@ -1,4 +1,4 @@
-"""A block is told on the channels of availability at once, by whoever did it; and so is its end."""
+"""A block is announced on the availability channels at once, whoever made it; and so is its end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOLD = """
 
 
 async def opened(db: Database, house: House) -> str:
-    """The name of DAY's channel, which is open from now on."""
+    """Opens DAY's channel and returns its name."""
     name = availability(DAY, DAY_SLOT_ID)
 
     async def verb(tx: Tx) -> None:

@@ -1,4 +1,4 @@
-"""PATCH and DELETE: an end to what repeats, another reason, and all of it gone."""
+"""PATCH and DELETE: ending a recurrence, changing the reason, removing the block."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ async def test_what_was_stays_and_what_is_under_way_ends(steady: House, database
     made = await blocked(
         steady, "l5", start=start.isoformat(), end=end.isoformat(), rrule="FREQ=DAILY;COUNT=3"
     )
-    # A block as it is a day later: all of it that far in the past.
+    # The block as it will be a day later: all of its times are moved a day back.
     back = timedelta(days=1)
     await connection.execute(
         """

@@ -1,4 +1,4 @@
-"""POST /chain/maintenance-blocks: it takes the time, refuses what is wrong or taken, and tells of it."""
+"""POST /chain/maintenance-blocks: it takes the time, refuses what is wrong or taken, and emits events."""
 
 from __future__ import annotations
 
@@ -264,8 +264,8 @@ BOTH = """
 
 
 async def test_a_booking_and_a_block_never_both_get_it(alley: House, owner: asyncpg.Connection) -> None:
-    """Many connections at once for the same lanes: the block a little before the guests, or a little behind them. As
-    often as it takes until each has won."""
+    """Many connections race for the same lanes, with the block a little before the guests or a little behind them.
+    Repeats until each side has won."""
     won, dice = set[bool](), random.Random(1)
     day = 0
     while won != {True, False} or day < 12:
@@ -289,7 +289,7 @@ async def test_a_booking_and_a_block_never_both_get_it(alley: House, owner: asyn
         if staff.status_code == 201:
             assert 201 not in answers
         else:
-            # Nobody stands in nobody's way: each lane went to one guest.
+            # The block was refused, so each lane went to one guest.
             assert answers.count(201) == 4
             assert refused(staff, 409, "BLOCK_OVERLAPS_BOOKINGS")["bookings_total"] >= 1
         won.add(staff.status_code == 201)

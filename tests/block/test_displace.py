@@ -1,4 +1,4 @@
-"""A block over bookings, with on_conflict "displace": they lose their place, and people find them another."""
+"""A block over bookings, with on_conflict "displace": they lose their place, and staff find them another."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Served = tuple[str, httpx.AsyncClient, Database]
 
 @pytest.fixture(scope="session")
 async def served(server: Server, data_dir: Path) -> AsyncIterator[Served]:
-    """A database of its own, which is audited: in the shared one other tests have moved time."""
+    """A database of its own, because it is audited: in the shared one other tests have moved times."""
     url = await new_database(server, "displaced")
     async with serving(url, data_dir) as (client, db):
         yield url, client, db
@@ -88,7 +88,7 @@ async def test_a_booking_goes_to_review_with_alternatives(
     assert last["metadata"]["block_id"] == made["id"]
     offered = last["metadata"]["alternatives"]
     assert len(offered) == 3
-    # Really free: the first of them can be booked.
+    # They really are free: the first one can be booked.
     taken = await alley.booked(start=offered[0]["start"], resource_ids=offered[0]["resource_ids"])
     assert taken["end"] == offered[0]["end"]
     connection = await asyncpg.connect(database_url)

@@ -1,4 +1,4 @@
-"""What a block says is what it holds: its claims are its expansion, for every rule."""
+"""A block's claims are exactly its expansion, for every rule."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LANE, OTHER = new_id(), new_id()
 
 
 def made(**changes: Any) -> Block:
-    """A block of LANE, daily from 9 to 17 in Stockholm from 1 March 2027 on, made on that day at 13:00."""
+    """A block of LANE, daily from 9 to 17 in Stockholm from 1 March 2027 on, created on that day at 13:00."""
     fields: dict[str, Any] = {
         "tenant_id": new_id(),
         "id": new_id(),
@@ -125,12 +125,12 @@ def a_rule(random_: random.Random) -> str:
 async def test_the_claims_are_the_expansion(
     open_house: Callable[..., Any], database_url: str, seed: int
 ) -> None:
-    """By dateutil, in wall time; from what is under way on, and after an end was put to it."""
+    """The occurrences by dateutil, in wall time: from the current one on, and only until the block was ended."""
     random_ = random.Random(seed)
     zone = ZoneInfo(random_.choice(ZONES))
     section = {"slug": "s1", "name": "S1", "kind": "section", "seats_max": 6, "units": 3}
     house = await open_house(resources=[*ALLEY[:2], section], policy=RULES, timezone=zone.key)
-    # Whole hours, so that now is never near an end; some start in the past.
+    # Whole hours, so that now is never near an end. Some start in the past.
     begin = to_wall(datetime.now(UTC), zone).replace(minute=0, second=0, microsecond=0)
     start = begin + timedelta(days=random_.randint(-20, 10), hours=random_.randint(0, 23), minutes=30)
     length, rule = timedelta(minutes=random_.choice([30, 90, 8 * 60])), a_rule(random_)
@@ -143,7 +143,7 @@ async def test_the_claims_are_the_expansion(
         rrule=rule,
     )
     created_at = datetime.fromisoformat(block["created_at"])
-    # What is said in instants is kept in wall time.
+    # The request has instants, but the block is stored in wall time.
     begins = to_wall(instant_of(start, zone), zone)
     length = to_wall(instant_of(start + length, zone), zone) - begins
     walls = list(rrulestr(rule, dtstart=begins))

@@ -1,4 +1,4 @@
-"""A block is thought out while nobody waits for it, and what happens meanwhile is minded."""
+"""A block is planned without holding anybody up, and changes in the meantime are taken into account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def engine(db: Database) -> Engine:
 
 
 class Blocking:
-    """Blocks lanes, with `meanwhile` done each time that it was planned and is not yet written."""
+    """Blocks lanes. Each time a block has been planned but not written yet, `meanwhile` runs."""
 
     def __init__(self, engine: Engine, house: House, meanwhile: Meanwhile | None = None) -> None:
         self.engine, self.house, self.meanwhile = engine, house, meanwhile
@@ -74,7 +74,7 @@ async def alternatives(house: House, booking: dict[str, Any]) -> list[Any]:
 
 
 async def test_the_lock_is_held_no_longer_for_many_who_are_displaced(engine: Engine, alley: House) -> None:
-    """Each has alternatives, and none is looked for under the lock."""
+    """Each booking gets alternatives, and none are searched for under the lock."""
     trips = []
     for hours in (1, 8):
         here = [
@@ -96,7 +96,7 @@ async def test_the_lock_is_held_no_longer_for_many_who_are_displaced(engine: Eng
 
 
 async def test_alternatives_are_what_is_free_with_the_block_there(engine: Engine, alley: House) -> None:
-    """Not on what is blocked; and the place of who is displaced as well is no obstacle."""
+    """Alternatives are never on blocked time, but may be where another displaced booking was."""
     first, second = [
         await alley.booked(start=at("12:00"), duration_minutes=60, resource_ids=alley.ids(*lanes))
         for lanes in (("l1",), ("l2", "l3"))
@@ -124,7 +124,7 @@ async def test_who_books_there_meanwhile_is_displaced_too(engine: Engine, alley:
 
 
 async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, alley: House) -> None:
-    """A unit more, which the block has to take as well."""
+    """Adds a unit, which the block has to take as well."""
     resources: list[dict[str, Any]] = [dict(each) for each in alley.document["resources"]]
 
     async def add_a_unit() -> None:
@@ -140,7 +140,7 @@ async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, alley: House)
 
 
 async def test_rules_that_change_all_the_time_hold_as_well(engine: Engine, alley: House) -> None:
-    """All units there are in the end are taken, though the last plan knew of one less."""
+    """It takes all units that exist in the end, although the last plan was made with one fewer."""
     resources: list[dict[str, Any]] = [dict(each) for each in alley.document["resources"]]
 
     async def add_a_unit() -> None:
@@ -157,7 +157,7 @@ async def test_rules_that_change_all_the_time_hold_as_well(engine: Engine, alley
 async def test_it_comes_to_an_end_where_somebody_books_there_all_the_time(
     engine: Engine, alley: House
 ) -> None:
-    """Who came last is displaced as well; only there was no time to look for another place."""
+    """The last booking is displaced as well, but there was no time to find alternatives for it."""
     came: list[dict[str, Any]] = []
 
     async def book() -> None:

@@ -1,4 +1,4 @@
-"""Kept plans: every statement on blocks goes by an index, however old its plan is."""
+"""Cached plans: every statement on blocks uses an index, however old its plan is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET and preview: lists, one block, what is blocked when, and what a block would hit."""
+"""GET and preview: lists, one block, what is blocked when, and what a block would overlap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def listed(house: House, **query: Any) -> list[str]:
 
 @pytest.fixture
 async def three(alley: House, database_url: str) -> list[str]:
-    """One that is over, one that goes on, one to come; and one that was removed."""
+    """One block that is over, one under way, one still to come, and one that was removed."""
     made = [await blocked(alley, f"l{n}", start=at("09:00", n), end=at("10:00", n)) for n in range(1, 5)]
     await remove(alley, made[3])
     connection = await asyncpg.connect(database_url)
@@ -165,12 +165,12 @@ async def test_nobody_else_sees_them(alley: House, charlie: dict[str, str]) -> N
         for each in answers:
             refused(each, status, code)
             assert "secret" not in each.text
-        # Who asked by the resource learns nothing of the venue that it is in.
+        # Asking by the resource reveals nothing about its venue.
         assert not any(alley.venue_id in each.text for each in answers[2:4])
 
 
 async def test_one_of_another_venue_is_like_none(alley: House) -> None:
-    """Staff of another venue can't tell whether it exists, nor where; guests learn nothing at all."""
+    """Staff of another venue can't tell whether or where it exists. Guests learn nothing at all."""
     made, none = await blocked(alley, "l1"), "01a1fa4c-7083-7151-bce8-d78608412e10"
     elsewhere = alley.headers("staff", subject="eve", venues=[none])
     for headers, status in ((elsewhere, 404), (alley.gina, 403)):

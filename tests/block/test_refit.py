@@ -1,4 +1,4 @@
-"""Units that a change of the venue adds are blocked in its transaction."""
+"""Units that are added to a venue are blocked in the same transaction."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def units(owner: asyncpg.Connection, block: dict[str, Any]) -> list[int]:
 
 
 async def written(owner: asyncpg.Connection, block: dict[str, Any]) -> list[str]:
-    """By which transactions."""
+    """Returns the transactions that wrote it."""
     rows = await owner.fetch("SELECT xmin::text FROM claim WHERE owner_id = $1::text::uuid", block["id"])
     return [row["xmin"] for row in rows]
 
@@ -83,7 +83,7 @@ async def test_more_units_are_blocked_with_the_change(
     rows = [dict(row) for row in await owner.fetch(BLOCKS[0].sql) if str(row["id"]) == block["id"]]
     assert BLOCKS[0].judge is not None
     assert list(BLOCKS[0].judge(rows)) == []
-    # That the venue changed resets the channel, and the slot is as closed as it was.
+    # The change of the venue resets the channel, and the slot is still closed.
     told = "SELECT count(*) FROM event WHERE venue_id = $1::text::uuid AND channel = $2"
     assert await owner.fetchval(told, house.venue_id, channel) == 0
     payload = await owner.fetchval(
@@ -94,7 +94,7 @@ async def test_more_units_are_blocked_with_the_change(
 
 
 async def test_nobody_gets_there_first(house: House, owner: asyncpg.Connection) -> None:
-    """Who asks while the units come is decided on before there are any, or after they are blocked."""
+    """A booking at the same time is decided either before the units exist or after they are blocked."""
     block = await blocked(house, "s1")
     wanted = {"start": at("12:00"), "resource_ids": house.ids("s1")}
     for more in range(3, 9):
@@ -117,7 +117,7 @@ async def test_other_changes_write_no_claims(house: House, owner: asyncpg.Connec
 
 
 async def test_only_what_is_to_come_is_taken(house: House, owner: asyncpg.Connection, db: Database) -> None:
-    """And nothing twice."""
+    """It takes nothing twice."""
     block = await blocked(house, "s1", "l1", rrule="FREQ=DAILY;COUNT=3")
     await owner.execute(
         "DELETE FROM claim WHERE owner_id = $1::text::uuid AND resource_id = $2::text::uuid AND unit = 2",

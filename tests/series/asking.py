@@ -1,4 +1,4 @@
-"""Short ways to ask for series."""
+"""Shorthand for requests about series."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.conftest import House
 
 
 def week(number: int) -> str:
-    """The date of the occurrence so many weeks after the first."""
+    """The date of the occurrence `number` weeks after the first."""
     return str(DAY + timedelta(weeks=number))
 
 
 def wanted(house: House, **body: Any) -> dict[str, Any]:
-    """Four Wednesdays from six to half past seven, for two at whatever table fits."""
+    """Four Wednesdays from six to half past seven, for two, at any table that fits."""
     defaults = {"venue_id": house.venue_id, "party_size": 2, "rrule": "FREQ=WEEKLY;COUNT=4"}
     if not {"booking_date", "date"} & body.keys():
         defaults["start"] = at("18:00")

@@ -1,4 +1,4 @@
-"""What tests of series that are planned share."""
+"""Fixtures of the tests that plan series without HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /series/{id}/cancel: one, this and the following, all."""
+"""POST /series/{id}/cancel: one booking, one and those after it, all."""
 
 from __future__ import annotations
 

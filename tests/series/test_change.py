@@ -1,4 +1,4 @@
-"""PATCH /series/{id}: one, this and the following, all."""
+"""PATCH /series/{id}: one booking, one and those after it, all."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_at_least_one_must_change(house: House) -> None:
 
 @pytest.mark.parametrize("clock", ["02:00", "22:00"])
 async def test_neighbours_make_room_for_each_other(open_house: Any, clock: str) -> None:
-    """Each lasts until shortly before the next begins, so that they move one after the other."""
+    """Each lasts until shortly before the next starts, so they have to move one after another."""
     house = await open_house(hours={})
     body = {"start": at("12:00"), "duration_minutes": 23 * 60, "rrule": "FREQ=DAILY;COUNT=4"}
     series = await made(house, resource_ids=house.ids("t1"), **body)

@@ -1,4 +1,4 @@
-"""A change of a series is thought out without the lock too, and what happens meanwhile is minded."""
+"""A change of a series is planned without the lock too, and changes in the meantime are taken into account."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_series_that_is_changed_meanwhile_is_a_conflict(engine: Engine, 
 async def test_changes_make_room_for_each_other_however_much_is_read_at_once(
     engine: Engine, open_house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First all move on by two hours; then only the last can be longer than a day."""
+    """First all move two hours later. Then only the last one can be longer than a day."""
     for most in (expand.PROBES_MAX, 1):
         monkeypatch.setattr(expand, "PROBES_MAX", most)
         house: House = await open_house(hours={}, policy={"duration_minutes_max": 2_000})

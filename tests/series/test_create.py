@@ -68,7 +68,7 @@ async def test_a_refusal_after_long_thought_comes_with_suggestions_too(
         finally:
             request = waiting._current.get()
             assert request is not None
-            request.until = 0.0  # the time of the request is over
+            request.until = 0.0  # the request's deadline has passed
 
     monkeypatch.setattr(Engine, "change_planned", slow)
     await house.booked(start=at("18:30", 7), resource_ids=house.ids("t1"))
@@ -86,7 +86,7 @@ async def test_skip_books_the_others(house: House) -> None:
 
 
 async def test_alternatives_take_the_nearest_free_time_of_the_day(house: House) -> None:
-    """The other tables are taken too, so that no other table will do."""
+    """The other tables are taken too, so the alternative must be another time."""
     for slug in ("t1", "t2", "t3"):
         await house.booked(start=at("18:00", 7), resource_ids=house.ids(slug))
     series = await made(house, resource_ids=house.ids("t1"), on_conflict="alternatives")
@@ -128,7 +128,7 @@ async def test_a_rule_refuses_with_its_own_code(open_house: Any) -> None:
 
 
 async def test_wall_time_is_kept_when_clocks_change(open_house: Any) -> None:
-    """A year of Wednesdays, of which clocks change twice."""
+    """A year of Wednesdays, in which clocks change twice."""
     house = await open_house(policy={"max_advance_days": 500})
     series = await made(house, rrule="FREQ=WEEKLY;COUNT=52", resource_ids=house.ids("t1"))
     assert set(clocks(series)) == {"18:00"}
@@ -153,7 +153,7 @@ async def test_one_that_starts_when_clocks_skip_an_hour_starts_after_it(open_hou
 
 
 def last_sunday(month: int) -> date:
-    """The last Sunday of that month, two months ahead at least."""
+    """The last Sunday of that month, at least two months ahead."""
     soon = datetime.now(UTC).date() + timedelta(days=60)
     day = date(soon.year + (soon.month >= month), month, 31)
     return day - timedelta(days=(day.weekday() + 1) % 7)
@@ -168,7 +168,7 @@ async def test_a_slot_repeats_as_the_slot(open_house: Any) -> None:
 
 
 async def test_occurrences_do_not_sit_in_each_others_way(house: House) -> None:
-    """The best table is the same each day: pacing and claims count within the series."""
+    """The best table is the same every day, counting the claims and arrivals of the series itself."""
     series = await made(house, rrule="FREQ=DAILY;COUNT=30", preferences={"kinds": ["table"]})
     assert {tuple(each["resource_ids"]) for each in series["bookings"]} == {tuple(house.ids("t1"))}
 

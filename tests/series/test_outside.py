@@ -1,4 +1,4 @@
-"""A series is thought out while nobody waits for it, and what happens meanwhile is minded."""
+"""A series is planned without holding anybody up, and changes in the meantime are taken into account."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MODES = list(OnConflict)
 async def test_the_lock_is_held_no_longer_for_many(
     engine: Engine, open_house: Any, on_conflict: OnConflict
 ) -> None:
-    """As many round trips for sixty as for six, of which one in three is not at its time."""
+    """Sixty occurrences take as many round trips as six, with one in three at another time."""
     trips = []
     for many in (6, 60):
         floor: House = await open_house(**document(tables(12), max_advance_days=400))
@@ -55,7 +55,7 @@ async def test_the_lock_is_held_no_longer_for_many(
 
 
 class Watched(Slices):
-    """Each time others have their turn, nothing is held, and whoever wants to book does."""
+    """Whenever planning yields, it holds no connection, and anybody can book."""
 
     db: Database
     house: House
@@ -111,7 +111,7 @@ async def test_nothing_is_held_while_it_thinks_nor_searched_while_the_lock_is(
 async def test_a_table_that_is_taken_meanwhile_is_left_and_another_found(
     engine: Engine, house: House, on_conflict: OnConflict
 ) -> None:
-    """Any table will do: none of the modes has anything to say."""
+    """Any table will do, so `on_conflict` makes no difference."""
     repeating = Repeating(engine, house, once(house, "t1", 7))
     series = await repeating.create(await repeating.asked(), on_conflict)
     assert seats(house, series) == ["t1", "t2", "t1", "t1"]
@@ -155,7 +155,7 @@ async def test_an_alternative_that_is_taken_meanwhile_is_another(engine: Engine,
 async def test_it_comes_to_an_end_where_somebody_is_faster_each_time(
     engine: Engine, floor: House, on_conflict: OnConflict
 ) -> None:
-    """The best tables go one after the other; after the last plan the occurrence is one that can't be had."""
+    """Others take the best table after each plan. After the last plan the occurrence counts as not available."""
     order = iter(["t00", "t04", "t08"])
 
     async def book() -> None:
@@ -175,7 +175,7 @@ async def test_it_comes_to_an_end_where_somebody_is_faster_each_time(
 
 
 async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, house: House) -> None:
-    """What was chosen seats the party no more."""
+    """The chosen table no longer seats the party."""
     came = count()
 
     async def shrink() -> None:
@@ -189,7 +189,7 @@ async def test_a_rule_that_changes_meanwhile_holds(engine: Engine, house: House)
 
 
 async def test_other_times_are_clear_of_what_is_planned(engine: Engine, open_house: Any) -> None:
-    """Each lasts until half an hour before the next: on T1 no other time is left for the one that is taken."""
+    """Each lasts until half an hour before the next, so T1 has no other time for the one that is taken."""
     house: House = await open_house(hours={})
     await house.booked(start=at("18:00", 1), duration_minutes=60, resource_ids=house.ids("t1"))
     repeating = Repeating(engine, house)
@@ -202,7 +202,7 @@ async def test_other_times_are_clear_of_what_is_planned(engine: Engine, open_hou
 async def test_it_is_the_same_however_much_is_read_at_once(
     engine: Engine, open_house: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The buffer of each reaches into the next, so that they sit at two tables by turns; all move on by an hour."""
+    """The buffer of each reaches into the next, so they alternate between two tables. All move an hour later."""
     found = []
     for most in (expand.PROBES_MAX, 1):
         monkeypatch.setattr(expand, "PROBES_MAX", most)

@@ -1,4 +1,4 @@
-"""POST /series/preview: every occurrence with what it would get or what is in its way."""
+"""POST /series/preview: for each occurrence, what it would get or what is in its way."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def test_each_occurrence_has_its_own_rule(open_house: Any) -> None:
 
 
 async def test_in_a_large_venue_all_sets_are_looked_at(open_house: Any) -> None:
-    """The first two hundred are taken: a place further down is found."""
+    """The first two hundred resources are taken: it finds a place further down."""
     tables = [{"slug": f"t{number:03}", "seats_max": 4, "sort_order": number} for number in range(230)]
     house = await open_house(resources=tables)
     for first in range(0, 229, 50):

@@ -1,4 +1,4 @@
-"""Whatever is done to series, also at once, the database is sound after it."""
+"""Whatever happens to series, even concurrently, the database passes the audit afterwards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each statement goes by an index."""
+"""Every statement uses an index."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series asked of an engine directly, with something done each time that one is planned and not yet written."""
+"""Runs series on an engine directly. Each time one has been planned but not written yet, a test can step in."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ TABLE = Preferences(kinds=("table",))
 
 @dataclass
 class Repeating:
-    """Plans and writes series of a house. `writes`: whether a verb runs under the lock; `round_trips`: of the last."""
+    """Plans and writes series of a house.
+
+    `meanwhile`: runs after each plan, before it is written. `writes`: whether a verb is running under the lock.
+    `round_trips`: of the last verb.
+    """
 
     engine: Engine
     house: House
@@ -42,7 +46,7 @@ class Repeating:
     async def asked(
         self, rrule: str = "FREQ=WEEKLY;COUNT=4", *slugs: str, party_size: int = 2, minutes: int = 90
     ) -> SeriesWanted:
-        """From DAY at 18:00: on the resources named, or at whatever table fits."""
+        """From DAY at 18:00, on the named resources or at any table that fits."""
         venue = await self.engine.places.venue(UUID(self.house.venue_id))
         first = Wanted(
             id=new_id(),
@@ -61,12 +65,12 @@ class Repeating:
         return await self._done(plan, create_series)
 
     async def reply(self, asked: SeriesWanted, key: str) -> Reply:
-        """What is stored under the key."""
+        """Creates the series and returns the reply stored under the key."""
         plan = partial(plan_series, asked=asked, on_conflict=OnConflict.REFUSE)
         return (await self._ask(plan, create_series, key)).reply
 
     async def change(self, series: SeriesDone, **changes: Any) -> SeriesDone:
-        """All of the series."""
+        """Changes all bookings of the series."""
         about = {"series_id": series.series.id, "expected_version": series.series.version}
         asked = SeriesChange(**about, scope=Scope.ALL, **changes)
         return await self._done(partial(plan_change, asked=asked, actor=SYSTEM), change_series)
@@ -114,7 +118,7 @@ class Repeating:
 
 
 async def _looking(read: Read, verb: Any, *args: Any) -> Any:
-    """What the verb reads, which must not give its transaction an id."""
+    """Runs the verb, and checks that it only reads: its transaction gets no id."""
 
     async def look(tx: Tx) -> Any:
         found = await verb(tx, *args)
@@ -139,7 +143,7 @@ def clocks(series: SeriesDone) -> list[str]:
 
 
 def once(house: House, slug: str, day: int, start: str = "18:00") -> Any:
-    """Somebody books that table, the first time that they can."""
+    """Returns a function that books the table the first time it is called."""
     came = count()
 
     async def book() -> None:

@@ -1,4 +1,4 @@
-"""Short ways to queue, and to have the queue move."""
+"""Shorthand for joining the queue, and for making it move."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 
 
 async def ask_to_join(house: House, who: dict[str, str] | None = None, **wanted: Any) -> httpx.Response:
-    """From 18:00 to 20:00 on DAY for two, unless something else is wanted."""
+    """Asks for 18:00 to 20:00 on DAY for two, unless `wanted` says otherwise."""
     body = {
         "venue_id": house.venue_id,
         "party_size": 2,
@@ -64,9 +64,9 @@ Verb = Callable[..., Awaitable[Any]]
 
 @dataclass
 class Knobs:
-    """A database all of whose transactions are run with these knobs, where they say nothing else.
+    """A database that runs all its transactions with these knobs, unless a call sets its own.
 
-    `instead`: for the call of a transaction and its verb, the verb that is run. `before`: is awaited before a
+    `instead`: gets the call of a transaction and its verb, and returns the verb to run. `before`: awaited before each
     transaction begins, with the name of its verb.
     """
 
@@ -126,13 +126,13 @@ class Counting:
 async def promoted(
     db: Database, house: House, *, now: datetime | None = None, around: Span | None = None
 ) -> int:
-    """Has the venue's queue move, as if it were `now`; answers how many offers were made."""
+    """Promotes the venue's queue, as if it were `now`. Returns the number of offers made."""
     venue = await Places(db).venue(UUID(house.venue_id))
     return await promotion(Knobs(db, {"now": now}).as_database, venue).run(around)
 
 
 def promotion(db: Database, venue: Venue) -> Promotion:
-    """A worker's, whose process has just begun."""
+    """The promotion of a worker whose process has just started."""
     return Promotion(engine_over(db), venue.tenant_id, venue.id)
 
 

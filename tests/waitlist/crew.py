@@ -1,4 +1,4 @@
-"""An API and four workers on a database of their own: real processes, of which workers are killed."""
+"""An API and four workers on a database of their own. They are real processes, and some workers are killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IN_HAND = "SELECT count(*) FROM job WHERE leased_until IS NOT NULL"
 
 @dataclass
 class Crew:
-    """The processes. `kills`: how many jobs were in hand, of whomever, each time that a worker was killed."""
+    """The processes. `kills`: the number of leased jobs, of all workers, at the time of each kill."""
 
     url: str
     place: Path
@@ -44,7 +44,7 @@ class Crew:
         return await open_house_at(self.http, self.issuer, **document)
 
     async def ask(self, requests: Sequence[bytes], *, at_once: int = 8) -> list[Answer]:
-        """The answers, in the order of the requests, which are sent in that order by so many clients."""
+        """Sends the requests in order, with `at_once` clients, and returns the answers in the same order."""
         answers: list[Answer] = [Answer(0, 0.0)] * len(requests)
         left = iter(enumerate(requests))
 
@@ -60,13 +60,13 @@ class Crew:
         return answers
 
     def employ(self, number: int) -> Running:
-        """A new worker in that one's place."""
+        """Starts a new worker in place of this one."""
         log = self.place / f"work-{number}.log"
         settings = {"database_url": self.url, "data_dir": self.place, "unsafe_database": 1}
         return start("work", log=log, request_deadline_s=PATIENT_S, **settings)
 
     async def kill_some(self, dice: random.Random, times: int, *, pause_s_max: float) -> None:
-        """Kills so many workers one after the other, with pauses of any length before; another takes the place."""
+        """Kills workers one after another, after random pauses, and starts another one in place of each."""
         order = [n % WORKERS for n in range(times)]
         dice.shuffle(order)
         for number in order:
@@ -81,7 +81,7 @@ class Crew:
         return await self.owner.fetchval(IN_HAND) > 0
 
     async def settled(self, *, within_s: float = 300) -> None:
-        """Everything that was to be done because of something is done."""
+        """Waits until all jobs are done."""
         for worker in self.workers:
             assert worker.process.poll() is None, worker.log.read_text()[-2000:]
 
@@ -91,7 +91,7 @@ class Crew:
         await until(is_settled, within_s=within_s)
 
     async def audited(self) -> None:
-        """`holdfast audit` finds nothing, and no reaction was given up."""
+        """Checks that `holdfast audit` finds nothing and there are no dead letters."""
         running = start(
             "audit",
             log=self.place / "audit.log",
@@ -105,7 +105,7 @@ class Crew:
 
 @asynccontextmanager
 async def crew_on(server: Server, place: Path) -> AsyncIterator[Crew]:
-    """A new database with an API and WORKERS workers on it, all of which end with the block."""
+    """A new database with an API and WORKERS workers, all of which are stopped at the end of the block."""
     url = await new_database(server, f"crew_{next(_databases)}")
     owner = await asyncpg.connect(url)
     async with (

@@ -1,4 +1,4 @@
-"""A house of joined tables, each taken for days by one stay, and a queue; as the API and as the oracle have it."""
+"""A house of joined tables, each taken for days by one stay, and a queue, both in the API and in the oracle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COLUMNS = 6
 
 
 def tables(count: int) -> list[Table]:
-    """In rows of COLUMNS, each joined with the ones beside and behind it."""
+    """Tables in rows of COLUMNS, each joined with the ones beside and behind it."""
 
     def beside(row: int) -> frozenset[int]:
         sides = [row - 1] * (row % COLUMNS > 0) + [row + 1] * (row % COLUMNS < COLUMNS - 1)
@@ -39,7 +39,7 @@ def tables(count: int) -> list[Table]:
 
 
 def document(made: list[Table], **policy: Any) -> Json:
-    """What of the venue's document is not usual."""
+    """The parts of the venue's document that differ from the default."""
     return {
         "hours": HOURS,
         "policy": {"slot_step_minutes": 15, "offer_ttl_seconds": 3600, **policy},
@@ -58,7 +58,7 @@ def document(made: list[Table], **policy: Any) -> Json:
 
 
 def some_party(dice: random.Random, made: list[Table], days: int) -> Party:
-    """Most would come on several days, some insist on a table or a zone."""
+    """A random party. Most can come on several days; some insist on a table or a zone."""
     opening = instant(f"{OPENS}:00", dice.randrange(days))
     earliest = opening + dice.randrange(0, 40) * QUARTER
     window = dice.choice([timedelta(), timedelta(hours=2), timedelta(days=1), timedelta(days=min(days, 30))])
@@ -73,7 +73,7 @@ def some_party(dice: random.Random, made: list[Table], days: int) -> Party:
 
 @dataclass
 class Scene:
-    """The house, its queue, and what it comes to once the stays of some tables are cancelled."""
+    """The house and its queue, and the oracle's floor, which follows as stays are cancelled."""
 
     house: House
     venue: Venue
@@ -84,7 +84,7 @@ class Scene:
     entries: list[UUID]
 
     async def free(self, *rows: int) -> None:
-        """The stays at these tables are cancelled."""
+        """Cancels the stays at these tables."""
         for row in rows:
             path, body = f"/bookings/{self.stays[row]['id']}/cancel", {"expected_version": 1}
             done = await self.house.client.post(path, json=body, headers=self.house.bob)
@@ -92,7 +92,8 @@ class Scene:
             self.floor.taken = {cell for cell in self.floor.taken if cell[0] != row}
 
     async def offers(self) -> dict[int, tuple[datetime, tuple[int, ...]]]:
-        """Who was offered what so far; each entry once, and nothing twice."""
+        """Returns what each party was offered, by its place in the queue. Checks that every offer is an entry's only
+        one."""
         rows = await self.owner.fetch(
             "SELECT e.id, b.start_at, b.resource_ids FROM booking b"
             "  JOIN waitlist_entry e ON e.booking_id = b.id AND e.status = 'OFFERED'"
@@ -121,7 +122,7 @@ async def set_scene(
     days: int,
     **policy: Any,
 ) -> Scene:
-    """All tables are taken by one stay each, for all days; the parties wait."""
+    """Fills all tables with one stay each, for all days, and queues the parties."""
     made = tables(count)
     house: House = await open_house(**document(made, **policy))
     stays = [
@@ -150,7 +151,8 @@ JOIN = """
 
 
 async def waits(scene: Scene, party: Party) -> UUID:
-    """The entry of the party, now the last of the queue. Written directly: thousands may wait, and all at once."""
+    """Adds the party at the end of the queue and returns its entry's id. It writes directly, since there may be
+    thousands."""
     zones = [] if party.zone is None else [party.zone]
     named = [] if party.row is None else [UUID(scene.house.resources[f"t{party.row:02}"])]
     id_ = new_id()

@@ -1,7 +1,8 @@
-"""Who should get what, worked out the plain way: an oracle for houses whose tables are joined.
+"""A simple, slow computation of which party should get what: an oracle for houses whose tables are joined.
 
-Time is cut into quarters of an hour. Whoever waits longest takes the first start in their window at which some set of
-tables is free, of these the set with the fewest tables, then the fewest empty seats, then the first in the list.
+Time is cut into quarters of an hour. The party that has waited longest gets the first start in its window at which
+some set of tables is free; of these, the set with the fewest tables, then the fewest empty seats, then the first in
+the list.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ QUARTER = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Table:
-    """`row`: its place in the list. `beside`: rows of the tables that it is joined with."""
+    """A table. `row`: its place in the list. `beside`: the rows of the tables it is joined with."""
 
     row: int
     seats_min: int
@@ -29,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Party:
-    """Who waits: for a visit of so many quarters that starts in the window. `row`: for that table alone."""
+    """A party that waits for a visit of `quarters` that starts in its window. `row`: the only table it accepts."""
 
     size: int
     earliest: datetime
@@ -41,7 +42,7 @@ class Party:
 
 @dataclass
 class Floor:
-    """`opens`, `closes`: hours of every day. `taken`: (row, quarter)."""
+    """All tables. `opens`, `closes`: the hours of every day. `taken`: (row, quarter)."""
 
     tables: Sequence[Table]
     opens: int
@@ -51,7 +52,7 @@ class Floor:
     sets: dict[tuple[int, str | None], list[tuple[int, ...]]] = field(default_factory=dict)
 
     def seat_all(self, parties: Sequence[Party]) -> dict[int, tuple[datetime, tuple[int, ...]]]:
-        """Start and rows for each party, by its place in the queue, that gets anything."""
+        """Returns start and rows for each party that gets a place, by its position in the queue."""
         found = ((number, self._seat(party)) for number, party in enumerate(parties))
         return {number: place for number, place in found if place is not None}
 
@@ -71,7 +72,7 @@ class Floor:
 
     @staticmethod
     def cells(rows: Sequence[int], start: datetime, quarters: int) -> Iterator[tuple[int, int]]:
-        """What a visit takes."""
+        """Returns the (row, quarter) cells that a visit takes."""
         first = (start - instant("00:00")) // QUARTER
         return ((row, first + n) for row in rows for n in range(quarters))
 
@@ -106,5 +107,5 @@ class Floor:
 def _hang_together(tables: Sequence[Table]) -> bool:
     rows = {each.row for each in tables}
     joined = sum(len(each.beside & rows) for each in tables) // 2
-    # Two joins hold three tables together, one holds two: none of these sets is larger.
+    # Three tables need two joins, two need one, and no set here is larger.
     return joined >= len(tables) - 1

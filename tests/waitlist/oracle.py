@@ -1,8 +1,8 @@
-"""An oracle for the waitlist that knows nothing of how it works: it reads the events of a venue one after
-the other, and says at each offer who should have had it.
+"""An oracle for the waitlist that is independent of its code: it reads the events of a venue one by one, and checks
+for each offer which entry should have got it.
 
-The world is plain: a place is a table on a day (or in a sitting, where the test says what that is), and a
-visit takes so much of it that a place does for one visit. An entry fits a place or it does not.
+Its world is simple: a place is a table on a day (or in a sitting, as the test defines it), and a visit takes so much
+of that time that only one fits. An entry fits a place or it does not.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Place = tuple[str, date]
 
 
 def day_of(start: datetime) -> date:
-    """The day on which that is in Stockholm."""
+    """The date of the start in Stockholm."""
     return start.astimezone(STOCKHOLM).date()
 
 
 @dataclass(frozen=True)
 class Table:
-    """What a table takes."""
+    """A table, and the parties it seats."""
 
     id: str
     zone: str
@@ -39,7 +39,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Wish:
-    """What an entry wants, as it was asked for."""
+    """What an entry wants, as requested."""
 
     number: int
     first: date
@@ -61,7 +61,7 @@ class Wish:
 
 @dataclass
 class World:
-    """What the events so far amount to. `when`: the day, or the sitting, of a visit that starts then."""
+    """The state after the events so far. `when`: returns the day or sitting of a visit, given its start."""
 
     tables: dict[str, Table]
     wishes: dict[str, Wish]
@@ -72,7 +72,7 @@ class World:
     offers: int = 0
 
     def read(self, type_: str, payload: dict[str, Any], offers: dict[str, str]) -> None:
-        """One event more. `offers`: booking id to entry id."""
+        """Applies one event. `offers`: booking id to entry id."""
         noun, _, what = type_.partition(".")
         if type_ == "booking.created":
             self._booked(payload, offers.get(payload["booking_id"]))
@@ -93,7 +93,7 @@ class World:
         if payload["source"] != "waitlist":
             return
         assert entry_id is not None, "an offer to nobody"
-        wish = self.waiting.pop(entry_id)  # who was offered something before has no second offer
+        wish = self.waiting.pop(entry_id)  # fails for an entry that already had an offer
         assert wish.fits(self.tables[place[0]], place[1]), "an offer that was not asked for"
         before = [w for w in self.waiting.values() if w.number < wish.number]
         passed = [w.number for w in before if w.fits(self.tables[place[0]], place[1])]
@@ -106,7 +106,7 @@ class World:
             del self.taken[place]
 
     def skipped(self, days: Sequence[date]) -> list[tuple[int, Place]]:
-        """Who waits although a place that would do is free."""
+        """Returns the entries that wait although a place that fits them is free."""
         free = [
             (table, day)
             for table in self.tables.values()
@@ -128,7 +128,7 @@ async def replay(
     wishes: dict[str, Wish],
     when: Callable[[datetime], date] = day_of,
 ) -> World:
-    """The world after all events of the venue, each of which is checked; they are numbered without a gap."""
+    """Returns the world after all events of the venue. Checks each event, and that their versions have no gap."""
     rows = await owner.fetch(
         "SELECT event_type, payload, version FROM event WHERE venue_id = $1 AND channel = 'bookings'"
         " ORDER BY version",

@@ -1,4 +1,4 @@
-"""A full house, a long queue, and what each who waits would take: for tests over the wire.
+"""A full house, a long queue, and what each entry would accept, for tests over HTTP.
 
 The day has sittings, and a visit takes more than half of one: a place is a table in a sitting.
 """
@@ -42,19 +42,19 @@ LISTED = 500
 
 
 def sitting_of(start: datetime) -> datetime:
-    """The opening of the sitting in which a visit starts."""
+    """The start of the sitting in which a visit starts."""
     local = start.astimezone(STOCKHOLM)
     return local.replace(hour=local.hour - local.hour % 2, minute=0)
 
 
 def sittings(days: int) -> list[datetime]:
-    """The openings of all sittings of so many days."""
+    """The starts of all sittings of `days` days."""
     first = datetime(DAY.year, DAY.month, DAY.day, tzinfo=STOCKHOLM)
     return [first.replace(hour=hour) + timedelta(days=day) for day in range(days) for hour in OPENING_HOURS]
 
 
 def resources(tables: int) -> list[Json]:
-    """So many of all sorts."""
+    """Resources of all SORTS in turn."""
     return [
         {"slug": f"t{n}", "kind": kind, "zone": zone, "seats_min": least, "seats_max": most, "sort_order": n}
         for n in range(tables)
@@ -64,7 +64,7 @@ def resources(tables: int) -> list[Json]:
 
 @dataclass
 class Full:
-    """The house. `bookings`: those that fill it. `wishes`: of those who wait, by entry."""
+    """The house. `bookings`: the ones that fill it. `wishes`: what each entry wants, by its id."""
 
     crew: Crew
     house: House
@@ -98,7 +98,7 @@ class Full:
         self.bookings = [answer.json() for answer in answers]
 
     async def queue(self, entries: list[Json]) -> None:
-        """Has all of these join; who is before whom is what the API says."""
+        """Makes all of these join. Their order in the queue is what the API reports."""
         requests = [
             post("/waitlist", {"venue_id": self.house.venue_id, **each}, token=self.token) for each in entries
         ]
@@ -118,7 +118,8 @@ class Full:
         return Wish(number, fits[0], fits[-1], asked["party_size"], zone=zone, table=table, kind=kind)
 
     def any_entry(self) -> Json:
-        """Somebody who fits some tables, in some sittings; a visit of any length that a sitting has room for."""
+        """A random entry that fits some tables, in some sittings, for a visit of any length that a sitting has room
+        for."""
         dice = self.dice
         table = dice.choice(list(self.tables.values()))
         first = dice.randrange(len(self.sittings))
@@ -141,7 +142,7 @@ class Full:
         }
 
     async def entries(self, status: str | None = None) -> list[Json]:
-        """All of the venue's waitlist, in its order, as staff read it page by page."""
+        """The venue's whole waitlist, in order, as staff read it page by page."""
         return [each async for each in self._pages(status)]
 
     async def _pages(self, status: str | None) -> AsyncIterator[Json]:
@@ -157,11 +158,11 @@ class Full:
             params["cursor"] = following
 
     async def world(self) -> World:
-        """What the events amount to, each of which was checked on the way."""
+        """The state after all events, each of which is checked on the way."""
         return await replay(self.crew.owner, self.house.venue_id, self.tables, self.wishes, sitting_of)
 
     async def waits_s(self) -> list[float]:
-        """From each cancellation to the offer of the place, for those that were offered: seconds, sorted."""
+        """The seconds from each cancellation to the offer of its place, sorted. Places not offered are left out."""
         rows = await self.crew.owner.fetch(
             "SELECT event_type, payload, written_at FROM event WHERE venue_id = $1 AND channel = 'bookings'"
             " AND event_type IN ('booking.cancelled', 'booking.created') ORDER BY version",
@@ -182,7 +183,7 @@ def _waits(rows: list[Any]) -> Iterator[float]:
 
 
 async def full_house(crew: Crew, dice: random.Random, *, tables: int, days: int, **policy: Any) -> Full:
-    """A house of so many tables in which every place of so many days is booked."""
+    """A house of `tables` tables in which every place of `days` days is booked."""
     house = await crew.house(
         policy={"slot_step_minutes": 15, "combination_resources_max": 1, **policy},
         hours=HOURS,

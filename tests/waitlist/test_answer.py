@@ -139,7 +139,7 @@ async def test_there_is_nothing_to_answer_before_an_offer(house: House, how: str
 
 
 async def age(owner: asyncpg.Connection, entry: Json) -> None:
-    """As if the offer were past its time, and no tick had run."""
+    """Makes the offer expire, without any tick having run."""
     for table, key in (("booking", "id"), ("claim", "owner_id")):
         await owner.execute(
             f"UPDATE {table} SET expires_at = now() - interval '1 second' WHERE {key} = $1",
@@ -197,7 +197,7 @@ async def test_an_unknown_entry_is_not_found(house: House) -> None:
 
 
 async def test_a_late_booking_elsewhere_does_not_matter(db: Database, house: House) -> None:
-    """Accepting needs no second look at the ledger: the hold has kept the place."""
+    """Accepting need not read the ledger again, because the hold has kept the place."""
     entry = await offered(db, house)
     taken = {"start": at("18:00"), "resource_ids": entry["offer"]["resource_ids"]}
     refused(await house.book(**taken), 409, "TABLE_NOT_AVAILABLE")

@@ -1,4 +1,4 @@
-"""Joining the waitlist: who may, for what, and in which order they stand."""
+"""Joining the waitlist: who may join, what for, and in which order they wait."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ async def test_a_guest_waits_only_so_often_and_may_leave_to_wait_again(
     assert body["entries_max"] == 2
     await joined(house, house.headers("guest", subject="gustav"))
     for _ in range(3):
-        await joined(house, {})  # nobody known: no quota but the venue's
+        await joined(house, {})  # anonymous: only the venue's quota applies
     assert (await answer(house, first, "leave", house.gina)).status_code == 200
     await joined(house, house.gina)
 

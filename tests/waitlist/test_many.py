@@ -1,5 +1,5 @@
-"""Many wait, many places come free, several workers promote at once and some of them are killed. An oracle
-reads the events: first come, first served among those whom it fits; one offer for a place; nobody skipped."""
+"""Many wait, many places become free, several workers promote at once and some of them are killed. An oracle reads
+the events: first come, first served among those a place fits; one offer for each place; nobody skipped."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from .oracle import Table, Wish, World, replay
 TABLES = 20
 WORKERS = 4
 KILLED = 0.15
-"""Of the workers' transactions, so many lose their connection before they commit."""
+"""The share of the workers' runs that lose their connection before a commit."""
 SEED = int(os.environ.get("HOLDFAST_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 EVENING = {
     "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "18:00", "close": "20:00"}]
@@ -41,7 +41,7 @@ EVENING = {
 
 @dataclass
 class Many:
-    """A full house, a long queue, and those who work on it."""
+    """A full house, a long queue, and its workers."""
 
     house: House
     venue: Venue
@@ -57,7 +57,7 @@ class Many:
         return await replay(self.owner, self.house.venue_id, self.tables, self.wishes)
 
     async def promote(self, *, around: Span | None, now: datetime | None = None, fatal: bool = False) -> int:
-        """One run of a worker; a fatal one loses its connection before it commits offers, the first or later."""
+        """One run of a worker. A fatal one loses its connection before its first or second commit."""
         at = self.dice.randint(1, 2)
 
         def instead(call: Call, verb: Verb) -> Verb:
@@ -75,7 +75,7 @@ class Many:
         return await promotion(Knobs(self.db, {"now": now}, instead).as_database, self.venue).run(around)
 
     async def work(self, freed: asyncio.Queue[Span | None]) -> None:
-        """Promotes for what was freed until all is done; what was interrupted is done again."""
+        """Promotes what was freed until all is done. Interrupted runs are repeated."""
         while True:
             span = await freed.get()
             try:
@@ -91,7 +91,7 @@ class Many:
 async def prepare(
     open_house: Any, db: Database, owner: asyncpg.Connection, *, days: int, entries: int
 ) -> tuple[Many, list[Json]]:
-    """Every table is booked every evening, and so many wait."""
+    """Books every table every evening, and prepares `entries` entries."""
     print(f"HOLDFAST_SEED={SEED}")
     dice = random.Random(SEED)
     kinds = [("window", 1, 2), ("window", 2, 4), ("hall", 2, 4), ("hall", 4, 8)]
@@ -123,7 +123,7 @@ async def prepare(
 
 
 async def _join(many: Many, number: int) -> None:
-    """Visits of more than an hour of the two: a place does for one of them."""
+    """Visits take more than one of the two hours, so a place fits only one."""
     dice = many.dice
     first = dice.randrange(many.days)
     last = min(first + dice.choice([0, 0, 1, 2, 30]), many.days - 1)
@@ -174,7 +174,7 @@ async def cancel_all(many: Many, bookings: list[Json], freed: asyncio.Queue[Span
 
 
 async def _snipe(many: Many, booking: Json) -> None:
-    """Somebody books directly: what was just freed, if no worker was quicker."""
+    """Somebody books what was just freed, unless a worker was faster."""
     tried = await many.house.book(
         start=booking["start"],
         end=booking["end"],
@@ -237,7 +237,7 @@ async def _nobody_else_gets_it(many: Many, offered: list[Json]) -> None:
 
 
 async def _answer_all(many: Many, offered: list[Json]) -> None:
-    """A third takes it, a third gives it back, a third lets its time go by; then the next have their turn."""
+    """A third accept, a third decline, and a third let the offer expire. Then it is the next ones' turn."""
     before = len(await rows(many, "WAITING"))
     hows = ["accept", "decline", "ignore"]
     for number, entry in enumerate(offered):
@@ -274,7 +274,7 @@ async def test_1000_wait_and_1000_cancel(open_house: Any, db: Database, owner: a
 async def test_one_freed_place_costs_little_however_many_wait(
     open_house: Any, db: Database, owner: asyncpg.Connection
 ) -> None:
-    """Round trips, and how often the search asks, do not grow with those who want the same."""
+    """More entries that want the same thing cost no more round trips or searches."""
     many, _ = await prepare(open_house, db, owner, days=1, entries=1)
     for _ in range(100):
         await joined(many.house, earliest=at("18:00"), latest=at("18:00"), duration_minutes=120)

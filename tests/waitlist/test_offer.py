@@ -1,5 +1,5 @@
-"""Promotion is thought out without a lock and written a few offers at a time: what changes in between is noticed, and
-nothing is lost when a worker is killed between two steps. Judged by a greedy oracle that knows none of it."""
+"""Promotion is planned without a lock and written a few offers at a time. It notices changes in between, and loses
+nothing if a worker is killed between two steps. A greedy oracle checks the outcome."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def dice() -> random.Random:
 def before(
     verb_name: str, what: Callable[[], Awaitable[None]], *, which: range
 ) -> Callable[[str], Awaitable[None]]:
-    """Does it before these of the transactions of that name, counted from 0."""
+    """Runs `what` before some of the transactions of that name: those in `which`, counted from 0."""
     numbers = count()
 
     async def before_one(name: str) -> None:
@@ -68,7 +68,7 @@ async def many(scene: Callable[..., Awaitable[Scene]], dice: random.Random) -> S
 
 
 async def check(made: Scene) -> None:
-    """Everybody who should have an offer has that one, and nobody else."""
+    """Exactly the entries that should have an offer have it."""
     assert await made.offers() == made.floor.seat_all(made.parties)
 
 
@@ -82,7 +82,7 @@ async def test_all_that_fits_is_offered_in_the_order_of_the_queue_few_at_a_time(
     await check(made)
     written = [count for verb, count in counting.statements if verb == "offer"]
     assert len(written) >= offers / promote.OFFERS_AT_ONCE
-    assert max(written) <= 10  # under the lock, however long was thought
+    assert max(written) <= 10  # under the lock, however long the planning took
 
 
 @pytest.mark.soak
@@ -104,7 +104,7 @@ async def test_nothing_is_held_while_it_thinks(
     monkeypatch: pytest.MonkeyPatch,
     open_house: Any,
 ) -> None:
-    """Neither a connection, hence no transaction and no lock; whoever books meanwhile, here or elsewhere, does."""
+    """It holds no connection, so no transaction and no lock. Others can book in the meantime, here and elsewhere."""
     made = await many(scene, dice)
     await made.free(2, 3, 8)
     other: House = await open_house()
@@ -134,7 +134,7 @@ async def test_nothing_is_held_while_it_thinks(
 async def test_a_worker_may_be_killed_at_any_step(
     db: Database, scene: Callable[..., Awaitable[Scene]], dice: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each is killed one transaction later than the one before; the next goes on."""
+    """Each run is killed one transaction later than the one before, and the next one continues."""
     monkeypatch.setattr(promote, "OFFERS_AT_ONCE", 4)
     made = await many(scene, dice)
     await made.free(2, 3, 8)
@@ -179,7 +179,7 @@ async def test_several_workers_at_once_make_each_offer_once(
 async def interrupted(
     db: Database, made: Scene, what: Callable[[], Awaitable[None]], *, which: range = range(1)
 ) -> list[str]:
-    """Runs a promotion, with that happening just before some offers are made; the names of its transactions."""
+    """Runs a promotion, with `what` happening just before some offers are made. Returns its transactions' names."""
     counting = Counting()
     knobs = Knobs(db, instead=counting, before=before("offer", what, which=which))
     await promotion(knobs.as_database, made.venue).run()
@@ -285,7 +285,7 @@ async def test_what_has_nothing_to_do_with_the_offers_leaves_them_as_planned(
         assert joined.status_code == 201
 
     ran = await interrupted(db, made, joins, which=range(1, 2))
-    assert ran.count("see_queue") == 1  # not planned anew
+    assert ran.count("see_queue") == 1  # not planned again
     assert ran.count("offer") == 3
     assert await made.offers() == {0: (TWO.earliest, (0,)), 1: (instant("19:30"), (0,))}
 
@@ -293,7 +293,7 @@ async def test_what_has_nothing_to_do_with_the_offers_leaves_them_as_planned(
 async def test_it_gets_on_where_something_happens_all_the_time(
     db: Database, scene: Callable[..., Awaitable[Scene]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before every try a place comes free that could be for somebody else; in the end the offer is made."""
+    """Before every attempt a place becomes free that could suit somebody else. In the end the offer is made."""
     monkeypatch.setattr(promote, "PLANS_MAX", 2)
     monkeypatch.setattr(promote, "LOOKS_MAX", 1)
     made = await scene([TWO], count=6)

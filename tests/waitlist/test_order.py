@@ -1,5 +1,5 @@
-"""Nobody who waits is passed over for somebody who came later, however long the visits are and whatever rules
-have changed meanwhile."""
+"""No entry is passed over for a later one, however long the visits are and whatever rules have changed in the
+meantime."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ALWAYS = {"weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open"
 
 
 def night(number: int) -> str:
-    """The afternoon on which the night begins."""
+    """The afternoon before the night."""
     return at("15:00", number)
 
 

@@ -1,4 +1,4 @@
-"""The plan against the plain way: every start of every entry in turn, with the ledger looked through each time."""
+"""Compares the plan with a naive one, which tries every start of every entry and searches the ledger each time."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def hours(open_: str, close: str) -> dict[str, Any]:
 
 
 def venue(**policy: Any) -> Venue:
-    """Tables that are joined, a section of several units, a terrace with hours and a step of its own."""
+    """Joined tables, a section with several units, and a terrace with hours and a step of its own."""
     resources: list[dict[str, Any]] = [
         {"slug": "t1", "seats_max": 2, "zone": "hall", "adjacent": ["t2"]},
         {"slug": "t2", "seats_max": 4, "zone": "hall", "adjacent": ["t3"]},
@@ -94,7 +94,7 @@ def some_entries(dice: random.Random, made: Venue, count: int) -> list[Entry]:
 
 
 def some_claims(dice: random.Random, made: Venue) -> list[Claim]:
-    """Some of them holds past their time."""
+    """Random claims, some of them expired holds."""
     occupancy = Occupancy(NOW)
     for number in range(60):
         resource = dice.choice(list(made.resources.values()))
@@ -179,7 +179,7 @@ def test_who_is_passed_over_keeps_nothing_from_others() -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often the search was asked about some starts of a resource (`starts`), and for a set to book (`free`)."""
+    """Counts the searches for a resource's free starts (`starts`) and for a set to book (`free`)."""
     counted = Counter[str]()
 
     def counting(name: str) -> None:
@@ -208,7 +208,7 @@ def all_for_one_table(made: Venue, entries: list[Entry], taken: list[Claim]) -> 
 
 
 def test_equal_wishes_are_worked_out_once(asked: Counter[str]) -> None:
-    """Of a thousand who want the same only the first is looked for; nobody asks again for what is known to be taken."""
+    """Of a thousand entries that want the same, only the first is searched for. What is taken is not searched again."""
     made = venue()
     one = replace(some_entries(random.Random(1), made, 1)[0], duration_minutes=90, earliest_at=NOW)
     one = replace(one, latest_at=NOW + timedelta(days=2))
@@ -219,7 +219,7 @@ def test_equal_wishes_are_worked_out_once(asked: Counter[str]) -> None:
 
 
 def test_only_what_is_free_is_asked_for(asked: Counter[str]) -> None:
-    """What one gets is known to be taken for all other wishes, however long their visits are."""
+    """What one entry gets counts as taken for all others, however long their visits are."""
     made, dice = venue(), random.Random(2)
     offers = all_for_one_table(made, some_entries(dice, made, 100), [])
     assert asked["free"] == len(offers) > 5

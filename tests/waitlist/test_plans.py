@@ -1,4 +1,4 @@
-"""Kept plans: every statement on the waitlist goes by an index, however old its plan is."""
+"""Cached plans: every statement on the waitlist uses an index, however old its plan is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STATEMENTS = {
     for name, sql in vars(module).items()
     if not name.startswith("_") and isinstance(sql, str) and "SELECT" in sql
 }
-# Every other goes by the index of who is open, that of nobody else.
+# All others use the index of open entries, and no other.
 OTHERS = {
     "store.FIND": "waitlist_entry_id_is_unique",
     "store.GET": "waitlist_entry_id_is_unique",
@@ -31,7 +31,7 @@ OTHERS = {
 
 
 async def plan(tx: Tx, sql: str) -> str:
-    """The plan that a connection of the application keeps for the statement."""
+    """The plan that a connection of the application caches for the statement."""
     values = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", sql))))
     await tx.execute(f"PREPARE looked_at AS {sql}")
     rows = await tx.fetch(f"EXPLAIN (COSTS OFF) EXECUTE looked_at ({values})")

@@ -1,4 +1,4 @@
-"""What comes free is offered to who waited longest among those whom it fits, and is theirs meanwhile."""
+"""A place that becomes free is offered to the guest who has waited longest among those it fits, and held for them."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_the_rules_of_the_venue_hold_for_offers_too(db: Database, house: H
     wanted: Json = {"earliest": at("18:00"), "latest": at("18:00"), "preferences": {"kinds": ["section"]}}
     entries = [await joined(house, **wanted) for _ in range(2)]
     assert await promoted(db, house) == 1
-    assert await promoted(db, house, now=instant("18:01") - timedelta(minutes=2)) == 1  # the first lapsed
+    assert await promoted(db, house, now=instant("18:01") - timedelta(minutes=2)) == 1  # the first has lapsed
     assert [await status_of(house, each) for each in entries] == ["LAPSED", "OFFERED"]
 
 
@@ -223,7 +223,7 @@ async def test_an_offer_that_lapses_goes_to_the_next(
     assert await promoted(db, house) == 1
     expires = datetime.fromisoformat((await entry_of(house, first))["offer"]["expires_at"])
     assert await promoted(db, house, now=expires - SECOND) == 0
-    # Whether a tick has swept the hold or not.
+    # Whether or not a tick has expired the hold.
     assert await promoted(db, house, now=expires) == 1
     assert [await status_of(house, each) for each in (first, second)] == ["LAPSED", "OFFERED"]
     events = await told(owner, first)

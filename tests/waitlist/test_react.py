@@ -1,4 +1,4 @@
-"""The queue moves when an event frees something and, for what was missed, by itself."""
+"""The queue moves when an event frees something, and by a sweep for what was missed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def last_event(owner: asyncpg.Connection, house: House, type_: str) -> Eve
 
 
 async def react(db: Database, event: Event, *, now: datetime | None = None) -> int:
-    """Runs the reaction to its end; answers in how many statements."""
+    """Runs the reaction to its end. Returns the number of statements it took."""
     ended: list[Tx] = []
 
     async def finish(tx: Tx) -> None:
@@ -89,8 +89,8 @@ async def test_a_move_frees_the_time_before(
 async def test_a_move_is_looked_at_where_it_freed_something(
     db: Database, one_table: House, owner: asyncpg.Connection
 ) -> None:
-    """What became free elsewhere is told of by another event; one from before events told of it may be of any
-    time."""
+    """A move frees the span it left, and only that is looked at. An old event may lack that span: then all of the
+    queue is."""
     booking = await one_table.booked(start=at("18:00"))
     assert (await change(one_table, booking, start=at("12:00"))).status_code == 200
     event = await last_event(owner, one_table, "booking.updated")
@@ -146,7 +146,7 @@ async def test_who_joins_when_it_is_free_lets_those_before_have_it(
 async def test_who_joins_a_full_house_has_nobody_else_looked_at(
     db: Database, one_table: House, owner: asyncpg.Connection
 ) -> None:
-    """Each join would otherwise cost more the more there are who wait."""
+    """Otherwise each join would cost more the longer the queue is."""
     await one_table.booked(start=at("18:00"))
     other = await joined(one_table, earliest=at("18:00"), latest=at("21:00"))
     await joined(one_table, **PINNED)

@@ -1,5 +1,5 @@
-"""Cancellations over HTTP, four workers, some of them killed: who waited first gets the place, once, and nobody
-is skipped. An oracle that knows nothing of how that works judges by the events, in their order."""
+"""Cancellations over HTTP and four workers, some of them killed: each place goes to the entry that has waited longest,
+once, and nobody is skipped. An independent oracle checks the events in order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def crew(server: Server, data_dir: Path) -> AsyncIterator[Crew]:
 
 
 async def cancel_all(full: Full) -> int:
-    """In random order, as fast as it goes; how often somebody was told to try again (503), and did."""
+    """Cancels in random order, as fast as possible. Returns how many responses were 503, each of which is retried."""
     requests = [cancel(each, token=full.token, key=f"cancel {each['id']}") for each in full.bookings]
     full.dice.shuffle(requests)
     refused = 0
@@ -54,7 +54,7 @@ async def cancel_all(full: Full) -> int:
 
 
 async def agreed(full: Full) -> World:
-    """The events are in order, nobody was skipped, and the API says the same as the events."""
+    """Checks that the events are in order, that nobody was skipped, and that the API agrees with the events."""
     world = await full.world()
     assert world.skipped(full.sittings) == []
     entries = await full.entries()
@@ -67,7 +67,7 @@ async def agreed(full: Full) -> World:
 
 
 async def nobody_else_gets_it(full: Full, offered: list[Json]) -> None:
-    """What is offered is taken: for whoever asks for it, without a word of the waitlist."""
+    """What is offered is taken for anybody who asks for it, and the refusal doesn't mention the waitlist."""
     requests = [
         book(
             full.house,
@@ -94,7 +94,7 @@ async def many(
     pause_s_max: float,
     within_s: float,
 ) -> int:
-    """All of it; answers how many jobs were taken over from workers that were killed."""
+    """Runs all of it. Returns the number of jobs taken over from killed workers."""
     dice = random.Random(SEED)
     full = await full_house(crew, dice, tables=tables, days=days, offer_ttl_seconds=3600)
     await full.queue([full.any_entry() for _ in range(entries)])
