@@ -33,7 +33,7 @@ NEAR = timedelta(days=1)
 """Alternatives are within hours of a booking, so the block's time further away than this can't be in their way."""
 DISPLACED_MAX = 100
 """The most bookings that one block may displace: finding alternatives takes time for each."""
-COLUMNS_TOLD = ("kind", "reason", "resource_ids", "local_start", "local_end", "timezone", "rrule")
+COLUMNS_IN_HISTORY = ("kind", "reason", "resource_ids", "local_start", "local_end", "timezone", "rrule")
 """The columns that the first entry of a block's history records."""
 MOVABLE = {Status.HELD, *DISPLACEABLE}
 """A block can displace bookings in these statuses. In the others the party is already there."""
@@ -149,9 +149,9 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     shift += Shift(freed=await claims.free(tx, [(each.tenant_id, each.id) for each in bookings]))
     shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await take_all(tx, defined)
-    said = {name: getattr(block, name) for name in COLUMNS_TOLD}
-    said["displaced"] = [each.id for each in bookings]
-    await store.insert(tx, BlockStep(block, "create", str(tx.actor), said, tx.traceparent))
+    recorded = {name: getattr(block, name) for name in COLUMNS_IN_HISTORY}
+    recorded["displaced"] = [each.id for each in bookings]
+    await store.insert(tx, BlockStep(block, "create", str(tx.actor), recorded, tx.traceparent))
     displaced = await displace(tx, bookings, alternatives=planned.alternatives, block_id=block.id)
     await announce(tx, venue, shift, reason=block.reason)
     return Blocked(block, displaced)
@@ -169,21 +169,23 @@ async def _displaceable(
     ids: list[UUID] = list(found.bookings)
     if not ids:
         return []
-    said = f"{len(ids)} booking{'s' if len(ids) > 1 else ''}"
+    counted = f"{len(ids)} booking{'s' if len(ids) > 1 else ''}"
     if wanted.on_conflict == "refuse":
-        detail = f'The block overlaps {said}: move what is there, or set on_conflict to "displace".'
+        detail = f'The block overlaps {counted}: move what is there, or set on_conflict to "displace".'
         raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     if len(ids) > DISPLACED_MAX:
-        detail = f"The block overlaps {said}, but can displace at most {DISPLACED_MAX}: block a shorter time."
+        detail = (
+            f"The block overlaps {counted}, but can displace at most {DISPLACED_MAX}: block a shorter time."
+        )
         raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, ids))
     bookings = await read(tx, venue.tenant_id, ids)
-    sitting = [each.id for each in bookings if each.status not in MOVABLE]
-    if sitting:
+    seated = [each.id for each in bookings if each.status not in MOVABLE]
+    if seated:
         detail = (
-            f"{len(sitting)} of {said} can't be displaced, because the party is already there: "
+            f"{len(seated)} of {counted} can't be displaced, because the party is already there: "
             "end these visits, or start the block later."
         )
-        raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, sitting))
+        raise BlockOverlapsBookings(detail, **await clash.bookings_shown(tx, venue, seated))
     return bookings
 
 

@@ -20,7 +20,7 @@ from holdfast.block.create import Blocked, create, plan, preview
 from holdfast.block.expand import expanded_json
 from holdfast.block.model import Block, as_json
 from holdfast.block.requests import ChangeBlock, CreateBlock
-from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, TOLD
+from holdfast.block.shown import BLOCK, BLOCKS, EXPANDED, MADE, PREVIEW, WITH_HISTORY
 from holdfast.block.store import When
 from holdfast.booking.finding.lists import BY_START, StartKey
 from holdfast.booking.routes.parts import check_year, own_venue
@@ -125,7 +125,7 @@ async def get_expanded(resource_id: UUID, from_: From, to: To, engine: EngineUse
     return answer({"resource_id": resource_id, "items": items, "next": None})
 
 
-@router.get(PATH + "/{block_id}", summary="Read a block", responses={200: TOLD})
+@router.get(PATH + "/{block_id}", summary="Read a block", responses={200: WITH_HISTORY})
 @alias.get(PATH + "/{block_id}")
 async def get_block(block_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """For staff: one block with its history, even if it was removed."""

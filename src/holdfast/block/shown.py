@@ -65,7 +65,7 @@ class BlockHistoryEntry(BaseModel):
     created_at: datetime
 
 
-class BlockTold(BlockShown):
+class BlockWithHistory(BlockShown):
     """A block with its history, oldest first."""
 
     history: list[BlockHistoryEntry]
@@ -131,7 +131,11 @@ Response = dict[str, Any]
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Its version, for If-Match."}}
 MADE: Response = {"model": BlockMade, "description": "The block.", "headers": _ETAG}
 BLOCK: Response = {"model": BlockShown, "description": "The block.", "headers": _ETAG}
-TOLD: Response = {"model": BlockTold, "description": "The block, with its history.", "headers": _ETAG}
+WITH_HISTORY: Response = {
+    "model": BlockWithHistory,
+    "description": "The block, with its history.",
+    "headers": _ETAG,
+}
 BLOCKS: Response = {"model": BlockList, "description": "A page of blocks."}
 PREVIEW: Response = {"model": BlockPreview, "description": "Its occurrences, and what they would overlap."}
 EXPANDED: Response = {"model": BlockedIntervals, "description": "When the resource is blocked."}

@@ -27,13 +27,13 @@ from holdfast.place.venue import Venue
 from holdfast.series import model, store
 from holdfast.series.decide import Basis, basis
 from holdfast.series.expand import in_parts
-from holdfast.series.find import About, SeriesSelection, find_bookings
+from holdfast.series.find import SeriesSelection, SeriesTarget, find_bookings
 from holdfast.series.model import Member, OnConflict, Scope, Series, SeriesDone
-from holdfast.series.refused import Missed, check_missed, not_to_come
+from holdfast.series.refused import Missed, check_missed, unchangeable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesChange(About):
+class SeriesChange(SeriesTarget):
     """What to change in bookings of a series. None leaves a value as it is.
 
     `booking_time`: wall time; each booking keeps its date. `guest`, `details`: as in `Change`.
@@ -100,10 +100,10 @@ async def plan_change(
     ]
     missed = _missed(ordered, outcomes)
     check_missed(missed, of=len(ordered), on_conflict=asked.on_conflict, venue=by.venue)
-    return ChangePlan(asked, by.venue.rules_version, _seen(found), tuple(changes), tuple(missed))
+    return ChangePlan(asked, by.venue.rules_version, _versions_of(found), tuple(changes), tuple(missed))
 
 
-def _seen(found: SeriesSelection) -> tuple[tuple[UUID, int], ...]:
+def _versions_of(found: SeriesSelection) -> tuple[tuple[UUID, int], ...]:
     return tuple((each.booking.id, each.booking.version) for each in found.coming)
 
 
@@ -156,7 +156,7 @@ async def change_series(tx: Tx, plan: ChangePlan, *, plans_left: int, venue: Ven
     """
     asked = plan.asked
     found = await find_bookings(tx, asked, venue)
-    if plan.rules_version != venue.rules_version or plan.seen != _seen(found):
+    if plan.rules_version != venue.rules_version or plan.seen != _versions_of(found):
         raise StalePlan
     members = {each.booking.id: each for each in found.coming}
     decided = await decide_set(tx, plan.changes, venue=venue)
@@ -192,14 +192,14 @@ async def saved(
     bookings = [each.booking for each in changed]
     await emit(tx, [model.event(tx, after, what, bookings)])
     unchanged = [
-        each.as_json(venue) for each in (*missed, *(not_to_come(each, venue) for each in found.over))
+        each.as_json(venue) for each in (*missed, *(unchangeable(each, venue) for each in found.over))
     ]
     more = {"changed": [each.on for each in changed], "unchanged": unchanged}
     return SeriesDone(after, now, bookings, more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesCancellation(About):
+class SeriesCancellation(SeriesTarget):
     """Which bookings of a series to cancel, and why."""
 
     reason: str | None = None

@@ -23,7 +23,7 @@ from holdfast.series.model import Member, Series, SeriesDone
 from holdfast.series.plan import Plan
 from holdfast.series.refused import Missed, check_missed
 
-TAKEN_ANEW = "A generated booking reference was already in use. Try again with the same key."
+REFERENCE_TAKEN = "A generated booking reference was already in use. Try again with the same key."
 """Rare: a day has 729 million references."""
 
 
@@ -72,7 +72,7 @@ async def _book(tx: Tx, plan: Plan, venue: Venue) -> Sequence[Booked | Refused]:
     except asyncpg.ExclusionViolationError as error:
         raise lost(venue) from error
     except asyncpg.UniqueViolationError as error:
-        raise Overloaded(TAKEN_ANEW) from error
+        raise Overloaded(REFERENCE_TAKEN) from error
     settled = [each for each in outcomes if isinstance(each, Booked | Refused)]
     if len(settled) < len(wanted):
         raise Overloaded("This series takes too long to check. Ask for fewer occurrences.")

@@ -66,12 +66,12 @@ def _shown(planned: Planned, result: Created | Refused, venue: Venue) -> dict[st
 
 
 async def decide_all(
-    read: Read, planned: Sequence[Planned], by: Basis, *, on_paper: Sequence[Claim] = ()
+    read: Read, planned: Sequence[Planned], by: Basis, *, tentative: Sequence[Claim] = ()
 ) -> list[Created | Refused]:
     """Decides on each occurrence in order, counting the earlier ones as booked. Writes nothing, so somebody else may
-    still take the place. `on_paper`: claims to count as if they were in the ledger."""
+    still take the place. `tentative`: claims to count as if they were in the ledger."""
     found: list[Created | Refused] = []
-    taken, slices = list(on_paper), Slices()
+    taken, slices = list(tentative), Slices()
     named = len(planned[0].wanted.resource_ids) if planned else 0
     for part in in_parts(planned, named or min(len(by.venue.resources), SETS_FIRST)):
         prepared = [_prepare(each, by) for each in part]

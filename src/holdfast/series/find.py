@@ -16,7 +16,7 @@ from holdfast.series.model import Member, Scope, Series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class About:
+class SeriesTarget:
     """Which bookings of a series to change. `occurrence_on`: the one, or the first of several; None if the scope is
     all."""
 
@@ -25,7 +25,7 @@ class About:
     scope: Scope
     occurrence_on: date | None = None
 
-    def chosen(self, members: Sequence[Member]) -> list[Member]:
+    def selected(self, members: Sequence[Member]) -> list[Member]:
         """Returns the selected bookings. Raises InvalidRequest if the one it names is not in the series."""
         if self.scope is Scope.ALL or self.occurrence_on is None:
             return list(members)
@@ -57,25 +57,25 @@ async def find(tx: Tx, series_id: UUID) -> tuple[Series, list[Member]]:
     return await _with_members(tx, await store.find(tx, series_id))
 
 
-async def find_bookings(tx: Tx, about: About, venue: Venue) -> SeriesSelection:
+async def find_bookings(tx: Tx, target: SeriesTarget, venue: Venue) -> SeriesSelection:
     """Returns the selected bookings of a series of the venue's tenant, if it is at the expected version.
 
     Raises NotFound, VersionConflict, and InvalidRequest if no selected booking is still to come.
     """
-    series, members = await _with_members(tx, await store.get(tx, venue.tenant_id, about.series_id))
-    if series.version != about.expected_version:
+    series, members = await _with_members(tx, await store.get(tx, venue.tenant_id, target.series_id))
+    if series.version != target.expected_version:
         raise VersionConflict(
-            f"The series is at version {series.version}, not {about.expected_version}: "
+            f"The series is at version {series.version}, not {target.expected_version}: "
             "read it again and repeat the change with its current version.",
             current_version=series.version,
         )
-    chosen = about.chosen(members)
-    coming = [each for each in chosen if each.is_open(tx.now)]
+    selected = target.selected(members)
+    coming = [each for each in selected if each.is_open(tx.now)]
     if not coming:
         raise InvalidRequest.of(
-            "scope", about.scope, "selects no booking that is still to come, so there is nothing to change"
+            "scope", target.scope, "selects no booking that is still to come, so there is nothing to change"
         )
-    return SeriesSelection(series, members, coming, [each for each in chosen if not each.is_open(tx.now)])
+    return SeriesSelection(series, members, coming, [each for each in selected if not each.is_open(tx.now)])
 
 
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:

@@ -72,7 +72,7 @@ async def plan_series(
     seats = [_seat(at, at, each) for at, each in found if isinstance(each, Created)]
     missed = [(at, Missed(at.on, at.span, each.error)) for at, each in found if isinstance(each, Refused)]
     if on_conflict is OnConflict.ALTERNATIVES:
-        seats += await _others(read, missed, booked, by)
+        seats += await _find_alternatives(read, missed, booked, by)
     seated = {seat.at.on for seat in seats}
     left = [each for at, each in missed if at.on not in seated]
     check_missed(left, of=len(found), on_conflict=on_conflict, venue=by.venue)
@@ -83,7 +83,7 @@ def _seat(at: Planned, planned: Planned, created: Created, missed: Missed | None
     return Seat(at, replace(planned.wanted, planned=created.booking.resource_ids), missed)
 
 
-async def _others(
+async def _find_alternatives(
     read: Read, missed: Sequence[tuple[Planned, Missed]], booked: Sequence[Created], by: Basis
 ) -> list[Seat]:
     """Finds other times on the same days for occurrences whose place is taken."""
@@ -91,10 +91,10 @@ async def _others(
     found = [
         (at, why, other)
         for at, why, error in taken[:ALTERNATIVES_MAX]
-        if (other := await _other(read, at, error, booked, by.venue)) is not None
+        if (other := await _find_alternative(read, at, error, booked, by.venue)) is not None
     ]
-    on_paper = [claim for each in booked for claim in each.claims]
-    decided = await decide_all(read, [other for _, _, other in found], by, on_paper=on_paper)
+    tentative = [claim for each in booked for claim in each.claims]
+    decided = await decide_all(read, [other for _, _, other in found], by, tentative=tentative)
     return [
         _seat(at, other, each, why)
         for (at, why, other), each in zip(found, decided, strict=True)
@@ -102,7 +102,7 @@ async def _others(
     ]
 
 
-async def _other(
+async def _find_alternative(
     read: Read, planned: Planned, error: NotAvailable, booked: Sequence[Created], venue: Venue
 ) -> Planned | None:
     """Returns the occurrence at the nearest free time of its day, or on similar free resources at the same time."""
@@ -110,7 +110,7 @@ async def _other(
         return None
 
     async def with_booked(sets: Sets, around: Span) -> Outlook:
-        return _with(await read(look, venue, sets, around), booked, around)
+        return _add_booked(await read(look, venue, sets, around), booked, around)
 
     error.fields["suggested_slots"] = await suggest_from(with_booked, error.wanted)
     for each in error.fields["suggested_slots"]:  # the nearest first
@@ -126,7 +126,7 @@ async def _other(
     return None
 
 
-def _with(outlook: Outlook, booked: Sequence[Created], around: Span) -> Outlook:
+def _add_booked(outlook: Outlook, booked: Sequence[Created], around: Span) -> Outlook:
     """Adds what has been planned so far."""
     for each in booked:
         for claim in each.claims:

@@ -100,7 +100,7 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
             error.fields["suggested_slots"] = await suggest_from(partial(read, look, venue), error.wanted)
 
 
-def not_to_come(member: Member, venue: Venue) -> Missed:
+def unchangeable(member: Member, venue: Venue) -> Missed:
     """Describes a booking that is over, under way, cancelled or expired, and so stays as it is."""
     booking = member.booking
     error = InvalidTransition(

@@ -88,8 +88,8 @@ class ChangesWanted(Body):
             raise ValueError("give at least one field to change")
         if self.resource_ids is not None and self.preferences is not None:
             raise ValueError("give resource_ids or preferences, not both")
-        kept = ("booking_time", "duration_minutes", "party_size", "resource_ids", "preferences")
-        for name in kept:
+        required = ("booking_time", "duration_minutes", "party_size", "resource_ids", "preferences")
+        for name in required:
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} can be changed but not removed: omit it to keep it")
         return self
