@@ -285,7 +285,7 @@ async def test_what_has_nothing_to_do_with_the_offers_leaves_them_as_planned(
         assert joined.status_code == 201
 
     ran = await interrupted(db, made, joins, which=range(1, 2))
-    assert ran.count("see_queue") == 1  # not planned again
+    assert ran.count("read_queue") == 1  # not planned again
     assert ran.count("offer") == 3
     assert await made.offers() == {0: (TWO.earliest, (0,)), 1: (instant("19:30"), (0,))}
 
@@ -295,12 +295,12 @@ async def test_it_gets_on_where_something_happens_all_the_time(
 ) -> None:
     """Before every attempt a place becomes free that could suit somebody else. In the end the offer is made."""
     monkeypatch.setattr(promote, "PLANS_MAX", 2)
-    monkeypatch.setattr(promote, "LOOKS_MAX", 1)
+    monkeypatch.setattr(promote, "RECHECKS_MAX", 1)
     made = await scene([TWO], count=6)
     await made.free(0)
     rows = iter(range(1, 6))
     ran = await interrupted(db, made, lambda: made.free(next(rows)), which=range(5))
-    assert ran.count("see_queue") == 2
+    assert ran.count("read_queue") == 2
     assert len(await made.offers()) == 1
 
 

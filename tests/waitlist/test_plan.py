@@ -21,7 +21,7 @@ from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue
 from holdfast.waitlist.model import Entry, EntryStatus
-from holdfast.waitlist.plan import BLOCK, Offer, QueueSnapshot, plan
+from holdfast.waitlist.plan import CHUNK_STARTS, Offer, QueueSnapshot, plan
 
 NOW = datetime(2027, 6, 1, 9, tzinfo=UTC)
 DAYS = 3
@@ -168,13 +168,13 @@ def test_who_is_passed_over_keeps_nothing_from_others() -> None:
     noon = NOW + timedelta(hours=5, minutes=10)
     both = [replace(first, id=UUID(int=n), earliest_at=noon, latest_at=noon) for n in (1, 2)]
 
-    def offered(**but: Any) -> list[int]:
+    def offered(**options: Any) -> list[int]:
         outlook = Outlook(made, NOW, Occupancy(NOW), {})
         seen = QueueSnapshot(Span(NOW, NOW + timedelta(days=1)), both, sets_of(made, both), outlook, 0)
-        return [each.entry.id.int for each in plan(seen, **but) if isinstance(each, Offer)]
+        return [each.entry.id.int for each in plan(seen, **options) if isinstance(each, Offer)]
 
     assert offered() == [1]
-    assert offered(but={UUID(int=1)}) == [2]
+    assert offered(skip={UUID(int=1)}) == [2]
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_equal_wishes_are_worked_out_once(asked: Counter[str]) -> None:
     one = replace(one, latest_at=NOW + timedelta(days=2))
     taken = Claim(made.tenant_id, UUID(int=10), 1, Span(NOW, NOW + timedelta(days=9)), UUID(int=5))
     assert all_for_one_table(made, [replace(one, id=UUID(int=n)) for n in range(1000)], [taken]) == []
-    assert asked["starts"] <= 3 * 96 / BLOCK
+    assert asked["starts"] <= 3 * 96 / CHUNK_STARTS
     assert asked["free"] == 0
 
 

@@ -16,7 +16,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.model import Entry, EntryStatus, became, moved
+from holdfast.waitlist.model import Entry, EntryStatus, moved, status_after_offer
 
 DECLINED = "The offer was declined."
 LEFT = "The guest left the waitlist."
@@ -105,7 +105,7 @@ async def settle(tx: Tx, venue: Venue) -> bool:
     settled = [
         moved(entry, to, now=tx.now)
         for entry, status, expires_at in answered
-        if (to := became(status, expires_at=expires_at, now=tx.now)) is not None
+        if (to := status_after_offer(status, expires_at=expires_at, now=tx.now)) is not None
     ]
     late = await queue_store.over(tx, venue, limit=SETTLED_MAX)
     settled += [moved(entry, EntryStatus.LAPSED, now=tx.now) for entry in late]
@@ -118,7 +118,7 @@ async def settled(tx: Tx, entry: Entry) -> Entry:
     if entry.status is not EntryStatus.OFFERED or entry.booking_id is None:
         return entry
     booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
-    to = became(booking.status, expires_at=booking.expires_at, now=tx.now)
+    to = status_after_offer(booking.status, expires_at=booking.expires_at, now=tx.now)
     if to is None:
         return entry
     after = moved(entry, to, now=tx.now)

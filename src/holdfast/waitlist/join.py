@@ -18,7 +18,7 @@ from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.lists import EntryView
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
 
 WINDOW_DAYS_MAX = 31
@@ -65,7 +65,7 @@ class Joining:
     ip: str | None = None
 
 
-async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
+async def join(tx: Tx, asked: Joining, *, venue: Venue) -> EntryView:
     """Adds an entry at the end of the venue's queue and returns it.
 
     Runs under the venue's lock, so that the queue is in the order of commits. Raises WaitlistClosed, WaitlistFull,
@@ -75,7 +75,7 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> Seen:
     _check(venue, entry, now=tx.now)
     await _check_room(tx, venue, entry, ip=asked.ip)
     entry = await store.insert(tx, entry, ip=asked.ip)
-    return Seen(entry, await queue_store.position(tx, entry), None)
+    return EntryView(entry, await queue_store.position(tx, entry), None)
 
 
 def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:

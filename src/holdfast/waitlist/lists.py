@@ -26,7 +26,7 @@ ENTRIES_AT_ONCE = 250
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class EntryView:
     """An entry as it is shown: with its position, and with its offer while that is open."""
 
     entry: Entry
@@ -41,36 +41,38 @@ _OF_VENUE = f"""
 """
 OPEN = f"{_OF_VENUE} AND e.status IN ('WAITING', 'OFFERED') ORDER BY e.seq LIMIT $5"
 CLOSED = f"{_OF_VENUE} AND e.status IN ('ACCEPTED', 'DECLINED', 'LAPSED', 'LEFT') ORDER BY e.seq LIMIT $5"
-ARE_OPEN = frozenset({EntryStatus.WAITING, EntryStatus.OFFERED})
+OPEN_STATUSES = frozenset({EntryStatus.WAITING, EntryStatus.OFFERED})
 
 
-async def of_venue(tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int) -> list[Seen]:
+async def of_venue(
+    tx: Tx, venue: Venue, *, status: EntryStatus | None, after: int, limit: int
+) -> list[EntryView]:
     """Returns up to `limit` entries of the venue after `after`, in queue order, including those that have left the
     queue."""
-    asked = (OPEN, CLOSED) if status is None else (OPEN,) if status in ARE_OPEN else (CLOSED,)
+    asked = (OPEN, CLOSED) if status is None else (OPEN,) if status in OPEN_STATUSES else (CLOSED,)
     rows = [
         row for sql in asked for row in await tx.fetch(sql, venue.tenant_id, venue.id, after, status, limit)
     ]
     rows.sort(key=lambda row: row["seq"])
-    return await _seen(tx, [store.from_row(row) for row in rows[:limit]])
+    return await _views(tx, [store.from_row(row) for row in rows[:limit]])
 
 
-async def _seen(tx: Tx, entries: list[Entry]) -> list[Seen]:
+async def _views(tx: Tx, entries: list[Entry]) -> list[EntryView]:
     offers = await store.offers(tx, entries)
     first = next((each for each in entries if each.status is EntryStatus.WAITING), None)
     position = 0 if first is None else (await queue_store.position(tx, first) or 1) - 1
-    seen: list[Seen] = []
+    views: list[EntryView] = []
     for entry in entries:
         waits = entry.status is EntryStatus.WAITING
         position += waits  # a page leaves out no waiting entry between two of its own
         offer = None if entry.booking_id is None else offers.get(entry.booking_id)
-        seen.append(Seen(entry, position if waits else None, offer))
-    return seen
+        views.append(EntryView(entry, position if waits else None, offer))
+    return views
 
 
-async def see(tx: Tx, entry: Entry) -> Seen:
+async def view(tx: Tx, entry: Entry) -> EntryView:
     """Returns one entry as it is shown."""
-    return (await _seen(tx, [entry]))[0]
+    return (await _views(tx, [entry]))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +85,18 @@ class Queue:
     entries: list[Entry]
 
 
-async def see_venue(tx: Tx, venue_id: UUID, *, places: Places) -> Venue | None:
+async def read_venue(tx: Tx, venue_id: UUID, *, places: Places) -> Venue | None:
     """Returns the venue with its current rules, or None if it doesn't exist."""
-    kept = places.at_hand(venue_id)
-    if kept is None:
+    cached = places.at_hand(venue_id)
+    if cached is None:
         return (await places.reload(tx, [venue_id])).get(venue_id)
-    return await places.current(tx, kept)
+    return await places.current(tx, cached)
 
 
-async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue, bool, list[Span]] | None:
+async def read_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue, bool, list[Span]] | None:
     """Returns the venue, whether any entries need settling, and for each waiting entry the future span in which its
     visit would be; or None if the venue doesn't exist."""
-    venue = await see_venue(tx, venue_id, places=places)
+    venue = await read_venue(tx, venue_id, places=places)
     if venue is None:
         return None
     windows = await queue_store.windows(tx, venue, limit=ENTRIES_MAX)
@@ -102,9 +104,9 @@ async def see_overview(tx: Tx, venue_id: UUID, *, places: Places) -> tuple[Venue
     return venue, await is_unsettled(tx, venue), to_come
 
 
-async def see_queue(tx: Tx, venue_id: UUID, piece: Span, *, places: Places) -> Queue | None:
+async def read_queue(tx: Tx, venue_id: UUID, piece: Span, *, places: Places) -> Queue | None:
     """Returns the venue's queue for this piece of time, or None if no entry waits for it."""
-    venue = await see_venue(tx, venue_id, places=places)
+    venue = await read_venue(tx, venue_id, places=places)
     if venue is None:
         return None
     version = await channels.version(tx, tenant_id=venue.tenant_id, venue_id=venue.id, name=BOOKINGS)

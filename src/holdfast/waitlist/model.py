@@ -105,7 +105,7 @@ def moved(entry: Entry, to: EntryStatus, *, now: datetime, **changes: Any) -> En
     return replace(entry, status=to, version=entry.version + 1, updated_at=now, **changes)
 
 
-def became(status: Status, *, expires_at: datetime | None, now: datetime) -> EntryStatus | None:
+def status_after_offer(status: Status, *, expires_at: datetime | None, now: datetime) -> EntryStatus | None:
     """Returns the entry status that follows from the status of the offered booking; None while the offer is open.
 
     An expired hold counts as lapsed even before the sweep gets to it.

@@ -51,7 +51,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class BatchResult:
     """The outcome of a batch: the entries that got an offer, and those whose booking was refused.
 
     `version`: of the venue's channel `bookings`, including these offers; None if something has changed and nothing
@@ -63,15 +63,15 @@ class Made:
     version: int | None = None
 
 
-async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
+async def offer(tx: Tx, batch: Batch, *, places: Places) -> BatchResult:
     """Makes the offers if nothing has changed since they were planned. Runs under the venue's lock."""
     venue, offers = batch.venue, batch.offers
     if await rules_version(tx, venue) != venue.rules_version:
-        return Made()
+        return BatchResult()
     if await _version(tx, venue) != batch.version:
         offers = () if batch.strictly else await _still_free(tx, batch)
     if not offers:
-        return Made()
+        return BatchResult()
     wanted = [_wanted(tx, venue, each) for each in offers]
     outcomes = await create(tx, wanted, places=places, further_max=len(wanted))
     offered = [
@@ -88,10 +88,10 @@ async def offer(tx: Tx, batch: Batch, *, places: Places) -> Made:
     await store.save(tx, offered, actor=str(SYSTEM))
     made = [each.id for each in offered]
     refused = [each.entry.id for each in offers if each.entry.id not in made]
-    return Made(made, refused, await _version(tx, venue))
+    return BatchResult(made, refused, await _version(tx, venue))
 
 
-async def look_again(tx: Tx, batch: Batch) -> int | None:
+async def recheck(tx: Tx, batch: Batch) -> int | None:
     """Returns the version of the venue's channel if everything up to it leaves the offers valid, or None if they must
     be planned again. Runs without a lock.
 
@@ -145,12 +145,12 @@ def _around(batch: Batch) -> list[Probe]:
         dict.fromkeys(
             (venue.tenant_id, id_, Span(each.span.start - longest, each.span.end + longest))
             for each in batch.offers
-            for id_ in _beside(seen, each.resources)
+            for id_ in _combinable(seen, each.resources)
         )
     )
 
 
-def _beside(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]:
+def _combinable(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]:
     """Returns these resources and those that may be booked together with one of them."""
     venue, beside = seen.venue, {each.id for each in resources}
     named = [set(demand.resource_ids) for demand in seen.sets if not beside.isdisjoint(demand.resource_ids)]

@@ -16,7 +16,7 @@ from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
 
-BLOCK = 64
+CHUNK_STARTS = 64
 """The number of consecutive starts that are examined together."""
 
 
@@ -49,28 +49,28 @@ class Offer:
     resources: tuple[Resource, ...]
 
 
-def plan(seen: QueueSnapshot, *, but: Collection[UUID] = ()) -> Iterator[Offer | None]:
+def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer | None]:
     """Yields the offers that can be made, in queue order, and None wherever the caller may pause for other work.
 
     Each entry gets the first start in its window, with the best free set. Later entries can't get what an earlier one
-    was offered. `but`: entries to skip. It can be iterated only once, because it marks offered places as taken in
-    `seen`.
+    was offered. `skip`: ids of entries to leave out. It can be iterated only once, because it marks offered places as
+    taken in `seen`.
     """
-    paper = _Paper(seen)
+    draft = _Draft(seen)
     longest = timedelta(minutes=seen.venue.policy.duration_minutes_max)
     for entry in seen.entries:
         # A visit that the policy no longer allows to be so long gets no offer, and must not block later entries.
-        if entry.id in but or entry.length > longest:
+        if entry.id in skip or entry.length > longest:
             continue
-        found = yield from paper.place_for(entry)
+        found = yield from draft.place_for(entry)
         if found is not None:
-            paper.take(found, party_size=entry.party_size)
+            draft.take(found, party_size=entry.party_size)
             yield Offer(entry, found.span, found.sets[0])
         yield None
 
 
 @dataclass(slots=True)
-class _Block:
+class _Chunk:
     """A run of consecutive starts. `all`: a mask with one bit for each. `free`: for each resource looked up so far, by
     number, the mask of the starts at which it is free. `changes`: how many of these masks were dropped as stale."""
 
@@ -89,7 +89,7 @@ class _Timetable:
 
     length: timedelta
     times: list[datetime]
-    blocks: list[_Block]
+    chunks: list[_Chunk]
 
     def forget(self, number: int, resource: Resource, taken: Span) -> None:
         """Drops what is cached about the resource, for all visits that overlap the span."""
@@ -97,17 +97,17 @@ class _Timetable:
         before, after = taken.start - nothing.start, nothing.end - taken.start
         first = bisect_right(self.times, taken.start - after - self.length)
         end = bisect_left(self.times, taken.end + before)
-        for block in self.blocks[first // BLOCK : -(-end // BLOCK)] if first < end else ():
-            if block.free.pop(number, None) is not None:
-                block.changes += 1
+        for chunk in self.chunks[first // CHUNK_STARTS : -(-end // CHUNK_STARTS)] if first < end else ():
+            if chunk.free.pop(number, None) is not None:
+                chunk.changes += 1
 
 
 @dataclass(slots=True)
 class _Wish:
     """What entries that differ only in their window have in common.
 
-    `members`: the sets, as numbers of their resources. `left`: the blocks that may still have something free for
-    them. `masks`: by block, its `changes` at the time, and the mask of the starts at which something was free then.
+    `members`: the sets, as numbers of their resources. `left`: the chunks that may still have something free for
+    them. `masks`: by chunk, its `changes` at the time, and the mask of the starts at which something was free then.
     A plan frees nothing, so a bit that is cleared stays cleared.
     """
 
@@ -119,13 +119,13 @@ class _Wish:
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def keep(self, number: int, mask: int) -> None:
-        self.masks[number] = self.timetable.blocks[number].changes, mask
+        self.masks[number] = self.timetable.chunks[number].changes, mask
         if not mask:
             self.left.remove(number)
 
 
 @dataclass(slots=True)
-class _Paper:
+class _Draft:
     """What is still free after the entries processed so far."""
 
     seen: QueueSnapshot
@@ -140,9 +140,9 @@ class _Paper:
         times = wish.timetable.times
         first, end = bisect_left(times, entry.earliest_at), bisect_right(times, entry.latest_at)
         left = wish.left
-        numbers = left[bisect_left(left, first // BLOCK) : bisect_left(left, -(-end // BLOCK))]
+        numbers = left[bisect_left(left, first // CHUNK_STARTS) : bisect_left(left, -(-end // CHUNK_STARTS))]
         for number in numbers:
-            from_, to = max(first - number * BLOCK, 0), min(end - number * BLOCK, BLOCK)
+            from_, to = max(first - number * CHUNK_STARTS, 0), min(end - number * CHUNK_STARTS, CHUNK_STARTS)
             window = (1 << to) - (1 << from_) if from_ < to else 0
             found = yield from self._first_in(wish, number, window)
             if found is not None:
@@ -156,7 +156,7 @@ class _Paper:
             sets = self.seen.sets[demand]
             timetable = yield from self._timetable(sets, entry.duration_minutes)
             members = [tuple([self._number(each) for each in resources]) for resources in sets]
-            left = list(range(len(timetable.blocks)))
+            left = list(range(len(timetable.chunks)))
             wish = _Wish(sets, members, entry.party_size, timetable, left)
             self.wishes[demand, entry.duration_minutes] = wish
         return wish
@@ -183,14 +183,14 @@ class _Paper:
             for start in starts(venue, sets, minutes=minutes, within=within) if sets else ():
                 if Span(start, start + length).overlaps(piece):
                     times.append(start)
-                    if len(times) % BLOCK == 0:
+                    if len(times) % CHUNK_STARTS == 0:
                         yield None
-            blocks = [_Block(times[n : n + BLOCK]) for n in range(0, len(times), BLOCK)]
-            timetable = self.timetables[key] = _Timetable(length, times, blocks)
+            chunks = [_Chunk(times[n : n + CHUNK_STARTS]) for n in range(0, len(times), CHUNK_STARTS)]
+            timetable = self.timetables[key] = _Timetable(length, times, chunks)
         return timetable
 
     def _first_in(self, wish: _Wish, number: int, window: int) -> Generator[None, None, Found | None]:
-        outlook, times, length = self.seen.outlook, wish.timetable.blocks[number].times, wish.timetable.length
+        outlook, times, length = self.seen.outlook, wish.timetable.chunks[number].times, wish.timetable.length
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
@@ -203,28 +203,28 @@ class _Paper:
 
     def _mask(self, wish: _Wish, number: int, window: int) -> Generator[None, None, int]:
         """Returns the mask of the starts in the window at which all resources of some set are free."""
-        block = wish.timetable.blocks[number]
-        changes, mask = wish.masks.get(number, (-1, block.all))
-        if changes != block.changes and mask & window:
-            mask &= yield from self._some_set_is_free(wish, block)
+        chunk = wish.timetable.chunks[number]
+        changes, mask = wish.masks.get(number, (-1, chunk.all))
+        if changes != chunk.changes and mask & window:
+            mask &= yield from self._some_set_is_free(wish, chunk)
             wish.keep(number, mask)
         return mask & window
 
-    def _some_set_is_free(self, wish: _Wish, block: _Block) -> Generator[None, None, int]:
-        found, free, length = 0, block.free, wish.timetable.length
+    def _some_set_is_free(self, wish: _Wish, chunk: _Chunk) -> Generator[None, None, int]:
+        found, free, length = 0, chunk.free, wish.timetable.length
         for members in wish.members:
-            both = block.all
+            both = chunk.all
             for number in members:
                 bits = free.get(number)
                 if bits is None:
-                    bits = self.seen.outlook.starts(self.resources[number], block.times, length)
+                    bits = self.seen.outlook.starts(self.resources[number], chunk.times, length)
                     free[number] = bits
                     yield None
                 both &= bits
                 if not both:
                     break
             found |= both
-            if found == block.all:
+            if found == chunk.all:
                 break
         return found
 

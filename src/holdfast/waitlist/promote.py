@@ -24,9 +24,9 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
 from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
-from holdfast.waitlist.lists import Queue, see_overview, see_queue, see_venue
+from holdfast.waitlist.lists import Queue, read_overview, read_queue, read_venue
 from holdfast.waitlist.model import Entry
-from holdfast.waitlist.offer import Batch, Made, look_again, offer
+from holdfast.waitlist.offer import Batch, BatchResult, offer, recheck
 from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
 
 OFFERS_AT_ONCE = 8
@@ -35,7 +35,7 @@ OFFERS_WAIT_S = 0.05
 """How long planning may go on before the offers found so far are made."""
 PLANS_MAX = 8
 """The most plans in a row that make no offer because too much changes. The last one makes them anyway."""
-LOOKS_MAX = 3
+RECHECKS_MAX = 3
 """How often a batch of offers is checked against what has changed since, before it is planned again."""
 REFUSALS_MAX = 2
 """An entry that is refused its planned place this often is skipped, so that it blocks nobody else."""
@@ -75,7 +75,7 @@ class Promotion:
 
         A free place is not reserved for the waitlist in the meantime: a booking that comes first gets it.
         """
-        overview = await self._reading().run(see_overview, self.venue_id, places=self.engine.places)
+        overview = await self._reading().run(read_overview, self.venue_id, places=self.engine.places)
         if overview is None:
             return 0
         venue, unsettled, windows = overview
@@ -90,7 +90,7 @@ class Promotion:
         For somebody who joins when everything is taken, this check is enough, and much cheaper than going through the
         queue.
         """
-        venue = await self._reading().run(see_venue, self.venue_id, places=self.engine.places)
+        venue = await self._reading().run(read_venue, self.venue_id, places=self.engine.places)
         if venue is None:
             return False
         for piece in _pieces(venue, [Span(entry.earliest_at, entry.latest_at + entry.length)], None):
@@ -102,7 +102,7 @@ class Promotion:
     async def _offer_in(self, piece: Span) -> int:
         offers = plans = 0
         while plans < PLANS_MAX:
-            queue = await self._reading().run(see_queue, self.venue_id, piece, places=self.engine.places)
+            queue = await self._reading().run(read_queue, self.venue_id, piece, places=self.engine.places)
             if queue is None:
                 break
             plans += 1
@@ -130,10 +130,10 @@ class Promotion:
 
     async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:
         """Yields the plan's offers, up to OFFERS_AT_ONCE at a time."""
-        but = {id_ for id_, times in self.refused.items() if times >= REFUSALS_MAX}
+        skip = {id_ for id_, times in self.refused.items() if times >= REFUSALS_MAX}
         slices, found_at = Slices(), 0.0
         batch: list[Offer] = []
-        for each in plan(seen, but=but):
+        for each in plan(seen, skip=skip):
             await slices.rest()
             if each is not None:
                 found_at = found_at if batch else time.monotonic()
@@ -156,13 +156,13 @@ class Promotion:
             version = made.version
         return len(done), True
 
-    async def _make(self, batch: Batch) -> Made:
+    async def _make(self, batch: Batch) -> BatchResult:
         """Makes the offers. Writes nothing if it can't establish that they are still valid."""
         made = await self._writing().run(offer, batch, places=self.engine.places)
-        for _ in range(LOOKS_MAX if batch.strictly else 0):
+        for _ in range(RECHECKS_MAX if batch.strictly else 0):
             if made.version is not None:
                 break
-            version = await self._reading().run(look_again, batch)
+            version = await self._reading().run(recheck, batch)
             if version is None:
                 break
             batch = replace(batch, version=version)

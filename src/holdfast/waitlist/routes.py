@@ -24,7 +24,7 @@ from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave
 from holdfast.waitlist.join import Joining, join
-from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.lists import EntryView
 from holdfast.waitlist.model import Entry, EntryStatus, moved
 from holdfast.waitlist.shown import ENTRIES, ENTRY, as_json
 
@@ -98,20 +98,20 @@ async def get_of_venue(
     found = await engine.read_at(
         actor, venue, lists.of_venue, venue, status=status, after=after, limit=page.read_max
     )
-    return page.answer(found, lambda seen: as_json(seen, venue), lists.BY_SEQ, lambda seen: seen.entry.seq)
+    return page.answer(found, lambda view: as_json(view, venue), lists.BY_SEQ, lambda view: view.entry.seq)
 
 
 @router.get("/waitlist/{entry_id}", summary="Read a waitlist entry", responses={200: ENTRY})
 async def get_entry(entry_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """One entry, with its position, and with its offer while that is open."""
-    seen = await engine.read(actor, _read, entry_id)
-    return _show(seen, await engine.places.venue(seen.entry.venue_id))
+    view = await engine.read(actor, _read, entry_id)
+    return _show(view, await engine.places.venue(view.entry.venue_id))
 
 
-async def _read(tx: Tx, entry_id: UUID) -> Seen:
+async def _read(tx: Tx, entry_id: UUID) -> EntryView:
     entry = await store.find(tx, entry_id)
     require_visible(entry, tx.actor, noun="entry")
-    return await lists.see(tx, entry)
+    return await lists.view(tx, entry)
 
 
 @router.post("/waitlist/{entry_id}/accept", summary="Accept an offer", responses={200: ENTRY})
@@ -132,7 +132,7 @@ async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
     entry, venue = await _changed(asked, entry_id, leave)
     if entry.status is not EntryStatus.LEFT:
         moved(entry, EntryStatus.LEFT, now=entry.updated_at)  # raises: the outcome of its offer is final
-    return _show(Seen(entry, None, None), venue)
+    return _show(EntryView(entry, None, None), venue)
 
 
 async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
@@ -140,7 +140,7 @@ async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[
     if entry.offer_lapsed:
         assert entry.offer_expires_at is not None
         raise OfferExpired(expired_at=entry.offer_expires_at.astimezone(venue.tz).isoformat())
-    return _show(Seen(entry, None, None), venue)
+    return _show(EntryView(entry, None, None), venue)
 
 
 async def _changed(
@@ -148,11 +148,11 @@ async def _changed(
 ) -> tuple[Entry, Venue]:
     """Runs the verb under the venue's lock and returns the entry. Checks access before it waits for the lock."""
     engine = asked.engine
-    seen = await engine.read(asked.actor, _read, entry_id)
-    venue = await engine.places.venue(seen.entry.venue_id)
+    view = await engine.read(asked.actor, _read, entry_id)
+    venue = await engine.places.venue(view.entry.venue_id)
     after = await engine.change(asked.actor, venue, verb, entry_id, traceparent=asked.traceparent)
     return after, venue
 
 
-def _show(seen: Seen, venue: Venue) -> Response:
-    return answer(as_json(seen, venue), version=seen.entry.version)
+def _show(view: EntryView, venue: Venue) -> Response:
+    return answer(as_json(view, venue), version=view.entry.version)

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, JsonValue
 
 from holdfast.place.venue import Venue
-from holdfast.waitlist.lists import Seen
+from holdfast.waitlist.lists import EntryView
 from holdfast.waitlist.model import EntryStatus, preferences_json
 
 
@@ -64,15 +64,15 @@ class EntryList(BaseModel):
     next: str | None
 
 
-def as_json(seen: Seen, venue: Venue) -> dict[str, Any]:
+def as_json(view: EntryView, venue: Venue) -> dict[str, Any]:
     """Returns the entry as the API shows it, for `kernel.encode`."""
-    entry = seen.entry
+    entry = view.entry
     return {
         "id": entry.id,
         "venue_id": entry.venue_id,
         "status": entry.status,
-        "position": seen.position,
-        "offer": _offer(seen, venue),
+        "position": view.position,
+        "offer": _offer(view, venue),
         "booking_id": entry.booking_id,
         "party_size": entry.party_size,
         "earliest": entry.earliest_at.astimezone(venue.tz),
@@ -87,15 +87,15 @@ def as_json(seen: Seen, venue: Venue) -> dict[str, Any]:
     }
 
 
-def _offer(seen: Seen, venue: Venue) -> dict[str, Any] | None:
-    if seen.offer is None:
+def _offer(view: EntryView, venue: Venue) -> dict[str, Any] | None:
+    if view.offer is None:
         return None
     return {
-        "booking_id": seen.entry.booking_id,
-        "expires_at": seen.entry.offer_expires_at,
-        "start": seen.offer.span.start.astimezone(venue.tz),
-        "end": seen.offer.span.end.astimezone(venue.tz),
-        "resource_ids": seen.offer.resource_ids,
+        "booking_id": view.entry.booking_id,
+        "expires_at": view.entry.offer_expires_at,
+        "start": view.offer.span.start.astimezone(venue.tz),
+        "end": view.offer.span.end.astimezone(venue.tz),
+        "resource_ids": view.offer.resource_ids,
     }
 
 

@@ -40,7 +40,7 @@ async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
     """
     row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences), **entry.guest.as_json()}
     seq: int = await tx.fetchval(INSERT, encode_text(row), ip)
-    await _tell(tx, [entry], actor=str(tx.actor))
+    await _emit(tx, [entry], actor=str(tx.actor))
     return replace(entry, seq=seq)
 
 
@@ -70,10 +70,10 @@ async def save(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
     saved = await tx.execute(SAVE, encode_text(entries))
     if int(saved.split()[-1]) != len(entries):
         raise VersionConflict
-    await _tell(tx, entries, actor=actor)
+    await _emit(tx, entries, actor=actor)
 
 
-async def _tell(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
+async def _emit(tx: Tx, entries: Sequence[Entry], *, actor: str) -> None:
     await emit(tx, [model.event(each, actor=actor, traceparent=tx.traceparent) for each in entries])
 
 
