@@ -19,7 +19,7 @@ from tests.block.asking import blocked, change, remove
 from tests.booking.asking import DAY
 from tests.conftest import House
 
-TOLD = """
+EVENTS_ON = """
     SELECT event_type, actor, payload, version FROM event
      WHERE venue_id = $1::text::uuid AND channel = $2 ORDER BY version
 """
@@ -37,9 +37,9 @@ async def opened(db: Database, house: House) -> str:
     return name
 
 
-async def told(database_url: str, house: House, channel: str) -> list[dict[str, Any]]:
+async def events_on(database_url: str, house: House, channel: str) -> list[dict[str, Any]]:
     connection = await asyncpg.connect(database_url)
-    rows = await connection.fetch(TOLD, house.venue_id, channel)
+    rows = await connection.fetch(EVENTS_ON, house.venue_id, channel)
     await connection.close()
     return [
         {"type": row["event_type"], "actor": row["actor"], "version": row["version"]}
@@ -62,7 +62,7 @@ async def test_screens_are_told_of_the_block_and_of_its_end(
         ("staff:alice", "available", "blocked", "resurfacing"),
         ("staff:bob", "blocked", "available", "new reason"),
     ]
-    assert await told(database_url, alley, channel) == [
+    assert await events_on(database_url, alley, channel) == [
         {
             "type": "availability.updated",
             "actor": actor,
@@ -83,7 +83,7 @@ async def test_an_end_tells_of_the_days_that_are_free_again(
     made = await blocked(alley, "l5", rrule="FREQ=DAILY;COUNT=3")
     channel = await opened(db, alley)
     later = (await change(alley, made, cancelled_from=DAY.replace(year=DAY.year + 1).isoformat())).json()
-    assert await told(database_url, alley, channel) == []
+    assert await events_on(database_url, alley, channel) == []
     await change(alley, later, cancelled_from=DAY.isoformat())
-    [event] = await told(database_url, alley, channel)
+    [event] = await events_on(database_url, alley, channel)
     assert (event["previous_state"], event["new_state"]) == ("blocked", "available")

@@ -173,9 +173,9 @@ async def _is_held(house: House, database_url: str, block: dict[str, Any], spans
     ) == sorted((resource, unit, *span) for resource, unit in units for span in spans)
     first, last = datetime.now(UTC) - timedelta(days=40), datetime.now(UTC) + timedelta(days=600)
     shown = await intervals(house, "s1", first.isoformat(), last.isoformat())
-    told = [(wall(each["start"]), wall(each["end"])) for each in shown]
-    assert told == sorted(span for span in spans if span[0] < last)
-    assert all(one[1] <= other[0] for one, other in pairwise(told))
+    expanded = [(wall(each["start"]), wall(each["end"])) for each in shown]
+    assert expanded == sorted(span for span in spans if span[0] < last)
+    assert all(one[1] <= other[0] for one, other in pairwise(expanded))
 
 
 def test_claims_say_whose_they_are() -> None:

@@ -84,8 +84,8 @@ async def test_more_units_are_blocked_with_the_change(
     assert BLOCKS[0].judge is not None
     assert list(BLOCKS[0].judge(rows)) == []
     # The change of the venue resets the channel, and the slot is still closed.
-    told = "SELECT count(*) FROM event WHERE venue_id = $1::text::uuid AND channel = $2"
-    assert await owner.fetchval(told, house.venue_id, channel) == 0
+    events = "SELECT count(*) FROM event WHERE venue_id = $1::text::uuid AND channel = $2"
+    assert await owner.fetchval(events, house.venue_id, channel) == 0
     payload = await owner.fetchval(
         "SELECT payload FROM event WHERE venue_id = $1::text::uuid AND event_type = 'venue.updated'",
         house.venue_id,

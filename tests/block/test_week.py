@@ -52,8 +52,8 @@ async def test_the_managers_week(alley: House) -> None:
         await alley.client.put(f"/bookings/{early['id']}", json=moved, headers=alley.bob)
     ).status_code == 200
     confirm = {"to": "CONFIRMED", "expected_version": 3}
-    told = await alley.client.post(f"/bookings/{early['id']}/status", json=confirm, headers=alley.bob)
-    assert told.json()["status"] == "CONFIRMED"
+    confirmed = await alley.client.post(f"/bookings/{early['id']}/status", json=confirm, headers=alley.bob)
+    assert confirmed.json()["status"] == "CONFIRMED"
 
     # Guests are refused on these lanes for as long as it takes, and on no other.
     for lane in lanes:

@@ -37,9 +37,9 @@ async def test_the_scope_says_which(house: House, scope: str, changed: list[int]
     assert [n for n, each in enumerate(found) if each["guest_name"] == "Gina"] == changed
     assert [n for n, each in enumerate(found) if each["duration_minutes"] == 60] == changed
     assert {tuple(each["resource_ids"]) for each in found} == {tuple(house.ids("t2"))}
-    told = await read(house, series)
-    assert told == {name: after[name] for name in told}
-    assert (told["local_start"][11:], told["duration_minutes"]) == (
+    read_back = await read(house, series)
+    assert read_back == {name: after[name] for name in read_back}
+    assert (read_back["local_start"][11:], read_back["duration_minutes"]) == (
         ("19:15", 60) if scope == "all" else ("18:00", 90)
     )
 

@@ -43,9 +43,9 @@ async def test_it_says_what_each_occurrence_would_get(house: House) -> None:
 
 async def test_creating_then_does_what_it_said(house: House) -> None:
     await house.booked(start=at("18:00", 14), resource_ids=house.ids("t1"))
-    told = (await preview(house, party_size=4)).json()["occurrences"]
+    shown = (await preview(house, party_size=4)).json()["occurrences"]
     series = await made(house, party_size=4)
-    assert [(each["start"], each["resource_ids"]) for each in told] == [
+    assert [(each["start"], each["resource_ids"]) for each in shown] == [
         (each["start"], each["resource_ids"]) for each in series["bookings"]
     ]
 
@@ -101,6 +101,6 @@ async def test_who_may_not_book_may_not_look(house: House, charlie: dict[str, st
 
 async def test_guests_are_not_told_whose_it_is(house: House) -> None:
     await house.booked(start=at("18:00"), resource_ids=house.ids("t1"))
-    for who, told in ((house.gina, False), (house.bob, True)):
+    for who, is_shown in ((house.gina, False), (house.bob, True)):
         found = (await preview(house, who, resource_ids=house.ids("t1"))).json()["occurrences"]
-        assert ("owner_id" in found[0]["conflicts"][0]) is told
+        assert ("owner_id" in found[0]["conflicts"][0]) is is_shown

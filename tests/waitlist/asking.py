@@ -140,6 +140,6 @@ def around(start: str, end: str) -> Span:
     return Span(instant(start), instant(end))
 
 
-async def told(owner: asyncpg.Connection, entry: Json) -> list[asyncpg.Record]:
+async def events_of(owner: asyncpg.Connection, entry: Json) -> list[asyncpg.Record]:
     """The events about the entry, in order."""
     return await owner.fetch("SELECT * FROM event WHERE subject_id = $1 ORDER BY id", UUID(entry["id"]))

@@ -68,7 +68,7 @@ class World:
     when: Callable[[datetime], date] = day_of
     waiting: dict[str, Wish] = field(default_factory=dict)
     taken: dict[Place, str] = field(default_factory=dict)
-    untold: set[tuple[str, str]] = field(default_factory=set)
+    unannounced: set[tuple[str, str]] = field(default_factory=set)
     offers: int = 0
 
     def read(self, type_: str, payload: dict[str, Any], offers: dict[str, str]) -> None:
@@ -81,7 +81,7 @@ class World:
         elif type_ == "waitlist.joined":
             self.waiting[payload["entry_id"]] = self.wishes[payload["entry_id"]]
         elif type_ == "waitlist.offered":
-            self.untold.remove((payload["entry_id"], payload["booking_id"]))
+            self.unannounced.remove((payload["entry_id"], payload["booking_id"]))
         elif what in ("lapsed", "left"):
             self.waiting.pop(payload["entry_id"], None)
 
@@ -98,7 +98,7 @@ class World:
         before = [w for w in self.waiting.values() if w.number < wish.number]
         passed = [w.number for w in before if w.fits(self.tables[place[0]], place[1])]
         assert not passed, f"{wish.number} got {place} before {passed}"
-        self.untold.add((entry_id, payload["booking_id"]))
+        self.unannounced.add((entry_id, payload["booking_id"]))
         self.offers += 1
 
     def _freed(self, booking_id: str) -> None:
@@ -145,5 +145,5 @@ async def replay(
     world = World(tables, wishes, when)
     for row in rows:
         world.read(row["event_type"], orjson.loads(row["payload"]), offers)
-    assert not world.untold, "a place was taken for an entry, and nobody was told"
+    assert not world.unannounced, "a place was taken for an entry, without an event"
     return world

@@ -14,7 +14,7 @@ from holdfast.kernel.db.database import Database
 from tests.booking.asking import at, claims, history, read, refused
 from tests.conftest import House
 
-from .asking import Json, answer, entry_of, joined, promoted, told
+from .asking import Json, answer, entry_of, events_of, joined, promoted
 
 
 async def offered(db: Database, house: House, who: dict[str, str] | None = None) -> Json:
@@ -51,7 +51,7 @@ async def test_accepting_makes_the_hold_a_booking(
     assert booking["status"] == status
     assert await claims(owner, booking) == before
     assert (await history(house, booking))[-1]["actor"] == "guest:gina"
-    [*_, event] = await told(owner, entry)
+    [*_, event] = await events_of(owner, entry)
     assert (event["event_type"], event["actor"]) == ("waitlist.accepted", "guest:gina")
 
 
@@ -80,7 +80,7 @@ async def test_declining_gives_it_back_and_to_the_next(
     assert (booking["status"], booking["cancelled_by"]) == ("CANCELLED", "guest:gina")
     assert booking["cancellation_reason"] == "The offer was declined."
     assert await claims(owner, booking) == []
-    assert (await told(owner, entry))[-1]["event_type"] == "waitlist.declined"
+    assert (await events_of(owner, entry))[-1]["event_type"] == "waitlist.declined"
     following = await joined(house)
     assert await promoted(db, house) == 1
     assert (await entry_of(house, following))["offer"]["resource_ids"] == entry["offer"]["resource_ids"]
@@ -92,7 +92,7 @@ async def test_leaving(db: Database, house: House, owner: asyncpg.Connection) ->
     response = await answer(house, entry, "leave", house.gina)
     assert response.status_code == 200, response.text
     assert (response.json()["status"], response.json()["position"]) == ("LEFT", None)
-    assert (await told(owner, entry))[-1]["event_type"] == "waitlist.left"
+    assert (await events_of(owner, entry))[-1]["event_type"] == "waitlist.left"
     assert await promoted(db, house) == 0
 
 
@@ -112,9 +112,9 @@ async def test_the_same_again_answers_the_same(
 ) -> None:
     entry = await offered(db, house)
     first = await answer(house, entry, how, house.gina)
-    count = len(await told(owner, entry))
+    count = len(await events_of(owner, entry))
     assert first.json() == (await answer(house, entry, how, house.gina)).json()
-    assert len(await told(owner, entry)) == count == 3
+    assert len(await events_of(owner, entry)) == count == 3
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_an_offer_past_its_time_is_no_longer_answered(
         body = refused(await answer(house, entry, how, house.gina), 409, "OFFER_EXPIRED")
         assert datetime.fromisoformat(body["expired_at"])
     assert (await entry_of(house, entry))["status"] == "LAPSED"
-    assert [row["event_type"] for row in await told(owner, entry)][-1] == "waitlist.lapsed"
+    assert [row["event_type"] for row in await events_of(owner, entry)][-1] == "waitlist.lapsed"
 
 
 async def test_nor_can_it_be_left(db: Database, house: House, owner: asyncpg.Connection) -> None:
@@ -184,7 +184,7 @@ async def test_of_many_who_answer_at_once_one_is_first(
     final = (await entry_of(house, entry))["status"]
     won = {"ACCEPTED": "accept", "DECLINED": "decline", "LEFT": "leave"}[final]
     assert [each.status_code for each in answers] == [200 if how == won else 400 for how in hows]
-    assert len(await told(owner, entry)) == 3
+    assert len(await events_of(owner, entry)) == 3
     booking = await read(house, {"id": entry["booking_id"]})
     assert booking["status"] == ("RESERVED" if won == "accept" else "CANCELLED")
 

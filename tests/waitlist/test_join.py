@@ -13,7 +13,7 @@ from holdfast.waitlist import join as joining
 from tests.booking.asking import at, refused
 from tests.conftest import House
 
-from .asking import answer, ask_to_join, entry_of, joined, told
+from .asking import answer, ask_to_join, entry_of, events_of, joined
 
 GUEST = {"guest_name": "Gina", "guest_email": "gina@example.com", "guest_phone": "+46 70 000 00 00"}
 
@@ -237,7 +237,7 @@ async def test_a_key_joins_once(house: House) -> None:
 
 async def test_it_tells_of_it_without_a_word_about_the_guest(house: House, owner: asyncpg.Connection) -> None:
     entry = await joined(house, house.gina, **GUEST)
-    [event] = await told(owner, entry)
+    [event] = await events_of(owner, entry)
     assert (event["event_type"], event["channel"], event["actor"]) == (
         "waitlist.joined",
         "bookings",

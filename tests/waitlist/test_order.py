@@ -36,15 +36,15 @@ async def stays(house: House, start: int, *, nights: int) -> Json:
     return await joined(house, earliest=night(start), latest=night(start), duration_minutes=nights * NIGHT)
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("knows_span", [True, False])
 async def test_a_long_visit_that_starts_before_a_shorter_one_is_not_preferred(
-    db: Database, one_room: House, told: bool
+    db: Database, one_room: House, knows_span: bool
 ) -> None:
     house = one_room
     week = await house.booked(start=night(0), end=night(6))
     first, later = await stays(house, 4, nights=1), await stays(house, 1, nights=4)
     await cancel(house, week)
-    freed = Span(instant("15:00"), instant("15:00", 6)) if told else None
+    freed = Span(instant("15:00"), instant("15:00", 6)) if knows_span else None
     assert await promoted(db, house, around=freed) == 1
     assert [(await entry_of(house, each))["status"] for each in (first, later)] == ["OFFERED", "WAITING"]
 

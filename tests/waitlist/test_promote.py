@@ -15,7 +15,7 @@ from holdfast.kernel.db.database import Database
 from tests.booking.asking import at, cancel, change, claims, history, instant, read, refused, tenant_id, tick
 from tests.conftest import House
 
-from .asking import Json, answer, around, entry_of, joined, promoted, told
+from .asking import Json, answer, around, entry_of, events_of, joined, promoted
 
 SECOND = timedelta(seconds=1)
 
@@ -77,7 +77,10 @@ async def test_what_comes_free_is_held_for_who_waited_longest(
 async def test_it_is_safe_to_run_again(db: Database, one_table: House, owner: asyncpg.Connection) -> None:
     entry = await joined(one_table)
     assert [await promoted(db, one_table) for _ in range(3)] == [1, 0, 0]
-    assert [row["event_type"] for row in await told(owner, entry)] == ["waitlist.joined", "waitlist.offered"]
+    assert [row["event_type"] for row in await events_of(owner, entry)] == [
+        "waitlist.joined",
+        "waitlist.offered",
+    ]
     booked = "SELECT count(*) FROM booking WHERE venue_id = $1"
     assert await owner.fetchval(booked, one_table.venue_id) == 1
 
@@ -226,7 +229,7 @@ async def test_an_offer_that_lapses_goes_to_the_next(
     # Whether or not a tick has expired the hold.
     assert await promoted(db, house, now=expires) == 1
     assert [await status_of(house, each) for each in (first, second)] == ["LAPSED", "OFFERED"]
-    events = await told(owner, first)
+    events = await events_of(owner, first)
     assert [row["event_type"] for row in events] == [
         "waitlist.joined",
         "waitlist.offered",
@@ -277,7 +280,7 @@ async def test_who_waits_for_what_is_past_waits_no_more(
     entry = await joined(one_table)
     assert await promoted(db, one_table, now=instant("20:00") + SECOND) == 0
     assert await status_of(one_table, entry) == "LAPSED"
-    assert (await told(owner, entry))[-1]["event_type"] == "waitlist.lapsed"
+    assert (await events_of(owner, entry))[-1]["event_type"] == "waitlist.lapsed"
     refused(await answer(one_table, entry, "accept"), 400, "INVALID_TRANSITION")
 
 

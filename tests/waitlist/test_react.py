@@ -98,8 +98,8 @@ async def test_a_move_is_looked_at_where_it_freed_something(
     elsewhere = await joined(one_table, earliest=at("15:00"), latest=at("15:00"))
     await react(db, event)
     assert [await status_of(one_table, each) for each in (there, elsewhere)] == ["OFFERED", "WAITING"]
-    untold = {name: value for name, value in event.payload.items() if "previous" not in name}
-    await react(db, replace(event, payload=untold))
+    without_span = {name: value for name, value in event.payload.items() if "previous" not in name}
+    await react(db, replace(event, payload=without_span))
     assert await status_of(one_table, elsewhere) == "OFFERED"
 
 
