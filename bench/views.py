@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import cycle
 from pathlib import Path
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 import orjson
 
-from bench import bookings, load
+from bench import bookings, load, reads
 from bench.crowd import Client
 from bench.stand import Stand, VenueAtHand, add_venue
 
@@ -24,7 +24,7 @@ RESOURCES, COLUMNS = 1_000, 40
 SIZES = ((1, 2), (2, 4), (2, 4), (4, 6))
 ZONE = ZoneInfo("Europe/Stockholm")
 OPENS, SITTINGS, SITTING_MINUTES, DAYS_FULL = 10, 4, 180, 62
-BOOKERS, ASKED_EACH, ROUNDS = 4, 10, 3
+BOOKERS, READERS, ASKED_EACH, ROUNDS = 4, 2, 10, 3
 OUT_OF_RANGE_CPU_MS_MAX, RATIO_MAX = 20.0, 2.0
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -68,6 +68,8 @@ async def _round(
         "idle": await _booked(stand, port, seconds),
         "while_out_of_range": await _booked_while(stand, port, far, seconds),
         "while_in_range": await _booked_while(stand, port, near, seconds),
+        "days_elsewhere": await _days(stand, port, seconds),
+        "days_elsewhere_while_in_range": await _while_asked(port, near, seconds, _days(stand, port, seconds)),
     }
 
 
@@ -146,18 +148,32 @@ async def _booked(stand: Stand, port: int, seconds: float) -> dict[str, Any]:
     return bookings.figures(made, clients=BOOKERS)
 
 
+async def _days(stand: Stand, port: int, seconds: float) -> dict[str, Any]:
+    """Measures day views of venues with room, by READERS clients."""
+    streams = [reads.days(stand, salt=f"views-{n}") for n in range(READERS)]
+    seen = await load.run(port, streams, seconds=seconds)
+    statuses = {str(status): count for status, count in sorted(seen.statuses.items())}
+    return {"p50_ms": round(seen.quantile_ms(0.5), 1), "p99_ms": round(seen.quantile_ms(0.99), 1), **statuses}
+
+
 async def _booked_while(
     stand: Stand, port: int, asked: Mapping[str, bytes], seconds: float
 ) -> dict[str, Any]:
-    """Measures bookings while ASKERS in a separate process send these requests without pause."""
+    return await _while_asked(port, asked, seconds, _booked(stand, port, seconds))
+
+
+async def _while_asked(
+    port: int, asked: Mapping[str, bytes], seconds: float, measured: Coroutine[Any, Any, dict[str, Any]]
+) -> dict[str, Any]:
+    """Measures while ASKERS in a separate process send these requests without pause."""
     words = [sys.executable, "-m", "bench.askers", str(port), str(seconds + 1.5)]
     asking = await asyncio.create_subprocess_exec(*words, stdin=PIPE, stdout=PIPE)
     requests = orjson.dumps([each.decode("latin-1") for each in asked.values()])
     told = asyncio.create_task(asking.communicate(requests))
     await asyncio.sleep(1.0)
-    booked = await _booked(stand, port, seconds)
+    found = await measured
     answers, _ = await told
-    return {**booked, "views": orjson.loads(answers)}
+    return {**found, "views": orjson.loads(answers)}
 
 
 def _document() -> dict[str, Any]:

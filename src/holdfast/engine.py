@@ -62,7 +62,7 @@ class Engine:
         self._planning, self._previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)
         self._changes_under_way = 0
-        self._questions, self._long_questions = Gate(self._is_changing), Gate(self._is_changing)
+        self._questions = Gate(self._is_changing)
         self._react = react
         db.ports, db.before_commit, db.is_written = ports, react, is_written
         db.after_commit.append(self.places.committed)
@@ -124,9 +124,15 @@ class Engine:
     async def look_long(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
-        """The same for one that may take all the time of a request; short ones don't wait for it."""
-        async with self._long_questions.turn(venue.id, verb.__name__):
-            return await self.read_at(actor, venue, verb, *args, **kwargs)
+        """The same for one that takes long: `verb(read, *args)` reads in parts, `await read(part, *args)`. Each has
+        a turn and a transaction of its own, and in between others have theirs."""
+        async with self._questions.query(venue.id, verb.__name__) as turn:
+
+            async def read(part: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any) -> Any:
+                async with turn():
+                    return await self.read_at(actor, venue, part, *args, **kwargs)
+
+            return await verb(read, *args, **kwargs)
 
     async def write(self, actor: Actor, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
         """What the verb did, committed, for one that takes the locks it needs itself, or needs none."""

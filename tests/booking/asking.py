@@ -53,6 +53,11 @@ def refused(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
     return body
 
 
+async def in_one(tx: Tx, verb: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any) -> Any:
+    """What reads in parts, `await read(verb, *args)`, in one transaction."""
+    return await verb(tx, *args, **kwargs)
+
+
 async def cancel(
     house: House, booking: dict[str, Any], who: dict[str, str] | None = None, **body: Any
 ) -> httpx.Response:

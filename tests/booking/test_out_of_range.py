@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
 from tests.conftest import House
 
-from .asking import DAY, STOCKHOLM, refused
+from .asking import DAY, STOCKHOLM, in_one, refused
 
 AHEAD = 60
 SUGGESTED_DAYS_MAX = 18
@@ -94,7 +95,7 @@ async def statements_of(
             found = await availability.starts(tx, venue, day=day, **asked)
         else:
             days = [day.replace(day=1) + timedelta(days=n) for n in range(28)]
-            found = await availability.days_with_room(tx, venue, days=days, **asked)
+            found = await availability.days_with_room(partial(in_one, tx), venue, days=days, **asked)
         assert bool(found) == (abs((day - DAY).days) < AHEAD)
         return tx.round_trips - before
 

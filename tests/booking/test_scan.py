@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import pytest
 
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.deciding.decide import usual_minutes
-from holdfast.booking.finding import availability
+from holdfast.booking.finding import availability, scan
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.suggest import slot_json
 from holdfast.kernel.actor import SYSTEM
@@ -27,7 +28,7 @@ from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
 from tests.conftest import House
 
-from .asking import DAY, STOCKHOLM
+from .asking import DAY, STOCKHOLM, in_one
 
 TAKE = """
     INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at)
@@ -51,13 +52,47 @@ async def test_day_and_month_have_what_each_start_alone_has(
         assert same[2] == same[3]
 
 
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_month_in_the_smallest_parts_is_the_same(
+    seed: int,
+    db: Database,
+    owner: asyncpg.Connection,
+    open_house: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A transaction for each page of a few resources and days, as where one takes long."""
+    rng = random.Random(1_000 + seed)
+    house: House = await open_house(**_document(rng))
+    await _take(rng, owner, house)
+    venue_id, parts = UUID(house.venue_id), 0
+    venue = (await db.run(SYSTEM, load_venues, [venue_id]))[venue_id]
+
+    async def read(verb: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        nonlocal parts
+        parts += 1
+        return await db.call(SYSTEM, tenants=[venue.tenant_id]).run(verb, *args, **kwargs)
+
+    days = [DAY + timedelta(days=n) for n in range(-2, 6)]
+    for party_size, minutes in ((2, None), (rng.randrange(1, 9), 60), (rng.randrange(3, 14), 600)):
+        asked: dict[str, Any] = {"party_size": party_size, "duration_minutes": minutes}
+        monkeypatch.setattr(scan, "PART_S", 0.0)
+        monkeypatch.setattr(scan, "RESOURCES_FIRST", 1)
+        monkeypatch.setattr(scan, "RESOURCE_DAYS_AT_ONCE_MAX", rng.choice([1, 40]))
+        monkeypatch.setattr(availability, "DAYS_A_PART", rng.choice([1, 3]))
+        monkeypatch.setattr(availability, "STARTS_AT_ONCE_MAX", rng.choice([60, 4_000]))
+        shown = await availability.days_with_room(read, venue, days=days, **asked)
+        alone = {day: await db.run(SYSTEM, _alone, venue, day, party_size, minutes) for day in days}
+        assert shown == [day for day in days if alone[day]], (seed, asked)
+    assert parts >= 3
+
+
 async def _both(tx: Tx, venue_id: UUID, days: list[date], party_size: int, minutes: int | None) -> list[Any]:
     """The day views and each start alone, the days with room by the month view and by the day views."""
     venue = (await load_venues(tx, [venue_id]))[venue_id]
     asked: dict[str, Any] = {"party_size": party_size, "duration_minutes": minutes}
     shown = [await availability.starts(tx, venue, day=day, **asked) for day in days]
     alone = [await _alone(tx, venue, day, party_size, minutes) for day in days]
-    with_room = await availability.days_with_room(tx, venue, days=days, **asked)
+    with_room = await availability.days_with_room(partial(in_one, tx), venue, days=days, **asked)
     return [shown, alone, with_room, [day for day, starts in zip(days, alone, strict=True) if starts]]
 
 

@@ -22,7 +22,7 @@ class FreeTimes:
     __slots__ = ("_full", "_levels", "_resource", "_times")
 
     def __init__(self, resource: Resource, starts: list[datetime], ends: list[datetime]) -> None:
-        """`starts`, `ends`: of the claims on units that the resource has, sorted by start."""
+        """`starts`, `ends`: of the claims on units that the resource has; sorted, where that is one."""
         self._resource = resource
         units = resource.units
         # Starts and ends of the spans in which all units are taken. They never overlap, so both are in order.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from holdfast.claim.free_times import FreeTimes
@@ -11,14 +12,14 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource
 
-# As arrays of times: a month at a large venue has more than a hundred thousand claims.
+# As arrays of times: a month at a large venue has more than a hundred thousand claims. Units that a resource no longer
+# has are left out by the reader: to join what was asked here took the square of the number of resources.
 BUSY = """
-    SELECT found.resource_id, array_agg(found.start_at ORDER BY found.start_at) AS starts,
+    SELECT found.resource_id, found.unit, array_agg(found.start_at ORDER BY found.start_at) AS starts,
            array_agg(found.end_at ORDER BY found.start_at) AS ends
       FROM claims_overlapping($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) AS found
-      JOIN unnest($2::uuid[], $5::integer[]) AS asked (resource_id, units) USING (resource_id)
-     WHERE found.unit <= asked.units AND (found.expires_at IS NULL OR found.expires_at > $6)
-     GROUP BY found.resource_id
+     WHERE found.expires_at IS NULL OR found.expires_at > $5
+     GROUP BY found.resource_id, found.unit
 """
 
 
@@ -27,6 +28,12 @@ async def read_free_times(
 ) -> dict[UUID, FreeTimes]:
     """Returns when each of the resources (without duplicates) is free for bookings within the span."""
     probes = ((tenant_id, each.id, claimed_span(each, span)) for each in resources)
-    rows = await tx.fetch(BUSY, *columns(probes), [each.units for each in resources], tx.now)
-    busy = {row["resource_id"]: (row["starts"], row["ends"]) for row in rows}
+    rows = await tx.fetch(BUSY, *columns(probes), tx.now)
+    units = {each.id: each.units for each in resources}
+    busy: dict[UUID, tuple[list[datetime], list[datetime]]] = {}
+    for resource_id, unit, starts, ends in rows:
+        if unit <= units[resource_id]:
+            taken = busy.setdefault(resource_id, ([], []))
+            taken[0].extend(starts)
+            taken[1].extend(ends)
     return {each.id: FreeTimes(each, *busy.get(each.id, ([], []))) for each in resources}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -12,8 +12,8 @@ from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.decide import check_length, usual_minutes
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding.look import look
-from holdfast.booking.finding.scan import Start, scan, share
-from holdfast.booking.finding.search import Found
+from holdfast.booking.finding.scan import Scan, Start, allowed, share
+from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
@@ -26,6 +26,11 @@ OPTIONS_MAX = 20
 DAYS_MAX = 31
 STARTS_AT_ONCE_MAX = 4_000
 """How many starts one scan takes: sorting them blocks the event loop for a few milliseconds."""
+DAYS_A_PART = 7
+"""Remaining days of a month that are looked at together: fewer read less where only Saturdays are full, and take longer
+where all days are."""
+
+Read = Callable[..., Awaitable[Any]]
 
 
 async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
@@ -72,32 +77,73 @@ async def starts(
     for starts of slots. Raises InvalidRequest, Overloaded."""
     asked = await _asked(tx, venue, [day], party_size=party_size, duration_minutes=duration_minutes)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
-    found = await _scanned(tx, venue, each_alone, party_size)
-    found.sort(key=lambda each: (each[0].span, each[0].slot_id or ""))
+    if not (sets := _sets(venue, asked, party_size)):
+        return []
+    scan = Scan(venue, sets, await allowed(tx, venue, sets, each_alone, party_size=party_size))
+    while not scan.is_over:
+        await scan.look_on(tx)
+    found = sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
     return [slot_json(free, venue) | {"slot_id": start.slot_id} for start, free in found]
 
 
 async def days_with_room(
-    tx: Tx, venue: Venue, *, days: Sequence[date], party_size: int, duration_minutes: int | None
+    read: Read, venue: Venue, *, days: Sequence[date], party_size: int, duration_minutes: int | None
 ) -> list[date]:
     """Returns those of the opening days (at most DAYS_MAX, in order) that have a free start. Raises InvalidRequest,
-    Overloaded."""
-    asked = await _asked(tx, venue, days[:DAYS_MAX], party_size=party_size, duration_minutes=duration_minutes)
-    with_room: set[object] = set()
-    for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
-        part = asked[first : first + STARTS_AT_ONCE_MAX]
-        with_room.update(start.goal for start, _ in await _scanned(tx, venue, part, party_size))
+    Overloaded.
+
+    1. Look at the best sets, for all days at once. Where there is room, that is mostly enough.
+    2. Look at all sets, for a few of the remaining days at a time. Each `await read(verb, *args)` is a transaction of
+       its own, and between two of them other queries have their turns.
+    """
+    asked = {"party_size": party_size, "duration_minutes": duration_minutes}
+    sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked)
+    for part in _in_parts(left):
+        scan = Scan(venue, sets, part)
+        while not scan.is_over:
+            await read(scan.look_on)
+        with_room.update(start.goal for start, _ in scan.found)
     return [day for day in days if day in with_room]
 
 
-async def _scanned(
-    tx: Tx, venue: Venue, asked: Sequence[Start], party_size: int
-) -> list[tuple[Start, Found]]:
+async def look_at_best(
+    tx: Tx, venue: Venue, days: Sequence[date], *, party_size: int, duration_minutes: int | None
+) -> tuple[Sets, list[Start], set[Hashable]]:
+    """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
+    days with room on these."""
+    asked = await _asked(tx, venue, days, party_size=party_size, duration_minutes=duration_minutes)
+    sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
+    for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
+        part = asked[first : first + STARTS_AT_ONCE_MAX]
+        scan = Scan(venue, sets, await allowed(tx, venue, sets, part, party_size=party_size))
+        await scan.look_at_page(tx)
+        with_room.update(start.goal for start, _ in scan.found)
+        left += [] if scan.is_over else scan.left()
+    return sets, [each for each in left if each.goal not in with_room], with_room
+
+
+def _in_parts(starts: Sequence[Start]) -> Iterator[list[Start]]:
+    """The starts, whose goals are their days, in parts of up to DAYS_A_PART that follow each other."""
+    part, days = list[Start](), list[date]()
+    of_day: dict[Any, list[Start]] = {}
+    for each in starts:
+        of_day.setdefault(each.goal, []).append(each)
+    for day, new in sorted(of_day.items()):
+        follows = bool(days) and day == days[-1] + timedelta(days=1) and len(days) < DAYS_A_PART
+        if part and (not follows or len(part) + len(new) > STARTS_AT_ONCE_MAX):
+            yield part
+            part, days = [], []
+        part, days = part + new, [*days, day]
+    if part:
+        yield part
+
+
+def _sets(venue: Venue, asked: Sequence[Start], party_size: int) -> Sets:
+    """The sets of resources for the party, best first. Empty if nothing is asked about."""
     try:
-        sets = candidate_sets(venue, Demand(party_size)) if asked else ()
+        return candidate_sets(venue, Demand(party_size)) if asked else ()
     except HoldfastError:
-        sets = ()
-    return await scan(tx, venue, sets, asked, party_size=party_size) if sets else []
+        return ()
 
 
 async def _asked(

@@ -5,6 +5,7 @@ A bit stands for a start, so that a resource is looked at once for all of them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -28,8 +29,10 @@ from holdfast.place.venue import Resource, Venue
 
 RESOURCES_FIRST = 16
 """The ledger is read for so many resources at first, then for twice as many each time: mostly the first will do."""
-RESOURCE_DAYS_AT_ONCE_MAX = 512
-"""And for no more at once than these times the days asked about."""
+RESOURCE_DAYS_AT_ONCE_MAX = 256
+"""And for no more at once than these times the days asked about: nobody can interrupt a statement."""
+PART_S = 0.03
+"""Pages are looked at for so long before others may go first: a transaction for each would cost as much again."""
 
 
 class Start(NamedTuple):
@@ -72,6 +75,10 @@ class _SameLength:
             found &= self._aligned[own]
         return found
 
+    def may_be_free(self, resource: Resource, times: FreeTimes) -> bool:
+        """Whether the resource is free for any of those left: no set with one that is not needs looking at."""
+        return self.left & self._free(resource, times) != 0
+
     def _free(self, resource: Resource, times: FreeTimes) -> int:
         found = self._by_resource.get(resource.id)
         if found is None:
@@ -85,35 +92,71 @@ class _SameLength:
         return found
 
 
-async def scan(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int
-) -> list[tuple[Start, Found]]:
-    """For each goal a start that is free by the rules and the ledger, with the best set it is free on; goals without
-    one are left out. Starts without a slot must be ones that the hours and the step of the venue allow.
+class Scan:
+    """Looks for free starts, page by page of the ledger; others may go first between two pages.
 
-    1. Leave out the starts that the rules refuse.
-    2. Read the ledger for the next resources of the sets, best sets first, and look for what is free on these sets.
-    3. Again, until every goal has a start or no sets are left.
+    `found`: for each goal, as far as it has looked, a start that is free by the rules and the ledger, with the best
+    set it is free on. Goals without one are left out.
 
-    Raises Overloaded when it takes longer than a request has.
+    1. Read the ledger for the next resources of the sets, best sets first, and look for what is free on these sets.
+    2. Again, until every goal has a start or no sets are left.
     """
-    slices = Slices()
-    groups = _groups(venue, await _allowed(tx, venue, sets, starts, party_size, slices))
-    found: list[tuple[Start, Found]] = []
-    if not groups:
-        return found
-    around = Span(min(each.times[0] for each in groups), max(each.times[-1] + each.length for each in groups))
-    known: dict[UUID, FreeTimes] = {}
-    for page in _pages(sets, days=around.duration // timedelta(days=1) + 1):
-        new = {each.id: each for resources in page for each in resources if each.id not in known}
+
+    def __init__(self, venue: Venue, sets: Sets, starts: Sequence[Start]) -> None:
+        """`starts`: allowed by the rules (`allowed`)."""
+        self.found: list[tuple[Start, Found]] = []
+        self._venue = venue
+        self._groups = groups = _groups(venue, starts)
+        self._known: dict[UUID, FreeTimes] = {}
+        self._full = set[UUID]()
+        self._pages: Iterator[list[tuple[Resource, ...]]] = iter(())
+        if groups:
+            times = [each.times[0] for each in groups], [each.times[-1] + each.length for each in groups]
+            self._around = Span(min(times[0]), max(times[1]))
+            self._pages = _pages(sets, days=self._around.duration // timedelta(days=1) + 1)
+        self._page = next(self._pages, None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every goal has a start, or all sets have been looked at."""
+        return self._page is None
+
+    def left(self) -> list[Start]:
+        """The starts whose goals have none so far."""
+        return [
+            start
+            for group in self._groups
+            for place, start in enumerate(group.starts)
+            if group.left >> place & 1
+        ]
+
+    async def look_on(self, tx: Tx) -> None:
+        """Looks at the next pages, for PART_S or a little longer. Raises Overloaded when it takes longer than a request
+        has."""
+        began = time.perf_counter()
+        await self.look_at_page(tx)
+        while not self.is_over and time.perf_counter() - began < PART_S:
+            await self.look_at_page(tx)
+
+    async def look_at_page(self, tx: Tx) -> None:
+        """Looks at the next page. Raises Overloaded when it takes longer than a request has."""
+        if self._page is not None:
+            await self._look(tx, self._page)
+            self._page = next(self._pages, None) if any(each.left for each in self._groups) else None
+
+    async def _look(self, tx: Tx, page: list[tuple[Resource, ...]]) -> None:
+        slices = Slices()
+        new = {each.id: each for resources in page for each in resources if each.id not in self._known}
         if new:
-            known |= await read_free_times(tx, venue.tenant_id, list(new.values()), around)
-        for resources in page:
+            self._known |= await read_free_times(tx, self._venue.tenant_id, list(new.values()), self._around)
+        for resource in new.values():
             await share(slices)
-            found += _taken(groups, resources, known)
-        if not any(each.left for each in groups):
-            break
-    return found
+            if not any(each.may_be_free(resource, self._known[resource.id]) for each in self._groups):
+                self._full.add(resource.id)
+        for resources in page:
+            if all(each.id not in self._full for each in resources):
+                await share(slices)
+                self.found += _taken(self._groups, resources, self._known)
 
 
 async def share(slices: Slices) -> None:
@@ -153,10 +196,11 @@ def _pages(sets: Sets, *, days: int) -> Iterator[list[tuple[Resource, ...]]]:
         yield page
 
 
-async def _allowed(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], party_size: int, slices: Slices
+async def allowed(
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int
 ) -> list[Start]:
-    """The starts that the rules of the venue allow, whatever is booked."""
+    """The starts that the rules of the venue allow, whatever is booked. Starts without a slot must be ones that the
+    hours and the step of the venue allow. Raises Overloaded when it takes longer than a request has."""
     earliest, latest = rules.bounds(venue, tx.now)
     near = [each for each in starts if earliest <= each.span.start <= latest]
     if not near:
@@ -166,7 +210,7 @@ async def _allowed(
     named = sets[0] if len(sets) == 1 else ()
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
     covers = await read_covers(tx, venue, around)
-    found = []
+    slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)
         if _is_allowed(venue, named, each, now=tx.now, party_size=party_size, covers=covers):

@@ -1,0 +1,89 @@
+"""What anybody may ask: a query that takes long is read in parts, and holds up nobody elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from holdfast.engine import Read
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.place.venue import Venue
+from tests.conftest import House
+from tests.engines import engine_over
+
+ONE = "SELECT 1"
+
+
+@pytest.fixture
+async def venue(db: Database, open_house: Any) -> Venue:
+    house: House = await open_house()
+    return await engine_over(db).places.venue(UUID(house.venue_id))
+
+
+async def test_between_two_parts_of_a_month_a_venue_elsewhere_is_answered(db: Database, venue: Venue) -> None:
+    """Its query comes while the month goes on, and ends after at most two parts more: one that runs, one that has
+    begun."""
+    engine, parts, ended_after = engine_over(db), 0, list[int]()
+
+    async def part(tx: Tx) -> None:
+        nonlocal parts
+        await tx.fetchval(ONE)
+        parts += 1
+
+    async def month(read: Read) -> str:
+        async with asyncio.TaskGroup() as asking:
+            for _ in range(10):
+                await read(part)
+                at = parts
+                asking.create_task(elsewhere(at))
+                await asyncio.sleep(0)
+        return "shown"
+
+    async def day(tx: Tx) -> str:
+        return str(await tx.fetchval(ONE))
+
+    async def elsewhere(at: int) -> None:
+        assert await engine.look(SYSTEM, replace(venue, id=uuid4()), day) == "1"
+        ended_after.append(parts - at)
+
+    assert await engine.look_long(SYSTEM, venue, month) == "shown"
+    assert len(ended_after) == parts == 10
+    assert max(ended_after) <= 2
+
+
+async def test_between_two_parts_it_holds_no_connection(db: Database, venue: Venue) -> None:
+    engine = engine_over(db)
+
+    async def part(tx: Tx) -> int:
+        return await tx.fetchval(ONE)
+
+    async def month(read: Read) -> int:
+        found = 0
+        for _ in range(3):
+            found += await read(part)
+            assert db.pool.get_size() == db.pool.get_idle_size()
+        return found
+
+    assert await engine.look_long(SYSTEM, venue, month) == 3
+
+
+async def test_a_part_that_is_refused_ends_it_and_leaves_no_trace(db: Database, venue: Venue) -> None:
+    engine = engine_over(db)
+
+    async def part(_tx: Tx) -> None:
+        raise InvalidRequest("no")
+
+    async def month(read: Read) -> None:
+        await read(part)
+
+    for _ in range(3):
+        with pytest.raises(InvalidRequest):
+            await engine.look_long(SYSTEM, venue, month)
+    assert (engine._questions._turns, engine._questions._asking) == ({}, {})
