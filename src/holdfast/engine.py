@@ -20,8 +20,8 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.gate import Gate
 from holdfast.kernel.db.slices import giving_way
-from holdfast.kernel.db.tx import Tx, lock_key
-from holdfast.kernel.db.waiting import Turns, request_deadline
+from holdfast.kernel.db.turns import Turns
+from holdfast.kernel.db.tx import Tx, lock_key, request_deadline
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
 from holdfast.place.places import Places

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.booking.making.create_store import columns
-from holdfast.channel.state import touched
+from holdfast.channel.announce import touched
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database

@@ -11,7 +11,7 @@ import pytest
 
 from bench.crowd import Crowd, crowd
 from holdfast.audit.run import audit
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST, House

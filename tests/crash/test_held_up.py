@@ -13,8 +13,7 @@ import asyncpg
 import pytest
 
 from bench.crowd import Answer, Crowd, crowd
-from holdfast.kernel.db.tx import lock_key
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, lock_key
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.crash.test_hanging import everything, told_in_time

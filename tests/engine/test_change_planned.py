@@ -11,10 +11,8 @@ import pytest
 
 from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import waiting
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.db.waiting import left_s, request_deadline
+from holdfast.kernel.db.tx import Tx, _current, left_s, request_deadline
 from holdfast.kernel.errors import Forbidden, HoldfastError, IdempotencyConflict, VersionConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.place.venue import Venue
@@ -134,7 +132,7 @@ async def test_what_comes_of_a_plan_that_took_longer_than_a_request_is_told_all_
 ) -> None:
     with request_deadline(PATIENT_S):
         left_s(PATIENT_S)  # it has begun
-        thinker = Slow(db, refused=refused, request=waiting._current.get())
+        thinker = Slow(db, refused=refused, request=_current.get())
         if code is None or (refused is not None and key is None):
             with pytest.raises(type(refused)):
                 await ask(engine_over(db), venue, thinker, key)

@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db import waiting
+from holdfast.kernel.db import tx
 from holdfast.kernel.db.database import Bounds, Database
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, Turns, left_s, part_s, request_deadline
+from holdfast.kernel.db.turns import Turns
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s, part_s, request_deadline
 from holdfast.kernel.errors import Overloaded
 from tests.processes import PATIENT_S
 
@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(waiting, "time", clock)
+    monkeypatch.setattr(tx, "time", clock)
     return clock
 
 

@@ -10,7 +10,7 @@ import pytest
 from holdfast.kernel.db import gate as gating
 from holdfast.kernel.db import slices
 from holdfast.kernel.db.gate import BEGUN_MAX, REST_S_MAX, REST_S_MIN, WAITING_MAX, Gate
-from holdfast.kernel.db.waiting import request_deadline
+from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import InvalidRequest, Overloaded
 from holdfast.kernel.ids import new_id
 

@@ -24,7 +24,7 @@ from holdfast.kernel import telemetry
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import Body, takes
 from holdfast.kernel.config import Settings
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, left_s, part_s
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, left_s, part_s
 from holdfast.kernel.embedded import create_database
 from holdfast.kernel.errors import Forbidden
 from holdfast.kernel.http import Caller, answer, json_body, parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S
 from holdfast.main.http.protocol import BODY_S, HEAD_S
 from tests.booking.asking import at
 from tests.conftest import House

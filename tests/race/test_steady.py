@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bench.crowd import Crowd, crowd
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S
 from tests.booking.asking import at
 from tests.conftest import House
 from tests.processes import serving

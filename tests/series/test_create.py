@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from holdfast.engine import Engine
-from holdfast.kernel.db import waiting
+from holdfast.kernel.db.tx import _current
 from tests.booking.asking import at, refused
 from tests.conftest import House
 
@@ -66,7 +66,7 @@ async def test_a_refusal_after_long_thought_comes_with_suggestions_too(
         try:
             return await planned(*args, **more)
         finally:
-            request = waiting._current.get()
+            request = _current.get()
             assert request is not None
             request.until = 0.0  # the request's deadline has passed
 

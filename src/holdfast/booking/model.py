@@ -14,6 +14,7 @@ from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
@@ -95,6 +96,11 @@ class Booking:
     def span(self) -> Span:
         return Span(self.start_at, self.end_at)
 
+    @property
+    def total_minor(self) -> int:
+        """The total price, in minor units of its currency."""
+        return self.price.base_minor + self.price.tax_minor - self.price.discount_minor
+
 
 DEFAULT_POLICY = Policy()
 
@@ -136,6 +142,19 @@ def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Boo
     return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # no rule of a venue applies there
 
 
+def price_json(price: Price) -> dict[str, str]:
+    """Returns the price as decimal strings, under the names that bookings use."""
+    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
+    return {
+        "base_price": format_money(price.base_minor, currency),
+        "tax_amount": format_money(price.tax_minor, currency),
+        "discount_amount": format_money(price.discount_minor, currency),
+        "total_price": format_money(total_minor, currency),
+        "currency": currency,
+        "price_source": price.source,
+    }
+
+
 def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     """The booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
     zone = ZoneInfo(booking.timezone)
@@ -160,7 +179,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         **booking.guest.as_json(),
         "status": booking.status,
         "version": booking.version,
-        **booking.price.as_json(),
+        **price_json(booking.price),
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,
@@ -237,7 +256,7 @@ class Step:
                 "start": booking.start_at,
                 "end": booking.end_at,
                 "party_size": booking.party_size,
-                "total_minor": booking.price.total_minor,
+                "total_minor": booking.total_minor,
                 "currency": booking.price.currency,
                 "expires_at": booking.expires_at,
                 "source": booking.details.source,

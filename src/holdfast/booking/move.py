@@ -131,7 +131,7 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
     late = tx.now > booking.start_at - timedelta(minutes=policy.cancellation_cutoff_minutes)
     if not late or not policy.cancellation_fee_percent or tx.actor.is_staff:
         return {}
-    fee_minor = int(booking.price.total_minor * policy.cancellation_fee_percent / 100)
+    fee_minor = int(booking.total_minor * policy.cancellation_fee_percent / 100)
     currency = booking.price.currency
     return {"cancellation_fee": format_money(fee_minor, currency), "currency": currency}
 

@@ -26,7 +26,8 @@ _PRICE = ("base_minor", "tax_minor", "discount_minor", "currency", "price_source
 _DETAILS = tuple(each.name for each in fields(Details))
 _VALUES = {
     **{f"guest_{name}": f"guest.{name}" for name in _GUEST},
-    **{name: f"price.{name.removeprefix('price_')}" for name in (*_PRICE, "total_minor")},
+    **{name: f"price.{name.removeprefix('price_')}" for name in _PRICE},
+    "total_minor": "total_minor",
     **{name: f"details.{name}" for name in _DETAILS},
 }
 _OWN = [each.name for each in fields(Booking) if each.name not in ("guest", "price", "details")]

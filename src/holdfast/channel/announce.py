@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
 from uuid import UUID
 
-from holdfast.channel import store
-from holdfast.channel.state import DatedSlot, slot_state, touched
+from holdfast.channel import names
+from holdfast.channel.state import slot_state
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
 from holdfast.event.emit import emit
@@ -14,9 +17,48 @@ from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
+from holdfast.place.opening.slot import DAY_SLOT_ID, running_on, slot_span
 from holdfast.place.venue import Resource, Venue
 
 AVAILABILITY_UPDATED = "availability.updated"
+
+
+DAYS_KEPT_MAX = 8192
+
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class DatedSlot:
+    """A slot of one opening day: its channel and its span."""
+
+    channel: str
+    day: date
+    id: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """A cache key: a venue at one version of its rules."""
+
+    venue_id: UUID
+    version: int
+    venue: Venue = field(compare=False)
+
+
+def slots_of_day(venue: Venue, day: date) -> tuple[DatedSlot, ...]:
+    """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
+    closed still have to be shown."""
+    return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
+
+
+@lru_cache(maxsize=DAYS_KEPT_MAX)
+def _slots_of_day(rules: _Rules, day: date) -> tuple[DatedSlot, ...]:
+    venue = rules.venue
+    ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
+    return tuple(DatedSlot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
 
 
 async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
@@ -32,13 +74,24 @@ async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
     slots = touched(venue, (*shift.freed, *shift.taken))
     if not slots:
         return
-    open_names = await store.which_open(
+    open_names = await which_open(
         tx, tenant_id=venue.tenant_id, venue_id=venue.id, names={slot.channel for slot in slots}
     )
     shown = {slot: resources for slot, resources in slots.items() if slot.channel in open_names}
     if shown:
         now = await claims.overlapping(tx, _probes(venue, shown))
         await emit(tx, list(_events(tx, venue, shown, shift, now, reason)))
+
+
+WHICH_OPEN = """
+    SELECT name FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = ANY ($3::text[])
+"""
+
+
+async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collection[str]) -> set[str]:
+    """Returns which of the venue's channels are open."""
+    rows = await tx.fetch(WHICH_OPEN, tenant_id, venue_id, list(names))
+    return {row["name"] for row in rows}
 
 
 def _probes(venue: Venue, shown: dict[DatedSlot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
@@ -95,3 +148,28 @@ def _events(
 def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
     """Identifies a claim wherever it has moved: units are anonymous."""
     return claim.owner_id, claim.resource_id, claim.span
+
+
+def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID, Resource]]:
+    """Returns the slots that share time with the claims, and on which resources."""
+    found: dict[DatedSlot, dict[UUID, Resource]] = {}
+    seen: set[tuple[UUID, Span]] = set()
+    for claim in claims:
+        resource = venue.resources.get(claim.resource_id)
+        if resource is None or (resource.id, claim.span) in seen:
+            continue
+        seen.add((resource.id, claim.span))
+        for slot in _slots_around(venue, resource, claim.span):
+            found.setdefault(slot, {})[resource.id] = resource
+    return found
+
+
+def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[DatedSlot]:
+    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day."""
+    earliest = span.start - timedelta(minutes=resource.buffer_after_minutes)
+    latest = span.end + timedelta(minutes=resource.buffer_before_minutes)
+    first, last = earliest.astimezone(venue.tz).date() - _DAY, latest.astimezone(venue.tz).date()
+    for number in range((last - first).days + 1):
+        for slot in slots_of_day(venue, first + number * _DAY):
+            if claimed_span(resource, slot.span).overlaps(span):
+                yield slot

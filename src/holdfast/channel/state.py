@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import lru_cache
+from dataclasses import dataclass
+from datetime import datetime
 from heapq import heappop, heappush
 from typing import Literal
-from uuid import UUID
 
-from holdfast.channel import names
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.span import Span, most_at_once
-from holdfast.place.opening import hours
-from holdfast.place.opening.slot import DAY_SLOT_ID, running_on, slot_span
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource
 
 State = Literal["available", "held", "pending_approval", "confirmed", "blocked"]
 
 FIRMNESS: dict[str, int] = {"held": 1, "pending_approval": 2, "confirmed": 3, "blocked": 4}
 """How firm a claim is; at any instant, the least firm claim is the most likely to give way."""
-DAYS_KEPT_MAX = 8192
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,61 +69,3 @@ def _loosest(claims: list[Claim], *, units: int) -> Iterator[Claim]:
 def _order(claim: Claim) -> tuple[int, str]:
     # By owner if the states are equal, so that the result does not depend on the order of rows.
     return FIRMNESS[claim.state], str(claim.owner_id)
-
-
-@dataclass(frozen=True, slots=True)
-class DatedSlot:
-    """A slot of one opening day: its channel and its span."""
-
-    channel: str
-    day: date
-    id: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """A cache key: a venue at one version of its rules."""
-
-    venue_id: UUID
-    version: int
-    venue: Venue = field(compare=False)
-
-
-def slots_of_day(venue: Venue, day: date) -> tuple[DatedSlot, ...]:
-    """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
-    closed still have to be shown."""
-    return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
-
-
-@lru_cache(maxsize=DAYS_KEPT_MAX)
-def _slots_of_day(rules: _Rules, day: date) -> tuple[DatedSlot, ...]:
-    venue = rules.venue
-    ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
-    return tuple(DatedSlot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
-
-
-def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID, Resource]]:
-    """Returns the slots that share time with the claims, and on which resources."""
-    found: dict[DatedSlot, dict[UUID, Resource]] = {}
-    seen: set[tuple[UUID, Span]] = set()
-    for claim in claims:
-        resource = venue.resources.get(claim.resource_id)
-        if resource is None or (resource.id, claim.span) in seen:
-            continue
-        seen.add((resource.id, claim.span))
-        for slot in _slots_around(venue, resource, claim.span):
-            found.setdefault(slot, {})[resource.id] = resource
-    return found
-
-
-def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[DatedSlot]:
-    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day."""
-    first = (
-        hours.to_wall(span.start - timedelta(minutes=resource.buffer_after_minutes), venue.tz).date() - _DAY
-    )
-    last = hours.to_wall(span.end + timedelta(minutes=resource.buffer_before_minutes), venue.tz).date()
-    for number in range((last - first).days + 1):
-        for slot in slots_of_day(venue, first + number * _DAY):
-            if claimed_span(resource, slot.span).overlaps(span):
-                yield slot

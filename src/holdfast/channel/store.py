@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -42,17 +42,6 @@ def columns(changes: Iterable[Change]) -> list[list[Any]]:
 async def maybe_open(tx: Tx, changes: Iterable[Change]) -> set[UUID]:
     """Returns the venues that have an open availability channel in range: changes there may have to be announced."""
     return {plain_id(row["venue_id"]) for row in await tx.fetch(MAYBE_OPEN, *columns(changes))}
-
-
-WHICH_OPEN = """
-    SELECT name FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = ANY ($3::text[])
-"""
-
-
-async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collection[str]) -> set[str]:
-    """Returns which of the venue's channels are open."""
-    rows = await tx.fetch(WHICH_OPEN, tenant_id, venue_id, list(names))
-    return {row["name"] for row in rows}
 
 
 VERSION = "SELECT version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = $3"

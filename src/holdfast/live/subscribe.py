@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.waiting import part_s
+from holdfast.kernel.db.tx import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.live import metrics
 from holdfast.live.broadcast import RULES, is_availability

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.money import format_money, minor_units
+from holdfast.kernel.money import minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.opening.spans import DAYS
@@ -35,17 +35,6 @@ class Price:
     @property
     def total_minor(self) -> int:
         return self.base_minor + self.tax_minor - self.discount_minor
-
-    def as_json(self) -> dict[str, str]:
-        """Returns decimal strings under the names that bookings use."""
-        return {
-            "base_price": format_money(self.base_minor, self.currency),
-            "tax_amount": format_money(self.tax_minor, self.currency),
-            "discount_amount": format_money(self.discount_minor, self.currency),
-            "total_price": format_money(self.total_minor, self.currency),
-            "currency": self.currency,
-            "price_source": self.source,
-        }
 
 
 class Pricing(Protocol):
@@ -111,7 +100,7 @@ def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resour
         case "guest":
             return party_size
         case "hour":
-            return math.ceil(span.duration.total_seconds() / SECONDS_PER_HOUR) * resources
+            return math.ceil((span.end - span.start).total_seconds() / SECONDS_PER_HOUR) * resources
         case "night":
             nights = to_wall(span.end, venue.tz).date() - to_wall(span.start, venue.tz).date()
             return max(nights.days, 1) * resources

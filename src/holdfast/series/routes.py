@@ -16,7 +16,7 @@ from holdfast.booking.routes.creating import WANTED, count_created, guest_of
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import check_notes, check_source
 from holdfast.booking.states import Status
-from holdfast.kernel.db.waiting import request_deadline
+from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import Overloaded, Unauthenticated
 from holdfast.kernel.http import Caller, IfMatch, answer, json_body, required_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed

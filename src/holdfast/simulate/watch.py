@@ -10,7 +10,8 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.channel.state import DatedSlot, SlotState, slot_state, slots_of_day
+from holdfast.channel.announce import DatedSlot, slots_of_day
+from holdfast.channel.state import SlotState, slot_state
 from holdfast.channel.store import open_channel
 from holdfast.claim import store as claims
 from holdfast.claim.model import claimed_span

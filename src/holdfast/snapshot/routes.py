@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from holdfast.booking.access import works_at
-from holdfast.channel.state import slots_of_day
+from holdfast.channel.announce import slots_of_day
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer

@@ -10,9 +10,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.channel.state import slots_of_day
+from holdfast.channel.announce import slots_of_day
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.waiting import part_s
+from holdfast.kernel.db.tx import part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours

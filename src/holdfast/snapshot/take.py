@@ -8,7 +8,8 @@ from datetime import date
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.state import DatedSlot, SlotState, slot_state, slots_of_day
+from holdfast.channel.announce import DatedSlot, slots_of_day
+from holdfast.channel.state import SlotState, slot_state
 from holdfast.channel.store import open_channel
 from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -44,24 +43,6 @@ async def count_open(tx: Tx, venue: Venue, *, guest_id: str | None, ip: str | No
     row = await tx.fetchrow(OPEN, venue.tenant_id, venue.id, guest_id, ip)
     assert row is not None
     return row["everybody"], row["own"], row["here"]
-
-
-AWAITED = """
-    SELECT v.id FROM unnest($1::uuid[], $2::uuid[]) AS v (tenant_id, id),
-           LATERAL (SELECT FROM waitlist_entry AS e
-                     WHERE e.tenant_id = v.tenant_id AND e.venue_id = v.id AND e.status IN ('WAITING', 'OFFERED')
-                     ORDER BY e.seq
-                     LIMIT 1) AS first
-"""
-
-
-async def awaited(tx: Tx, venues: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
-    """Returns which of these venues, given as (tenant, venue), have open entries."""
-    asked = sorted(set(venues))
-    if not asked:
-        return set()
-    rows = await tx.fetch(AWAITED, [tenant for tenant, _ in asked], [venue for _, venue in asked])
-    return {plain_id(row["id"]) for row in rows}
 
 
 # One probe of the index for each venue, however many entries it has.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from holdfast.booking.states import OCCUPYING, Status
 from holdfast.engine import Engine
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.span import Span
 from holdfast.waitlist import queue_store, store
@@ -46,8 +46,26 @@ FREEING = (
 async def awaited(tx: Tx, events: Sequence[Event]) -> list[Event]:
     """Returns the events that free something at a venue with open entries."""
     freeing = [(event, event.venue_id) for event in events if event.venue_id is not None and _frees(event)]
-    found = await queue_store.awaited(tx, ((event.tenant_id, venue_id) for event, venue_id in freeing))
+    found = await _awaiting(tx, ((event.tenant_id, venue_id) for event, venue_id in freeing))
     return [event for event, venue_id in freeing if venue_id in found]
+
+
+AWAITED = """
+    SELECT v.id FROM unnest($1::uuid[], $2::uuid[]) AS v (tenant_id, id),
+           LATERAL (SELECT FROM waitlist_entry AS e
+                     WHERE e.tenant_id = v.tenant_id AND e.venue_id = v.id AND e.status IN ('WAITING', 'OFFERED')
+                     ORDER BY e.seq
+                     LIMIT 1) AS first
+"""
+
+
+async def _awaiting(tx: Tx, venues: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
+    """Returns which of these venues, given as (tenant, venue), have open entries."""
+    asked = sorted(set(venues))
+    if not asked:
+        return set()
+    rows = await tx.fetch(AWAITED, [tenant for tenant, _ in asked], [venue for _, venue in asked])
+    return {plain_id(row["id"]) for row in rows}
 
 
 async def promote_freed(engine: Engine, event: Event, finish: Callable[[Tx], Awaitable[None]]) -> None:
@@ -69,7 +87,7 @@ async def _concerned(tx: Tx, event: Event) -> Entry | bool:
     """Returns whether a queue may move because of it; if somebody has joined, the entry."""
     if event.venue_id is None or not _frees(event):
         return False
-    if not await queue_store.awaited(tx, [(event.tenant_id, event.venue_id)]):
+    if not await _awaiting(tx, [(event.tenant_id, event.venue_id)]):
         return False
     if event.event_type == "waitlist.joined":
         entry = await store.get(tx, event.tenant_id, event.subject_id)

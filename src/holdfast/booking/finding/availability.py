@@ -15,6 +15,7 @@ from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
+from holdfast.booking.model import price_json
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -55,7 +56,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     return {
         "available": found is not None,
         "options": [_option(venue, each, party_size) for each in (found.sets if found else ())],
-        "price": price.as_json(),
+        "price": price_json(price),
         "conflicts": [] if found else conflicts_of(wanted, outlook.occupancy),
         "suggested_slots": [] if found else await suggest(tx, wanted),
         "can_join_waitlist": found is None and venue.policy.waitlist_enabled,

@@ -19,8 +19,7 @@ from holdfast.booking.finding.search import Found, Sets
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.span import Span, bits_between
 from holdfast.place.opening.open_bits import aligned_bits, open_bits

@@ -20,8 +20,7 @@ from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices
-from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span

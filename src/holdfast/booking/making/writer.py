@@ -18,8 +18,7 @@ from holdfast.booking.making.create import Busy, Outcome, create
 from holdfast.booking.making.gathering import TOO_LATE, Gathering, Waiting
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.tx import Tx, lock_key
-from holdfast.kernel.db.waiting import left_s
+from holdfast.kernel.db.tx import Tx, left_s, lock_key
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.ids import new_id

@@ -174,7 +174,7 @@ def count_created(booking: Booking) -> None:
     _CREATED.inc()
     if booking.status is Status.HELD:
         HOLDS.labels("created").inc()
-    total_minor, currency = booking.price.total_minor, booking.price.currency
+    total_minor, currency = booking.total_minor, booking.price.currency
     if total_minor:
         VALUE.labels(currency).inc(float(format_money(total_minor, currency)))
 

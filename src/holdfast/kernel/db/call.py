@@ -18,8 +18,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.faults import RETRIABLE, UNABLE, UNREACHABLE
-from holdfast.kernel.db.tx import LockLate, Tx, parse_locked
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S, left_s
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, LockLate, Tx, left_s, parse_locked
 from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.telemetry import RETRIES, ROUND_TRIPS, TRANSACTION_SECONDS
 

@@ -14,8 +14,7 @@ import asyncpg
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.call import Call, Lane, keep_session
 from holdfast.kernel.db.faults import UNREACHABLE
-from holdfast.kernel.db.tx import TRY_LOCKS, LateLocks, Tx
-from holdfast.kernel.db.waiting import REQUEST_DEADLINE_S
+from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, TRY_LOCKS, LateLocks, Tx
 
 P = ParamSpec("P")
 T = TypeVar("T")

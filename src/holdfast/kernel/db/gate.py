@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from uuid import UUID
 
 from holdfast.kernel.db.slices import giving_way
-from holdfast.kernel.db.waiting import part_s
+from holdfast.kernel.db.tx import part_s
 from holdfast.kernel.errors import Overloaded
 
 WAITING_MAX = 50

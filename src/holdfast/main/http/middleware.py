@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from holdfast.kernel.actor import ANONYMOUS, Actor
-from holdfast.kernel.db.waiting import request_deadline
+from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
 from holdfast.kernel.http import problem

@@ -114,7 +114,9 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     wall = to_wall(start, venue.tz)
     step = timedelta(minutes=venue.policy.slot_step_minutes)
     around = _openings_around(_hours(venue, resource_hours), venue.tz, wall.date())
-    opened = [each.wall.start for each in around if each.span.holds(start)] or [_midnight(wall.date())]
+    opened = [each.wall.start for each in around if each.span.start <= start < each.span.end] or [
+        _midnight(wall.date())
+    ]
     return any(not (wall - each) % step for each in opened)
 
 
