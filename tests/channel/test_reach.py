@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from holdfast.booking.making.create_store import columns
 from holdfast.channel.announce import touched
+from holdfast.channel.store import is_around
 from holdfast.claim.model import Claim, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.store import load_venues
@@ -25,6 +26,14 @@ LATE = {"weekly": [{"days": WEEK, "open": "23:59", "close": "23:58"}]}
 LATE_SLOT = [{"id": "late", "name": "Late", "start": "23:59", "minutes": DAY_MINUTES, "days": WEEK}]
 ROOM = {"slug": "r1", "name": "R1", "kind": "room", "seats_min": 1, "seats_max": 4}
 LONGEST = {"buffer_before_minutes": DAY_MINUTES, "buffer_after_minutes": DAY_MINUTES}
+NOT_AROUND = f"""
+    SELECT name, first_on, last_on FROM unnest($1::text[], $2::date[], $3::date[]) AS c (name, first_on, last_on)
+     WHERE NOT ({is_around("name", "first_on", "last_on")})
+"""
+
+
+async def fetch(tx: Tx, sql: str, *args: Any) -> list[Any]:
+    return await tx.fetch(sql, *args)
 
 
 @pytest.mark.parametrize("zone", ["Etc/GMT+12", "UTC", "Pacific/Kiritimati"])
@@ -35,13 +44,14 @@ async def test_it_covers_all_that_is_touched(
     house = await open_house(timezone=zone, hours=LATE, slots=slots, resources=[{**ROOM, **LONGEST}])
     [venue] = (await db.run(SYSTEM, load_venues, [UUID(house.venue_id)])).values()
     [room] = venue.resources.values()
-    furthest = timedelta()
+    furthest, around = timedelta(), list[tuple[str, date, date]]()
     for hour in range(72):
         span = Span(instant("00:00") + hour * HOUR, instant("00:00") + (hour + 1) * HOUR)
         claim = Claim(venue.tenant_id, room.id, 1, claimed_span(room, span), new_id())
-        [_], [_], [first], [last] = columns([(venue.tenant_id, venue.id, span)])
         slots = [*touched(venue, [claim])]
-        days, names = [slot.day for slot in slots], [slot.channel for slot in slots]
-        assert first <= min(names) <= max(names) <= last
+        days = [slot.day for slot in slots]
+        around += [(slot.channel, span.start.date(), span.end.date()) for slot in slots]
         furthest = max(furthest, span.start.date() - min(days), max(days) - span.end.date())
     assert furthest > timedelta(days=2)
+    names, first_on, last_on = zip(*around, strict=True)
+    assert await db.run(SYSTEM, fetch, NOT_AROUND, list(names), list(first_on), list(last_on)) == []

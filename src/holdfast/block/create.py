@@ -17,7 +17,7 @@ from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block, BlockStep, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import alternatives_to, displace, owners
-from holdfast.booking.due import evict_expired_holds
+from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.channel.announce import announce

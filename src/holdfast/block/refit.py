@@ -10,7 +10,7 @@ from holdfast.block.clash import cut_cleaning, find_clash
 from holdfast.block.define import CLAIMS_MAX
 from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block
-from holdfast.booking.due import evict_expired_holds
+from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.claim import store as claims
 from holdfast.claim.model import NEVER, Claim, Occupancy, clear_of
 from holdfast.kernel.db.tx import Tx

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import access, states, store
+from holdfast.booking import states, store
 from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
-from holdfast.booking.due import leave
 from holdfast.booking.making import claiming
+from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import ACTIONS, Booking, Step, moved
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.channel.announce import announce
-from holdfast.claim.model import Shift
+from holdfast.claim import store as claims
+from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
+from holdfast.kernel.actor import require_visible, works_at
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.money import format_money
-from holdfast.place.venue import Venue
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Resource, Venue
 
 # Only the assignment pipeline sets these.
 PIPELINE = frozenset(
@@ -58,7 +61,7 @@ def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
 
     Raises NotFound, VersionConflict, InvalidTransition.
     """
-    access.require_visible(booking, tx.actor)
+    require_visible(booking, tx.actor)
     if booking.version != expected_version:
         raise VersionConflict(
             f"The booking is at version {booking.version}, not {expected_version}: "
@@ -115,7 +118,7 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
     cancel and confirm a hold."""
     if to in PIPELINE and tx.actor.kind != "system":
         raise Forbidden(f"{to} is set only by the assignment pipeline.")
-    if access.works_at(tx.actor, booking.tenant_id, booking.venue_id):
+    if works_at(tx.actor, booking.tenant_id, booking.venue_id):
         return
     onward = states.initial_status(venue.policy, hold=False)
     if to is not Status.CANCELLED and not (booking.status is Status.HELD and to is onward):
@@ -154,3 +157,43 @@ async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shif
         return await claiming.follow(tx, before, after)
     wanted = wanted_anew(after, tx.actor)
     return await claiming.occupy(tx, after, prepared_at(wanted, venue, after.span, after.slot_id))
+
+
+async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resource] | None = None) -> Shift:
+    """Frees the claims of the bookings that these steps ended, except for the time needed for cleaning.
+
+    If the party was there, the buffer after its visit stays claimed, counted from when it left. Other claims are not
+    affected: cleaning ends where the next claim begins, or moves to a unit that is free for longer, if `resources`
+    says the resource has several. Runs under the locks of the venues. The caller announces the returned shift.
+    """
+    freed = await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps])
+    of = {each.booking.id: each for each in steps}
+    wanted = [each for claim in freed if (each := _cleaning(of[claim.owner_id], claim, now=tx.now))]
+    if not wanted:
+        return Shift(freed)
+    around = await claims.overlapping(tx, [(each.tenant_id, each.resource_id, each.span) for each in wanted])
+    standing = [each for each in around if each.stands(tx.now)]
+    taken: list[Claim] = []
+    for each in wanted:
+        resource = (resources or {}).get(each.resource_id)
+        if fits := clear_of(each, standing + taken, units=resource.units if resource else 0):
+            taken.append(fits)
+    evicted = await evict_expired_holds(tx, taken, Occupancy.of(around, now=tx.now))
+    await claims.take(tx, taken)
+    return Shift(freed, taken) + evicted
+
+
+def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:
+    """The cleaning claim that replaces the claim; None if nobody was there, or no cleaning time is left.
+
+    Its length is the buffer the booking was made with: the venue's policy may have changed since.
+    """
+    booking = step.booking
+    was_there = step.from_status is Status.CHECKED_IN or booking.status is Status.COMPLETED
+    left_at = booking.completed_at or booking.cancelled_at
+    if not was_there or left_at is None:
+        return None
+    end = left_at + (claim.span.end - booking.end_at)
+    if end <= max(left_at, now):
+        return None
+    return replace(claim, span=Span(left_at, end), owner_kind=CLEANING)

@@ -3,45 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime
 from uuid import UUID
 
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
 
-AROUND = timedelta(days=4)
+AROUND_DAYS = 4
 """A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to two
 days after its opening day began, and the buffers of both can add up to two days."""
-
 
 Change = tuple[UUID, UUID, Span]
 """A change to availability: tenant, venue, and span (without buffers)."""
 
-# Names of availability channels begin with the day; `bookings` sorts after all of them.
-MAYBE_OPEN = """
+
+def is_around(name: str, first_on: str, last_on: str) -> str:
+    """Returns the condition that a channel's name is that of a slot which a change could touch, including buffers and
+    time zones. The arguments are SQL; `first_on` and `last_on`: the dates, in UTC, on which the change begins and ends.
+    """
+    # Names of availability channels begin with the day, and `bookings` sorts after all of them. The semicolon is the
+    # character after the colon.
+    first = f"to_char(({first_on} - {AROUND_DAYS})::timestamp, 'YYYY-MM-DD')"
+    last = f"to_char(({last_on} + {AROUND_DAYS})::timestamp, 'YYYY-MM-DD')"
+    return f"{name} BETWEEN {first} AND {last} || ';'"
+
+
+def maybe_open_from(changes: str) -> str:
+    """Returns the SELECT of the venues that have an open channel around these changes: there, changes may have to be
+    announced. `changes`: four arrays, separated by commas, with tenants, venues, and the dates as for `is_around`."""
+    return f"""
     SELECT DISTINCT r.venue_id
-      FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[]) AS r (tenant_id, venue_id, first, last),
+      FROM unnest({changes}) AS r (tenant_id, venue_id, first_on, last_on),
            LATERAL (SELECT FROM channel
                      WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
-                       AND channel.name BETWEEN r.first AND r.last LIMIT 1) AS c
-"""
+                       AND {is_around("channel.name", "r.first_on", "r.last_on")} LIMIT 1) AS c"""
 
 
-def columns(changes: Iterable[Change]) -> list[list[Any]]:
-    """Returns tenants, venues, and the ranges of channel names that the changes could touch, including buffers and time
-    zones: as array parameters, without duplicates."""
-    reaches = dict.fromkeys(
-        # The semicolon is the character after the colon.
-        (tenant_id, venue_id, f"{(span.start - AROUND).date()}", f"{(span.end + AROUND).date()};")
-        for tenant_id, venue_id, span in changes
-    )
-    return [[each[column] for each in reaches] for column in range(4)]
+MAYBE_OPEN = maybe_open_from("$1::uuid[], $2::uuid[], $3::date[], $4::date[]")
 
 
 async def maybe_open(tx: Tx, changes: Iterable[Change]) -> set[UUID]:
-    """Returns the venues that have an open availability channel in range: changes there may have to be announced."""
-    return {plain_id(row["venue_id"]) for row in await tx.fetch(MAYBE_OPEN, *columns(changes))}
+    """Returns the venues that have an open availability channel around: changes there may have to be announced."""
+    asked = {(tenant, venue, span.start.date(), span.end.date()) for tenant, venue, span in changes}
+    rows = await tx.fetch(MAYBE_OPEN, *([each[column] for each in asked] for column in range(4)))
+    return {plain_id(row["venue_id"]) for row in rows}
 
 
 VERSION = "SELECT version FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = $3"

@@ -143,7 +143,8 @@ class Occupancy:
             claim
             for claim in self.by_resource.get(resource.id, ())
             if claim.owner_id != but
-            and claim.span.overlaps(wanted)
+            and claim.span.start < wanted.end
+            and wanted.start < claim.span.end
             and claim.stands(self.now)
             and claim.unit <= resource.units
         ]
@@ -173,7 +174,7 @@ class Occupancy:
             (old.tenant_id, old.owner_id)
             for new in claims
             for old in self.by_resource.get(new.resource_id, ())
-            if old.unit == new.unit and old.span.overlaps(new.span) and not old.stands(self.now)
+            if old.unit == new.unit and not old.stands(self.now) and old.span.overlaps(new.span)
         }
 
 

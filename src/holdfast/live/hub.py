@@ -62,14 +62,11 @@ class Hub:
 
     def start(self) -> None:
         if self.enabled:
-            self._db.after_commit.append(self.tail.committed)
             self.tail.start()
             self._beat.start()
 
     async def stop(self) -> None:
         self.end_all()
-        if self.tail.committed in self._db.after_commit:
-            self._db.after_commit.remove(self.tail.committed)
         await self.tail.stop()
         await self._beat.stop()
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import Protocol
 
 import structlog
 
-from holdfast.event.model import Committed, Event
+from holdfast.event.model import Committed
 from holdfast.event.number import Numbered, Numberer
 from holdfast.event.read import READ_MAX, read
 from holdfast.kernel.actor import SYSTEM
@@ -59,7 +58,7 @@ class Tail:
         self._call = db.call(SYSTEM, own_clock=True, lane="background")
         self._numberer = Numberer(db)
         self._listener = listener
-        self._bell = asyncio.Event()
+        self._bell = db.committed
         self._task: asyncio.Task[None] | None = None
         self._waiters: list[asyncio.Future[None]] = []
         self._asked_at = 0.0  # Unix time
@@ -81,10 +80,6 @@ class Tail:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-
-    def committed(self, _events: Sequence[Event]) -> None:
-        """A listener of the database: this process has committed events."""
-        self._bell.set()
 
     async def caught_up(self) -> None:
         """Waits until every event that is readable now has been passed on."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
-from holdfast.booking import access
+from holdfast.kernel.actor import is_visible, require_visible
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, VersionConflict
 from holdfast.place.venue import Venue
@@ -79,7 +79,5 @@ async def find_bookings(tx: Tx, target: SeriesTarget, venue: Venue) -> SeriesSel
 
 
 async def _with_members(tx: Tx, series: Series) -> tuple[Series, list[Member]]:
-    access.require_visible(series, tx.actor, noun="series")
-    return series, [
-        each for each in await store.members(tx, series) if access.is_visible(each.booking, tx.actor)
-    ]
+    require_visible(series, tx.actor, noun="series")
+    return series, [each for each in await store.members(tx, series) if is_visible(each.booking, tx.actor)]

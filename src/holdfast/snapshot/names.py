@@ -12,10 +12,9 @@ from uuid import UUID
 
 from pydantic import Field
 
-from holdfast.booking.access import require_staff, works_at
 from holdfast.channel import names
 from holdfast.channel.names import ChannelView
-from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.actor import SYSTEM, Actor, require_staff, works_at
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest, NotFound

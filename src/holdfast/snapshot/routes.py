@@ -7,9 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from holdfast.booking.access import works_at
 from holdfast.channel.announce import slots_of_day
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import Actor, works_at
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.text import line

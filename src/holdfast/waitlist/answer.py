@@ -9,10 +9,9 @@ from uuid import UUID
 
 from holdfast.booking import states
 from holdfast.booking import store as bookings
-from holdfast.booking.access import require_visible
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
-from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.actor import SYSTEM, require_visible
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store

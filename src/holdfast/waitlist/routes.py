@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from holdfast.booking.access import require_visible
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, Instant, Key, PartyBody, ResourceIds
+from holdfast.kernel.actor import require_visible
 from holdfast.kernel.body import Body
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Kind

@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from uuid import UUID
 
-from holdfast.booking import access, store
+from holdfast.booking import store
 from holdfast.booking.making.create import BOOKED
 from holdfast.booking.model import Booking
 from holdfast.event.model import Event
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import Actor, is_visible
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import NotFound
 
@@ -37,7 +37,7 @@ class ByReference:
         kept = self._kept.get(at)
         if kept is None or time.monotonic() - kept[0] >= KEPT_S:
             kept = await self._find(at, actor)
-        if not access.is_visible(kept[1], actor):
+        if not is_visible(kept[1], actor):
             # The same message as for a booking that does not exist: it must not reveal even the id.
             raise NotFound(f"There is no booking {reference}.")
         return kept[1]

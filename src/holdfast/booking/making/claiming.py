@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 
 from holdfast.assigning.choose import first_free, settle
+from holdfast.booking import store
 from holdfast.booking.deciding.conflicts import lost, taken
 from holdfast.booking.deciding.decide import claims_of, open_sets, probes_of
 from holdfast.booking.deciding.wanted import Prepared
-from holdfast.booking.due import evict_expired_holds
-from holdfast.booking.model import Booking
-from holdfast.booking.states import CLAIM_STATES
+from holdfast.booking.model import ACTIONS, Booking, Step, ended
+from holdfast.booking.states import CLAIM_STATES, EXPIRING, Status
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue
 
@@ -64,3 +65,51 @@ async def put(
     except asyncpg.ExclusionViolationError as error:
         raise lost(venue, [each.resource_id for each in wanted]) from error
     return Shift(freed, wanted) + evicted
+
+
+# The reason in the history: by the old status for what expired, by the new status for the rest.
+REASONS = {
+    Status.HELD: "The hold was not converted in time.",
+    Status.PENDING: "It was not paid in time.",
+    Status.PENDING_APPROVAL: "It was not decided in time.",
+    Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
+    Status.COMPLETED: "The booked time is over.",
+}
+
+
+async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:
+    """Expires the holds in the way of these claims whose time is over but which no tick has expired yet.
+
+    Runs under the locks of the venues. The caller announces the returned shift together with its own.
+    """
+    in_the_way = occupancy.expired_in_the_way(claims_wanted)
+    if not in_the_way:
+        return Shift()
+    found = await store.of_ids(tx, in_the_way)
+    past = [
+        each for each in found if each.status in EXPIRING and each.expires_at and each.expires_at <= tx.now
+    ]
+    steps = ending_steps(tx, past, Status.EXPIRED)
+    await store.save(tx, steps)
+    return Shift(await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps]))
+
+
+def ending_steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
+    return [
+        Step(
+            booking=_ended(tx, booking, to),
+            from_status=booking.status,
+            action=ACTIONS[to],
+            actor=str(SYSTEM),  # not the transaction's actor: the booking ended by itself
+            reason=REASONS[booking.status if to is Status.EXPIRED else to],
+        )
+        for booking in bookings
+    ]
+
+
+def _ended(tx: Tx, booking: Booking, to: Status) -> Booking:
+    # A visit that is completed by a tick ended at its booked end, however late the tick runs: otherwise the buffer
+    # would reach into time that may already be booked. If the party checked in after the booked end, its visit
+    # ended when it checked in.
+    left_at = max(booking.end_at, booking.checked_in_at or booking.end_at)
+    return ended(booking, to, now=tx.now, **({"completed_at": left_at} if to is Status.COMPLETED else {}))

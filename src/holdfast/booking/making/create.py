@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -9,15 +10,15 @@ from uuid import UUID
 from holdfast.booking import model
 from holdfast.booking.deciding.decide import Further, Refused, decide, prepare
 from holdfast.booking.deciding.wanted import Prepared, Wanted
-from holdfast.booking.due import evict_expired_holds
 from holdfast.booking.making import create_store
+from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import Booking, Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift
 from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx, encode_text, lock_key
-from holdfast.kernel.errors import HoldfastError, NotFound
+from holdfast.kernel.errors import HoldfastError, NotFound, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
@@ -25,6 +26,7 @@ from holdfast.port.pricing import Pricing
 
 FURTHER_MAX = 1
 BOOKED = "booking.created"
+TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,47 @@ class Busy:
 
 
 Outcome = Booked | Refused | Again | Busy
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A booking that is wanted, and its answer.
+
+    It waits, and is Overloaded at `until` (the loop's time). Or a transaction with the locks in hand has taken it,
+    and then only what becomes of that transaction answers it: no timer may say otherwise.
+    """
+
+    wanted: Wanted
+    answer: asyncio.Future[Outcome]
+    until: float
+    _timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody still waits for the answer."""
+        return not self.answer.done()
+
+    def wait(self) -> None:
+        """Nobody has taken it, or whoever had could do nothing with it."""
+        self.take()
+        self._timer = self.answer.get_loop().call_at(self.until, self._too_late)
+
+    def take(self) -> bool:
+        """Taken from here on, if somebody still waits; answers whether."""
+        if self._timer is not None:
+            self._timer.cancel()
+        return self.is_awaited
+
+    def _too_late(self) -> None:
+        self.fail(Overloaded(TOO_LATE))
+
+    def answered(self, outcome: Outcome) -> None:
+        if self.take():
+            self.answer.set_result(outcome)
+
+    def fail(self, error: BaseException) -> None:
+        if self.take():
+            self.answer.set_exception(error)
 
 
 async def create(

@@ -19,7 +19,7 @@ from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.model import Step
 from holdfast.booking.states import OCCUPYING
-from holdfast.channel import store as channels
+from holdfast.channel.store import maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from
 from holdfast.event.emit import emit_from
@@ -30,7 +30,7 @@ from holdfast.kernel.span import Span
 
 # LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes; arrivals
 # in the order of the index by venue, so that it takes no other.
-READ = """
+READ = f"""
     SELECT clock_timestamp() AS now,
            current_setting('holdfast.locked', true) AS locked,
            pg_current_xact_id()::text AS xid,
@@ -72,12 +72,8 @@ READ = """
                              WHERE booking.tenant_id = h.tenant_id AND booking.hold_ip = h.ip
                                AND status = 'HELD' AND expires_at > coalesce($17, clock_timestamp())) AS b
            ) AS ip_holds,
-           (SELECT json_agg(venue_id) FROM (SELECT r.venue_id
-              FROM unnest($18::uuid[], $19::uuid[], $20::text[], $21::text[]) AS r (tenant_id, venue_id, first, last),
-                   LATERAL (SELECT FROM channel
-                             WHERE channel.tenant_id = r.tenant_id AND channel.venue_id = r.venue_id
-                               AND channel.name BETWEEN r.first AND r.last LIMIT 1) AS c
-             ) AS o) AS maybe_open
+           (SELECT json_agg(venue_id) FROM (
+                   {maybe_open_from("$18::uuid[], $19::uuid[], $20::date[], $21::date[]")}) AS o) AS maybe_open
 """
 
 
@@ -109,6 +105,10 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         for each in prepared
         if each.venue.policy.pacing_covers_max is not None
     }
+    days = {
+        (each.venue.tenant_id, each.venue.id, each.span.start.date(), each.span.end.date())
+        for each in prepared
+    }
     held = {who for each in prepared for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
         sql,
@@ -120,7 +120,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
         list(OCCUPYING),
         tx.now,
-        *channels.columns((each.venue.tenant_id, each.venue.id, each.span) for each in prepared),
+        *_transposed(days, 4),
     )
     assert row is not None
     tx.now = tx.now or row["now"]

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextvars import Context
-from dataclasses import replace
+from functools import partial
+from itertools import chain
 from uuid import UUID
 
 import asyncpg
 import structlog
 
-from holdfast.booking.deciding.conflicts import lost
-from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.decide import SETS_FIRST, Refused
 from holdfast.booking.deciding.wanted import Wanted
-from holdfast.booking.making.create import Busy, Outcome, create
-from holdfast.booking.making.gathering import TOO_LATE, Gathering, Waiting
+from holdfast.booking.making.alone import one_by_one
+from holdfast.booking.making.create import TOO_LATE, Busy, Outcome, Waiting, create
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.tx import Tx, left_s, lock_key
-from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
+from holdfast.kernel.db.tx import LateLocks, Tx, left_s, lock_key
+from holdfast.kernel.errors import OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.ids import new_id
 from holdfast.place.places import Places
 
 SETS_MAX = 2
+SET_MAX = 64
+PROBES_MAX = 2_000
+"""Places of the ledger that one set may have to look at, about."""
+ASIDE_MAX = 500
+"""Bookings that wait for one venue that is stuck."""
 WAITING_MAX = 2_000
-TRIES_ALONE_MAX = 3
 WRITE_SHARE = 1 / 12
 """Of the time of a request: so long a set may take once it has its locks, though one of it has no time left. Usually
 that is 0.15 s, several times what a set takes."""
 STOP_S = 5.0
 """How long sets that are under way have to end when this stops."""
 STOPPING = "The service is stopping. Try again with the same key."
-
 log = structlog.get_logger()
 
 
@@ -121,7 +124,7 @@ class Writer:
         try:
             outcomes = await self._try(taken)
             if outcomes is None:
-                await self._one_by_one(taken)
+                await one_by_one(taken, self._create, self._answer, self._places)
             else:
                 self._answer(taken, outcomes)
         except BaseException:
@@ -188,28 +191,74 @@ class Writer:
             outcomes = dict(zip(awaited, made, strict=True))
         return [outcomes.get(each) or Refused(Overloaded(TOO_LATE)) for each in taken]
 
-    async def _one_by_one(self, taken: Sequence[Waiting]) -> None:
-        for waiting in taken:
-            waiting.wait()
-        for waiting in taken:
-            if not waiting.is_awaited:
-                continue
-            try:
-                self._answer([waiting], [await self._alone(waiting)])
-            except Exception as error:
-                if not isinstance(error, HoldfastError):
-                    log.error("booking_failed", booking_id=str(waiting.wanted.id), stack=stack_of(error))
-                waiting.fail(error)
 
-    async def _alone(self, waiting: Waiting) -> Outcome:
-        for _ in range(TRIES_ALONE_MAX):
-            try:
-                return (await self._create([waiting]))[0]
-            except asyncpg.ExclusionViolationError:
-                wanted = waiting.wanted
-                return Refused(lost(await self._places.venue(wanted.venue_id), wanted.resource_ids))
-            except asyncpg.UniqueViolationError:
-                # The reference is taken (one in millions), or the key was used at this moment elsewhere:
-                # next time the first is another, and the second is found.
-                waiting.wanted = replace(waiting.wanted, id=new_id())
-        raise Overloaded("Too many concurrent requests for the same thing. Try again with the same key.")
+class Gathering:
+    """Bookings wanted, in the order in which they came. `woken`: told when some are there again that were set aside.
+
+    A venue whose lock is late has a queue of its own until the lock is free: the others do not meet it.
+    """
+
+    def __init__(self, places: Places, late: LateLocks, woken: Callable[[], None]) -> None:
+        self._places = places
+        self._late = late
+        self._woken = woken
+        self._waiting: deque[Waiting] = deque()
+        self._aside: dict[UUID, dict[Waiting, None]] = {}
+
+    def __len__(self) -> int:
+        """How many are waited for by no stuck venue."""
+        return len(self._waiting)
+
+    def __iter__(self) -> Iterator[Waiting]:
+        return chain(self._waiting, *self._aside.values())
+
+    def add(self, waiting: Waiting) -> None:
+        self._waiting.append(waiting)
+
+    def put_back(self, taken: Sequence[Waiting]) -> None:
+        """They were taken, and could not be decided on: they are the first again."""
+        self._waiting.extendleft(reversed(taken))
+
+    def drop(self, waiting: Waiting) -> None:
+        """Nobody waits for it any more."""
+        self._aside.get(waiting.wanted.venue_id, {}).pop(waiting, None)
+
+    def _set_aside(self, waiting: Waiting) -> None:
+        venue_id = waiting.wanted.venue_id
+        if venue_id not in self._aside:
+            self._aside[venue_id] = {}
+            self._late.when_free(lock_key(venue_id), partial(self._bring_back, venue_id))
+        if len(self._aside[venue_id]) >= ASIDE_MAX:
+            waiting.fail(Overloaded("Too many bookings are waiting there. Try again with the same key."))
+        else:
+            self._aside[venue_id][waiting] = None
+
+    def _bring_back(self, venue_id: UUID) -> None:
+        self.put_back([*self._aside.pop(venue_id)])
+        self._woken()
+
+    def take(self, *, but: Collection[Collection[UUID]]) -> list[Waiting]:
+        """The next set, up to SET_MAX or PROBES_MAX. Who gave up waiting is left out; whose venue is in one of
+        the sets `but` stays; whose venue is stuck is set aside."""
+        taken: list[Waiting] = []
+        staying: list[Waiting] = []
+        probes: dict[object, int] = {}
+        while self._waiting and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
+            waiting = self._waiting.popleft()
+            wanted = waiting.wanted
+            if any(wanted.venue_id in venues for venues in but):
+                staying.append(waiting)
+            elif wanted.venue_id in self._aside or lock_key(wanted.venue_id) in self._late:
+                self._set_aside(waiting)
+            elif waiting.is_awaited:
+                taken.append(waiting)
+                # Many who want the same time at a venue ask the ledger the same questions.
+                probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
+        self._waiting.extendleft(reversed(staying))
+        return taken
+
+    def _probes(self, wanted: Wanted) -> int:
+        """About how many places of the ledger must be looked at: many for whom anything will do."""
+        venue = self._places.at_hand(wanted.venue_id)
+        anything = min(len(venue.resources), SETS_FIRST) if venue is not None else SETS_FIRST
+        return len(wanted.resource_ids) or anything

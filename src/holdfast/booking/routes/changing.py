@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from prometheus_client import Counter
 
-from holdfast.booking import access, store
+from holdfast.booking import store
 from holdfast.booking.change import Change, change
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
@@ -19,7 +19,7 @@ from holdfast.booking.routes.requests import check_notes, check_source
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.engine import Engine
-from holdfast.kernel.actor import Actor
+from holdfast.kernel.actor import Actor, require_visible
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import IfMatch, json_body, required_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
@@ -132,7 +132,7 @@ async def _change(
 async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
     """A booking that the caller may see, and its venue. Raises NotFound."""
     booking = await engine.read(actor, store.find, booking_id)
-    access.require_visible(booking, actor)
+    require_visible(booking, actor)
     return booking, await engine.places.venue(booking.venue_id)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from holdfast.booking import access
 from holdfast.booking.routes.requests import YEAR_MAX, YEAR_MIN
 from holdfast.engine import Engine
 from holdfast.identity.roles import only_tenant
-from holdfast.kernel.actor import Actor, can_touch_tenant
+from holdfast.kernel.actor import Actor, can_touch_tenant, require_staff
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.place.venue import Venue
 
@@ -30,7 +29,7 @@ async def own_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Venue:
     if actor.kind == "anonymous":
         raise Unauthenticated
     venue = await engine.places.bookable(actor, venue_id)
-    access.require_staff(actor, venue)
+    require_staff(actor, venue)
     return venue
 
 

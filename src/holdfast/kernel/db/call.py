@@ -159,6 +159,7 @@ class Call:
                 if self.some_locks and tx.locked is not None:
                     self.db.late.add(set(self.some_locks) - tx.locked)
         if tx.events:
+            self.db.committed.set()
             for listener in self.db.after_commit:
                 listener(tx.events)
         return value

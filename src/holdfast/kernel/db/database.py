@@ -72,6 +72,8 @@ class Database:
         """Called before commit with each transaction that emitted events, to run reactions. The engine sets it."""
         self.is_written: Callable[[Tx, Any], Awaitable[bool]] = _refuse_events
         """Returns whether an event was written. The engine sets it."""
+        self.committed = asyncio.Event()
+        """Set by each commit of this process that emitted events. Whoever waits for them clears it."""
         self.after_commit: list[Callable[[Sequence[Any]], None]] = []
         """Called with the events of a transaction of this process right after its commit; must not block or raise."""
 

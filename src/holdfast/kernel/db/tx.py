@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.05
 """Interval between looks for late locks that are free now."""
-
-
 REQUEST_DEADLINE_S = 1.8
 """The default; HOLDFAST_REQUEST_DEADLINE_S sets another."""
 

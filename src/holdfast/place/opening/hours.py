@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
-from holdfast.place.opening.spans import Hours
+from holdfast.place.opening.spans import Hours, HoursText
 from holdfast.place.venue import Venue
 
 INSTANTS_CACHED_MAX = 8192
@@ -113,7 +113,7 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     """
     wall = to_wall(start, venue.tz)
     step = timedelta(minutes=venue.policy.slot_step_minutes)
-    around = _openings_around(_hours(venue, resource_hours), venue.tz, wall.date())
+    around = _openings_around(_hours(venue, resource_hours).text, venue.tz, wall.date())
     opened = [each.wall.start for each in around if each.span.start <= start < each.span.end] or [
         _midnight(wall.date())
     ]
@@ -124,7 +124,7 @@ def opening_day(venue: Venue, resource_hours: Hours | None, instant: datetime) -
     """Returns the day whose opening contains the instant (01:00 on Sunday may be Saturday's), otherwise its local
     date."""
     day = to_wall(instant, venue.tz).date()
-    around = _openings_around(_hours(venue, resource_hours), venue.tz, day)
+    around = _openings_around(_hours(venue, resource_hours).text, venue.tz, day)
     return next((each.wall.start.date() for each in around if each.span.holds(instant)), day)
 
 
@@ -140,7 +140,7 @@ def starts_of_day(
     # Openings of this day and the next three: a start may be as late as the evening of the next day, and 24 hours
     # later is the day after that, or an hour more if clocks go forward. The span that contains a start is the first
     # one that ends after it.
-    ends = [closes for _, closes in _open_around(_hours(venue, resource_hours), venue.tz, day + _DAY)]
+    ends = [closes for _, closes in _open_around(_hours(venue, resource_hours).text, venue.tz, day + _DAY)]
     return [start for start in on_step if start + length <= ends[bisect_right(ends, start)]]
 
 
@@ -161,16 +161,16 @@ def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
-def _openings_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
+def _openings_around(text: HoursText, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
     # An opening of the day before may still be going on; a booking of 24 hours may reach into the next day, and into
     # the one after that when clocks change.
     days = (day + timedelta(days=offset) for offset in (-1, 0, 1, 2))
-    return tuple(opening for each in days for opening in openings(hours, tz, each))
+    return tuple(opening for each in days for opening in openings(text.hours, tz, each))
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX)
-def _open_around(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Span, ...]:
-    return merged(each.span for each in _openings_around(hours, tz, day))
+def _open_around(text: HoursText, tz: ZoneInfo, day: date) -> tuple[Span, ...]:
+    return merged(each.span for each in _openings_around(text, tz, day))
 
 
 @lru_cache(maxsize=DAYS_CACHED_MAX // 8)
@@ -189,7 +189,7 @@ def steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[dat
 
 def _covers(hours: Hours, tz: ZoneInfo, start: datetime, end: datetime, *, ends: bool = False) -> bool:
     day = start.astimezone(tz).date()
-    for opens, closes in _open_around(hours, tz, day):
+    for opens, closes in _open_around(hours.text, tz, day):
         if opens <= start and end <= closes:
             return ends or start < closes
     return False

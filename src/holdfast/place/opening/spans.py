@@ -148,18 +148,14 @@ class Hours(Rule):
     # Hours are keys of caches that every booking uses, and a reloaded snapshot has equal but not identical ones:
     # comparing one string is much cheaper than comparing the tree.
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Hours) and self._text == other._text)
+        return self is other or (isinstance(other, Hours) and self.text == other.text)
 
     def __hash__(self) -> int:
-        return self._hash
+        return hash(self.text)
 
     @cached_property
-    def _text(self) -> str:
-        return self.model_dump_json()
-
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self._text)
+    def text(self) -> HoursText:
+        return HoursText(self)
 
     @cached_property
     def _by_date(self) -> dict[date, HoursException]:
@@ -191,6 +187,18 @@ class Hours(Rule):
                 problems.append(Problem(where, str(each.date), "this date already has an exception"))
             seen.add(each.date)
         return problems
+
+
+class HoursText(str):
+    """Hours as one text, by which caches find them, and the hours that it says."""
+
+    __slots__ = ("hours",)
+    hours: Hours
+
+    def __new__(cls, hours: Hours) -> HoursText:
+        text = super().__new__(cls, hours.model_dump_json())
+        text.hours = hours
+        return text
 
 
 class Slot(Rule):
