@@ -54,11 +54,6 @@ def test_no_file_is_too_long_to_read() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > LINES_MAX} == {}
 
 
-def test_turns_are_the_engines() -> None:
-    users = [path.name for path in FILES if re.search(r"\bTurns\(", path.read_text("utf-8"))]
-    assert users == ["engine.py"]
-
-
 def test_architecture_names_files_that_exist() -> None:
     named = set(re.findall(r"[a-z_/]+\.py\b", (ROOT / "ARCHITECTURE.md").read_text("utf-8")))
     assert len(named) > 20

@@ -1,10 +1,10 @@
-"""The engine: what runs verbs. One per process; routes, ticks, reactions and the simulation are given it."""
+"""The engine: it runs verbs. There is one per process; routes, ticks, reactions and the simulation get it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from functools import partial
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,33 +15,22 @@ from holdfast.booking.finding.suggest import Suggestions
 from holdfast.booking.making.create import Outcome
 from holdfast.booking.making.writer import Writer
 from holdfast.event.read import is_written
-from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.gate import Gate
-from holdfast.kernel.db.slices import giving_way
-from holdfast.kernel.db.turns import Turns
-from holdfast.kernel.db.tx import Tx, lock_key, request_deadline
-from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.db.tx import Tx, lock_key, part_s
+from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.ports import Ports
 
 T = TypeVar("T")
-P = TypeVar("P")
 React = Callable[[Tx], Awaitable[None]]
-Read = Callable[..., Awaitable[Any]]
-"""`await read(verb, *args)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
-
-PLANS_MAX = 3
-"""A change is planned so many times at most before it does without what others took meanwhile."""
-PLAN_TIMES = 3
-"""A plan may take so many times as long as a request: it holds nothing but the turn to plan at its venue."""
-
-
-class StalePlan(Overloaded):
-    """Others changed the same place again and again while this was being planned. Try again with the same key."""
+WAIT_S = 1.5
+"""The longest wait for a turn, of a request with the usual deadline."""
+WAITING_MAX = 500
+"""How many callers may wait for the same turn."""
 
 
 class Engine:
@@ -49,27 +38,30 @@ class Engine:
     that is worth another try (`kernel.call.Call`), with what reacts to their events before they commit.
 
     db: whose transactions these are; from now on it has these ports and reactions.
-    react: called with each transaction that has emitted events, before it commits.
+    react: called before the commit of each transaction that has emitted events of the types `reacts_to` (None: of any).
     """
 
-    def __init__(self, db: Database, *, ports: Ports, react: React) -> None:
+    def __init__(
+        self, db: Database, *, ports: Ports, react: React, reacts_to: frozenset[str] | None = None
+    ) -> None:
         self.db = db
         self.ports = ports
         self.places = Places(db)
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
         self._turns = Turns()
-        self._planning, self._previewing = Turns(), Turns()
+        self.planning, self.previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)
         self._changes_under_way = 0
-        self._questions = Gate(self._is_changing)
-        self._react = react
+        self._questions = Gate(self.is_changing)
+        self._react, self._reacts_to = react, reacts_to
         db.ports, db.before_commit, db.is_written = ports, react, is_written
+        db.reacts_to = reacts_to
         db.after_commit.append(self.places.committed)
 
     def over(self, db: Database) -> Engine:
         """The same over other connections, for work that is to wait for nobody else's."""
-        return Engine(db, ports=self.ports, react=self._react)
+        return Engine(db, ports=self.ports, react=self._react, reacts_to=self._reacts_to)
 
     async def stop(self) -> None:
         """Lets the bookings being written end, for 5 s at most. Those that still wait get Overloaded."""
@@ -85,7 +77,7 @@ class Engine:
         with self._changing():
             return await self._writer.submit(wanted)
 
-    def _is_changing(self) -> bool:
+    def is_changing(self) -> bool:
         return self._changes_under_way > 0
 
     @contextmanager
@@ -188,62 +180,6 @@ class Engine:
 
         return await self._in_turn(actor, venue, verb.__name__, changed, traceparent, is_long)
 
-    async def plan(
-        self, actor: Actor, venue: Venue, plan: Callable[[Read], Awaitable[P]], *, is_preview: bool = False
-    ) -> P:
-        """What `plan(read)` finds out, holding nothing: in PLAN_TIMES the time of a request, and one at a time for
-        each venue, since long plans must not slow everybody else. Previews have turns of their own and give way to
-        changes, so that looking keeps nobody from booking. Raises Overloaded."""
-        turns = self._previewing if is_preview else self._planning
-        way = giving_way(self._is_changing) if is_preview else nullcontext()
-        with request_deadline(PLAN_TIMES * self.db.deadline_s), way:
-            async with turns.of(venue.id):
-                return await plan(partial(self.read_at, actor, venue))
-
-    async def change_planned(
-        self,
-        actor: Actor,
-        venue: Venue,
-        plan: Callable[[Read], Awaitable[P]],
-        verb: Callable[..., Awaitable[T]],
-        /,
-        *,
-        key: Keyed | None,
-        show: Callable[[T, Venue], Any],
-        traceparent: str | None = None,
-        is_long: bool = False,
-    ) -> Done[T]:
-        """The same for a change that takes thought: `plan(read)` thinks, holding nothing, and
-        `verb(tx, planned, plans_left=..., venue=...)` writes what is planned. A stored reply is the answer.
-
-        1. Plan. A refusal of the plan is that of the change, and is stored under the key when it is final.
-        2. Write that or the refusal, in the time of a request. Where the verb raises StalePlan, nothing is written, and
-           all is planned anew, PLANS_MAX times in all. The last time `plans_left` is 0: the verb refuses what is taken.
-        """
-        read = partial(self.read_at, actor, venue)
-        more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
-        if key is not None and (stored := await read(idempotency.kept, key)):
-            return Done(stored.for_request(key.request_hash))
-        plans_left = PLANS_MAX
-        while True:
-            plans_left -= 1
-            try:
-                planned = await self.plan(actor, venue, plan)
-            except HoldfastError as refused:
-                with request_deadline(self.db.deadline_s):
-                    if refused.kind.is_final:
-                        return await self.change_once(actor, venue, refuse, refused, **more)
-                    # What is in the way may be what the same request got, sent twice.
-                    if key is not None and (stored := await read(idempotency.kept, key)):
-                        return Done(stored.for_request(key.request_hash))
-                raise
-            try:
-                with request_deadline(self.db.deadline_s):
-                    return await self.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
-            except StalePlan:
-                if not plans_left:
-                    raise
-
     async def change_rules(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
@@ -286,6 +222,40 @@ class Engine:
         return refused
 
 
-async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:
-    """For what a plan refused: raises it where the reply is stored."""
-    raise refused
+class Turns:
+    """One turn at a time per id: callers that need the same lock queue here instead of in the database."""
+
+    def __init__(self) -> None:
+        self._locks: dict[UUID, asyncio.Lock] = {}
+        self._wanting: dict[UUID, int] = {}
+
+    @asynccontextmanager
+    async def of(self, id_: UUID) -> AsyncIterator[None]:
+        """The id's turn, for the block. Raises Overloaded after WAIT_S, at the request's deadline, or at once when
+        WAITING_MAX callers are already waiting."""
+        if self._wanting.get(id_, 0) >= WAITING_MAX:
+            raise Overloaded("Too many changes are waiting there. Try again with the same key.")
+        lock = self._locks.setdefault(id_, asyncio.Lock())
+        self._wanting[id_] = self._wanting.get(id_, 0) + 1
+        try:
+            async with _within_time(lock):
+                yield
+        finally:
+            self._wanting[id_] -= 1
+            if not self._wanting[id_]:
+                del self._wanting[id_], self._locks[id_]
+
+
+@asynccontextmanager
+async def _within_time(gate: asyncio.Lock) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(part_s(WAIT_S)):
+            await gate.acquire()
+    except TimeoutError:
+        raise Overloaded(
+            "Other changes to the same venue took too long. Try again with the same key."
+        ) from None
+    try:
+        yield
+    finally:
+        gate.release()

@@ -14,8 +14,8 @@ import pytest
 from holdfast.audit.bookings import BOOKINGS
 from holdfast.audit.run import audit
 from holdfast.audit.trail import TRAIL
-from holdfast.booking import states
-from holdfast.booking.states import DISPLACEABLE, OCCUPYING, TRANSITIONS, InvalidTransition, Status, displaced
+from holdfast.booking.model import InvalidTransition, check_step, displaced_status
+from holdfast.booking.states import DISPLACEABLE, OCCUPYING, TRANSITIONS, Status
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from tests.audit.bookings import step
@@ -185,19 +185,19 @@ async def test_a_recurring_block_displaces_each_once(alley: House) -> None:
 def test_only_what_occupies_and_has_not_begun_can_be_displaced() -> None:
     for status in Status:
         if status is Status.HELD:
-            assert displaced(status) is Status.CANCELLED
+            assert displaced_status(status) is Status.CANCELLED
         elif status in OCCUPYING - {Status.CHECKED_IN}:
-            assert displaced(status) is Status.MANUAL_REVIEW
+            assert displaced_status(status) is Status.MANUAL_REVIEW
             assert status in DISPLACEABLE
         else:
             with pytest.raises(InvalidTransition):
-                displaced(status)
+                displaced_status(status)
 
 
 def test_nobody_can_ask_for_the_step_alone() -> None:
     assert Status.MANUAL_REVIEW not in TRANSITIONS[Status.RESERVED]
     with pytest.raises(InvalidTransition):
-        states.step(Status.RESERVED, Status.MANUAL_REVIEW)
+        check_step(Status.RESERVED, Status.MANUAL_REVIEW)
 
 
 async def test_who_asks_by_the_reference_is_told_at_once(alley: House) -> None:

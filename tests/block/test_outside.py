@@ -11,12 +11,13 @@ import pytest
 
 from holdfast.block.create import Blocked, BlockPlan, create, plan
 from holdfast.block.define import NewBlock
-from holdfast.engine import PLANS_MAX, Engine, Read
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
+from holdfast.planning import PLANS_MAX, Read, change_planned
 from tests.booking.asking import at, instant
 from tests.conftest import House
 from tests.engines import engine_over
@@ -62,8 +63,8 @@ class Blocking:
             on_conflict="displace",
         )
         planned = partial(self._plan, wanted=wanted, venue=venue)
-        done = await self.engine.change_planned(
-            SYSTEM, venue, planned, self._create, key=None, show=Blocked.as_json
+        done = await change_planned(
+            self.engine, SYSTEM, venue, planned, self._create, key=None, show=Blocked.as_json
         )
         assert done.value is not None
         return done.value

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from holdfast.booking.states import Status, due_at
+from holdfast.booking.model import due_of
+from holdfast.booking.states import Status
 from holdfast.place.policy import Policy
 
 START = datetime(2027, 5, 6, 19, tzinfo=UTC)
@@ -22,4 +23,4 @@ END = START + timedelta(hours=2)
 def test_who_stays_away_is_a_no_show_after_the_grace_unless_staff_alone_say_so(
     status: Status, policy: Policy, due: datetime | None
 ) -> None:
-    assert due_at(status, policy=policy, start=START, end=END, expires=None) == due
+    assert due_of(status, policy=policy, start=START, end=END, expires=None) == due

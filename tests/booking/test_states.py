@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.booking import states
-from holdfast.booking.states import InvalidTransition, Status, step
+from holdfast.booking.model import InvalidTransition, check_step, due_of, expiry_of, initial_status
+from holdfast.booking.states import Status
 from holdfast.place.policy import Policy
 
 # Written out once more on purpose: status, whether it occupies, where it goes.
@@ -45,10 +46,10 @@ def test_there_is_no_other_status() -> None:
 def test_every_pair_of_statuses(origin: str, target: str) -> None:
     allowed = TABLE[origin][1].split()
     if target in allowed:
-        assert step(Status(origin), Status(target)) is Status(target)
+        assert check_step(Status(origin), Status(target)) is Status(target)
         return
     with pytest.raises(InvalidTransition) as refusal:
-        step(Status(origin), Status(target))
+        check_step(Status(origin), Status(target))
     fields = refusal.value.fields
     assert (fields["from"], fields["to"]) == (origin, target)
     assert sorted(fields["allowed"]) == sorted(allowed)
@@ -78,9 +79,9 @@ def test_what_expires_can_become_expired_and_occupies_until_then() -> None:
 )
 def test_where_a_booking_starts(lifecycle: str, status: str) -> None:
     policy = Policy.model_validate({"lifecycle": lifecycle})
-    assert states.initial_status(policy, hold=False) == status
-    assert states.initial_status(policy, hold=True) == "HELD"
-    assert states.initial_status(policy, hold=False, seated=True) == "CHECKED_IN"
+    assert initial_status(policy, hold=False) == status
+    assert initial_status(policy, hold=True) == "HELD"
+    assert initial_status(policy, hold=False, seated=True) == "CHECKED_IN"
 
 
 def test_the_database_knows_the_same_statuses() -> None:
@@ -98,13 +99,13 @@ def test_the_database_knows_the_same_statuses() -> None:
 )  # fmt: skip
 def test_when_it_expires(status: str, minutes: int | None) -> None:
     policy = Policy(hold_ttl_seconds=120, payment_deadline_minutes=30, approval_ttl_hours=4)
-    expires = states.expires_at(Status(status), policy=policy, now=NOW, start=NOW + timedelta(days=1))
+    expires = expiry_of(Status(status), policy=policy, now=NOW, start=NOW + timedelta(days=1))
     assert expires == (None if minutes is None else NOW + timedelta(minutes=minutes))
 
 
 def test_a_request_for_approval_expires_at_its_start_at_the_latest() -> None:
     start = NOW + timedelta(hours=1)
-    assert states.expires_at(Status.PENDING_APPROVAL, policy=Policy(), now=NOW, start=start) == start
+    assert expiry_of(Status.PENDING_APPROVAL, policy=Policy(), now=NOW, start=start) == start
 
 
 @pytest.mark.parametrize(
@@ -119,10 +120,10 @@ def test_when_a_tick_looks_at_it(status: str, due: str | None) -> None:
     start, end, expires = NOW + timedelta(hours=2), NOW + timedelta(hours=4), NOW + timedelta(hours=1)
     whens = {"expires": expires, "grace": start + timedelta(minutes=20), "end": end, None: None}
     policy = Policy(no_show_grace_minutes=20)
-    assert states.due_at(Status(status), policy=policy, start=start, end=end, expires=expires) == whens[due]
+    assert due_of(Status(status), policy=policy, start=start, end=end, expires=expires) == whens[due]
 
 
 def test_a_policy_can_leave_no_show_and_completion_to_people() -> None:
     policy = Policy(auto_complete=False, auto_no_show=False)
     for status in (Status.CHECKED_IN, Status.RESERVED, Status.CONFIRMED):
-        assert states.due_at(status, policy=policy, start=NOW, end=NOW, expires=None) is None
+        assert due_of(status, policy=policy, start=NOW, end=NOW, expires=None) is None

@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from holdfast.booking import store
-from holdfast.booking.model import Guest, Step
+from holdfast.booking.model import Guest
+from holdfast.booking.store import Step
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from holdfast.block.model import EVENT_TYPES as BLOCK_TYPES
-from holdfast.booking.model import EVENT_TYPES as BOOKING_TYPES
+from holdfast.booking.store import EVENT_TYPES as BOOKING_TYPES
 from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.event import model as events
 from holdfast.main.asyncapi.document import REPLIES, REQUESTS, SOCKET_PREFIX

@@ -9,13 +9,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from holdfast.engine import PLANS_MAX, Engine, Read, StalePlan
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, _current, left_s, request_deadline
 from holdfast.kernel.errors import Forbidden, HoldfastError, IdempotencyConflict, VersionConflict
 from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.place.venue import Venue
+from holdfast.planning import PLANS_MAX, Read, StalePlan, change_planned, make_plan
 from tests.conftest import House
 from tests.engines import engine_over
 from tests.processes import PATIENT_S
@@ -63,8 +64,8 @@ async def ask(
     engine: Engine, venue: Venue, thinker: Thinker, key: str | None = None, request: bytes = b""
 ) -> Done[int]:
     keyed = None if key is None else Keyed(venue.tenant_id, "think", key, request)
-    return await engine.change_planned(
-        SYSTEM, venue, thinker.plan, thinker.write, key=keyed, show=lambda value, _: {"plan": value}
+    return await change_planned(
+        engine, SYSTEM, venue, thinker.plan, thinker.write, key=keyed, show=lambda value, _: {"plan": value}
     )
 
 
@@ -118,7 +119,7 @@ async def test_two_who_ask_for_the_same_at_once_get_the_same(db: Database, venue
         await engine.change_once(SYSTEM, venue, first.write, 1, plans_left=0, **show)
         raise VersionConflict
 
-    done = await engine.change_planned(SYSTEM, venue, overtaken, first.write, **show)
+    done = await change_planned(engine, SYSTEM, venue, overtaken, first.write, **show)
     assert (done.reply.code, done.reply.body, done.value) == (DONE, '{"plan":1}', None)
     assert first.written == [(1, 0)]
 
@@ -165,7 +166,7 @@ async def test_one_plan_at_a_time_for_a_venue(db: Database, venue: Venue) -> Non
         return 1
 
     async def ask_once() -> None:
-        await engine.change_planned(SYSTEM, venue, plan, Thinker(db).write, key=None, show=lambda *_: {})
+        await change_planned(engine, SYSTEM, venue, plan, Thinker(db).write, key=None, show=lambda *_: {})
 
     await asyncio.gather(*(ask_once() for _ in range(20)))
     assert (now, most) == (0, 1)
@@ -178,7 +179,7 @@ async def test_who_only_looks_keeps_nobody_from_planning(db: Database, venue: Ve
         await seen_enough.wait()
         return "seen"
 
-    looking = asyncio.create_task(engine.plan(SYSTEM, venue, look, is_preview=True))
+    looking = asyncio.create_task(make_plan(engine, SYSTEM, venue, look, is_preview=True))
     await asyncio.sleep(0)
     assert (await ask(engine, venue, Thinker(db))).value == 1
     seen_enough.set()
@@ -195,7 +196,7 @@ async def test_a_preview_at_one_venue_keeps_no_month_of_another_waiting(db: Data
     async def month(_tx: Tx) -> str:
         return "shown"
 
-    looking = asyncio.create_task(engine.plan(SYSTEM, venue, look, is_preview=True))
+    looking = asyncio.create_task(make_plan(engine, SYSTEM, venue, look, is_preview=True))
     await asyncio.sleep(0)
     for each in (other, venue):
         assert await engine.look_long(SYSTEM, each, month) == "shown"

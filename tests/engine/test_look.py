@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from holdfast.engine import Read
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.venue import Venue
+from holdfast.planning import Read
 from tests.conftest import House
 from tests.engines import engine_over
 

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import pytest
 
+from holdfast.engine import Turns
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db import tx
 from holdfast.kernel.db.database import Bounds, Database
-from holdfast.kernel.db.turns import Turns
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s, part_s, request_deadline
 from holdfast.kernel.errors import Overloaded
 from tests.processes import PATIENT_S

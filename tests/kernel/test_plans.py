@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from holdfast.booking import store
+from holdfast.booking import queries, store
 from holdfast.booking.finding import lists, look
 from holdfast.claim import store as claims
 from holdfast.event import read
@@ -20,10 +20,10 @@ STATEMENTS = {
     "events_of_tenant": read.READ_OF_TENANT,
     "idempotency": idempotency.FIND,
     "of_venue": lists.OF_VENUE,
-    "due": store.DUE,
+    "due": queries.DUE,
     "find": store.FIND,
-    "by_reference": store.FIND_REFERENCE,
-    "history": store.HISTORY,
+    "by_reference": queries.FIND_REFERENCE,
+    "history": queries.HISTORY,
     "covers": look.COVERS,
     "archive": claims.ARCHIVE,
 }

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.booking import displace
+from holdfast.booking import displace, queries
 from holdfast.booking import store as bookings
 from holdfast.booking.finding import lists
 from holdfast.claim import store as claims
@@ -289,8 +289,8 @@ async def test_row_level_security_holds_where_a_statement_forgets_the_tenant(
     cases: list[tuple[str, tuple[Any, ...]]] = [
         (bookings.GET, (theirs, id_)),
         (bookings.GET_FOR_UPDATE, (theirs, id_)),
-        (bookings.FIND_REFERENCE, ([theirs], booking["booking_reference"])),
-        (bookings.HISTORY, (theirs, id_, 0, 10)),
+        (queries.FIND_REFERENCE, ([theirs], booking["booking_reference"])),
+        (queries.HISTORY, (theirs, id_, 0, 10)),
         (displace.OF_OWNERS, (theirs, [id_])),
         (entries.OFFERS, (theirs, [id_])),
         (lists.OF_VENUE, (theirs, venue, *everything)),

@@ -16,6 +16,7 @@ from holdfast.block.define import NewBlock
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.ids import new_id
+from holdfast.planning import change_planned
 from tests.booking.asking import DAY, instant
 from tests.conftest import House
 
@@ -65,7 +66,7 @@ async def block(app: FastAPI, house: House, *slugs: str, start: str = "10:00", e
     )
     engine: Engine = app.state.engine
     planned = partial(plan, wanted=wanted, by=str(BOB), venue=venue, places=engine.places)
-    await engine.change_planned(BOB, venue, planned, create, key=None, show=Blocked.as_json)
+    await change_planned(engine, BOB, venue, planned, create, key=None, show=Blocked.as_json)
     return id_
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from holdfast.engine import Engine
 from holdfast.kernel.db.tx import _current
+from holdfast.series import routes
 from tests.booking.asking import at, refused
 from tests.conftest import House
 
@@ -60,7 +60,7 @@ async def test_all_or_nothing(house: House) -> None:
 async def test_a_refusal_after_long_thought_comes_with_suggestions_too(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned = Engine.change_planned
+    planned = routes.change_planned
 
     async def slow(*args: Any, **more: Any) -> Any:
         try:
@@ -70,7 +70,7 @@ async def test_a_refusal_after_long_thought_comes_with_suggestions_too(
             assert request is not None
             request.until = 0.0  # the request's deadline has passed
 
-    monkeypatch.setattr(Engine, "change_planned", slow)
+    monkeypatch.setattr(routes, "change_planned", slow)
     await house.booked(start=at("18:30", 7), resource_ids=house.ids("t1"))
     problem = refused(await ask(house, resource_ids=house.ids("t1")), 409, "TABLE_NOT_AVAILABLE")
     assert problem["suggested_slots"] != []

@@ -12,9 +12,10 @@ from holdfast.assigning.choose import Preferences
 from holdfast.booking.deciding import decide as booking_decide
 from holdfast.booking.deciding import wanted
 from holdfast.booking.finding import suggest
-from holdfast.engine import PLANS_MAX, Engine
+from holdfast.engine import Engine
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices
+from holdfast.planning import PLANS_MAX
 from holdfast.series import change, decide, expand, plan
 from holdfast.series.model import OnConflict
 from holdfast.series.refused import SeriesRefused

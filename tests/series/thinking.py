@@ -11,12 +11,13 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Preferences
 from holdfast.booking.deciding.wanted import Wanted, When
-from holdfast.engine import Engine, Read
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.idempotency import Done, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.opening.recurrence import parse
+from holdfast.planning import Read, change_planned
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
 from holdfast.series.expand import SeriesWanted
@@ -101,8 +102,8 @@ class Repeating:
                 await self.meanwhile()
             return made
 
-        return await self.engine.change_planned(
-            SYSTEM, venue, planned, self._watched(verb), key=keyed, show=show
+        return await change_planned(
+            self.engine, SYSTEM, venue, planned, self._watched(verb), key=keyed, show=show
         )
 
     def _watched(self, verb: Any) -> Any:

@@ -6,13 +6,14 @@ import json
 
 from holdfast.audit.check import Check
 from holdfast.booking.displace import ACTION, DISPLACED_BY_BLOCK
-from holdfast.booking.model import EVENT_TYPES
-from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS, displaced
+from holdfast.booking.model import displaced_status
+from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS
+from holdfast.booking.store import EVENT_TYPES
 
 OTHER_TYPE = "booking.status_changed"
 TYPES = sorted({*EVENT_TYPES.values(), OTHER_TYPE})
 STEPS = [(before, after) for before, onward in TRANSITIONS.items() for after in onward]
-DISPLACED = [(before, displaced(before)) for before in sorted(DISPLACEABLE)]
+DISPLACED = [(before, displaced_status(before)) for before in sorted(DISPLACEABLE)]
 
 GAPS = """
     WITH numbered AS (

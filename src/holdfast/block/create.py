@@ -23,11 +23,11 @@ from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Shift
-from holdfast.engine import Read, StalePlan
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
+from holdfast.planning import Read, StalePlan
 
 NEAR = timedelta(days=1)
 """Alternatives are within hours of a booking, so the block's time further away than this can't be in their way."""

@@ -40,6 +40,7 @@ from holdfast.kernel.paging import AskedPage
 from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.store import find_resource
 from holdfast.place.venue import Venue
+from holdfast.planning import change_planned
 
 PATH = "/chain/maintenance-blocks"
 RANGE_DAYS_MAX = 2 * 366 + 1
@@ -59,7 +60,8 @@ async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked
     prevent it. With on_conflict "displace" it displaces them: each goes to MANUAL_REVIEW, with alternatives."""
     engine, actor = asked.engine, asked.actor
     venue = await own_venue(engine, actor, body.venue_id)
-    done = await engine.change_planned(
+    done = await change_planned(
+        engine,
         actor,
         venue,
         partial(plan, wanted=body.wanted(), by=str(actor), venue=venue, places=engine.places),

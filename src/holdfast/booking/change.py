@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.booking import states, store
+from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.decide import Further
 from holdfast.booking.deciding.revise import Around, Change, Revised, Wish, revise, wish
 from holdfast.booking.making.claiming import put
-from holdfast.booking.model import Booking, Step
+from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
+from holdfast.booking.store import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Probe
@@ -71,7 +72,7 @@ async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
     probes = [probe for each in wishes for probe in each.probes()]
     windows = {window for each in wishes for window in each.windows()}
     found = await claims.overlapping(tx, probes) if probes else []
-    arriving = await store.arriving(tx, venue, windows, sorted(states.OCCUPYING)) if windows else {}
+    arriving = await queries.arriving(tx, venue, windows, sorted(states.OCCUPYING)) if windows else {}
     return Around(Occupancy.of(found, now=tx.now), arriving)
 
 

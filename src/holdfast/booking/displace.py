@@ -9,8 +9,8 @@ from uuid import UUID
 from holdfast.booking import states, store
 from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
 from holdfast.booking.finding.suggest import suggest
-from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, Step, entered
-from holdfast.booking.store import READ_COLUMNS, from_row
+from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, displaced_status, entered
+from holdfast.booking.store import READ_COLUMNS, Step, from_row
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -37,7 +37,7 @@ async def displace(
 def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step:
     # The booking must not expire any more, even if unpaid or undecided: it lost its resources through no fault of
     # the guest.
-    status = states.displaced(booking.status)
+    status = displaced_status(booking.status)
     metadata: dict[str, Any] = {"block_id": block_id}
     said: dict[str, Any] = {}
     if status in states.TERMINAL:
@@ -61,7 +61,7 @@ async def alternatives_to(
 ) -> Slots:
     """Returns where the booking could go instead, in the form of `suggest`, ignoring the claims of the owners in
     `gone` and adding the claims in `taken`. Nothing is reserved, so several bookings may get the same alternative."""
-    if states.displaced(booking.status) in states.TERMINAL:
+    if displaced_status(booking.status) in states.TERMINAL:
         return []
 
     def displaced(occupancy: Occupancy) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from holdfast.booking import store
+from holdfast.booking import queries, store
 from holdfast.booking.making.claiming import ending_steps
 from holdfast.booking.model import Booking
 from holdfast.booking.move import leave
@@ -44,7 +44,7 @@ def tenants_with(statuses: Sequence[Status]) -> Callable[[Tx, int], Awaitable[li
     """Returns a verb that lists the tenants of the `limit` bookings in these statuses that are longest overdue."""
 
     async def due_tenants(tx: Tx, limit: int) -> list[UUID]:
-        due = await store.due_venues(tx, statuses, limit=limit)
+        due = await queries.due_venues(tx, statuses, limit=limit)
         return list(dict.fromkeys(tenant_id for tenant_id, _ in due))
 
     return due_tenants
@@ -58,12 +58,12 @@ async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Bookin
     2. Take the locks that are free at once. If none is, wait for the lock of the venue that is longest overdue.
     3. Lock the due bookings of these venues, and skip those that another transaction has locked.
     """
-    venues = await store.due_venues(tx, statuses, limit=limit)
+    venues = await queries.due_venues(tx, statuses, limit=limit)
     if not venues:
         return []
     keys = {lock_key(id_): id_ for _, id_ in venues}
     locked = await lock_some(tx, list(keys))
-    return await store.due(tx, statuses, venue_ids=[keys[key] for key in locked], limit=limit)
+    return await queries.due(tx, statuses, venue_ids=[keys[key] for key in locked], limit=limit)
 
 
 async def _end(tx: Tx, bookings: Sequence[Booking], to: Status) -> int:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdfast.booking import states
-from holdfast.booking.states import Status
-from holdfast.channel.names import BOOKINGS
-from holdfast.event.model import Event
+from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
@@ -103,7 +101,6 @@ class Booking:
 
 
 DEFAULT_POLICY = Policy()
-
 _STAMPS = {
     Status.CONFIRMED: "confirmed_at",
     Status.CHECKED_IN: "checked_in_at",
@@ -114,13 +111,13 @@ _STAMPS = {
 
 def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
     """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
-    return entered(booking, states.step(booking.status, to), policy=policy, now=now, **changes)
+    return entered(booking, check_step(booking.status, to), policy=policy, now=now, **changes)
 
 
 def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
     """The booking in that status, its clocks set anew, whether or not the step is one to ask for."""
-    expires = states.expires_at(status, policy=policy, now=now, start=booking.start_at)
-    due = states.due_at(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
+    expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
+    due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
         changes.setdefault(stamp, now)
     if status is not Status.HELD:
@@ -203,84 +200,6 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     return shown
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
-
-    booking: Booking
-    from_status: Status | None
-    action: str
-    actor: str
-    reason: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-    traceparent: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def history(self) -> dict[str, Any]:
-        """The row for table `booking_history`."""
-        return {
-            "tenant_id": self.booking.tenant_id,
-            "booking_id": self.booking.id,
-            "version": self.booking.version,
-            "from_status": self.from_status,
-            "to_status": self.booking.status,
-            "actor": self.actor,
-            "action": self.action,
-            "reason": self.reason,
-            "metadata": self.metadata,
-            "created_at": self.booking.updated_at,
-        }
-
-    @property
-    def event_type(self) -> str:
-        return EVENT_TYPES.get(self.action, "booking.status_changed")
-
-    def event(self) -> Event:
-        """The event that tells of it: ids and facts, nothing personal."""
-        booking = self.booking
-        return Event(
-            id=new_id(),
-            tenant_id=booking.tenant_id,
-            event_type=self.event_type,
-            venue_id=booking.venue_id,
-            subject_id=booking.id,
-            payload={
-                "booking_id": booking.id,
-                "booking_reference": booking.reference,
-                "from_status": self.from_status,
-                "status": booking.status,
-                "version": booking.version,
-                "venue_id": booking.venue_id,
-                "resource_ids": booking.resource_ids,
-                "slot_id": booking.slot_id,
-                "start": booking.start_at,
-                "end": booking.end_at,
-                "party_size": booking.party_size,
-                "total_minor": booking.total_minor,
-                "currency": booking.price.currency,
-                "expires_at": booking.expires_at,
-                "source": booking.details.source,
-                **self.facts,
-            },
-            actor=self.actor,
-            created_at=booking.updated_at,
-            traceparent=self.traceparent,
-            channel=BOOKINGS,
-        )
-
-
-# The action in the history, and the type of event that goes out for it.
-EVENT_TYPES = {
-    "create": "booking.created",
-    "update": "booking.updated",
-    "cancel": "booking.cancelled",
-    "confirm": "booking.confirmed",
-    "check_in": "booking.checked_in",
-    "complete": "booking.completed",
-    "expire": "booking.expired",
-    "no_show": "booking.no_show",
-}
-
 ACTIONS = {
     Status.CONFIRMED: "confirm",
     Status.CHECKED_IN: "check_in",
@@ -289,3 +208,82 @@ ACTIONS = {
     Status.NO_SHOW: "no_show",
     Status.EXPIRED: "expire",
 }
+
+
+class InvalidTransition(HoldfastError):
+    """A booking can't take this step from where it stands.
+
+    Fields: `from`, `to`, and `allowed`, the statuses it can go to.
+    """
+
+    kind = Kind.INVALID
+    code = "INVALID_TRANSITION"
+
+
+def check_step(from_status: Status, to_status: Status) -> Status:
+    """`to_status`, if the table allows the step. Raises InvalidTransition."""
+    allowed = TRANSITIONS[from_status]
+    if to_status in allowed:
+        return to_status
+    then = f"from there it can go to {', '.join(allowed)}" if allowed else "that status is final"
+    raise InvalidTransition(
+        f"A booking that is {from_status} can't become {to_status}: {then}.",
+        **{"from": from_status, "to": to_status, "allowed": list(allowed)},
+    )
+
+
+def displaced_status(status: Status) -> Status:
+    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
+    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
+    if status is Status.HELD:
+        return Status.CANCELLED
+    if status in DISPLACEABLE:
+        return Status.MANUAL_REVIEW
+    raise InvalidTransition(
+        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
+        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
+    )
+
+
+def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
+    """Where a new booking starts under the venue's policy.
+
+    An `assigned` venue binds the best fit at once for as long as the assignment pipeline is off,
+    and so starts like an `instant` one (docs/decisions/0006).
+    """
+    if seated:
+        return Status.CHECKED_IN
+    if hold:
+        return Status.HELD
+    return {"deposit": Status.PENDING, "approval": Status.PENDING_APPROVAL}.get(
+        policy.lifecycle, Status.RESERVED
+    )
+
+
+def expiry_of(status: Status, *, policy: Policy, now: datetime, start: datetime) -> datetime | None:
+    """When a booking that enters `status` now will expire; None when it doesn't.
+
+    An undecided request ends at its start at the latest: nobody can use it after.
+    """
+    match status:
+        case Status.HELD:
+            return now + timedelta(seconds=policy.hold_ttl_seconds)
+        case Status.PENDING:
+            return now + timedelta(minutes=policy.payment_deadline_minutes)
+        case Status.PENDING_APPROVAL:
+            return max(min(now + timedelta(hours=policy.approval_ttl_hours), start), now)
+        case _:
+            return None
+
+
+def due_of(
+    status: Status, *, policy: Policy, start: datetime, end: datetime, expires: datetime | None
+) -> datetime | None:
+    """When a tick must look at the booking next; None when it can be left alone."""
+    if status in EXPIRING:
+        return expires
+    if status in (Status.RESERVED, Status.CONFIRMED) and policy.auto_no_show:
+        return start + timedelta(minutes=policy.no_show_grace_minutes)
+    if status is Status.CHECKED_IN and policy.auto_complete:
+        return end
+    return None

@@ -12,8 +12,9 @@ from holdfast.booking import states, store
 from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
-from holdfast.booking.model import ACTIONS, Booking, Step, moved
-from holdfast.booking.states import InvalidTransition, Status
+from holdfast.booking.model import ACTIONS, Booking, InvalidTransition, check_step, initial_status, moved
+from holdfast.booking.states import Status
+from holdfast.booking.store import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
@@ -94,7 +95,7 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
 
 def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
     check_version(tx, booking, asked.expected_version)
-    states.step(booking.status, asked.to)
+    check_step(booking.status, asked.to)
     _require_right(tx, booking, asked.to, venue)
     changes: dict[str, Any] = {}
     metadata = dict(asked.metadata)
@@ -120,7 +121,7 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
         raise Forbidden(f"{to} is set only by the assignment pipeline.")
     if works_at(tx.actor, booking.tenant_id, booking.venue_id):
         return
-    onward = states.initial_status(venue.policy, hold=False)
+    onward = initial_status(venue.policy, hold=False)
     if to is not Status.CANCELLED and not (booking.status is Status.HELD and to is onward):
         raise Forbidden(f"Guests can cancel a booking or turn a hold into {onward}. Ask the venue for {to}.")
 

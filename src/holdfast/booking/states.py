@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from enum import StrEnum
 
 from holdfast.claim.model import ClaimState
-from holdfast.kernel.errors import HoldfastError, Kind
-from holdfast.place.policy import Policy
 
 
 class Status(StrEnum):
@@ -90,82 +87,3 @@ EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
 # What a block over them can push off their place (spec 3, M7), beside holds, which it cancels. The table above
 # stays what people and the pipeline can ask for: these steps are nobody's to ask for alone.
 DISPLACEABLE = OCCUPYING - {_S.HELD, _S.CHECKED_IN}
-
-
-class InvalidTransition(HoldfastError):
-    """A booking can't take this step from where it stands.
-
-    Fields: `from`, `to`, and `allowed`, the statuses it can go to.
-    """
-
-    kind = Kind.INVALID
-    code = "INVALID_TRANSITION"
-
-
-def step(from_status: Status, to_status: Status) -> Status:
-    """`to_status`, if the table allows the step. Raises InvalidTransition."""
-    allowed = TRANSITIONS[from_status]
-    if to_status in allowed:
-        return to_status
-    then = f"from there it can go to {', '.join(allowed)}" if allowed else "that status is final"
-    raise InvalidTransition(
-        f"A booking that is {from_status} can't become {to_status}: {then}.",
-        **{"from": from_status, "to": to_status, "allowed": list(allowed)},
-    )
-
-
-def displaced(status: Status) -> Status:
-    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
-    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
-    if status is Status.HELD:
-        return Status.CANCELLED
-    if status in DISPLACEABLE:
-        return Status.MANUAL_REVIEW
-    raise InvalidTransition(
-        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
-        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
-    )
-
-
-def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
-    """Where a new booking starts under the venue's policy.
-
-    An `assigned` venue binds the best fit at once for as long as the assignment pipeline is off,
-    and so starts like an `instant` one (docs/decisions/0006).
-    """
-    if seated:
-        return Status.CHECKED_IN
-    if hold:
-        return Status.HELD
-    return {"deposit": Status.PENDING, "approval": Status.PENDING_APPROVAL}.get(
-        policy.lifecycle, Status.RESERVED
-    )
-
-
-def expires_at(status: Status, *, policy: Policy, now: datetime, start: datetime) -> datetime | None:
-    """When a booking that enters `status` now will expire; None when it doesn't.
-
-    An undecided request ends at its start at the latest: nobody can use it after.
-    """
-    match status:
-        case Status.HELD:
-            return now + timedelta(seconds=policy.hold_ttl_seconds)
-        case Status.PENDING:
-            return now + timedelta(minutes=policy.payment_deadline_minutes)
-        case Status.PENDING_APPROVAL:
-            return max(min(now + timedelta(hours=policy.approval_ttl_hours), start), now)
-        case _:
-            return None
-
-
-def due_at(
-    status: Status, *, policy: Policy, start: datetime, end: datetime, expires: datetime | None
-) -> datetime | None:
-    """When a tick must look at the booking next; None when it can be left alone."""
-    if status in EXPIRING:
-        return expires
-    if status in (Status.RESERVED, Status.CONFIRMED) and policy.auto_no_show:
-        return start + timedelta(minutes=policy.no_show_grace_minutes)
-    if status is Status.CHECKED_IN and policy.auto_complete:
-        return end
-    return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import fields
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -12,12 +11,14 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from holdfast.booking.model import Booking, Details, Guest, Step
+from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.states import Status
+from holdfast.channel.names import BOOKINGS
 from holdfast.event.emit import emit_from
+from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
-from holdfast.place.venue import Venue
+from holdfast.kernel.ids import new_id
 from holdfast.port.pricing import Price
 
 # A booking's values are flattened into its row, and only here: column -> path of attributes.
@@ -114,66 +115,10 @@ async def get(tx: Tx, tenant_id: UUID, booking_id: UUID, *, for_update: bool = F
     return _found(await tx.fetchrow(sql, tenant_id, booking_id), booking_id)
 
 
-# ANY: to a plan made for a small table, all bookings of one tenant would look as good.
-FIND_REFERENCE = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = ANY ($1::uuid[]) AND reference = $2"
-
-
-async def find_reference(tx: Tx, tenant_id: UUID, reference: str) -> Booking:
-    """The tenant's booking with that reference. Raises NotFound."""
-    return _found(await tx.fetchrow(FIND_REFERENCE, [tenant_id], reference), reference)
-
-
 def _found(row: asyncpg.Record | None, name: object) -> Booking:
     if row is None:
         raise NotFound(f"There is no booking {name}.")
     return from_row(row)
-
-
-HISTORY = """
-    SELECT from_status, to_status, actor, action, reason, metadata, created_at, version
-      FROM booking_history
-     WHERE tenant_id = $1 AND booking_id = $2 AND version > $3
-     ORDER BY version
-     LIMIT $4
-"""
-
-
-async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[asyncpg.Record]:
-    """Its audit trail, oldest first."""
-    return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
-
-
-DUE_VENUES = """
-    SELECT tenant_id, venue_id FROM (
-        SELECT tenant_id, venue_id, due_at FROM booking
-         WHERE due_at <= $1 AND status = ANY ($2::text[])
-         ORDER BY due_at
-         LIMIT $3) AS due
-     GROUP BY tenant_id, venue_id
-     ORDER BY min(due_at)
-"""
-
-
-async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[tuple[UUID, UUID]]:
-    """The venues, as (tenant, venue), of the `limit` bookings that are longest overdue, theirs first."""
-    rows = await tx.fetch(DUE_VENUES, tx.now, list(statuses), limit)
-    return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
-
-
-DUE = f"""
-    SELECT {READ_COLUMNS} FROM booking
-     WHERE due_at <= $1 AND status = ANY ($2::text[]) AND venue_id = ANY ($4::uuid[])
-     ORDER BY due_at
-     LIMIT $3
-       FOR UPDATE SKIP LOCKED
-"""
-
-
-async def due(tx: Tx, statuses: Sequence[Status], *, venue_ids: Sequence[UUID], limit: int) -> list[Booking]:
-    """Bookings of these venues that a tick must move on now, the longest overdue first; those others work
-    on are left out."""
-    rows = await tx.fetch(DUE, tx.now, list(statuses), limit, list(venue_ids))
-    return [from_row(row) for row in rows]
 
 
 # LATERAL with OFFSET 0: one probe for each, in their order, whatever the planner believes of the table's size.
@@ -193,27 +138,6 @@ async def of_ids(tx: Tx, asked: Iterable[tuple[UUID, UUID]]) -> list[Booking]:
     return [from_row(row) for row in rows]
 
 
-# In the order of the index by venue, so that a plan made for a small table takes no other.
-ARRIVING = """
-    SELECT w.start_at AS "window", b.id, b.party_size FROM unnest($3::timestamptz[]) AS w (start_at),
-           LATERAL (SELECT id, party_size FROM booking
-                     WHERE tenant_id = $1 AND venue_id = $2
-                       AND booking.start_at >= w.start_at AND booking.start_at < w.start_at + interval '15 minutes'
-                       AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5)
-                     ORDER BY booking.start_at OFFSET 0) AS b
-"""
-
-
-async def arriving(
-    tx: Tx, venue: Venue, windows: Collection[datetime], statuses: Sequence[Status]
-) -> dict[datetime, dict[UUID, int]]:
-    """The guests of each booking that arrives in the quarters of an hour from these instants, by instant."""
-    found: dict[datetime, dict[UUID, int]] = {window: {} for window in windows}
-    for row in await tx.fetch(ARRIVING, venue.tenant_id, venue.id, list(windows), list(statuses), tx.now):
-        found[row["window"]][plain_id(row["id"])] = row["party_size"]
-    return found
-
-
 def from_row(row: Any) -> Booking:
     """A booking from a row with READ_COLUMNS."""
     values = dict(row)
@@ -230,3 +154,82 @@ def from_row(row: Any) -> Booking:
         details=Details(**{name: take(name) for name in _DETAILS}),
         **values,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
+
+    booking: Booking
+    from_status: Status | None
+    action: str
+    actor: str
+    reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def history(self) -> dict[str, Any]:
+        """The row for table `booking_history`."""
+        return {
+            "tenant_id": self.booking.tenant_id,
+            "booking_id": self.booking.id,
+            "version": self.booking.version,
+            "from_status": self.from_status,
+            "to_status": self.booking.status,
+            "actor": self.actor,
+            "action": self.action,
+            "reason": self.reason,
+            "metadata": self.metadata,
+            "created_at": self.booking.updated_at,
+        }
+
+    @property
+    def event_type(self) -> str:
+        return EVENT_TYPES.get(self.action, "booking.status_changed")
+
+    def event(self) -> Event:
+        """The event that tells of it: ids and facts, nothing personal."""
+        booking = self.booking
+        return Event(
+            id=new_id(),
+            tenant_id=booking.tenant_id,
+            event_type=self.event_type,
+            venue_id=booking.venue_id,
+            subject_id=booking.id,
+            payload={
+                "booking_id": booking.id,
+                "booking_reference": booking.reference,
+                "from_status": self.from_status,
+                "status": booking.status,
+                "version": booking.version,
+                "venue_id": booking.venue_id,
+                "resource_ids": booking.resource_ids,
+                "slot_id": booking.slot_id,
+                "start": booking.start_at,
+                "end": booking.end_at,
+                "party_size": booking.party_size,
+                "total_minor": booking.total_minor,
+                "currency": booking.price.currency,
+                "expires_at": booking.expires_at,
+                "source": booking.details.source,
+                **self.facts,
+            },
+            actor=self.actor,
+            created_at=booking.updated_at,
+            traceparent=self.traceparent,
+            channel=BOOKINGS,
+        )
+
+
+# The action in the history, and the type of event that goes out for it.
+EVENT_TYPES = {
+    "create": "booking.created",
+    "update": "booking.updated",
+    "cancel": "booking.cancelled",
+    "confirm": "booking.confirmed",
+    "check_in": "booking.checked_in",
+    "complete": "booking.completed",
+    "expire": "booking.expired",
+    "no_show": "booking.no_show",
+}

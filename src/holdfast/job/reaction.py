@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from holdfast.engine import Engine
 from holdfast.event.model import Event
@@ -55,6 +56,10 @@ class React:
     def __init__(self, immediate: Sequence[Immediate], reactions: Sequence[Reaction]) -> None:
         self._immediate = immediate
         self._reactions = reactions
+        self.event_types = frozenset(
+            chain.from_iterable(each.event_types for each in (*immediate, *reactions))
+        )
+        """The types of events that have a reaction."""
 
     async def __call__(self, tx: Tx) -> None:
         seen = 0

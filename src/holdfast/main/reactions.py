@@ -13,7 +13,7 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.store import load_venues
 from holdfast.port.ports import Ports
-from holdfast.waitlist import react
+from holdfast.waitlist.react import FREEING, awaited, promote_freed
 
 
 async def narrow_units(tx: Tx, event: Event) -> None:
@@ -34,9 +34,10 @@ async def refit_blocks(tx: Tx, event: Event) -> None:
 PLANNING = "planning"
 
 IMMEDIATE = (Immediate(("venue.updated",), narrow_units), Immediate(("venue.updated",), refit_blocks))
-REACTIONS = (Reaction("promote_freed", react.FREEING, PLANNING, react.promote_freed, react.awaited),)
+REACTIONS = (Reaction("promote_freed", FREEING, PLANNING, promote_freed, awaited),)
 
 
 def engine_over(db: Database, *, reactions: Sequence[Reaction] = REACTIONS) -> Engine:
     """Returns Holdfast's engine. `reactions`: those that become jobs; none where no worker runs them."""
-    return Engine(db, ports=Ports(), react=React(IMMEDIATE, reactions))
+    react = React(IMMEDIATE, reactions)
+    return Engine(db, ports=Ports(), react=react, reacts_to=react.event_types)

@@ -16,7 +16,6 @@ from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
-from holdfast.engine import Read, StalePlan
 from holdfast.event.emit import emit
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.slices import Slices
@@ -24,6 +23,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
+from holdfast.planning import Read, StalePlan
 from holdfast.series import model, store
 from holdfast.series.decide import Basis, basis
 from holdfast.series.expand import in_parts

@@ -11,12 +11,12 @@ from holdfast.booking.deciding.conflicts import lost
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Booking
-from holdfast.engine import StalePlan
 from holdfast.event.emit import emit
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
+from holdfast.planning import StalePlan
 from holdfast.series import model, store
 from holdfast.series.expand import Planned
 from holdfast.series.model import Member, Series, SeriesDone

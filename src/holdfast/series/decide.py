@@ -21,13 +21,13 @@ from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.making import create_store
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
-from holdfast.engine import Read
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
+from holdfast.planning import Read
 from holdfast.port.pricing import Pricing
 from holdfast.series.expand import Planned, SeriesWanted, expand, in_parts
 from holdfast.series.refused import Missed, occurrence_json, suggest_all

@@ -14,12 +14,12 @@ from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from
-from holdfast.engine import Read
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
+from holdfast.planning import Read
 from holdfast.series.decide import Basis, basis, decide_all
 from holdfast.series.expand import Expanded, Planned, SeriesWanted, expand
 from holdfast.series.model import OnConflict

@@ -12,11 +12,11 @@ from uuid import UUID
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.suggest import suggest_from
-from holdfast.booking.states import InvalidTransition
-from holdfast.engine import Read
+from holdfast.booking.model import InvalidTransition
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
+from holdfast.planning import Read
 from holdfast.series.model import Member, OnConflict
 
 SUGGESTED_MAX = 60

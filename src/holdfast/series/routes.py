@@ -25,6 +25,7 @@ from holdfast.kernel.paging import BY_ID, AskedPage
 from holdfast.place.opening import parse_rrule
 from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.venue import Venue
+from holdfast.planning import change_planned, make_plan
 from holdfast.series import model, shown, store
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change
 from holdfast.series.create import create_series
@@ -51,7 +52,7 @@ async def post_preview(
     asked.key(body.idempotency_key)  # unused, but a key that booking would refuse is refused here too
     engine, venue = asked.engine, await asked.engine.places.bookable(asked.actor, body.venue_id)
     look = partial(preview, asked=_wanted(asked, body, venue), venue=venue, places=engine.places)
-    found = await engine.plan(asked.actor, venue, look, is_preview=True)
+    found = await make_plan(engine, asked.actor, venue, look, is_preview=True)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
@@ -161,7 +162,8 @@ async def _change(
     """Plans the change and writes it. Adds suggestions to a refusal, after all locks are released."""
     engine = asked.engine
     try:
-        return await engine.change_planned(
+        return await change_planned(
+            engine,
             asked.actor,
             venue,
             partial(plan, venue=venue, places=engine.places),

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from holdfast.booking import states
 from holdfast.booking import store as bookings
+from holdfast.booking.model import initial_status
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.kernel.actor import SYSTEM, require_visible
@@ -29,7 +29,7 @@ async def accept(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
     Runs under the venue's lock. Running it again returns the same. Raises NotFound, InvalidTransition.
     """
-    onward = states.initial_status(venue.policy, hold=False)
+    onward = initial_status(venue.policy, hold=False)
     return await _answer(tx, entry_id, EntryStatus.ACCEPTED, onward, venue=venue)
 
 

@@ -8,11 +8,10 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets, distinct, first_free, named_resources, settle
-from holdfast.booking import states
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.wanted import Prepared, Wanted, When
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -140,8 +139,8 @@ def _booking(
 ) -> Booking:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     local_start = hours.to_wall(span.start, venue.tz)
-    status = states.initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
-    expires = states.expires_at(status, policy=venue.policy, now=now, start=span.start)
+    status = initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
+    expires = expiry_of(status, policy=venue.policy, now=now, start=span.start)
     if wanted.hold_ttl_seconds is not None and status is Status.HELD:
         expires = now + timedelta(seconds=wanted.hold_ttl_seconds)
     return Booking(
@@ -165,7 +164,7 @@ def _booking(
         idempotency_key=wanted.key,
         hold_ip=wanted.ip if status is Status.HELD else None,
         expires_at=expires,
-        due_at=states.due_at(status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
+        due_at=due_of(status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
         created_at=now,
         updated_at=now,
         checked_in_at=now if status is Status.CHECKED_IN else None,

@@ -14,8 +14,7 @@ from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.decide import Further, claims_of, open_sets, price_of, probes_of, timed
 from holdfast.booking.deciding.wanted import Prepared, When, prepared_at, wanted_anew
-from holdfast.booking.model import Booking
-from holdfast.booking.states import InvalidTransition
+from holdfast.booking.model import Booking, InvalidTransition, due_of
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
@@ -241,9 +240,7 @@ def _with(
         resource_ids=tuple(resource.id for resource in resources),
         price=price_of(prepared, resources, pricing),
         expires_at=expires,
-        due_at=states.due_at(
-            after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires
-        ),
+        due_at=due_of(after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
     )
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from uuid import UUID
 
-from holdfast.booking import store
+from holdfast.booking import queries
 from holdfast.booking.making.create import BOOKED
 from holdfast.booking.model import Booking
 from holdfast.event.model import Event
@@ -46,7 +46,7 @@ class ByReference:
         if self._committed not in self._db.after_commit:
             self._db.after_commit.append(self._committed)
         started, forgotten = time.monotonic(), self._forgotten
-        found = (started, await self._db.run(actor, store.find_reference, *at))
+        found = (started, await self._db.run(actor, queries.find_reference, *at))
         # If a booking changed during the read, the result may be stale: don't cache it.
         if forgotten == self._forgotten:
             self._kept[at] = found

@@ -11,8 +11,9 @@ from holdfast.booking import store
 from holdfast.booking.deciding.conflicts import lost, taken
 from holdfast.booking.deciding.decide import claims_of, open_sets, probes_of
 from holdfast.booking.deciding.wanted import Prepared
-from holdfast.booking.model import ACTIONS, Booking, Step, ended
+from holdfast.booking.model import ACTIONS, Booking, ended
 from holdfast.booking.states import CLAIM_STATES, EXPIRING, Status
+from holdfast.booking.store import Step
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.actor import SYSTEM

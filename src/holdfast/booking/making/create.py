@@ -12,7 +12,8 @@ from holdfast.booking.deciding.decide import Further, Refused, decide, prepare
 from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.making import create_store
 from holdfast.booking.making.claiming import evict_expired_holds
-from holdfast.booking.model import Booking, Step
+from holdfast.booking.model import Booking
+from holdfast.booking.store import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift

@@ -17,8 +17,8 @@ from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.decide import Known, probes_of
 from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
-from holdfast.booking.model import Step
 from holdfast.booking.states import OCCUPYING
+from holdfast.booking.store import Step
 from holdfast.channel.store import maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from

@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
 from pydantic import AwareDatetime, Field
 
-from holdfast.booking import store
+from holdfast.booking import queries
 from holdfast.booking.finding import lists
 from holdfast.booking.finding.lists import Filter
 from holdfast.booking.model import Booking, as_json
@@ -124,7 +124,7 @@ async def get_history(booking_id: UUID, page: AskedPage, engine: EngineUsed, act
     """Returns the audit trail of a booking, oldest first."""
     booking, _ = await find_booking(engine, actor, booking_id)
     after = page.after(BY_VERSION) or 0
-    found = await engine.read(actor, store.history, booking, after=after, limit=page.read_max)
+    found = await engine.read(actor, queries.history, booking, after=after, limit=page.read_max)
     return page.answer(found, _step, BY_VERSION, lambda row: row["version"])
 
 

@@ -144,7 +144,7 @@ class Call:
                 if self.deadline_s is None:
                     limit.reschedule(None)
                 value = await verb(tx, *args, **kwargs)
-                if tx.events:
+                if self._is_reacted_to(tx):
                     await self.db.before_commit(tx)
                 limit.reschedule(None)
                 if await self._commit(tx, conn, may_write=not self._is_read_only(lane)) != "COMMIT":
@@ -175,6 +175,10 @@ class Call:
                 yield conn
             finally:
                 await self.db.pool.release(conn)
+
+    def _is_reacted_to(self, tx: Tx) -> bool:
+        types = self.db.reacts_to
+        return any(types is None or event.event_type in types for event in tx.events)
 
     def _is_read_only(self, lane: Lane) -> bool:
         return lane == "reads" and bool(self.db.lanes)

@@ -69,7 +69,10 @@ class Database:
         self.ports: Any = None
         """`Tx.ports` of every transaction; the engine sets it."""
         self.before_commit: Callable[[Tx], Awaitable[None]] = _refuse_events
-        """Called before commit with each transaction that emitted events, to run reactions. The engine sets it."""
+        """Called before commit with each transaction that emitted events of these types, to run reactions. The engine
+        sets it."""
+        self.reacts_to: frozenset[str] | None = None
+        """The types of events that have reactions; None: all."""
         self.is_written: Callable[[Tx, Any], Awaitable[bool]] = _refuse_events
         """Returns whether an event was written. The engine sets it."""
         self.committed = asyncio.Event()

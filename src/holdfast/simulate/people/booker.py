@@ -23,6 +23,7 @@ from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
+from holdfast.planning import change_planned
 from holdfast.simulate.people.asking import Send
 from holdfast.simulate.people.wish import Intention
 from holdfast.simulate.process import Process
@@ -125,7 +126,7 @@ class Booker:
         async def send(process: Process) -> Reply:
             engine, venue = process.engine, self.house.venue
             there = partial(plan, venue=venue, places=engine.places)
-            return (await engine.change_planned(self.actor, venue, there, verb, key=key, show=show)).reply
+            return (await change_planned(engine, self.actor, venue, there, verb, key=key, show=show)).reply
 
         return send
 

@@ -12,7 +12,7 @@ from holdfast.booking import states
 from holdfast.booking.change import Change
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.wanted import When
-from holdfast.booking.model import Booking
+from holdfast.booking.model import Booking, initial_status
 from holdfast.booking.states import Status
 from holdfast.simulate.people.booker import Booker
 from holdfast.simulate.people.repeat import repeat
@@ -106,7 +106,7 @@ async def _decide(booker: Booker, booking: Booking) -> None:
         return
     random, clock = booker.random, booker.world.clock
     await clock.sleep(timedelta(seconds=random.randrange(20, 400)))
-    onward = states.initial_status(booker.house.venue.policy, hold=False)
+    onward = initial_status(booker.house.venue.policy, hold=False)
     roll = random.random()
     if roll < 0.65:
         await booker.move(booking, onward)

@@ -1,0 +1,91 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from holdfast.booking.model import Booking
+from holdfast.booking.states import Status
+from holdfast.booking.store import READ_COLUMNS, _found, from_row
+from holdfast.kernel.db.tx import Tx, plain_id
+from holdfast.place.venue import Venue
+
+# ANY: to a plan made for a small table, all bookings of one tenant would look as good.
+FIND_REFERENCE = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = ANY ($1::uuid[]) AND reference = $2"
+
+
+async def find_reference(tx: Tx, tenant_id: UUID, reference: str) -> Booking:
+    """The tenant's booking with that reference. Raises NotFound."""
+    return _found(await tx.fetchrow(FIND_REFERENCE, [tenant_id], reference), reference)
+
+
+HISTORY = """
+    SELECT from_status, to_status, actor, action, reason, metadata, created_at, version
+      FROM booking_history
+     WHERE tenant_id = $1 AND booking_id = $2 AND version > $3
+     ORDER BY version
+     LIMIT $4
+"""
+
+
+async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[asyncpg.Record]:
+    """Its audit trail, oldest first."""
+    return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
+
+
+DUE_VENUES = """
+    SELECT tenant_id, venue_id FROM (
+        SELECT tenant_id, venue_id, due_at FROM booking
+         WHERE due_at <= $1 AND status = ANY ($2::text[])
+         ORDER BY due_at
+         LIMIT $3) AS due
+     GROUP BY tenant_id, venue_id
+     ORDER BY min(due_at)
+"""
+
+
+async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[tuple[UUID, UUID]]:
+    """The venues, as (tenant, venue), of the `limit` bookings that are longest overdue, theirs first."""
+    rows = await tx.fetch(DUE_VENUES, tx.now, list(statuses), limit)
+    return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
+
+
+DUE = f"""
+    SELECT {READ_COLUMNS} FROM booking
+     WHERE due_at <= $1 AND status = ANY ($2::text[]) AND venue_id = ANY ($4::uuid[])
+     ORDER BY due_at
+     LIMIT $3
+       FOR UPDATE SKIP LOCKED
+"""
+
+
+async def due(tx: Tx, statuses: Sequence[Status], *, venue_ids: Sequence[UUID], limit: int) -> list[Booking]:
+    """Bookings of these venues that a tick must move on now, the longest overdue first; those others work
+    on are left out."""
+    rows = await tx.fetch(DUE, tx.now, list(statuses), limit, list(venue_ids))
+    return [from_row(row) for row in rows]
+
+
+# In the order of the index by venue, so that a plan made for a small table takes no other.
+ARRIVING = """
+    SELECT w.start_at AS "window", b.id, b.party_size FROM unnest($3::timestamptz[]) AS w (start_at),
+           LATERAL (SELECT id, party_size FROM booking
+                     WHERE tenant_id = $1 AND venue_id = $2
+                       AND booking.start_at >= w.start_at AND booking.start_at < w.start_at + interval '15 minutes'
+                       AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5)
+                     ORDER BY booking.start_at OFFSET 0) AS b
+"""
+
+
+async def arriving(
+    tx: Tx, venue: Venue, windows: Collection[datetime], statuses: Sequence[Status]
+) -> dict[datetime, dict[UUID, int]]:
+    """The guests of each booking that arrives in the quarters of an hour from these instants, by instant."""
+    found: dict[datetime, dict[UUID, int]] = {window: {} for window in windows}
+    for row in await tx.fetch(ARRIVING, venue.tenant_id, venue.id, list(windows), list(statuses), tx.now):
+        found[row["window"]][plain_id(row["id"])] = row["party_size"]
+    return found

@@ -1,0 +1,101 @@
+"""Changes that take thought: planned outside of any transaction, and written in a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
+from functools import partial
+from typing import Any, TypeVar
+
+from holdfast.engine import Engine
+from holdfast.kernel import idempotency
+from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.slices import giving_way
+from holdfast.kernel.db.tx import Tx, request_deadline
+from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.kernel.idempotency import Done, Keyed
+from holdfast.place.venue import Venue
+
+T = TypeVar("T")
+P = TypeVar("P")
+Read = Callable[..., Awaitable[Any]]
+"""`await read(verb, *args)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
+PLANS_MAX = 3
+"""How often a change is planned before it has to do without what others took meanwhile."""
+PLAN_TIMES = 3
+"""How many times as long as a request a plan may take: it holds nothing but the turn to plan at its venue."""
+
+
+class StalePlan(Overloaded):
+    """Others changed the same place again and again while this was being planned. Try again with the same key."""
+
+
+async def make_plan(
+    engine: Engine,
+    actor: Actor,
+    venue: Venue,
+    plan: Callable[[Read], Awaitable[P]],
+    *,
+    is_preview: bool = False,
+) -> P:
+    """Returns the value of `plan(read)`, which runs outside of any transaction. Raises Overloaded.
+
+    It may take PLAN_TIMES as long as a request. A venue has one plan at a time, so that long ones slow nobody else.
+    Previews have turns of their own and yield to changes, so that they keep nobody from booking.
+    """
+    turns = engine.previewing if is_preview else engine.planning
+    way = giving_way(engine.is_changing) if is_preview else nullcontext()
+    with request_deadline(PLAN_TIMES * engine.db.deadline_s), way:
+        async with turns.of(venue.id):
+            return await plan(partial(engine.read_at, actor, venue))
+
+
+async def change_planned(
+    engine: Engine,
+    actor: Actor,
+    venue: Venue,
+    plan: Callable[[Read], Awaitable[P]],
+    verb: Callable[..., Awaitable[T]],
+    /,
+    *,
+    key: Keyed | None,
+    show: Callable[[T, Venue], Any],
+    traceparent: str | None = None,
+    is_long: bool = False,
+) -> Done[T]:
+    """Like `Engine.change_once`, for a change that takes thought: `plan(read)` decides, outside of any transaction, and
+    `verb(tx, planned, plans_left=..., venue=...)` writes what was planned.
+
+    1. Return the reply stored under the key, if there is one.
+    2. Plan. If the plan is refused, so is the change; a final refusal is stored under the key.
+    3. Write, within the time of a request. If the verb raises StalePlan, nothing is written and step 2 is repeated, up
+       to PLANS_MAX times in all. The last time `plans_left` is 0: the verb then refuses what others have taken.
+    """
+    read = partial(engine.read_at, actor, venue)
+    more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
+    if key is not None and (stored := await read(idempotency.kept, key)):
+        return Done(stored.for_request(key.request_hash))
+    plans_left = PLANS_MAX
+    while True:
+        plans_left -= 1
+        try:
+            planned = await make_plan(engine, actor, venue, plan)
+        except HoldfastError as refused:
+            with request_deadline(engine.db.deadline_s):
+                if refused.kind.is_final:
+                    return await engine.change_once(actor, venue, refuse, refused, **more)
+                # The same request, sent twice, may have taken what is now in the way.
+                if key is not None and (stored := await read(idempotency.kept, key)):
+                    return Done(stored.for_request(key.request_hash))
+            raise
+        try:
+            with request_deadline(engine.db.deadline_s):
+                return await engine.change_once(actor, venue, verb, planned, plans_left=plans_left, **more)
+        except StalePlan:
+            if not plans_left:
+                raise
+
+
+async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:
+    """A verb that raises what the plan refused, so that the reply is stored."""
+    raise refused
