@@ -1,4 +1,4 @@
-"""A booking as a value, its JSON, and its steps: what the history and the events tell of it."""
+"""A booking as a value: its JSON, and how it moves from one status to another."""
 
 from __future__ import annotations
 
@@ -139,77 +139,6 @@ def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Boo
     return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # no rule of a venue applies there
 
 
-def price_json(price: Price) -> dict[str, str]:
-    """Returns the price as decimal strings, under the names that bookings use."""
-    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
-    return {
-        "base_price": format_money(price.base_minor, currency),
-        "tax_amount": format_money(price.tax_minor, currency),
-        "discount_amount": format_money(price.discount_minor, currency),
-        "total_price": format_money(total_minor, currency),
-        "currency": currency,
-        "price_source": price.source,
-    }
-
-
-def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
-    """The booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
-    zone = ZoneInfo(booking.timezone)
-    start, end = booking.local_start, booking.local_end
-    shown = {
-        "id": booking.id,
-        "booking_reference": booking.reference,
-        "idempotency_key": booking.idempotency_key,
-        "tenant": venue.tenant_slug,
-        "venue_id": booking.venue_id,
-        "venue_name": venue.name,
-        "venue_kind": venue.kind,
-        "resource_ids": booking.resource_ids,
-        "slot_id": booking.slot_id,
-        "start": booking.start_at.astimezone(zone),
-        "end": booking.end_at.astimezone(zone),
-        "booking_date": start.date(),
-        "booking_time": f"{start.hour:02}:{start.minute:02}",
-        "end_time": f"{end.hour:02}:{end.minute:02}",
-        "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
-        "party_size": booking.party_size,
-        **booking.guest.as_json(),
-        "status": booking.status,
-        "version": booking.version,
-        **price_json(booking.price),
-        "payment_intent_id": booking.payment_intent_id,
-        "payment_status": booking.payment_status,
-        "inventory_reservation_id": booking.inventory_reservation_id,
-        "special_requests": booking.details.special_requests,
-        "source": booking.details.source,
-        "metadata": booking.details.metadata,
-        "cancellation_reason": booking.cancellation_reason,
-        "cancelled_by": booking.cancelled_by,
-        "created_at": booking.created_at,
-        "updated_at": booking.updated_at,
-        "confirmed_at": booking.confirmed_at,
-        "cancelled_at": booking.cancelled_at,
-        "checked_in_at": booking.checked_in_at,
-        "completed_at": booking.completed_at,
-        "expires_at": booking.expires_at,
-        "shared_facility_owner_tenant_id": booking.shared_facility_owner_tenant_id,
-        "read_only": False,
-    }
-    if viewer.is_staff:
-        shown["internal_notes"] = booking.details.internal_notes
-    return shown
-
-
-ACTIONS = {
-    Status.CONFIRMED: "confirm",
-    Status.CHECKED_IN: "check_in",
-    Status.COMPLETED: "complete",
-    Status.CANCELLED: "cancel",
-    Status.NO_SHOW: "no_show",
-    Status.EXPIRED: "expire",
-}
-
-
 class InvalidTransition(HoldfastError):
     """A booking can't take this step from where it stands.
 
@@ -287,3 +216,74 @@ def due_of(
     if status is Status.CHECKED_IN and policy.auto_complete:
         return end
     return None
+
+
+def price_json(price: Price) -> dict[str, str]:
+    """Returns the price as decimal strings, under the names that bookings use."""
+    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
+    return {
+        "base_price": format_money(price.base_minor, currency),
+        "tax_amount": format_money(price.tax_minor, currency),
+        "discount_amount": format_money(price.discount_minor, currency),
+        "total_price": format_money(total_minor, currency),
+        "currency": currency,
+        "price_source": price.source,
+    }
+
+
+def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
+    """The booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
+    zone = ZoneInfo(booking.timezone)
+    start, end = booking.local_start, booking.local_end
+    shown = {
+        "id": booking.id,
+        "booking_reference": booking.reference,
+        "idempotency_key": booking.idempotency_key,
+        "tenant": venue.tenant_slug,
+        "venue_id": booking.venue_id,
+        "venue_name": venue.name,
+        "venue_kind": venue.kind,
+        "resource_ids": booking.resource_ids,
+        "slot_id": booking.slot_id,
+        "start": booking.start_at.astimezone(zone),
+        "end": booking.end_at.astimezone(zone),
+        "booking_date": start.date(),
+        "booking_time": f"{start.hour:02}:{start.minute:02}",
+        "end_time": f"{end.hour:02}:{end.minute:02}",
+        "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
+        "party_size": booking.party_size,
+        **booking.guest.as_json(),
+        "status": booking.status,
+        "version": booking.version,
+        **price_json(booking.price),
+        "payment_intent_id": booking.payment_intent_id,
+        "payment_status": booking.payment_status,
+        "inventory_reservation_id": booking.inventory_reservation_id,
+        "special_requests": booking.details.special_requests,
+        "source": booking.details.source,
+        "metadata": booking.details.metadata,
+        "cancellation_reason": booking.cancellation_reason,
+        "cancelled_by": booking.cancelled_by,
+        "created_at": booking.created_at,
+        "updated_at": booking.updated_at,
+        "confirmed_at": booking.confirmed_at,
+        "cancelled_at": booking.cancelled_at,
+        "checked_in_at": booking.checked_in_at,
+        "completed_at": booking.completed_at,
+        "expires_at": booking.expires_at,
+        "shared_facility_owner_tenant_id": booking.shared_facility_owner_tenant_id,
+        "read_only": False,
+    }
+    if viewer.is_staff:
+        shown["internal_notes"] = booking.details.internal_notes
+    return shown
+
+
+ACTIONS = {
+    Status.CONFIRMED: "confirm",
+    Status.CHECKED_IN: "check_in",
+    Status.COMPLETED: "complete",
+    Status.CANCELLED: "cancel",
+    Status.NO_SHOW: "no_show",
+    Status.EXPIRED: "expire",
+}

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The reading statements on bookings for ticks, plans and routes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state machine of a booking: one table, and pure questions about it."""
+"""The state machine of a booking: its statuses and the table of steps between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The statements on table `booking` and its history. Only this noun writes them."""
+"""A booking's row, its history and its events, and the statements that write them. Nothing else does."""
 
 from __future__ import annotations
 
@@ -40,6 +40,85 @@ READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else na
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
 _IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
+
+
+# The action in the history, and the type of event that goes out for it.
+EVENT_TYPES = {
+    "create": "booking.created",
+    "update": "booking.updated",
+    "cancel": "booking.cancelled",
+    "confirm": "booking.confirmed",
+    "check_in": "booking.checked_in",
+    "complete": "booking.completed",
+    "expire": "booking.expired",
+    "no_show": "booking.no_show",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
+
+    booking: Booking
+    from_status: Status | None
+    action: str
+    actor: str
+    reason: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+    traceparent: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def history(self) -> dict[str, Any]:
+        """The row for table `booking_history`."""
+        return {
+            "tenant_id": self.booking.tenant_id,
+            "booking_id": self.booking.id,
+            "version": self.booking.version,
+            "from_status": self.from_status,
+            "to_status": self.booking.status,
+            "actor": self.actor,
+            "action": self.action,
+            "reason": self.reason,
+            "metadata": self.metadata,
+            "created_at": self.booking.updated_at,
+        }
+
+    @property
+    def event_type(self) -> str:
+        return EVENT_TYPES.get(self.action, "booking.status_changed")
+
+    def event(self) -> Event:
+        """The event that tells of it: ids and facts, nothing personal."""
+        booking = self.booking
+        return Event(
+            id=new_id(),
+            tenant_id=booking.tenant_id,
+            event_type=self.event_type,
+            venue_id=booking.venue_id,
+            subject_id=booking.id,
+            payload={
+                "booking_id": booking.id,
+                "booking_reference": booking.reference,
+                "from_status": self.from_status,
+                "status": booking.status,
+                "version": booking.version,
+                "venue_id": booking.venue_id,
+                "resource_ids": booking.resource_ids,
+                "slot_id": booking.slot_id,
+                "start": booking.start_at,
+                "end": booking.end_at,
+                "party_size": booking.party_size,
+                "total_minor": booking.total_minor,
+                "currency": booking.price.currency,
+                "expires_at": booking.expires_at,
+                "source": booking.details.source,
+                **self.facts,
+            },
+            actor=self.actor,
+            created_at=booking.updated_at,
+            traceparent=self.traceparent,
+            channel=BOOKINGS,
+        )
 
 
 def row(booking: Booking) -> dict[str, Any]:
@@ -154,82 +233,3 @@ def from_row(row: Any) -> Booking:
         details=Details(**{name: take(name) for name in _DETAILS}),
         **values,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
-
-    booking: Booking
-    from_status: Status | None
-    action: str
-    actor: str
-    reason: str | None = None
-    metadata: dict[str, Any] = field(default_factory=dict)
-    traceparent: str | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def history(self) -> dict[str, Any]:
-        """The row for table `booking_history`."""
-        return {
-            "tenant_id": self.booking.tenant_id,
-            "booking_id": self.booking.id,
-            "version": self.booking.version,
-            "from_status": self.from_status,
-            "to_status": self.booking.status,
-            "actor": self.actor,
-            "action": self.action,
-            "reason": self.reason,
-            "metadata": self.metadata,
-            "created_at": self.booking.updated_at,
-        }
-
-    @property
-    def event_type(self) -> str:
-        return EVENT_TYPES.get(self.action, "booking.status_changed")
-
-    def event(self) -> Event:
-        """The event that tells of it: ids and facts, nothing personal."""
-        booking = self.booking
-        return Event(
-            id=new_id(),
-            tenant_id=booking.tenant_id,
-            event_type=self.event_type,
-            venue_id=booking.venue_id,
-            subject_id=booking.id,
-            payload={
-                "booking_id": booking.id,
-                "booking_reference": booking.reference,
-                "from_status": self.from_status,
-                "status": booking.status,
-                "version": booking.version,
-                "venue_id": booking.venue_id,
-                "resource_ids": booking.resource_ids,
-                "slot_id": booking.slot_id,
-                "start": booking.start_at,
-                "end": booking.end_at,
-                "party_size": booking.party_size,
-                "total_minor": booking.total_minor,
-                "currency": booking.price.currency,
-                "expires_at": booking.expires_at,
-                "source": booking.details.source,
-                **self.facts,
-            },
-            actor=self.actor,
-            created_at=booking.updated_at,
-            traceparent=self.traceparent,
-            channel=BOOKINGS,
-        )
-
-
-# The action in the history, and the type of event that goes out for it.
-EVENT_TYPES = {
-    "create": "booking.created",
-    "update": "booking.updated",
-    "cancel": "booking.cancelled",
-    "confirm": "booking.confirmed",
-    "check_in": "booking.checked_in",
-    "complete": "booking.completed",
-    "expire": "booking.expired",
-    "no_show": "booking.no_show",
-}
