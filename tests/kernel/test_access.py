@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +16,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.kernel.embedded import start as starting
 from holdfast.kernel.embedded.account import Account, app_account
-from holdfast.kernel.embedded.model import LOGIN
+from holdfast.kernel.embedded.model import LOGIN, EmbeddedPostgresError
 from holdfast.main.process.drop import open_code
 from holdfast.main.process.migrate import migrate
 from tests.databases import embedded
@@ -118,6 +119,22 @@ async def test_rights_that_the_role_was_given_are_taken_back(migrated: Server, s
         await owner.close()
     assert rights is not None
     assert tuple(rights) == (False, False, False, False, False, True, True)
+
+
+@AS_ROOT
+def test_root_stops_no_server_of_an_ordinary_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres = EmbeddedPostgres(tmp_path / "data", SMALL)
+    with monkeypatch.context() as alice:
+        alice.setattr(starting, "settings_of_access", lambda *_: {})
+        server = postgres.start()
+    try:
+        own = starting.account_for(postgres.layout.cluster)
+        monkeypatch.setattr(starting, "account_for", lambda _: replace(own, name="alice"))
+        with pytest.raises(EmbeddedPostgresError, match=r"user alice runs .* run this as that user"):
+            EmbeddedPostgres(tmp_path / "data", SMALL).start()
+        assert postgres.running() == server
+    finally:
+        postgres.stop()
 
 
 @AS_ROOT

@@ -33,7 +33,7 @@ from holdfast.kernel.embedded.watch import (
     wait_ready,
 )
 from holdfast.kernel.files.acl import allow_traverse
-from holdfast.kernel.files.own import open_own, own_directory
+from holdfast.kernel.files.own import POSTGRES_USER, open_own, own_directory
 
 OLD_BACKENDS_TIMEOUT_S = 30.0
 OLD_BACKENDS_PAUSE_S_MAX = 2.0
@@ -96,6 +96,11 @@ class EmbeddedPostgres:
         with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
             server = self._found()
             if server is not None and not is_current(self.layout, account):
+                if account.name != POSTGRES_USER:
+                    raise EmbeddedPostgresError(
+                        f"user {account.name} runs PostgreSQL on {self.layout.cluster}: "
+                        "run this as that user, or stop it first"
+                    )
                 stop_server(self.layout)
                 server = None
             server = server or self._start(account)
