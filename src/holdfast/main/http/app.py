@@ -23,7 +23,7 @@ from holdfast.live.routes import origins
 from holdfast.main.asyncapi import document as asyncapi
 from holdfast.main.http import operations
 from holdfast.main.http.caller import bearer
-from holdfast.main.http.middleware import Surround
+from holdfast.main.http.middleware import Middleware
 from holdfast.main.http.openapi import TITLE, document, serve_docs
 from holdfast.main.http.refusals import answer_refusals
 from holdfast.main.http.shortcut import Shortcuts, shortcuts
@@ -42,7 +42,7 @@ class Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         behind = Shortcuts(super().build_middleware_stack(), shortcuts(self))
         deadline_s = self.state.request_deadline_s
-        return Surround(behind, templates=_templates(self), request_deadline_s=deadline_s)
+        return Middleware(behind, templates=_templates(self), request_deadline_s=deadline_s)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

@@ -50,7 +50,7 @@ _NO_STORE = (b"cache-control", b"no-store")
 log = structlog.get_logger()
 
 
-class Surround:
+class Middleware:
     """The middleware. `templates`: path templates, by the `endpoint` in a matched scope.
 
     `request_deadline_s`: the longest time a request may wait, in total.

@@ -24,11 +24,11 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from holdfast.live.outlets import EXTENSION
-from holdfast.main.http import canned
+from holdfast.main.http import raw_responses
 from holdfast.main.http.addresses import Addresses
 from holdfast.main.http.pieces import Pieces
 from holdfast.main.http.refusals import BODY_BYTES_MAX
-from holdfast.main.http.transport import Connected, Connection, CorkedTransport
+from holdfast.main.http.transport import BufferedTransport, Connected, Connection
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
@@ -74,17 +74,17 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
     # The connection
 
     def connection_made(self, transport: Any) -> None:
-        corked: Any = CorkedTransport(transport, self.loop, self._expired)
-        super().connection_made(corked)
-        self.flow = _Writing(corked)
-        self._wire = Connection(corked)
+        buffered: Any = BufferedTransport(transport, self.loop, self._expired)
+        super().connection_made(buffered)
+        self.flow = _Writing(buffered)
+        self._wire = Connection(buffered)
         self._extensions = {EXTENSION: self._wire}
-        corked.limit(HEAD_S)
+        buffered.limit(HEAD_S)
         if not self._addresses.enter(self._address, self):
             REFUSED.labels("too_many").inc()
             self._is_deaf = True
-            corked.write(canned.TOO_MANY)
-            corked.close()
+            buffered.write(raw_responses.TOO_MANY)
+            buffered.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._received.clear()
@@ -105,7 +105,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if self._answering is not None:
             return
         if self._in_message:
-            self._refuse(canned.TOO_SLOW, "too_slow")
+            self._refuse(raw_responses.TOO_SLOW, "too_slow")
         else:
             self.transport.close()
 
@@ -161,12 +161,12 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self._upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             if isinstance(error.__context__, _TooLarge):
-                self._refuse(canned.TOO_LARGE, "too_large")
+                self._refuse(raw_responses.TOO_LARGE, "too_large")
             else:
-                self._refuse(canned.MALFORMED, "malformed")
+                self._refuse(raw_responses.MALFORMED, "malformed")
         else:
             if self._overhead > HEAD_BYTES_MAX:
-                self._refuse(canned.TOO_LARGE, "too_large")
+                self._refuse(raw_responses.TOO_LARGE, "too_large")
         if self._arriving is not None and not self._arriving[0].more_body:
             self._answer()
         elif self._in_message and self._answering is None and not self._is_deaf:
@@ -185,7 +185,7 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
             self._received.put_back(rest)
         elif self.flow.write_paused:
             # The client reads nothing, so it can't be waiting for the handshake.
-            self._refuse(canned.MALFORMED, "malformed")
+            self._refuse(raw_responses.MALFORMED, "malformed")
         else:
             self._is_deaf = True
             self._received.clear()  # no frame may be sent before the handshake is complete (RFC 6455, 4.1)

@@ -22,7 +22,7 @@ STALL_S = 30.0
 """A client that reads none of its pending data for this long is aborted."""
 
 
-class CorkedTransport:
+class BufferedTransport:
     """A transport that buffers writes until the end of the event loop iteration, or until it is closed.
 
     `lingers`: closing it closes our side only; the client's side stays open for LINGER_S. Closing a socket with unread
