@@ -18,7 +18,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.http import status_of
 from holdfast.main.cli.commands import app as cli
 from holdfast.main.http.app import create_app
-from holdfast.main.http.protocol import REFUSED
+from holdfast.main.http.connection import REFUSED
 from holdfast.main.process.work import LAG
 from holdfast.main.process.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from holdfast.main.http.transport import Connection
+from holdfast.main.http.connection import Connection
 from holdfast.main.http.websocket import FRAGMENTS_MAX, PINGS_BURST_MAX, BoundedWebSocket
 from holdfast.main.process.serve import WS_BYTES_MAX
 from tests.main.edge import Dialled, Served, served, so

@@ -19,16 +19,12 @@ from __future__ import annotations
 from typing import Any
 
 import httptools
-from prometheus_client import Counter
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from holdfast.live.outlets import EXTENSION
 from holdfast.main.http import raw_responses
 from holdfast.main.http.addresses import Addresses
-from holdfast.main.http.pieces import Pieces
+from holdfast.main.http.connection import HttpConnection
 from holdfast.main.http.refusals import BODY_BYTES_MAX
-from holdfast.main.http.transport import BufferedTransport, Connected, Connection
 
 HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
@@ -39,85 +35,25 @@ IDLE_S = 75.0
 PIECES_MAX = 256
 """Pieces parsed in one iteration of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
 
-REFUSED = Counter(
-    "holdfast_http_connections_refused_total",
-    "Connections that Holdfast refused or closed: malformed, too_large, too_slow, too_many.",
-    ["reason"],
-)
-
 
 class _TooLarge(Exception):
     """The head is longer than HEAD_BYTES_MAX or has more than HEADERS_MAX headers."""
 
 
-class BoundedProtocol(Connected, HttpToolsProtocol):
+class BoundedProtocol(HttpConnection):
     """uvicorn's protocol with the limits above. `addresses`: shared by all connections of the process."""
 
-    parser: httptools.HttpRequestParser
-    transport: Any
-
     def __init__(self, addresses: Addresses, **given: Any) -> None:
-        super().__init__(**given)
-        self._addresses = addresses
-        self._received = Pieces()
-        self._is_paused = False
-        self._is_deaf = False  # nothing more will be parsed
-        self._in_message = False
+        super().__init__(addresses, **given)
         self._in_body = False
         self._body_left: int | None = None  # bytes; None for a chunked body, and outside of bodies
         self._overhead = 0  # bytes of the message that are not its body
         self._piece_bytes = 0
         self._limited_to = 0.0  # seconds that this part of the message may take
-        self._arriving: tuple[RequestResponseCycle, Any] | None = None
-        self._answering: RequestResponseCycle | None = None
-
-    # The connection
 
     def connection_made(self, transport: Any) -> None:
-        buffered: Any = BufferedTransport(transport, self.loop, self._expired)
-        super().connection_made(buffered)
-        self.flow = _Writing(buffered)
-        self._wire = Connection(buffered)
-        self._extensions = {EXTENSION: self._wire}
-        buffered.limit(HEAD_S)
-        if not self._addresses.enter(self._address, self):
-            REFUSED.labels("too_many").inc()
-            self._is_deaf = True
-            buffered.write(raw_responses.TOO_MANY)
-            buffered.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._received.clear()
-        if self._answering is not None:  # the parent only handles the last request
-            self._answering.disconnected = True
-            self._answering.message_event.set()
-        super().connection_lost(exc)
-
-    def give_way(self) -> bool:
-        is_needed = self._answering is not None or self._arriving is not None or self._received
-        # While a response is on its way, or its end is waited for, the connection stays open and so it still counts.
-        if is_needed or self.transport.is_closing() or self.transport.has_unsent():
-            return False
-        self.transport.close()
-        return True
-
-    def _expired(self) -> None:
-        if self._answering is not None:
-            return
-        if self._in_message:
-            self._refuse(raw_responses.TOO_SLOW, "too_slow")
-        else:
-            self.transport.close()
-
-    def _refuse(self, answer: bytes, reason: str) -> None:
-        """Sends this response and closes the connection. All earlier requests have been answered, because nothing after
-        a request is parsed before its response is complete."""
-        REFUSED.labels(reason).inc()
-        self._is_deaf = self.transport.lingers = True
-        self._received.clear()
-        self._arriving = None
-        self.transport.write(answer)
-        self.transport.close()
+        super().connection_made(transport)
+        self.transport.limit(HEAD_S)
 
     # Incoming data
 
@@ -147,11 +83,6 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if not self.transport.is_closing():
             self._go_on()
 
-    def _pause(self) -> None:
-        if not self._is_paused:
-            self._is_paused = True
-            self.transport.pause_reading()
-
     def _parse(self, piece: bytes) -> None:
         self._overhead += len(piece)
         self._piece_bytes = len(piece)
@@ -178,23 +109,6 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         if seconds != self._limited_to:
             self._limited_to = seconds
             self.transport.limit(seconds)
-
-    def _upgrade(self, rest: bytes) -> None:
-        """Upgrades to a WebSocket. Other protocols are declined by ignoring the offer (RFC 9110, 7.8)."""
-        if not self._should_upgrade():
-            self._received.put_back(rest)
-        elif self.flow.write_paused:
-            # The client reads nothing, so it can't be waiting for the handshake.
-            self._refuse(raw_responses.MALFORMED, "malformed")
-        else:
-            self._is_deaf = True
-            self._received.clear()  # no frame may be sent before the handshake is complete (RFC 6455, 4.1)
-            self.transport.expired = None
-            self.transport.limit(None)
-            if self._is_paused:
-                self.transport.resume_reading()
-            self._addresses.leave(self._address, self)
-            self.handle_websocket_upgrade()
 
     # Called by the parser
 
@@ -277,16 +191,6 @@ class BoundedProtocol(Connected, HttpToolsProtocol):
         self.transport.limit(IDLE_S)
         if self._received or self._is_paused:
             self._go_on()
-
-
-class _Writing(FlowControl):
-    """The writing half of uvicorn's flow control: only the protocol decides when to read."""
-
-    def pause_reading(self) -> None:
-        return
-
-    def resume_reading(self) -> None:
-        return
 
 
 def _announced(headers: list[tuple[bytes, bytes]]) -> int | None:

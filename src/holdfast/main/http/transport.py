@@ -3,8 +3,6 @@ gives a refused client time to read why.
 
 uvicorn writes a response's head and body separately, each with a system call. For responses as short as ours that is a
 large part of their cost.
-Live streams write the same bytes to thousands of connections: they get a `Wire` through the ASGI extension of
-`holdfast.live.outlets` and bypass the protocol.
 """
 
 from __future__ import annotations
@@ -13,8 +11,6 @@ import asyncio
 from collections.abc import Callable
 from math import inf
 from typing import Any
-
-from holdfast.main.http.addresses import Addresses
 
 LINGER_S = 5.0
 """How long a refused connection may still receive and send before it is aborted."""
@@ -123,72 +119,3 @@ class BufferedTransport:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
-
-
-class Connected(asyncio.Protocol):
-    """Connection handling shared by both protocols: it counts towards its address, and a stream that took it over is
-    notified of its state."""
-
-    transport: Any
-    client: tuple[str, int] | None
-    _addresses: Addresses
-    _wire: Connection
-
-    @property
-    def _address(self) -> str | None:
-        return self.client[0] if self.client else None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._addresses.leave(self._address, self)  # pyright: ignore[reportArgumentType]
-        super().connection_lost(exc)
-        self.transport.lost()
-        self._wire.gone()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._wire.paused = True
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        self._wire.resume()
-
-
-class Connection:
-    """Implements `holdfast.live.outlets.Wire`."""
-
-    __slots__ = ("_is_gone", "_lost", "_transport", "drained", "paused")
-
-    def __init__(self, transport: Any) -> None:
-        self._transport = transport
-        self._is_gone = False
-        self._lost: Callable[[], None] | None = None
-        self.paused = False
-        self.drained: Callable[[], None] | None = None
-
-    @property
-    def lost(self) -> Callable[[], None] | None:
-        """Called when the connection is lost; soon, if it already is."""
-        return self._lost
-
-    @lost.setter
-    def lost(self, callback: Callable[[], None] | None) -> None:
-        self._lost = callback
-        if self._is_gone and callback is not None:
-            asyncio.get_running_loop().call_soon(callback)
-
-    def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(data)
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def resume(self) -> None:
-        self.paused = False
-        if self.drained is not None:
-            self.drained()
-
-    def gone(self) -> None:
-        self.paused = self._is_gone = True
-        if self._lost is not None:
-            self._lost()

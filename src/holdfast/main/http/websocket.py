@@ -19,7 +19,7 @@ from websockets.protocol import State
 
 from holdfast.live.outlets import EXTENSION
 from holdfast.main.http.addresses import Addresses
-from holdfast.main.http.transport import Connected, Connection
+from holdfast.main.http.connection import Connected, Connection
 
 PIECE_BYTES = 1024
 """A frame has at least six bytes, so a piece has at most 170 frames, which take about 1 ms."""
