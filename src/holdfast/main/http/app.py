@@ -22,11 +22,11 @@ from holdfast.live.hub import Hub
 from holdfast.live.routes import origins
 from holdfast.main.asyncapi import document as asyncapi
 from holdfast.main.http import operations
-from holdfast.main.http.caller import bearer
-from holdfast.main.http.middleware import Middleware
+from holdfast.main.http.handshake import MiddlewareWithSockets
+from holdfast.main.http.middleware import Tally, bearer
 from holdfast.main.http.openapi import TITLE, document, serve_docs
 from holdfast.main.http.refusals import answer_refusals
-from holdfast.main.http.shortcut import Shortcuts, shortcuts
+from holdfast.main.http.shortcut import shortcuts
 from holdfast.main.reactions import engine_over
 from holdfast.snapshot.cache import SharedCache
 from holdfast.snapshot.freshness import Freshness
@@ -37,12 +37,15 @@ API = "/api/v1"
 
 
 class Application(FastAPI):
-    """FastAPI, wrapped in the middleware and behind the fast path for the busiest routes."""
+    """FastAPI, wrapped in the middleware, which calls the busiest routes without it."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        behind = Shortcuts(super().build_middleware_stack(), shortcuts(self))
-        deadline_s = self.state.request_deadline_s
-        return Middleware(behind, templates=_templates(self), request_deadline_s=deadline_s)
+        return MiddlewareWithSockets(
+            super().build_middleware_stack(),
+            shortcuts=shortcuts(self),
+            templates=_templates(self),
+            request_deadline_s=self.state.request_deadline_s,
+        )
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -71,7 +74,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan(settings, issuers),
     )
-    app.state.tally = operations.Tally()
+    app.state.tally = Tally()
     app.state.request_deadline_s = settings.request_deadline_s
     for router in _routers() if routers is None else routers:
         app.include_router(router, prefix=API)

@@ -3,74 +3,86 @@
 1. Assigns a request id and a trace, for log lines and the response.
 2. Refuses a body that is too long.
 3. Turns the bearer token into an actor; refuses an invalid one.
-4. Calls the route; an unexpected error becomes a 500 without details.
+4. Calls the handler, if it can without the framework; an unexpected error becomes a 500 without details.
 5. Adds the common response headers; counts, times and logs the request.
 
-A live stream is logged when it ends, and not timed. A WebSocket also gets an id and is counted and logged; its route
-checks the token and the messages.
+A live stream is logged when it ends, and not timed.
 `request.state` then has `actor`, `request_id`, `traceparent` (None without one) and `client_ip`.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextvars import Token
+from functools import lru_cache
 from typing import Any
 
 import structlog
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocketDisconnect
 
+from holdfast.identity.roles import actor_of
+from holdfast.identity.token import TokenVerifier
 from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
-from holdfast.kernel.http import problem
 from holdfast.kernel.telemetry import CONTEXT, request_log
-from holdfast.main.http.caller import caller, request_id, trace_id, traceparent
-from holdfast.main.http.operations import Tally
-from holdfast.main.http.refusals import limited
+from holdfast.main.http.operations import METHODS, REQUESTS, SECONDS
+from holdfast.main.http.refusals import BODY_BYTES_MAX, PayloadTooLarge, counting, refuse
+from holdfast.main.http.shortcut import Handler
+from holdfast.main.http.trace import request_id, trace_id, traceparent
+from holdfast.place.places import Places
 
 NO_TOKEN_NEEDED = frozenset(
     {"/", "/healthz", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi.json"}
 )
 ASSETS = "/docs/"
-WS_FAILED = 1011  # RFC 6455, 7.4.1
+ACTORS_CACHED_MAX = 8192
 STATUS_NONE = 499
 """Logged as the status if the client disconnected before there was a response."""
-
 UNMATCHED = "unmatched"
 """Logged as the route of a request that matches none."""
 
 _HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 _NO_STORE = (b"cache-control", b"no-store")
+# The verifier returns the same claims object for the same token, so each actor is built once.
+_actor_of = lru_cache(ACTORS_CACHED_MAX)(actor_of)
 
 log = structlog.get_logger()
 
 
 class Middleware:
-    """The middleware. `templates`: path templates, by the `endpoint` in a matched scope.
+    """The middleware around HTTP routes. `shortcuts`: handlers called without the framework, by method and path.
 
+    `templates`: path templates, by the `endpoint` in a matched scope.
     `request_deadline_s`: the longest time a request may wait, in total.
     Expects `verifier`, `engine` and `tally` on the application's state.
     """
 
-    def __init__(self, app: ASGIApp, *, templates: Mapping[Any, str], request_deadline_s: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        shortcuts: Mapping[tuple[str, str], Handler],
+        templates: Mapping[Any, str],
+        request_deadline_s: float,
+    ) -> None:
         self._app = app
-        self._request_deadline_s = request_deadline_s
+        self._shortcuts = shortcuts
         self._templates = templates
+        self._request_deadline_s = request_deadline_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await (self._socket if scope["type"] == "websocket" else self._app)(scope, receive, send)
+            await self.others(scope, receive, send)
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request = _introduce(scope, headers)
-        bound = CONTEXT.set(_log_context(request))
-        answer = _Answer(send, request["request_id"], storable=scope["path"].startswith(ASSETS))
+        bound = introduce(scope, headers)
+        answer = _Answer(send, scope["state"]["request_id"], storable=scope["path"].startswith(ASSETS))
         tally: Tally = scope["app"].state.tally
         tally.in_flight += 1
         try:
@@ -78,47 +90,45 @@ class Middleware:
                 await self._answer(scope, receive, answer, headers)
         finally:
             tally.in_flight -= 1
-            self._record(scope, tally, status=answer.status, seconds=time.perf_counter() - started)
+            self.record(scope, status=answer.status, seconds=time.perf_counter() - started)
             CONTEXT.reset(bound)
 
-    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
-        scope["method"] = "GET"
-        request = _introduce(scope, dict(scope["headers"]))
-        request["is_stream"] = True
-        bound = CONTEXT.set(_log_context(request))
-        handshake = _Handshake(send)
-        try:
-            await self._app(scope, receive, handshake)
-        except (OSError, WebSocketDisconnect):
-            return  # The client is gone.
-        except Exception as error:
-            log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
-            await handshake.fail()
-        finally:
-            tally: Tally = scope["app"].state.tally
-            self._record(scope, tally, status=handshake.status, seconds=time.perf_counter() - started)
-            CONTEXT.reset(bound)
+    async def others(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Takes what is not an HTTP request."""
+        await self._app(scope, receive, send)
 
     async def _answer(
         self, scope: Scope, receive: Receive, answer: _Answer, headers: Mapping[bytes, bytes]
     ) -> None:
         try:
-            receive = limited(receive, headers)
+            receive = _limited(receive, headers)
             if b"authorization" in headers:
                 scope["state"]["actor"] = await _actor(scope, headers)
-            await self._app(scope, receive, answer)
+            await self._call(scope, receive, answer)
         except HoldfastError as refusal:
-            await _refuse(scope, receive, answer, refusal)
+            if answer.status == STATUS_NONE:
+                await refuse(scope, receive, answer, refusal)
         except ClientDisconnect:
             return  # The client is gone.
         except Exception as error:
             log.error("request_failed", error=type(error).__qualname__, stack=stack_of(error))
-            failure = InternalError(request_id=scope["state"]["request_id"])
-            await _refuse(scope, receive, answer, failure)
+            # If the response had begun, the server closes the connection, which marks it as incomplete.
+            if answer.status == STATUS_NONE:
+                await refuse(scope, receive, answer, InternalError(request_id=scope["state"]["request_id"]))
 
-    def _record(self, scope: Scope, tally: Tally, *, status: int, seconds: float) -> None:
+    async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
+        handler = None if scope.get("root_path") else self._shortcuts.get((scope["method"], scope["path"]))
+        if handler is None:
+            await self._app(scope, receive, send)
+            return
+        scope["endpoint"] = handler
+        response = await handler(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    def record(self, scope: Scope, *, status: int, seconds: float) -> None:
+        """Counts, times and logs a request that has ended."""
         method, route = scope["method"], self._templates.get(scope.get("endpoint"), UNMATCHED)
+        tally: Tally = scope["app"].state.tally
         timed = None if scope["state"].get("is_stream") else seconds
         tally.count(method=method, route=route, status=status, seconds=timed)
         actor: Actor = scope["state"]["actor"]
@@ -156,61 +166,85 @@ class _Answer:
         await self._send(message)
 
 
-class _Handshake:
-    """The `send` of a WebSocket; records how its handshake was answered."""
+class Tally:
+    """Counts requests; looks each time series up only once. Use it from one event loop only."""
 
-    __slots__ = ("_send", "status")
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._counters: dict[tuple[str, str, int], Any] = {}
+        self._times: dict[str, Any] = {}
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.status = STATUS_NONE
+    def count(self, *, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Counts a request. `route`: its path template, as each value becomes a time series. `seconds`: None for
+        streams, which last as long as the client likes."""
+        counter = self._counters.get((method, route, status))
+        if counter is None:
+            labels = (method if method in METHODS else "OTHER", route, str(status))
+            counter = REQUESTS.labels(*labels)
+            if method in METHODS:
+                self._counters[method, route, status] = counter
+        counter.inc()
+        if seconds is None:
+            return
+        times = self._times.get(route)
+        if times is None:
+            times = self._times[route] = SECONDS.labels(route)
+        times.observe(seconds)
 
-    async def __call__(self, message: Message) -> None:
-        if self.status == STATUS_NONE:
-            by_type = {"websocket.accept": 101, "websocket.close": 403}
-            self.status = by_type.get(message["type"]) or message.get("status", STATUS_NONE)
-        await self._send(message)
 
-    async def fail(self) -> None:
-        """Closes the WebSocket because of an internal error."""
-        with suppress(Exception):  # the connection may be in any state
-            await self({"type": "websocket.close", "code": WS_FAILED})
-
-
-def _introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
-    """Fills the request's state with what is known before the token is checked."""
+def introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> Token[dict[str, str]]:
+    """Fills the request's state with what is known before the token is checked, and sets the fields that all its log
+    lines have. Returns what resets those."""
     client = scope.get("client")
+    given, parent = headers.get(b"x-request-id"), headers.get(b"traceparent")
+    new_id = f"{random.getrandbits(128):032x}"  # an identifier, not a secret
     state = scope.setdefault("state", {})
-    state["request_id"] = request_id(headers.get(b"x-request-id"))
-    state["traceparent"] = traceparent(headers.get(b"traceparent"))
+    state["request_id"] = new_id if given is None else request_id(given) or new_id
+    state["traceparent"] = None if parent is None else traceparent(parent)
     state["client_ip"] = client[0] if client else None
     state["actor"] = ANONYMOUS
-    return state
+    fields = {"request_id": state["request_id"]}
+    if state["traceparent"] is not None:
+        fields["trace_id"] = trace_id(state["traceparent"])
+    return CONTEXT.set(fields)
 
 
-def _log_context(request: Mapping[str, Any]) -> dict[str, str]:
-    context = {"request_id": request["request_id"]}
-    if request["traceparent"] is not None:
-        context["trace_id"] = trace_id(request["traceparent"])
-    return context
+def _limited(receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
+    """Returns a `receive` that raises PayloadTooLarge if the body gets too long; or raises it at once."""
+    announced = headers.get(b"content-length")
+    if announced is None:
+        return counting(receive) if b"transfer-encoding" in headers else receive
+    # The server enforces Content-Length, so there is nothing to count.
+    if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
+        raise PayloadTooLarge
+    return receive
 
 
 async def _actor(scope: Scope, headers: Mapping[bytes, bytes]) -> Actor:
+    """Returns the actor who bears the token. Raises the same as `bearer`, which it calls if the path needs a token."""
     if scope["path"] in NO_TOKEN_NEEDED or scope["path"].startswith(ASSETS):
         return ANONYMOUS
     several = len(headers) != len(scope["headers"])
     if several and sum(name == b"authorization" for name, _ in scope["headers"]) > 1:
         # A proxy in front of us may have checked the other one.
         raise Unauthenticated("There must be one Authorization header, not several.")
+    scheme, _, token = headers[b"authorization"].decode("latin-1").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("The Authorization header must read: Bearer <token>.")
     state = scope["app"].state
-    return await caller(headers[b"authorization"], verifier=state.verifier, places=state.engine.places)
+    return (await bearer(token.strip(), verifier=state.verifier, places=state.engine.places))[0]
 
 
-async def _refuse(scope: Scope, receive: Receive, answer: _Answer, refusal: HoldfastError) -> None:
-    if answer.status != STATUS_NONE:
-        return  # The response had begun. The server closes the connection, which marks it as incomplete.
-    response = problem(refusal, instance=scope["path"])
-    if refusal.code == "PAYLOAD_TOO_LARGE":
-        # The rest of the body is not read, so the connection can't be reused.
-        response.headers["connection"] = "close"
-    await response(scope, receive, answer)
+async def bearer(token: str, *, verifier: TokenVerifier, places: Places) -> tuple[Actor, float]:
+    """Returns the actor of a token, and when the token expires (seconds since 1970).
+
+    Raises `Unauthenticated` for an invalid token or one for an unknown tenant; `Overloaded` when the tenant can't be
+    looked up.
+    """
+    claims = await verifier.authenticate(token, time.time())
+    if claims.tenant is None:
+        return _actor_of(claims, None), claims.expires_at
+    tenant_id = await places.tenant_id(claims.tenant)
+    if tenant_id is None:
+        raise Unauthenticated("The token's tenant does not exist here.")
+    return _actor_of(claims, tenant_id), claims.expires_at

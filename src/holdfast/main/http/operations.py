@@ -28,8 +28,8 @@ POOL_SIZE = Gauge("holdfast_pool_connections", "Open database connections.")
 POOL_IDLE = Gauge("holdfast_pool_connections_idle", "Idle database connections.")
 WRITER_QUEUE = Gauge("holdfast_booking_writer_queue", "Bookings waiting to be written.")
 
-# Clients can invent methods; each would become a separate time series.
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""Clients can invent methods; each would become a separate time series."""
 
 router = APIRouter(tags=["Operations"])
 
@@ -88,32 +88,6 @@ async def get_readyz(request: Request) -> Response:
     if missing is not None:
         raise NotReady(_MISSING[missing], missing=[missing])
     return answer({"status": "ready"})
-
-
-class Tally:
-    """Counts requests; looks each time series up only once. Use it from one event loop only."""
-
-    def __init__(self) -> None:
-        self.in_flight = 0
-        self._counters: dict[tuple[str, str, int], Any] = {}
-        self._times: dict[str, Any] = {}
-
-    def count(self, *, method: str, route: str, status: int, seconds: float | None) -> None:
-        """Counts a request. `route`: its path template, as each value becomes a time series. `seconds`: None for
-        streams, which last as long as the client likes."""
-        counter = self._counters.get((method, route, status))
-        if counter is None:
-            labels = (method if method in _METHODS else "OTHER", route, str(status))
-            counter = REQUESTS.labels(*labels)
-            if method in _METHODS:
-                self._counters[method, route, status] = counter
-        counter.inc()
-        if seconds is None:
-            return
-        times = self._times.get(route)
-        if times is None:
-            times = self._times[route] = SECONDS.labels(route)
-        times.observe(seconds)
 
 
 def watch(state: Any) -> None:

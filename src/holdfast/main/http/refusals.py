@@ -5,14 +5,14 @@ No request body may be longer than 256 KiB, with or without a Content-Length.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope, Send
 
 from holdfast.kernel.body import invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Kind, NotFound, Unauthenticated
@@ -128,18 +128,17 @@ def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:
     return InternalError(request_id=request.state.request_id)
 
 
-def limited(receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
-    """Returns a `receive` that raises PayloadTooLarge if the body gets too long; or raises it at once."""
-    announced = headers.get(b"content-length")
-    if announced is None:
-        return _counting(receive)
-    # The server enforces Content-Length, so there is nothing to count.
-    if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
-        raise PayloadTooLarge
-    return receive
+async def refuse(scope: Scope, receive: Receive, send: Send, refusal: HoldfastError) -> None:
+    """Responds with a refusal that was raised outside of the framework."""
+    response = problem(refusal, instance=scope["path"])
+    if refusal.code == "PAYLOAD_TOO_LARGE":
+        # The rest of the body is not read, so the connection can't be reused.
+        response.headers["connection"] = "close"
+    await response(scope, receive, send)
 
 
-def _counting(receive: Receive) -> Receive:
+def counting(receive: Receive) -> Receive:
+    """Returns a `receive` that raises PayloadTooLarge when the body gets too long."""
     left = BODY_BYTES_MAX
 
     async def counted() -> Message:
