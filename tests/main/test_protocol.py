@@ -106,6 +106,8 @@ TOO_LARGE = {
     "extensions without end": chunked("/", [b"abc"])[:-20] + b";" + b"y" * 5_000_000,
     "chunks of one byte": chunked("/", [b"a"] * 30_000),
     "empty lines": b"\r\n" * 3_000_000,
+    "one behind an empty line, as long as a body": b"\r\n\r\n"
+    + post("/", b"", "X: " + LONG, "Y: y").replace(b": 0", b": 200000"),
     "a request for a WebSocket": UPGRADE[:-2] + b"X: " + LONG.encode() + b"\r\n\r\n",
 }
 
@@ -177,6 +179,19 @@ async def test_a_refusal_never_takes_the_place_of_an_answer(first: str, then: st
         assert (await client.answer()).said["path"] == "/1"
         client.send(b"\r\n\r\n")
         assert (await client.answer()).status == status
+        assert server.app.asked == ["/1"]
+
+
+@pytest.mark.parametrize("body", [b"", b"5\r\nhello\r\n0\r\n\r\n"], ids=["no body", "chunks"])
+async def test_another_length_is_not_that_of_the_body(body: bytes) -> None:
+    """One read, in which some header has the length of all that comes after the head."""
+    rest = body + b"HELLO\r\n\r\n"
+    framing = ["Transfer-Encoding: chunked"] if body else []
+    async with served() as server:
+        client = await server.dial()
+        client.send(get("/1", *framing, f"X-Length: {len(rest)}") + rest)
+        assert (await client.answer()).said["body"] == (5 if body else 0)
+        assert (await client.answer()).status == 400
         assert server.app.asked == ["/1"]
 
 

@@ -57,8 +57,11 @@ class Connected(asyncio.Protocol):
 
 
 class HttpConnection(Connected, HttpToolsProtocol):
-    """An HTTP connection, as far as it is not about one request. `addresses`: shared by all connections of the
-    process."""
+    """An HTTP connection, without its requests. `addresses`: shared by all connections of the process.
+
+    At the limit of its address, the oldest connection without a request gives way to a new one. If there is none, the
+    new one is refused with 429.
+    """
 
     parser: httptools.HttpRequestParser
     transport: Any
@@ -102,7 +105,7 @@ class HttpConnection(Connected, HttpToolsProtocol):
 
     def _expired(self) -> None:
         if self._answering is not None:
-            return
+            return  # the limit was one for the request, which has arrived
         if self._in_message:
             self._refuse(raw_responses.TOO_SLOW, "too_slow")
         else:
@@ -126,7 +129,9 @@ class HttpConnection(Connected, HttpToolsProtocol):
     def _upgrade(self, rest: bytes) -> None:
         """Upgrades to a WebSocket. Other protocols are declined by ignoring the offer (RFC 9110, 7.8)."""
         if not self._should_upgrade():
-            self._received.put_back(rest)
+            if rest:
+                self._received.put_back(rest)
+                self._pause()
         elif self.flow.write_paused:
             # The client reads nothing, so it can't be waiting for the handshake.
             self._refuse(raw_responses.MALFORMED, "malformed")
@@ -145,10 +150,7 @@ class _Writing(FlowControl):
     """The writing half of uvicorn's flow control: only the protocol decides when to read."""
 
     def pause_reading(self) -> None:
-        return
-
-    def resume_reading(self) -> None:
-        return
+        return  # so that there is nothing to resume either
 
 
 class Connection:

@@ -2,16 +2,16 @@
 
 uvicorn and its parser do the work; this class decides what they get, and when.
 
-1. Received bytes are cut where a head or a message ends, and parsed piece by piece. While a request is being answered,
-   nothing more is parsed or read: pipelined requests wait unparsed.
+1. Nothing behind a request is parsed before it is answered, nor is more read: pipelined requests wait unparsed. A read
+   that holds one head, or one request, or more of a body, is parsed as it is; others are cut where heads and messages
+   end.
 2. All bytes of a message outside its body count: request line, headers, chunk framing, trailers (which are dropped).
    Past HEAD_BYTES_MAX bytes or HEADERS_MAX headers the response is 431 and the connection is closed.
 3. The application is called when the request is complete. For a body longer than it accepts, it is called at once, and
    refuses it.
 4. A head must arrive within HEAD_S and a body within BODY_S, and a connection may be idle for IDLE_S. Past that the
    response is 408, or none if no request had begun.
-5. The number of connections per address is limited (`addresses`). At the limit, the oldest connection without a request
-   is closed; if there is none, the new one is refused with 429.
+5. The number of connections per address is limited (`connection.py`).
 """
 
 from __future__ import annotations
@@ -35,9 +35,16 @@ IDLE_S = 75.0
 PIECES_MAX = 256
 """Pieces parsed in one iteration of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
 
+_HEAD_END = b"\r\n\r\n"
+_SPACE = ord(" ")
+
 
 class _TooLarge(Exception):
     """The head is longer than HEAD_BYTES_MAX or has more than HEADERS_MAX headers."""
+
+
+class _MustBeCut(Exception):
+    """The data may go on behind the request: it is longer than announced, or nothing is, as with a chunked body."""
 
 
 class BoundedProtocol(HttpConnection):
@@ -48,7 +55,7 @@ class BoundedProtocol(HttpConnection):
         self._in_body = False
         self._body_left: int | None = None  # bytes; None for a chunked body, and outside of bodies
         self._overhead = 0  # bytes of the message that are not its body
-        self._piece_bytes = 0
+        self._piece_overhead = self._piece_rest = 0
         self._limited_to = 0.0  # seconds that this part of the message may take
 
     def connection_made(self, transport: Any) -> None:
@@ -60,14 +67,26 @@ class BoundedProtocol(HttpConnection):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        if self._answering is None and not self._is_paused:  # all that was received before is parsed
+            if self._body_left and len(data) <= self._body_left:
+                self._parse(data, rest=len(data))
+                return
+            # An empty line in front of the head would look like its end.
+            if not self._in_message and data[0] > _SPACE and (end := data.find(_HEAD_END)) >= 0:
+                rest = len(data) - end - len(_HEAD_END)
+                # Probably the length of its body; the parser will know. All others are cut right away.
+                if not rest or data.find(b"ength: %d\r\n" % rest, 0, end + 2) >= 0:
+                    self._parse(data, rest=rest)
+                    return
         self._received.add(data)
         self._go_on()
 
     def _go_on(self) -> None:
-        """Parses the received bytes, until a request must be answered first or others must have their turn."""
+        """Parses what was received in pieces, until a request must be answered first or others must have their turn."""
         pieces_left = PIECES_MAX
         while self._received and self._answering is None and not self._is_deaf and pieces_left:
-            self._parse(self._received.next(self._body_left))
+            piece = self._received.next(self._body_left)
+            self._parse(piece, rest=len(piece) if self._body_left else 0)
             pieces_left -= 1
         if self._is_deaf:
             return
@@ -83,14 +102,19 @@ class BoundedProtocol(HttpConnection):
         if not self.transport.is_closing():
             self._go_on()
 
-    def _parse(self, piece: bytes) -> None:
-        self._overhead += len(piece)
-        self._piece_bytes = len(piece)
+    def _parse(self, piece: bytes, *, rest: int) -> None:
+        """`rest`: how many bytes at its end are behind the head, as a body of known length is."""
+        before = self._overhead
+        self._piece_overhead, self._piece_rest = len(piece) - rest, rest
+        self._overhead += self._piece_overhead
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as upgrade:
             self._upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, _MustBeCut):
+                self._start_again(piece, before)
+                return
             if isinstance(error.__context__, _TooLarge):
                 self._refuse(raw_responses.TOO_LARGE, "too_large")
             else:
@@ -102,6 +126,15 @@ class BoundedProtocol(HttpConnection):
             self._answer()
         elif self._in_message and self._answering is None and not self._is_deaf:
             self._limit_arrival()
+
+    def _start_again(self, data: bytes, overhead: int) -> None:
+        """Parses the data in pieces. So far only the head was parsed, and nothing was done for it."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
+        self._overhead = overhead
+        self._in_message = self._in_body = False
+        self._received.add(data)
+        self._go_on()
 
     def _limit_arrival(self) -> None:
         """Sets one time limit for a head and one for a body, however many pieces they arrive in."""
@@ -115,7 +148,7 @@ class BoundedProtocol(HttpConnection):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = self._extensions  # pyright: ignore[reportGeneralTypeIssues]
-        self._overhead = self._piece_bytes
+        self._overhead = self._piece_overhead
         self._in_message, self._in_body = True, False
         self._limited_to = 0.0
 
@@ -129,8 +162,11 @@ class BoundedProtocol(HttpConnection):
     def on_headers_complete(self) -> None:
         if self._overhead > HEAD_BYTES_MAX:
             raise _TooLarge
+        announced = _announced(self.headers)
+        if self._piece_rest > (announced or 0):
+            raise _MustBeCut
         self._in_body = True
-        self._body_left = _announced(self.headers)
+        self._body_left = announced
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
@@ -147,8 +183,9 @@ class BoundedProtocol(HttpConnection):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
-        self._overhead -= len(body)
-        if self._body_left is not None:
+        if self._body_left is None:
+            self._overhead -= len(body)
+        else:
             self._body_left -= len(body)
         cycle = self.cycle
         if self._is_deaf or cycle is None or cycle.response_complete:
@@ -180,7 +217,6 @@ class BoundedProtocol(HttpConnection):
         assert self._arriving is not None
         cycle, app = self._arriving
         self._arriving, self._answering = None, cycle
-        self.transport.limit(None)
         super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
@@ -189,7 +225,7 @@ class BoundedProtocol(HttpConnection):
         if self.transport.is_closing():
             return
         self.transport.limit(IDLE_S)
-        if self._received or self._is_paused:
+        if self._is_paused:
             self._go_on()
 
 

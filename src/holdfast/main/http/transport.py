@@ -89,7 +89,7 @@ class BufferedTransport:
 
     def _flush(self) -> None:
         collected, self._collected = self._collected, []
-        if collected and not self.is_closing():
+        if collected and not (self._lingering or self._transport.is_closing()):
             data = b"".join(collected)
             self._written += len(data)
             self._transport.write(data)
