@@ -35,8 +35,8 @@ def expiry(booking: dict[str, Any]) -> datetime:
     ("lifecycle", "hold", "after", "reason"),
     [
         ("instant", True, timedelta(seconds=77), "The hold was not converted in time."),
-        ("deposit", False, timedelta(minutes=11), "It was not paid in time."),
-        ("approval", False, timedelta(hours=5), "It was not decided in time."),
+        ("deposit", False, timedelta(minutes=11), "It was not paid for in time."),
+        ("approval", False, timedelta(hours=5), "Nobody approved it in time."),
     ],
 )
 async def test_what_waits_too_long_expires(

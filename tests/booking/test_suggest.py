@@ -66,7 +66,7 @@ async def test_nothing_is_farther_than_two_hours_or_more_than_three(house: House
     assert body["suggested_slots"] == []
     assert (
         body["detail"]
-        == "L1 is taken at that time. Nothing is free within two hours of it: take another time."
+        == "L1 is taken at that time. Nothing is free within two hours of it: choose another time."
     )
 
 
@@ -192,5 +192,5 @@ async def test_of_many_refused_at_once_some_get_none_and_are_told_so(
     offered = {body["detail"] for body in bodies if body["suggested_slots"]}
     assert offered == {"T1 is taken at that time. Take one of the suggested slots."}
     turned_away = [body["detail"] for body in bodies if not body["suggested_slots"]]
-    told = "T1 is taken at that time. There was no time to look for another: see what the day has."
+    told = "T1 is taken at that time. There was no time to look for alternatives: check what else is free that day."
     assert turned_away == [told] * (len(clocks) - suggesting.AT_ONCE_MAX)

@@ -1,4 +1,4 @@
-"""Which resources a booking gets. Pure."""
+"""Chooses the resources for a booking. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RESOURCES_KEPT_MAX = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which resources will do, when none is named. Empty means any."""
+    """Which resources fit when the request names none. Empty means any."""
 
     kinds: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ ANYTHING = Preferences()
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is asked of a venue's resources, without the time: the named ones, or whatever fits."""
+    """What a booking needs of a venue's resources, apart from the time: the named ones, or any that fit."""
 
     party_size: int
     resource_ids: tuple[UUID, ...] = ()
@@ -47,8 +47,8 @@ class Demand:
 
 
 def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
-    """The sets of resources that would do, best first: the named ones, or by fewest resources, then
-    fewest seats wasted.
+    """Returns the sets of resources that fit, best first: the named ones, or all, by fewest resources, then fewest
+    seats wasted.
 
     Raises InvalidRequest (unknown, inactive or repeated resource), PartyTooLarge, PartyTooSmall.
     """
@@ -59,9 +59,9 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
     allowed = [each for each in venue.resources.values() if each.active and demand.preferences.accepts(each)]
     if not allowed:
         raise InvalidRequest.of(
-            "preferences", None, "no resource of this venue is of that kind, zone and attributes"
+            "preferences", None, "no resource of this venue has that kind, zone and attributes"
         )
-    # By what the preferences come to, not by how they were put: callers can put them in endless ways.
+    # Cached by the resources that match, not by the preferences: callers can express these in endless ways.
     ids = tuple(each.id for each in allowed)
     fitting = _KEPT.fitting(venue, ids, demand.party_size)
     if not fitting.sets:
@@ -71,7 +71,7 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """The sets that take a party or, when none does, the nearest sizes that one would."""
+    """The sets that take a party; if there are none, the nearest smaller and larger party sizes that fit."""
 
     sets: tuple[tuple[Resource, ...], ...] = ()
     smaller: int | None = None
@@ -79,7 +79,7 @@ class _Fitting:
 
 
 class _Kept:
-    """What was worked out lately; RESOURCES_KEPT_MAX resources in it, whoever asks for what."""
+    """Caches fittings. Evicts the least recently used beyond RESOURCES_KEPT_MAX resources in all."""
 
     def __init__(self) -> None:
         self._by_question: OrderedDict[object, _Fitting] = OrderedDict()
@@ -119,40 +119,42 @@ _KEPT = _Kept()
 
 
 def _no_fit(venue: Venue, fitting: _Fitting, party_size: int) -> PartyTooLarge | PartyTooSmall:
-    """Which sizes nearest to the party's would do."""
+    """Returns the refusal, with the nearest party sizes that fit."""
     smaller, larger = fitting.smaller, fitting.larger
     sizes = [f"up to {smaller}"] if smaller is not None else []
     sizes += [f"{larger} or more"] if larger is not None else []
-    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; this one is {party_size}."
+    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; the party is {party_size}."
     if smaller is None:
         return PartyTooSmall(said, seats_min=larger)
     return PartyTooLarge(said, seats_max=smaller)
 
 
 def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:
-    """The venue's resources with those ids, in that order. Raises InvalidRequest."""
+    """Returns the venue's resources with those ids, in that order. Raises InvalidRequest."""
     if len(set(resource_ids)) != len(resource_ids):
-        raise InvalidRequest.of("resource_ids", [str(id_) for id_ in resource_ids], "each resource once")
+        raise InvalidRequest.of(
+            "resource_ids", [str(id_) for id_ in resource_ids], "must name each resource once"
+        )
     for id_ in resource_ids:
         resource = venue.resources.get(id_)
         if resource is None:
             raise InvalidRequest.of("resource_ids", str(id_), f"is not a resource of {venue.name}")
         if not resource.active:
-            raise InvalidRequest.of("resource_ids", str(id_), f"{resource.name} is not in use at the moment")
+            raise InvalidRequest.of("resource_ids", str(id_), f"{resource.name} is not in use")
     return tuple(venue.resources[id_] for id_ in resource_ids)
 
 
 def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
-    """Every resource of the sets once, in the order they first come in."""
+    """Returns the resources of the sets without duplicates, in order of first appearance."""
     return list({resource.id: resource for resources in sets for resource in resources}.values())
 
 
 def first_free(
     sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
 ) -> tuple[tuple[Resource, ...], list[Fit]] | list[Probe] | None:
-    """The best set that is free, with where on each resource the booking goes; None when none is.
+    """Returns the best free set, with a fit for each of its resources; None if no set is free.
 
-    Probes: what the occupancy must learn of the ledger before that can be said.
+    If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
     """
     for resources in sets:
         fits = [found for each in resources if (found := fit(occupancy, each, span, but=but)) is not None]
@@ -165,11 +167,10 @@ def first_free(
 def fit(
     occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
 ) -> Fit | Probe | None:
-    """Where a booking of that span goes; those of owner `but` are in nobody's way.
+    """Returns the unit for a booking of that span: the lowest free one, or one that moving other claims makes free.
 
-    The lowest unit that is free, else one that others make free. None when at some instant no unit is left, or so much
-    would have to move that it isn't tried. A probe: what the occupancy must learn of the ledger before that can be
-    said.
+    None if all units are taken at some instant, or if too many claims would have to move. If it can't tell yet, it
+    returns the probe that the occupancy must learn first. Claims of owner `but` don't count.
     """
     unit = occupancy.free_unit(resource, span, but=but)
     if unit is not None:
@@ -180,7 +181,7 @@ def fit(
 
 
 def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:
-    """The units, free from now on: in the occupancy what is there has moved."""
+    """Applies the moves of these fits to the occupancy. Returns their units, which are then free."""
     for each in fits:
         for claim, unit in each.moves:
             occupancy.move(claim, unit)
@@ -202,7 +203,7 @@ class PartyTooSmall(HoldfastError):
 
 
 def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
-    """Whether the resources together seat the party. Raises PartyTooLarge, PartyTooSmall."""
+    """Raises PartyTooLarge or PartyTooSmall if the resources together do not take a party of that size."""
     least, most = capacity(venue, [resource.id for resource in resources])
     names = " + ".join(resource.name for resource in resources)
     if party_size > most:
@@ -259,7 +260,7 @@ def capacities(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[C
 
 
 def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list[tuple[UUID, ...]]]:
-    """The connected sets of active resources: first those of one, then those of two, and so on."""
+    """Yields the connected sets of active resources, by size: those of one resource, those of two, and so on."""
     allowed = {each for each in resource_ids_allowed if venue.resources[each].active}
     level = [(each,) for each in sorted(allowed, key=lambda each: venue.resources[each].order)]
     left = SETS_EXAMINED_MAX
@@ -273,7 +274,7 @@ def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list
 def _grown(
     venue: Venue, level: list[tuple[UUID, ...]], allowed: set[UUID], *, sets_max: int
 ) -> list[tuple[UUID, ...]]:
-    """The connected sets with one more resource, without duplicates."""
+    """Returns the connected sets that have one more resource, without duplicates."""
     found: dict[frozenset[UUID], tuple[UUID, ...]] = {}
     for members in level:
         neighbours = {other for each in members for other in venue.joins.get(each, {})}
@@ -286,7 +287,7 @@ def _grown(
 
 
 def _fitting(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> list[tuple[UUID, ...]]:
-    """The sets that take the party, fewest wasted seats first."""
+    """Returns the sets that take the party, fewest wasted seats first."""
     fitting: list[tuple[int, tuple[UUID, ...]]] = []
     for members in level:
         seats_min, seats_max = capacity(venue, members)

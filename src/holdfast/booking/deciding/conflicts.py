@@ -1,4 +1,4 @@
-"""What stands in a booking's way, and the refusal that says so. Pure."""
+"""The conflicts of a booking with the ledger, and the refusals that list them. Pure."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from holdfast.place.venue import Resource, Venue
 
 CONFLICTS_MAX = 20
 CLOSED = "closed for maintenance"
-"""What guests are told of any block; why it is there is for staff, who find it by its id."""
+"""The reason guests see for any block. Staff can look up the real one by the block's id."""
 
-SCATTERED = "Too many bookings would have to move to make room at that time: take another time."
-"""Where units are left at every instant, and `claim/recolour.py` gives up."""
+SCATTERED = "Too many bookings would have to move to make room at that time. Choose another time."
+"""For when a unit is free at every instant, but `claim/recolour.py` gives up on moving others to make room."""
 
 
 class NotAvailable(HoldfastError):
     """It is taken.
 
-    `resource_kind`: of what was asked for; it makes the code, such as TABLE_NOT_AVAILABLE. `wanted`: what
-    to suggest something instead of. Fields `conflicts`, `suggested_slots`, `can_join_waitlist`.
+    `resource_kind`: of the requested resources; the code is made from it, such as TABLE_NOT_AVAILABLE. `wanted`: what
+    to suggest alternatives to. Fields `conflicts`, `suggested_slots`, `can_join_waitlist`.
     """
 
     kind = Kind.CONFLICT
@@ -38,19 +38,19 @@ class NotAvailable(HoldfastError):
         super().__init__(detail, **fields)
 
     def suggesting(self, slots: list[dict[str, Any]] | None) -> NotAvailable:
-        """The same, with what is free instead. None: there was no time to look."""
+        """Adds what is free instead, to the fields and the sentence. None: there was no time to search."""
         self.fields["suggested_slots"] = slots or []
         if slots:
             self.detail += " Take one of the suggested slots."
         elif slots is None:
-            self.detail += " There was no time to look for another: see what the day has."
+            self.detail += " There was no time to look for alternatives: check what else is free that day."
         else:
-            self.detail += " Nothing is free within two hours of it: take another time."
+            self.detail += " Nothing is free within two hours of it: choose another time."
         return self
 
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
-    """The refusal that names what stands in the way; suggestions are added once the locks are gone."""
+    """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released."""
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
@@ -73,12 +73,12 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
 
 
 def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
-    """The refusal when the ledger knew better than what was read: somebody got there without the lock. It is about the
-    first of the resources, or else of the venue's."""
+    """Returns the refusal for a constraint violation: somebody took the place without the lock. Its kind is that of the
+    first of these resources, or of the venue's first."""
     known = [venue.resources[id_] for id_ in (*resource_ids, *venue.resources) if id_ in venue.resources]
     return NotAvailable(
         known[0].kind if known else "resource",
-        "That was taken a moment ago: take another time.",
+        "Somebody else took that a moment ago: choose another time.",
         conflicts=[],
         suggested_slots=[],
         can_join_waitlist=venue.policy.waitlist_enabled,
@@ -88,7 +88,7 @@ def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
 def conflicts_of(
     prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
 ) -> list[dict[str, object]]:
-    """Which resource is taken when, up to CONFLICTS_MAX; staff also see by what."""
+    """Returns which resources are taken and when, up to CONFLICTS_MAX. Staff also see the owner of each claim."""
     venue, staff = prepared.venue, prepared.wanted.actor.is_staff
     found: list[dict[str, object]] = []
     for resource in distinct(prepared.sets):

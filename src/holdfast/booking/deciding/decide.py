@@ -1,4 +1,4 @@
-"""Deciding on bookings: who gets what, in order of arrival. Pure: no database, no HTTP, no clock."""
+"""Decides bookings: which resources each gets, in order of arrival. Pure: no database, no HTTP, no clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETS_FIRST = 200
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """It is booked."""
+    """The booking to create, and its claims."""
 
     booking: Booking
     claims: list[Claim]
@@ -34,7 +34,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It is not. `prepared`: what was asked, as far as it was understood."""
+    """Why the booking is refused. `prepared`: the request, if it got that far."""
 
     error: HoldfastError
     prepared: Prepared | None = None
@@ -42,15 +42,15 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Further:
-    """None of the sets that were looked at is free and there are more, or claims would have to move of which too little
-    is known. `probes`: what must be known of the ledger, before anything can be said."""
+    """The decision needs further ledger reads: the sets checked so far are all taken, or claims would have to move that
+    have not been read far enough ahead. `probes`: what to read before deciding again."""
 
     probes: Sequence[Probe]
 
 
 @dataclass(slots=True)
 class Known:
-    """What the transaction read: claims by resource, guests by arrival window, open holds by whom."""
+    """What the transaction has read: claims by resource, guests by venue and pacing window, open holds by holder."""
 
     now: datetime
     occupancy: Occupancy
@@ -59,7 +59,7 @@ class Known:
 
 
 def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
-    """The span and the resources that would do. Raises what the venue's rules refuse, but for notice."""
+    """Works out the span and the candidate resources. Raises the errors of `timed` and `candidate_sets`."""
     minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
     if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
@@ -71,19 +71,19 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
 
 
 def _until_closing(venue: Venue, span: Span) -> Span:
-    """A party at the door is seated until closing, when the usual time would run past it."""
+    """Ends the span at closing time if the venue closes before the usual length is over."""
     if hours.is_open(venue, None, span.start, span.end):
         return span
     day = hours.opening_day(venue, None, span.start)
     around = (hours.open_spans(venue, None, day + timedelta(days=n)) for n in (0, 1))
-    opened = merged(each for spans in around for each in spans)  # one that touches the next goes on
+    opened = merged(each for spans in around for each in spans)  # adjacent spans become one
     return Span(span.start, min([span.end, *(each.end for each in opened if each.holds(span.start))]))
 
 
 def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused | Further:
-    """Created or Refused; a booking that is created counts for those decided on after it.
+    """Decides one booking and, if it is created, adds it to `known`, so that it counts for the later ones.
 
-    Further: more of the ledger must be known, `prepared` in full then.
+    Further: read those probes and decide again, with `prepared.in_full()`.
     """
     try:
         decided = _decide(prepared, known, pricing)
@@ -117,13 +117,13 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
 
 
 def probes_of(prepared: Prepared) -> Iterator[Probe]:
-    """Yields what must be known of the ledger to decide."""
+    """Yields the ledger probes that the decision needs."""
     for resource in distinct(prepared.sets):
         yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
-    """The sets of which every resource is open then; some have hours of their own."""
+    """Returns the sets whose resources are all open during the span; some resources have their own hours."""
     venue, span = prepared.venue, prepared.span
     if prepared.wanted.resource_ids or all(resource.hours is None for resource in venue.resources.values()):
         return prepared.sets
@@ -172,7 +172,7 @@ def _booking(
 
 
 def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> Price:
-    """What it costs on these resources, as of now."""
+    """Returns the current price on these resources."""
     wanted, where = prepared.wanted, list(resources)
     return pricing.quote(
         venue=prepared.venue, resources=where, span=prepared.span, party_size=wanted.party_size
@@ -184,7 +184,7 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
         known.occupancy.add(claim)
     window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
     known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
-    # A hold that staff made needs no quota, and yet counts for the guest.
+    # Staff have no quota, but the holds they make count towards the guest's.
     for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
         known.holds[who] = known.holds.get(who, 0) + 1
 
@@ -192,7 +192,7 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
 def claims_of(
     booking: Booking, resources: Sequence[Resource], units: Sequence[int], *, changed_by: str
 ) -> list[Claim]:
-    """The claims, buffers included, by which the booking occupies those units until it expires."""
+    """Returns the claims of the booking on those units, buffers included. They expire with the booking."""
     state = CLAIM_STATES[booking.status]
     return [
         Claim(
@@ -219,25 +219,25 @@ RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7
 
 
 def reference_code(id_: UUID) -> str:
-    """The random end of a reference: six of thirty unambiguous characters, 729 million a day and tenant.
+    """Returns the random end of a reference: six of thirty unambiguous characters, 729 million per day and tenant.
 
-    Drawn from the random bits of a UUIDv7, so that no second source of randomness is asked.
+    It is derived from the random bits of a UUIDv7, so that it needs no source of randomness of its own.
     """
     number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
     return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
 
 
 def reference(id_: UUID, local_day: date) -> str:
-    """BR-YYYYMMDD-XXXXXX, with the day of the visit."""
+    """Returns BR-YYYYMMDD-XXXXXX, with the local day of the visit."""
     return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
 
 
 def timed(
     when: When, venue: Venue, *, party_size: int, now: datetime | None = None
 ) -> tuple[Span, str | None]:
-    """The span that is meant, and the slot's id if it is one.
+    """Returns the requested span, and the slot's id if a slot was requested.
 
-    `now` is the start of a walk-in that names none. Raises InvalidRequest, NonexistentLocalTime.
+    `now`: the start of a walk-in that gives none. Raises InvalidRequest, NonexistentLocalTime.
     """
     if when.slot_id is not None:
         assert when.day is not None
@@ -259,13 +259,13 @@ def timed(
 
 
 def usual_minutes(policy: Policy, party_size: int) -> int:
-    """Returns how long a party of that many guests stays unless it asks for something else, in minutes."""
+    """Returns the usual length of a booking for that many guests, in minutes."""
     fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
     return next(fitting, policy.default_duration_minutes)
 
 
 def check_length(length: timedelta, venue: Venue) -> None:
-    """Whether the venue takes bookings that long. Raises InvalidRequest."""
+    """Raises InvalidRequest if the venue takes no bookings that long."""
     longest = venue.policy.duration_minutes_max
     if length > timedelta(minutes=longest):
         minutes = int(length.total_seconds() // 60)

@@ -1,4 +1,4 @@
-"""Changes of bookings: what is asked, what each becomes, and where it goes. Pure: no database, no HTTP, no clock."""
+"""Decides changes of bookings: their new times, resources and prices. Pure: no database, no HTTP, no clock."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from holdfast.port.pricing import Pricing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What is to be different; None leaves it as it is.
+    """The requested changes to a booking. None means unchanged.
 
-    `planned`: the resources that a plan has chosen of those that would do; no others are looked at then.
-    `guest`, `details`: the fields of these that are to be different; nothing is decided by them.
+    `planned`: the resources that a plan has already chosen; no others are considered.
+    `guest`, `details`: the fields to change. No decision depends on them.
     """
 
     booking_id: UUID
@@ -44,27 +44,27 @@ class Change:
 
     @property
     def moves(self) -> bool:
-        """Whether time, party or resources change, so that the rules and the ledger have a say."""
+        """Whether the time, party or resources change, so that the rules and the ledger must be checked."""
         said = (self.when, self.party_size, self.resource_ids, self.preferences)
         return any(value is not None for value in said)
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A change of that booking, worked out as far as the venue's rules alone go. `prepared`: None where nothing
-    moves."""
+    """A requested change, resolved as far as is possible without the ledger. `prepared`: None unless the change
+    `moves`."""
 
     asked: Change
     before: Booking
     prepared: Prepared | None
 
     def probes(self) -> Iterator[Probe]:
-        """What must be known of the ledger to decide."""
+        """Yields the ledger probes that the decision needs."""
         if self.prepared is not None and self.before.occupies:
             yield from probes_of(self.prepared)
 
     def windows(self) -> Iterator[datetime]:
-        """The quarter of an hour of which must be known who arrives, if any."""
+        """Yields the pacing window whose arrivals the decision needs, if any."""
         if self.prepared is None or self.prepared.venue.policy.pacing_covers_max is None:
             return
         span, party_size = self.prepared.span, self.prepared.wanted.party_size
@@ -73,11 +73,11 @@ class Wish:
 
 
 def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish | HoldfastError:
-    """The change of that booking, or what is refused of it by the rules alone."""
+    """Resolves the change, or returns the error if it can be refused without the ledger."""
     try:
         if before.status in states.TERMINAL:
             raise InvalidTransition(
-                f"A booking that is {before.status} can't be changed any more: make a new one.",
+                f"A booking that is {before.status} can no longer be changed: create a new one.",
                 **{"from": before.status, "to": before.status, "allowed": []},
             )
         return Wish(asked, before, _prepare(asked, before, venue, actor) if asked.moves else None)
@@ -92,7 +92,7 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
         span, slot_id = timed(_filled(asked.when, before), venue, party_size=party_size)
     resource_ids, preferences = asked.resource_ids, asked.preferences
     if resource_ids is None:
-        # Without a word on where, the party stays where it is.
+        # If the request says nothing about resources, the party keeps its own.
         resource_ids = before.resource_ids if preferences is None else ()
     wanted = replace(
         wanted_anew(before, actor),
@@ -105,7 +105,7 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
 
 
 def _filled(when: When, before: Booking) -> When:
-    """A new start alone moves the booking at its length; a new end or length alone keeps its start."""
+    """Fills in what the request leaves out: a new start keeps the length, a new end or length keeps the start."""
     if when.start is None and when.wall is None and when.slot_id is None:
         when = replace(when, start=before.start_at)
     if when.end is None and when.duration_minutes is None and when.slot_id is None:
@@ -116,7 +116,7 @@ def _filled(when: When, before: Booking) -> When:
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """A booking as changed. `claims`: what it occupies from now on; None where it stays what it was."""
+    """A changed booking. `claims`: its new claims; None if its claims do not change."""
 
     before: Booking
     after: Booking
@@ -125,19 +125,19 @@ class Revised:
 
 @dataclass(slots=True)
 class Around:
-    """What is known: who occupies what, and how many guests of which booking arrive in which quarter of an hour.
-    `out`: the bookings that are left out of it, where they were before."""
+    """What a change is decided by: the claims, and the guests arriving by pacing window and booking. `out`: bookings
+    whose old claims and arrivals no longer count."""
 
     occupancy: Occupancy
     arriving: dict[datetime, dict[UUID, int]]
     out: set[UUID] = field(default_factory=set[UUID])
 
     def learn(self, claims: Iterable[Claim], probes: Sequence[Probe]) -> None:
-        """Adds what the ledger answered to these probes."""
+        """Adds the ledger's answer to these probes, without the claims of bookings that no longer count."""
         self.occupancy.learn((each for each in claims if each.owner_id not in self.out), probes)
 
     def leave_out(self, ids: Collection[UUID]) -> None:
-        """From now on it is as if these bookings were not."""
+        """Removes these bookings: from now on their old claims and arrivals no longer count."""
         self.out |= set(ids)
         by_resource = self.occupancy.by_resource
         for resource_id, claims in by_resource.items():
@@ -146,7 +146,7 @@ class Around:
             self.arriving[window] = {id_: size for id_, size in guests.items() if id_ not in ids}
 
     def count(self, revised: Revised) -> None:
-        """From now on the booking is also where it was moved to."""
+        """Adds the changed booking where it is now."""
         for claim in revised.claims or ():
             self.occupancy.add(claim)
         after = revised.after
@@ -157,10 +157,10 @@ class Around:
 def revise(
     wish: Wish | HoldfastError, around: Around, *, actor: Actor, pricing: Pricing
 ) -> Revised | HoldfastError | Further:
-    """The booking as changed, or why it can't be: by what a wish was refused for, by the rules, by the ledger.
+    """Returns the changed booking, or the error it is refused with: the wish's own, the rules' or the ledger's.
 
-    What it occupies so far is no obstacle to it; what it gets counts for the next. Further: more of the ledger must
-    be known. Raises Overloaded.
+    Its old claims do not block it. A changed booking is added to `around`, so that it counts for the later ones.
+    Further: read those probes and decide again. Raises Overloaded.
     """
     if isinstance(wish, HoldfastError):
         return wish
@@ -190,7 +190,7 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         return Revised(before, after, None)
     _check(wish, prepared, around)
     sets = open_sets(prepared)
-    if not before.occupies:  # it waits for a place: the best that is open then
+    if not before.occupies:  # it has no place yet and gets the best set that is open
         if not sets:
             raise taken(prepared, Occupancy(now))
         return Revised(before, _with(after, prepared, sets[0], now=now, pricing=pricing), None)
@@ -206,7 +206,7 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around) -> None:
-    """The rules, as far as the change touches what they are about."""
+    """Checks the rules that the change affects."""
     venue, span, wanted, before = prepared.venue, prepared.span, prepared.wanted, wish.before
     if span != before.span or set(wanted.resource_ids) != set(before.resource_ids):
         rules.check_time(
@@ -225,7 +225,7 @@ def _check(wish: Wish, prepared: Prepared, around: Around) -> None:
 def _with(
     after: Booking, prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
-    """The booking at its new time and place, priced anew, its clocks set by the new time."""
+    """Returns the booking at its new time and place, with a new price and new deadlines."""
     venue, span = prepared.venue, prepared.span
     expires = max(_expires(after, span.start, venue.policy) or now, now) if after.expires_at else None
     return replace(
@@ -245,9 +245,9 @@ def _with(
 
 
 def _expires(after: Booking, start: datetime, policy: Policy) -> datetime | None:
-    """An undecided request ends at its start at the latest, wherever that moves, and when its time is over.
+    """Returns the new expiry. An undecided request expires when its approval time is over, but no later than its start.
 
-    One that was a hold first had its time from when it became a request: a change takes none of that.
+    A request that began as a hold has had its approval time since it became a request; a change does not shorten it.
     """
     if after.status is not states.Status.PENDING_APPROVAL or after.expires_at is None:
         return after.expires_at

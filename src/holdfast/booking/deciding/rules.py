@@ -1,4 +1,4 @@
-"""The venue's rules about when and for whom it can be booked. Pure; each refusal says what would be right."""
+"""The venue's rules on when and by whom it can be booked. Pure. Each refusal says what would be allowed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from holdfast.place.venue import Resource, Venue
 
 PACING_WINDOW = timedelta(minutes=15)
 WITHIN = timedelta(days=7)
-"""How far from the first or last instant that is allowed a start is looked for, to name it."""
+"""How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
 
 class OutsideOpeningHours(HoldfastError):
-    """The venue is not open for all of that time. Field `opening_hours`: the open spans of the day."""
+    """The venue is not open for all of that time. Field `opening_hours`: the open spans of that day."""
 
     kind = Kind.INVALID
     code = "OUTSIDE_OPENING_HOURS"
 
 
 class OffSlotStep(HoldfastError):
-    """Bookings start on the venue's slot step. Fields `slot_step_minutes`, `nearest`."""
+    """Bookings must start on the venue's slot step. Fields `slot_step_minutes`, `nearest`."""
 
     kind = Kind.INVALID
     code = "OFF_SLOT_STEP"
@@ -63,10 +63,10 @@ def check_time(
     walk_in: bool = False,
     slot_id: str | None = None,
 ) -> None:
-    """Whether the venue takes a booking of that span at all.
+    """Checks the span against the venue's opening hours, notice and slot step.
 
-    The span of a slot is right wherever it starts; a walk-in needs neither step nor notice.
-    Raises TooSoon, TooFarAhead, OutsideOpeningHours, OffSlotStep.
+    Slots are exempt from the slot step, walk-ins from step and notice. Raises TooSoon, TooFarAhead,
+    OutsideOpeningHours, OffSlotStep.
     """
     if not walk_in:
         _check_notice(venue, resources, span, now=now)
@@ -100,7 +100,7 @@ def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, no
 
 
 def bounds(venue: Venue, now: datetime) -> Span:
-    """The first and the last instant at which a booking that is made now can start."""
+    """Returns the earliest and latest instants at which a booking made now may start."""
     policy = venue.policy
     return Span(
         now + timedelta(minutes=policy.min_notice_minutes), now + timedelta(days=policy.max_advance_days)
@@ -110,9 +110,9 @@ def bounds(venue: Venue, now: datetime) -> Span:
 def _start_by(
     venue: Venue, resources: Sequence[Resource], span: Span, within: Span, *, last: bool
 ) -> datetime:
-    """The first, or the last, start in there that the venue's hours and step allow for a stay like `span`.
+    """Returns the first or last start in `within` that the venue's hours and step allow for a stay as long as `span`.
 
-    Without one: the bound itself, as a whole minute that is still allowed.
+    If there is none: the bound itself, rounded inwards to a whole minute.
     """
     bound = within.end if last else within.start
     day = hours.opening_day(venue, _own(resources), bound)
@@ -129,7 +129,7 @@ def _start_by(
 def _starts(
     venue: Venue, resources: Sequence[Resource], day: date, duration: timedelta
 ) -> Sequence[datetime]:
-    """All starts of an opening day on the step, of stays so long that all the resources are open for them."""
+    """Returns the starts of an opening day, on the step, from which all the resources are open for that long."""
     minutes = math.ceil(duration.total_seconds() / 60)
     return [
         start
@@ -139,7 +139,7 @@ def _starts(
 
 
 def _own(resources: Sequence[Resource]) -> Hours | None:
-    """The hours whose openings the step counts from: the first resource's, None for the venue's."""
+    """Returns the hours that the step is counted from: the first resource's own, or None for the venue's."""
     return resources[0].hours if resources else None
 
 
@@ -170,14 +170,14 @@ def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now:
     said = " or ".join(_local(start, venue) for start in sorted(nearest))
     raise OffSlotStep(
         f"Bookings start every {venue.policy.slot_step_minutes} minutes"
-        + (f": try {said}." if said else "; no start of that day leaves enough time."),
+        + (f": try {said}." if said else "; no start on that day leaves enough time."),
         slot_step_minutes=venue.policy.slot_step_minutes,
         nearest=[_local(start, venue) for start in sorted(nearest)],
     )
 
 
 def check_pacing(venue: Venue, span: Span, *, party_size: int, covers: int) -> None:
-    """Whether so many more guests may arrive in that quarter of an hour. Raises PacingExceeded."""
+    """Raises PacingExceeded if too many guests would arrive in that pacing window. `covers`: those already booked."""
     most = venue.policy.pacing_covers_max
     if most is not None and covers + party_size > most:
         raise PacingExceeded(
@@ -189,7 +189,7 @@ def check_pacing(venue: Venue, span: Span, *, party_size: int, covers: int) -> N
 
 
 def pacing_window(start: datetime) -> datetime:
-    """The start of the quarter of an hour (on the clock) that an arrival counts into."""
+    """Returns the start of the clock quarter-hour in which the arrival counts."""
     return start - timedelta(minutes=start.minute % 15, seconds=start.second, microseconds=start.microsecond)
 
 
@@ -208,7 +208,7 @@ class TooManyHolds(HoldfastError):
 
 
 def check_holds(wanted: Wanted, venue: Venue, holds: Mapping[tuple[UUID, str], int]) -> None:
-    """Whether a hold stays within the quotas. `holds`: the open ones, by whom. Raises TooManyHolds."""
+    """Raises TooManyHolds if another hold would exceed a quota. `holds`: the number of open holds by holder."""
     for who, most in hold_quotas(wanted, venue):
         if holds.get(who, 0) >= most:
             raise TooManyHolds(
@@ -220,9 +220,9 @@ def check_holds(wanted: Wanted, venue: Venue, holds: Mapping[tuple[UUID, str], i
 
 
 def hold_quotas(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str], int]]:
-    """Whom a hold counts against, and how many each may have open: the guest, the address.
+    """Yields the holders that a hold counts against, the guest and the IP address, each with its maximum.
 
-    Staff hold for others all evening: no quota.
+    None for staff, who hold places for others all evening.
     """
     return iter(()) if wanted.actor.is_staff else hold_limits(wanted, venue)
 

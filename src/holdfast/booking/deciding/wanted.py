@@ -1,4 +1,4 @@
-"""What somebody wants booked, when that is, and what would do. Pure."""
+"""The request for a booking: its time, its party, and the resources that fit. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ NOBODY = Guest()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
-    """A time as it was asked for: `start`, or `wall` (venue wall time), or `day` with `slot_id`;
-    then `end`, or `duration_minutes`, or neither for the venue's default."""
+    """A time as requested: `start`, or `wall` (venue wall time), or `day` with `slot_id`; then `end`, or
+    `duration_minutes`, or neither for the venue's default."""
 
     start: datetime | None = None
     wall: datetime | None = None
@@ -36,14 +36,14 @@ class When:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """One booking that somebody wants; its id is drawn beforehand, so that deciding is pure. The end of
-    its reference comes from the id.
+    """A request for one booking. Its id is generated beforehand, so that deciding is pure; the end of the booking's
+    reference is derived from it.
 
-    `planned`: the resources that a plan has chosen of those that would do; no others are looked at then.
-    `key`, `request_hash`: the idempotency key, if any, and what it was given for.
-    `walk_in`: the party is at the door: seated at once, with no notice and off the slot step.
-    `hold_ttl_seconds`: for how long it is held, where that is not what the policy says of holds.
-    `ip`: the address a hold is counted against.
+    `planned`: the resources that a plan has already chosen; no others are considered.
+    `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
+    `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
+    `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
+    `ip`: the address that a hold counts against.
     """
 
     id: UUID
@@ -68,10 +68,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Something wanted, worked out as far as the venue's rules alone go.
+    """A request, resolved as far as is possible without the ledger.
 
-    `sets`: the resources that would do, best first. `rest`: those further down, which are looked at when
-    none of these is free: of a large venue nearly nobody needs to know all of the ledger.
+    `sets`: the sets of resources that fit, best first. `rest`: more sets, considered only if none of these is free.
+    In a large venue, few bookings need them.
     """
 
     wanted: Wanted
@@ -82,12 +82,12 @@ class Prepared:
     rest: tuple[tuple[Resource, ...], ...] = ()
 
     def in_full(self) -> Prepared:
-        """The same with the sets further down among the others."""
+        """Returns the same with all sets in `sets`."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
 
 
 def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -> Prepared:
-    """It at that time, with every set that would do. Raises as `candidate_sets` does."""
+    """Returns the request at that time, with every set that fits. Raises the errors of `candidate_sets`."""
     if wanted.planned:
         sets = (named_resources(venue, wanted.planned),)
     else:
@@ -96,7 +96,7 @@ def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -
 
 
 def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
-    """The booking as if it were wanted anew, on its own resources; when, the booking says."""
+    """Returns a new request for what the booking has, on its own resources. Its `when` is empty."""
     return Wanted(
         id=booking.id,
         tenant_id=booking.tenant_id,

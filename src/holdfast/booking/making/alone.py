@@ -1,4 +1,4 @@
-"""A set that failed, run again one booking at a time, so that one bad request never fails another."""
+"""Retries a failed set one booking at a time, so that one bad request never fails another."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 async def one_by_one(taken: Sequence[Waiting], create: Create, answer: Answer, places: Places) -> None:
-    """Creates each booking in a transaction of its own, and answers it."""
+    """Creates each booking in its own transaction and answers its request."""
     for waiting in taken:
         waiting.wait()
     for waiting in taken:
@@ -47,7 +47,7 @@ async def _alone(waiting: Waiting, create: Create, places: Places) -> Outcome:
             wanted = waiting.wanted
             return Refused(lost(await places.venue(wanted.venue_id), wanted.resource_ids))
         except asyncpg.UniqueViolationError:
-            # Either the reference is taken (one in millions), or the key was used elsewhere at this moment. The next
-            # try has another reference, and finds the reply stored under the key.
+            # Either the generated reference is already in use (one in millions), or another process has just stored a
+            # reply under the same key. The next attempt has a new reference and finds that reply.
             waiting.wanted = replace(waiting.wanted, id=new_id())
     raise Overloaded("Too many concurrent requests for the same thing. Try again with the same key.")

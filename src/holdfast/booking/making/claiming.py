@@ -1,4 +1,4 @@
-"""Bringing a booking's claims in line with what the booking became."""
+"""Updates a booking's claims after the booking has changed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from holdfast.place.venue import Venue
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
-    """After a step between statuses that occupy: sets what the claims say and until when they stand."""
+    """Updates the state and expiry of the claims, after a transition between two statuses that occupy."""
     state = CLAIM_STATES[after.status]
     if CLAIM_STATES[before.status] == state and before.expires_at == after.expires_at:
         return Shift()
@@ -37,8 +37,7 @@ async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
 
 
 async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
-    """Takes the best free set of resources for the booking; what it occupies so far is no obstacle to it. Raises
-    NotAvailable."""
+    """Takes the best free set of resources for the booking. Its own claims do not block it. Raises NotAvailable."""
     occupancy = Occupancy(tx.now)
     best: object = list(probes_of(prepared))
     while isinstance(best, list):
@@ -54,11 +53,11 @@ async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
 async def put(
     tx: Tx, bookings: Sequence[Booking], wanted: Sequence[Claim], occupancy: Occupancy, venue: Venue
 ) -> Shift:
-    """Puts these claims in the place of the bookings' old ones, if they had any, and moves those of others that have
-    moved in the occupancy. Raises NotAvailable when the constraint objects after all."""
+    """Replaces the bookings' claims, if any, with these, and writes the moves of other claims recorded in `occupancy`.
+    Raises NotAvailable if the constraint is violated after all."""
     freed = await claims.free(tx, [(each.tenant_id, each.id) for each in bookings])
     others = occupancy.moved
-    wanted = [others.pop(each, each) for each in wanted]  # some have moved for others of the set
+    wanted = [others.pop(each, each) for each in wanted]  # some moved to make room for others
     evicted = await evict_expired_holds(tx, [*wanted, *others.values()], occupancy)
     try:
         await claims.move(tx, others)
@@ -68,18 +67,19 @@ async def put(
     return Shift(freed, wanted) + evicted
 
 
-# The reason in the history: by the old status for what expired, by the new status for the rest.
+# The reason in the history: by the old status if the booking expired, otherwise by the new one.
 REASONS = {
     Status.HELD: "The hold was not converted in time.",
-    Status.PENDING: "It was not paid in time.",
-    Status.PENDING_APPROVAL: "It was not decided in time.",
+    Status.PENDING: "It was not paid for in time.",
+    Status.PENDING_APPROVAL: "Nobody approved it in time.",
     Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
     Status.COMPLETED: "The booked time is over.",
 }
 
 
 async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:
-    """Expires the holds in the way of these claims whose time is over but which no tick has expired yet.
+    """Expires the holds that are past their `expires_at` and still in the way of these claims, because no tick has
+    expired them yet.
 
     Runs under the locks of the venues. The caller announces the returned shift together with its own.
     """
@@ -101,7 +101,7 @@ def ending_steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
             booking=_ended(tx, booking, to),
             from_status=booking.status,
             action=ACTIONS[to],
-            actor=str(SYSTEM),  # not the transaction's actor: the booking ended by itself
+            actor=str(SYSTEM),  # not the transaction's actor, who did not end it
             reason=REASONS[booking.status if to is Status.EXPIRED else to],
         )
         for booking in bookings
@@ -109,8 +109,8 @@ def ending_steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:
 
 
 def _ended(tx: Tx, booking: Booking, to: Status) -> Booking:
-    # A visit that is completed by a tick ended at its booked end, however late the tick runs: otherwise the buffer
-    # would reach into time that may already be booked. If the party checked in after the booked end, its visit
-    # ended when it checked in.
+    # A visit that a tick completes ended at its booked end, however late the tick runs. Otherwise the buffer would
+    # extend into time that may already be booked. If the party checked in after the booked end, the visit ended at
+    # check-in.
     left_at = max(booking.end_at, booking.checked_in_at or booking.end_at)
     return ended(booking, to, now=tx.now, **({"completed_at": left_at} if to is Status.COMPLETED else {}))

@@ -1,4 +1,4 @@
-"""Creating bookings: the verb, for a whole set at once."""
+"""Creates bookings, a whole set at a time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """A booking that now exists, and its JSON as its maker sees it."""
+    """A created booking, and its JSON as the actor who created it sees it."""
 
     booking: Booking
     body: str
@@ -40,15 +40,15 @@ class Booked:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The stored first answer to the same request."""
+    """The stored reply to an earlier request with the same key."""
 
     reply: Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """To be tried again: somebody else holds the venue's lock, or more of the ledger must be looked at than one set
-    has time for."""
+    """Not decided, to be retried: another transaction holds the venue's lock, or the decision needs more ledger reads
+    than one set has time for."""
 
 
 Outcome = Booked | Refused | Again | Busy
@@ -56,10 +56,10 @@ Outcome = Booked | Refused | Again | Busy
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A booking that is wanted, and its answer.
+    """A wanted booking in the writer's queue, and the future of its answer.
 
-    It waits, and is Overloaded at `until` (the loop's time). Or a transaction with the locks in hand has taken it,
-    and then only what becomes of that transaction answers it: no timer may say otherwise.
+    While it waits, a timer answers it with Overloaded at `until` (event loop time). Once a transaction that holds the
+    locks has taken it, there is no timer: only the outcome of that transaction answers it.
     """
 
     wanted: Wanted
@@ -69,16 +69,16 @@ class Waiting:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody still waits for the answer."""
+        """Whether somebody is still waiting for the answer."""
         return not self.answer.done()
 
     def wait(self) -> None:
-        """Nobody has taken it, or whoever had could do nothing with it."""
+        """Starts the timer: the booking is queued, for the first time or again."""
         self.take()
         self._timer = self.answer.get_loop().call_at(self.until, self._too_late)
 
     def take(self) -> bool:
-        """Taken from here on, if somebody still waits; answers whether."""
+        """Stops the timer. Returns whether somebody is still waiting for the answer."""
         if self._timer is not None:
             self._timer.cancel()
         return self.is_awaited
@@ -98,16 +98,16 @@ class Waiting:
 async def create(
     tx: Tx, wanted: Sequence[Wanted], *, places: Places, further_max: int = FURTHER_MAX
 ) -> list[Outcome]:
-    """An outcome for each booking wanted, in order; one that is refused never harms another.
+    """Returns an outcome for each wanted booking, in order. A refused one never affects the others.
 
-    1. Work out from the venues' snapshots when and what each means.
-    2. Read, in one statement, all that decides: stored replies, rules versions, claims, arrivals, holds.
-       The venues' locks were taken before, in a statement of their own, since a statement's snapshot
-       is older than a lock it waited for.
-    3. Decide in order of arrival; what was decided counts for the next. Who finds the best SETS_FIRST sets of
-       a large venue taken, or a place only where claims of some units move, is decided last, with the rest
-       read too: for `further_max` different questions; the others are Busy.
-    4. Write it all in one statement. The constraints have the last word: what they raise ends the set.
+    1. Resolve each booking's span and candidate resources from the cached venues.
+    2. Read, in one statement, everything the decisions depend on: stored replies, rules versions, claims, arrivals,
+       holds. The venues' locks were taken before, in a separate statement, because a statement's snapshot is older
+       than a lock it waited for.
+    3. Decide in order of arrival, counting the earlier bookings. Two kinds are decided last, because they need further
+       ledger reads: those for which the best SETS_FIRST sets of a large venue are taken, and those that fit only if
+       claims move to other units. The reads are done for up to `further_max` different demands; the rest are Busy.
+    4. Write everything in one statement. The constraints have the last word: a violation fails the whole set.
     """
     venues = await _venues(tx, wanted, places)
     prepared, read = await _read(tx, wanted, venues)
@@ -126,14 +126,14 @@ async def create(
     await _decide_further(tx, prepared, done, most=further_max)
     occupancy = read.known.occupancy
     moved = occupancy.moved
-    taken = [moved.pop(each, each) for each in done.claims]  # some of the set have moved for others of it
+    taken = [moved.pop(each, each) for each in done.claims]  # some moved to make room for others
     shift, put = Shift(), [*taken, *moved.values()]
     if occupancy.expired_in_the_way(put):
         shift = await evict_expired_holds(tx, put, occupancy)
     if moved:
         await claims.move(tx, moved)
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
-    # A hold that made room may have reached further than what is booked now.
+    # An evicted hold may have covered more than the new booking does.
     evicted = {claim.resource_id for claim in shift.freed}
     for venue in venues.values():
         if venue.id in read.maybe_open or not evicted.isdisjoint(venue.resources):
@@ -167,8 +167,8 @@ def _prepare(tx: Tx, wanted: Wanted, venue: Venue | None) -> Prepared | Refused:
 
 @dataclass(slots=True)
 class _Set:
-    """A set while it is decided on, and what comes of it. `further`: the probes without which some of it can't be
-    decided on."""
+    """A set while it is being decided, with the results so far. `further`: by index, the probes that a decision still
+    needs."""
 
     wanted: Sequence[Wanted]
     venues: dict[UUID, Venue]
@@ -187,7 +187,7 @@ class _Set:
         return outcome
 
     def _stored(self, wanted: Wanted) -> Outcome | None:
-        """The answer that this key has already, from the database or from earlier in the set."""
+        """Returns the outcome of this key if it has a reply, in the database or from earlier in this set."""
         if wanted.key is None:
             return None
         at = (wanted.tenant_id, wanted.key)
@@ -239,7 +239,7 @@ class _Set:
 
 
 async def _decide_further(tx: Tx, prepared: Sequence[Prepared | Refused], done: _Set, *, most: int) -> None:
-    """Decides on those for which more of the ledger must be known, for `most` different questions."""
+    """Decides the bookings that need further ledger reads, for up to `most` different demands."""
     occupancy = done.read.known.occupancy
     looked: set[object] = set()
     for index in [*done.further]:

@@ -1,6 +1,6 @@
-"""The two statements that create a set of bookings: one reads all that decides, one writes all that was decided.
+"""The two statements that create a set of bookings: one reads what the decisions depend on, one writes the result.
 
-They are made of the nouns' own pieces, so that each noun still owns its tables."""
+They are built from parts that each noun provides, so that each noun still owns its tables."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from holdfast.kernel.db.tx import Tx, encode_text, parse_locked
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
 
-# LATERAL with OFFSET 0: one index probe for each thing asked, whatever the planner believes of table sizes; arrivals
-# in the order of the index by venue, so that it takes no other.
+# LATERAL with OFFSET 0 forces one index probe per input row, whatever the planner thinks of table sizes. Arrivals are
+# ordered like the index by venue, so that the planner uses no other.
 READ = f"""
     SELECT clock_timestamp() AS now,
            current_setting('holdfast.locked', true) AS locked,
@@ -77,29 +77,29 @@ READ = f"""
 """
 
 
-# For who only looks: without the id that a transaction gets with its first write.
+# For transactions that only read: it assigns no transaction id.
 LOOK = READ.replace("pg_current_xact_id()", "pg_current_xact_id_if_assigned()")
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What is known once the locks are held."""
+    """What was read under the locks."""
 
     known: Known
     rules_versions: dict[UUID, int]
     replies: dict[tuple[UUID, str], Reply]
     expired_keys: list[tuple[UUID, str]]
     maybe_open: frozenset[UUID] = frozenset()
-    """Venues with open channels of availability around these days."""
+    """Venues that may have open availability channels around these days."""
 
 
 async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -> Read:
-    """What `read` does, for a transaction that writes nothing."""
+    """Like `read`, for a transaction that writes nothing."""
     return await read(tx, wanted, prepared, sql=LOOK)
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
-    """Reads it all in one round trip; sets `tx.now` unless it is set, `tx.locked` and `tx.xid`."""
+    """Reads everything in one round trip. Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
     paced = {
         (each.venue.tenant_id, each.venue.id, rules.pacing_window(each.span.start))
         for each in prepared
@@ -187,13 +187,13 @@ WRITE = f"""
 async def write(
     tx: Tx, *, steps: Sequence[Step], claims: Sequence[Claim], replies: Sequence[dict[str, Any]]
 ) -> None:
-    """Writes what was decided, all of it or, raising what a constraint says, nothing."""
+    """Writes everything that was decided, or raises the constraint's error and writes nothing."""
     if not steps and not replies:
         return
     await tx.execute(
         WRITE,
-        # In an order that all processes keep: two sets with the same keys, at venues of their own, wait for
-        # one another in that order and never in a circle.
+        # Sorted the same way in every process: two sets at different venues may insert the same keys, and would
+        # otherwise deadlock.
         encode_text(sorted(replies, key=lambda each: (each["tenant_id"], each["key"]))),
         encode_text([store.row(step.booking) for step in steps]),
         encode_text([claim.row() for claim in claims]),

@@ -1,4 +1,4 @@
-"""The writer: bookings wanted in this process are created in sets."""
+"""The writer creates this process's bookings in sets."""
 
 from __future__ import annotations
 
@@ -27,31 +27,32 @@ from holdfast.place.places import Places
 SETS_MAX = 2
 SET_MAX = 64
 PROBES_MAX = 2_000
-"""Places of the ledger that one set may have to look at, about."""
+"""About how many ledger probes one set may need."""
 ASIDE_MAX = 500
-"""Bookings that wait for one venue that is stuck."""
+"""The most bookings set aside for one venue whose lock is late."""
 WAITING_MAX = 2_000
 WRITE_SHARE = 1 / 12
-"""Of the time of a request: so long a set may take once it has its locks, though one of it has no time left. Usually
-that is 0.15 s, several times what a set takes."""
+"""The share of the request deadline that a set gets once it has its locks, even if one of its bookings has no time
+left. By default 0.15 s, several times what a set takes."""
 STOP_S = 5.0
-"""How long sets that are under way have to end when this stops."""
+"""How long `stop` waits for the sets under way."""
 STOPPING = "The service is stopping. Try again with the same key."
 log = structlog.get_logger()
 
 
 class Writer:
-    """Takes everything that has gathered while the sets before were written, up to SET_MAX or
-    PROBES_MAX, and creates it.
+    """Creates bookings in sets: each set is what was queued while the previous ones were written, up to SET_MAX
+    bookings or PROBES_MAX probes.
 
-    0. Up to SETS_MAX sets are under way at once, none with a venue of another: while the database works on
-       one, this process decides on the next.
-    1. A set waits for its venues' locks, in the order of their keys, for 100 ms. It goes on with those that it has;
-       what wants one of the others waits, without a connection, until that is free (`LateLocks`).
-    2. A set that a constraint or anything unexpected ended is run again one by one, so that one bad
+    1. Up to SETS_MAX sets are under way at once, and no two share a venue: while the database works on one, this
+       process decides the next.
+    2. A set waits up to 100 ms for its venues' locks, in the order of their keys, and continues with those it got.
+       Bookings whose lock is late wait until it is free, without a connection (`LateLocks`).
+    3. If a constraint or an unexpected error fails the set, its bookings are retried one by one, so that one bad
        request never fails another.
-    3. More than WAITING_MAX waiting: Overloaded at once. Not taken by a transaction that holds its venue's lock within
-       the time of a request: Overloaded. What was taken is answered by the commit.
+    4. With WAITING_MAX bookings in the queue, the next is Overloaded at once. A booking is also Overloaded if no
+       transaction that holds its venue's lock takes it before the request deadline. Once taken, its answer is the
+       outcome of the commit.
     """
 
     def __init__(self, db: Database, places: Places) -> None:
@@ -66,11 +67,11 @@ class Writer:
 
     @property
     def waiting(self) -> int:
-        """How many bookings wait to be taken into a set, those at stuck venues left out."""
+        """The number of bookings waiting for a set, not counting those set aside."""
         return len(self._waiting)
 
     async def stop(self) -> None:
-        """Stops. What waits is answered with Overloaded; the sets under way end, within STOP_S."""
+        """Stops. Waiting bookings are Overloaded; sets under way have STOP_S to finish and are then cancelled."""
         self._stopped = True
         for waiting in [*self._waiting]:
             waiting.fail(Overloaded(STOPPING))
@@ -82,8 +83,8 @@ class Writer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def submit(self, wanted: Wanted) -> Outcome:
-        """What comes of it: Booked, Refused or Again. Raises Overloaded when it was not made, nor ever will be, and
-        OutcomeUnknown."""
+        """Creates the booking. Returns Booked, Refused or Again. Raises Overloaded if it was not created and never will
+        be, and OutcomeUnknown."""
         if self._stopped:
             raise Overloaded(STOPPING)
         if self.waiting >= WAITING_MAX:
@@ -100,7 +101,7 @@ class Writer:
             self._waiting.drop(waiting)
 
     def _schedule(self) -> None:
-        # Not at once: what comes in the same turn of the event loop goes into the same set.
+        # Not at once, so that bookings submitted in the same iteration of the event loop go into the same set.
         if not self._scheduled:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._start_sets)
@@ -113,8 +114,8 @@ class Writer:
                 return
             venues = frozenset([each.wanted.venue_id for each in taken])
             self._under_way.append(venues)
-            # In a context of its own: it is no part of the request that happened to start it, whose time it would
-            # otherwise take for its own, and hand on to the sets that follow.
+            # In a fresh context: otherwise the set, and the sets that follow, would inherit the deadline of the request
+            # that happened to start it.
             work = self._write(taken, venues)
             task = asyncio.get_running_loop().create_task(work, context=Context())
             self._tasks.add(task)
@@ -128,7 +129,7 @@ class Writer:
             else:
                 self._answer(taken, outcomes)
         except BaseException:
-            # This was cut off, or something failed that never should: nobody is left waiting for nothing.
+            # The task was cancelled, or there is a bug. Nobody must be left waiting for an answer that never comes.
             for waiting in taken:
                 waiting.fail(OutcomeUnknown())
             raise
@@ -150,7 +151,7 @@ class Writer:
         self._waiting.put_back(again)
 
     async def _try(self, taken: Sequence[Waiting]) -> list[Outcome] | None:
-        """The outcomes of the set; None when it must be run again one by one."""
+        """Returns the outcomes of the set; None if its bookings must be retried one by one."""
         self.sets += 1
         try:
             return await self._create(taken)
@@ -165,8 +166,8 @@ class Writer:
         return None
 
     async def _create(self, taken: Sequence[Waiting]) -> list[Outcome]:
-        # As much time as the one that has waited longest has left. But never little: a set that is given up for one
-        # of its bookings has to be written anew for the others, and under load there is always one.
+        # The time left to the booking that has waited longest, but at least half a deadline. A set that times out for
+        # one of its bookings has to be written again for the others, and under load there always is such a booking.
         left = min(each.until for each in taken) - asyncio.get_running_loop().time()
         call = self._db.call(
             SYSTEM,
@@ -179,13 +180,13 @@ class Writer:
         return await call.run(self.create_awaited, taken)
 
     async def create_awaited(self, tx: Tx, taken: Sequence[Waiting]) -> list[Outcome]:
-        """Creates what somebody still waits for, now that the locks are held. From here on only the commit answers
-        them; who was told before that it is too late must not find a booking."""
+        """Creates the bookings that somebody is still waiting for, under the locks. From here on only the commit
+        answers them. No booking is created for a request that has already timed out."""
         awaited = [each for each in taken if each.take()]
         outcomes: dict[Waiting, Outcome] = {}
         if awaited:
             left = min(each.until for each in awaited) - asyncio.get_running_loop().time()
-            # Until the COMMIT it can be given up, and nothing was made: whoever has waited longest hears in time.
+            # Before the COMMIT, a timeout leaves nothing behind, so the oldest request gets its answer in time.
             async with asyncio.timeout(max(left, self._db.deadline_s * WRITE_SHARE)):
                 made = await create(tx, [each.wanted for each in awaited], places=self._places)
             outcomes = dict(zip(awaited, made, strict=True))
@@ -193,9 +194,9 @@ class Writer:
 
 
 class Gathering:
-    """Bookings wanted, in the order in which they came. `woken`: told when some are there again that were set aside.
+    """The queue of wanted bookings, in order of arrival. `woken`: called when bookings that were set aside are back.
 
-    A venue whose lock is late has a queue of its own until the lock is free: the others do not meet it.
+    A venue whose lock is late has its own queue until the lock is free, so that it does not slow down the others.
     """
 
     def __init__(self, places: Places, late: LateLocks, woken: Callable[[], None]) -> None:
@@ -206,7 +207,7 @@ class Gathering:
         self._aside: dict[UUID, dict[Waiting, None]] = {}
 
     def __len__(self) -> int:
-        """How many are waited for by no stuck venue."""
+        """The number of bookings in the queue, not counting those set aside."""
         return len(self._waiting)
 
     def __iter__(self) -> Iterator[Waiting]:
@@ -216,11 +217,11 @@ class Gathering:
         self._waiting.append(waiting)
 
     def put_back(self, taken: Sequence[Waiting]) -> None:
-        """They were taken, and could not be decided on: they are the first again."""
+        """Puts bookings that were taken but not decided back at the front, in their order."""
         self._waiting.extendleft(reversed(taken))
 
     def drop(self, waiting: Waiting) -> None:
-        """Nobody waits for it any more."""
+        """Removes a booking that nobody waits for any more, if it was set aside."""
         self._aside.get(waiting.wanted.venue_id, {}).pop(waiting, None)
 
     def _set_aside(self, waiting: Waiting) -> None:
@@ -229,7 +230,9 @@ class Gathering:
             self._aside[venue_id] = {}
             self._late.when_free(lock_key(venue_id), partial(self._bring_back, venue_id))
         if len(self._aside[venue_id]) >= ASIDE_MAX:
-            waiting.fail(Overloaded("Too many bookings are waiting there. Try again with the same key."))
+            waiting.fail(
+                Overloaded("Too many bookings are waiting for this venue. Try again with the same key.")
+            )
         else:
             self._aside[venue_id][waiting] = None
 
@@ -238,8 +241,8 @@ class Gathering:
         self._woken()
 
     def take(self, *, but: Collection[Collection[UUID]]) -> list[Waiting]:
-        """The next set, up to SET_MAX or PROBES_MAX. Who gave up waiting is left out; whose venue is in one of
-        the sets `but` stays; whose venue is stuck is set aside."""
+        """Takes the next set: up to SET_MAX bookings or PROBES_MAX probes. Bookings at a venue in `but` stay in the
+        queue, those at a venue whose lock is late are set aside, and those that nobody waits for are dropped."""
         taken: list[Waiting] = []
         staying: list[Waiting] = []
         probes: dict[object, int] = {}
@@ -252,13 +255,13 @@ class Gathering:
                 self._set_aside(waiting)
             elif waiting.is_awaited:
                 taken.append(waiting)
-                # Many who want the same time at a venue ask the ledger the same questions.
+                # Bookings for the same time at a venue share their probes.
                 probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
         self._waiting.extendleft(reversed(staying))
         return taken
 
     def _probes(self, wanted: Wanted) -> int:
-        """About how many places of the ledger must be looked at: many for whom anything will do."""
+        """Returns about how many ledger probes the booking needs: many if it names no resources."""
         venue = self._places.at_hand(wanted.venue_id)
         anything = min(len(venue.resources), SETS_FIRST) if venue is not None else SETS_FIRST
         return len(wanted.resource_ids) or anything
