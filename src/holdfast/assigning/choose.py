@@ -16,6 +16,8 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_KEPT_MAX = 500_000
+SETS_EXAMINED_MAX = 2000
+"""How many sets of two or more resources a search examines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,27 @@ class Demand:
     preferences: Preferences = ANYTHING
 
 
+class Capacity(NamedTuple):
+    """The smallest and largest party that a set of resources takes."""
+
+    seats_min: int
+    seats_max: int
+
+
+class PartyTooLarge(HoldfastError):
+    """These resources don't seat the party. Field `seats_max`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_LARGE"
+
+
+class PartyTooSmall(HoldfastError):
+    """These resources are for larger parties. Field `seats_min`."""
+
+    kind = Kind.INVALID
+    code = "PARTY_TOO_SMALL"
+
+
 def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], ...]:
     """Returns the sets of resources that fit, best first: the named ones, or all, by fewest resources, then fewest
     seats wasted.
@@ -67,6 +90,47 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
     if not fitting.sets:
         raise _no_fit(venue, fitting, demand.party_size)
     return fitting.sets
+
+
+def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:
+    """Returns the venue's resources with those ids, in that order. Raises InvalidRequest."""
+    if len(set(resource_ids)) != len(resource_ids):
+        raise InvalidRequest.of(
+            "resource_ids", [str(id_) for id_ in resource_ids], "must name each resource once"
+        )
+    for id_ in resource_ids:
+        resource = venue.resources.get(id_)
+        if resource is None:
+            raise InvalidRequest.of("resource_ids", str(id_), f"is not a resource of {venue.name}")
+        if not resource.active:
+            raise InvalidRequest.of("resource_ids", str(id_), f"{resource.name} is not in use")
+    return tuple(venue.resources[id_] for id_ in resource_ids)
+
+
+def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
+    """Raises PartyTooLarge or PartyTooSmall if the resources together do not take a party of that size."""
+    least, most = capacity(venue, [resource.id for resource in resources])
+    names = " + ".join(resource.name for resource in resources)
+    if party_size > most:
+        raise PartyTooLarge(f"{names} seats {most}; the party is {party_size}.", seats_max=most)
+    if party_size < least:
+        raise PartyTooSmall(
+            f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
+        )
+
+
+def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
+    """Returns the smallest and largest party that a set of resources takes together.
+
+    The largest is the sum of their largest, minus the seats lost for each joined pair; resources that are not
+    adjacent simply add up. The smallest is the sum of their smallest, but not more than the largest.
+    """
+    members = [venue.resources[each] for each in set(resource_ids)]
+    if len(members) == 1:
+        return Capacity(members[0].seats_min, members[0].seats_max)
+    lost = sum(venue.joins.get(a.id, {}).get(b.id, 0) for a, b in pairs_of(members, 2))
+    seats_max = max(sum(each.seats_max for each in members) - lost, 0)
+    return Capacity(min(sum(each.seats_min for each in members), seats_max), seats_max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +162,9 @@ class _Kept:
         return found
 
 
+_KEPT = _Kept()
+
+
 def _size(fitting: _Fitting, ids: tuple[UUID, ...]) -> int:
     return len(ids) + sum(map(len, fitting.sets))
 
@@ -113,130 +180,6 @@ def _work_out(venue: Venue, ids: tuple[UUID, ...], party_size: int) -> _Fitting:
         smaller=max((each.seats_max for each in found if each.seats_max < party_size), default=None),
         larger=min((each.seats_min for each in found if each.seats_min > party_size), default=None),
     )
-
-
-_KEPT = _Kept()
-
-
-def _no_fit(venue: Venue, fitting: _Fitting, party_size: int) -> PartyTooLarge | PartyTooSmall:
-    """Returns the refusal, with the nearest party sizes that fit."""
-    smaller, larger = fitting.smaller, fitting.larger
-    sizes = [f"up to {smaller}"] if smaller is not None else []
-    sizes += [f"{larger} or more"] if larger is not None else []
-    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; the party is {party_size}."
-    if smaller is None:
-        return PartyTooSmall(said, seats_min=larger)
-    return PartyTooLarge(said, seats_max=smaller)
-
-
-def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:
-    """Returns the venue's resources with those ids, in that order. Raises InvalidRequest."""
-    if len(set(resource_ids)) != len(resource_ids):
-        raise InvalidRequest.of(
-            "resource_ids", [str(id_) for id_ in resource_ids], "must name each resource once"
-        )
-    for id_ in resource_ids:
-        resource = venue.resources.get(id_)
-        if resource is None:
-            raise InvalidRequest.of("resource_ids", str(id_), f"is not a resource of {venue.name}")
-        if not resource.active:
-            raise InvalidRequest.of("resource_ids", str(id_), f"{resource.name} is not in use")
-    return tuple(venue.resources[id_] for id_ in resource_ids)
-
-
-def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
-    """Returns the resources of the sets without duplicates, in order of first appearance."""
-    return list({resource.id: resource for resources in sets for resource in resources}.values())
-
-
-def first_free(
-    sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
-) -> tuple[tuple[Resource, ...], list[Fit]] | list[Probe] | None:
-    """Returns the best free set, with a fit for each of its resources; None if no set is free.
-
-    If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
-    """
-    for resources in sets:
-        fits = [found for each in resources if (found := fit(occupancy, each, span, but=but)) is not None]
-        if len(fits) == len(resources):
-            unknown = [each for each in fits if not isinstance(each, Fit)]
-            return unknown or (resources, [each for each in fits if isinstance(each, Fit)])
-    return None
-
-
-def fit(
-    occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
-) -> Fit | Probe | None:
-    """Returns the unit for a booking of that span: the lowest free one, or one that moving other claims makes free.
-
-    None if all units are taken at some instant, or if too many claims would have to move. If it can't tell yet, it
-    returns the probe that the occupancy must learn first. Claims of owner `but` don't count.
-    """
-    unit = occupancy.free_unit(resource, span, but=but)
-    if unit is not None:
-        return Fit(unit)
-    if resource.units == 1 or not occupancy.has_room(resource, span, but=but):
-        return None
-    return make_room(occupancy, resource, span, but=but)
-
-
-def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:
-    """Applies the moves of these fits to the occupancy. Returns their units, which are then free."""
-    for each in fits:
-        for claim, unit in each.moves:
-            occupancy.move(claim, unit)
-    return tuple(each.unit for each in fits)
-
-
-class PartyTooLarge(HoldfastError):
-    """These resources don't seat the party. Field `seats_max`."""
-
-    kind = Kind.INVALID
-    code = "PARTY_TOO_LARGE"
-
-
-class PartyTooSmall(HoldfastError):
-    """These resources are for larger parties. Field `seats_min`."""
-
-    kind = Kind.INVALID
-    code = "PARTY_TOO_SMALL"
-
-
-def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) -> None:
-    """Raises PartyTooLarge or PartyTooSmall if the resources together do not take a party of that size."""
-    least, most = capacity(venue, [resource.id for resource in resources])
-    names = " + ".join(resource.name for resource in resources)
-    if party_size > most:
-        raise PartyTooLarge(f"{names} seats {most}; the party is {party_size}.", seats_max=most)
-    if party_size < least:
-        raise PartyTooSmall(
-            f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
-        )
-
-
-SETS_EXAMINED_MAX = 2000
-"""How many sets of two or more resources a search examines."""
-
-
-class Capacity(NamedTuple):
-    """The smallest and largest party that a set of resources takes."""
-
-    seats_min: int
-    seats_max: int
-
-
-def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:
-    """Returns the smallest and largest party that a set of resources takes together.
-
-    The largest is the sum of their largest, minus the seats lost for each joined pair; resources that are not
-    adjacent simply add up. The smallest is the sum of their smallest, but not more than the largest.
-    """
-    members = [venue.resources[each] for each in set(resource_ids)]
-    if len(members) == 1:
-        return Capacity(members[0].seats_min, members[0].seats_max)
-    lost = sum(venue.joins.get(a.id, {}).get(b.id, 0) for a, b in pairs_of(members, 2))
-    seats_max = max(sum(each.seats_max for each in members) - lost, 0)
-    return Capacity(min(sum(each.seats_min for each in members), seats_max), seats_max)
 
 
 def combinations(
@@ -295,3 +238,58 @@ def _fitting(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> li
             fitting.append((seats_max - party_size, members))
     fitting.sort(key=lambda each: (each[0], [venue.resources[id].order for id in each[1]]))
     return [members for _, members in fitting]
+
+
+def _no_fit(venue: Venue, fitting: _Fitting, party_size: int) -> PartyTooLarge | PartyTooSmall:
+    """Returns the refusal, with the nearest party sizes that fit."""
+    smaller, larger = fitting.smaller, fitting.larger
+    sizes = [f"up to {smaller}"] if smaller is not None else []
+    sizes += [f"{larger} or more"] if larger is not None else []
+    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; the party is {party_size}."
+    if smaller is None:
+        return PartyTooSmall(said, seats_min=larger)
+    return PartyTooLarge(said, seats_max=smaller)
+
+
+def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
+    """Returns the resources of the sets without duplicates, in order of first appearance."""
+    return list({resource.id: resource for resources in sets for resource in resources}.values())
+
+
+def first_free(
+    sets: Sequence[tuple[Resource, ...]], span: Span, occupancy: Occupancy, *, but: UUID | None = None
+) -> tuple[tuple[Resource, ...], list[Fit]] | list[Probe] | None:
+    """Returns the best free set, with a fit for each of its resources; None if no set is free.
+
+    If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
+    """
+    for resources in sets:
+        fits = [found for each in resources if (found := fit(occupancy, each, span, but=but)) is not None]
+        if len(fits) == len(resources):
+            unknown = [each for each in fits if not isinstance(each, Fit)]
+            return unknown or (resources, [each for each in fits if isinstance(each, Fit)])
+    return None
+
+
+def fit(
+    occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
+) -> Fit | Probe | None:
+    """Returns the unit for a booking of that span: the lowest free one, or one that moving other claims makes free.
+
+    None if all units are taken at some instant, or if too many claims would have to move. If it can't tell yet, it
+    returns the probe that the occupancy must learn first. Claims of owner `but` don't count.
+    """
+    unit = occupancy.free_unit(resource, span, but=but)
+    if unit is not None:
+        return Fit(unit)
+    if resource.units == 1 or not occupancy.has_room(resource, span, but=but):
+        return None
+    return make_room(occupancy, resource, span, but=but)
+
+
+def settle(fits: Sequence[Fit], occupancy: Occupancy) -> tuple[int, ...]:
+    """Applies the moves of these fits to the occupancy. Returns their units, which are then free."""
+    for each in fits:
+        for claim, unit in each.moves:
+            occupancy.move(claim, unit)
+    return tuple(each.unit for each in fits)

@@ -72,19 +72,6 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     )
 
 
-def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
-    """Returns the refusal for a constraint violation: somebody took the place without the lock. Its kind is that of the
-    first of these resources, or of the venue's first."""
-    known = [venue.resources[id_] for id_ in (*resource_ids, *venue.resources) if id_ in venue.resources]
-    return NotAvailable(
-        known[0].kind if known else "resource",
-        "Somebody else took that a moment ago: choose another time.",
-        conflicts=[],
-        suggested_slots=[],
-        can_join_waitlist=venue.policy.waitlist_enabled,
-    )
-
-
 def conflicts_of(
     prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
 ) -> list[dict[str, object]]:
@@ -110,3 +97,16 @@ def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) ->
         **({"reason": CLOSED} if claim.owner_kind == "block" else {}),
         **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
     }
+
+
+def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
+    """Returns the refusal for a constraint violation: somebody took the place without the lock. Its kind is that of the
+    first of these resources, or of the venue's first."""
+    known = [venue.resources[id_] for id_ in (*resource_ids, *venue.resources) if id_ in venue.resources]
+    return NotAvailable(
+        known[0].kind if known else "resource",
+        "Somebody else took that a moment ago: choose another time.",
+        conflicts=[],
+        suggested_slots=[],
+        can_join_waitlist=venue.policy.waitlist_enabled,
+    )

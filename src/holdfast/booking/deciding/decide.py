@@ -22,6 +22,9 @@ from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Price, Pricing
 
 SETS_FIRST = 200
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
+REFERENCE_CHARS = 6
+RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,46 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:])
 
 
+def timed(
+    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
+) -> tuple[Span, str | None]:
+    """Returns the requested span, and the slot's id if a slot was requested.
+
+    `now`: the start of a walk-in that gives none. Raises InvalidRequest, NonexistentLocalTime.
+    """
+    if when.slot_id is not None:
+        assert when.day is not None
+        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
+    start = when.start or now
+    if when.wall is not None:
+        start = hours.to_utc(when.wall, venue.tz)
+    if start is None:
+        raise InvalidRequest.of(
+            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
+        )
+    end = when.end
+    if end is None:
+        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
+    if end <= start:
+        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
+    check_length(end - start, venue)
+    return Span(start, end), None
+
+
+def usual_minutes(policy: Policy, party_size: int) -> int:
+    """Returns the usual length of a booking for that many guests, in minutes."""
+    fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
+    return next(fitting, policy.default_duration_minutes)
+
+
+def check_length(length: timedelta, venue: Venue) -> None:
+    """Raises InvalidRequest if the venue takes no bookings that long."""
+    longest = venue.policy.duration_minutes_max
+    if length > timedelta(minutes=longest):
+        minutes = int(length.total_seconds() // 60)
+        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
+
+
 def _until_closing(venue: Venue, span: Span) -> Span:
     """Ends the span at closing time if the venue closes before the usual length is over."""
     if hours.is_open(venue, None, span.start, span.end):
@@ -116,12 +159,6 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     return Created(booking, claims_of(booking, resources, units, changed_by=str(wanted.actor)))
 
 
-def probes_of(prepared: Prepared) -> Iterator[Probe]:
-    """Yields the ledger probes that the decision needs."""
-    for resource in distinct(prepared.sets):
-        yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
-
-
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
     """Returns the sets whose resources are all open during the span; some resources have their own hours."""
     venue, span = prepared.venue, prepared.span
@@ -132,6 +169,12 @@ def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
         for resources in prepared.sets
         if all(hours.is_open(venue, each.hours, span.start, span.end) for each in resources)
     ]
+
+
+def probes_of(prepared: Prepared) -> Iterator[Probe]:
+    """Yields the ledger probes that the decision needs."""
+    for resource in distinct(prepared.sets):
+        yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
 
 
 def _booking(
@@ -171,22 +214,26 @@ def _booking(
     )
 
 
+def reference(id_: UUID, local_day: date) -> str:
+    """Returns BR-YYYYMMDD-XXXXXX, with the local day of the visit."""
+    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
+
+
+def reference_code(id_: UUID) -> str:
+    """Returns the random end of a reference: six of thirty unambiguous characters, 729 million per day and tenant.
+
+    It is derived from the random bits of a UUIDv7, so that it needs no source of randomness of its own.
+    """
+    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
+    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
+
+
 def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> Price:
     """Returns the current price on these resources."""
     wanted, where = prepared.wanted, list(resources)
     return pricing.quote(
         venue=prepared.venue, resources=where, span=prepared.span, party_size=wanted.party_size
     )
-
-
-def _remember(created: Created, prepared: Prepared, known: Known) -> None:
-    for claim in created.claims:
-        known.occupancy.add(claim)
-    window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
-    known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
-    # Staff have no quota, but the holds they make count towards the guest's.
-    for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
-        known.holds[who] = known.holds.get(who, 0) + 1
 
 
 def claims_of(
@@ -209,64 +256,11 @@ def claims_of(
     ]
 
 
-REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
-
-
-REFERENCE_CHARS = 6
-
-
-RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
-
-
-def reference_code(id_: UUID) -> str:
-    """Returns the random end of a reference: six of thirty unambiguous characters, 729 million per day and tenant.
-
-    It is derived from the random bits of a UUIDv7, so that it needs no source of randomness of its own.
-    """
-    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
-    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
-
-
-def reference(id_: UUID, local_day: date) -> str:
-    """Returns BR-YYYYMMDD-XXXXXX, with the local day of the visit."""
-    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
-
-
-def timed(
-    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
-) -> tuple[Span, str | None]:
-    """Returns the requested span, and the slot's id if a slot was requested.
-
-    `now`: the start of a walk-in that gives none. Raises InvalidRequest, NonexistentLocalTime.
-    """
-    if when.slot_id is not None:
-        assert when.day is not None
-        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
-    start = when.start or now
-    if when.wall is not None:
-        start = hours.to_utc(when.wall, venue.tz)
-    if start is None:
-        raise InvalidRequest.of(
-            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
-        )
-    end = when.end
-    if end is None:
-        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
-    if end <= start:
-        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
-    check_length(end - start, venue)
-    return Span(start, end), None
-
-
-def usual_minutes(policy: Policy, party_size: int) -> int:
-    """Returns the usual length of a booking for that many guests, in minutes."""
-    fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
-    return next(fitting, policy.default_duration_minutes)
-
-
-def check_length(length: timedelta, venue: Venue) -> None:
-    """Raises InvalidRequest if the venue takes no bookings that long."""
-    longest = venue.policy.duration_minutes_max
-    if length > timedelta(minutes=longest):
-        minutes = int(length.total_seconds() // 60)
-        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
+def _remember(created: Created, prepared: Prepared, known: Known) -> None:
+    for claim in created.claims:
+        known.occupancy.add(claim)
+    window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
+    known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
+    # Staff have no quota, but the holds they make count towards the guest's.
+    for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
+        known.holds[who] = known.holds.get(who, 0) + 1

@@ -54,6 +54,16 @@ class PacingExceeded(HoldfastError):
     code = "PACING_EXCEEDED"
 
 
+class TooManyHolds(HoldfastError):
+    """This guest or address already has as many open holds as the venue allows.
+
+    Fields `holds_max`, `retry_after_seconds`.
+    """
+
+    kind = Kind.TOO_MANY
+    code = "TOO_MANY_HOLDS"
+
+
 def check_time(
     venue: Venue,
     resources: Sequence[Resource],
@@ -193,20 +203,6 @@ def pacing_window(start: datetime) -> datetime:
     return start - timedelta(minutes=start.minute % 15, seconds=start.second, microseconds=start.microsecond)
 
 
-def _local(instant: datetime, venue: Venue) -> str:
-    return instant.astimezone(venue.tz).isoformat(timespec="minutes")
-
-
-class TooManyHolds(HoldfastError):
-    """This guest or address already has as many open holds as the venue allows.
-
-    Fields `holds_max`, `retry_after_seconds`.
-    """
-
-    kind = Kind.TOO_MANY
-    code = "TOO_MANY_HOLDS"
-
-
 def check_holds(wanted: Wanted, venue: Venue, holds: Mapping[tuple[UUID, str], int]) -> None:
     """Raises TooManyHolds if another hold would exceed a quota. `holds`: the number of open holds by holder."""
     for who, most in hold_quotas(wanted, venue):
@@ -232,3 +228,7 @@ def hold_limits(wanted: Wanted, venue: Venue) -> Iterator[tuple[tuple[UUID, str]
         yield (venue.tenant_id, f"guest:{wanted.guest.id}"), venue.policy.holds_per_guest_max
     if wanted.hold and wanted.ip is not None:
         yield (venue.tenant_id, f"ip:{wanted.ip}"), venue.policy.holds_per_ip_max
+
+
+def _local(instant: datetime, venue: Venue) -> str:
+    return instant.astimezone(venue.tz).isoformat(timespec="minutes")

@@ -20,6 +20,15 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue
 
+# The reason in the history: by the old status if the booking expired, otherwise by the new one.
+REASONS = {
+    Status.HELD: "The hold was not converted in time.",
+    Status.PENDING: "It was not paid for in time.",
+    Status.PENDING_APPROVAL: "Nobody approved it in time.",
+    Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
+    Status.COMPLETED: "The booked time is over.",
+}
+
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
     """Updates the state and expiry of the claims, after a transition between two statuses that occupy."""
@@ -65,16 +74,6 @@ async def put(
     except asyncpg.ExclusionViolationError as error:
         raise lost(venue, [each.resource_id for each in wanted]) from error
     return Shift(freed, wanted) + evicted
-
-
-# The reason in the history: by the old status if the booking expired, otherwise by the new one.
-REASONS = {
-    Status.HELD: "The hold was not converted in time.",
-    Status.PENDING: "It was not paid for in time.",
-    Status.PENDING_APPROVAL: "Nobody approved it in time.",
-    Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
-    Status.COMPLETED: "The booked time is over.",
-}
 
 
 async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:

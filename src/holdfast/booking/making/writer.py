@@ -216,30 +216,6 @@ class Gathering:
     def add(self, waiting: Waiting) -> None:
         self._waiting.append(waiting)
 
-    def put_back(self, taken: Sequence[Waiting]) -> None:
-        """Puts bookings that were taken but not decided back at the front, in their order."""
-        self._waiting.extendleft(reversed(taken))
-
-    def drop(self, waiting: Waiting) -> None:
-        """Removes a booking that nobody waits for any more, if it was set aside."""
-        self._aside.get(waiting.wanted.venue_id, {}).pop(waiting, None)
-
-    def _set_aside(self, waiting: Waiting) -> None:
-        venue_id = waiting.wanted.venue_id
-        if venue_id not in self._aside:
-            self._aside[venue_id] = {}
-            self._late.when_free(lock_key(venue_id), partial(self._bring_back, venue_id))
-        if len(self._aside[venue_id]) >= ASIDE_MAX:
-            waiting.fail(
-                Overloaded("Too many bookings are waiting for this venue. Try again with the same key.")
-            )
-        else:
-            self._aside[venue_id][waiting] = None
-
-    def _bring_back(self, venue_id: UUID) -> None:
-        self.put_back([*self._aside.pop(venue_id)])
-        self._woken()
-
     def take(self, *, but: Collection[Collection[UUID]]) -> list[Waiting]:
         """Takes the next set: up to SET_MAX bookings or PROBES_MAX probes. Bookings at a venue in `but` stay in the
         queue, those at a venue whose lock is late are set aside, and those that nobody waits for are dropped."""
@@ -265,3 +241,27 @@ class Gathering:
         venue = self._places.at_hand(wanted.venue_id)
         anything = min(len(venue.resources), SETS_FIRST) if venue is not None else SETS_FIRST
         return len(wanted.resource_ids) or anything
+
+    def _set_aside(self, waiting: Waiting) -> None:
+        venue_id = waiting.wanted.venue_id
+        if venue_id not in self._aside:
+            self._aside[venue_id] = {}
+            self._late.when_free(lock_key(venue_id), partial(self._bring_back, venue_id))
+        if len(self._aside[venue_id]) >= ASIDE_MAX:
+            waiting.fail(
+                Overloaded("Too many bookings are waiting for this venue. Try again with the same key.")
+            )
+        else:
+            self._aside[venue_id][waiting] = None
+
+    def _bring_back(self, venue_id: UUID) -> None:
+        self.put_back([*self._aside.pop(venue_id)])
+        self._woken()
+
+    def put_back(self, taken: Sequence[Waiting]) -> None:
+        """Puts bookings that were taken but not decided back at the front, in their order."""
+        self._waiting.extendleft(reversed(taken))
+
+    def drop(self, waiting: Waiting) -> None:
+        """Removes a booking that nobody waits for any more, if it was set aside."""
+        self._aside.get(waiting.wanted.venue_id, {}).pop(waiting, None)
