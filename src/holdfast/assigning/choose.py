@@ -15,7 +15,7 @@ from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
-RESOURCES_KEPT_MAX = 500_000
+RESOURCES_CACHED_MAX = 500_000
 SETS_EXAMINED_MAX = 2000
 """How many sets of two or more resources a search examines."""
 
@@ -86,7 +86,7 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
         )
     # Cached by the resources that match, not by the preferences: callers can express these in endless ways.
     ids = tuple(each.id for each in allowed)
-    fitting = _KEPT.fitting(venue, ids, demand.party_size)
+    fitting = _CACHE.fitting(venue, ids, demand.party_size)
     if not fitting.sets:
         raise _no_fit(venue, fitting, demand.party_size)
     return fitting.sets
@@ -142,8 +142,8 @@ class _Fitting:
     larger: int | None = None
 
 
-class _Kept:
-    """Caches fittings. Evicts the least recently used beyond RESOURCES_KEPT_MAX resources in all."""
+class _Cache:
+    """Caches fittings. Evicts the least recently used beyond RESOURCES_CACHED_MAX resources in all."""
 
     def __init__(self) -> None:
         self._by_question: OrderedDict[object, _Fitting] = OrderedDict()
@@ -153,23 +153,23 @@ class _Kept:
         question = (venue.id, venue.rules_version, ids, party_size)
         found = self._by_question.get(question)
         if found is None:
-            found = self._by_question[question] = _work_out(venue, ids, party_size)
+            found = self._by_question[question] = _find_fitting(venue, ids, party_size)
             self._size += _size(found, ids)
         self._by_question.move_to_end(question)
-        while self._size > RESOURCES_KEPT_MAX and len(self._by_question) > 1:
+        while self._size > RESOURCES_CACHED_MAX and len(self._by_question) > 1:
             (_, _, old_ids, _), old = cast(Any, self._by_question.popitem(last=False))
             self._size -= _size(old, old_ids)
         return found
 
 
-_KEPT = _Kept()
+_CACHE = _Cache()
 
 
 def _size(fitting: _Fitting, ids: tuple[UUID, ...]) -> int:
     return len(ids) + sum(map(len, fitting.sets))
 
 
-def _work_out(venue: Venue, ids: tuple[UUID, ...], party_size: int) -> _Fitting:
+def _find_fitting(venue: Venue, ids: tuple[UUID, ...], party_size: int) -> _Fitting:
     sets = tuple(
         tuple(venue.resources[id_] for id_ in members) for members in combinations(venue, ids, party_size)
     )
@@ -192,7 +192,7 @@ def combinations(
     does not find every set of a very large floor plan.
     """
     for level in _levels(venue, resource_ids_allowed):
-        yield from _fitting(venue, level, party_size)
+        yield from _filter_by_size(venue, level, party_size)
 
 
 def capacities(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[Capacity]:
@@ -209,12 +209,12 @@ def _levels(venue: Venue, resource_ids_allowed: Iterable[UUID]) -> Iterator[list
     left = SETS_EXAMINED_MAX
     for size in range(1, venue.policy.combination_resources_max + 1):
         if size > 1:
-            level = _grown(venue, level, allowed, sets_max=left)
+            level = _grow(venue, level, allowed, sets_max=left)
             left -= len(level)
         yield level
 
 
-def _grown(
+def _grow(
     venue: Venue, level: list[tuple[UUID, ...]], allowed: set[UUID], *, sets_max: int
 ) -> list[tuple[UUID, ...]]:
     """Returns the connected sets that have one more resource, without duplicates."""
@@ -229,7 +229,7 @@ def _grown(
     return list(found.values())
 
 
-def _fitting(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> list[tuple[UUID, ...]]:
+def _filter_by_size(venue: Venue, level: list[tuple[UUID, ...]], party_size: int) -> list[tuple[UUID, ...]]:
     """Returns the sets that take the party, fewest wasted seats first."""
     fitting: list[tuple[int, tuple[UUID, ...]]] = []
     for members in level:
@@ -245,10 +245,10 @@ def _no_fit(venue: Venue, fitting: _Fitting, party_size: int) -> PartyTooLarge |
     smaller, larger = fitting.smaller, fitting.larger
     sizes = [f"up to {smaller}"] if smaller is not None else []
     sizes += [f"{larger} or more"] if larger is not None else []
-    said = f"{venue.name} has room there for parties of {' or '.join(sizes)}; the party is {party_size}."
+    detail = f"{venue.name} has room there for parties of {' or '.join(sizes)}; the party is {party_size}."
     if smaller is None:
-        return PartyTooSmall(said, seats_min=larger)
-    return PartyTooLarge(said, seats_max=smaller)
+        return PartyTooSmall(detail, seats_min=larger)
+    return PartyTooLarge(detail, seats_max=smaller)
 
 
 def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:

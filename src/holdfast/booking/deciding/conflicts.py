@@ -16,7 +16,7 @@ CONFLICTS_MAX = 20
 CLOSED = "closed for maintenance"
 """The reason guests see for any block. Staff can look up the real one by the block's id."""
 
-SCATTERED = "Too many bookings would have to move to make room at that time. Choose another time."
+TOO_MANY_MOVES = "Too many bookings would have to move to make room at that time. Choose another time."
 """For when a unit is free at every instant, but `claim/recolour.py` gives up on moving others to make room."""
 
 
@@ -54,7 +54,7 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
-        detail = SCATTERED
+        detail = TOO_MANY_MOVES
     elif prepared.wanted.resource_ids:
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
         closed = conflicts and all("reason" in each for each in conflicts)

@@ -45,8 +45,8 @@ class Change:
     @property
     def moves(self) -> bool:
         """Whether the time, party or resources change, so that the rules and the ledger must be checked."""
-        said = (self.when, self.party_size, self.resource_ids, self.preferences)
-        return any(value is not None for value in said)
+        changes = (self.when, self.party_size, self.resource_ids, self.preferences)
+        return any(value is not None for value in changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     party_size = asked.party_size or before.party_size
     span, slot_id = before.span, before.slot_id
     if asked.when is not None:
-        span, slot_id = timed(_filled(asked.when, before), venue, party_size=party_size)
+        span, slot_id = timed(_fill_in(asked.when, before), venue, party_size=party_size)
     resource_ids, preferences = asked.resource_ids, asked.preferences
     if resource_ids is None:
         # If the request says nothing about resources, the party keeps its own.
@@ -104,7 +104,7 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     return prepared_at(wanted, venue, span, slot_id)
 
 
-def _filled(when: When, before: Booking) -> When:
+def _fill_in(when: When, before: Booking) -> When:
     """Fills in what the request leaves out: a new start keeps the length, a new end or length keeps the start."""
     if when.start is None and when.wall is None and when.slot_id is None:
         when = replace(when, start=before.start_at)
@@ -193,14 +193,14 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     if not before.occupies:  # it has no place yet and gets the best set that is open
         if not sets:
             raise taken(prepared, Occupancy(now))
-        return Revised(before, _with(after, prepared, sets[0], now=now, pricing=pricing), None)
+        return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)
     found = first_free(sets, prepared.span, around.occupancy, but=before.id)
     if found is None:
         raise taken(prepared, around.occupancy, but=before.id)
     if isinstance(found, list):
         return Further(found)
     resources, fits = found
-    after = _with(after, prepared, resources, now=now, pricing=pricing)
+    after = _moved(after, prepared, resources, now=now, pricing=pricing)
     units = settle(fits, around.occupancy)
     return Revised(before, after, claims_of(after, resources, units, changed_by=str(actor)))
 
@@ -222,7 +222,7 @@ def _check(wish: Wish, prepared: Prepared, around: Around) -> None:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=sum(others.values()))
 
 
-def _with(
+def _moved(
     after: Booking, prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
     """Returns the booking at its new time and place, with a new price and new deadlines."""

@@ -15,7 +15,7 @@ from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 
 PACING_WINDOW = timedelta(minutes=15)
-WITHIN = timedelta(days=7)
+SUGGESTED_WITHIN = timedelta(days=7)
 """How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
 
@@ -92,7 +92,7 @@ def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, no
     policy = venue.policy
     earliest, latest = bounds(venue, now)
     if span.start < earliest:
-        earliest = _start_by(venue, resources, span, Span(earliest, earliest + WITHIN), last=False)
+        earliest = _start_by(venue, resources, span, Span(earliest, earliest + SUGGESTED_WITHIN), last=False)
         raise TooSoon(
             f"This starts at {_local(span.start, venue)}, which is too soon: the earliest start is now "
             f"{_local(earliest, venue)} ({policy.min_notice_minutes} minutes' notice).",
@@ -100,7 +100,7 @@ def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, no
             earliest_start=_local(earliest, venue),
         )
     if span.start > latest:
-        latest = _start_by(venue, resources, span, Span(latest - WITHIN, latest), last=True)
+        latest = _start_by(venue, resources, span, Span(latest - SUGGESTED_WITHIN, latest), last=True)
         raise TooFarAhead(
             f"This starts at {_local(span.start, venue)}: bookings open {policy.max_advance_days} days "
             f"ahead, so the latest start is now {_local(latest, venue)}.",
@@ -125,9 +125,9 @@ def _start_by(
     If there is none: the bound itself, rounded inwards to a whole minute.
     """
     bound = within.end if last else within.start
-    day = hours.opening_day(venue, _own(resources), bound)
+    day = hours.opening_day(venue, _step_hours(resources), bound)
     order = -1 if last else 1
-    for offset in range(-1, WITHIN.days + 1):
+    for offset in range(-1, SUGGESTED_WITHIN.days + 1):
         starts = _starts(venue, resources, day + offset * order * timedelta(days=1), span.duration)
         for start in starts[::order]:
             if within.start <= start <= within.end:
@@ -143,12 +143,12 @@ def _starts(
     minutes = math.ceil(duration.total_seconds() / 60)
     return [
         start
-        for start in hours.starts_of_day(venue, _own(resources), day, duration_minutes=minutes)
+        for start in hours.starts_of_day(venue, _step_hours(resources), day, duration_minutes=minutes)
         if all(hours.is_open(venue, each.hours, start, start + duration) for each in resources)
     ]
 
 
-def _own(resources: Sequence[Resource]) -> Hours | None:
+def _step_hours(resources: Sequence[Resource]) -> Hours | None:
     """Returns the hours that the step is counted from: the first resource's own, or None for the venue's."""
     return resources[0].hours if resources else None
 
@@ -159,16 +159,16 @@ def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpen
     opened = hours.open_spans(venue, own, day)
     what = resource.name if resource is not None and own is not None else venue.name
     listed = [{"open": _local(each.start, venue), "close": _local(each.end, venue)} for each in opened]
-    said = ", ".join(f"{each['open']} to {each['close']}" for each in listed) or "closed"
+    listing = ", ".join(f"{each['open']} to {each['close']}" for each in listed) or "closed"
     return OutsideOpeningHours(
         f"{what} is not open for all of {_local(span.start, venue)} to {_local(span.end, venue)}. "
-        f"Open on {day}: {said}.",
+        f"Open on {day}: {listing}.",
         opening_hours=listed,
     )
 
 
 def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
-    own = _own(resources)
+    own = _step_hours(resources)
     if hours.aligned(venue, own, span.start):
         return
     day = hours.opening_day(venue, own, span.start)
@@ -177,10 +177,10 @@ def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now:
     earliest, latest = bounds(venue, now)
     starts = [start for start in _starts(venue, resources, day, span.duration) if earliest <= start <= latest]
     nearest = sorted(starts, key=lambda start: (abs(start - span.start), start))[:2]
-    said = " or ".join(_local(start, venue) for start in sorted(nearest))
+    listing = " or ".join(_local(start, venue) for start in sorted(nearest))
     raise OffSlotStep(
         f"Bookings start every {venue.policy.slot_step_minutes} minutes"
-        + (f": try {said}." if said else "; no start on that day leaves enough time."),
+        + (f": try {listing}." if listing else "; no start on that day leaves enough time."),
         slot_step_minutes=venue.policy.slot_step_minutes,
         nearest=[_local(start, venue) for start in sorted(nearest)],
     )

@@ -27,7 +27,7 @@ log = structlog.get_logger()
 async def one_by_one(taken: Sequence[Waiting], create: Create, answer: Answer, places: Places) -> None:
     """Creates each booking in its own transaction and answers its request."""
     for waiting in taken:
-        waiting.wait()
+        waiting.start_timer()
     for waiting in taken:
         if not waiting.is_awaited:
             continue

@@ -72,7 +72,7 @@ class Waiting:
         """Whether somebody is still waiting for the answer."""
         return not self.answer.done()
 
-    def wait(self) -> None:
+    def start_timer(self) -> None:
         """Starts the timer: the booking is queued, for the first time or again."""
         self.take()
         self._timer = self.answer.get_loop().call_at(self.until, self._too_late)
@@ -86,7 +86,7 @@ class Waiting:
     def _too_late(self) -> None:
         self.fail(Overloaded(TOO_LATE))
 
-    def answered(self, outcome: Outcome) -> None:
+    def resolve(self, outcome: Outcome) -> None:
         if self.take():
             self.answer.set_result(outcome)
 
@@ -127,9 +127,9 @@ async def create(
     occupancy = read.known.occupancy
     moved = occupancy.moved
     taken = [moved.pop(each, each) for each in done.claims]  # some moved to make room for others
-    shift, put = Shift(), [*taken, *moved.values()]
-    if occupancy.expired_in_the_way(put):
-        shift = await evict_expired_holds(tx, put, occupancy)
+    shift, placed = Shift(), [*taken, *moved.values()]
+    if occupancy.expired_in_the_way(placed):
+        shift = await evict_expired_holds(tx, placed, occupancy)
     if moved:
         await claims.move(tx, moved)
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
@@ -178,20 +178,20 @@ class _Set:
     steps: list[Step] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
     replies: list[dict[str, object]] = field(default_factory=list)
-    kept: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
+    stored: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
     further: dict[int, Sequence[Probe]] = field(default_factory=dict)
 
     def decide(self, index: int, ready: Prepared | Refused) -> Outcome:
-        outcome = self._stored(self.wanted[index]) or self._new(index, ready)
+        outcome = self._replay(self.wanted[index]) or self._new(index, ready)
         self.outcomes[index] = outcome
         return outcome
 
-    def _stored(self, wanted: Wanted) -> Outcome | None:
+    def _replay(self, wanted: Wanted) -> Outcome | None:
         """Returns the outcome of this key if it has a reply, in the database or from earlier in this set."""
         if wanted.key is None:
             return None
         at = (wanted.tenant_id, wanted.key)
-        reply = self.read.replies.get(at) or self.kept.get(at)
+        reply = self.read.replies.get(at) or self.stored.get(at)
         try:
             return None if reply is None else Again(reply.for_request(wanted.request_hash))
         except HoldfastError as error:
@@ -205,7 +205,7 @@ class _Set:
             return Busy()
         if isinstance(result, Refused):
             if result.error.kind.is_final:
-                self._keep(wanted, result.error.code, idempotency.refusal_body(result.error))
+                self._store(wanted, result.error.code, idempotency.refusal_body(result.error))
             return result
         booking, actor = result.booking, wanted.actor
         body = encode_text(model.as_json(booking, self.venues[wanted.venue_id], actor))
@@ -218,10 +218,10 @@ class _Set:
         )
         self.steps.append(step)
         self.claims.extend(result.claims)
-        self._keep(wanted, DONE, body, subject_id=booking.id)
+        self._store(wanted, DONE, body, subject_id=booking.id)
         return Booked(booking, body)
 
-    def _keep(self, wanted: Wanted, code: str, body: str, *, subject_id: UUID | None = None) -> None:
+    def _store(self, wanted: Wanted, code: str, body: str, *, subject_id: UUID | None = None) -> None:
         if wanted.key is None:
             return
         venue, now = self.venues.get(wanted.venue_id), self.read.known.now
@@ -234,23 +234,23 @@ class _Set:
             ttl_hours=policy.idempotency_ttl_hours,
         )
         reply = Reply(code, body, wanted.request_hash)
-        self.kept[wanted.tenant_id, wanted.key] = reply
+        self.stored[wanted.tenant_id, wanted.key] = reply
         self.replies.append(idempotency.row(keyed, reply, now=now, subject_id=subject_id))
 
 
 async def _decide_further(tx: Tx, prepared: Sequence[Prepared | Refused], done: _Set, *, most: int) -> None:
     """Decides the bookings that need further ledger reads, for up to `most` different demands."""
     occupancy = done.read.known.occupancy
-    looked: set[object] = set()
+    questions: set[object] = set()
     for index in [*done.further]:
         ready = prepared[index]
         assert isinstance(ready, Prepared)
         ready, asked = ready.in_full(), ready.wanted
         question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
-        if question not in looked:
-            if len(looked) == most:
+        if question not in questions:
+            if len(questions) == most:
                 continue
-            looked.add(question)
+            questions.add(question)
             await claims.learn(tx, occupancy, done.further[index])
         while isinstance(done.decide(index, ready), Busy):
             await claims.learn(tx, occupancy, done.further[index])

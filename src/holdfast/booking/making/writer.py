@@ -58,7 +58,7 @@ class Writer:
     def __init__(self, db: Database, places: Places) -> None:
         self._db = db
         self._places = places
-        self._waiting = Gathering(places, db.late, self._schedule)
+        self._queue = BookingQueue(places, db.late, self._schedule)
         self._scheduled = False
         self._stopped = False
         self._under_way: list[frozenset[UUID]] = []  # the venues of each set
@@ -68,12 +68,12 @@ class Writer:
     @property
     def waiting(self) -> int:
         """The number of bookings waiting for a set, not counting those set aside."""
-        return len(self._waiting)
+        return len(self._queue)
 
     async def stop(self) -> None:
         """Stops. Waiting bookings are Overloaded; sets under way have STOP_S to finish and are then cancelled."""
         self._stopped = True
-        for waiting in [*self._waiting]:
+        for waiting in [*self._queue]:
             waiting.fail(Overloaded(STOPPING))
         tasks = [*self._tasks]
         if tasks:
@@ -91,14 +91,14 @@ class Writer:
             raise Overloaded("Too many bookings are waiting to be written. Try again with the same key.")
         loop = asyncio.get_running_loop()
         waiting = Waiting(wanted, loop.create_future(), loop.time() + left_s(self._db.deadline_s))
-        waiting.wait()
-        self._waiting.add(waiting)
+        waiting.start_timer()
+        self._queue.add(waiting)
         self._schedule()
         try:
             return await waiting.answer
         finally:
             waiting.take()
-            self._waiting.drop(waiting)
+            self._queue.drop(waiting)
 
     def _schedule(self) -> None:
         # Not at once, so that bookings submitted in the same iteration of the event loop go into the same set.
@@ -109,7 +109,7 @@ class Writer:
     def _start_sets(self) -> None:
         self._scheduled = False
         while not self._stopped and len(self._under_way) < SETS_MAX:
-            taken = self._waiting.take(but=self._under_way)
+            taken = self._queue.take(but=self._under_way)
             if not taken:
                 return
             venues = frozenset([each.wanted.venue_id for each in taken])
@@ -123,7 +123,7 @@ class Writer:
 
     async def _write(self, taken: list[Waiting], venues: frozenset[UUID]) -> None:
         try:
-            outcomes = await self._try(taken)
+            outcomes = await self._try_set(taken)
             if outcomes is None:
                 await one_by_one(taken, self._create, self._answer, self._places)
             else:
@@ -135,22 +135,22 @@ class Writer:
             raise
         finally:
             self._under_way.remove(venues)
-            if self._waiting:
+            if self._queue:
                 self._schedule()
 
     def _answer(self, taken: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-        again: list[Waiting] = []
+        busy: list[Waiting] = []
         for waiting, outcome in zip(taken, outcomes, strict=False):
             if not isinstance(outcome, Busy):
-                waiting.answered(outcome)
+                waiting.resolve(outcome)
             elif self._stopped:
                 waiting.fail(Overloaded(STOPPING))
             else:
-                waiting.wait()
-                again.append(waiting)
-        self._waiting.put_back(again)
+                waiting.start_timer()
+                busy.append(waiting)
+        self._queue.put_back(busy)
 
-    async def _try(self, taken: Sequence[Waiting]) -> list[Outcome] | None:
+    async def _try_set(self, taken: Sequence[Waiting]) -> list[Outcome] | None:
         """Returns the outcomes of the set; None if its bookings must be retried one by one."""
         self.sets += 1
         try:
@@ -193,28 +193,28 @@ class Writer:
         return [outcomes.get(each) or Refused(Overloaded(TOO_LATE)) for each in taken]
 
 
-class Gathering:
-    """The queue of wanted bookings, in order of arrival. `woken`: called when bookings that were set aside are back.
+class BookingQueue:
+    """The queue of wanted bookings, in order of arrival. `on_return`: called when set-aside bookings are back.
 
     A venue whose lock is late has its own queue until the lock is free, so that it does not slow down the others.
     """
 
-    def __init__(self, places: Places, late: LateLocks, woken: Callable[[], None]) -> None:
+    def __init__(self, places: Places, late: LateLocks, on_return: Callable[[], None]) -> None:
         self._places = places
         self._late = late
-        self._woken = woken
-        self._waiting: deque[Waiting] = deque()
+        self._on_return = on_return
+        self._queue: deque[Waiting] = deque()
         self._aside: dict[UUID, dict[Waiting, None]] = {}
 
     def __len__(self) -> int:
         """The number of bookings in the queue, not counting those set aside."""
-        return len(self._waiting)
+        return len(self._queue)
 
     def __iter__(self) -> Iterator[Waiting]:
-        return chain(self._waiting, *self._aside.values())
+        return chain(self._queue, *self._aside.values())
 
     def add(self, waiting: Waiting) -> None:
-        self._waiting.append(waiting)
+        self._queue.append(waiting)
 
     def take(self, *, but: Collection[Collection[UUID]]) -> list[Waiting]:
         """Takes the next set: up to SET_MAX bookings or PROBES_MAX probes. Bookings at a venue in `but` stay in the
@@ -222,8 +222,8 @@ class Gathering:
         taken: list[Waiting] = []
         staying: list[Waiting] = []
         probes: dict[object, int] = {}
-        while self._waiting and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
-            waiting = self._waiting.popleft()
+        while self._queue and len(taken) < SET_MAX and sum(probes.values()) < PROBES_MAX:
+            waiting = self._queue.popleft()
             wanted = waiting.wanted
             if any(wanted.venue_id in venues for venues in but):
                 staying.append(waiting)
@@ -233,7 +233,7 @@ class Gathering:
                 taken.append(waiting)
                 # Bookings for the same time at a venue share their probes.
                 probes[wanted.venue_id, wanted.when, wanted.resource_ids] = self._probes(wanted)
-        self._waiting.extendleft(reversed(staying))
+        self._queue.extendleft(reversed(staying))
         return taken
 
     def _probes(self, wanted: Wanted) -> int:
@@ -256,11 +256,11 @@ class Gathering:
 
     def _bring_back(self, venue_id: UUID) -> None:
         self.put_back([*self._aside.pop(venue_id)])
-        self._woken()
+        self._on_return()
 
     def put_back(self, taken: Sequence[Waiting]) -> None:
         """Puts bookings that were taken but not decided back at the front, in their order."""
-        self._waiting.extendleft(reversed(taken))
+        self._queue.extendleft(reversed(taken))
 
     def drop(self, waiting: Waiting) -> None:
         """Removes a booking that nobody waits for any more, if it was set aside."""
