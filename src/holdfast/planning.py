@@ -30,26 +30,6 @@ class StalePlan(Overloaded):
     """Others changed the same place again and again while this was being planned. Try again with the same key."""
 
 
-async def make_plan(
-    engine: Engine,
-    actor: Actor,
-    venue: Venue,
-    plan: Callable[[Read], Awaitable[P]],
-    *,
-    is_preview: bool = False,
-) -> P:
-    """Returns the value of `plan(read)`, which runs outside of any transaction. Raises Overloaded.
-
-    It may take PLAN_TIMES as long as a request. A venue has one plan at a time, so that long ones slow nobody else.
-    Previews have turns of their own and yield to changes, so that they keep nobody from booking.
-    """
-    turns = engine.previewing if is_preview else engine.planning
-    way = giving_way(engine.is_changing) if is_preview else nullcontext()
-    with request_deadline(PLAN_TIMES * engine.db.deadline_s), way:
-        async with turns.of(venue.id):
-            return await plan(partial(engine.read_at, actor, venue))
-
-
 async def change_planned(
     engine: Engine,
     actor: Actor,
@@ -94,6 +74,26 @@ async def change_planned(
         except StalePlan:
             if not plans_left:
                 raise
+
+
+async def make_plan(
+    engine: Engine,
+    actor: Actor,
+    venue: Venue,
+    plan: Callable[[Read], Awaitable[P]],
+    *,
+    is_preview: bool = False,
+) -> P:
+    """Returns the value of `plan(read)`, which runs outside of any transaction. Raises Overloaded.
+
+    It may take PLAN_TIMES as long as a request. A venue has one plan at a time, so that long ones slow nobody else.
+    Previews have turns of their own and yield to changes, so that they keep nobody from booking.
+    """
+    turns = engine.previewing if is_preview else engine.planning
+    way = giving_way(engine.is_changing) if is_preview else nullcontext()
+    with request_deadline(PLAN_TIMES * engine.db.deadline_s), way:
+        async with turns.of(venue.id):
+            return await plan(partial(engine.read_at, actor, venue))
 
 
 async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:

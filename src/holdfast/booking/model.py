@@ -107,36 +107,25 @@ _STAMPS = {
     Status.COMPLETED: "completed_at",
     Status.CANCELLED: "cancelled_at",
 }
-
-
-def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
-    """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
-    return entered(booking, check_step(booking.status, to), policy=policy, now=now, **changes)
-
-
-def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
-    """The booking in that status, its clocks set anew, whether or not the step is one to ask for."""
-    expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
-    due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
-    if stamp := _STAMPS.get(status):
-        changes.setdefault(stamp, now)
-    if status is not Status.HELD:
-        changes["hold_ip"] = None
-    return replace(
-        booking,
-        status=status,
-        version=booking.version + 1,
-        expires_at=expires,
-        due_at=due,
-        updated_at=now,
-        **changes,
-    )
+ACTIONS = {
+    Status.CONFIRMED: "confirm",
+    Status.CHECKED_IN: "check_in",
+    Status.COMPLETED: "complete",
+    Status.CANCELLED: "cancel",
+    Status.NO_SHOW: "no_show",
+    Status.EXPIRED: "expire",
+}
 
 
 def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Booking:
     """The booking at its end: one legal step to a status that is final. Raises InvalidTransition."""
     assert to in states.TERMINAL
     return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # no rule of a venue applies there
+
+
+def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
+    """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
+    return entered(booking, check_step(booking.status, to), policy=policy, now=now, **changes)
 
 
 class InvalidTransition(HoldfastError):
@@ -161,31 +150,22 @@ def check_step(from_status: Status, to_status: Status) -> Status:
     )
 
 
-def displaced_status(status: Status) -> Status:
-    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
-    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
-    if status is Status.HELD:
-        return Status.CANCELLED
-    if status in DISPLACEABLE:
-        return Status.MANUAL_REVIEW
-    raise InvalidTransition(
-        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
-        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
-    )
-
-
-def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
-    """Where a new booking starts under the venue's policy.
-
-    An `assigned` venue binds the best fit at once for as long as the assignment pipeline is off,
-    and so starts like an `instant` one (docs/decisions/0006).
-    """
-    if seated:
-        return Status.CHECKED_IN
-    if hold:
-        return Status.HELD
-    return {"deposit": Status.PENDING, "approval": Status.PENDING_APPROVAL}.get(
-        policy.lifecycle, Status.RESERVED
+def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
+    """The booking in that status, its clocks set anew, whether or not the step is one to ask for."""
+    expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
+    due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
+    if stamp := _STAMPS.get(status):
+        changes.setdefault(stamp, now)
+    if status is not Status.HELD:
+        changes["hold_ip"] = None
+    return replace(
+        booking,
+        status=status,
+        version=booking.version + 1,
+        expires_at=expires,
+        due_at=due,
+        updated_at=now,
+        **changes,
     )
 
 
@@ -218,17 +198,32 @@ def due_of(
     return None
 
 
-def price_json(price: Price) -> dict[str, str]:
-    """Returns the price as decimal strings, under the names that bookings use."""
-    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
-    return {
-        "base_price": format_money(price.base_minor, currency),
-        "tax_amount": format_money(price.tax_minor, currency),
-        "discount_amount": format_money(price.discount_minor, currency),
-        "total_price": format_money(total_minor, currency),
-        "currency": currency,
-        "price_source": price.source,
-    }
+def displaced_status(status: Status) -> Status:
+    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
+    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
+    if status is Status.HELD:
+        return Status.CANCELLED
+    if status in DISPLACEABLE:
+        return Status.MANUAL_REVIEW
+    raise InvalidTransition(
+        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
+        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
+    )
+
+
+def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
+    """Where a new booking starts under the venue's policy.
+
+    An `assigned` venue binds the best fit at once for as long as the assignment pipeline is off,
+    and so starts like an `instant` one (docs/decisions/0006).
+    """
+    if seated:
+        return Status.CHECKED_IN
+    if hold:
+        return Status.HELD
+    return {"deposit": Status.PENDING, "approval": Status.PENDING_APPROVAL}.get(
+        policy.lifecycle, Status.RESERVED
+    )
 
 
 def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
@@ -279,11 +274,14 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     return shown
 
 
-ACTIONS = {
-    Status.CONFIRMED: "confirm",
-    Status.CHECKED_IN: "check_in",
-    Status.COMPLETED: "complete",
-    Status.CANCELLED: "cancel",
-    Status.NO_SHOW: "no_show",
-    Status.EXPIRED: "expire",
-}
+def price_json(price: Price) -> dict[str, str]:
+    """Returns the price as decimal strings, under the names that bookings use."""
+    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
+    return {
+        "base_price": format_money(price.base_minor, currency),
+        "tax_amount": format_money(price.tax_minor, currency),
+        "discount_amount": format_money(price.discount_minor, currency),
+        "total_price": format_money(total_minor, currency),
+        "currency": currency,
+        "price_source": price.source,
+    }

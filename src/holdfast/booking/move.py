@@ -57,25 +57,6 @@ async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
     return (await _write(tx, [(booking, _step(tx, booking, asked, venue))], venue))[0]
 
 
-def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
-    """Checks that the actor may see the booking, that it has the expected version, and that it has not expired.
-
-    Raises NotFound, VersionConflict, InvalidTransition.
-    """
-    require_visible(booking, tx.actor)
-    if booking.version != expected_version:
-        raise VersionConflict(
-            f"The booking is at version {booking.version}, not {expected_version}: "
-            "read it again and repeat the change with its current version.",
-            current_version=booking.version,
-        )
-    if booking.status in states.EXPIRING and booking.expires_at and booking.expires_at <= tx.now:
-        raise InvalidTransition(
-            f"This booking expired at {booking.expires_at.isoformat()}. Make a new one.",
-            **{"from": Status.EXPIRED, "to": None, "allowed": []},
-        )
-
-
 async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booking]:
     """Takes all of these steps, or none, and returns the bookings in request order.
 
@@ -112,6 +93,25 @@ def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
         metadata=metadata,
         traceparent=tx.traceparent,
     )
+
+
+def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
+    """Checks that the actor may see the booking, that it has the expected version, and that it has not expired.
+
+    Raises NotFound, VersionConflict, InvalidTransition.
+    """
+    require_visible(booking, tx.actor)
+    if booking.version != expected_version:
+        raise VersionConflict(
+            f"The booking is at version {booking.version}, not {expected_version}: "
+            "read it again and repeat the change with its current version.",
+            current_version=booking.version,
+        )
+    if booking.status in states.EXPIRING and booking.expires_at and booking.expires_at <= tx.now:
+        raise InvalidTransition(
+            f"This booking expired at {booking.expires_at.isoformat()}. Make a new one.",
+            **{"from": Status.EXPIRED, "to": None, "allowed": []},
+        )
 
 
 def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:

@@ -104,10 +104,11 @@ async def post_status(
     return _moved(booking, step, await _change(asked, venue, move, step, None))
 
 
-def _moved(booking: Booking, step: Move, done: Done[Booking]) -> Response:
-    if done.value is not None:
-        count_moved(booking, step.to)
-    return show_reply(done.reply)
+async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
+    """A booking that the caller may see, and its venue. Raises NotFound."""
+    booking = await engine.read(actor, store.find, booking_id)
+    require_visible(booking, actor)
+    return booking, await engine.places.venue(booking.venue_id)
 
 
 async def _change(
@@ -129,11 +130,10 @@ async def _change(
     )
 
 
-async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
-    """A booking that the caller may see, and its venue. Raises NotFound."""
-    booking = await engine.read(actor, store.find, booking_id)
-    require_visible(booking, actor)
-    return booking, await engine.places.venue(booking.venue_id)
+def _moved(booking: Booking, step: Move, done: Done[Booking]) -> Response:
+    if done.value is not None:
+        count_moved(booking, step.to)
+    return show_reply(done.reply)
 
 
 def count_moved(booking: Booking, to: Status) -> None:
