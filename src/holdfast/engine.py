@@ -1,4 +1,4 @@
-"""The engine: it runs verbs. There is one per process; routes, ticks, reactions and the simulation get it."""
+"""The engine runs verbs. There is one per process, which routes, ticks, reactions and the simulation share."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from holdfast.port.ports import Ports
 T = TypeVar("T")
 React = Callable[[Tx], Awaitable[None]]
 WAIT_S = 1.5
-"""The longest wait for a turn, of a request with the usual deadline."""
+"""The longest wait for a turn, for a request with the default deadline."""
 WAITING_MAX = 500
-"""How many callers may wait for the same turn."""
+"""The most callers that may wait for the same turn."""
 
 
 class Engine:
-    """Runs verbs: in the venue's turn and under its lock, once for each idempotency key, again after a failure
-    that is worth another try (`kernel.call.Call`), with what reacts to their events before they commit.
+    """Runs verbs: queued per venue and under the venue's lock, once per idempotency key, retried after a temporary
+    failure (`kernel.db.call.Call`), and with the immediate reactions to their events before the commit.
 
-    db: whose transactions these are; from now on it has these ports and reactions.
-    react: called before the commit of each transaction that has emitted events of the types `reacts_to` (None: of any).
+    `db`: the database, which gets these ports and reactions. `react`: called before the commit of each transaction
+    that has emitted events of the types in `reacts_to` (None: of any type).
     """
 
     def __init__(
@@ -60,20 +60,20 @@ class Engine:
         db.after_commit.append(self.places.committed)
 
     def over(self, db: Database) -> Engine:
-        """The same over other connections, for work that is to wait for nobody else's."""
+        """Returns an engine like this one with other connections, for work that must not wait for other work."""
         return Engine(db, ports=self.ports, react=self._react, reacts_to=self._reacts_to)
 
     async def stop(self) -> None:
-        """Lets the bookings being written end, for 5 s at most. Those that still wait get Overloaded."""
+        """Waits up to 5 s for the bookings that are being written. Those still queued get Overloaded."""
         await self._writer.stop()
 
     @property
     def waiting(self) -> int:
-        """The number of bookings that wait to be written, those at stuck venues left out."""
+        """The number of bookings queued for writing, except those at venues whose lock is late."""
         return self._writer.waiting
 
     async def create(self, wanted: Wanted) -> Outcome:
-        """What comes of the booking: Booked, Refused or Again. Raises Overloaded, OutcomeUnknown."""
+        """Makes the booking. Returns Booked, Refused, or Again (a stored reply). Raises Overloaded, OutcomeUnknown."""
         with self._changing():
             return await self._writer.submit(wanted)
 
@@ -97,27 +97,27 @@ class Engine:
         tenants: Sequence[UUID] | None = None,
         **kwargs: Any,
     ) -> T:
-        """The verb's value; it writes nothing. `tenants`: whose rows it sees; the actor's when None."""
+        """Runs a verb that only reads. `tenants`: those whose rows it sees; None means the actor's."""
         return await self.db.call(actor, tenants=tenants).run(verb, *args, **kwargs)
 
     async def read_at(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
-        """The same, with the rows of the venue's tenant, whoever asks."""
+        """Like `read`, but sees the rows of the venue's tenant, whoever the actor is."""
         return await self.read(actor, verb, *args, tenants=[venue.tenant_id], **kwargs)
 
     async def look(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
-        """The same for a question that anybody may ask: in its turn at the gate. Raises Overloaded."""
+        """Like `read_at`, for public reads: waits for its turn at the gate. Raises Overloaded."""
         async with self._questions.turn(venue.id, verb.__name__):
             return await self.read_at(actor, venue, verb, *args, **kwargs)
 
     async def look_long(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
-        """The same for one that takes long: `verb(read, *args)` reads in parts, `await read(part, *args)`. Each has
-        a turn and a transaction of its own, and in between others have theirs."""
+        """Like `look`, for a read that takes long: `verb(read, *args)` reads in parts, with `await read(part, *args)`.
+        Each part has its own turn and transaction, so that other reads can run in between."""
         async with self._questions.query(venue.id, verb.__name__) as turn:
 
             async def read(part: Callable[..., Awaitable[Any]], /, *args: Any, **kwargs: Any) -> Any:
@@ -127,7 +127,7 @@ class Engine:
             return await verb(read, *args, **kwargs)
 
     async def write(self, actor: Actor, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> T:
-        """What the verb did, committed, for one that takes the locks it needs itself, or needs none."""
+        """Runs a verb that takes its own locks, if it needs any, and commits."""
         return await self.db.call(actor, lane="changes").run(verb, *args, **kwargs)
 
     async def change(
@@ -141,10 +141,12 @@ class Engine:
         is_long: bool = False,
         **kwargs: Any,
     ) -> T:
-        """What `verb(tx, *args, venue=..., **kwargs)` did, committed; `venue` is then as the transaction sees it.
-        Raises what the verb refuses; NotAvailable comes with suggestions, worked out when the lock is gone.
-        Raises Overloaded when turn or lock are not to be had in time, and OutcomeUnknown. `is_long`: with the lock
-        held it may take longer than a request usually has; the verb bounds what it writes.
+        """Runs `verb(tx, *args, venue=..., **kwargs)` in the venue's turn and under its lock, and commits. The verb
+        gets the venue as the transaction sees it.
+
+        `is_long`: once it has the lock, it has no deadline; the verb must bound what it writes.
+        Raises what the verb raises; to NotAvailable it adds suggestions, searched for after the lock is released.
+        Raises Overloaded if it doesn't get the turn or the lock in time, and OutcomeUnknown.
         """
 
         async def changed(tx: Tx) -> T:
@@ -165,8 +167,8 @@ class Engine:
         is_long: bool = False,
         **kwargs: Any,
     ) -> Done[T]:
-        """The same for a change that has a reply, which is stored under the key. `show`: the reply's JSON, from
-        the verb's value. Raises IdempotencyConflict too."""
+        """Like `change`, for a change with a reply, which is stored under the key. `show`: returns the reply's JSON for
+        the verb's value. Also raises IdempotencyConflict."""
 
         async def changed(tx: Tx) -> Done[T]:
             current = venue
@@ -183,7 +185,7 @@ class Engine:
     async def change_rules(
         self, actor: Actor, venue: Venue, verb: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any
     ) -> T:
-        """What `verb(tx, venue.id, *args, **kwargs)` did to the venue itself, committed."""
+        """Like `change`, for a change to the venue itself: runs `verb(tx, venue.id, *args, **kwargs)`."""
 
         async def changed(tx: Tx) -> T:
             return await verb(tx, venue.id, *args, **kwargs)
@@ -199,7 +201,7 @@ class Engine:
         traceparent: str | None,
         is_long: bool,
     ) -> T:
-        changed.__name__ = name  # as metrics and the log know it
+        changed.__name__ = name  # the name in metrics and the log
         call = self.db.call(
             actor,
             tenants=[venue.tenant_id],
@@ -216,14 +218,14 @@ class Engine:
         raise await self.suggesting(refused)
 
     async def suggesting(self, refused: NotAvailable) -> NotAvailable:
-        """The refusal, with what is free instead where there is time to say."""
+        """Returns the refusal, with suggestions of free times if there is time to find them."""
         if refused.wanted is not None:
             refused.suggesting(await self.suggestions.near(refused.wanted))
         return refused
 
 
 class Turns:
-    """One turn at a time per id: callers that need the same lock queue here instead of in the database."""
+    """One turn at a time per id. Callers that need the same lock queue here, where they hold no connection."""
 
     def __init__(self) -> None:
         self._locks: dict[UUID, asyncio.Lock] = {}
@@ -231,10 +233,10 @@ class Turns:
 
     @asynccontextmanager
     async def of(self, id_: UUID) -> AsyncIterator[None]:
-        """The id's turn, for the block. Raises Overloaded after WAIT_S, at the request's deadline, or at once when
+        """Has the id's turn for the block. Raises Overloaded after WAIT_S, at the request's deadline, or at once if
         WAITING_MAX callers are already waiting."""
         if self._wanting.get(id_, 0) >= WAITING_MAX:
-            raise Overloaded("Too many changes are waiting there. Try again with the same key.")
+            raise Overloaded("Too many changes to this venue are queued. Try again with the same key.")
         lock = self._locks.setdefault(id_, asyncio.Lock())
         self._wanting[id_] = self._wanting.get(id_, 0) + 1
         try:

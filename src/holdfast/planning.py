@@ -1,4 +1,4 @@
-"""Changes that take thought: planned outside of any transaction, and written in a short one."""
+"""Changes that take long to compute: planned outside any transaction, then written in a short one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ P = TypeVar("P")
 Read = Callable[..., Awaitable[Any]]
 """`await read(verb, *args)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
 PLANS_MAX = 3
-"""How often a change is planned before it has to do without what others took meanwhile."""
+"""How often a change is planned. After the last plan, whatever others have taken meanwhile is refused."""
 PLAN_TIMES = 3
-"""How many times as long as a request a plan may take: it holds nothing but the turn to plan at its venue."""
+"""A plan may take this many times as long as a request: it holds only its venue's turn to plan."""
 
 
 class StalePlan(Overloaded):
-    """Others changed the same place again and again while this was being planned. Try again with the same key."""
+    """Others kept changing the same venue while this change was being planned. Try again with the same key."""
 
 
 async def change_planned(
@@ -43,13 +43,13 @@ async def change_planned(
     traceparent: str | None = None,
     is_long: bool = False,
 ) -> Done[T]:
-    """Like `Engine.change_once`, for a change that takes thought: `plan(read)` decides, outside of any transaction, and
-    `verb(tx, planned, plans_left=..., venue=...)` writes what was planned.
+    """Like `Engine.change_once`, for a change that takes long to compute: `plan(read)` decides outside any transaction,
+    and `verb(tx, planned, plans_left=..., venue=...)` writes the plan.
 
     1. Return the reply stored under the key, if there is one.
     2. Plan. If the plan is refused, so is the change; a final refusal is stored under the key.
-    3. Write, within the time of a request. If the verb raises StalePlan, nothing is written and step 2 is repeated, up
-       to PLANS_MAX times in all. The last time `plans_left` is 0: the verb then refuses what others have taken.
+    3. Write, within the deadline of a request. If the verb raises StalePlan, nothing is written and step 2 is repeated,
+       up to PLANS_MAX times in all. The last time `plans_left` is 0: the verb then refuses what others have taken.
     """
     read = partial(engine.read_at, actor, venue)
     more: dict[str, Any] = {"key": key, "show": show, "traceparent": traceparent, "is_long": is_long}
@@ -64,7 +64,7 @@ async def change_planned(
             with request_deadline(engine.db.deadline_s):
                 if refused.kind.is_final:
                     return await engine.change_once(actor, venue, refuse, refused, **more)
-                # The same request, sent twice, may have taken what is now in the way.
+                # What is in the way may have been taken by this same request, sent twice.
                 if key is not None and (stored := await read(idempotency.kept, key)):
                     return Done(stored.for_request(key.request_hash))
             raise
@@ -84,10 +84,10 @@ async def make_plan(
     *,
     is_preview: bool = False,
 ) -> P:
-    """Returns the value of `plan(read)`, which runs outside of any transaction. Raises Overloaded.
+    """Returns the value of `plan(read)`, which runs outside any transaction. Raises Overloaded.
 
-    It may take PLAN_TIMES as long as a request. A venue has one plan at a time, so that long ones slow nobody else.
-    Previews have turns of their own and yield to changes, so that they keep nobody from booking.
+    It may take PLAN_TIMES as long as a request. Each venue has one plan at a time, so that long plans delay only
+    those of the same venue. Previews have their own turns and yield to changes, so that they don't delay bookings.
     """
     turns = engine.previewing if is_preview else engine.planning
     way = giving_way(engine.is_changing) if is_preview else nullcontext()
@@ -97,5 +97,5 @@ async def make_plan(
 
 
 async def refuse(_tx: Tx, refused: HoldfastError, *, venue: Venue) -> Any:
-    """A verb that raises what the plan refused, so that the reply is stored."""
+    """A verb that raises the plan's refusal, so that it is stored as the reply."""
     raise refused

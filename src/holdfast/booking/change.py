@@ -43,11 +43,11 @@ class Decided:
 
 
 async def decide_set(tx: Tx, asked: Sequence[Change], *, venue: Venue) -> Decided:
-    """Decides the changes without writing anything. They happen at once: what one booking leaves is free for the
-    others.
+    """Decides the changes without writing anything. They take effect together: resources that one booking gives up are
+    free for the others.
 
-    Locks the bookings. Takes two round trips, three if the venue paces arrivals, and more if other claims must move
-    to make room. Runs under the lock of `venue`.
+    Locks the bookings. Takes two round trips, three if the venue has pacing, and more if other claims must move to
+    make room. Runs under the lock of `venue`.
     """
     locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
     found = {booking.id: booking for booking in locked}
@@ -68,7 +68,7 @@ def _wish(tx: Tx, asked: Change, before: Booking | None, venue: Venue) -> Wish |
 
 
 async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
-    """Reads what the decisions need: claims and arrivals."""
+    """Reads the claims and arrivals that the decisions depend on."""
     probes = [probe for each in wishes for probe in each.probes()]
     windows = {window for each in wishes for window in each.windows()}
     found = await claims.overlapping(tx, probes) if probes else []
@@ -89,8 +89,8 @@ async def learn(tx: Tx, around: Around, probes: Sequence[Probe]) -> None:
 
 
 async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
-    """Writes the changes that were not refused; the number of round trips does not depend on how many there are.
-    Raises NotAvailable if the constraint objects after all."""
+    """Writes the changes that were not refused, in a fixed number of round trips. Raises NotAvailable if the constraint
+    `claim_never_overlaps` rejects them."""
     revised = [each for each in decided.outcomes if isinstance(each, Revised)]
     moved = [each for each in revised if each.claims is not None]
     taken = [claim for each in moved for claim in each.claims or ()]

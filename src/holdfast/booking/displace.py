@@ -35,8 +35,7 @@ async def displace(
 
 
 def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step:
-    # The booking must not expire any more, even if unpaid or undecided: it lost its resources through no fault of
-    # the guest.
+    # The booking no longer expires, even if unpaid or undecided: the guest is not at fault that it lost its resources.
     status = displaced_status(booking.status)
     metadata: dict[str, Any] = {"block_id": block_id}
     said: dict[str, Any] = {}
@@ -59,8 +58,8 @@ def _step(tx: Tx, booking: Booking, alternatives: Slots, block_id: UUID) -> Step
 async def alternatives_to(
     tx: Tx, booking: Booking, *, venue: Venue, gone: Collection[UUID], taken: Sequence[Claim]
 ) -> Slots:
-    """Returns where the booking could go instead, in the form of `suggest`, ignoring the claims of the owners in
-    `gone` and adding the claims in `taken`. Nothing is reserved, so several bookings may get the same alternative."""
+    """Returns where the booking could go instead, in the form of `suggest`, as if the owners in `gone` had no claims
+    and the claims in `taken` existed. Nothing is reserved, so several bookings may get the same alternative."""
     if displaced_status(booking.status) in states.TERMINAL:
         return []
 
@@ -74,7 +73,7 @@ async def alternatives_to(
         wanted = prepared_at(wanted_anew(booking, tx.actor), venue, booking.span, booking.slot_id)
         return await suggest(tx, wanted, displaced)
     except HoldfastError:
-        # The rules have changed since it was booked: they would refuse it today.
+        # The rules have changed since the booking was made, and would refuse it today.
         return []
 
 

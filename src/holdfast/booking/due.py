@@ -1,4 +1,4 @@
-"""Ends bookings when their time comes: holds and requests expire, no-shows are marked, visits complete.
+"""Ends bookings when they are due: holds and requests expire, no-shows are marked, visits complete.
 
 Each tick here is bounded. It locks the bookings that are due and skips those that another worker has locked, so any
 number of workers can run it, and run it again. It holds the locks of the venues whose resources it frees, so that

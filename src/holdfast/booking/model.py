@@ -1,4 +1,4 @@
-"""A booking as a value: its JSON, and how it moves from one status to another."""
+"""A booking as a value: how its status changes, and its JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.port.pricing import Price
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guest:
-    """Who comes. Personal data."""
+    """The guest a booking is for. Personal data."""
 
     id: str | None = None
     name: str | None = None
@@ -29,7 +29,7 @@ class Guest:
     phone: str | None = None
 
     def as_json(self) -> dict[str, str | None]:
-        """Under the names that a booking carries them by."""
+        """Returns these fields under the names they have in a booking's JSON."""
         return {
             "guest_id": self.id,
             "guest_name": self.name,
@@ -40,7 +40,7 @@ class Guest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """What guests and staff say about a booking, and no rule reads."""
+    """What guests and staff noted about a booking. No rule depends on it."""
 
     special_requests: str | None = None
     internal_notes: str | None = None
@@ -50,7 +50,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """One party's reservation. Table `booking` has it in one row, and its comments say what the fields mean."""
+    """One party's reservation: a row of table `booking`, whose comments in `schema.sql` describe the fields."""
 
     tenant_id: UUID
     id: UUID
@@ -118,18 +118,18 @@ ACTIONS = {
 
 
 def ended(booking: Booking, to: Status, *, now: datetime, **changes: Any) -> Booking:
-    """The booking at its end: one legal step to a status that is final. Raises InvalidTransition."""
+    """Returns the booking after a legal step to a final status. Raises InvalidTransition."""
     assert to in states.TERMINAL
-    return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # no rule of a venue applies there
+    return moved(booking, to, policy=DEFAULT_POLICY, now=now, **changes)  # final statuses have no deadlines
 
 
 def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
-    """The booking one legal step further, its clocks set anew. Raises InvalidTransition."""
+    """Returns the booking after a legal step, with its deadlines recomputed. Raises InvalidTransition."""
     return entered(booking, check_step(booking.status, to), policy=policy, now=now, **changes)
 
 
 class InvalidTransition(HoldfastError):
-    """A booking can't take this step from where it stands.
+    """The booking can't go from its current status to the requested one.
 
     Fields: `from`, `to`, and `allowed`, the statuses it can go to.
     """
@@ -139,7 +139,7 @@ class InvalidTransition(HoldfastError):
 
 
 def check_step(from_status: Status, to_status: Status) -> Status:
-    """`to_status`, if the table allows the step. Raises InvalidTransition."""
+    """Returns `to_status` if TRANSITIONS allows the step. Raises InvalidTransition."""
     allowed = TRANSITIONS[from_status]
     if to_status in allowed:
         return to_status
@@ -151,7 +151,7 @@ def check_step(from_status: Status, to_status: Status) -> Status:
 
 
 def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, **changes: Any) -> Booking:
-    """The booking in that status, its clocks set anew, whether or not the step is one to ask for."""
+    """Like `moved`, but doesn't check whether TRANSITIONS allows the step."""
     expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
     due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
@@ -170,9 +170,9 @@ def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, 
 
 
 def expiry_of(status: Status, *, policy: Policy, now: datetime, start: datetime) -> datetime | None:
-    """When a booking that enters `status` now will expire; None when it doesn't.
+    """Returns when a booking that enters `status` now expires; None if it doesn't.
 
-    An undecided request ends at its start at the latest: nobody can use it after.
+    A request for approval expires at the booking's start at the latest: after that nobody can use it.
     """
     match status:
         case Status.HELD:
@@ -188,7 +188,7 @@ def expiry_of(status: Status, *, policy: Policy, now: datetime, start: datetime)
 def due_of(
     status: Status, *, policy: Policy, start: datetime, end: datetime, expires: datetime | None
 ) -> datetime | None:
-    """When a tick must look at the booking next; None when it can be left alone."""
+    """Returns when a tick must process the booking next; None if no tick has to."""
     if status in EXPIRING:
         return expires
     if status in (Status.RESERVED, Status.CONFIRMED) and policy.auto_no_show:
@@ -199,23 +199,25 @@ def due_of(
 
 
 def displaced_status(status: Status) -> Status:
-    """Where a booking goes whose place is taken away from it: to people who find it another, or, as a hold, to
-    its end. Raises InvalidTransition for one that can't be moved away, such as of a party that sits there."""
+    """Returns the status of a booking that loses its resources to a block: MANUAL_REVIEW, so that staff find it
+    another place, or CANCELLED for a hold. Raises InvalidTransition if it can't be displaced, such as a booking whose
+    party is there."""
     if status is Status.HELD:
         return Status.CANCELLED
     if status in DISPLACEABLE:
         return Status.MANUAL_REVIEW
     raise InvalidTransition(
-        f"A booking that is {status} can't be displaced: only one that occupies and has not begun can.",
+        f"A booking that is {status} can't be displaced: "
+        "only one that occupies its resources and whose party has not checked in can.",
         **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
     )
 
 
 def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
-    """Where a new booking starts under the venue's policy.
+    """Returns the status of a new booking under the venue's policy. `seated`: the party is a walk-in.
 
-    An `assigned` venue binds the best fit at once for as long as the assignment pipeline is off,
-    and so starts like an `instant` one (docs/decisions/0006).
+    There is no assignment pipeline yet, so an `assigned` venue assigns the best fit at once, and its bookings start
+    like those of an `instant` one (docs/decisions/0006).
     """
     if seated:
         return Status.CHECKED_IN
@@ -227,7 +229,7 @@ def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Statu
 
 
 def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
-    """The booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
+    """Returns the booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
     zone = ZoneInfo(booking.timezone)
     start, end = booking.local_start, booking.local_end
     shown = {

@@ -127,8 +127,8 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
 
 
 def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
-    """The fee for cancelling after the cut-off, for the history. Staff cancel without a fee, and cancelling a hold is
-    free: nothing was booked yet."""
+    """Returns the fee for cancelling after the cut-off, for the history. Staff cancel without a fee, and cancelling a
+    hold is free: nothing was booked yet."""
     policy = venue.policy
     if booking.status is Status.HELD:
         return {}
@@ -185,7 +185,7 @@ async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resou
 
 
 def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:
-    """The cleaning claim that replaces the claim; None if nobody was there, or no cleaning time is left.
+    """Returns the cleaning claim that replaces the claim; None if nobody was there or no cleaning time is left.
 
     Its length is the buffer the booking was made with: the venue's policy may have changed since.
     """

@@ -1,4 +1,4 @@
-"""The reading statements on bookings for ticks, plans and routes."""
+"""Queries on bookings and their history, for ticks, rules and routes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from holdfast.booking.store import READ_COLUMNS, _found, from_row
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
 
-# ANY: to a plan made for a small table, all bookings of one tenant would look as good.
+# ANY keeps the planner on the unique index: on a small table, reading all bookings of a tenant would seem as cheap.
 FIND_REFERENCE = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = ANY ($1::uuid[]) AND reference = $2"
 
 
 async def find_reference(tx: Tx, tenant_id: UUID, reference: str) -> Booking:
-    """The tenant's booking with that reference. Raises NotFound."""
+    """Returns the tenant's booking with that reference. Raises NotFound."""
     return _found(await tx.fetchrow(FIND_REFERENCE, [tenant_id], reference), reference)
 
 
@@ -33,7 +33,7 @@ HISTORY = """
 
 
 async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[asyncpg.Record]:
-    """Its audit trail, oldest first."""
+    """Returns up to `limit` entries of the booking's history, oldest first, from those with a version above `after`."""
     return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
 
 
@@ -49,7 +49,7 @@ DUE_VENUES = """
 
 
 async def due_venues(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[tuple[UUID, UUID]]:
-    """The venues, as (tenant, venue), of the `limit` bookings that are longest overdue, theirs first."""
+    """Returns the venues, as (tenant, venue), of the `limit` longest overdue bookings, the longest overdue first."""
     rows = await tx.fetch(DUE_VENUES, tx.now, list(statuses), limit)
     return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
 
@@ -64,13 +64,13 @@ DUE = f"""
 
 
 async def due(tx: Tx, statuses: Sequence[Status], *, venue_ids: Sequence[UUID], limit: int) -> list[Booking]:
-    """Bookings of these venues that a tick must move on now, the longest overdue first; those others work
-    on are left out."""
+    """Returns up to `limit` due bookings of these venues, with their rows locked, the longest overdue first. Skips
+    those that another transaction has locked."""
     rows = await tx.fetch(DUE, tx.now, list(statuses), limit, list(venue_ids))
     return [from_row(row) for row in rows]
 
 
-# In the order of the index by venue, so that a plan made for a small table takes no other.
+# Sorted like the index booking_by_venue, so that the planner uses it even for a small table.
 ARRIVING = """
     SELECT w.start_at AS "window", b.id, b.party_size FROM unnest($3::timestamptz[]) AS w (start_at),
            LATERAL (SELECT id, party_size FROM booking
@@ -84,7 +84,8 @@ ARRIVING = """
 async def arriving(
     tx: Tx, venue: Venue, windows: Collection[datetime], statuses: Sequence[Status]
 ) -> dict[datetime, dict[UUID, int]]:
-    """The guests of each booking that arrives in the quarters of an hour from these instants, by instant."""
+    """Returns the bookings that start in the quarter of an hour from each of these instants, by instant: booking id ->
+    party size."""
     found: dict[datetime, dict[UUID, int]] = {window: {} for window in windows}
     for row in await tx.fetch(ARRIVING, venue.tenant_id, venue.id, list(windows), list(statuses), tx.now):
         found[row["window"]][plain_id(row["id"])] = row["party_size"]

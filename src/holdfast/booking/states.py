@@ -1,4 +1,4 @@
-"""The state machine of a booking: its statuses and the table of steps between them."""
+"""The state machine of bookings: the statuses and the table of legal steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from holdfast.claim.model import ClaimState
 
 
 class Status(StrEnum):
-    """Where a booking stands (spec 2.3)."""
+    """The status of a booking (spec 2.3)."""
 
     HELD = "HELD"
     PENDING = "PENDING"
@@ -68,7 +68,7 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
 }
 
 TERMINAL = frozenset(status for status, onward in TRANSITIONS.items() if not onward)
-# What a floor plan shows for the claims of a booking that occupies.
+# How a floor plan shows the claims of a booking. In any other status it occupies nothing.
 CLAIM_STATES: dict[Status, ClaimState] = {
     _S.HELD: "held",
     _S.PENDING: "held",
@@ -79,11 +79,11 @@ CLAIM_STATES: dict[Status, ClaimState] = {
     _S.CHECKED_IN: "confirmed",
 }
 OCCUPYING = frozenset(CLAIM_STATES)
-# What a new booking can be: the lifecycle's start, a hold, or a party that was seated at once.
+# The statuses a new booking can have: the first of the venue's lifecycle, HELD for a hold, CHECKED_IN for a walk-in.
 INITIAL = frozenset({_S.HELD, _S.PENDING, _S.RESERVED, _S.PENDING_APPROVAL, _S.CHECKED_IN})
-# They end by themselves at `expires_at`.
+# These expire at `expires_at`.
 EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
 
-# What a block over them can push off their place (spec 3, M7), beside holds, which it cancels. The table above
-# stays what people and the pipeline can ask for: these steps are nobody's to ask for alone.
+# A block sends these to manual review (spec 3, M7), and cancels holds. Not all of these steps are in TRANSITIONS, which
+# lists only what people and the pipeline may request.
 DISPLACEABLE = OCCUPYING - {_S.HELD, _S.CHECKED_IN}

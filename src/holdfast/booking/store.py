@@ -1,4 +1,4 @@
-"""A booking's row, its history and its events, and the statements that write them. Nothing else does."""
+"""SQL on table `booking`, and the only module that writes bookings, with their history and events."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.ids import new_id
 from holdfast.port.pricing import Price
 
-# A booking's values are flattened into its row, and only here: column -> path of attributes.
+# Nested values are flattened into the row, only in this module. _VALUES: column -> attribute path.
 _GUEST = tuple(each.name for each in fields(Guest))
 _PRICE = ("base_minor", "tax_minor", "discount_minor", "currency", "price_source")  # in the order of `Price`
 _DETAILS = tuple(each.name for each in fields(Details))
@@ -35,14 +35,14 @@ _OWN = [each.name for each in fields(Booking) if each.name not in ("guest", "pri
 COLUMNS = (*_OWN, *_VALUES)
 _flat = attrgetter(*_OWN, *_VALUES.values())
 _NAMES = ", ".join(COLUMNS)
-# hold_ip is read as the text it was given as: inet would come back as an address object.
+# hold_ip is read as text: asyncpg would decode inet into an address object.
 READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
 _IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
 
 
-# The action in the history, and the type of event that goes out for it.
+# Action in the history -> type of the event.
 EVENT_TYPES = {
     "create": "booking.created",
     "update": "booking.updated",
@@ -57,7 +57,7 @@ EVENT_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of the audit trail, beside the booking it led to. `facts`: what its event tells besides."""
+    """One step of a booking: the booking after it, and its history entry. `facts`: extra fields of its event."""
 
     booking: Booking
     from_status: Status | None
@@ -69,7 +69,7 @@ class Step:
     facts: dict[str, Any] = field(default_factory=dict)
 
     def history(self) -> dict[str, Any]:
-        """The row for table `booking_history`."""
+        """Returns the row for table `booking_history`."""
         return {
             "tenant_id": self.booking.tenant_id,
             "booking_id": self.booking.id,
@@ -88,7 +88,7 @@ class Step:
         return EVENT_TYPES.get(self.action, "booking.status_changed")
 
     def event(self) -> Event:
-        """The event that tells of it: ids and facts, nothing personal."""
+        """Returns the event for this step. It has no personal data."""
         booking = self.booking
         return Event(
             id=new_id(),
@@ -122,25 +122,25 @@ class Step:
 
 
 def row(booking: Booking) -> dict[str, Any]:
-    """The booking's columns: an element of the array that `insert_from` and SAVE write."""
+    """Returns the booking's columns: an element of the array that `insert_from` and SAVE write."""
     return dict(zip(COLUMNS, _flat(booking), strict=True))
 
 
 def changed_columns(before: Booking, after: Booking) -> list[str]:
-    """The columns in which they differ, the version and its time left out."""
+    """Returns the names of the columns that differ, other than `version` and `updated_at`."""
     pairs = zip(COLUMNS, _flat(before), _flat(after), strict=True)
     return sorted(name for name, was, is_ in pairs if was != is_ and name not in ("version", "updated_at"))
 
 
 def insert_from(parameter: str) -> str:
-    """The INSERT that writes bookings given as one JSON array in the named parameter."""
+    """Returns the INSERT of bookings. `parameter`: the SQL parameter that has them as one JSON array."""
     return f"""
     INSERT INTO booking ({_NAMES})
     SELECT {_NAMES} FROM json_populate_recordset(NULL::booking, {parameter}::text::json)"""
 
 
 def history_from(parameter: str) -> str:
-    """The INSERT that writes history rows given as one JSON array in the named parameter."""
+    """Returns the INSERT of history rows. `parameter`: the SQL parameter that has them as one JSON array."""
     return f"""
     INSERT INTO booking_history (tenant_id, booking_id, version, from_status, to_status, actor, action,
                                  reason, metadata, created_at)
@@ -148,7 +148,7 @@ def history_from(parameter: str) -> str:
       FROM json_populate_recordset(NULL::booking_history, {parameter}::text::json)"""
 
 
-# Zero rows updated for a booking means that somebody changed it since it was read.
+# If no row is updated for a booking, somebody else has changed it since it was read.
 SAVE = f"""
     WITH saved AS (
         UPDATE booking SET {_CHANGES}
@@ -163,7 +163,7 @@ SAVE = f"""
 
 
 async def save(tx: Tx, steps: Sequence[Step]) -> None:
-    """Writes the bookings one version on, with their history and events. Raises VersionConflict."""
+    """Writes the next version of each booking, with its history and event. Raises VersionConflict."""
     if not steps:
         return
     saved = await tx.fetchval(
@@ -180,7 +180,7 @@ FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"
 
 
 async def find(tx: Tx, booking_id: UUID) -> Booking:
-    """The booking, for those who do not know its tenant yet. Raises NotFound."""
+    """Returns the booking, for callers that don't know its tenant yet. Raises NotFound."""
     return _found(await tx.fetchrow(FIND, booking_id), booking_id)
 
 
@@ -189,7 +189,7 @@ GET_FOR_UPDATE = f"{GET} FOR UPDATE"
 
 
 async def get(tx: Tx, tenant_id: UUID, booking_id: UUID, *, for_update: bool = False) -> Booking:
-    """The tenant's booking, locked against other changes if asked. Raises NotFound."""
+    """Returns the tenant's booking. `for_update`: also lock its row. Raises NotFound."""
     sql = GET_FOR_UPDATE if for_update else GET
     return _found(await tx.fetchrow(sql, tenant_id, booking_id), booking_id)
 
@@ -200,7 +200,7 @@ def _found(row: asyncpg.Record | None, name: object) -> Booking:
     return from_row(row)
 
 
-# LATERAL with OFFSET 0: one probe for each, in their order, whatever the planner believes of the table's size.
+# LATERAL with OFFSET 0: one index probe per id, in order, however large the planner thinks the table is.
 OF_IDS = f"""
     SELECT b.*
       FROM unnest($1::uuid[], $2::uuid[]) AS asked (tenant_id, id),
@@ -211,14 +211,14 @@ OF_IDS = f"""
 
 
 async def of_ids(tx: Tx, asked: Iterable[tuple[UUID, UUID]]) -> list[Booking]:
-    """These bookings, given as (tenant, booking): locked, and in the order of their ids."""
+    """Returns these bookings, given as (tenant, booking), ordered by id and with their rows locked."""
     pairs = sorted(asked, key=lambda pair: pair[1])
     rows = await tx.fetch(OF_IDS, [tenant for tenant, _ in pairs], [id_ for _, id_ in pairs])
     return [from_row(row) for row in rows]
 
 
 def from_row(row: Any) -> Booking:
-    """A booking from a row with READ_COLUMNS."""
+    """Returns the booking of a row with READ_COLUMNS."""
     values = dict(row)
     for name in _IDS:
         values[name] = values[name] and plain_id(values[name])
@@ -226,7 +226,7 @@ def from_row(row: Any) -> Booking:
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
     take = values.pop
-    take("total_minor")  # the sum of the others
+    take("total_minor")  # computed from the others
     return Booking(
         guest=Guest(**{name: take(f"guest_{name}") for name in _GUEST}),
         price=Price(*map(take, _PRICE)),

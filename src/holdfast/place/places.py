@@ -1,4 +1,4 @@
-"""Venues at hand: snapshots kept in the process, checked before they decide anything."""
+"""A cache of venues in the process. Decisions check that a cached venue is current before they use it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ VENUES_KEPT_MAX = 10_000
 FRESH_S = 2.0
 TENANTS_KEPT_MAX = 10_000
 DOCUMENTS_SIZE_MAX = 10_000
-"""Resources, and date exceptions of hours, in the documents that are kept: some 3 KB each."""
+"""The most resources and exceptions to the hours in all cached documents together: about 3 KB each."""
 
 
 class Places:
-    """Snapshots of venues by id, and tenants by slug.
+    """Caches venues by id, and ids of tenants by slug.
 
-    A snapshot may be up to FRESH_S old for those who only read. Whoever decides on a booking compares
-    its `rules_version` inside the transaction and calls `reload` when it is behind.
+    For reads, a cached venue may be up to FRESH_S old. A decision about a booking compares its `rules_version` within
+    the transaction, and calls `reload` if it is stale.
     """
 
     def __init__(self, db: Database) -> None:
@@ -40,7 +40,7 @@ class Places:
         self._documents: OrderedDict[UUID, Kept] = OrderedDict()
 
     async def venue(self, venue_id: UUID) -> Venue:
-        """The venue, of whatever tenant. Raises NotFound."""
+        """Returns the venue, of any tenant, at most FRESH_S old. Raises NotFound."""
         kept = self._venues.get(venue_id)
         if kept is not None and time.monotonic() - kept[0] < FRESH_S:
             return kept[1]
@@ -50,9 +50,10 @@ class Places:
         return found
 
     async def bookable(self, actor: Actor, venue_id: UUID) -> Venue:
-        """The venue, if the actor may book there: anybody anonymous, or who belongs to its tenant. Raises NotFound.
+        """Returns the venue, if the actor may book there: anonymous callers, and those who belong to its tenant. Raises
+        NotFound.
 
-        It may be an older snapshot: whoever decides by it checks that.
+        It may be stale: a decision must check its `rules_version`.
         """
         venue = self.at_hand(venue_id) or await self.venue(venue_id)
         if actor.kind != "anonymous":
@@ -60,7 +61,7 @@ class Places:
         return venue
 
     async def _load(self, venue_id: UUID) -> Venue | None:
-        # Once for all who ask meanwhile: after a change of a busy venue that is everybody.
+        # Concurrent callers share one load: after a change to a busy venue, all of them need it at once.
         task = self._loading.get(venue_id)
         if task is None:
             work = self._db.run(SYSTEM, self._refreshed, venue_id)
@@ -77,26 +78,26 @@ class Places:
         return {venue_id: known}
 
     def at_hand(self, venue_id: UUID) -> Venue | None:
-        """The snapshot kept, however old: for those who check its rules_version."""
+        """Returns the cached venue, however old, for callers that check its `rules_version`; None if there is none."""
         kept = self._venues.get(venue_id)
         return None if kept is None else kept[1]
 
     async def reload(self, tx: Tx, venue_ids: Collection[UUID]) -> dict[UUID, Venue]:
-        """The venues as the transaction sees them, kept from now on. Unknown ones are left out."""
+        """Reads the venues in the transaction, caches them, and returns those that exist."""
         found = await store.load_venues(tx, venue_ids)
         for venue in found.values():
             self._keep(venue)
         return found
 
     async def current(self, tx: Tx, venue: Venue) -> Venue:
-        """The venue as the transaction sees it: the snapshot given, unless its rules changed since."""
+        """Returns the venue as the transaction sees it: the given one, unless its rules have changed since."""
         if await rules_version(tx, venue) == venue.rules_version:
             return venue
         return (await self.reload(tx, [venue.id]))[venue.id]
 
     async def kept(self, tx: Tx, venue: Venue) -> Kept | None:
-        """The venue with all in it as the transaction sees it, None when it is gone. Parsed once for each version of
-        its rules, since of a large venue that takes long."""
+        """Returns the venue with its whole document, as the transaction sees it; None if it no longer exists. Cached
+        per version of its rules, since parsing a large venue takes long."""
         version = await rules_version(tx, venue)
         kept = self._documents.pop(venue.id, None)
         if kept is None or kept.rules_version != version:
@@ -108,18 +109,18 @@ class Places:
         return kept
 
     def committed(self, events: Sequence[Event]) -> None:
-        """A listener of the database: forgets the venues that these have changed."""
+        """Removes the venues that these events changed from the cache. The database calls it after each commit."""
         for event in events:
             if event.event_type.startswith("venue."):
                 self.forget(event.subject_id)
 
     def forget(self, venue_id: UUID) -> None:
-        """To be called after the venue was changed."""
+        """Removes the venue from the cache, after a change to it."""
         self._loading.pop(venue_id, None)
         self._venues.pop(venue_id, None)
 
     async def tenant_id(self, slug: str) -> UUID | None:
-        """The id of a tenant, None when there is none. Slugs never change, so it is kept for good."""
+        """Returns the id of the tenant; None if there is none. Slugs never change, so a cached id never gets stale."""
         if slug in self._tenants:
             return self._tenants[slug]
         tenant = await self._db.run(SYSTEM, store.find_tenant, slug)
@@ -133,7 +134,7 @@ class Places:
     def _keep(self, venue: Venue) -> None:
         kept = self._venues.get(venue.id)
         if kept is not None and kept[1].rules_version > venue.rules_version:
-            return  # Read before the change that is kept already.
+            return  # this one was read before a change that the cached one has
         self._venues[venue.id] = (time.monotonic(), venue)
         self._venues.move_to_end(venue.id)
         if len(self._venues) > VENUES_KEPT_MAX:
@@ -148,5 +149,5 @@ RULES_VERSION = "SELECT rules_version FROM venue WHERE tenant_id = $1 AND id = $
 
 
 async def rules_version(tx: Tx, venue: Venue) -> int | None:
-    """The version that the venue's rules are at by now."""
+    """Returns the current version of the venue's rules; None if the venue no longer exists."""
     return await tx.fetchval(RULES_VERSION, venue.tenant_id, venue.id)

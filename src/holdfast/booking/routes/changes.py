@@ -1,4 +1,4 @@
-"""What clients send to change a booking, and what that means."""
+"""Request bodies that change a booking."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from holdfast.kernel.text import lines
 
 
 class UpdateBooking(DetailsBody):
-    """What is to be different; fields that are left out stay as they are, null empties a text."""
+    """What to change. Omitted fields stay as they are; null clears a text."""
 
     expected_version: Version | None = None
-    """The version you saw; or If-Match."""
+    """The version that you last read; or send If-Match."""
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
     source: Source | None = None
     metadata: Metadata | None = None
 
     @property
     def when_changed(self) -> When | None:
-        """The time asked for, None when it is to stay."""
+        """The requested time; None if it stays the same."""
         if self.names_a_start or self.end is not None or self.duration_minutes is not None:
             return self.when()
         return None
@@ -37,10 +37,10 @@ class CancelBooking(Body):
     unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
 
     expected_version: Version | None = None
-    """The version you saw; or If-Match."""
+    """The version that you last read; or send If-Match."""
     reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
+    """Alternative to the Idempotency-Key header."""
 
 
 class MoveBooking(Body):
@@ -50,6 +50,6 @@ class MoveBooking(Body):
 
     to: Status
     expected_version: Version | None = None
-    """The version you saw; or If-Match."""
+    """The version that you last read; or send If-Match."""
     reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
     metadata: Metadata = Field(default_factory=dict)

@@ -27,7 +27,7 @@ from holdfast.place.routes.at_hand import Asked, AskedChange
 from holdfast.place.venue import Venue
 
 router = APIRouter()
-MOVED = Counter("holdfast_booking_moves_total", "Steps to a status asked for over HTTP.", ["to"])
+MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, by new status.", ["to"])
 
 
 @router.put("/bookings/{booking_id}", summary="Change a booking", responses={200: BOOKING})
@@ -37,7 +37,8 @@ async def put_booking(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """Change time, duration, party, resources or guest data. What is left out stays; all is checked anew."""
+    """Change time, duration, party, resources or guest data. Omitted fields stay as they are. The changed booking is
+    checked like a new one."""
     version = required_version(body.expected_version, if_match)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
     _check(asked.actor, booking, body)
@@ -59,12 +60,12 @@ def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
     said = asked.model_fields_set
     check_notes(actor, is_said="internal_notes" in said)
     if "guest_id" in said and not actor.is_staff and asked.guest_id != booking.guest.id:
-        raise Forbidden("Only staff can give a booking to another guest.", needed_roles=["staff"])
+        raise Forbidden("Only staff can transfer a booking to another guest.", needed_roles=["staff"])
     if asked.source is not None and asked.source != booking.details.source:
         check_source(actor, asked.source)
     for name in ("source", "metadata", "party_size"):
         if name in said and getattr(asked, name) is None:
-            raise InvalidRequest.of(name, None, "can be changed, not be removed: leave it out to keep it")
+            raise InvalidRequest.of(name, None, "can be changed but not removed: omit it to keep it")
 
 
 @router.post("/bookings/{booking_id}/cancel", summary="Cancel a booking", responses={200: BOOKING})
@@ -74,7 +75,7 @@ async def post_cancel(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """Cancel; what it occupied is free at once."""
+    """Cancel. The resources are free at once."""
     version = required_version(body.expected_version, if_match)
     step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=body.reason)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
@@ -91,7 +92,7 @@ async def post_status(
     if_match: IfMatch,
     asked: AskedChange,
 ) -> Response:
-    """Take one step of the state machine: confirm, check in, complete, turn a hold into a booking, ..."""
+    """Take one step of the state machine: confirm, check in, complete, convert a hold into a booking, ..."""
     version = required_version(body.expected_version, if_match)
     step = Move(
         booking_id=booking_id,
@@ -105,7 +106,7 @@ async def post_status(
 
 
 async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
-    """A booking that the caller may see, and its venue. Raises NotFound."""
+    """Returns a booking that the caller may see, and its venue. Raises NotFound."""
     booking = await engine.read(actor, store.find, booking_id)
     require_visible(booking, actor)
     return booking, await engine.places.venue(booking.venue_id)
@@ -118,7 +119,7 @@ async def _change(
     wanted: Change | Move,
     key: Keyed | None,
 ) -> Done[Booking]:
-    """What the verb made of a booking, and the reply as the caller sees it."""
+    """Runs the verb and returns the changed booking, and the reply as the caller may see it."""
     return await asked.engine.change_once(
         asked.actor,
         venue,
@@ -137,7 +138,7 @@ def _moved(booking: Booking, step: Move, done: Done[Booking]) -> Response:
 
 
 def count_moved(booking: Booking, to: Status) -> None:
-    """The booking, as it was before, took a step."""
+    """Counts a step. `booking`: as it was before the step."""
     MOVED.labels(to).inc()
     if booking.status is Status.HELD and to in OCCUPYING:
         HOLDS.labels("converted").inc()

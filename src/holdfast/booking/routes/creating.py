@@ -34,16 +34,14 @@ from holdfast.place.venue import Venue
 router = APIRouter()
 WANTED = Counter(
     "holdfast_bookings_total",
-    "Bookings asked for, by what came of it: created, again (a stored answer), or the code of the refusal.",
+    "Requested bookings by outcome: created, again (the stored reply was returned), or the code of the refusal.",
     ["outcome"],
 )
-VALUE = Counter("holdfast_booking_value_total", "Total price of the bookings created.", ["currency"])
-HOLDS = Counter(
-    "holdfast_holds_total", "Holds by what came of them: created, converted into a booking.", ["outcome"]
-)
+VALUE = Counter("holdfast_booking_value_total", "Total price of created bookings.", ["currency"])
+HOLDS = Counter("holdfast_holds_total", "Holds: created, and converted into bookings.", ["outcome"])
 REFUSED_AFTER_VIEW = Counter(
     "holdfast_refused_after_stale_view_total",
-    "Bookings refused because the place was taken, of clients who said which version they saw: was it stale?",
+    "Bookings refused as not available although the client saw a version: whether that was stale (yes, no, unknown).",
     ["stale"],
 )
 _CREATED = WANTED.labels("created")
@@ -54,8 +52,8 @@ UNKNOWN_ADDRESS = "0.0.0.0"
     "/bookings", summary="Book", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201
 )
 async def post_booking(request: Request) -> Response:
-    """Book, or hold, one or several resources for one span: all of them or none."""
-    # Takes only the request, so that it is reached before the framework: see main/http/shortcut.py.
+    """Book or hold one or more resources for one span: all of them or none."""
+    # Takes the bare request, so that main/http/shortcut.py can call it without the framework.
     asked: Asked = await change_request(request)
     body = parse(asked.body, CreateBooking)
     wanted = _wanted(
@@ -90,7 +88,7 @@ def _wanted(
     source: Source,
     **own: Any,
 ) -> Wanted:
-    """What both bodies say; `own`: what only one of them does."""
+    """Returns the wanted booking. `own`: the fields that only one of the bodies has."""
     actor = asked.actor
     check_notes(actor, is_said=body.internal_notes is not None)
     check_source(actor, source)
@@ -113,8 +111,8 @@ def _wanted(
 
 
 def address_of(request: Request) -> str:
-    """What a hold is counted against: the caller's IPv4 address, or their network of IPv6 (a /64 is one
-    customer's). Callers without an address that can be read are counted together."""
+    """Returns the address that the caller's holds are counted under: an IPv4 address, or the /64 network of an IPv6
+    address, since one customer usually has all of it. All callers without a valid address share one quota."""
     try:
         address = ip_address((request.state.client_ip or "").partition("%")[0])
     except ValueError:
@@ -127,16 +125,16 @@ def address_of(request: Request) -> str:
 
 
 def guest_of(actor: Actor, guest: Guest) -> Guest:
-    """For whom it is: a guest books for themselves, staff for anybody, and whoever is not signed in for
-    nobody known. Raises Forbidden."""
+    """Returns the guest that the booking is for. Guests book for themselves, staff for anybody, and callers without a
+    token for a guest without an id. Raises Forbidden."""
     if actor.is_staff:
         return guest
     if actor.kind == "anonymous":
         if guest.id is not None:
-            raise Forbidden("To book as a known guest, sign in as that guest; or leave guest_id out.")
+            raise Forbidden("To book with a guest_id, sign in as that guest. Otherwise omit guest_id.")
         return guest
     if guest.id not in (None, actor.id):
-        raise Forbidden("Guests book for themselves: leave guest_id out.")
+        raise Forbidden("Guests can book only for themselves: omit guest_id.")
     return replace(guest, id=actor.id)
 
 
@@ -163,14 +161,14 @@ async def _submit(
 
 
 def _newest_version(request: Request, refused: NotAvailable) -> int | None:
-    """The newest version that is known here of what the client looked at; None: nothing is."""
+    """Returns the newest version of that availability that this process has seen; None if it has seen none."""
     newest: Callable[[UUID, Span], int | None] | None = getattr(request.app.state, "newest_version", None)
     wanted = refused.wanted
     return newest(wanted.venue.id, wanted.span) if newest is not None and wanted is not None else None
 
 
 def count_created(booking: Booking) -> None:
-    """One more booking, with its value."""
+    """Counts a created booking and its value."""
     _CREATED.inc()
     if booking.status is Status.HELD:
         HOLDS.labels("created").inc()
@@ -180,6 +178,6 @@ def count_created(booking: Booking) -> None:
 
 
 def count_refused_after_view(seen: int, newest: int | None) -> None:
-    """A client who had seen one version was refused. `newest`: the one known here by then, if any."""
+    """Counts a refusal of a client that saw the version `seen`. `newest`: the newest one this process has seen."""
     stale = "unknown" if newest is None else "yes" if newest > seen else "no"
     REFUSED_AFTER_VIEW.labels(stale).inc()

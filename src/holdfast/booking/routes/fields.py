@@ -1,4 +1,4 @@
-"""The kinds of values that clients send, with their bounds."""
+"""Types of free-form fields in requests, with their bounds."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
         return value
     try:
         encoded = orjson.dumps(value)
-        json.dumps(value, allow_nan=False)  # orjson would make null of what is no number
+        json.dumps(value, allow_nan=False)  # orjson writes NaN and infinity as null
     except (TypeError, ValueError):
-        raise ValueError("must hold finite numbers, and integers of at most 64 bits") from None
+        raise ValueError("must have only finite numbers, and integers of at most 64 bits") from None
     if len(encoded) > METADATA_BYTES_MAX:
-        raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON; this is {len(encoded)}")
+        raise ValueError(f"must be at most {METADATA_BYTES_MAX} bytes of JSON, but has {len(encoded)}")
     if b"\\u0000" in encoded:
         raise ValueError("must not contain the character NUL")
     return value
@@ -37,13 +37,13 @@ def _small(value: dict[str, Any]) -> dict[str, Any]:
 
 def _plain_values(value: dict[str, Any]) -> dict[str, Any]:
     if len(value) > ATTRIBUTES_MAX:
-        raise ValueError(f"must have at most {ATTRIBUTES_MAX} names; these are {len(value)}")
+        raise ValueError(f"must have at most {ATTRIBUTES_MAX} names, but has {len(value)}")
     refuse("Preferences", [found for name, each in value.items() for found in _wrong(name, each)])
     return value
 
 
 def _wrong(name: str, value: Any) -> Iterator[Problem]:
-    """What is wrong with one attribute. A union of types would report one error for each type that it isn't."""
+    """Yields what is wrong with one attribute. Pydantic would report one error for each type of a union."""
     try:
         if len(one_line(name)) > NAME_CHARS_MAX:
             raise ValueError(f"a name must have at most {NAME_CHARS_MAX} characters")
@@ -69,7 +69,7 @@ def _check_plain(value: Any) -> None:
         case str() | int() | float():
             pass
         case _:
-            raise ValueError("must be a text, a number, true or false")
+            raise ValueError("must be a string, a number, true or false")
 
 
 Metadata = Annotated[
@@ -77,7 +77,7 @@ Metadata = Annotated[
     Field(json_schema_extra=free_form(METADATA_BYTES_MAX)),
     AfterValidator(_small),
 ]
-"""A client's own data about a booking: at most 4096 bytes of JSON."""
+"""The client's own data about a booking: at most 4096 bytes of JSON."""
 Attributes = Annotated[
     dict[str, Any],
     WithJsonSchema(
@@ -97,4 +97,4 @@ Attributes = Annotated[
     ),
     AfterValidator(_plain_values),
 ]
-"""Attributes that a resource must have: `{"view": "sea"}`."""
+"""Attributes that a resource must have, such as `{"view": "sea"}`."""

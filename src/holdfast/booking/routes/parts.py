@@ -1,4 +1,4 @@
-"""What the booking routes have in common."""
+"""Functions that several routes share: tenants, venues and dates in requests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from holdfast.place.venue import Venue
 
 
 async def tenant_for(engine: Engine, actor: Actor, slug: str | None) -> UUID:
-    """The tenant named, or the only one the caller belongs to.
+    """Returns the tenant with that slug; without a slug, the only tenant the caller belongs to.
 
-    Raises NotFound when it is not the caller's, InvalidRequest when one of several must be named.
+    Raises NotFound if the caller does not belong to it, InvalidRequest if there is no slug and the caller
+    belongs to several tenants.
     """
     tenant_id = only_tenant(actor) if slug is None else await engine.places.tenant_id(slug)
     if tenant_id is None or not can_touch_tenant(actor, tenant_id):
@@ -25,7 +26,7 @@ async def tenant_for(engine: Engine, actor: Actor, slug: str | None) -> UUID:
 
 
 async def own_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Venue:
-    """The venue, for those who work there. Raises Unauthenticated, Forbidden, NotFound."""
+    """Returns the venue, if the caller works there. Raises Unauthenticated, Forbidden, NotFound."""
     if actor.kind == "anonymous":
         raise Unauthenticated
     venue = await engine.places.bookable(actor, venue_id)
@@ -34,6 +35,6 @@ async def own_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Venue:
 
 
 def check_year(field: str, at: date) -> None:
-    """Passes for an instant or a date that bookings can have. Raises InvalidRequest."""
+    """Raises InvalidRequest if bookings can't have this instant or date."""
     if not YEAR_MIN <= at.year <= YEAR_MAX:
-        raise InvalidRequest.of(field, at.isoformat(), f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+        raise InvalidRequest.of(field, at.isoformat(), f"must be in the years {YEAR_MIN} to {YEAR_MAX}")

@@ -1,4 +1,4 @@
-"""What clients send about bookings, and what that means."""
+"""Request bodies about bookings, and the types of their fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MINUTES_MAX = 366 * 24 * 60
 
 def _in_years(value: D) -> D:
     if not YEAR_MIN <= value.year <= YEAR_MAX:
-        raise ValueError(f"must lie in the years {YEAR_MIN} to {YEAR_MAX}")
+        raise ValueError(f"must be in the years {YEAR_MIN} to {YEAR_MAX}")
     return value
 
 
@@ -47,11 +47,11 @@ Key = line(255)
 Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
 """Where a booking came from."""
 GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
-"""Only staff use the others."""
+"""The sources that guests may use; the others are for staff."""
 
 
 class PreferencesBody(Body):
-    """Which resources will do when none is named; what is left out is all the same to the guest."""
+    """Which resources suit, if `resource_ids` is omitted. An omitted preference means that any will do."""
 
     kinds: tuple[line(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
     zones: tuple[line(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
@@ -62,23 +62,23 @@ class PreferencesBody(Body):
 
 
 class TimeBody(Body):
-    """When: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; then `end` or
-    `duration_minutes`, or neither."""
+    """The time: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; and `end`, `duration_minutes`
+    or neither."""
 
     start: Instant | None = None
-    """Instant of the start, RFC 3339 with an offset."""
+    """The start, RFC 3339 with an offset."""
     booking_date: Day | None = None
-    """Date of the start on the venue's calendar."""
+    """The local date of the start at the venue."""
     booking_time: WallTime | None = None
-    """Time of the start on the venue's clock, HH:MM."""
+    """The local time of the start at the venue, HH:MM."""
     date: Day | None = None
-    """Date of the slot's opening day."""
+    """The opening day of the slot."""
     slot_id: line(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """Slot of the venue."""
+    """The id of a slot of the venue."""
     end: Instant | None = None
-    """Instant of the end, RFC 3339 with an offset."""
+    """The end, RFC 3339 with an offset."""
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
-    """Length in minutes, in place of `end`."""
+    """The length in minutes. Alternative to `end`."""
 
     @model_validator(mode="after")
     def _one_way_of_saying_it(self) -> TimeBody:
@@ -92,7 +92,7 @@ class TimeBody(Body):
         if self.end is not None and self.duration_minutes is not None:
             raise ValueError("give end or duration_minutes, not both")
         if self.date is not None and (self.end is not None or self.duration_minutes is not None):
-            raise ValueError("a slot has its own length: leave end and duration_minutes out")
+            raise ValueError("a slot has its own length: omit end and duration_minutes")
         return self
 
     @property
@@ -100,7 +100,7 @@ class TimeBody(Body):
         return any(way is not None for way in (self.start, self.booking_date, self.date))
 
     def when(self) -> When:
-        """The time as it was asked for."""
+        """Returns the requested time."""
         wall = None
         if self.booking_date is not None and self.booking_time is not None:
             wall = datetime.combine(self.booking_date, time.fromisoformat(self.booking_time))
@@ -115,12 +115,12 @@ class TimeBody(Body):
 
 
 class PartyBody(Body):
-    """Who comes, and where they want to sit."""
+    """The guest, and which resources are wanted."""
 
     unsaid: ClassVar[frozenset[str]] = frozenset({"guest_id", "guest_name", "guest_email", "guest_phone"})
 
     resource_ids: ResourceIds | None = None
-    """The resources wanted, all of them or none. Left out: the best fit is taken."""
+    """The resources wanted, all of them or none. If omitted, the best fit."""
     preferences: PreferencesBody | None = None
     guest_id: line(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
     guest_name: line(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -141,7 +141,7 @@ class PartyBody(Body):
 
 
 class DetailsBody(PartyBody, TimeBody):
-    """What create and update both take."""
+    """The fields that requests to create and to change a booking have in common."""
 
     unsaid: ClassVar[frozenset[str]] = PartyBody.unsaid | {"special_requests", "internal_notes", "metadata"}
 
@@ -149,7 +149,7 @@ class DetailsBody(PartyBody, TimeBody):
     internal_notes: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Staff only."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """In place of the header Idempotency-Key."""
+    """Alternative to the Idempotency-Key header."""
 
     def details(self, source: str, metadata: dict[str, Any]) -> Details:
         return Details(
@@ -161,33 +161,33 @@ class DetailsBody(PartyBody, TimeBody):
 
 
 class NewBody(DetailsBody):
-    """A booking that is wanted, once or again and again."""
+    """A new booking or series of bookings."""
 
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
-    """Guests."""
+    """The number of guests."""
 
     @model_validator(mode="after")
     def _has_a_start(self) -> NewBody:
         if not self.names_a_start:
-            raise ValueError("say when: start, or booking_date with booking_time, or date with slot_id")
+            raise ValueError("give a start: start, or booking_date with booking_time, or date with slot_id")
         return self
 
 
 class CreateBooking(NewBody):
-    """A booking that is wanted."""
+    """A new booking."""
 
     hold: bool = False
-    """Keep it for a short while (`expires_at`) instead of booking it."""
+    """Hold the resources until `expires_at` instead of booking them."""
     source: Source = "api"
     """Where the booking came from."""
     metadata: Metadata = Field(default_factory=dict)
     seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
-    """The version of the availability that the client looked at."""
+    """The version of the availability that the client displayed."""
 
 
 class WalkIn(DetailsBody):
-    """A party at the door, to be seated now."""
+    """A party without a booking, to be seated now."""
 
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
@@ -196,12 +196,12 @@ class WalkIn(DetailsBody):
     @model_validator(mode="after")
     def _starts_now(self) -> WalkIn:
         if self.names_a_start:
-            raise ValueError("a walk-in starts now: leave the start out, or make a booking")
+            raise ValueError("a walk-in starts now: omit the start, or make a booking")
         return self
 
 
 class CheckAvailability(Body):
-    """A span and a party: is there room?"""
+    """The span and the party to check availability for."""
 
     venue_id: UUID
     start: Instant
@@ -221,15 +221,15 @@ class CheckAvailability(Body):
 
 
 def check_notes(actor: Actor, *, is_said: bool) -> None:
-    """Passes where nothing is said about internal notes, and for staff. Raises Forbidden."""
+    """Raises Forbidden if somebody other than staff sends internal notes. `is_said`: the request has some."""
     if is_said and not actor.is_staff:
-        raise Forbidden("Internal notes are for staff.", needed_roles=["staff"])
+        raise Forbidden("Internal notes are for staff: omit internal_notes.", needed_roles=["staff"])
 
 
 def check_source(actor: Actor, source: Source) -> None:
-    """Passes for a source that the actor may name. Raises Forbidden."""
+    """Raises Forbidden if the actor may not use this source."""
     if not actor.is_staff and source not in GUEST_SOURCES:
         allowed = " or ".join(sorted(GUEST_SOURCES))
         raise Forbidden(
-            f"The source {source} is for staff: guests book with {allowed}.", needed_roles=["staff"]
+            f"The source {source} is for staff: guests can use {allowed}.", needed_roles=["staff"]
         )

@@ -1,4 +1,4 @@
-"""What the routes of places share."""
+"""Parameter types of routes, and access to venues from routes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ async def _engine(request: Request) -> Engine:
 EngineUsed = Annotated[Engine, Depends(_engine)]
 Asked = ChangeRequest[Engine]
 AskedChange = Annotated[Asked, Depends(change_request)]
-TenantQuery = Annotated[str | None, Query(pattern=TENANT_SLUG, description="Slug of a tenant.")]
+TenantQuery = Annotated[str | None, Query(pattern=TENANT_SLUG, description="The slug of a tenant.")]
 
 
 async def public_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Kept:
-    """The venue, of whatever tenant: what it is and when it is open is public. Raises NotFound."""
-    # Whose it is never changes, so an old snapshot will do for that; the rest is read now.
+    """Returns the venue, of any tenant: what it is and when it is open is public. Raises NotFound."""
+    # A venue's tenant never changes, so a stale venue is good enough to tell it; the rest is read now.
     venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
     kept = await engine.look(actor, venue, engine.places.kept, venue)
     if kept is None:
@@ -46,9 +46,9 @@ async def changed_venue(
     *args: Any,
     **kwargs: Any,
 ) -> T:
-    """What the verb answers, mostly the venue, after it changed something there under the venue's lock.
+    """Runs a verb that changes the venue, under its lock. Returns the verb's value, usually the venue.
 
-    Whose it is is asked before anything is waited for: nobody can hold up what is not theirs.
+    Access is checked before it queues for the lock, so that nobody can delay changes to a venue of another tenant.
     """
     venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
     require_venue(actor, venue.tenant_id, venue_id)
