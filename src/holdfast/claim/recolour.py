@@ -38,7 +38,7 @@ def make_room(
 ) -> Fit | Probe | None:
     """Finds a unit that moving other claims makes free, for a span in which no unit is free and yet there is room.
 
-    Returns None if too many claims would have to move. Otherwise as `booking.deciding.choose.fit`.
+    Returns None if too many claims would have to move. Otherwise as `assigning.choose.fit`.
     """
     wanted = claimed_span(resource, span)
     ahead = occupancy.ahead.get(resource.id, wanted)
