@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from holdfast.kernel.db.call import Call
 from holdfast.kernel.db.database import Database, lanes
 from tests.conftest import House
 
@@ -21,12 +22,12 @@ async def test_those_who_poll_leave_connections_to_the_others(
     app: FastAPI, client: httpx.AsyncClient, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db: Database = app.state.engine.db
-    connection, in_use, most = db.connection, 0, 0
+    connection, in_use, most = Call._connection, 0, 0
 
     @asynccontextmanager
-    async def counted(lane: Any) -> AsyncIterator[Any]:
+    async def counted(call: Call, lane: Any) -> AsyncIterator[Any]:
         nonlocal in_use, most
-        async with connection(lane) as found:
+        async with connection(call, lane) as found:
             in_use += 1
             most = max(most, in_use)
             try:
@@ -34,7 +35,7 @@ async def test_those_who_poll_leave_connections_to_the_others(
             finally:
                 in_use -= 1
 
-    monkeypatch.setattr(db, "connection", counted)
+    monkeypatch.setattr(Call, "_connection", counted)
     polls = await asyncio.gather(*(client.get("/events", headers=house.bob) for _ in range(POLLERS)))
     assert {each.status_code for each in polls} == {200}
     bounds = lanes(db.pool.get_max_size())

@@ -46,8 +46,8 @@ BY_ID = {
 }
 # These are about the rows of all tenants.
 OF_ALL = {
-    "booking.store.DUE": "a tick",
-    "booking.store.DUE_VENUES": "a tick",
+    "booking.queries.DUE": "a tick",
+    "booking.queries.DUE_VENUES": "a tick",
     "channel.store.FORGET": "a tick",
     "claim.store.ARCHIVE": "a tick",
     "event.read.READ": "reads the events of all in commit order",

@@ -94,4 +94,5 @@ def counting(app: FastAPI) -> Iterator[list[str]]:
     try:
         yield ran
     finally:
-        del app.state.engine.db.call, app.state.engine.db.run
+        app.state.engine.db.call = call
+        del app.state.engine.db.run
