@@ -3,31 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Response
 from prometheus_client import Counter
+from pydantic import Field
 
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
-from holdfast.booking.routes.changes import CancelBooking, MoveBooking, UpdateBooking
 from holdfast.booking.routes.creating import HOLDS
-from holdfast.booking.routes.requests import check_notes, check_source
+from holdfast.booking.routes.fields import Metadata
+from holdfast.booking.routes.requests import (
+    PARTY_MAX,
+    DetailsBody,
+    Key,
+    Source,
+    Version,
+    check_notes,
+    check_source,
+)
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor, require_visible
+from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import IfMatch, json_body, required_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
+from holdfast.kernel.text import lines
 from holdfast.place.routes.at_hand import Asked, AskedChange
 from holdfast.place.venue import Venue
 
 router = APIRouter()
 MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, by new status.", ["to"])
+
+
+class UpdateBooking(DetailsBody):
+    """What to change. Omitted fields stay as they are; null clears a text."""
+
+    expected_version: Version | None = None
+    """The version that you last read; or send If-Match."""
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    source: Source | None = None
+    metadata: Metadata | None = None
+
+    @property
+    def when_changed(self) -> When | None:
+        """The requested time; None if it stays the same."""
+        if self.names_a_start or self.end is not None or self.duration_minutes is not None:
+            return self.when()
+        return None
+
+
+class CancelBooking(Body):
+    """A cancellation."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
+
+    expected_version: Version | None = None
+    """The version that you last read; or send If-Match."""
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Alternative to the Idempotency-Key header."""
+
+
+class MoveBooking(Body):
+    """A step to another status."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"reason", "metadata"})
+
+    to: Status
+    expected_version: Version | None = None
+    """The version that you last read; or send If-Match."""
+    reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    metadata: Metadata = Field(default_factory=dict)
 
 
 @router.put("/bookings/{booking_id}", summary="Change a booking", responses={200: BOOKING})
