@@ -42,7 +42,7 @@ class Seat:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A planned series, computed with the venue's rules at `rules_version`: what to book, and what not and why.
-    `places`: where `booking.create` gets the venue from."""
+    `places`: where `booking.making.create` gets the venue from."""
 
     asked: SeriesWanted
     on_conflict: OnConflict
