@@ -8,7 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp
 
@@ -25,7 +25,7 @@ from holdfast.main.http import operations
 from holdfast.main.http.handshake import MiddlewareWithSockets
 from holdfast.main.http.middleware import Tally, bearer
 from holdfast.main.http.openapi import TITLE, document, serve_docs
-from holdfast.main.http.refusals import answer_refusals
+from holdfast.main.http.refusals import answer_refusals, only_known_parameters, parameters_of
 from holdfast.main.http.shortcut import shortcuts
 from holdfast.main.reactions import engine_over
 from holdfast.snapshot.cache import SharedCache
@@ -76,10 +76,12 @@ def create_app(
     )
     app.state.tally = Tally()
     app.state.request_deadline_s = settings.request_deadline_s
+    checked = [Depends(only_known_parameters)]
     for router in _routers() if routers is None else routers:
-        app.include_router(router, prefix=API)
+        app.include_router(router, prefix=API, dependencies=checked)
     for router in _aliases():
-        app.include_router(router)
+        app.include_router(router, dependencies=checked)
+    app.state.parameters = parameters_of(app)
     app.include_router(operations.router)
     app.include_router(asyncapi.router)
     serve_docs(app)

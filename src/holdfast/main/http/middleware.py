@@ -117,7 +117,8 @@ class Middleware:
                 await refuse(scope, receive, answer, InternalError(request_id=scope["state"]["request_id"]))
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
-        handler = None if scope.get("root_path") else self._shortcuts.get((scope["method"], scope["path"]))
+        is_plain = not scope.get("root_path") and not scope["query_string"]
+        handler = self._shortcuts.get((scope["method"], scope["path"])) if is_plain else None
         if handler is None:
             await self._app(scope, receive, send)
             return

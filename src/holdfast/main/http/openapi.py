@@ -99,7 +99,7 @@ _HEADERS = {
     "expected_version": {
         "name": "If-Match",
         "in": "header",
-        "description": "The version you saw, as in the ETag; an alternative to `expected_version`.",
+        "description": "The version that you last read, as in the ETag; an alternative to `expected_version`.",
         "schema": {"type": "string", "pattern": '^(W/)?"?[0-9]{1,9}"?$', "examples": ['"3"']},
     },
     "idempotency_key": {

@@ -5,16 +5,17 @@ No request body may be longer than 256 KiB, with or without a Content-Length.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from holdfast.kernel.body import invalid_request
+from holdfast.kernel.body import ERRORS_MAX, invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Kind, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
 from holdfast.kernel.http import HttpError, problem
@@ -22,6 +23,8 @@ from holdfast.kernel.http import HttpError, problem
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 BODY_BYTES_MAX = 256 * 1024
+NAME_CHARS_MAX = 40
+"""Longer names of unknown query parameters are truncated."""
 
 
 class MethodNotAllowed(HttpError):
@@ -126,6 +129,38 @@ def _refusal_of(error: HTTPException, request: Request) -> HoldfastError:
     if error.status_code < 500:
         return InvalidRequest.of("body", None, "can't be read: send JSON in UTF-8")
     return InternalError(request_id=request.state.request_id)
+
+
+def parameters_of(app: FastAPI) -> dict[Any, frozenset[str]]:
+    """Returns the names of each route's query parameters, by the `endpoint` in a matched scope."""
+    found: dict[Any, frozenset[str]] = {}
+    for route in iter_route_contexts(app.routes):
+        dependant = getattr(route, "dependant", None)  # the framework's own routes have none
+        if dependant is not None:
+            found[route.endpoint] = frozenset(_query_names(dependant))
+    return found
+
+
+def _query_names(dependant: Any) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_names(each)
+
+
+async def only_known_parameters(connection: HTTPConnection) -> None:
+    """A dependency of routes: raises InvalidRequest if the request has query parameters that the route does not have.
+
+    Expects `parameters_of` on the application's state. WebSockets are left alone: a browser could not read the refusal.
+    """
+    scope = connection.scope
+    if scope["type"] != "http" or not scope["query_string"]:
+        return
+    known = scope["app"].state.parameters[scope["endpoint"]]
+    unknown = [name[:NAME_CHARS_MAX] for name in connection.query_params if name not in known][:ERRORS_MAX]
+    if unknown:
+        problem = "is not a query parameter here: remove it, or check its spelling"
+        errors = [{"field": name, "value": None, "problem": problem} for name in unknown]
+        raise InvalidRequest(f"{unknown[0]}: {problem}", errors=errors)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: HoldfastError) -> None:

@@ -2,8 +2,9 @@
 
 FastAPI matches a path against every route before it, twice, and then resolves dependencies; that takes longer than
 booking a table. A handler whose only parameter is the request, at a path without parameters, needs neither: the
-middleware looks it up by method and path before it calls the framework. The route stays registered, for the OpenAPI
-document and for responses to other methods. bench/http_floor.py measures the gain.
+middleware looks it up by method and path before it calls the framework. The framework still gets requests with a query
+string, which it refuses. The route stays registered, for them, for the OpenAPI document and for responses to other
+methods. bench/http_floor.py measures the gain.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+
+from holdfast.main.http.refusals import only_known_parameters
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -31,9 +34,10 @@ def shortcuts(app: FastAPI) -> dict[tuple[str, str], Handler]:
 def _qualifies(route: RouteContext) -> bool:
     if not isinstance(route.original_route, APIRoute) or "{" in str(route.path_format):
         return False
-    # Dependencies of the router or the application would be skipped.
+    # Other dependencies of the router or the application would be skipped.
     dependant: Any = route.dependant
-    if dependant.dependencies or not inspect.iscoroutinefunction(route.endpoint):
+    others = [each for each in dependant.dependencies if each.call is not only_known_parameters]
+    if others or not inspect.iscoroutinefunction(route.endpoint):
         return False
     signature = inspect.signature(route.endpoint, eval_str=True)
     taken, returned = [each.annotation for each in signature.parameters.values()], signature.return_annotation
