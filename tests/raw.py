@@ -22,9 +22,14 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
 
 
 def chunked(
-    path: str, chunks: Sequence[bytes], *, extension: str = "", trailers: Sequence[str] = ()
+    path: str,
+    chunks: Sequence[bytes],
+    *,
+    extension: str = "",
+    headers: Sequence[str] = (),
+    trailers: Sequence[str] = (),
 ) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    head = "\r\n".join([f"POST {path} HTTP/1.1", "Transfer-Encoding: chunked", *headers, "", ""]).encode()
     framed = [b"%x%b\r\n%b\r\n" % (len(each), extension.encode(), each) for each in chunks]
     return b"".join([head, *framed, b"0\r\n", *(f"{each}\r\n".encode() for each in trailers), b"\r\n"])
 

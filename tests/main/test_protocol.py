@@ -15,6 +15,8 @@ from tests.raw import UPGRADE, chunked, get, post
 
 KIB = 1024
 LONG = "x" * HEAD_BYTES_MAX
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA")
+"""What curl and Java's client send with their first request; it is declined by ignoring it."""
 
 
 # Honest clients
@@ -34,6 +36,9 @@ async def test_pieces_do_not_matter() -> None:
         (post("/6", b"c" * 20_000), ("POST", "/6", 20_000)),
         (get("/7", "X-Long: " + "y" * 31_000), ("GET", "/7", 0)),
         (post("/8", b""), ("POST", "/8", 0)),
+        (post("/9", get("/no"), *OFFER), ("POST", "/9", len(get("/no")))),
+        (chunked("/10", [b"d" * 9, get("/no")], headers=OFFER), ("POST", "/10", 9 + len(get("/no")))),
+        (get("/11", *OFFER), ("GET", "/11", 0)),
     ]
     async with served() as server:
         for seed in range(40):
@@ -73,8 +78,41 @@ async def test_a_body_is_asked_for_with_100_continue() -> None:
 async def test_one_that_offers_another_protocol_is_answered_in_this_one() -> None:
     async with served() as server:
         client = await server.dial()
-        client.send(get("/1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c"), get("/2"))
+        client.send(get("/1", *OFFER), get("/2"))
         assert [(await client.answer()).said["path"] for _ in range(2)] == ["/1", "/2"]
+
+
+@pytest.mark.parametrize("size", [1, 11, 1_000])
+async def test_the_body_behind_an_offer_is_no_request(size: int) -> None:
+    data = post("/1", get("/smuggled"), *OFFER) + get("/2")
+    async with served() as server:
+        client = await server.dial()
+        for at_byte in range(0, len(data), size):
+            client.send(data[at_byte : at_byte + size])
+            await asyncio.sleep(0)
+        first = (await client.answer()).said
+        assert (first["path"], first["body"]) == ("/1", len(get("/smuggled")))
+        assert "upgrade" not in first["headers"]
+        assert (await client.answer()).said["path"] == "/2"
+        assert server.app.asked == ["/1", "/2"]
+
+
+async def test_no_100_continue_in_http_1_0() -> None:
+    async with served() as server:
+        client = await server.dial()
+        client.send(post("/", b"12345", "Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")[:-5])
+        await asyncio.sleep(0)
+        client.send(b"12345")
+        answer = await client.answer()
+        assert (answer.status, answer.said["body"]) == (200, 5)
+
+
+async def test_space_behind_a_length_is_none_of_it() -> None:
+    """RFC 9112, 5.1."""
+    async with served() as server:
+        client = await server.dial()
+        client.send(post("/", b"12345").replace(b"Length: 5", b"Length: 5 \t"))
+        assert (await client.answer()).said["body"] == 5
 
 
 async def test_the_largest_that_is_taken() -> None:
@@ -136,6 +174,10 @@ MALFORMED = {
     "two lengths": post("/", b"a", "Content-Length: 2"),
     "a negative length": b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
     "400 digits": b"POST / HTTP/1.1\r\nContent-Length: " + b"9" * 400 + b"\r\n\r\n",
+    "a tunnel": b"CONNECT /x HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a tunnel with a body": b"CONNECT /x HTTP/1.1\r\nContent-Length: 22\r\n\r\n" + get("/no"),
+    "a WebSocket with a body": UPGRADE[:-2] + b"Content-Length: 5\r\n\r\nhello",
+    "a WebSocket with chunks": UPGRADE[:-2] + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a chunk without length": chunked("/", [])[:-5] + b"zz\r\n",
     "a chunk of 400 digits": chunked("/", [])[:-5] + b"f" * 400 + b"\r\n",
 }
@@ -222,6 +264,16 @@ async def test_a_body_too_long_is_refused_by_the_application(framing: str) -> No
         refused = await client.answer()
         assert refused.status == 413
         assert server.app.asked == ["/"]
+
+
+@pytest.mark.parametrize("tail", [b"zz\r\n", b"1\r\na\r\n" * 9_000], ids=["rubbish", "overhead"])
+async def test_what_follows_in_a_body_that_is_refused_refuses_nothing_more(tail: bytes) -> None:
+    """The application was asked, so its response is the one that counts."""
+    async with served() as server:
+        client = await server.dial()
+        client.send(chunked("/", [b"a" * BODY_BYTES_MAX, b"b" * 1_000])[: -len(b"0\r\n\r\n")] + tail)
+        assert (await client.answer()).status == 413
+        assert (await client.rest(), server.app.asked) == (b"", ["/"])
 
 
 # Sent ahead

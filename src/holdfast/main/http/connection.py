@@ -126,13 +126,9 @@ class HttpConnection(Connected, HttpToolsProtocol):
             self._is_paused = True
             self.transport.pause_reading()
 
-    def _upgrade(self, rest: bytes) -> None:
-        """Upgrades to a WebSocket. Other protocols are declined by ignoring the offer (RFC 9110, 7.8)."""
-        if not self._should_upgrade():
-            if rest:
-                self._received.put_back(rest)
-                self._pause()
-        elif self.flow.write_paused:
+    def _upgrade(self) -> None:
+        """Upgrades to a WebSocket."""
+        if self.flow.write_paused:
             # The client reads nothing, so it can't be waiting for the handshake.
             self._refuse(raw_responses.MALFORMED, "malformed")
         else:

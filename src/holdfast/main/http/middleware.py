@@ -216,7 +216,7 @@ def _limited(receive: Receive, headers: Mapping[bytes, bytes]) -> Receive:
     if announced is None:
         return counting(receive) if b"transfer-encoding" in headers else receive
     # The server enforces Content-Length, so there is nothing to count.
-    if not announced.isdigit() or int(announced) > BODY_BYTES_MAX:
+    if not announced.strip().isdigit() or int(announced) > BODY_BYTES_MAX:
         raise PayloadTooLarge
     return receive
 

@@ -26,10 +26,6 @@ class Pieces:
         self._data = self._data[self._at :] + data if self._data else data
         self._at = 0
 
-    def put_back(self, data: bytes) -> None:
-        """Puts the bytes in front of the others."""
-        self._data, self._at = data + self._data[self._at :], 0
-
     def clear(self) -> None:
         self._data, self._at = b"", 0
 

@@ -47,6 +47,15 @@ class _MustBeCut(Exception):
     """The data may go on behind the request: it is longer than announced, or nothing is, as with a chunked body."""
 
 
+class _Declined(Exception):
+    """The request offers a protocol that we don't speak. The parser would end the message at its head, and take the body
+    for the next request."""
+
+
+class _Malformed(Exception):
+    """The request asks for a WebSocket and has a body."""
+
+
 class BoundedProtocol(HttpConnection):
     """uvicorn's protocol with the limits above. `addresses`: shared by all connections of the process."""
 
@@ -107,21 +116,25 @@ class BoundedProtocol(HttpConnection):
         before = self._overhead
         self._piece_overhead, self._piece_rest = len(piece) - rest, rest
         self._overhead += self._piece_overhead
+        problem: BaseException | None = None
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgrade(piece[upgrade.args[0] :])
+        except httptools.HttpParserUpgrade:
+            self._upgrade()
         except httptools.HttpParserError as error:
-            if isinstance(error.__context__, _MustBeCut):
-                self._start_again(piece, before)
-                return
-            if isinstance(error.__context__, _TooLarge):
+            problem = error.__context__ or error
+        # Not in the except block: errors of what follows would have this one as their context.
+        if isinstance(problem, _MustBeCut):
+            self._start_again(piece, before)
+            return
+        if isinstance(problem, _Declined):
+            self._without_the_offer(piece[len(piece) - rest :])
+            return
+        if self._answering is None:  # otherwise the application is refusing the body
+            if isinstance(problem, _TooLarge) or (problem is None and self._overhead > HEAD_BYTES_MAX):
                 self._refuse(raw_responses.TOO_LARGE, "too_large")
-            else:
+            elif problem is not None:
                 self._refuse(raw_responses.MALFORMED, "malformed")
-        else:
-            if self._overhead > HEAD_BYTES_MAX:
-                self._refuse(raw_responses.TOO_LARGE, "too_large")
         if self._arriving is not None and not self._arriving[0].more_body:
             self._answer()
         elif self._in_message and self._answering is None and not self._is_deaf:
@@ -129,12 +142,29 @@ class BoundedProtocol(HttpConnection):
 
     def _start_again(self, data: bytes, overhead: int) -> None:
         """Parses the data in pieces. So far only the head was parsed, and nothing was done for it."""
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
+        self._renew_parser()
         self._overhead = overhead
-        self._in_message = self._in_body = False
         self._received.add(data)
         self._go_on()
+
+    def _without_the_offer(self, body: bytes) -> None:
+        """Declines another protocol by ignoring the offer (RFC 9110, 7.8): parses the head again without it, and then
+        the part of the body that came with it. There is nothing to ignore in a CONNECT, which we refuse."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self._refuse(raw_responses.MALFORMED, "malformed")
+            return
+        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode("ascii"))]
+        lines += [b"%b:%b" % header for header in self.headers if header[0] != b"upgrade"]
+        self._renew_parser()
+        self._parse(b"\r\n".join(lines) + _HEAD_END, rest=0)
+        if body:
+            self._parse(body, rest=len(body))
+
+    def _renew_parser(self) -> None:
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # like uvicorn's
+        self._in_message = self._in_body = False
 
     def _limit_arrival(self) -> None:
         """Sets one time limit for a head and one for a body, however many pieces they arrive in."""
@@ -165,6 +195,11 @@ class BoundedProtocol(HttpConnection):
         announced = _announced(self.headers)
         if self._piece_rest > (announced or 0):
             raise _MustBeCut
+        if self.parser.should_upgrade():
+            if not self._should_upgrade():
+                raise _Declined
+            if announced or any(name == b"transfer-encoding" for name, _ in self.headers):
+                raise _Malformed
         self._in_body = True
         self._body_left = announced
         super().on_headers_complete()
@@ -180,7 +215,8 @@ class BoundedProtocol(HttpConnection):
                 self._answer_early(cycle)
                 return
             cycle.waiting_for_100_continue = False
-            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            if self.scope["http_version"] != "1.0":  # RFC 9110, 10.1.1
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         if self._body_left is None:
