@@ -17,7 +17,7 @@ from holdfast.booking.making.writer import Writer
 from holdfast.event.read import is_written
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
-from holdfast.kernel.db.gate import Gate
+from holdfast.kernel.db.gate import BEGUN_MAX, Gate
 from holdfast.kernel.db.tx import Tx, lock_key, part_s
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.idempotency import Done, Keyed, once
@@ -53,7 +53,7 @@ class Engine:
         self.planning, self.previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)
         self._changes_under_way = 0
-        self._questions = Gate(self.is_changing)
+        self._questions = Gate(self.is_changing, begun_max=min(BEGUN_MAX, max(1, db.reads_max - 1)))
         self._react, self._reacts_to = react, reacts_to
         db.ports, db.before_commit, db.is_written = ports, react, is_written
         db.reacts_to = reacts_to

@@ -9,14 +9,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
-from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.database import Database, lanes
+from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.place.venue import Venue
 from holdfast.planning import Read
+from holdfast.port.ports import Ports
 from tests.conftest import House
-from tests.engines import engine_over
+from tests.engines import connect, engine_over, nothing
 
 ONE = "SELECT 1"
 
@@ -87,3 +90,26 @@ async def test_a_part_that_is_refused_ends_it_and_leaves_no_trace(db: Database, 
         with pytest.raises(InvalidRequest):
             await engine.look_long(SYSTEM, venue, month)
     assert (engine._questions._turns, engine._questions._asking) == ({}, {})
+
+
+@pytest.mark.parametrize("pool_max", [1, 4, 5, 10])
+async def test_those_who_take_turns_do_not_wait_for_each_other_s_connection(
+    database_url: str, venue: Venue, pool_max: int
+) -> None:
+    """One that gave its turn away keeps its connection; with a single one for reads, nobody else could get on."""
+    db = await connect(database_url, pool_max=pool_max, lanes=lanes(pool_max), deadline_s=60)
+    try:
+        engine = Engine(db, ports=Ports(), react=nothing)
+
+        async def long(tx: Tx) -> int:
+            slices = Slices()
+            for _ in range(30):
+                await tx.fetchval("SELECT pg_sleep(0.005)")
+                await slices.rest()
+            return 1
+
+        places = [replace(venue, id=uuid4()) for _ in range(3)]
+        asked = [engine.look(SYSTEM, place, long) for place in places]
+        assert await asyncio.gather(*asked) == [1, 1, 1]
+    finally:
+        await db.close()

@@ -94,5 +94,4 @@ def counting(app: FastAPI) -> Iterator[list[str]]:
     try:
         yield ran
     finally:
-        app.state.engine.db.call = call
-        del app.state.engine.db.run
+        del app.state.engine.db.call, app.state.engine.db.run

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from copy import deepcopy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -204,3 +206,12 @@ def test_named_slots_run_on_their_days_when_it_opens():
         slot.slot_span(venue, SATURDAY, "late")
     with pytest.raises(InvalidRequest, match="late, early"):
         slot.slot_span(venue, FRIDAY, "day")
+
+
+def test_hours_that_caches_know_can_be_copied_and_pickled() -> None:
+    known = Hours.model_validate({"weekly": [{"days": ["MO"], "open": "10:00", "close": "12:00"}]})
+    assert known.text.hours is known
+    for again in (deepcopy(known), known.model_copy(deep=True), pickle.loads(pickle.dumps(known))):
+        assert (again, hash(again), again.text, again.spans_on(date(2026, 3, 2))) == (
+            (known, hash(known), known.text, known.spans_on(date(2026, 3, 2)))
+        )

@@ -97,7 +97,7 @@ class Booking:
     @property
     def total_minor(self) -> int:
         """The total price, in minor units of its currency."""
-        return self.price.base_minor + self.price.tax_minor - self.price.discount_minor
+        return total_minor(self.price)
 
 
 DEFAULT_POLICY = Policy()
@@ -276,14 +276,19 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     return shown
 
 
+def total_minor(price: Price) -> int:
+    """Returns base + tax - discount, in minor units."""
+    return price.base_minor + price.tax_minor - price.discount_minor
+
+
 def price_json(price: Price) -> dict[str, str]:
     """Returns the price as decimal strings, under the names that bookings use."""
-    currency, total_minor = price.currency, price.base_minor + price.tax_minor - price.discount_minor
+    currency = price.currency
     return {
         "base_price": format_money(price.base_minor, currency),
         "tax_amount": format_money(price.tax_minor, currency),
         "discount_amount": format_money(price.discount_minor, currency),
-        "total_price": format_money(total_minor, currency),
+        "total_price": format_money(total_minor(price), currency),
         "currency": currency,
         "price_source": price.source,
     }

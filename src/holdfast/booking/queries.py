@@ -10,7 +10,7 @@ import asyncpg
 
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
-from holdfast.booking.store import READ_COLUMNS, _found, from_row
+from holdfast.booking.store import READ_COLUMNS, from_row, one_found
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
 
@@ -20,7 +20,7 @@ FIND_REFERENCE = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = ANY ($1:
 
 async def find_reference(tx: Tx, tenant_id: UUID, reference: str) -> Booking:
     """Returns the tenant's booking with that reference. Raises NotFound."""
-    return _found(await tx.fetchrow(FIND_REFERENCE, [tenant_id], reference), reference)
+    return one_found(await tx.fetchrow(FIND_REFERENCE, [tenant_id], reference), reference)
 
 
 HISTORY = """

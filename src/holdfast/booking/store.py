@@ -181,7 +181,7 @@ FIND = f"SELECT {READ_COLUMNS} FROM booking WHERE id = $1"
 
 async def find(tx: Tx, booking_id: UUID) -> Booking:
     """Returns the booking, for callers that don't know its tenant yet. Raises NotFound."""
-    return _found(await tx.fetchrow(FIND, booking_id), booking_id)
+    return one_found(await tx.fetchrow(FIND, booking_id), booking_id)
 
 
 GET = f"SELECT {READ_COLUMNS} FROM booking WHERE tenant_id = $1 AND id = $2"
@@ -191,10 +191,10 @@ GET_FOR_UPDATE = f"{GET} FOR UPDATE"
 async def get(tx: Tx, tenant_id: UUID, booking_id: UUID, *, for_update: bool = False) -> Booking:
     """Returns the tenant's booking. `for_update`: also lock its row. Raises NotFound."""
     sql = GET_FOR_UPDATE if for_update else GET
-    return _found(await tx.fetchrow(sql, tenant_id, booking_id), booking_id)
+    return one_found(await tx.fetchrow(sql, tenant_id, booking_id), booking_id)
 
 
-def _found(row: asyncpg.Record | None, name: object) -> Booking:
+def one_found(row: asyncpg.Record | None, name: object) -> Booking:
     if row is None:
         raise NotFound(f"There is no booking {name}.")
     return from_row(row)

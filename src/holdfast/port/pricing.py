@@ -32,10 +32,6 @@ class Price:
     currency: str
     source: str
 
-    @property
-    def total_minor(self) -> int:
-        return self.base_minor + self.tax_minor - self.discount_minor
-
 
 class Pricing(Protocol):
     """Anything that can quote prices."""
@@ -110,7 +106,7 @@ def _times(rule: PriceRule, venue: Venue, span: Span, *, party_size: int, resour
 def _price(amount: Decimal, times: int, tax_percent: Decimal, currency: str) -> Price:
     base_minor = _rounded(amount * times * Decimal(10) ** minor_units(currency))
     price = Price(base_minor, _rounded(base_minor * tax_percent / 100), 0, currency, "local")
-    if price.total_minor > BIGINT_MAX:
+    if price.base_minor + price.tax_minor > BIGINT_MAX:
         raise InvalidRequest.of(
             "duration_minutes", None, "the price is too large: book less time or fewer resources"
         )

@@ -80,7 +80,7 @@ class Worker:
 
     async def run(self, verb: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T | None:
         """Runs the verb as the system, for the simulation's tenants only. Returns its value; None if it failed."""
-        call = self.world.asking.any().engine.db.call(SYSTEM, tenants=self.world.tenants)
+        call = self.world.asking.any().engine.db.call(SYSTEM, lane="changes", tenants=self.world.tenants)
         try:
             return await call.run(verb, *args, **kwargs)
         except (OutcomeUnknown, Overloaded):

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.decide import usual_minutes
+from holdfast.booking.model import total_minor
 from holdfast.channel.names import BLOCKED_REASON, guest_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
@@ -103,4 +104,4 @@ def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str |
         price = pricing.quote(venue=venue, resources=[resource], span=span, party_size=party_size)
     except InvalidRequest:
         return None  # The price is out of range.
-    return format_money(price.total_minor, price.currency)
+    return format_money(total_minor(price), price.currency)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 from uuid import UUID
 
 import asyncpg
@@ -229,6 +229,27 @@ class Call:
         tx.xid = row[2]
         if self.locks and (late := set(self.locks) - (tx.locked or set())):
             raise LockLate(late)
+
+
+class Runner:
+    """Runs verbs. `deadline_s`: of calls that set none."""
+
+    deadline_s: float
+
+    def call(self, actor: Actor, **knobs: Any) -> Call:
+        """Returns a `Call` with other tenants, locks, clock or deadline than the defaults."""
+        return Call(cast("Database", self), actor, **{"deadline_s": self.deadline_s, **knobs})
+
+    async def run(
+        self,
+        actor: Actor,
+        verb: Callable[Concatenate[Tx, P], Awaitable[T]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Runs the verb and returns its value after the commit. See `Call` for the options."""
+        return await self.call(actor).run(verb, *args, **kwargs)
 
 
 async def keep_session(_conn: object) -> None:

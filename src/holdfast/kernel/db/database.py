@@ -6,13 +6,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 
-from holdfast.kernel.actor import Actor
-from holdfast.kernel.db.call import Call, Lane, keep_session
+from holdfast.kernel.db.call import Lane, Runner, keep_session
 from holdfast.kernel.db.faults import UNREACHABLE
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, TRY_LOCKS, LateLocks, Tx
 
@@ -48,7 +46,7 @@ class Bounds:
         )
 
 
-class Database:
+class Database(Runner):
     """A connection pool and the one way to use it: `run`."""
 
     def __init__(
@@ -63,9 +61,8 @@ class Database:
         self.acquire_timeout_s = acquire_timeout_s
         self.late = LateLocks(self._free)
         self.lanes = {lane: asyncio.Semaphore(most) for lane, most in (lanes or {}).items()}
+        self._reads_max = (lanes or {}).get("reads")
         self.deadline_s = deadline_s
-        self.call: Callable[..., Call] = partial(Call, self, deadline_s=deadline_s)
-        """`call(actor, ...)`: a `Call` with other tenants, locks, clock or deadline than the defaults."""
         self.ports: Any = None
         """`Tx.ports` of every transaction; the engine sets it."""
         self.before_commit: Callable[[Tx], Awaitable[None]] = _refuse_events
@@ -124,6 +121,11 @@ class Database:
         )
         return cls(pool, acquire_timeout_s=acquire_timeout_s, deadline_s=deadline_s, lanes=lanes)
 
+    @property
+    def reads_max(self) -> int:
+        """The number of connections that reads may use."""
+        return self._reads_max or self.pool.get_max_size()
+
     async def close(self) -> None:
         """Closes the pool; terminates connections that are still open after 5 s."""
         self.late.close()
@@ -163,17 +165,6 @@ class Database:
             event = tx.events[0]
             await conn.execute("SELECT set_config('holdfast.tenants', $1, true)", str(event.tenant_id))
             return await self.is_written(Tx(conn, tx.actor, None, self.ports), event)
-
-    async def run(
-        self,
-        actor: Actor,
-        verb: Callable[Concatenate[Tx, P], Awaitable[T]],
-        /,
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """Runs the verb and returns its value after the commit. See `Call` for the options."""
-        return await self.call(actor).run(verb, *args, **kwargs)
 
 
 async def _refuse_events(*_: Any) -> Any:

@@ -16,7 +16,7 @@ WAITING_MAX = 50
 """Queries of one kind that may wait for the same place; more are refused at once."""
 WAIT_S = 1.5
 BEGUN_MAX = 2
-"""Queries that may have begun, each about another place. A query that has begun may hold a connection."""
+"""Queries that may have begun, each about another place."""
 TURN_S = 0.05
 """A query that has had its turn for so long lets another go on: most end before that."""
 REST_S_MIN, REST_S_MAX = 0.02, 0.1
@@ -30,7 +30,7 @@ class Gate:
 
     1. All queries of one kind about one place wait for each other: first come, first served.
     2. A query runs in one or more parts. The parts of one place take turns, and so do the places: each place has one
-       position in the queue for the BEGUN_MAX parts that may have begun.
+       position in the queue for the `begun_max` parts that may have begun.
     3. Those that have begun take turns too: after the first slice (`Slices`) that ends past TURN_S, the other goes on.
 
     While changes are running (`is_busy`), a query pauses after each slice, and when a part ends it keeps its turn for
@@ -38,11 +38,17 @@ class Gate:
     """
 
     def __init__(
-        self, is_busy: Callable[[], bool], *, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        is_busy: Callable[[], bool],
+        *,
+        begun_max: int = BEGUN_MAX,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`begun_max`: must be lower where so many queries could hold all connections that queries use, since one that
+        has the turn may still wait for a connection."""
         self._is_busy = is_busy
         self._pause = pause
-        self._begun = asyncio.Semaphore(BEGUN_MAX)
+        self._begun = asyncio.Semaphore(begun_max)
         self._slice = asyncio.Lock()
         self._turns: dict[Key | UUID, asyncio.Lock] = {}
         self._asking: dict[Key | UUID, int] = {}

@@ -153,6 +153,11 @@ class Hours(Rule):
     def __hash__(self) -> int:
         return hash(self.text)
 
+    def __getstate__(self) -> dict[Any, Any]:
+        state = super().__getstate__()
+        fields = {name: value for name, value in state["__dict__"].items() if name in type(self).model_fields}
+        return state | {"__dict__": fields}  # without what is cached
+
     @cached_property
     def text(self) -> HoursText:
         return HoursText(self)
@@ -199,6 +204,9 @@ class HoursText(str):
         text = super().__new__(cls, hours.model_dump_json())
         text.hours = hours
         return text
+
+    def __deepcopy__(self, _memo: object) -> HoursText:
+        return self  # neither it nor the hours ever change
 
 
 class Slot(Rule):
