@@ -12,10 +12,11 @@ from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query, Request, Response
+from fastapi.requests import HTTPConnection
 from pydantic import ValidationError
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import Body, invalid_request
+from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
@@ -25,6 +26,8 @@ E = TypeVar("E")
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 KEY_CHARS_MAX = 255
+NAME_CHARS_MAX = 40
+"""Longer names of unknown query parameters are truncated."""
 PROBLEM_TYPE = "urn:holdfast:problem:"
 RETRY_AFTER_S = 1
 _PATH_CHARS = "/:@!$&'()*+,;=~"
@@ -106,6 +109,22 @@ SeenVersion = Annotated[
     int | None,
     Query(ge=1, le=2**31 - 1, description="The version that was seen; needed unless If-Match says it."),
 ]
+
+
+async def only_known_parameters(connection: HTTPConnection) -> None:
+    """A dependency of routes: raises InvalidRequest if the request has query parameters that the route does not have.
+
+    Expects `parameters_of` on the application's state. WebSockets are left alone: a browser could not read the refusal.
+    """
+    scope = connection.scope
+    if scope["type"] != "http" or not scope["query_string"]:
+        return
+    known = scope["app"].state.parameters[scope["endpoint"]]
+    unknown = [name[:NAME_CHARS_MAX] for name in connection.query_params if name not in known][:ERRORS_MAX]
+    if unknown:
+        problem = "is not a query parameter here: remove it, or check its spelling"
+        errors = [{"field": name, "value": None, "problem": problem} for name in unknown]
+        raise InvalidRequest(f"{unknown[0]}: {problem}", errors=errors)
 
 
 def json_body(model: type[Body]) -> Any:

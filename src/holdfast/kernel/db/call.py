@@ -231,7 +231,7 @@ class Call:
             raise LockLate(late)
 
 
-class Runner:
+class VerbRunner:
     """Runs verbs. `deadline_s`: of calls that set none."""
 
     deadline_s: float

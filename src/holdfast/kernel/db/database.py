@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import asyncpg
 
-from holdfast.kernel.db.call import Lane, Runner, keep_session
+from holdfast.kernel.db.call import Lane, VerbRunner, keep_session
 from holdfast.kernel.db.faults import UNREACHABLE
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, TRY_LOCKS, LateLocks, Tx
 
@@ -46,7 +46,7 @@ class Bounds:
         )
 
 
-class Database(Runner):
+class Database(VerbRunner):
     """A connection pool and the one way to use it: `run`."""
 
     def __init__(

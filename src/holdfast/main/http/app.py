@@ -17,6 +17,7 @@ from holdfast.identity.issuer import trusted_issuers
 from holdfast.identity.token import TokenVerifier, TrustedIssuer
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database, lanes
+from holdfast.kernel.http import only_known_parameters
 from holdfast.live.auditor import Auditor
 from holdfast.live.hub import Hub
 from holdfast.live.routes import origins
@@ -25,7 +26,7 @@ from holdfast.main.http import operations
 from holdfast.main.http.handshake import MiddlewareWithSockets
 from holdfast.main.http.middleware import Tally, bearer
 from holdfast.main.http.openapi import TITLE, document, serve_docs
-from holdfast.main.http.refusals import answer_refusals, only_known_parameters, parameters_of
+from holdfast.main.http.refusals import answer_refusals, parameters_of
 from holdfast.main.http.shortcut import shortcuts
 from holdfast.main.reactions import engine_over
 from holdfast.snapshot.cache import SharedCache

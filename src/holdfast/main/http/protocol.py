@@ -48,8 +48,8 @@ class _MustBeCut(Exception):
 
 
 class _Declined(Exception):
-    """The request offers a protocol that we don't speak. The parser would end the message at its head, and take the body
-    for the next request."""
+    """The request offers a protocol that we don't speak. The parser would end it at its head, and take its body for the
+    next request."""
 
 
 class _Malformed(Exception):

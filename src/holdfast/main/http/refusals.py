@@ -12,10 +12,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive, Scope, Send
 
-from holdfast.kernel.body import ERRORS_MAX, invalid_request
+from holdfast.kernel.body import invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Kind, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
 from holdfast.kernel.http import HttpError, problem
@@ -23,8 +22,6 @@ from holdfast.kernel.http import HttpError, problem
 Handler = Callable[[Request, Any], Awaitable[Response]]
 
 BODY_BYTES_MAX = 256 * 1024
-NAME_CHARS_MAX = 40
-"""Longer names of unknown query parameters are truncated."""
 
 
 class MethodNotAllowed(HttpError):
@@ -145,22 +142,6 @@ def _query_names(dependant: Any) -> Iterator[str]:
     yield from (field.alias for field in dependant.query_params)
     for each in dependant.dependencies:
         yield from _query_names(each)
-
-
-async def only_known_parameters(connection: HTTPConnection) -> None:
-    """A dependency of routes: raises InvalidRequest if the request has query parameters that the route does not have.
-
-    Expects `parameters_of` on the application's state. WebSockets are left alone: a browser could not read the refusal.
-    """
-    scope = connection.scope
-    if scope["type"] != "http" or not scope["query_string"]:
-        return
-    known = scope["app"].state.parameters[scope["endpoint"]]
-    unknown = [name[:NAME_CHARS_MAX] for name in connection.query_params if name not in known][:ERRORS_MAX]
-    if unknown:
-        problem = "is not a query parameter here: remove it, or check its spelling"
-        errors = [{"field": name, "value": None, "problem": problem} for name in unknown]
-        raise InvalidRequest(f"{unknown[0]}: {problem}", errors=errors)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: HoldfastError) -> None:

@@ -16,7 +16,7 @@ from typing import Any, cast
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
-from holdfast.main.http.refusals import only_known_parameters
+from holdfast.kernel.http import only_known_parameters
 
 Handler = Callable[[Request], Awaitable[Response]]
 
