@@ -81,6 +81,10 @@ class Knobs:
         return self.db.late
 
     @property
+    def reads_max(self) -> int:
+        return self.db.reads_max
+
+    @property
     def as_database(self) -> Database:
         return cast(Database, self)
 
