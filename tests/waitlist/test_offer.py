@@ -200,6 +200,22 @@ async def test_who_has_left_meanwhile_gets_nothing_and_keeps_nothing(
     assert await made.offers() == {1: (TWO.earliest, (0,))}
 
 
+async def test_what_one_batch_was_rechecked_for_says_nothing_about_the_next(
+    db: Database, scene: Callable[..., Awaitable[Scene]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second leaves before the first gets its offer, so only its own batch can notice."""
+    monkeypatch.setattr(promote, "OFFERS_AT_ONCE", 1)
+    made = await scene([TWO, TWO, TWO])
+    await made.free(0, 1)
+
+    async def the_second_leaves() -> None:
+        left = await made.house.client.delete(f"/waitlist/{made.entries[1]}", headers=made.house.bob)
+        assert left.status_code == 200
+
+    await interrupted(db, made, the_second_leaves)
+    assert await made.offers() == {0: (TWO.earliest, (0,)), 2: (TWO.earliest, (1,))}
+
+
 async def test_a_place_that_was_booked_meanwhile_is_offered_to_nobody_and_another_is(
     db: Database, scene: Callable[..., Awaitable[Scene]]
 ) -> None:

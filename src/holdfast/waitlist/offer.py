@@ -34,14 +34,15 @@ SOURCE = "waitlist"
 class Batch:
     """The next few offers of a plan.
 
-    `version`: of the venue's channel `bookings`; everything up to it leaves the offers valid. `before`: the entries
+    `version`: of the venue's channel `bookings`; everything up to it leaves the offers valid. None: that is not known,
+    since something changed while an earlier batch was made. `before`: the entries
     that already got an offer from this plan. `strictly`: if False, the offers are made even though something may have
     become free since, as if they had been made before that.
     """
 
     seen: QueueSnapshot
     offers: Sequence[Offer]
-    version: int
+    version: int | None
     before: Collection[UUID] = ()
     strictly: bool = True
 
@@ -55,12 +56,13 @@ class BatchResult:
     """The outcome of a batch: the entries that got an offer, and those whose booking was refused.
 
     `version`: of the venue's channel `bookings`, including these offers; None if something has changed and nothing
-    was written.
+    was written. `is_alone`: nothing but these offers has changed anything since the batch's own version.
     """
 
     entries: Sequence[UUID] = ()
     refused: Sequence[UUID] = ()
     version: int | None = None
+    is_alone: bool = False
 
 
 async def offer(tx: Tx, batch: Batch, *, places: Places) -> BatchResult:
@@ -68,7 +70,8 @@ async def offer(tx: Tx, batch: Batch, *, places: Places) -> BatchResult:
     venue, offers = batch.venue, batch.offers
     if await rules_version(tx, venue) != venue.rules_version:
         return BatchResult()
-    if await _version(tx, venue) != batch.version:
+    is_alone = await _version(tx, venue) == batch.version
+    if not is_alone:
         offers = () if batch.strictly else await _still_free(tx, batch)
     if not offers:
         return BatchResult()
@@ -88,7 +91,7 @@ async def offer(tx: Tx, batch: Batch, *, places: Places) -> BatchResult:
     await store.save(tx, offered, actor=str(SYSTEM))
     made = [each.id for each in offered]
     refused = [each.entry.id for each in offers if each.entry.id not in made]
-    return BatchResult(made, refused, await _version(tx, venue))
+    return BatchResult(made, refused, await _version(tx, venue), is_alone)
 
 
 async def recheck(tx: Tx, batch: Batch) -> int | None:

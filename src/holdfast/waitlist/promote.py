@@ -146,19 +146,23 @@ class Promotion:
 
     async def _carry_out(self, seen: QueueSnapshot, *, strictly: bool) -> tuple[int, bool]:
         """Returns the number of the plan's offers that were made, and whether those were all."""
-        version, done = seen.version, set[UUID]()
+        version: int | None = seen.version
+        done = set[UUID]()
         async for planned in self._batches(seen):
             made = await self._make(Batch(seen, planned, version, done, strictly))
             done.update(made.entries)
             self.refused.update(made.refused)
             if made.version is None or len(made.entries) < len(planned):
                 return len(done), False
-            version = made.version
+            # What a recheck found is about this batch alone: the next one has to be rechecked too.
+            version = made.version if made.is_alone else None
         return len(done), True
 
     async def _make(self, batch: Batch) -> BatchResult:
         """Makes the offers. Writes nothing if it can't establish that they are still valid."""
-        made = await self._writing().run(offer, batch, places=self.engine.places)
+        made = BatchResult()
+        if batch.version is not None or not batch.strictly:
+            made = await self._writing().run(offer, batch, places=self.engine.places)
         for _ in range(RECHECKS_MAX if batch.strictly else 0):
             if made.version is not None:
                 break
@@ -166,7 +170,7 @@ class Promotion:
             if version is None:
                 break
             batch = replace(batch, version=version)
-            made = await self._writing().run(offer, batch, places=self.engine.places)
+            made = replace(await self._writing().run(offer, batch, places=self.engine.places), is_alone=False)
         return made
 
     def _reading(self) -> Call:
