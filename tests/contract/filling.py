@@ -119,8 +119,9 @@ class Filling:
         version = self._versions.get(self._touched(case), 1)
         steps = any(f"/{{{name}}}/" in case.path for name in ("booking_id", "series_id"))
         if case.operation.method.upper() in ("PUT", "PATCH", "DELETE") or steps:
-            where = case.query if case.operation.method.upper() == "DELETE" else case.body
-            if isinstance(where, dict):
+            is_query = case.operation.method.upper() == "DELETE"
+            where = case.query if is_query else case.body
+            if isinstance(where, dict) and (not is_query or _has_query(case, "expected_version")):
                 where["expected_version"] = version
         for name in ("If-Match", "Idempotency-Key"):
             # Beside the field of the body, which says something else.
@@ -215,3 +216,7 @@ def _is_id(value: str) -> bool:
         return str(UUID(value)) == value
     except ValueError:
         return False
+
+
+def _has_query(case: Any, name: str) -> bool:
+    return any(parameter.name == name for parameter in case.operation.query)

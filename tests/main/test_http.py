@@ -77,7 +77,7 @@ async def post_read(body: Annotated[Wish, json_body(Wish)]) -> Response:
 
 
 @router.get("/me/{part}")
-async def get_me(part: str, caller: Caller, request: Request) -> Response:
+async def get_me(part: str, caller: Caller, request: Request, q: str | None = None) -> Response:
     tenants = None if caller.tenant_ids is None else [str(each) for each in caller.tenant_ids]
     state = request.state
     return answer(

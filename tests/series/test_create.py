@@ -186,7 +186,7 @@ async def test_occurrences_do_not_sit_in_each_others_way(house: House) -> None:
         ({"on_conflict": "maybe"}, "on_conflict", "refuse"),
         ({"hold": True}, "hold", "not a field"),
         ({"party_size": 0}, "party_size", ""),
-        ({"start": None}, "", "say when"),
+        ({"start": None}, "", "give a start"),
         ({"start": "2026-01-01T10:00:00"}, "start", "timezone"),
     ],
 )
