@@ -32,8 +32,8 @@ HEAD_S = 10.0
 BODY_S = 30.0
 IDLE_S = 75.0
 """Longer than proxies keep idle connections (nginx: 60 s), so that no proxy sends a request on a closing one."""
-PIECES_MAX = 256
-"""Pieces parsed in one iteration of the event loop, about 0.3 ms: a chunked body may consist of empty lines."""
+PIECES_MAX = 64
+"""Pieces parsed in one iteration of the event loop, about 0.1 ms: a chunked body may consist of empty lines."""
 
 _HEAD_END = b"\r\n\r\n"
 _SPACE = ord(" ")
