@@ -94,6 +94,8 @@ CREATE TABLE venue (
                                                    -- older can't decide
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
+    stay          jsonb,                           -- place/document.py: Stay; NULL: it sells no nights
+    questions     jsonb       NOT NULL DEFAULT '[]', -- place/document.py: list of Question
     CONSTRAINT venue_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT venue_slug_is_unique UNIQUE (tenant_id, slug),
     CONSTRAINT venue_tenant_exists FOREIGN KEY (tenant_id) REFERENCES tenant (id),
@@ -123,12 +125,19 @@ CREATE TABLE resource (
     active                boolean NOT NULL,
     removed_at            timestamptz,              -- set by DELETE: history keeps pointing here
     version               integer NOT NULL DEFAULT 1,
+    takes                 text    NOT NULL DEFAULT 'party', -- what takes a unit: the party, or each of its guests
+    group_slug            text,                     -- its type: rooms of one type stand in for each other
+    part_ids              uuid[]  NOT NULL DEFAULT '{}', -- a whole: only its parts have claims
+    minimum_spend         numeric(14, 4),           -- what a party has to spend here, in the venue's currency
     CONSTRAINT resource_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT resource_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT resource_kind_is_known
         CHECK (kind IN ('lane', 'table', 'room', 'section', 'facility', 'seat')),
     CONSTRAINT resource_seats_are_ordered CHECK (0 < seats_min AND seats_min <= seats_max),
-    CONSTRAINT resource_has_units CHECK (units BETWEEN 1 AND 1000)
+    CONSTRAINT resource_has_units CHECK (units BETWEEN 1 AND 1000),
+    CONSTRAINT resource_takes_are_known CHECK (takes IN ('party', 'guests')),
+    CONSTRAINT resource_whole_has_no_units CHECK (part_ids = '{}' OR (units = 1 AND takes = 'party')),
+    CONSTRAINT resource_minimum_spend_is_not_negative CHECK (minimum_spend >= 0)
 );
 
 -- One slug per venue among the resources that are still there; also serves "resources of a venue".
@@ -201,6 +210,19 @@ CREATE TABLE booking (
     checked_in_at   timestamptz,
     completed_at    timestamptz,
     shared_facility_owner_tenant_id uuid,
+    group_slug      text,                           -- the type that was booked; resource_ids is empty until
+                                                    -- one of its rooms is bound
+    preferences     jsonb       NOT NULL DEFAULT '{}', -- what it asked for where it named no resources
+    chosen_by       text        NOT NULL DEFAULT 'guest', -- who chose the resources: the guest or the house
+    length_asked    boolean     NOT NULL DEFAULT true, -- false: it has the usual length of its party
+    nights          integer,                        -- of a stay; NULL: no stay
+    price_lines     jsonb       NOT NULL DEFAULT '[]', -- [{label, quantity, unit_minor, amount_minor}]
+    minimum_spend_minor bigint  NOT NULL DEFAULT 0, -- what the party has to spend; no part of the total
+    extras          jsonb       NOT NULL DEFAULT '[]', -- [{id, quantity}]
+    discount_code   text,
+    answers         jsonb       NOT NULL DEFAULT '{}', -- id of the venue's question -> the guest's answer
+    overrides       jsonb       NOT NULL DEFAULT '[]', -- [{code, reason, actor}]: rules that staff overruled
+    items           jsonb       NOT NULL DEFAULT '[]', -- of an order of several things
     CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT booking_reference_is_unique UNIQUE (tenant_id, reference),
     CONSTRAINT booking_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
@@ -211,6 +233,9 @@ CREATE TABLE booking (
     CONSTRAINT booking_takes_time CHECK (start_at < end_at),
     CONSTRAINT booking_has_a_party CHECK (party_size > 0),
     CONSTRAINT booking_price_adds_up CHECK (total_minor = base_minor + tax_minor - discount_minor),
+    CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
+    CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
+    CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0),
     CONSTRAINT booking_hold_expires CHECK (status <> 'HELD' OR expires_at IS NOT NULL),
     CONSTRAINT booking_that_ended_is_not_due CHECK (
         due_at IS NULL OR status NOT IN ('COMPLETED', 'CANCELLED', 'NO_SHOW', 'EXPIRED'))

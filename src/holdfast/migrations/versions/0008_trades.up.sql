@@ -1,0 +1,30 @@
+-- Each default is what a row of before means.
+ALTER TABLE venue
+    ADD COLUMN stay      jsonb,
+    ADD COLUMN questions jsonb NOT NULL DEFAULT '[]';
+
+ALTER TABLE resource
+    ADD COLUMN takes         text   NOT NULL DEFAULT 'party',
+    ADD COLUMN group_slug    text,
+    ADD COLUMN part_ids      uuid[] NOT NULL DEFAULT '{}',
+    ADD COLUMN minimum_spend numeric(14, 4),
+    ADD CONSTRAINT resource_takes_are_known CHECK (takes IN ('party', 'guests')),
+    ADD CONSTRAINT resource_whole_has_no_units CHECK (part_ids = '{}' OR (units = 1 AND takes = 'party')),
+    ADD CONSTRAINT resource_minimum_spend_is_not_negative CHECK (minimum_spend >= 0);
+
+ALTER TABLE booking
+    ADD COLUMN group_slug          text,
+    ADD COLUMN preferences         jsonb   NOT NULL DEFAULT '{}',
+    ADD COLUMN chosen_by           text    NOT NULL DEFAULT 'guest',
+    ADD COLUMN length_asked        boolean NOT NULL DEFAULT true,
+    ADD COLUMN nights              integer,
+    ADD COLUMN price_lines         jsonb   NOT NULL DEFAULT '[]',
+    ADD COLUMN minimum_spend_minor bigint  NOT NULL DEFAULT 0,
+    ADD COLUMN extras              jsonb   NOT NULL DEFAULT '[]',
+    ADD COLUMN discount_code       text,
+    ADD COLUMN answers             jsonb   NOT NULL DEFAULT '{}',
+    ADD COLUMN overrides           jsonb   NOT NULL DEFAULT '[]',
+    ADD COLUMN items               jsonb   NOT NULL DEFAULT '[]',
+    ADD CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
+    ADD CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
+    ADD CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0);
