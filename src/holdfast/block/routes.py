@@ -53,7 +53,7 @@ From = Annotated[AwareDatetime, Query(alias="from", description="Start of the ra
 To = Annotated[AwareDatetime, Query(alias="to", description="End of the range, exclusive, with an offset.")]
 
 
-@router.post(PATH, summary="Block time", status_code=201, responses={201: MADE})
+@router.post(PATH, operation_id="create_block", summary="Block time", status_code=201, responses={201: MADE})
 @alias.post(PATH)
 async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked: AskedChange) -> Response:
     """For staff: take resources of a venue off the inventory, once or repeatedly by `rrule`. Bookings in the way
@@ -74,7 +74,9 @@ async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked
     return show_reply(done.reply, status=201)
 
 
-@router.post(f"{PATH}/preview", summary="Preview a block", responses={200: PREVIEW})
+@router.post(
+    f"{PATH}/preview", operation_id="preview_block", summary="Preview a block", responses={200: PREVIEW}
+)
 @alias.post(f"{PATH}/preview")
 async def post_preview(body: Annotated[CreateBlock, json_body(CreateBlock)], asked: AskedChange) -> Response:
     """For staff: the occurrences of a block, and the bookings and blocks it would overlap. Nothing is written."""
@@ -86,7 +88,7 @@ async def post_preview(body: Annotated[CreateBlock, json_body(CreateBlock)], ask
     )
 
 
-@router.get(PATH, summary="List blocks", responses={200: BLOCKS})
+@router.get(PATH, operation_id="list_blocks", summary="List blocks", responses={200: BLOCKS})
 @alias.get(PATH)
 async def get_blocks(
     page: AskedPage,
@@ -114,7 +116,12 @@ async def get_blocks(
     )
 
 
-@router.get(f"{PATH}/expanded", summary="When a resource is blocked", responses={200: EXPANDED})
+@router.get(
+    f"{PATH}/expanded",
+    operation_id="list_blocked_intervals",
+    summary="When a resource is blocked",
+    responses={200: EXPANDED},
+)
 @alias.get(f"{PATH}/expanded")
 async def get_expanded(resource_id: UUID, from_: From, to: To, engine: EngineUsed, actor: Caller) -> Response:
     """For staff: when the resource is blocked, in order, and by which blocks."""
@@ -127,7 +134,9 @@ async def get_expanded(resource_id: UUID, from_: From, to: To, engine: EngineUse
     return answer({"resource_id": resource_id, "items": items, "next": None})
 
 
-@router.get(PATH + "/{block_id}", summary="Read a block", responses={200: WITH_HISTORY})
+@router.get(
+    PATH + "/{block_id}", operation_id="get_block", summary="Read a block", responses={200: WITH_HISTORY}
+)
 @alias.get(PATH + "/{block_id}")
 async def get_block(block_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """For staff: one block with its history, even if it was removed."""
@@ -136,7 +145,9 @@ async def get_block(block_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
     return answer({**as_json(block, venue), "history": history}, version=block.version)
 
 
-@router.patch(PATH + "/{block_id}", summary="Change or end a block", responses={200: BLOCK})
+@router.patch(
+    PATH + "/{block_id}", operation_id="update_block", summary="Change or end a block", responses={200: BLOCK}
+)
 @alias.patch(PATH + "/{block_id}")
 async def patch_block(
     block_id: UUID,
@@ -158,7 +169,7 @@ async def patch_block(
     return answer(as_json(block, venue), version=block.version)
 
 
-@router.delete(PATH + "/{block_id}", summary="Remove a block", status_code=204)
+@router.delete(PATH + "/{block_id}", operation_id="delete_block", summary="Remove a block", status_code=204)
 @alias.delete(PATH + "/{block_id}")
 async def delete_block(
     block_id: UUID, if_match: IfMatch, asked: AskedChange, expected_version: SeenVersion = None

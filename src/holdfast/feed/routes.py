@@ -31,7 +31,7 @@ EventType = Annotated[
 ]
 
 
-@router.get("/events", response_model=EventsShown, summary="Read events")
+@router.get("/events", operation_id="list_events", response_model=EventsShown, summary="Read events")
 async def get_events(
     request: Request,
     engine: EngineUsed,

@@ -20,7 +20,12 @@ router = APIRouter(tags=["Events"])
 Replayed = Annotated[bool, Query(description="Include those that were replayed.")]
 
 
-@router.get("/dead-letters", response_model=DeadLettersShown, summary="List dead letters")
+@router.get(
+    "/dead-letters",
+    operation_id="list_dead_letters",
+    response_model=DeadLettersShown,
+    summary="List dead letters",
+)
 async def get_dead_letters(
     page: AskedPage, engine: EngineUsed, actor: Caller, replayed: Replayed = False, tenant: Slug = None
 ) -> Response:
@@ -31,7 +36,12 @@ async def get_dead_letters(
     return page.answer(found, lambda each: letter_shown(*each), BY_ID, lambda each: each[0].id)
 
 
-@router.get("/dead-letters/{letter_id}", response_model=DeadLetterShown, summary="Read a dead letter")
+@router.get(
+    "/dead-letters/{letter_id}",
+    operation_id="get_dead_letter",
+    response_model=DeadLetterShown,
+    summary="Read a dead letter",
+)
 async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """The event and the error. For managers."""
     require(actor, "manager")
@@ -40,6 +50,7 @@ async def get_dead_letter(letter_id: UUID, engine: EngineUsed, actor: Caller) ->
 
 @router.post(
     "/dead-letters/{letter_id}/replay",
+    operation_id="replay_dead_letter",
     response_model=DeadLetterShown,
     status_code=202,
     summary="Replay a dead letter",

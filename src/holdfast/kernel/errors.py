@@ -3,6 +3,7 @@ kinds to status codes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -51,6 +52,22 @@ class HoldfastError(Exception):
         self.detail = detail or " ".join((type(self).__doc__ or "").split())
         self.fields = fields
         super().__init__(self.detail)
+
+    @classmethod
+    def codes(cls) -> Iterable[str]:
+        """Returns the codes that refusals of this class can have."""
+        return (cls.code,)
+
+
+def refusals() -> dict[str, type[HoldfastError]]:
+    """Returns the classes of the product's refusals by their codes, sorted. Only modules that are imported count."""
+    found: dict[str, type[HoldfastError]] = {}
+    waiting: list[type[HoldfastError]] = HoldfastError.__subclasses__()
+    for each in waiting:
+        waiting += each.__subclasses__()
+        if "code" in each.__dict__ and each.__module__.startswith("holdfast."):
+            found |= dict.fromkeys(each.codes(), each)
+    return dict(sorted(found.items()))
 
 
 def kind_of(code: str) -> Kind:

@@ -74,7 +74,12 @@ class _Streamed(Response):
 
 
 @router.get(
-    "/live", summary="Follow channels", response_class=_Streamed, status_code=200, responses={200: STREAM}
+    "/live",
+    operation_id="stream_live",
+    summary="Follow channels",
+    response_class=_Streamed,
+    status_code=200,
+    responses={200: STREAM},
 )
 async def get_live(
     request: Request,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -32,6 +32,7 @@ ZONE_CHARS_MAX = 64
 
 M = TypeVar("M", bound=Rule)
 ResourceKind = Literal["lane", "table", "room", "section", "facility", "seat"]
+RESOURCE_KINDS: tuple[ResourceKind, ...] = get_args(ResourceKind)
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["osteria-nord"])]
 """1 to 63 lower-case letters, digits, - and _, starting with a letter or digit."""

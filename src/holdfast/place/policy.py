@@ -31,7 +31,7 @@ def _is_decimal(value: Any) -> bool:
     return isinstance(value, Decimal) or (isinstance(value, str) and len(value) <= DECIMAL_CHARS_MAX)
 
 
-DecimalText = Annotated[str, Field(max_length=DECIMAL_CHARS_MAX)]
+DecimalText = Annotated[str, Field(max_length=DECIMAL_CHARS_MAX, examples=["10"])]
 Amount = Annotated[
     Decimal,
     Field(ge=0, le=AMOUNT_MAX, max_digits=14, decimal_places=4, allow_inf_nan=False, examples=["12.50"]),

@@ -44,7 +44,12 @@ NIL = UUID(int=0)
 router = APIRouter(tags=["Series"])
 
 
-@router.post("/series/preview", summary="Preview a series", responses={200: shown.PREVIEW})
+@router.post(
+    "/series/preview",
+    operation_id="preview_series",
+    summary="Preview a series",
+    responses={200: shown.PREVIEW},
+)
 async def post_preview(
     body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange
 ) -> Response:
@@ -56,7 +61,13 @@ async def post_preview(
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
 
-@router.post("/series", summary="Book a series", responses={201: shown.CREATED}, status_code=201)
+@router.post(
+    "/series",
+    operation_id="create_series",
+    summary="Book a series",
+    responses={201: shown.CREATED},
+    status_code=201,
+)
 async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange) -> Response:
     """Book a whole series at once. `on_conflict` decides what happens if an occurrence is not available."""
     venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
@@ -72,7 +83,9 @@ async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], as
     return show_reply(done.reply, status=201)
 
 
-@router.get("/series", summary="List the series of a venue", responses={200: shown.PAGE})
+@router.get(
+    "/series", operation_id="list_series", summary="List the series of a venue", responses={200: shown.PAGE}
+)
 async def get_of_venue(venue_id: VenueId, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
     """All series of a venue, oldest first. Staff only."""
     venue = await own_venue(engine, actor, venue_id)
@@ -82,14 +95,21 @@ async def get_of_venue(venue_id: VenueId, page: AskedPage, engine: EngineUsed, a
     return page.answer(found, model.listed_json, BY_ID, lambda series: series.id)
 
 
-@router.get("/series/{series_id}", summary="Read a series", responses={200: shown.SERIES})
+@router.get(
+    "/series/{series_id}", operation_id="get_series", summary="Read a series", responses={200: shown.SERIES}
+)
 async def get_series(series_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """A series with its current bookings. Guests see their own."""
     series, members = await engine.read(actor, find, series_id)
     return answer(model.as_json(series, members), version=series.version)
 
 
-@router.patch("/series/{series_id}", summary="Change a series", responses={200: shown.CHANGED})
+@router.patch(
+    "/series/{series_id}",
+    operation_id="update_series",
+    summary="Change a series",
+    responses={200: shown.CHANGED},
+)
 async def patch_series(
     series_id: UUID,
     body: Annotated[ChangeSeries, json_body(ChangeSeries)],
@@ -121,7 +141,12 @@ async def patch_series(
     return show_reply((await _change(asked, venue, plan, change_series, key)).reply)
 
 
-@router.post("/series/{series_id}/cancel", summary="Cancel a series", responses={200: shown.CHANGED})
+@router.post(
+    "/series/{series_id}/cancel",
+    operation_id="cancel_series",
+    summary="Cancel a series",
+    responses={200: shown.CHANGED},
+)
 async def post_cancel(
     series_id: UUID,
     body: Annotated[CancelSeries, json_body(CancelSeries)],

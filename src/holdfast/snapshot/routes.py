@@ -38,6 +38,7 @@ SlotId = Annotated[
 
 @router.get(
     PATH,
+    operation_id="get_availability_snapshot",
     summary="Read the availability of a slot",
     responses={200: SNAPSHOT, 304: {"description": "The snapshot still has the ETag in If-None-Match."}},
 )

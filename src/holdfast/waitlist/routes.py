@@ -62,7 +62,13 @@ class JoinWaitlist(PartyBody, _WindowBody):
     """Alternative to the Idempotency-Key header."""
 
 
-@router.post("/waitlist", summary="Join the waitlist", responses={201: ENTRY}, status_code=201)
+@router.post(
+    "/waitlist",
+    operation_id="join_waitlist",
+    summary="Join the waitlist",
+    responses={201: ENTRY},
+    status_code=201,
+)
 async def post_entry(
     request: Request, body: Annotated[JoinWaitlist, json_body(JoinWaitlist)], asked: AskedChange
 ) -> Response:
@@ -88,7 +94,12 @@ async def post_entry(
     return show_reply(done.reply, status=201)
 
 
-@router.get("/waitlist/venue/{venue_id}", summary="List the waitlist of a venue", responses={200: ENTRIES})
+@router.get(
+    "/waitlist/venue/{venue_id}",
+    operation_id="list_waitlist",
+    summary="List the waitlist of a venue",
+    responses={200: ENTRIES},
+)
 async def get_of_venue(
     venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller, status: EntryStatus | None = None
 ) -> Response:
@@ -101,7 +112,12 @@ async def get_of_venue(
     return page.answer(found, lambda view: as_json(view, venue), lists.BY_SEQ, lambda view: view.entry.seq)
 
 
-@router.get("/waitlist/{entry_id}", summary="Read a waitlist entry", responses={200: ENTRY})
+@router.get(
+    "/waitlist/{entry_id}",
+    operation_id="get_waitlist_entry",
+    summary="Read a waitlist entry",
+    responses={200: ENTRY},
+)
 async def get_entry(entry_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """One entry, with its position, and with its offer while that is open."""
     view = await engine.read(actor, _read, entry_id)
@@ -114,19 +130,34 @@ async def _read(tx: Tx, entry_id: UUID) -> EntryView:
     return await lists.view(tx, entry)
 
 
-@router.post("/waitlist/{entry_id}/accept", summary="Accept an offer", responses={200: ENTRY})
+@router.post(
+    "/waitlist/{entry_id}/accept",
+    operation_id="accept_offer",
+    summary="Accept an offer",
+    responses={200: ENTRY},
+)
 async def post_accept(entry_id: UUID, asked: AskedChange) -> Response:
     """Accept the offer: the hold becomes a booking."""
     return await _answered(asked, entry_id, accept)
 
 
-@router.post("/waitlist/{entry_id}/decline", summary="Decline an offer", responses={200: ENTRY})
+@router.post(
+    "/waitlist/{entry_id}/decline",
+    operation_id="decline_offer",
+    summary="Decline an offer",
+    responses={200: ENTRY},
+)
 async def post_decline(entry_id: UUID, asked: AskedChange) -> Response:
     """Decline the offer: it is the next guest's turn."""
     return await _answered(asked, entry_id, decline)
 
 
-@router.delete("/waitlist/{entry_id}", summary="Leave the waitlist", responses={200: ENTRY})
+@router.delete(
+    "/waitlist/{entry_id}",
+    operation_id="leave_waitlist",
+    summary="Leave the waitlist",
+    responses={200: ENTRY},
+)
 async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
     """Leave the queue. An open offer is given back."""
     entry, venue = await _changed(asked, entry_id, leave)

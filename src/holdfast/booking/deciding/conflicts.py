@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,9 +10,12 @@ from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.place.document import RESOURCE_KINDS
 from holdfast.place.venue import Resource, Venue
 
 CONFLICTS_MAX = 20
+ANY_KIND = "resource"
+"""Stands for the kind of a resource that is not known."""
 CLOSED = "closed for maintenance"
 """The reason guests see for any block. Staff can look up the real one by the block's id."""
 
@@ -36,6 +39,10 @@ class NotAvailable(HoldfastError):
         self.code = f"{resource_kind.upper()}_NOT_AVAILABLE"
         self.wanted = wanted
         super().__init__(detail, **fields)
+
+    @classmethod
+    def codes(cls) -> Iterable[str]:
+        return [f"{kind.upper()}_{cls.type_code}" for kind in (*RESOURCE_KINDS, ANY_KIND)]
 
     def suggesting(self, slots: list[dict[str, Any]] | None) -> NotAvailable:
         """Adds what is free instead, to the fields and the sentence. None: there was no time to search."""
@@ -104,7 +111,7 @@ def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:
     first of these resources, or of the venue's first."""
     known = [venue.resources[id_] for id_ in (*resource_ids, *venue.resources) if id_ in venue.resources]
     return NotAvailable(
-        known[0].kind if known else "resource",
+        known[0].kind if known else ANY_KIND,
         "Somebody else took that a moment ago: choose another time.",
         conflicts=[],
         suggested_slots=[],

@@ -35,6 +35,7 @@ Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description=
 
 @router.post(
     "/bookings/availability/check",
+    operation_id="check_availability",
     summary="Check whether a span is free",
     openapi_extra=takes(CheckAvailability),
     responses={200: CHECK},
@@ -70,7 +71,10 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepa
 
 
 @router.get(
-    "/venues/{venue_id}/availability/day", summary="List the free starts of a day", responses={200: DAY}
+    "/venues/{venue_id}/availability/day",
+    operation_id="get_availability_day",
+    summary="List the free starts of a day",
+    responses={200: DAY},
 )
 async def get_day(
     request: Request,
@@ -95,6 +99,7 @@ async def get_day(
 
 @router.get(
     "/venues/{venue_id}/availability/month",
+    operation_id="get_availability_month",
     summary="List the days of a month with free starts",
     responses={200: MONTH},
 )

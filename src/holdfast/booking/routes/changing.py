@@ -83,7 +83,12 @@ class MoveBooking(Body):
     metadata: Metadata = Field(default_factory=dict)
 
 
-@router.put("/bookings/{booking_id}", summary="Change a booking", responses={200: BOOKING})
+@router.put(
+    "/bookings/{booking_id}",
+    operation_id="update_booking",
+    summary="Change a booking",
+    responses={200: BOOKING},
+)
 async def put_booking(
     booking_id: UUID,
     body: Annotated[UpdateBooking, json_body(UpdateBooking)],
@@ -121,7 +126,12 @@ def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
             raise InvalidRequest.of(name, None, "can be changed but not removed: omit it to keep it")
 
 
-@router.post("/bookings/{booking_id}/cancel", summary="Cancel a booking", responses={200: BOOKING})
+@router.post(
+    "/bookings/{booking_id}/cancel",
+    operation_id="cancel_booking",
+    summary="Cancel a booking",
+    responses={200: BOOKING},
+)
 async def post_cancel(
     booking_id: UUID,
     body: Annotated[CancelBooking, json_body(CancelBooking)],
@@ -137,7 +147,10 @@ async def post_cancel(
 
 
 @router.post(
-    "/bookings/{booking_id}/status", summary="Take a step of the state machine", responses={200: BOOKING}
+    "/bookings/{booking_id}/status",
+    operation_id="change_booking_status",
+    summary="Take a step of the state machine",
+    responses={200: BOOKING},
 )
 async def post_status(
     booking_id: UUID,

@@ -49,7 +49,12 @@ UNKNOWN_ADDRESS = "0.0.0.0"
 
 
 @router.post(
-    "/bookings", summary="Book", openapi_extra=takes(CreateBooking), responses={201: BOOKING}, status_code=201
+    "/bookings",
+    operation_id="create_booking",
+    summary="Book",
+    openapi_extra=takes(CreateBooking),
+    responses={201: BOOKING},
+    status_code=201,
 )
 async def post_booking(request: Request) -> Response:
     """Book or hold one or more resources for one span: all of them or none."""
@@ -69,7 +74,13 @@ async def post_booking(request: Request) -> Response:
     return await _submit(request, asked.engine, wanted, seen_version=body.seen_version)
 
 
-@router.post("/walk-ins", summary="Seat a party now", responses={201: BOOKING}, status_code=201)
+@router.post(
+    "/walk-ins",
+    operation_id="create_walk_in",
+    summary="Seat a party now",
+    responses={201: BOOKING},
+    status_code=201,
+)
 async def post_walk_in(
     request: Request, body: Annotated[WalkIn, json_body(WalkIn)], asked: AskedChange
 ) -> Response:

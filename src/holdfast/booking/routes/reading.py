@@ -52,7 +52,10 @@ Narrow = Annotated[Filter, Depends(_filter)]
 
 
 @router.get(
-    "/bookings/reference/{reference}", summary="Read a booking by its reference", responses={200: BOOKING}
+    "/bookings/reference/{reference}",
+    operation_id="get_booking_by_reference",
+    summary="Read a booking by its reference",
+    responses={200: BOOKING},
 )
 async def get_by_reference(
     reference: Reference, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
@@ -65,7 +68,12 @@ async def get_by_reference(
     return answer(as_json(booking, venue, actor), version=booking.version)
 
 
-@router.get("/bookings/guest/{guest_id}", summary="List the bookings of a guest", responses={200: BOOKINGS})
+@router.get(
+    "/bookings/guest/{guest_id}",
+    operation_id="list_guest_bookings",
+    summary="List the bookings of a guest",
+    responses={200: BOOKINGS},
+)
 async def get_of_guest(
     guest_id: GuestId,
     narrow: Narrow,
@@ -92,7 +100,12 @@ async def get_of_guest(
     return await _show(found, page, engine, actor)
 
 
-@router.get("/bookings/venue/{venue_id}", summary="List the bookings of a venue", responses={200: BOOKINGS})
+@router.get(
+    "/bookings/venue/{venue_id}",
+    operation_id="list_venue_bookings",
+    summary="List the bookings of a venue",
+    responses={200: BOOKINGS},
+)
 async def get_of_venue(
     venue_id: UUID, narrow: Narrow, page: AskedPage, engine: EngineUsed, actor: Caller
 ) -> Response:
@@ -110,7 +123,9 @@ async def get_of_venue(
     return await _show(found, page, engine, actor)
 
 
-@router.get("/bookings/{booking_id}", summary="Read a booking", responses={200: BOOKING})
+@router.get(
+    "/bookings/{booking_id}", operation_id="get_booking", summary="Read a booking", responses={200: BOOKING}
+)
 async def get_booking(booking_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns one booking."""
     booking, venue = await find_booking(engine, actor, booking_id)
@@ -118,7 +133,10 @@ async def get_booking(booking_id: UUID, engine: EngineUsed, actor: Caller) -> Re
 
 
 @router.get(
-    "/bookings/{booking_id}/history", summary="Read the history of a booking", responses={200: HISTORY}
+    "/bookings/{booking_id}/history",
+    operation_id="list_booking_history",
+    summary="Read the history of a booking",
+    responses={200: HISTORY},
 )
 async def get_history(booking_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the audit trail of a booking, oldest first."""

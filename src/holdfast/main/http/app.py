@@ -25,9 +25,11 @@ from holdfast.main.asyncapi import document as asyncapi
 from holdfast.main.http import operations
 from holdfast.main.http.handshake import MiddlewareWithSockets
 from holdfast.main.http.middleware import Tally, bearer
-from holdfast.main.http.openapi import TITLE, document, serve_docs
 from holdfast.main.http.refusals import answer_refusals, parameters_of
 from holdfast.main.http.shortcut import shortcuts
+from holdfast.main.openapi.document import document
+from holdfast.main.openapi.pages import serve_docs
+from holdfast.main.openapi.text import TITLE
 from holdfast.main.reactions import engine_over
 from holdfast.snapshot.cache import SharedCache
 from holdfast.snapshot.freshness import Freshness

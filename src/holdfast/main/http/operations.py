@@ -75,13 +75,13 @@ _MISSING = {
 }
 
 
-@router.get("/healthz", summary="Liveness")
+@router.get("/healthz", operation_id="get_liveness", summary="Liveness")
 async def get_healthz() -> Response:
     """Always 200 while the process can respond at all; checks nothing else."""
     return answer({"status": "alive"})
 
 
-@router.get("/readyz", summary="Readiness")
+@router.get("/readyz", operation_id="get_readiness", summary="Readiness")
 async def get_readyz(request: Request) -> Response:
     """200 if the database responds and is migrated, otherwise 503 with `missing`."""
     missing = await request.app.state.probe.missing()
@@ -99,6 +99,6 @@ def watch(state: Any) -> None:
     WRITER_QUEUE.set_function(lambda: state.engine.waiting)
 
 
-@router.get("/metrics", summary="Metrics for Prometheus", response_class=Response)
+@router.get("/metrics", operation_id="get_metrics", summary="Metrics for Prometheus", response_class=Response)
 async def get_metrics() -> Response:
     return Response(generate_latest(), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -31,7 +31,12 @@ from holdfast.place.shown import (
 router = APIRouter()
 
 
-@router.get("/venues/{venue_id}/resources", response_model=ResourcePage, summary="List resources")
+@router.get(
+    "/venues/{venue_id}/resources",
+    operation_id="list_resources",
+    response_model=ResourcePage,
+    summary="List resources",
+)
 async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the venue's resources, ordered by sort_order, then slug."""
     kept = await public_venue(engine, actor, venue_id)
@@ -40,7 +45,11 @@ async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, act
 
 
 @router.post(
-    "/venues/{venue_id}/resources", response_model=ResourceShown, status_code=201, summary="Add a resource"
+    "/venues/{venue_id}/resources",
+    operation_id="create_resource",
+    response_model=ResourceShown,
+    status_code=201,
+    summary="Add a resource",
 )
 async def post_resource(
     venue_id: UUID, body: ResourceDocument, engine: EngineUsed, actor: Caller
@@ -51,14 +60,24 @@ async def post_resource(
     return _resource(kept, kept.ids[body.slug], status=201)
 
 
-@router.get("/resources/{resource_id}", response_model=ResourceShown, summary="Read a resource")
+@router.get(
+    "/resources/{resource_id}",
+    operation_id="get_resource",
+    response_model=ResourceShown,
+    summary="Read a resource",
+)
 async def get_resource(resource_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns one resource. Public."""
     venue_id = await _venue_of(engine, resource_id)
     return _resource(await public_venue(engine, actor, venue_id), resource_id)
 
 
-@router.patch("/resources/{resource_id}", response_model=ResourceShown, summary="Change a resource")
+@router.patch(
+    "/resources/{resource_id}",
+    operation_id="update_resource",
+    response_model=ResourceShown,
+    summary="Change a resource",
+)
 async def patch_resource(
     resource_id: UUID, body: ResourceChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
@@ -73,7 +92,9 @@ async def patch_resource(
     return _resource(kept, resource_id)
 
 
-@router.delete("/resources/{resource_id}", status_code=204, summary="Remove a resource")
+@router.delete(
+    "/resources/{resource_id}", operation_id="delete_resource", status_code=204, summary="Remove a resource"
+)
 async def delete_resource(
     resource_id: UUID,
     engine: EngineUsed,

@@ -38,13 +38,23 @@ Year = Annotated[StrictInt, Field(ge=1970, le=2200)]
 Day = Annotated[CalendarDate, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
 
 
-@router.get("/venues/{venue_id}/hours", response_model=Hours, summary="Read the hours of a venue")
+@router.get(
+    "/venues/{venue_id}/hours",
+    operation_id="get_venue_hours",
+    response_model=Hours,
+    summary="Read the hours of a venue",
+)
 async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the opening rules. Without weekly rules the venue is always open."""
     return _hours(await public_venue(engine, actor, venue_id))
 
 
-@router.put("/venues/{venue_id}/hours", response_model=Hours, summary="Replace the hours of a venue")
+@router.put(
+    "/venues/{venue_id}/hours",
+    operation_id="replace_venue_hours",
+    response_model=Hours,
+    summary="Replace the hours of a venue",
+)
 async def put_hours(
     venue_id: UUID, body: HoursChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
@@ -59,7 +69,10 @@ async def put_hours(
 
 
 @router.get(
-    "/venues/{venue_id}/hours/effective", response_model=DayPage, summary="List the openings of a venue"
+    "/venues/{venue_id}/hours/effective",
+    operation_id="list_effective_hours",
+    response_model=DayPage,
+    summary="List the openings of a venue",
 )
 async def get_effective_hours(
     venue_id: UUID,
@@ -83,13 +96,23 @@ async def get_effective_hours(
     return answer({"items": days, "next": None})
 
 
-@router.get("/venues/{venue_id}/policy", response_model=Policy, summary="Read the policy of a venue")
+@router.get(
+    "/venues/{venue_id}/policy",
+    operation_id="get_venue_policy",
+    response_model=Policy,
+    summary="Read the policy of a venue",
+)
 async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns all rules for bookings, including defaults."""
     return _policy(await public_venue(engine, actor, venue_id))
 
 
-@router.put("/venues/{venue_id}/policy", response_model=Policy, summary="Replace the policy of a venue")
+@router.put(
+    "/venues/{venue_id}/policy",
+    operation_id="replace_venue_policy",
+    response_model=Policy,
+    summary="Replace the policy of a venue",
+)
 async def put_policy(
     venue_id: UUID, body: PolicyChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
@@ -103,13 +126,23 @@ async def put_policy(
     return _policy(kept)
 
 
-@router.get("/venues/{venue_id}/slots", response_model=SlotPage, summary="Read the slots of a venue")
+@router.get(
+    "/venues/{venue_id}/slots",
+    operation_id="list_venue_slots",
+    response_model=SlotPage,
+    summary="Read the slots of a venue",
+)
 async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the venue's slots. If there are none, each opening day is one slot `day`."""
     return _slots(await public_venue(engine, actor, venue_id))
 
 
-@router.put("/venues/{venue_id}/slots", response_model=SlotPage, summary="Replace the slots of a venue")
+@router.put(
+    "/venues/{venue_id}/slots",
+    operation_id="replace_venue_slots",
+    response_model=SlotPage,
+    summary="Replace the slots of a venue",
+)
 async def put_slots(
     venue_id: UUID, body: SlotsChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
@@ -208,6 +241,7 @@ class HoursWithHolidays(Hours):
 
 @router.post(
     "/venues/{venue_id}/hours/holidays",
+    operation_id="add_venue_holidays",
     response_model=HoursWithHolidays,
     summary="Add the public holidays of a country to the hours of a venue",
 )

@@ -38,7 +38,13 @@ BODY = takes(VenueDocument)
 BODY["requestBody"]["content"] |= YAML
 
 
-@router.post("/tenants", response_model=TenantShown, status_code=201, summary="Add a tenant")
+@router.post(
+    "/tenants",
+    operation_id="create_tenant",
+    response_model=TenantShown,
+    status_code=201,
+    summary="Add a tenant",
+)
 async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> Response:
     """Adds a tenant. Platform administrators only. The slug can't be changed later, because tokens contain it."""
     require(actor, "platform_admin")
@@ -46,7 +52,7 @@ async def post_tenant(body: TenantWanted, engine: EngineUsed, actor: Caller) -> 
     return answer(tenant, status=201, version=tenant.version)
 
 
-@router.get("/tenants/{slug}", response_model=TenantShown, summary="Read a tenant")
+@router.get("/tenants/{slug}", operation_id="get_tenant", response_model=TenantShown, summary="Read a tenant")
 async def get_tenant(
     slug: Annotated[str, Path(pattern=TENANT_SLUG)], engine: EngineUsed, actor: Caller
 ) -> Response:
@@ -59,6 +65,7 @@ async def get_tenant(
 
 @router.post(
     "/venues/import",
+    operation_id="import_venue",
     response_model=VenueShown,
     summary="Create or replace a venue from a document",
     responses={201: {"model": VenueShown, "description": "The venue was created."}},
@@ -78,6 +85,7 @@ async def post_document(
 
 @router.get(
     "/venues/{venue_id}/document",
+    operation_id="get_venue_document",
     response_model=VenueDocument,
     summary="Read a venue as a document",
     responses={200: {"content": YAML}},
@@ -102,7 +110,7 @@ async def _text(request: Request) -> str:
         raise InvalidRequest.of("document", None, "must be text in UTF-8") from None
 
 
-@router.get("/venues", response_model=VenuePage, summary="List venues")
+@router.get("/venues", operation_id="list_venues", response_model=VenuePage, summary="List venues")
 async def get_venues(
     page: AskedPage, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
 ) -> Response:
@@ -121,7 +129,7 @@ async def get_venues(
     return page.answer(found, dict, BY_ID, lambda venue: venue["id"])
 
 
-@router.get("/venues/{venue_id}", response_model=VenueShown, summary="Read a venue")
+@router.get("/venues/{venue_id}", operation_id="get_venue", response_model=VenueShown, summary="Read a venue")
 async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns a venue with its rules and its first 500 resources. Public. `resources_next` is the cursor for the
     rest."""
@@ -129,7 +137,9 @@ async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
     return answer(venue_shown(kept, resources_max=LIMIT_MAX), version=kept.version)
 
 
-@router.patch("/venues/{venue_id}", response_model=VenueShown, summary="Change a venue")
+@router.patch(
+    "/venues/{venue_id}", operation_id="update_venue", response_model=VenueShown, summary="Change a venue"
+)
 async def patch_venue(
     venue_id: UUID, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
