@@ -119,7 +119,7 @@ async def test_removed_twice_it_is_not_found(alley: House) -> None:
 
 async def test_what_was_stays_and_what_is_under_way_ends(steady: House, database_url: str) -> None:
     connection = await asyncpg.connect(database_url)
-    now = await connection.fetchval("SELECT date_trunc('second', clock_timestamp())")
+    now = await connection.fetchval("SELECT date_trunc('minute', clock_timestamp())")
     start, end = now - timedelta(hours=1), now + timedelta(hours=1)
     made = await blocked(
         steady, "l5", start=start.isoformat(), end=end.isoformat(), rrule="FREQ=DAILY;COUNT=3"

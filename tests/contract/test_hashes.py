@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -13,11 +14,15 @@ from tests.booking.asking import at
 from tests.conftest import House
 
 KEY = "hash-1"
+INSTANTS = ("start", "end", "earliest", "latest")
 
 
 def expected(about: str, body: dict[str, Any]) -> bytes:
-    """SHA-256 over the caller, what the change is about, and the body without its key, as sorted JSON."""
+    """SHA-256 over the caller, what the change is about, and the body without its key, as sorted JSON with its
+    instants in UTC."""
     said = {name: value for name, value in body.items() if name != "idempotency_key"}
+    for name in said.keys() & INSTANTS:
+        said[name] = datetime.fromisoformat(said[name]).astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = about.encode() + orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
     return hashlib.sha256(b"staff:bob\0" + text).digest()
 

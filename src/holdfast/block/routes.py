@@ -12,7 +12,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime
 
 from holdfast.block import store
 from holdfast.block.change import BlockChange, change, remove
@@ -36,6 +35,7 @@ from holdfast.kernel.http import (
     required_version,
     show_reply,
 )
+from holdfast.kernel.instant import InstantText
 from holdfast.kernel.paging import AskedPage
 from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.store import find_resource
@@ -49,8 +49,8 @@ RANGE_DAYS_MAX = 2 * 366 + 1
 router = APIRouter(tags=["Blocks"])
 alias = APIRouter(include_in_schema=False)
 
-From = Annotated[AwareDatetime, Query(alias="from", description="Start of the range, with an offset.")]
-To = Annotated[AwareDatetime, Query(alias="to", description="End of the range, exclusive, with an offset.")]
+From = Annotated[InstantText, Query(alias="from", description="Start of the range, with an offset.")]
+To = Annotated[InstantText, Query(alias="to", description="End of the range, exclusive, with an offset.")]
 
 
 @router.post(PATH, operation_id="create_block", summary="Block time", status_code=201, responses={201: MADE})
@@ -66,7 +66,7 @@ async def post_block(body: Annotated[CreateBlock, json_body(CreateBlock)], asked
         venue,
         partial(plan, wanted=body.wanted(), by=str(actor), venue=venue, places=engine.places),
         create,
-        key=asked.keyed(venue, "create_block", body.idempotency_key),
+        key=asked.keyed(venue, "create_block", body),
         show=Blocked.as_json,
         traceparent=asked.traceparent,
         is_long=True,

@@ -180,6 +180,15 @@ class _Rules(Protocol):
     def idempotency_ttl_hours(self) -> int: ...
 
 
+class KeyedBody(Protocol):
+    """A body that may have the idempotency key."""
+
+    @property
+    def idempotency_key(self) -> str | None: ...
+
+    def meant(self) -> bytes: ...
+
+
 class KeyScope(Protocol):
     """A venue, as far as a key is concerned: the tenant in which the key is unique, and for how long it is stored."""
 
@@ -195,7 +204,7 @@ class ChangeRequest(Generic[E]):
     """A request to change something.
 
     `engine`: this process's engine, which runs the change. `header`: `Idempotency-Key` as it was sent, bare or quoted;
-    a field of the body may give the key instead. Key and body decide whether two requests are the same.
+    a field of the body may give the key instead. Key and what the body means decide whether two requests are the same.
     """
 
     engine: E
@@ -221,25 +230,23 @@ class ChangeRequest(Generic[E]):
             )
         return key
 
-    def hash(self, about: str) -> bytes:
-        """Returns a hash of the request that does not depend on the key or on the JSON's spacing and order.
+    def hash(self, body: KeyedBody, about: str) -> bytes:
+        """Returns a hash of what the request means, which does not depend on the key or on how the JSON is written.
 
         `about`: what else is part of the request, such as its path.
         """
-        content = orjson.loads(self.body or b"{}")
-        content.pop("idempotency_key", None)
-        return request_hash(self.actor, about.encode() + orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
+        return request_hash(self.actor, about.encode() + body.meant())
 
-    def keyed(self, scope: KeyScope, operation: str, field: str | None, *, about: str = "") -> Keyed | None:
+    def keyed(self, scope: KeyScope, operation: str, body: KeyedBody, *, about: str = "") -> Keyed | None:
         """Returns the key with its scope and the request's hash, if there is a key. Raises InvalidRequest."""
-        key = self.key(field)
+        key = self.key(body.idempotency_key)
         if key is None:
             return None
         return Keyed(
             tenant_id=scope.tenant_id,
             operation=operation,
             key=key,
-            request_hash=self.hash(about),
+            request_hash=self.hash(body, about),
             ttl_hours=scope.policy.idempotency_ttl_hours,
         )
 

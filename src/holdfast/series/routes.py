@@ -72,7 +72,7 @@ async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], as
     """Book a whole series at once. `on_conflict` decides what happens if an occurrence is not available."""
     venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
     plan = partial(plan_series, asked=_wanted(asked, body, venue), on_conflict=body.on_conflict)
-    key = asked.keyed(venue, "series_create", body.idempotency_key, about="/api/v1/series")
+    key = asked.keyed(venue, "series_create", body, about="/api/v1/series")
     try:
         done = await _change(asked, venue, plan, create_series, key)
     except SeriesRefused as error:
@@ -136,7 +136,7 @@ async def patch_series(
         guest=changes.said("name", "email", "phone", prefix="guest_"),
         details=changes.said("special_requests", "internal_notes"),
     )
-    key = asked.keyed(venue, "series_update", body.idempotency_key, about=f"{series_id} {version}")
+    key = asked.keyed(venue, "series_update", body, about=f"{series_id} {version}")
     plan = partial(plan_change, asked=wanted, actor=asked.actor)
     return show_reply((await _change(asked, venue, plan, change_series, key)).reply)
 
@@ -168,7 +168,7 @@ async def post_cancel(
         venue,
         cancel_series,
         wanted,
-        key=asked.keyed(venue, "series_cancel", body.idempotency_key, about=f"{series_id} {version}"),
+        key=asked.keyed(venue, "series_cancel", body, about=f"{series_id} {version}"),
         show=lambda done, _: done.as_json(),
         traceparent=asked.traceparent,
     )

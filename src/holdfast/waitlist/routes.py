@@ -87,7 +87,7 @@ async def post_entry(
         guest=guest_of(actor, body.guest()),
         ip=None if actor.is_staff else address_of(request),
     )
-    key = asked.keyed(venue, "join", body.idempotency_key, about="waitlist")
+    key = asked.keyed(venue, "join", body, about="waitlist")
     done = await asked.engine.change_once(
         actor, venue, join, joining, key=key, show=as_json, traceparent=asked.traceparent
     )

@@ -110,7 +110,7 @@ async def put_booking(
         guest=body.said("id", "name", "email", "phone", prefix="guest_"),
         details=body.said("special_requests", "internal_notes", "source", "metadata"),
     )
-    key = asked.keyed(venue, "update", body.idempotency_key, about=f"{booking_id} {version}")
+    key = asked.keyed(venue, "update", body, about=f"{booking_id} {version}")
     return show_reply((await _change(asked, venue, change, wanted, key)).reply)
 
 
@@ -142,7 +142,7 @@ async def post_cancel(
     version = required_version(body.expected_version, if_match)
     step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=body.reason)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
-    key = asked.keyed(venue, "cancel", body.idempotency_key, about=f"{booking_id} {version}")
+    key = asked.keyed(venue, "cancel", body, about=f"{booking_id} {version}")
     return _moved(booking, step, await _change(asked, venue, move, step, key))
 
 

@@ -116,7 +116,7 @@ def _wanted(
         details=body.details(source, body.metadata),
         traceparent=asked.traceparent,
         key=key,
-        request_hash=b"" if key is None else asked.hash(request.scope["path"]),
+        request_hash=b"" if key is None else asked.hash(body, request.scope["path"]),
         **own,
     )
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from holdfast.booking import queries
 from holdfast.booking.finding import lists
@@ -21,6 +21,7 @@ from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
 from holdfast.kernel.http import Caller, answer
+from holdfast.kernel.instant import InstantText
 from holdfast.kernel.paging import AskedPage, Keyset, Page
 from holdfast.kernel.text import line
 from holdfast.place.routes.at_hand import EngineUsed, TenantQuery
@@ -30,9 +31,9 @@ router = APIRouter()
 HISTORY_FIELDS = ("from_status", "to_status", "actor", "action", "reason", "created_at")
 Reference = Annotated[str, Path(pattern=r"^BR-[0-9]{8}-[0-9A-Z]{6}$", description="BR-YYYYMMDD-XXXXXX")]
 From = Annotated[
-    AwareDatetime | None, Query(alias="from", description="Only bookings that end after this instant.")
+    InstantText | None, Query(alias="from", description="Only bookings that end after this instant.")
 ]
-To = Annotated[AwareDatetime | None, Query(description="Only bookings that start before this instant.")]
+To = Annotated[InstantText | None, Query(description="Only bookings that start before this instant.")]
 GuestId = Annotated[line(128), Path()]
 BY_VERSION: Keyset[int] = Keyset(Annotated[int, Field(ge=1, le=2**31 - 1)])
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.assigning.choose import ANYTHING, Preferences
 from holdfast.booking.deciding.wanted import When
@@ -15,6 +15,7 @@ from holdfast.booking.routes.fields import Attributes, Metadata
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden
+from holdfast.kernel.instant import InstantText, whole_minute
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.spans import WallTime
 
@@ -37,7 +38,8 @@ def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_in_years), AfterValidator(lambda at: at.astimezone(UTC))]
+Instant = Annotated[InstantText, AfterValidator(lambda at: whole_minute(_in_years(at)))]
+"""An instant in UTC, on a whole minute."""
 Day = Annotated[date, AfterValidator(_in_years)]
 ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
