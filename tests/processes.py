@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from holdfast.kernel.embedded.model import LOGIN, SUPERUSER
+from tests.forks import Forked
 
 T = TypeVar("T")
 SOON_S = 60.0
@@ -75,9 +76,12 @@ def status(port: int, path: str, *, timeout_s: float = 5.0) -> int | None:
         return None
 
 
-def start(*words: str, log: Path, port: int = 0, before: Sequence[str] = (), **settings: Any) -> Running:
+def start(
+    *words: str, log: Path, port: int = 0, before: Sequence[str] = (), forked: bool = True, **settings: Any
+) -> Running:
     """`holdfast <words>` with these settings (`pool_max=1`) and no others; `before`: what runs it.
 
+    `forked`: by a process that has imported Holdfast, unless `before` needs a new interpreter.
     It is not given the superuser of a server that the tests started, but the plain role that it would log in as.
     """
     if "database_url" in settings:
@@ -88,13 +92,10 @@ def start(*words: str, log: Path, port: int = 0, before: Sequence[str] = (), **s
     if port:
         environ["HOLDFAST_PORT"] = str(port)
     with log.open("ab") as out:
-        process = subprocess.Popen(
-            [*before, sys.executable, "-m", "holdfast", *words],
-            env=environ,
-            stdout=out,
-            stderr=out,
-        )
-    return Running(process, log, port)
+        if forked and not before:
+            return Running(Forked(words, env=environ, stdout=out, stderr=out), log, port)
+        command = [*before, sys.executable, "-m", "holdfast", *words]
+        return Running(subprocess.Popen(command, env=environ, stdout=out, stderr=out), log, port)
 
 
 @asynccontextmanager

@@ -7,8 +7,6 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -26,6 +24,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
 from tests.conftest import House, venue_document
+from tests.forks import run
 from tests.processes import Running, children_of, reserved_port, running, send, until
 from tests.wire import book, cancel, staff
 
@@ -176,17 +175,9 @@ async def _check(up: Up, load: Load) -> None:
     }
     assert stored == told, list(stored.items() ^ told.items())[:10]
 
-    command = [
-        sys.executable,
-        "-m",
-        "holdfast",
-        "audit",
-        "--json",
-        "--data-dir",
-        str(up.data_dir),
-    ]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    audited = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, env=environ)
+    command = ["audit", "--json", "--data-dir", str(up.data_dir)]
+    audited = await asyncio.to_thread(run, command, timeout_s=240, env=environ)
     assert audited.returncode == 0, audited
     assert json.loads(audited.stdout)["ok"] is True
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,12 +19,12 @@ from holdfast.kernel.db.call import COMMIT_S
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
+from tests.forks import Forked
 from tests.processes import SOON_S, Running, send, stop, until
 
 from .conftest import Desk, desk_at
 from .worker import BEGUN, REACTIONS
 
-ROOT = Path(__file__).parents[2]
 EVENTS = 50
 WORKING = """
     SELECT count(*) FROM pg_stat_activity
@@ -46,8 +45,7 @@ async def worker(desk: Desk, log: Path) -> AsyncIterator[Running]:
 
 def _start(desk: Desk, log: Path) -> Running:
     with log.open("ab") as out:
-        command = [sys.executable, "-m", "tests.job.worker", desk.url]
-        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=out, stderr=out)
+        process = Forked([desk.url], module="tests.job.worker", stdin=subprocess.PIPE, stdout=out, stderr=out)
         return Running(process, log)
 
 

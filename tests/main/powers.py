@@ -22,7 +22,7 @@ SESSIONS = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name
 
 @asynccontextmanager
 async def started(*words: str, log: Path, port: int, **settings: Any) -> AsyncIterator[Running]:
-    process = start(*words, log=log, port=port, **settings)
+    process = start(*words, log=log, port=port, forked=False, **settings)
     try:
         await process.ready()
         yield process

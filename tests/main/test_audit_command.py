@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from holdfast.audit.run import CHECKS
 from holdfast.main.process.migrate import migrate
+from tests.forks import run
 
 NewDatabase = Callable[[], Awaitable[str]]
 # A claim that belongs to nobody, on a resource that is not there.
@@ -29,16 +29,7 @@ FOUND = {"claims_have_an_owner", "claims_are_on_units_that_exist"}
 
 async def holdfast(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    command = [sys.executable, "-m", "holdfast", *words]
-    return await asyncio.to_thread(
-        subprocess.run,
-        command,
-        env=environ | variables,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
+    return await asyncio.to_thread(run, words, env=environ | variables, timeout_s=240)
 
 
 async def audit(url: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -88,7 +88,7 @@ async def test_alone_as_root_they_drop_it_too_and_leave_no_server_behind(
     log = place.parent / "log"
     with low_port() as port:
         settings = {"worker_metrics_port": port} if command == "work" else {"port": port}
-        running = start(command, log=log, data_dir=place, **settings)
+        running = start(command, log=log, data_dir=place, forked=False, **settings)
         try:
 
             async def serves() -> bool:

@@ -17,6 +17,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import LOGIN
+from tests.forks import run
 from tests.main.powers import AS_ROOT, ids, logged_in
 from tests.processes import Running, reserved_port, start, stop, until
 
@@ -79,10 +80,8 @@ async def test_a_superuser_s_login_is_warned_of_at_the_start(
         "HOLDFAST_UNSAFE_DATABASE": "1",
         "HOLDFAST_DATA_DIR": str(tmp_path / "data"),
     }
-    command = [sys.executable, "-m", "holdfast", "dead-letters", "list"]
-    done = await asyncio.to_thread(
-        subprocess.run, command, env=environ, capture_output=True, text=True, check=True
-    )
+    done = await asyncio.to_thread(run, ["dead-letters", "list"], env=environ, timeout_s=240)
+    assert done.returncode == 0, done.stderr
     warned = [line for line in done.stderr.splitlines() if "of HOLDFAST_DATABASE_URL" in line]
     assert len(warned) == (who == "postgres"), done.stderr
     assert all("the user postgres of HOLDFAST_DATABASE_URL is a superuser" in line for line in warned)

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from tests.forks import run
 from tests.replay.rows import csv_text
 
 CANCELLED = {"reservation_status": "Canceled", "reservation_status_date": "7/2/2015"}
@@ -32,14 +32,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "holdfast", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    return run([*map(str, arguments)], timeout_s=240, env={**os.environ, "COLUMNS": "100"})
 
 
 def figures(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:

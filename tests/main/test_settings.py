@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from holdfast.kernel.config import Settings, SettingsError, load_settings
+from tests.forks import run
 
 pytestmark = pytest.mark.usefixtures("no_settings")
 
@@ -102,8 +102,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
 
 def holdfast(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
-    command = [sys.executable, "-m", "holdfast", *words]
-    return subprocess.run(command, env=environ | variables, capture_output=True, text=True, check=False)
+    return run(words, env=environ | variables, timeout_s=240)
 
 
 def test_a_command_with_wrong_settings_ends_with_2_and_says_one_sentence_for_each() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from holdfast.simulate.places import RESTAURANT
 from holdfast.simulate.report import figures
 from holdfast.simulate.run import Simulated
 from holdfast.waitlist import queue_store
+from tests.forks import run
 
 from .conftest import Play
 
@@ -150,14 +150,7 @@ async def test_who_jumps_the_queue_is_found(play: Play, monkeypatch: pytest.Monk
 
 
 def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "holdfast", "simulate", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        env={**os.environ, "COLUMNS": "100"},
-    )
+    return run(["simulate", *map(str, arguments)], timeout_s=600, env={**os.environ, "COLUMNS": "100"})
 
 
 def test_the_command_ends_with_one_json_object(tmp_path: Path) -> None:
