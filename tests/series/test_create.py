@@ -136,7 +136,9 @@ async def test_wall_time_is_kept_when_clocks_change(open_house: Any) -> None:
     assert {each["start"][-6:] for each in series["bookings"]} == {"+01:00", "+02:00"}
 
 
-async def test_one_that_starts_when_clocks_skip_an_hour_starts_after_it(open_house: Any) -> None:
+async def test_one_that_starts_when_clocks_skip_an_hour_starts_after_it_at_full_length(
+    open_house: Any,
+) -> None:
     house = await open_house(hours={}, policy={"max_advance_days": 500})
     change = last_sunday(3)
     series = await made(
@@ -149,7 +151,23 @@ async def test_one_that_starts_when_clocks_skip_an_hour_starts_after_it(open_hou
         resource_ids=house.ids("t1"),
     )
     assert clocks(series) == ["02:30", "03:00", "02:30"]
-    assert {each["end"][11:16] for each in series["bookings"]} == {"03:30"}
+    assert [each["end"][11:16] for each in series["bookings"]] == ["03:30", "04:00", "03:30"]
+
+
+async def test_no_day_is_lost_where_midnight_does_not_exist(open_house: Any) -> None:
+    house = await open_house(hours={}, timezone="Asia/Beirut", policy={"max_advance_days": 500})
+    change = last_sunday(3)  # in Lebanon, clocks go from 00:00 to 01:00
+    series = await made(
+        house,
+        booking_date=str(change - timedelta(days=1)),
+        booking_time="00:00",
+        duration_minutes=60,
+        rrule="FREQ=DAILY;COUNT=3",
+        resource_ids=house.ids("t1"),
+    )
+    assert series["skipped"] == []
+    assert clocks(series) == ["00:00", "01:00", "00:00"]
+    assert [each["end"][11:16] for each in series["bookings"]] == ["01:00", "02:00", "01:00"]
 
 
 def last_sunday(month: int) -> date:
@@ -187,7 +205,7 @@ async def test_occurrences_do_not_sit_in_each_others_way(house: House) -> None:
         ({"hold": True}, "hold", "not a field"),
         ({"party_size": 0}, "party_size", ""),
         ({"start": None}, "", "give a start"),
-        ({"start": "2026-01-01T10:00:00"}, "start", "timezone"),
+        ({"start": "2026-01-01T10:00:00"}, "start", "offset"),
     ],
 )
 async def test_what_can_not_be_is_refused(house: House, body: dict[str, Any], field: str, said: str) -> None:

@@ -161,11 +161,12 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID,
 
 
 def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[DatedSlot]:
-    """Yields the slots whose window on the resource overlaps the span. A slot lasts up to a day."""
+    """Yields the slots whose window on the resource overlaps the span. A slot starts on its opening day or the next
+    one, and lasts up to a day."""
     # A slot's window is the slot and the resource's buffers: it reaches the span where the slot reaches these instants.
     earliest = span.start - timedelta(minutes=resource.buffer_after_minutes)
     latest = span.end + timedelta(minutes=resource.buffer_before_minutes)
-    first, last = earliest.astimezone(venue.tz).date() - _DAY, latest.astimezone(venue.tz).date()
+    first, last = earliest.astimezone(venue.tz).date() - 2 * _DAY, latest.astimezone(venue.tz).date()
     for number in range((last - first).days + 1):
         for slot in slots_of_day(venue, first + number * _DAY):
             if slot.span.start < latest and earliest < slot.span.end:

@@ -9,8 +9,8 @@ from uuid import UUID
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
 
-AROUND_DAYS = 4
-"""A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to two
+AROUND_DAYS = 5
+"""A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to three
 days after its opening day began, and the buffers of both can add up to two days."""
 
 Change = tuple[UUID, UUID, Span]

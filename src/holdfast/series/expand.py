@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -15,6 +16,7 @@ from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
 from holdfast.place.opening.recurrence import Recurrence, check_horizon, occurrences
+from holdfast.place.opening.slot import slot_span
 from holdfast.place.venue import Venue
 
 T = TypeVar("T")
@@ -51,7 +53,8 @@ class Expanded:
 
 
 def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
-    """Returns all occurrences of the series. Each has the wall times of the first one, start and end.
+    """Returns all occurrences of the series. Each has the wall times of the first one, start and end; one whose start
+    is skipped by the clock starts at the first instant after that. The dates of a slot are its opening days.
 
     Raises InvalidRequest, NonexistentLocalTime.
     """
@@ -59,22 +62,33 @@ def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
     span, slot_id = timed(first.when, venue, party_size=first.party_size)
     local_start = hours.to_wall(span.start, venue.tz)
     local_end = local_start + span.duration if first.when.end is None else hours.to_wall(span.end, venue.tz)
-    check_horizon(asked.recurrence, local_start=local_start, tz=venue.tz, horizon_from=now)
-    found = occurrences(asked.recurrence, local_start=local_start, local_end=local_end, tz=venue.tz)
+    begins, length = local_start, local_end - local_start
+    if slot_id is not None and first.when.day is not None:
+        begins = datetime.combine(first.when.day, local_start.time())
+        minutes = (each.minutes for each in venue.slots if each.id == slot_id)
+        length = timedelta(minutes=next(minutes, 0)) or length
+    check_horizon(asked.recurrence, local_start=begins, tz=venue.tz, horizon_from=now)
+    found = occurrences(
+        asked.recurrence, local_start=begins, local_end=begins + length, tz=venue.tz, whole=True
+    )
     if len(found) > OCCURRENCES_MAX:
         raise InvalidRequest.of(
             "rrule",
             asked.recurrence.text,
             f"makes {len(found)} occurrences: at most {OCCURRENCES_MAX} can be booked at once",
         )
-    planned = [Planned(on, each, _at(first, on, each, slot_id)) for on, each in found]
-    return Expanded(local_start, math.ceil((local_end - local_start) / timedelta(minutes=1)), planned)
+    planned = [_planned(first, on, each, slot_id, venue) for on, each in found]
+    return Expanded(local_start, math.ceil(length / timedelta(minutes=1)), planned)
 
 
-def _at(first: Wanted, on: date, span: Span, slot_id: str | None) -> Wanted:
-    """Returns the booking at another time. A slot stays the same slot, with the length it has on that day."""
-    when = When(start=span.start, end=span.end) if slot_id is None else When(day=on, slot_id=slot_id)
-    return replace(first, id=new_id(), when=when)
+def _planned(first: Wanted, on: date, span: Span, slot_id: str | None, venue: Venue) -> Planned:
+    """Returns the booking at another time. A slot stays the same slot, as it is on that day."""
+    when = When(start=span.start, end=span.end)
+    if slot_id is not None:
+        when = When(day=on, slot_id=slot_id)
+        with suppress(InvalidRequest):  # it does not run on that day: the occurrence is refused
+            span = slot_span(venue, on, slot_id)
+    return Planned(on, span, replace(first, id=new_id(), when=when))
 
 
 def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:

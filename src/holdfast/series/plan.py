@@ -113,9 +113,10 @@ async def _find_alternative(
         return _add_booked(await read(look, venue, sets, around), booked, around)
 
     error.fields["suggested_slots"] = await suggest_from(with_booked, error.wanted)
+    wanted_on = hours.to_wall(planned.span.start, venue.tz).date()
     for each in error.fields["suggested_slots"]:  # the nearest first
         span = Span(_instant(each["start"]), _instant(each["end"]))
-        if hours.to_wall(span.start, venue.tz).date() == planned.on:
+        if hours.to_wall(span.start, venue.tz).date() == wanted_on:
             wanted = replace(
                 planned.wanted,
                 id=new_id(),

@@ -26,6 +26,8 @@ from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 AT_ONCE_MAX = 4
 WAIT_S_MAX = 1.5
+SLOT_DAYS_MAX = 3
+"""A slot may start on the day after its opening day, and end on the day after that."""
 PUTS_MAX = 64
 """Concurrent writes to the shared cache; further entries are not written."""
 
@@ -75,8 +77,8 @@ class Snapshots:
         day = hours.to_wall(span.start, venue.tz).date()
         slots = [
             slot
-            for opening_day in (day - timedelta(days=1), day)  # the previous day may be open past midnight
-            for slot in slots_of_day(venue, opening_day)
+            for before in range(SLOT_DAYS_MAX)  # the previous days may be open past midnight
+            for slot in slots_of_day(venue, day - timedelta(days=before))
             if slot.span.contains(span)
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None

@@ -1,39 +1,50 @@
-"""When a venue is open: wall times in, instants out.
-
-This is the only module that converts between local times and instants. A wall time that occurs twice (clocks went
-back) means the first occurrence. A wall time that does not exist (clocks went forward) is refused in a request; in a
-rule, it means the first instant after the gap.
-"""
+"""When a venue is open: its rules are in wall time, and `clock.py` converts them to instants."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
+from holdfast.place.opening.clock import (
+    NonexistentLocalTime,
+    day_span,
+    instant_of,
+    later,
+    midnight_of,
+    minutes_between,
+    to_utc,
+    to_wall,
+)
 from holdfast.place.opening.spans import Hours, HoursText
 from holdfast.place.venue import Venue
 
-INSTANTS_CACHED_MAX = 8192
+__all__ = [
+    "NonexistentLocalTime",
+    "Opening",
+    "WallSpan",
+    "aligned",
+    "day_span",
+    "instant_of",
+    "is_open",
+    "later",
+    "minutes_between",
+    "open_spans",
+    "opening_day",
+    "openings",
+    "starts_of_day",
+    "steps",
+    "to_utc",
+    "to_wall",
+]
+
 DAYS_CACHED_MAX = 8192
 """How many computed opening days this process caches, over all venues."""
 
 _DAY = timedelta(days=1)
-_SECOND = timedelta(seconds=1)
-
-
-class NonexistentLocalTime(HoldfastError):
-    """Clocks skip this local time: ask for one before or after the gap.
-
-    Fields: `local_time`, `timezone`, `next_valid` (the first instant after the gap, RFC 3339).
-    """
-
-    kind = Kind.INVALID
-    code = "NONEXISTENT_LOCAL_TIME"
 
 
 class WallSpan(NamedTuple):
@@ -48,43 +59,6 @@ class Opening(NamedTuple):
 
     wall: WallSpan
     span: Span
-
-
-def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Returns the instant (UTC) of a naive wall time; the first if it occurs twice.
-
-    Raises `NonexistentLocalTime` if it does not exist.
-    """
-    if _in_gap(wall, tz):
-        valid = _end_of_gap(wall, tz).astimezone(tz).isoformat()
-        raise NonexistentLocalTime(
-            f"The local time {wall.isoformat()} does not exist in {tz.key}, where clocks skip it: "
-            f"the next one that does is {valid}.",
-            local_time=wall.isoformat(),
-            timezone=tz.key,
-            next_valid=valid,
-        )
-    return wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
-
-
-def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
-    """Returns the instant (UTC) of a rule's wall time. Like `to_utc`, but a time in a gap gives the first instant after
-    it."""
-    offset = _offset_all_day(wall.date(), tz)
-    if offset is not None:  # nearly every day; a recurrence expands to years of days at once
-        return wall.replace(tzinfo=UTC) - offset
-    return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
-
-
-@lru_cache(maxsize=INSTANTS_CACHED_MAX)  # each booking converts its start many times
-def to_wall(instant: datetime, tz: ZoneInfo) -> datetime:
-    """Returns the wall time (naive) at that instant."""
-    return instant.astimezone(tz).replace(tzinfo=None, fold=0)
-
-
-def day_span(day: date, tz: ZoneInfo) -> Span:
-    """Returns the span from local midnight to local midnight: usually 24 hours, sometimes 23 or 25."""
-    return Span(instant_of(_midnight(day), tz), instant_of(_midnight(day) + _DAY, tz))
 
 
 def open_spans(venue: Venue, resource_hours: Hours | None, day: date) -> tuple[Span, ...]:
@@ -115,7 +89,7 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     step = timedelta(minutes=venue.policy.slot_step_minutes)
     around = _openings_around(_hours(venue, resource_hours).text, venue.tz, wall.date())
     opened = [each.wall.start for each in around if each.span.start <= start < each.span.end] or [
-        _midnight(wall.date())
+        midnight_of(wall.date())
     ]
     return any(not (wall - each) % step for each in opened)
 
@@ -151,7 +125,7 @@ def openings(hours: Hours, tz: ZoneInfo, day: date) -> tuple[Opening, ...]:
     An exception for the date replaces the weekly rules. Leaves out an opening that is completely in a gap when clocks
     go forward.
     """
-    midnight = _midnight(day)
+    midnight = midnight_of(day)
     walls = (
         WallSpan(*(midnight + timedelta(minutes=each) for each in rule.minutes))
         for rule in sorted(hours.spans_on(day), key=lambda rule: rule.minutes)
@@ -197,38 +171,3 @@ def _covers(hours: Hours, tz: ZoneInfo, start: datetime, end: datetime, *, ends:
 
 def _hours(venue: Venue, resource_hours: Hours | None) -> Hours:
     return venue.hours if resource_hours is None else resource_hours
-
-
-@lru_cache(maxsize=DAYS_CACHED_MAX)
-def _offset_all_day(day: date, tz: ZoneInfo) -> timedelta | None:
-    """The UTC offset of all wall times of a day; None for a day on which clocks change, or next to one."""
-    around = (datetime.combine(day + _DAY * n, time(), tz).replace(fold=f) for n in (0, 1) for f in (0, 1))
-    offsets = {each.utcoffset() for each in around}
-    return offsets.pop() if len(offsets) == 1 else None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
-
-
-def _in_gap(wall: datetime, tz: ZoneInfo) -> bool:
-    # PEP 495: in a gap, fold=0 gives the offset before it, which is the smaller one; in a fold, the larger one.
-    early = wall.replace(tzinfo=tz, fold=0).utcoffset()
-    late = wall.replace(tzinfo=tz, fold=1).utcoffset()
-    return early != late and early is not None and late is not None and early < late
-
-
-def _end_of_gap(wall: datetime, tz: ZoneInfo) -> datetime:
-    """The instant (UTC) at which clocks go forward past that wall time."""
-    wall = wall.replace(microsecond=0)
-    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
-    after = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
-    new_offset = after.astimezone(tz).utcoffset()
-    # Binary search: at most 17 rounds, since no gap is longer than a day.
-    while after - before > _SECOND:
-        middle = before + timedelta(seconds=(after - before) // _SECOND // 2)
-        if middle.astimezone(tz).utcoffset() == new_offset:
-            after = middle
-        else:
-            before = middle
-    return after

@@ -11,7 +11,8 @@ required. Weeks start on Monday. python-dateutil does the expansion:
 
 Each occurrence starts and ends at the same wall times as the first. A time that clocks skip becomes the first instant
 after the gap; a time that occurs twice means its first occurrence. An occurrence that is completely in a gap is left
-out.
+out, unless it is `whole`: one that starts in a gap then starts at the first instant after it, and is as long as the
+others.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from dateutil.rrule import DAILY, FR, MO, MONTHLY, SA, SU, TH, TU, WE, WEEKLY, r
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.opening.hours import instant_of
+from holdfast.place.opening.clock import instant_of, to_wall
 from holdfast.place.opening.parse_rrule import NUMBER_MAX, Recurrence, parse, wrong
 
 __all__ = ["Expansion", "Occurrence", "Recurrence", "check_horizon", "expansion", "occurrences", "parse"]
@@ -59,10 +60,11 @@ class Expansion:
 
     __slots__ = ("_found", "_rest")
 
-    def __init__(self, starts: Iterator[datetime], length: timedelta, tz: ZoneInfo) -> None:
+    def __init__(
+        self, starts: Iterator[datetime], length: timedelta, tz: ZoneInfo, *, whole: bool = False
+    ) -> None:
         spans = (
-            (each.date(), Span(instant_of(each, tz), instant_of(each + length, tz)))
-            for each in islice(starts, OCCURRENCES_MAX)
+            (each.date(), _span(each, length, tz, whole=whole)) for each in islice(starts, OCCURRENCES_MAX)
         )
         self._rest = (Occurrence(on, span) for on, span in spans if span.start < span.end)
         self._found: list[Occurrence] = []
@@ -84,17 +86,27 @@ class Expansion:
 
 @lru_cache(maxsize=EXPANSIONS_CACHED_MAX)  # resources that share a rule share its expansion
 def expansion(
-    recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
+    recurrence: Recurrence | None,
+    *,
+    local_start: datetime,
+    local_end: datetime,
+    tz: ZoneInfo,
+    whole: bool = False,
 ) -> Expansion:
     """Returns the expansion of a recurrence that `occurrences` accepts."""
-    return Expansion(_starts(recurrence, local_start, tz), local_end - local_start, tz)
+    return Expansion(_starts(recurrence, local_start, tz), local_end - local_start, tz, whole=whole)
 
 
 def occurrences(
-    recurrence: Recurrence | None, *, local_start: datetime, local_end: datetime, tz: ZoneInfo
+    recurrence: Recurrence | None,
+    *,
+    local_start: datetime,
+    local_end: datetime,
+    tz: ZoneInfo,
+    whole: bool = False,
 ) -> list[Occurrence]:
     """Returns all occurrences of `[local_start, local_end)` (wall time, naive), in order, at most OCCURRENCES_MAX; one
-    if the recurrence is None.
+    if the recurrence is None. `whole`: none is shorter or left out because its start is in a gap.
 
     Raises InvalidRequest if there are none or too many, or if an occurrence would start before the previous one has
     ended. Call `check_horizon` first: it bounds how far ahead this looks.
@@ -103,7 +115,7 @@ def occurrences(
         starts = list(islice(_starts(recurrence, local_start, tz), OCCURRENCES_MAX + 1))
         _check_count(recurrence, len(starts))
         _check_apart(recurrence, starts, local_end - local_start)
-    found = expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz).all()
+    found = expansion(recurrence, local_start=local_start, local_end=local_end, tz=tz, whole=whole).all()
     if recurrence is not None and not found:
         problem = f"leaves no occurrence from {local_start.isoformat()} on: choose a later one"
         raise wrong(recurrence.end_part, f"{recurrence.end_part} {problem}")
@@ -132,6 +144,11 @@ def check_horizon(
 def last_day(horizon_from: datetime, tz: ZoneInfo) -> date:
     """Returns the local day HORIZON_YEARS after that instant: the last day on which an occurrence may start."""
     return (horizon_from.astimezone(tz) + relativedelta(years=HORIZON_YEARS)).date()
+
+
+def _span(start: datetime, length: timedelta, tz: ZoneInfo, *, whole: bool) -> Span:
+    starts = instant_of(start, tz)
+    return Span(starts, instant_of((to_wall(starts, tz) if whole else start) + length, tz))
 
 
 def _starts(recurrence: Recurrence | None, local_start: datetime, tz: ZoneInfo) -> Iterator[datetime]:

@@ -1,14 +1,20 @@
-"""Slots: the named windows of a venue as instants."""
+"""Slots: the named windows of a venue as instants.
+
+A slot belongs to an opening day. It starts at its wall time on that day, or on the next one where only the part of the
+day's opening after midnight has that time: at a venue open from 22:00 to 04:00, the slot of 00:30 on Friday is part of
+Friday night. Its minutes are those of the clock, so it ends at the same wall time on every night.
+"""
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
-from holdfast.place.opening.hours import day_span, instant_of, open_spans
-from holdfast.place.opening.spans import DAYS, Slot
+from holdfast.place.opening.clock import day_span, instant_of, midnight_of
+from holdfast.place.opening.hours import open_spans
+from holdfast.place.opening.spans import DAY_MINUTES, DAYS, Slot, minutes_of
 from holdfast.place.venue import Venue
 
 DAY_SLOT_ID = "day"
@@ -51,10 +57,28 @@ def slot_span(venue: Venue, day: date, slot_id: str) -> Span:
 
 
 def running_on(venue: Venue, day: date) -> tuple[Slot, ...]:
-    """The venue's slots of that day of the week."""
-    return tuple(each for each in venue.slots if DAYS[day.weekday()] in each.days)
+    """The venue's slots of that day of the week, without those that are completely in a gap when clocks go forward."""
+    of_day = (each for each in venue.slots if DAYS[day.weekday()] in each.days)
+    return tuple(each for each in of_day if not _is_skipped(_window(venue, day, each)))
+
+
+def wall_start(venue: Venue, day: date, slot: Slot) -> datetime:
+    """Returns the wall time at which the slot of that opening day starts, perhaps after midnight.
+
+    What counts is the day's own hours; on a day that is closed or has other hours, its usual ones.
+    """
+    start = minutes_of(slot.start)
+    for spans in (venue.hours.spans_on(day), venue.hours.usual_on(day)):
+        for at in (start, start + DAY_MINUTES):
+            if any(opens <= at < closes for opens, closes in (each.minutes for each in spans)):
+                return midnight_of(day) + timedelta(minutes=at)
+    return midnight_of(day) + timedelta(minutes=start)
 
 
 def _window(venue: Venue, day: date, slot: Slot) -> Span:
-    start = instant_of(datetime.combine(day, time.fromisoformat(slot.start)), venue.tz)
-    return Span(start, start + timedelta(minutes=slot.minutes))
+    start = wall_start(venue, day, slot)
+    return Span(instant_of(start, venue.tz), instant_of(start + timedelta(minutes=slot.minutes), venue.tz))
+
+
+def _is_skipped(window: Span) -> bool:
+    return window.start == window.end

@@ -138,6 +138,10 @@ class Hours(Rule):
         exception = self._by_date.get(day)
         if exception is not None:
             return exception.spans
+        return self.usual_on(day)
+
+    def usual_on(self, day: date) -> tuple[HoursSpan, ...]:
+        """Returns the openings that the weekly rules alone give that day, in order."""
         return self._by_weekday[day.weekday()] if self.weekly else _ALL_DAY
 
     @cached_property
