@@ -340,7 +340,7 @@ CREATE TABLE booking_history (
 -- The first answer to each idempotency key.
 CREATE TABLE idempotency (
     tenant_id    uuid        NOT NULL,
-    operation    text        NOT NULL,              -- create, update, cancel
+    operation    text        NOT NULL,              -- create, update, confirm, cancel, status, ...
     key          text        NOT NULL,
     request_hash bytea       NOT NULL,              -- SHA-256 of who asked for what
     code         text        NOT NULL,              -- DONE, or the code of the refusal

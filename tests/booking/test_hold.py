@@ -61,22 +61,23 @@ async def test_an_address_has_so_many_at_a_time(house: House, app: FastAPI, addr
     wanted = {"venue_id": house.venue_id, "party_size": 2, "start": at("18:00"), "hold": True}
     wanted |= {"resource_ids": house.ids("s1")}
 
-    async def hold_from(where: str) -> httpx.Response:
+    async def hold_from(where: str, guest: int) -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(where, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test/api/v1") as http:
-            return await http.post("/bookings", json=wanted)
+            who = house.headers("guest", subject=f"guest-{guest}")
+            return await http.post("/bookings", json=wanted, headers=who)
 
-    answers = [await hold_from(address) for _ in range(3)]
+    answers = [await hold_from(address, guest) for guest in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     refused(answers[2], 429, "TOO_MANY_HOLDS")
-    assert (await hold_from("198.51.100.8")).status_code == 201
+    assert (await hold_from("198.51.100.8", 0)).status_code == 201
 
 
 async def test_an_address_that_is_none_is_counted_for_nobody(house: House, app: FastAPI) -> None:
     transport = httpx.ASGITransport(app=app, client=("somewhere", 1))
     body = {"venue_id": house.venue_id, "party_size": 2, "start": at("18:00"), "hold": True}
     async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test/api/v1") as http:
-        response = await http.post("/bookings", json=body)
+        response = await http.post("/bookings", json=body, headers=house.gina)
     assert response.status_code == 201, response.text
 
 

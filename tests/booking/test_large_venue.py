@@ -33,9 +33,12 @@ async def test_an_ipv4_address_is_the_same_one_written_as_ipv6(
 ) -> None:
     house: House = await open_house(policy={"holds_per_ip_max": 1})
     statuses = []
-    for address in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "2001:db8::2", "not an address", ""):
+    for guest, address in enumerate(
+        ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1", "2001:db8::2", "not an address", "")
+    ):
         transport = httpx.ASGITransport(app=app, client=(address, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://holdfast.test/api/v1") as caller:
             wanted = {"venue_id": house.venue_id, "party_size": 2, "start": at("18:00"), "hold": True}
-            statuses.append((await caller.post("/bookings", json=wanted)).status_code)
+            who = house.headers("guest", subject=f"guest-{guest}")
+            statuses.append((await caller.post("/bookings", json=wanted, headers=who)).status_code)
     assert statuses == [201, 429, 201, 429, 201, 429]

@@ -142,6 +142,7 @@ class Nord:
             "POST /api/v1/walk-ins": venue,
             "POST /api/v1/bookings/availability/check": {**venue, "start": at("12:00")},
             "PUT /api/v1/bookings/{booking_id}": {**version, "guest_name": "Somebody"},
+            "POST /api/v1/bookings/{booking_id}/confirm": version,
             "POST /api/v1/bookings/{booking_id}/cancel": version,
             "POST /api/v1/bookings/{booking_id}/status": {**version, "to": "CANCELLED"},
             "POST /api/v1/series/preview": weekly,

@@ -41,6 +41,7 @@ THEIRS: Mapping[str, Rule] = {
     "GET /api/v1/bookings/{booking_id}": OWN_BOOKING,
     "PUT /api/v1/bookings/{booking_id}": OWN_BOOKING,
     "GET /api/v1/bookings/{booking_id}/history": OWN_BOOKING,
+    "POST /api/v1/bookings/{booking_id}/confirm": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/cancel": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/status": Rule(404, 404, 404),
     "POST /api/v1/series/preview": REPEATED,

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.booking import states, store
+from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
@@ -48,13 +48,33 @@ class Move:
 
 
 async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
-    """Takes the step, writes its history, event and claims, and returns the booking.
+    """Takes the step, writes its history, event and claims, and returns the booking. A step that was taken at the
+    expected version is not taken again: it returns the booking as it is.
 
     Runs under the lock of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidTransition,
     Forbidden, and NotAvailable (if the booking needs resources again and there are none).
     """
     booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
+    return (
+        booking if await _is_done(tx, booking, asked, venue) else await take(tx, booking, asked, venue=venue)
+    )
+
+
+async def take(tx: Tx, booking: Booking, asked: Move, *, venue: Venue) -> Booking:
+    """Takes the step of a booking that the caller has locked. Otherwise like `move`."""
     return (await _write(tx, [(booking, _step(tx, booking, asked, venue))], venue))[0]
+
+
+async def _is_done(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> bool:
+    """Whether the booking has the status because of a step taken at the version that the caller saw."""
+    if booking.status is not asked.to:
+        return False
+    require_visible(booking, tx.actor)
+    step = await queries.step_after(tx, booking, asked.expected_version)
+    if step is None or step[1] is not asked.to:
+        return False
+    _require_right(tx, replace(booking, status=step[0]), asked.to, venue)
+    return True
 
 
 async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booking]:

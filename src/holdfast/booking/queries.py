@@ -37,6 +37,22 @@ async def history(tx: Tx, booking: Booking, *, after: int, limit: int) -> list[a
     return await tx.fetch(HISTORY, booking.tenant_id, booking.id, after, limit)
 
 
+STEP_AT = """
+    SELECT from_status, to_status FROM booking_history WHERE tenant_id = $1 AND booking_id = $2 AND version = $3
+"""
+
+
+async def step_after(tx: Tx, booking: Booking, version: int) -> tuple[Status, Status] | None:
+    """Returns the step that the booking took at that version, as (from, to); None if it has taken none yet, or changed
+    without one."""
+    if version >= booking.version:
+        return None
+    row = await tx.fetchrow(STEP_AT, booking.tenant_id, booking.id, version + 1)
+    if row is None or row["from_status"] is None or row["from_status"] == row["to_status"]:
+        return None
+    return Status(row["from_status"]), Status(row["to_status"])
+
+
 DUE_VENUES = """
     SELECT tenant_id, venue_id FROM (
         SELECT tenant_id, venue_id, due_at FROM booking

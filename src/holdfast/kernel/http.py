@@ -155,16 +155,22 @@ def if_match(request: Request) -> int | None:
 
 def required_version(expected_version: int | None, header: int | None) -> int:
     """Returns the version from the body or the header; one is required and both must agree. Raises InvalidRequest."""
-    if None not in (expected_version, header) and expected_version != header:
-        raise InvalidRequest.of(
-            "expected_version", expected_version, f"differs from If-Match, {header}: give one of them"
-        )
-    version = header if expected_version is None else expected_version
+    version = seen_version(expected_version, header)
     if version is None:
         raise InvalidRequest.of(
             "expected_version", None, "is required (or If-Match): the version of the object you saw"
         )
     return version
+
+
+def seen_version(expected_version: int | None, header: int | None) -> int | None:
+    """Returns the version from the body or the header, which must agree; None if there is none. Raises
+    InvalidRequest."""
+    if None not in (expected_version, header) and expected_version != header:
+        raise InvalidRequest.of(
+            "expected_version", expected_version, f"differs from If-Match, {header}: give one of them"
+        )
+    return header if expected_version is None else expected_version
 
 
 def parse(raw: bytes, model: type[M]) -> M:

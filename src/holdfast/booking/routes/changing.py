@@ -1,4 +1,4 @@
-"""PUT /bookings/{id}, POST .../cancel, POST .../status."""
+"""PUT /bookings/{id}, POST .../confirm, .../cancel, .../status."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic import Field
 
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
+from holdfast.booking.confirm import Confirmation, confirm
 from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
@@ -32,7 +33,7 @@ from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor, require_visible
 from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden, InvalidRequest
-from holdfast.kernel.http import IfMatch, json_body, required_version, show_reply
+from holdfast.kernel.http import IfMatch, json_body, required_version, seen_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.kernel.text import lines
 from holdfast.place.routes.at_hand import Asked, AskedChange
@@ -59,6 +60,15 @@ class UpdateBooking(DetailsBody):
         return None
 
 
+class ConfirmBooking(Body):
+    """The confirmation of a hold. Nothing in it is needed."""
+
+    expected_version: Version | None = None
+    """The version that you last read; or send If-Match."""
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Alternative to the Idempotency-Key header."""
+
+
 class CancelBooking(Body):
     """A cancellation."""
 
@@ -81,6 +91,8 @@ class MoveBooking(Body):
     """The version that you last read; or send If-Match."""
     reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
     metadata: Metadata = Field(default_factory=dict)
+    idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Alternative to the Idempotency-Key header."""
 
 
 @router.put(
@@ -127,6 +139,27 @@ def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
 
 
 @router.post(
+    "/bookings/{booking_id}/confirm",
+    operation_id="confirm_booking",
+    summary="Confirm a hold",
+    responses={200: BOOKING},
+)
+async def post_confirm(
+    booking_id: UUID,
+    body: Annotated[ConfirmBooking, json_body(ConfirmBooking)],
+    if_match: IfMatch,
+    asked: AskedChange,
+) -> Response:
+    """Turn a hold into a booking: the next step of the venue's lifecycle, which is RESERVED, PENDING (until it is paid)
+    or PENDING_APPROVAL. A booking that is confirmed already is returned as it is."""
+    version = seen_version(body.expected_version, if_match)
+    booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
+    wanted = Confirmation(booking_id=booking_id, expected_version=version)
+    key = asked.keyed(venue, "confirm", body, about=f"{booking_id} {version}")
+    return _moved(booking, await _change(asked, venue, confirm, wanted, key))
+
+
+@router.post(
     "/bookings/{booking_id}/cancel",
     operation_id="cancel_booking",
     summary="Cancel a booking",
@@ -143,7 +176,7 @@ async def post_cancel(
     step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=body.reason)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
     key = asked.keyed(venue, "cancel", body, about=f"{booking_id} {version}")
-    return _moved(booking, step, await _change(asked, venue, move, step, key))
+    return _moved(booking, await _change(asked, venue, move, step, key))
 
 
 @router.post(
@@ -168,7 +201,8 @@ async def post_status(
         metadata=body.metadata,
     )
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
-    return _moved(booking, step, await _change(asked, venue, move, step, None))
+    key = asked.keyed(venue, "status", body, about=f"{booking_id} {version}")
+    return _moved(booking, await _change(asked, venue, move, step, key))
 
 
 async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
@@ -182,7 +216,7 @@ async def _change(
     asked: Asked,
     venue: Venue,
     verb: Callable[..., Awaitable[Booking]],
-    wanted: Change | Move,
+    wanted: Change | Move | Confirmation,
     key: Keyed | None,
 ) -> Done[Booking]:
     """Runs the verb and returns the changed booking, and the reply as the caller may see it."""
@@ -197,9 +231,9 @@ async def _change(
     )
 
 
-def _moved(booking: Booking, step: Move, done: Done[Booking]) -> Response:
-    if done.value is not None:
-        count_moved(booking, step.to)
+def _moved(before: Booking, done: Done[Booking]) -> Response:
+    if done.value is not None and done.value.version > before.version:
+        count_moved(before, done.value.status)
     return show_reply(done.reply)
 
 

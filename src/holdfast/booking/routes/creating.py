@@ -17,7 +17,14 @@ from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Guest
 from holdfast.booking.routes.parts import own_venue
-from holdfast.booking.routes.requests import CreateBooking, Source, WalkIn, check_notes, check_source
+from holdfast.booking.routes.requests import (
+    CreateBooking,
+    Source,
+    WalkIn,
+    check_hold,
+    check_notes,
+    check_source,
+)
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import Status
 from holdfast.engine import Engine
@@ -61,6 +68,7 @@ async def post_booking(request: Request) -> Response:
     # Takes the bare request, so that main/http/shortcut.py can call it without the framework.
     asked: Asked = await change_request(request)
     body = parse(asked.body, CreateBooking)
+    check_hold(asked.actor, is_hold=body.hold)
     wanted = _wanted(
         request,
         asked,

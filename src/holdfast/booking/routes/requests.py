@@ -14,7 +14,7 @@ from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Attributes, Metadata
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
-from holdfast.kernel.errors import Forbidden
+from holdfast.kernel.errors import Forbidden, Unauthenticated
 from holdfast.kernel.instant import InstantText, whole_minute
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.spans import WallTime
@@ -235,3 +235,9 @@ def check_source(actor: Actor, source: Source) -> None:
         raise Forbidden(
             f"The source {source} is for staff: guests can use {allowed}.", needed_roles=["staff"]
         )
+
+
+def check_hold(actor: Actor, *, is_hold: bool) -> None:
+    """Raises Unauthenticated if a caller without a token wants to hold: nobody could confirm that hold."""
+    if is_hold and actor.kind == "anonymous":
+        raise Unauthenticated("To hold a place, sign in; or book it at once, without hold.")

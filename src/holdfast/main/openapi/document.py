@@ -72,7 +72,8 @@ def _put_bodies(made: dict[str, Any], app: FastAPI) -> None:
         for dependency in dependant.dependencies if dependant else ():
             if (model := model_read_by(dependency.call)) is not None:
                 for method in item.keys() & {each.lower() for each in route.methods or ()}:
-                    item[method] |= takes(model)
+                    needed = any(field.is_required() for field in model.model_fields.values())
+                    item[method] |= takes(model, required=needed)
 
 
 def _operations(made: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, dict[str, Json]] = {
         "Another time": {"expected_version": 1, "start": "2027-03-12T20:00:00+01:00"},
         "Another party": {"expected_version": 1, "party_size": 5},
     },
+    "confirm_booking": {"The hold as it was read": {"expected_version": 1}},
     "cancel_booking": {"Cancel": {"expected_version": 2, "reason": "Fell ill"}},
     "change_booking_status": {"Check in": {"to": "CHECKED_IN", "expected_version": 2}},
     "create_walk_in": {"Two at the door": {"venue_id": _VENUE, "party_size": 2}},
