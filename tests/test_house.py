@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,10 +20,15 @@ LINES_MAX = 300
 """Where a file has more than 250 lines it is time to look for its second idea."""
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imported(path: Path) -> Iterator[str]:
     """The modules that a file imports when it is loaded, by their dotted names."""
     modules = {".".join(("holdfast", *parts)) for parts in FILES.values()}
-    for node in _loaded(ast.parse(path.read_text("utf-8"))):
+    for node in _loaded(parsed(path)):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("holdfast"):
             for alias in node.names:
                 named = f"{node.module}.{alias.name}"
@@ -63,7 +69,7 @@ def test_architecture_names_files_that_exist() -> None:
 def test_no_two_classes_share_a_name() -> None:
     named: dict[str, list[str]] = {}
     for path in FILES:
-        for node in ast.parse(path.read_text("utf-8")).body:
+        for node in parsed(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 named.setdefault(node.name, []).append(str(path.relative_to(SOURCE)))
     assert len(named) > 300

@@ -14,6 +14,7 @@ import pytest
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import Account, app_account
 from holdfast.main.process.drop import open_code
+from tests.databases import new_database as copied
 
 
 @pytest.fixture
@@ -31,6 +32,16 @@ def new_database(server: Server) -> Callable[[], Awaitable[str]]:
         name = f"main_{next(_numbers)}"
         assert await create_database(server, name)
         return server.url(name)
+
+    return make
+
+
+@pytest.fixture
+def new_migrated(server: Server) -> Callable[[], Awaitable[str]]:
+    """The same with the newest schema."""
+
+    async def make() -> str:
+        return await copied(server, f"main_{next(_numbers)}")
 
     return make
 

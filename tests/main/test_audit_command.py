@@ -13,7 +13,6 @@ import asyncpg
 import pytest
 
 from holdfast.audit.run import CHECKS
-from holdfast.main.process.migrate import migrate
 from tests.forks import run
 
 NewDatabase = Callable[[], Awaitable[str]]
@@ -37,10 +36,8 @@ async def audit(url: str, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-async def sound(new_database: NewDatabase) -> str:
-    url = await new_database()
-    await migrate(url)
-    return url
+async def sound(new_migrated: NewDatabase) -> str:
+    return await new_migrated()
 
 
 @pytest.fixture

@@ -68,10 +68,9 @@ def test_a_user_who_can_do_more_than_serving_takes_is_warned_of() -> None:
     ],
 )
 async def test_what_the_user_can_do_is_read_from_the_server(
-    power: str, named: str | None, new_database: NewDatabase
+    power: str, named: str | None, new_migrated: NewDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await new_migrated()
     async with connection_to(url) as connection:
         assert (await read_facts(connection)).login_powers[0] == "is a superuser"
         await connection.execute(f"CREATE ROLE charlie LOGIN {power}; GRANT holdfast_app TO charlie")
@@ -88,9 +87,8 @@ async def test_what_the_user_can_do_is_read_from_the_server(
             await connection.execute("DROP OWNED BY charlie; DROP ROLE charlie")
 
 
-async def test_a_user_who_owns_the_tables_is_warned_of(new_database: NewDatabase) -> None:
-    url = await new_database()
-    await migrate(url)
+async def test_a_user_who_owns_the_tables_is_warned_of(new_migrated: NewDatabase) -> None:
+    url = await new_migrated()
     async with connection_to(url) as connection:
         await connection.execute("CREATE ROLE charlie LOGIN; GRANT holdfast_app TO charlie")
         await connection.execute("ALTER TABLE venue OWNER TO charlie")
@@ -116,9 +114,8 @@ def test_a_commit_that_is_not_waited_for_is_refused_unless_that_is_permitted() -
     assert "HOLDFAST_UNSAFE_DATABASE=1" in sentence
 
 
-async def test_a_server_without_fsync_is_refused_unless_that_is_permitted(new_database: NewDatabase) -> None:
-    url = await new_database()
-    await migrate(url)
+async def test_a_server_without_fsync_is_refused_unless_that_is_permitted(new_migrated: NewDatabase) -> None:
+    url = await new_migrated()
     async with connection_to(url) as connection:
         with pytest.raises(Failed, match=r"fsync off.*full_page_writes off.*HOLDFAST_UNSAFE_DATABASE=1"):
             await check_database(connection, unsafe=False)
@@ -135,10 +132,9 @@ async def test_a_server_without_fsync_is_refused_unless_that_is_permitted(new_da
     ],
 )
 async def test_what_could_show_bookings_to_strangers_is_never_permitted(
-    spoil: str, repair: str, advice: str, new_database: NewDatabase
+    spoil: str, repair: str, advice: str, new_migrated: NewDatabase
 ) -> None:
-    url = await new_database()
-    await migrate(url)
+    url = await new_migrated()
     async with connection_to(url) as connection:
         await check_database(connection, unsafe=True)
         await connection.execute(spoil)
@@ -149,9 +145,8 @@ async def test_what_could_show_bookings_to_strangers_is_never_permitted(
             await connection.execute(repair)
 
 
-async def test_a_user_who_may_not_take_on_the_role_is_told_so(new_database: NewDatabase) -> None:
-    url = await new_database()
-    await migrate(url)
+async def test_a_user_who_may_not_take_on_the_role_is_told_so(new_migrated: NewDatabase) -> None:
+    url = await new_migrated()
     async with connection_to(url) as connection:
         await connection.execute("CREATE ROLE charlie LOGIN")
         await connection.execute("GRANT SELECT ON alembic_version TO charlie")
@@ -164,9 +159,8 @@ async def test_a_user_who_may_not_take_on_the_role_is_told_so(new_database: NewD
             await connection.execute("DROP OWNED BY charlie; DROP ROLE charlie")
 
 
-async def test_the_facts_are_read_from_the_server(new_database: NewDatabase) -> None:
-    url = await new_database()
-    await migrate(url)
+async def test_the_facts_are_read_from_the_server(new_migrated: NewDatabase) -> None:
+    url = await new_migrated()
     async with connection_to(url, server_settings={"synchronous_commit": "off"}) as connection:
         facts = await read_facts(connection)
     assert facts.server_version >= 180000
