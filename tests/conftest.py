@@ -27,6 +27,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.ids import new_id
+from holdfast.live import tail
 from holdfast.main.http.app import create_app
 from tests.alone import Alone
 from tests.count import Count
@@ -38,6 +39,11 @@ from tests.soak import pytest_collection_modifyitems as pytest_collection_modify
 
 # Nothing here survives the tests, and they restart the server when they mean to test durability.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "128MB"}
+
+POLL_S = tail.POLL_S
+SELDOM_S = 0.5
+"""The tail of live events reads so seldom where no test listens. Reading twenty times a second is 4 % of a core."""
+LISTENING = {"contract", "live", "main", "restore"}
 
 
 # Neither is about what a test looks for, and a slow machine fails both.
@@ -54,6 +60,10 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    tail.POLL_S = POLL_S if LISTENING & set(item.path.parts) else SELDOM_S
 
 
 def pytest_configure(config: pytest.Config) -> None:
