@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -97,13 +96,6 @@ async def test_without_a_schema_nothing_is_said_to_hold(new_database: NewDatabas
     assert done.returncode == 1
     assert done.stdout == ""
     assert "holdfast migrate" in done.stderr
-
-
-async def test_without_a_database_of_ones_own_the_embedded_one_is_audited(tmp_path: Path) -> None:
-    done = await holdfast("audit", "--data-dir", str(tmp_path / "data"), "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["ok"] is True
-    assert not (tmp_path / "data" / "postgres" / "postmaster.pid").exists(), "the server was left running"
 
 
 async def test_the_openapi_document_needs_no_database() -> None:

@@ -29,7 +29,7 @@ def test_a_good_database_gives_no_reason_to_complain() -> None:
     ("facts", "advice"),
     [
         (replace(GOOD, server_version=140011), "PostgreSQL 14: upgrade it to 15 or later"),
-        (replace(GOOD, revision=None), "at revision none, .* run holdfast migrate"),
+        (replace(GOOD, revision=None), "no schema of Holdfast: run holdfast migrate"),
         (replace(GOOD, revision="0000"), "at revision 0000, .* run holdfast migrate"),
         (replace(GOOD, role_exists=False, role_can_be_taken=False), "run CREATE ROLE holdfast_app"),
         (replace(GOOD, role_can_be_taken=False), "run GRANT holdfast_app TO"),

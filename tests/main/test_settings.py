@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.config import Settings, SettingsError, load_settings
 from tests.forks import run
 
@@ -123,6 +124,7 @@ def test_a_command_that_fails_ends_with_1_and_shows_the_traceback_only_when_aske
 
 
 def test_token_prints_one_token_and_nothing_else(tmp_path: Path) -> None:
+    DevIssuer.load(tmp_path / "data")
     words = ("token", "--tenant", "nordlek", "--role", "staff", "--role", "guest", "--ttl", "90s")
     ended = holdfast(*words, "--data-dir", str(tmp_path / "data"))
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -23,7 +23,7 @@ from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.files.own import own_directory, read_secret
+from holdfast.kernel.files.own import own_directory, read_secret, resolved
 
 KEY_FILE = "dev-issuer.json"
 TTL_S_MAX = 3600
@@ -75,10 +75,20 @@ class DevIssuer:
         """
         path = own_directory(data_dir) / KEY_FILE
         try:
-            content = read_secret(path)
+            return cls._of(path, read_secret(path))
         except FileNotFoundError:
             _make_key_file(path)
-            content = read_secret(path)
+            return cls._of(path, read_secret(path))
+
+    @classmethod
+    def existing(cls, data_dir: Path) -> DevIssuer:
+        """Loads the directory's issuer and creates nothing. Raises the same, and FileNotFoundError or
+        NotADirectoryError where there is none."""
+        path = resolved(data_dir) / KEY_FILE
+        return cls._of(path, read_secret(path))
+
+    @classmethod
+    def _of(cls, path: Path, content: bytes) -> DevIssuer:
         try:
             private = OKPAlgorithm.from_jwk(json.loads(content))
         except (ValueError, TypeError, AttributeError, jwt.PyJWTError):
@@ -115,7 +125,7 @@ class DevIssuer:
         access; None means all of the tenant's, an empty list none. Raises `InvalidRequest`.
         """
         subject = subject if subject is not None else f"dev-{uuid4().hex[:12]}"
-        _check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)
+        check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)
         issued_at = int((now or datetime.now(UTC)).timestamp())
         claims = {
             "iss": DEV_RULES.issuer,
@@ -178,7 +188,8 @@ def _thumbprint(private: Ed25519PrivateKey) -> str:
     return urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
 
 
-def _check_wanted(*, tenant: str | None, roles: Sequence[str], subject: str, ttl_s: int) -> None:
+def check_wanted(*, tenant: str | None, roles: Sequence[str], subject: str, ttl_s: int) -> None:
+    """Raises `InvalidRequest` unless there can be such a token. `ttl_s`: from 1 to TTL_S_MAX."""
     unknown = sorted(set(roles) - ROLES)
     if unknown or not roles:
         raise InvalidRequest.of("role", unknown, f"must be one or more of {', '.join(sorted(ROLES))}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.kernel.embedded.model import EmbeddedPostgresError
-from holdfast.kernel.files.own import POSTGRES_USER
+from holdfast.kernel.files.own import POSTGRES_USER, name_of
 
 APP_USER = "holdfast-app"
 COMMAND_TIMEOUT_S = 300
@@ -69,9 +69,9 @@ def account_for(cluster: Path) -> Account:
         raise EmbeddedPostgresError("PostgreSQL does not run as root: run as an ordinary user")
     if uid == 0:
         return _account(pwd.getpwuid(owner)) if owner else _account(_own_user())
-    if owner not in (None, uid):
+    if owner is not None and owner != uid:
         raise EmbeddedPostgresError(
-            f"{cluster} belongs to user {owner}, but this is user {uid}: "
+            f"{cluster} belongs to user {name_of(owner)}, but this is user {name_of(uid)}: "
             "run as that user or as root, or choose another --data-dir"
         )
     return Account(name=str(uid), uid=uid, gid=os.getegid(), drop=False)
@@ -82,9 +82,13 @@ def _owner(cluster: Path) -> int | None:
         return cluster.stat().st_uid
     except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        raise EmbeddedPostgresError(
+            f"{cluster.parent} is not a directory: choose another --data-dir"
+        ) from None
     except PermissionError:
         raise EmbeddedPostgresError(
-            f"{cluster} is closed to user {os.geteuid()}: "
+            f"{cluster.parent} is closed to user {name_of(os.geteuid())}: "
             "run as the user who created it, or choose another --data-dir"
         ) from None
 

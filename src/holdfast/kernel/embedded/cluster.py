@@ -75,15 +75,19 @@ def make_cluster(layout: Layout, programs: Programs, account: Account) -> None:
 
     initdb works in a temporary directory, renamed when complete, so that a crash leaves no half-made cluster.
     """
-    cluster = layout.cluster
-    if not (cluster / "PG_VERSION").exists():
+    if not (layout.cluster / "PG_VERSION").exists():
         _init(layout, programs, account)
-    _give(cluster, account)
-    major = (cluster / "PG_VERSION").read_text().strip()
+    _give(layout.cluster, account)
+    check_major(layout, programs)
+
+
+def check_major(layout: Layout, programs: Programs) -> None:
+    """Raises EmbeddedPostgresError if the cluster was made by another version than the programs'."""
+    major = (layout.cluster / "PG_VERSION").read_text(errors="replace").strip()
     if major != str(programs.major):
         raise EmbeddedPostgresError(
-            f"{cluster} was made by PostgreSQL {major}, but this is {programs.major}: dump it with "
-            f"version {major} and load it into a new --data-dir"
+            f"{layout.cluster} was made by PostgreSQL {major[:8]}, but this is {programs.major}: dump it with "
+            f"version {major[:8]} and load it into a new --data-dir"
         )
 
 

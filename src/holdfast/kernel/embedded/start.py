@@ -15,12 +15,14 @@ from holdfast.kernel.embedded.account import Account, account_for, app_account
 from holdfast.kernel.embedded.cluster import (
     Layout,
     Use,
+    check_major,
     gate,
     make_cluster,
     read_pid_file,
     socket_dir_for,
     trim_log,
 )
+from holdfast.kernel.embedded.existing import require_cluster
 from holdfast.kernel.embedded.model import EmbeddedPostgresError, Server
 from holdfast.kernel.embedded.programs import Programs, programs_for
 from holdfast.kernel.embedded.watch import (
@@ -33,7 +35,7 @@ from holdfast.kernel.embedded.watch import (
     wait_ready,
 )
 from holdfast.kernel.files.acl import allow_traverse
-from holdfast.kernel.files.own import POSTGRES_USER, open_own, own_directory
+from holdfast.kernel.files.own import POSTGRES_USER, open_own, own_directory, resolved
 
 OLD_BACKENDS_TIMEOUT_S = 30.0
 OLD_BACKENDS_PAUSE_S_MAX = 2.0
@@ -71,7 +73,7 @@ class EmbeddedPostgres:
     def __init__(
         self, data_dir: Path, settings: Mapping[str, str] | None = None, *, bin_dir: Path | None = None
     ) -> None:
-        self.layout = Layout(Path(data_dir).resolve())
+        self.layout = Layout(resolved(Path(data_dir)))
         self.settings = SETTINGS | dict(settings or {})
         self.bin_dir = bin_dir
         self._use: Use | None = None
@@ -107,6 +109,13 @@ class EmbeddedPostgres:
             self._use = self._use or Use(self.layout.users)
         return server
 
+    def join(self) -> Server:
+        """The same for a cluster that exists. Where there is none, raises EmbeddedPostgresError and creates nothing."""
+        require_cluster(self.layout)
+        if self.running() is None:
+            check_major(self.layout, programs_for(account_for(self.layout.cluster), self.bin_dir))
+        return self.start()
+
     def stop(self) -> None:
         """Stops the server even if others use it: fast shutdown, or after 20 s immediate, which needs recovery."""
         self._leave(even_if_used=True)
@@ -116,7 +125,7 @@ class EmbeddedPostgres:
         self._leave(even_if_used=False)
 
     def _leave(self, *, even_if_used: bool) -> None:
-        if not self.layout.data_dir.exists():
+        if not self.layout.data_dir.exists() or (self._use is None and not even_if_used):
             return
         with gate(self.layout.gate, timeout_s=READY_TIMEOUT_S):
             use, self._use = self._use, None

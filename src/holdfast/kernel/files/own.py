@@ -33,8 +33,8 @@ def own_directory(path: Path) -> Path:
     `PathError` where closing the directory would be wrong (it is shared, or holds other things than ours) or too late
     (other users could write to it, and did).
     """
-    path = path.resolve()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = resolved(path)
+    _make(path)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except PermissionError:
@@ -51,6 +51,34 @@ def own_directory(path: Path) -> Path:
     finally:
         os.close(handle)
     return path
+
+
+def resolved(path: Path) -> Path:
+    """Returns the absolute path without links. Raises `PathError` for links that lead in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # RuntimeError: before Python 3.13
+        raise PathError(f"{path} is a link that leads nowhere: choose another directory.") from None
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise PathError(
+            f"{path} is not a directory, or lies below a file: choose another directory."
+        ) from None
+    except OSError as problem:
+        raise PathError(
+            f"The directory {path} can't be created ({reason_of(problem)}): choose another directory, or create this "
+            f"one and make it yours."
+        ) from None
+
+
+def reason_of(problem: OSError) -> str:
+    """Returns the system's reason in lower case, such as "permission denied"."""
+    reason = problem.strerror or (os.strerror(problem.errno) if problem.errno else "no reason given")
+    return reason[:1].lower() + reason[1:]
 
 
 def _others_may(handle: int, mode: int) -> bool:
@@ -148,6 +176,11 @@ def _open(path: Path, flags: int) -> int:
         if problem.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
             raise PathError(
                 f"{path} is not a regular file but a link, directory or socket: remove it."
+            ) from None
+        if problem.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
+            raise PathError(
+                f"{path} can't be opened by user {name_of(os.geteuid())} ({reason_of(problem)}): run as the user "
+                "who owns its directory, or choose another directory."
             ) from None
         raise
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from holdfast.audit.run import CHECKS, Report, Result, audit
 from holdfast.kernel.config import Settings
 from holdfast.main.cli.progress import progress
-from holdfast.main.process.database import open_database
+from holdfast.main.process.database import existing_database
 from holdfast.main.process.outcome import Failed
 
 COLUMNS = (
@@ -26,7 +26,7 @@ EXAMPLES_MAX = 3
 
 async def audit_command(settings: Settings, *, as_json: bool) -> None:
     """Prints the report: a table, or with `as_json` one line. Raises `Failed` if a check finds violations."""
-    async with open_database(settings) as database:
+    async with existing_database(settings) as database:
         with progress(*COLUMNS, total=len(CHECKS)) as update:
             done = count()
             report = await audit(database, starts=lambda name: update(completed=next(done), description=name))

@@ -27,7 +27,10 @@ app = typer.Typer(
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(help="Directory of the embedded database and the development key. [default: ./data]"),
+    # readable: click's own sentence on another user's directory doesn't say what would be right.
+    typer.Option(
+        readable=False, help="Directory of the embedded database and the development key. [default: ./data]"
+    ),
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[

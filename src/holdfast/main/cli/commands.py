@@ -158,10 +158,13 @@ def dead_letters_replay(id: LetterId, data_dir: DataDir = None) -> None:
 
 @command("replay")
 def replay_(
-    file: Annotated[Path, typer.Argument(help="A CSV file of hotel bookings, plain or gzip.")],
+    file: Annotated[
+        Path, typer.Argument(readable=False, help="A CSV file of hotel bookings, plain or gzip.")
+    ],
     data_dir: DataDir = None,
     picture: Annotated[
-        Path | None, typer.Option(help="The occupancy chart. [default: occupancy.svg in the data dir]")
+        Path | None,
+        typer.Option(readable=False, help="The occupancy chart. [default: occupancy.svg in the data dir]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

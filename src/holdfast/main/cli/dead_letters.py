@@ -18,7 +18,7 @@ from holdfast.kernel.config import Settings
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.main.process.database import open_database
+from holdfast.main.process.database import existing_database
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant
 from holdfast.place.tenant import Tenant
@@ -67,7 +67,7 @@ async def _listed(tx: Tx, slug: str | None, *, replayed: bool) -> list[tuple[Dea
 async def _run(
     settings: Settings, verb: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    async with open_database(settings) as database:
+    async with existing_database(settings) as database:
         return await database.run(SYSTEM, verb, *args, **kwargs)
 
 

@@ -13,7 +13,7 @@ from holdfast.audit.run import Report, audit
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.files.own import own_directory
+from holdfast.kernel.files.own import own_directory, resolved
 from holdfast.kernel.ids import new_id
 from holdfast.main.cli.audit import show
 from holdfast.main.cli.progress import progress
@@ -70,9 +70,10 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
 def _picture(settings: Settings, asked: Path | None) -> Path:
     """Returns the chart's path. An unusable path is refused now instead of after a minute of work."""
     if asked is None:
-        return (settings.data_dir / PICTURE).resolve()
-    path = asked.resolve()
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        return resolved(settings.data_dir) / PICTURE
+    path = resolved(asked)
+    usable = path.parent.is_dir() and os.access(path if path.exists() else path.parent, os.W_OK)
+    if path.is_dir() or not usable:
         problem = f"{asked} can't be written: name a file in an existing directory"
         raise InvalidRequest.of("picture", str(asked), problem)
     return path

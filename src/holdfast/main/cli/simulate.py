@@ -14,7 +14,7 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.telemetry import start_logging
 from holdfast.main.cli.progress import progress
-from holdfast.main.process.database import find_database
+from holdfast.main.process.database import find_known_database
 from holdfast.main.process.outcome import Failed
 from holdfast.main.reactions import engine_over
 from holdfast.main.ticks import TICKS
@@ -73,7 +73,7 @@ def _within(field: str, value: int, least: int, most: int) -> int:
 
 
 async def _simulate(settings: Settings, asked: Scenario) -> Simulated:
-    async with find_database(settings) as url:
+    async with find_known_database(settings) as url:
         database = await Database.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10)
         try:
             engine = engine_over(database, reactions=())

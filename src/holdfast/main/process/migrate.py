@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import asyncpg
 import structlog
 
+from holdfast.kernel.errors import InvalidRequest
 from holdfast.main.process.connect import connection_to
 from holdfast.main.process.outcome import Failed
 
@@ -21,6 +23,21 @@ TURN_WAIT_S = 300
 TABLE_LOCK_WAIT_S = 5
 """How long a migration waits for a table lock before it gives up: meanwhile, all other queries queue behind it."""
 
+BASE = "base"
+"""The name of the state before the first migration."""
+REVISION = re.compile(r"\d{4}")
+FOREIGN = "Name a database of Holdfast's own, or an empty one, in HOLDFAST_DATABASE_URL."
+NEWER = (
+    "The schema of the database is at revision {found}, but this version of Holdfast knows only those up to {newest}: "
+    "use the version that migrated it."
+)
+TAKEN = (
+    asyncpg.DuplicateTableError, asyncpg.DuplicateObjectError, asyncpg.DuplicateFunctionError,
+    asyncpg.DuplicateColumnError, asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError,
+    asyncpg.WrongObjectTypeError,
+)  # fmt: skip
+"""What PostgreSQL says where names of ours are another program's."""
+
 SETTINGS = {
     "application_name": "holdfast migrate",
     "lock_timeout": f"{TURN_WAIT_S}s",
@@ -31,16 +48,35 @@ SETTINGS = {
 log = structlog.get_logger(__name__)
 
 
+def revisions() -> list[str]:
+    """Returns the revisions this code knows, oldest first."""
+    return sorted(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("*.py"))
+
+
 def newest() -> str:
     """Returns the revision this code needs: the highest number among the migrations."""
-    return max(file.name.partition("_")[0] for file in (MIGRATIONS / "versions").glob("*.py"))
+    return revisions()[-1]
 
 
 async def revision_of(connection: Any) -> str | None:
-    """Returns the database's revision; None for an empty database."""
-    if await connection.fetchval("SELECT to_regclass('alembic_version')") is None:
+    """Returns the database's revision; None for a database without a schema of ours.
+
+    Raises `Failed` if the revision is another program's.
+    """
+    table, ours = await connection.fetchrow(
+        "SELECT to_regclass('alembic_version')::text, to_regclass('venue') IS NOT NULL"
+    )
+    if table is None:
         return None
-    return await connection.fetchval("SELECT version_num FROM alembic_version")
+    try:
+        found = await connection.fetchval("SELECT version_num FROM alembic_version")
+    except asyncpg.UndefinedColumnError:
+        raise Failed(
+            f"The table alembic_version of the database has no column version_num. {FOREIGN}"
+        ) from None
+    if found is not None and not (REVISION.fullmatch(str(found)) and ours):
+        raise Failed(f"The revision {str(found)[:40]!r} in alembic_version is none of Holdfast's. {FOREIGN}")
+    return found
 
 
 async def migrate(url: str) -> bool:
@@ -60,11 +96,30 @@ async def migrate(url: str) -> bool:
     return True
 
 
-async def migrate_back(url: str, *, to: str) -> None:
-    """Reverts the migrations after the revision `to` ("base": all of them). Data in what they added is lost."""
-    async with _turn(url) as connection:
+async def migrate_back(url: str, *, to: str, fix: str | None = None) -> None:
+    """Reverts the migrations after the revision `to` (BASE: all of them). Data in what they added is lost.
+
+    Raises `InvalidRequest` for a revision that doesn't exist; `Failed` for one that the database hasn't reached, and
+    for a database that is newer than this code.
+    """
+    check_revision(to)
+    async with _turn(url, fix) as connection:
+        found = await revision_of(connection)
+        if found is not None and found not in revisions():
+            raise Failed(NEWER.format(found=found, newest=newest()))
+        if to != BASE and (found is None or to > found):
+            raise Failed(
+                f"The schema is at revision {found or BASE}, before {to}: "
+                "holdfast migrate without --down-to goes forward."
+            )
         await _run(connection, lambda alembic, config: alembic.downgrade(config, to))
         log.info("migrated back", to_revision=to)
+
+
+def check_revision(to: str) -> None:
+    """Raises `InvalidRequest` unless there is such a revision to go back to."""
+    if to not in (BASE, *revisions()):
+        raise InvalidRequest.of("down_to", to, f"must be {BASE} or one of {', '.join(revisions())}")
 
 
 def run_file(bind: Any, path: Path) -> None:
@@ -74,8 +129,8 @@ def run_file(bind: Any, path: Path) -> None:
 
 
 @asynccontextmanager
-async def _turn(url: str) -> AsyncIterator[asyncpg.Connection]:
-    async with connection_to(url, server_settings=SETTINGS) as connection:
+async def _turn(url: str, fix: str | None = None) -> AsyncIterator[asyncpg.Connection]:
+    async with connection_to(url, server_settings=SETTINGS, fix=fix) as connection:
         try:
             await connection.execute(f"SELECT pg_advisory_lock({LOCK_KEY})")
         except asyncpg.LockNotAvailableError:
@@ -90,6 +145,23 @@ async def _turn(url: str) -> AsyncIterator[asyncpg.Connection]:
                 f"A table was in use for longer than {TABLE_LOCK_WAIT_S} s, so the migration gave up "
                 "and changed nothing: run it again at a quieter moment."
             ) from None
+        except asyncpg.PostgresError as error:
+            raise Failed(_refused(error)) from error
+
+
+def _refused(error: asyncpg.PostgresError) -> str:
+    said = " ".join(str(error).split())
+    if isinstance(error, TAKEN):
+        return (
+            f"The database has something of another program ({said}), so the migration was undone. {FOREIGN}"
+        )
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return f"The user may not do that ({said}), so the migration was undone: migrate as the database's owner."
+    if isinstance(error, asyncpg.UndefinedFileError | asyncpg.FeatureNotSupportedError):
+        return f"The server lacks something ({said}), so the migration was undone: install its contrib extensions."
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return "The server is a read-only standby: name the primary in HOLDFAST_DATABASE_URL."
+    return f"The database refused the migration ({said}), and it was undone: check the schema by hand."
 
 
 async def _run(connection: asyncpg.Connection, command: Callable[[Any, Any], None]) -> None:

@@ -36,8 +36,8 @@ async def _run_child(settings: Settings, command: str) -> None:
         options: list[str] = []
         fds: list[int] = []
         if command == "serve":
-            issuers(settings)
             fds = [held.enter_context(await listen(settings.host, settings.port)).fileno()]
+            issuers(settings)
             options = ["--listener-fd", str(fds[0])]
         async with find_database(settings) as url:
             environ = os.environ | settings.model_copy(update={"database_url": url}).environ()

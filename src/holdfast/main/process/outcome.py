@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.files.acl import PathError
+from holdfast.kernel.files.own import reason_of
 
 T = TypeVar("T")
 
@@ -54,7 +55,13 @@ def sentences(error: Exception) -> list[str]:
         or type(error).__name__ == "EmbeddedPostgresError"
     )
     text = " ".join(str(error).split()) or "no details"
-    return [text if meant_to_be_read else f"{type(error).__name__}: {text} (HOLDFAST_DEBUG=1 shows where)"]
+    if meant_to_be_read:
+        return [text]
+    if isinstance(error, OSError) and error.filename:
+        return [
+            f"{error.filename} can't be used ({reason_of(error)}): check the path, its owner and its permissions."
+        ]
+    return [f"{type(error).__name__}: {text} (HOLDFAST_DEBUG=1 shows where)"]
 
 
 def code_of(error: Exception) -> int:

@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from holdfast.kernel.db.database import APP_ROLE
-from holdfast.main.process.migrate import newest, revision_of
+from holdfast.main.process.migrate import NEWER, newest, revision_of
 from holdfast.main.process.outcome import Failed
 
 SERVER_VERSION_MIN = 150000
@@ -59,6 +59,13 @@ async def check_database(connection: Any, *, unsafe: bool) -> None:
         raise Failed(" ".join(refusals))
 
 
+async def check_known(connection: Any) -> None:
+    """Raises `Failed` if the schema is newer than this code, whose checks may not be true of it."""
+    found = await revision_of(connection)
+    if found is not None and found > newest():
+        raise Failed(NEWER.format(found=found, newest=newest()))
+
+
 def unfit(facts: Facts) -> list[str]:
     """Returns the reasons why Holdfast can't run on this database at all."""
     rules = [
@@ -67,8 +74,12 @@ def unfit(facts: Facts) -> list[str]:
             f"The database is PostgreSQL {facts.server_version // 10000}: upgrade it to 15 or later.",
         ),
         (
-            facts.revision is None or facts.revision < newest(),
-            f"The schema of the database is at revision {facts.revision or 'none'}, but {newest()} is "
+            facts.revision is None,
+            "The database has no schema of Holdfast: run holdfast migrate, or name another database.",
+        ),
+        (
+            facts.revision is not None and facts.revision < newest(),
+            f"The schema of the database is at revision {facts.revision}, but {newest()} is "
             "needed: run holdfast migrate.",
         ),
         (

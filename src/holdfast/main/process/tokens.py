@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
+from holdfast.identity.issuer import DevIssuer, check_wanted, parse_ttl, trusted_issuers
 from holdfast.identity.token import TrustedIssuer
 from holdfast.kernel.config import Settings
+from holdfast.kernel.files.acl import PathError
 from holdfast.main.process.outcome import Failed
 
 
@@ -26,8 +27,13 @@ class Persona:
 def mint(
     settings: Settings, *, tenant: str | None, roles: Sequence[str], subject: str | None, ttl: str
 ) -> str:
-    """Issues a token. `ttl`: `90s`, `30m`, `1h`. Raises `InvalidRequest` or `Failed`."""
-    return _issuer(settings).mint(tenant, roles, subject, ttl_s=parse_ttl(ttl))
+    """Issues a token. `ttl`: `90s`, `30m`, `1h`. Never makes a key: a token of a new one would fit no server.
+
+    Raises `InvalidRequest` or `Failed`.
+    """
+    ttl_s = parse_ttl(ttl)
+    check_wanted(tenant=tenant, roles=roles, subject="new" if subject is None else subject, ttl_s=ttl_s)
+    return _issuer(settings, DevIssuer.existing).mint(tenant, roles, subject, ttl_s=ttl_s)
 
 
 def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]:
@@ -54,13 +60,20 @@ def _command(settings: Settings, tenant: str, role: str) -> str:
 
 def issuers(settings: Settings) -> list[TrustedIssuer]:
     """Returns the trusted issuers. Raises `InvalidRequest` or `Failed` if the settings or the key file are invalid."""
-    return trusted_issuers(settings) if settings.oidc_issuer else [_issuer(settings)]
+    return trusted_issuers(settings) if settings.oidc_issuer else [_issuer(settings, DevIssuer.load)]
 
 
-def _issuer(settings: Settings) -> DevIssuer:
+def _issuer(settings: Settings, load: Callable[[Path], DevIssuer]) -> DevIssuer:
     if settings.oidc_issuer:
         raise Failed(f"HOLDFAST_OIDC_ISSUER is set, so only {settings.oidc_issuer} can issue tokens.")
     try:
-        return DevIssuer.load(settings.data_dir)
-    except (OSError, ValueError) as error:
+        return load(settings.data_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        raise Failed(
+            f"There is no key of a development issuer in {settings.data_dir}: name the --data-dir of the server "
+            "that is to accept the token. holdfast up and holdfast serve make the key when they start."
+        ) from None
+    except PathError as error:
+        raise Failed(str(error)) from error
+    except ValueError as error:
         raise Failed(f"There is no development issuer in {settings.data_dir}: {error}") from error

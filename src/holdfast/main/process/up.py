@@ -37,17 +37,16 @@ async def up(settings: Settings, *, demo: bool) -> None:
     If the supervisor is killed, its children end too; the server keeps running for the next supervisor.
     Raises `Failed` if it does not reach step 4.
     """
-    with until_signalled():
+    with until_signalled(), await listen(settings.host, settings.port) as listener:
         issuers(settings)  # Reports invalid settings now instead of in the API's log.
-        with await listen(settings.host, settings.port) as listener:
-            async with _database(settings) as (url, keeper):
-                shown = await _load_demo(settings, url) if demo else []
-                async with _children(settings, url, listener) as (api, keepers):
-                    if keeper is not None:
-                        keepers.append(keeper)
-                    await wait_until_ready(listener, api)
-                    print_welcome(settings, base_url=base_url(listener), personas=shown)
-                    await asyncio.gather(*keepers)
+        async with _database(settings) as (url, keeper):
+            shown = await _load_demo(settings, url) if demo else []
+            async with _children(settings, url, listener) as (api, keepers):
+                if keeper is not None:
+                    keepers.append(keeper)
+                await wait_until_ready(listener, api)
+                print_welcome(settings, base_url=base_url(listener), personas=shown)
+                await asyncio.gather(*keepers)
 
 
 @contextmanager
