@@ -16,8 +16,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 RUNTIME := .venv/.runtime
 DEV := .venv/.dev
+CLIENTS := tests/contract/clients
 UV_COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade) pyproject.toml
+	--custom-compile-command 'make pins' $(if $(UPGRADE),--upgrade)
 export PIP_USER := 0
 # Rewriting the asserts of all tests takes seconds; what was compiled is for the next run.
 unexport PYTHONDONTWRITEBYTECODE
@@ -63,10 +64,12 @@ soak: $(DEV)  ## long campaigns of the tests that search for faults
 	@HOLDFAST_SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
 
 pins: $(DEV)  ## write requirements*.txt anew from pyproject.toml (UPGRADE=1: newest versions)
-	@$(UV_COMPILE) --group build --output-file requirements.txt >/dev/null
-	@$(UV_COMPILE) --group build --group dev --constraints requirements.txt \
+	@$(UV_COMPILE) pyproject.toml --group build --output-file requirements.txt >/dev/null
+	@$(UV_COMPILE) pyproject.toml --group build --group dev --constraints requirements.txt \
 		--output-file requirements-dev.txt >/dev/null
-	@! grep -nE '(file|https?)://|--(extra-)?index-url|--find-links' requirements.txt requirements-dev.txt
+	@$(UV_COMPILE) $(CLIENTS)/requirements.in --output-file $(CLIENTS)/requirements.txt >/dev/null
+	@! grep -nE '(file|https?)://|--(extra-)?index-url|--find-links' requirements.txt requirements-dev.txt \
+		$(CLIENTS)/requirements.txt
 
 clean:  ## remove .venv and caches; data stays
 	rm -rf .venv .venv.log .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist
@@ -83,8 +86,13 @@ $(RUNTIME): requirements.txt pyproject.toml | .venv/.place
 	@$(PIP) install -qq --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(DEV): requirements-dev.txt tests/contract/asyncapi/package-lock.json $(RUNTIME)
+# The generator of Python clients needs other versions than Holdfast, so it has a folder of its own.
+$(DEV): requirements-dev.txt tests/contract/asyncapi/package-lock.json $(CLIENTS)/package-lock.json \
+		$(CLIENTS)/requirements.txt $(RUNTIME)
 	@echo "installing $$(grep -c '^[a-z]' requirements-dev.txt) packages for testing" >&2
 	@scripts/retry $(PIP) install -qq --require-hashes -r requirements-dev.txt
 	@scripts/retry scripts/npm-install tests/contract/asyncapi .venv/npm
+	@scripts/retry scripts/npm-install $(CLIENTS) .venv/clients/npm
+	@rm -rf .venv/clients/python
+	@scripts/retry $(PIP) install -qq --require-hashes --target .venv/clients/python -r $(CLIENTS)/requirements.txt
 	@touch $@
