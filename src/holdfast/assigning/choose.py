@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations as pairs_of
 from typing import Any, NamedTuple, cast
@@ -33,6 +33,21 @@ class Preferences:
             (not self.kinds or resource.kind in self.kinds)
             and (not self.zones or resource.zone in self.zones)
             and all(resource.attributes.get(key) == value for key, value in self.attributes)
+        )
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """The preferences that were expressed, as JSON; {} for any resource."""
+        found = {"kinds": self.kinds, "zones": self.zones, "attributes": dict(self.attributes)}
+        return {name: value for name, value in found.items() if value}
+
+    @staticmethod
+    def of_json(stored: Mapping[str, Any]) -> Preferences:
+        """Returns the preferences of `as_json`."""
+        return Preferences(
+            tuple(stored.get("kinds", ())),
+            tuple(stored.get("zones", ())),
+            tuple(sorted(stored.get("attributes", {}).items())),
         )
 
 
@@ -117,6 +132,16 @@ def check_party(venue: Venue, resources: Sequence[Resource], party_size: int) ->
         raise PartyTooSmall(
             f"{names} is for parties of {least} or more; the party is {party_size}.", seats_min=least
         )
+
+
+def fitting(venue: Venue, resource_ids: Sequence[UUID], party_size: int) -> tuple[Resource, ...] | None:
+    """Returns these resources if they are in use and together take a party of that size; otherwise None."""
+    try:
+        resources = named_resources(venue, resource_ids)
+        check_party(venue, resources, party_size)
+    except HoldfastError:
+        return None
+    return resources or None
 
 
 def capacity(venue: Venue, resource_ids: Collection[UUID]) -> Capacity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +71,10 @@ async def alternatives_to(
             occupancy.add(each)
 
     try:
-        wanted = prepared_at(wanted_anew(booking, tx.actor), venue, booking.span, booking.slot_id)
+        anew = wanted_anew(booking, tx.actor)
+        if booking.chosen_by == "house":
+            anew = replace(anew, resource_ids=())  # any other place suits as well
+        wanted = prepared_at(anew, venue, booking.span, booking.slot_id)
         return await suggest(tx, wanted, displaced)
     except HoldfastError:
         # The rules have changed since the booking was made, and would refuse it today.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from holdfast.assigning.choose import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
@@ -17,6 +18,8 @@ from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Price
+
+ChosenBy = Literal["guest", "house"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,9 @@ class Booking:
     checked_in_at: datetime | None = None
     completed_at: datetime | None = None
     shared_facility_owner_tenant_id: UUID | None = None
+    preferences: Preferences = ANYTHING
+    chosen_by: ChosenBy = "guest"
+    length_asked: bool = True
 
     @property
     def occupies(self) -> bool:
@@ -241,6 +247,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_name": venue.name,
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
+        "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
         "start": booking.start_at.astimezone(zone),
         "end": booking.end_at.astimezone(zone),

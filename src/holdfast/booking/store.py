@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
+from holdfast.assigning.choose import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
@@ -30,8 +31,10 @@ _VALUES = {
     **{name: f"price.{name.removeprefix('price_')}" for name in _PRICE},
     "total_minor": "total_minor",
     **{name: f"details.{name}" for name in _DETAILS},
+    "preferences": "preferences.as_json",
 }
-_OWN = [each.name for each in fields(Booking) if each.name not in ("guest", "price", "details")]
+_NESTED = {"guest", "price", "details", "preferences"}
+_OWN = [each.name for each in fields(Booking) if each.name not in _NESTED]
 COLUMNS = (*_OWN, *_VALUES)
 _flat = attrgetter(*_OWN, *_VALUES.values())
 _NAMES = ", ".join(COLUMNS)
@@ -227,9 +230,11 @@ def from_row(row: Any) -> Booking:
     values["metadata"] = orjson.loads(values["metadata"])
     take = values.pop
     take("total_minor")  # computed from the others
+    preferences = take("preferences")
     return Booking(
         guest=Guest(**{name: take(f"guest_{name}") for name in _GUEST}),
         price=Price(*map(take, _PRICE)),
         details=Details(**{name: take(name) for name in _DETAILS}),
+        preferences=ANYTHING if preferences == "{}" else Preferences.of_json(orjson.loads(preferences)),
         **values,
     )

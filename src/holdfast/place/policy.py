@@ -126,6 +126,12 @@ class Policy(Rule):
     """Default durations by party size, smallest parties first; the first entry that fits wins."""
     duration_minutes_max: StrictInt = Field(default=60 * DAY_MINUTES, ge=1, le=DURATION_MINUTES_LIMIT)
     """The longest booking allowed, minutes."""
+    duration_minutes_min: StrictInt = Field(default=1, ge=1, le=DURATION_MINUTES_LIMIT)
+    """The shortest booking that may be asked for, minutes."""
+    duration_step_minutes: StrictInt = Field(default=1, ge=1, le=DAY_MINUTES)
+    """A length that is asked for is a multiple of this many minutes. The usual length is always allowed."""
+    guests_choose_duration: StrictBool = True
+    """Whether guests may ask for a length; false: they get the usual one, and staff may give any."""
     buffer_before_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
     """Minutes before a booking that its claims also cover, unless the resource has its own value."""
     buffer_after_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
@@ -173,7 +179,7 @@ class Policy(Rule):
 
     @model_validator(mode="after")
     def _durations_fit(self) -> Policy:
-        refuse("Policy", [*self._unreachable(), *self._too_long()])
+        refuse("Policy", [*self._unreachable(), *self._out_of_range()])
         return self
 
     def _unreachable(self) -> list[Problem]:
@@ -188,8 +194,17 @@ class Policy(Rule):
             if sizes[index] <= sizes[index - 1]
         ]
 
-    def _too_long(self) -> list[Problem]:
-        allowed = f"must be at most duration_minutes_max ({self.duration_minutes_max})"
+    def _out_of_range(self) -> list[Problem]:
+        most, least = self.duration_minutes_max, self.duration_minutes_min
+        if least > most:
+            problem = f"must be at most duration_minutes_max ({most})"
+            return [Problem(("duration_minutes_min",), least, problem)]
         named = [(("default_duration_minutes",), self.default_duration_minutes)]
         named += [(("durations", i, "minutes"), each.minutes) for i, each in enumerate(self.durations)]
-        return [Problem(where, value, allowed) for where, value in named if value > self.duration_minutes_max]
+        allowed = f"must be at most duration_minutes_max ({most})"
+        needed = f"must be at least duration_minutes_min ({least})"
+        return [
+            Problem(where, value, allowed if value > most else needed)
+            for where, value in named
+            if not least <= value <= most
+        ]

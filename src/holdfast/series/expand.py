@@ -88,7 +88,7 @@ def _planned(first: Wanted, on: date, span: Span, slot_id: str | None, venue: Ve
         when = When(day=on, slot_id=slot_id)
         with suppress(InvalidRequest):  # it does not run on that day: the occurrence is refused
             span = slot_span(venue, on, slot_id)
-    return Planned(on, span, replace(first, id=new_id(), when=when))
+    return Planned(on, span, replace(first, id=new_id(), when=when, length_asked=first.asks_length))
 
 
 def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:

@@ -122,6 +122,7 @@ async def _find_alternative(
                 id=new_id(),
                 when=When(start=span.start, end=span.end),
                 resource_ids=tuple(map(UUID, each["resource_ids"])),
+                named={*each["resource_ids"]} == {*map(str, planned.wanted.resource_ids)},
             )
             return Planned(planned.on, span, wanted)
     return None

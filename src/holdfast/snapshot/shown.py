@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from holdfast.booking.deciding.decide import usual_minutes
+from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.model import total_minor
 from holdfast.channel.names import BLOCKED_REASON, guest_state
 from holdfast.kernel.encode import encode

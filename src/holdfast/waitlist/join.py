@@ -8,7 +8,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import ANYTHING, Preferences, candidate_sets
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.decide import check_length, usual_minutes
+from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.rules import TooFarAhead
 from holdfast.booking.deciding.wanted import NOBODY
 from holdfast.booking.finding.search import Sets, starts
@@ -73,6 +73,8 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> EntryView:
     """
     entry = _entry(tx, asked, venue)
     _check(venue, entry, now=tx.now)
+    if asked.duration_minutes is not None:
+        check_length(entry.length, venue.policy, party_size=entry.party_size, is_staff=tx.actor.is_staff)
     await _check_room(tx, venue, entry, ip=asked.ip)
     entry = await store.insert(tx, entry, ip=asked.ip)
     return EntryView(entry, await queue_store.position(tx, entry), None)
@@ -107,7 +109,6 @@ def _check(venue: Venue, entry: Entry, *, now: datetime) -> None:
         raise InvalidRequest.of("latest", latest, f"must not be before earliest, {earliest}")
     if width > timedelta(days=WINDOW_DAYS_MAX):
         raise InvalidRequest.of("latest", latest, f"must be at most {WINDOW_DAYS_MAX} days after earliest")
-    check_length(entry.length, venue)
     _check_ahead(venue, entry, now=now)
     _check_starts(venue, entry, candidate_sets(venue, entry.demand), now=now)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
+from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
@@ -177,6 +178,9 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
         when=When(start=span.start, end=span.end),
         party_size=entry.party_size,
         resource_ids=tuple(resource.id for resource in planned.resources),
+        preferences=entry.preferences,
+        named=bool(entry.resource_ids),
+        length_asked=entry.duration_minutes != usual_minutes(venue.policy, entry.party_size),
         guest=entry.guest,
         hold=True,
         hold_ttl_seconds=_ttl_s(tx, venue, span),

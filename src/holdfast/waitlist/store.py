@@ -150,14 +150,6 @@ def from_row(row: Any) -> Entry:
         values[name] = values[name] and plain_id(values[name])
     values["status"] = EntryStatus(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
-    values["preferences"] = _preferences(orjson.loads(values["preferences"]))
+    values["preferences"] = Preferences.of_json(orjson.loads(values["preferences"]))
     guest = Guest(**{each.name: values.pop(f"guest_{each.name}") for each in fields(Guest)})
     return Entry(guest=guest, **values)
-
-
-def _preferences(stored: dict[str, Any]) -> Preferences:
-    return Preferences(
-        tuple(stored["kinds"]),
-        tuple(stored["zones"]),
-        tuple(sorted(stored["attributes"].items())),
-    )

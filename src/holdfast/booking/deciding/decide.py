@@ -10,18 +10,17 @@ from uuid import UUID
 from holdfast.assigning.choose import Demand, candidate_sets, distinct, first_free, named_resources, settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.wanted import Prepared, Wanted, When
+from holdfast.booking.deciding.length import check_length, usual_minutes
+from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours, slot
-from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import Price, Pricing
 
-SETS_FIRST = 200
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
 REFERENCE_CHARS = 6
 RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
@@ -65,8 +64,12 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     """Works out the span and the candidate resources. Raises the errors of `timed` and `candidate_sets`."""
     minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
-    if wanted.walk_in and wanted.when.end is None and wanted.when.duration_minutes is None:
-        span = _until_closing(venue, span)
+    if wanted.asks_length:
+        check_length(
+            span.duration, venue.policy, party_size=wanted.party_size, is_staff=wanted.actor.is_staff
+        )
+    elif wanted.walk_in:
+        span = until_closing(venue, span)
     if wanted.planned:
         return Prepared(wanted, venue, span, slot_id, (named_resources(venue, wanted.planned),))
     sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
@@ -95,25 +98,10 @@ def timed(
         end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
     if end <= start:
         raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
-    check_length(end - start, venue)
     return Span(start, end), None
 
 
-def usual_minutes(policy: Policy, party_size: int) -> int:
-    """Returns the usual length of a booking for that many guests, in minutes."""
-    fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
-    return next(fitting, policy.default_duration_minutes)
-
-
-def check_length(length: timedelta, venue: Venue) -> None:
-    """Raises InvalidRequest if the venue takes no bookings that long."""
-    longest = venue.policy.duration_minutes_max
-    if length > timedelta(minutes=longest):
-        minutes = int(length.total_seconds() // 60)
-        raise InvalidRequest.of("duration_minutes", minutes, f"must be at most {longest} minutes here")
-
-
-def _until_closing(venue: Venue, span: Span) -> Span:
+def until_closing(venue: Venue, span: Span) -> Span:
     """Ends the span at closing time if the venue closes before the usual length is over."""
     if hours.is_open(venue, None, span.start, span.end):
         return span
@@ -201,6 +189,9 @@ def _booking(
         slot_id=prepared.slot_id,
         party_size=wanted.party_size,
         resource_ids=tuple([resource.id for resource in resources]),
+        preferences=wanted.preferences,
+        chosen_by=wanted.chosen_by,
+        length_asked=wanted.asks_length,
         guest=wanted.guest,
         price=price_of(prepared, resources, pricing),
         details=wanted.details,

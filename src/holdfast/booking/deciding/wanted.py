@@ -11,14 +11,18 @@ from holdfast.assigning.choose import (
     Demand,
     Preferences,
     candidate_sets,
+    fitting,
     named_resources,
 )
-from holdfast.booking.model import Booking, Details, Guest
+from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
 NOBODY = Guest()
+SETS_FIRST = 200
+"""How many sets are looked at first; in a large venue few bookings need more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,11 @@ class When:
     end: datetime | None = None
     duration_minutes: int | None = None
 
+    @property
+    def says_length(self) -> bool:
+        """Whether the request says how long the booking lasts. A slot has its own length."""
+        return self.end is not None or self.duration_minutes is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -40,6 +49,8 @@ class Wanted:
     reference is derived from it.
 
     `planned`: the resources that a plan has already chosen; no others are considered.
+    `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
+    something else: a plan fills them in for a party that asked for neither. None: as they say.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
@@ -55,6 +66,8 @@ class Wanted:
     resource_ids: tuple[UUID, ...] = ()
     preferences: Preferences = ANYTHING
     planned: tuple[UUID, ...] = ()
+    named: bool | None = None
+    length_asked: bool | None = None
     guest: Guest = NOBODY
     details: Details = field(default_factory=Details)
     hold: bool = False
@@ -64,6 +77,17 @@ class Wanted:
     traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
+
+    @property
+    def asks_length(self) -> bool:
+        """Whether the length was asked for; otherwise it is the usual one of the party."""
+        return self.when.says_length if self.length_asked is None else self.length_asked
+
+    @property
+    def chosen_by(self) -> ChosenBy:
+        """Who chose the resources: the guest, who named them, or the house."""
+        named = bool(self.resource_ids) if self.named is None else self.named
+        return "guest" if named else "house"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +119,34 @@ def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -
     return Prepared(wanted, venue, span, slot_id, sets)
 
 
+def prepared_nearby(
+    wanted: Wanted, booking: Booking, venue: Venue, span: Span, slot_id: str | None
+) -> Prepared:
+    """Returns the request of a booking whose place the house chose: its own place first if that still fits, then the
+    best fit. Raises the errors of `candidate_sets`, if nothing fits.
+
+    A place of several resources no longer fits if fewer would do; then one of its own comes first.
+    """
+    wanted = replace(wanted, resource_ids=())
+    kept = fitting(venue, booking.resource_ids, wanted.party_size)
+    try:
+        sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
+    except HoldfastError:
+        if kept is None:
+            raise
+        return Prepared(wanted, venue, span, slot_id, (kept,))
+    own, fewest = {*booking.resource_ids}, len(sets[0])
+    if kept is not None and len(kept) <= fewest:
+        first, last = [kept], []
+    else:
+        first = [each for each in sets if len(each) == fewest and {one.id for one in each} < own]
+        last = [kept] if kept is not None else []
+    done = [{one.id for one in each} for each in (*first, *last)]
+    others = [each for each in sets if {one.id for one in each} not in done]
+    ordered, most = (*first, *others, *last), len(first) or SETS_FIRST
+    return Prepared(wanted, venue, span, slot_id, ordered[:most], ordered[most:])
+
+
 def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     """Returns a new request for what the booking has, on its own resources. Its `when` is empty."""
     return Wanted(
@@ -105,4 +157,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         when=When(),
         party_size=booking.party_size,
         resource_ids=booking.resource_ids,
+        preferences=booking.preferences,
+        named=booking.chosen_by == "guest",
+        length_asked=booking.length_asked,
     )

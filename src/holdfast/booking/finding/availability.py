@@ -9,13 +9,14 @@ from typing import Any
 from holdfast.assigning.choose import Demand, candidate_sets, capacity
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
-from holdfast.booking.deciding.decide import check_length, usual_minutes
+from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
 from holdfast.booking.model import price_json
+from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -72,11 +73,18 @@ def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dic
 
 
 async def starts(
-    tx: Tx, venue: Venue, *, day: date, party_size: int, duration_minutes: int | None
+    tx: Tx,
+    venue: Venue,
+    *,
+    day: date,
+    party_size: int,
+    duration_minutes: int | None,
+    viewer: Actor = ANONYMOUS,
 ) -> list[dict[str, Any]]:
-    """Returns every free start of the opening day for the party, in order, in the form of the API; `slot_id` is set
-    for starts of slots. Raises InvalidRequest, Overloaded."""
-    asked = await _asked(tx, venue, [day], party_size=party_size, duration_minutes=duration_minutes)
+    """Returns every start of the opening day that the viewer can book for the party, in order, in the form of the API;
+    `slot_id` is set for starts of slots. Raises DurationNotAllowed, Overloaded."""
+    about = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
+    asked = await _asked(tx, venue, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     if not (sets := _sets(venue, asked, party_size)):
         return []
@@ -88,16 +96,22 @@ async def starts(
 
 
 async def days_with_room(
-    read: Read, venue: Venue, *, days: Sequence[date], party_size: int, duration_minutes: int | None
+    read: Read,
+    venue: Venue,
+    *,
+    days: Sequence[date],
+    party_size: int,
+    duration_minutes: int | None,
+    viewer: Actor = ANONYMOUS,
 ) -> list[date]:
-    """Returns those of the opening days (at most DAYS_MAX, in order) that have a free start. Raises InvalidRequest,
-    Overloaded.
+    """Returns those of the opening days (at most DAYS_MAX, in order) that have a start that the viewer can book. Raises
+    DurationNotAllowed, Overloaded.
 
     1. Look at the best sets, for all days at once. Where there is room, that is mostly enough.
     2. Look at all sets, for a few of the remaining days at a time. Each `await read(verb, *args)` is a transaction of
        its own, and between two of them other queries have their turns.
     """
-    asked = {"party_size": party_size, "duration_minutes": duration_minutes}
+    asked = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked)
     for part in _in_parts(left):
         scan = Scan(venue, sets, part)
@@ -108,11 +122,18 @@ async def days_with_room(
 
 
 async def look_at_best(
-    tx: Tx, venue: Venue, days: Sequence[date], *, party_size: int, duration_minutes: int | None
+    tx: Tx,
+    venue: Venue,
+    days: Sequence[date],
+    *,
+    party_size: int,
+    duration_minutes: int | None,
+    viewer: Actor = ANONYMOUS,
 ) -> tuple[Sets, list[Start], set[Hashable]]:
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
     days with room on these."""
-    asked = await _asked(tx, venue, days, party_size=party_size, duration_minutes=duration_minutes)
+    about = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
+    asked = await _asked(tx, venue, days, **about)
     sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
     for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
@@ -148,12 +169,19 @@ def _sets(venue: Venue, asked: Sequence[Start], party_size: int) -> Sets:
 
 
 async def _asked(
-    tx: Tx, venue: Venue, days: Sequence[date], *, party_size: int, duration_minutes: int | None
+    tx: Tx,
+    venue: Venue,
+    days: Sequence[date],
+    *,
+    party_size: int,
+    duration_minutes: int | None,
+    viewer: Actor = ANONYMOUS,
 ) -> list[Start]:
     """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
     a length is given, the venue's slots. The goal of each is its day."""
     minutes = duration_minutes or usual_minutes(venue.policy, party_size)
-    check_length(timedelta(minutes=minutes), venue)
+    length = timedelta(minutes=minutes)
+    check_length(length, venue.policy, party_size=party_size, is_staff=viewer.is_staff)
     slices = Slices()
     found: list[Start] = []
     for day in _bookable(venue, days, now=tx.now):

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.assigning.choose import ANYTHING
 from holdfast.booking.deciding.decide import timed
+from holdfast.booking.deciding.length import check_length
 from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.parts import check_year
@@ -67,7 +68,11 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepa
         resource_ids=asked.resource_ids or (),
         preferences=ANYTHING if asked.preferences is None else asked.preferences.value(),
     )
-    return prepared_at(wanted, venue, *timed(when, venue, party_size=asked.party_size))
+    span, slot_id = timed(when, venue, party_size=asked.party_size)
+    if wanted.asks_length:
+        is_staff = wanted.actor.is_staff
+        check_length(span.duration, venue.policy, party_size=asked.party_size, is_staff=is_staff)
+    return prepared_at(wanted, venue, span, slot_id)
 
 
 @router.get(
@@ -134,7 +139,7 @@ async def _view(
 ) -> Sequence[Any]:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
-    return await look(SYSTEM, venue, verb, venue, **asked)
+    return await look(SYSTEM, venue, verb, venue, viewer=request.state.actor, **asked)
 
 
 def _engine(request: Request) -> Engine:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, JsonValue
 
+from holdfast.booking.model import ChosenBy
 from holdfast.booking.states import Status
 
 
@@ -23,6 +24,7 @@ class BookingShown(BaseModel):
     venue_name: str
     venue_kind: str
     resource_ids: list[UUID]
+    chosen_by: ChosenBy
     slot_id: str | None
     start: datetime
     end: datetime

@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from holdfast.assigning.choose import ANYTHING, Preferences
-from holdfast.booking.deciding.decide import usual_minutes
+from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.deciding.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall
 from holdfast.place.opening.slot import slots_on
