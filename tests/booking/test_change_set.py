@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, change, decide_set, write_set
 from holdfast.booking.deciding.revise import Revised
 from holdfast.booking.deciding.wanted import When

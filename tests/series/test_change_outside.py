@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.engine import Engine
 from holdfast.kernel.errors import VersionConflict
 from holdfast.series import expand

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding import decide as booking_decide
 from holdfast.booking.deciding import wanted
 from holdfast.booking.finding import suggest

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM

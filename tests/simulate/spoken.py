@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Again, Booked, Outcome

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.audit.run import audit
 from holdfast.booking.change import Change, change
 from holdfast.booking.making.create import create

@@ -11,7 +11,8 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.assigning.choose import Demand, Preferences, candidate_sets, first_free, settle
+from holdfast.assigning.choose import Demand, candidate_sets, first_free, settle
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.wanted import NOBODY
 from holdfast.booking.finding.search import Outlook, Sets, starts
 from holdfast.claim.model import Claim, Occupancy, claimed_span

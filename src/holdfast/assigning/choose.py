@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations as pairs_of
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.claim.model import Occupancy, Probe
 from holdfast.claim.recolour import Fit, make_room
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
@@ -18,40 +19,6 @@ from holdfast.place.venue import Resource, Venue
 RESOURCES_CACHED_MAX = 500_000
 SETS_EXAMINED_MAX = 2000
 """How many sets of two or more resources a search examines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """Which resources fit when the request names none. Empty means any."""
-
-    kinds: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    attributes: tuple[tuple[str, Any], ...] = ()
-
-    def accepts(self, resource: Resource) -> bool:
-        return (
-            (not self.kinds or resource.kind in self.kinds)
-            and (not self.zones or resource.zone in self.zones)
-            and all(resource.attributes.get(key) == value for key, value in self.attributes)
-        )
-
-    @property
-    def as_json(self) -> dict[str, Any]:
-        """The preferences that were expressed, as JSON; {} for any resource."""
-        found = {"kinds": self.kinds, "zones": self.zones, "attributes": dict(self.attributes)}
-        return {name: value for name, value in found.items() if value}
-
-    @staticmethod
-    def of_json(stored: Mapping[str, Any]) -> Preferences:
-        """Returns the preferences of `as_json`."""
-        return Preferences(
-            tuple(stored.get("kinds", ())),
-            tuple(stored.get("zones", ())),
-            tuple(sorted(stored.get("attributes", {}).items())),
-        )
-
-
-ANYTHING = Preferences()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.decide import Further
-from holdfast.booking.deciding.revise import Around, Change, Revised, Wish, revise, wish
+from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version

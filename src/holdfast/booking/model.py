@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from holdfast.assigning.choose import ANYTHING, Preferences
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
+from holdfast.booking.said import ChosenBy, Details, Guest
 from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Kind
@@ -18,37 +19,6 @@ from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Price
-
-ChosenBy = Literal["guest", "house"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guest:
-    """The guest a booking is for. Personal data."""
-
-    id: str | None = None
-    name: str | None = None
-    email: str | None = None
-    phone: str | None = None
-
-    def as_json(self) -> dict[str, str | None]:
-        """Returns these fields under the names they have in a booking's JSON."""
-        return {
-            "guest_id": self.id,
-            "guest_name": self.name,
-            "guest_email": self.email,
-            "guest_phone": self.phone,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """What guests and staff noted about a booking. No rule depends on it."""
-
-    special_requests: str | None = None
-    internal_notes: str | None = None
-    source: str = "api"
-    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

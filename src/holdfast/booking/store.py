@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from holdfast.assigning.choose import ANYTHING, Preferences
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Final
 from uuid import UUID
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create

@@ -8,11 +8,12 @@ from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
 from holdfast.booking.deciding.decide import Further
-from holdfast.booking.deciding.revise import Around, Revised, Wish, revise, wish
+from holdfast.booking.deciding.revise import Around, Revised, revise
 from holdfast.booking.deciding.wanted import When
+from holdfast.booking.deciding.wish import Wish, wish
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import ANYTHING, Preferences, candidate_sets
+from holdfast.assigning.choose import candidate_sets
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.rules import TooFarAhead

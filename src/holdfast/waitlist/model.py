@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, Preferences
+from holdfast.assigning.choose import Demand
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.model import Guest, InvalidTransition
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS

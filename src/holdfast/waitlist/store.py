@@ -9,7 +9,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.assigning.choose import Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.model import Guest
 from holdfast.event.emit import emit
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Preferences, first_free, settle
+from holdfast.assigning.choose import first_free, settle
 from holdfast.booking import states
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
@@ -18,149 +17,17 @@ from holdfast.booking.deciding.decide import (
     open_sets,
     price_of,
     probes_of,
-    timed,
-    until_closing,
 )
-from holdfast.booking.deciding.length import check_length, usual_minutes
-from holdfast.booking.deciding.wanted import Prepared, When, prepared_at, prepared_nearby, wanted_anew
-from holdfast.booking.model import Booking, InvalidTransition, due_of
+from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.deciding.wish import Wish
+from holdfast.booking.model import Booking, due_of
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.policy import Policy
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource
 from holdfast.port.pricing import Pricing
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The requested changes to a booking. None means unchanged.
-
-    `planned`: the resources that a plan has already chosen; no others are considered.
-    `guest`, `details`: the fields to change. No decision depends on them.
-    """
-
-    booking_id: UUID
-    expected_version: int
-    when: When | None = None
-    party_size: int | None = None
-    resource_ids: tuple[UUID, ...] | None = None
-    preferences: Preferences | None = None
-    planned: tuple[UUID, ...] = ()
-    guest: dict[str, Any] = field(default_factory=dict)
-    details: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def moves(self) -> bool:
-        """Whether it is about the time, the party or the resources."""
-        changes = (self.when, self.party_size, self.resource_ids, self.preferences)
-        return any(value is not None for value in changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A requested change, resolved as far as is possible without the ledger. `prepared`: None if time, party and
-    resources stay as they are: then no rule is asked."""
-
-    asked: Change
-    before: Booking
-    prepared: Prepared | None
-
-    def probes(self) -> Iterator[Probe]:
-        """Yields the ledger probes that the decision needs."""
-        if self.prepared is not None and self.before.occupies:
-            yield from () if self.keeps_claims else probes_of(self.prepared)
-
-    @property
-    def keeps_claims(self) -> bool:
-        """Whether the booking stays where and when it is, whatever else changes: its claims are right as they are."""
-        prepared, before = self.prepared, self.before
-        return prepared is None or (
-            before.occupies
-            and prepared.span == before.span
-            and {each.id for each in prepared.sets[0]} == {*before.resource_ids}
-        )
-
-    def windows(self) -> Iterator[datetime]:
-        """Yields the pacing window whose arrivals the decision needs, if any."""
-        if self.prepared is None or self.prepared.venue.policy.pacing_covers_max is None:
-            return
-        span, party_size = self.prepared.span, self.prepared.wanted.party_size
-        if span.start != self.before.start_at or party_size > self.before.party_size:
-            yield rules.pacing_window(span.start)
-
-
-def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish | HoldfastError:
-    """Resolves the change, or returns the error if it can be refused without the ledger."""
-    try:
-        if before.status in states.TERMINAL:
-            raise InvalidTransition(
-                f"A booking that is {before.status} can no longer be changed: create a new one.",
-                **{"from": before.status, "to": before.status, "allowed": []},
-            )
-        return Wish(asked, before, _prepare(asked, before, venue, actor))
-    except HoldfastError as error:
-        return error
-
-
-def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prepared | None:
-    """Returns the request for what the booking will be; None if it stays where, when and for whom it is."""
-    party_size = asked.party_size or before.party_size
-    span, slot_id, length_asked = _time(asked, before, venue, actor)
-    if is_unmoved(asked, before, span, slot_id):
-        return None
-    wanted = replace(
-        wanted_anew(before, actor), party_size=party_size, planned=asked.planned, length_asked=length_asked
-    )
-    if asked.resource_ids is not None:
-        wanted = replace(wanted, resource_ids=asked.resource_ids, named=True)
-    elif asked.preferences is not None:
-        wanted = replace(wanted, resource_ids=(), preferences=asked.preferences, named=False)
-    elif before.chosen_by == "house" and not asked.planned:
-        return prepared_nearby(wanted, before, venue, span, slot_id)
-    return prepared_at(wanted, venue, span, slot_id)
-
-
-def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) -> bool:
-    """Returns whether the change leaves time, party and resources as they are, said again or not."""
-    named = before.chosen_by == "guest" and {*before.resource_ids} == {*(asked.resource_ids or ())}
-    preferred = before.chosen_by == "house" and asked.preferences == before.preferences
-    return (
-        (span, slot_id) == (before.span, before.slot_id)
-        and asked.party_size in (None, before.party_size)
-        and (asked.resource_ids is None or named)
-        and (asked.preferences is None or preferred)
-    )
-
-
-def _time(asked: Change, before: Booking, venue: Venue, actor: Actor) -> tuple[Span, str | None, bool]:
-    """Returns the time of the changed booking, its slot, and whether its length was asked for."""
-    when, party_size = asked.when or When(), asked.party_size or before.party_size
-    grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
-    if asked.when is None and not grows:
-        return before.span, before.slot_id, before.length_asked
-    usual = usual_minutes(venue.policy, party_size) if grows else None
-    span, slot_id = timed(_fill_in(when, before, usual), venue, party_size=party_size)
-    if when.says_length:
-        if span.duration != before.span.duration:
-            check_length(span.duration, venue.policy, party_size=party_size, is_staff=actor.is_staff)
-        return span, slot_id, True
-    if grows and before.status is states.Status.CHECKED_IN:
-        span = until_closing(venue, span)  # as when it was seated
-    return span, slot_id, before.length_asked and slot_id is None
-
-
-def _fill_in(when: When, before: Booking, usual: int | None) -> When:
-    """Fills in what the request leaves out: a new start keeps the length, unless the party gets its usual one; a new
-    end or length keeps the start."""
-    if when.start is None and when.wall is None and when.slot_id is None:
-        when = replace(when, start=before.start_at)
-    if not when.says_length and when.slot_id is None:
-        minutes = int(before.span.duration.total_seconds() // 60)
-        when = replace(when, duration_minutes=usual or minutes)
-    return when
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from holdfast.assigning.choose import (
-    ANYTHING,
-    Demand,
-    Preferences,
-    candidate_sets,
-    fitting,
-    named_resources,
-)
+from holdfast.assigning.choose import Demand, candidate_sets, fitting, named_resources
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.assigning.choose import ANYTHING
+from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.decide import timed
 from holdfast.booking.deciding.length import check_length
 from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at

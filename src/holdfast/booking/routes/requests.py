@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
-from holdfast.assigning.choose import ANYTHING, Preferences
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Attributes, Metadata

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from holdfast.assigning.choose import ANYTHING
+from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import encode_text
 from holdfast.kernel.idempotency import DONE, Reply

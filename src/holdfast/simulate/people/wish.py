@@ -11,7 +11,7 @@ from random import Random
 from typing import Final, TypeVar
 from uuid import UUID
 
-from holdfast.assigning.choose import ANYTHING, Preferences
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.deciding.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall

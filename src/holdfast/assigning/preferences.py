@@ -1,0 +1,43 @@
+"""Which resources suit a party that names none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.place.venue import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which resources fit when the request names none. Empty means any."""
+
+    kinds: tuple[str, ...] = ()
+    zones: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+    def accepts(self, resource: Resource) -> bool:
+        return (
+            (not self.kinds or resource.kind in self.kinds)
+            and (not self.zones or resource.zone in self.zones)
+            and all(resource.attributes.get(key) == value for key, value in self.attributes)
+        )
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        """The preferences that were expressed, as JSON; {} for any resource."""
+        found = {"kinds": self.kinds, "zones": self.zones, "attributes": dict(self.attributes)}
+        return {name: value for name, value in found.items() if value}
+
+    @staticmethod
+    def of_json(stored: Mapping[str, Any]) -> Preferences:
+        """Returns the preferences of `as_json`."""
+        return Preferences(
+            tuple(stored.get("kinds", ())),
+            tuple(stored.get("zones", ())),
+            tuple(sorted(stored.get("attributes", {}).items())),
+        )
+
+
+ANYTHING = Preferences()

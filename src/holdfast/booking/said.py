@@ -1,0 +1,37 @@
+"""What a booking was made with: for whom, with what remarks, and who chose its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ChosenBy = Literal["guest", "house"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guest:
+    """The guest a booking is for. Personal data."""
+
+    id: str | None = None
+    name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    def as_json(self) -> dict[str, str | None]:
+        """Returns these fields under the names they have in a booking's JSON."""
+        return {
+            "guest_id": self.id,
+            "guest_name": self.name,
+            "guest_email": self.email,
+            "guest_phone": self.phone,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """What guests and staff noted about a booking. No rule depends on it."""
+
+    special_requests: str | None = None
+    internal_notes: str | None = None
+    source: str = "api"
+    metadata: dict[str, Any] = field(default_factory=dict)
