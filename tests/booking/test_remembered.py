@@ -72,17 +72,13 @@ async def test_what_was_asked_for_by_name_is_refused(house: House) -> None:
         {"party_size": 1},
         {"start": at("18:00"), "guest_name": "Said again"},
         {"start": at("18:00"), "end": at("19:30"), "party_size": 2},
-        {"preferences": TABLES},
     ],
 )
-@pytest.mark.parametrize("where", [{"preferences": TABLES}, {"resource_ids": ["t1"]}])
+@pytest.mark.parametrize("is_named", [True, False])
 async def test_what_touches_neither_time_nor_place_asks_no_rule_of_today(
-    house: House, owner: asyncpg.Connection, asked: dict[str, Any], where: dict[str, Any]
+    house: House, owner: asyncpg.Connection, asked: dict[str, Any], is_named: bool
 ) -> None:
-    if "resource_ids" in where:
-        if "preferences" in asked:
-            pytest.skip("asks for another place")
-        where = {"resource_ids": house.ids("t1")}
+    where = {"resource_ids": house.ids("t1")} if is_named else {"preferences": TABLES}
     booking = await house.booked(start=at("18:00"), **where)
     for clock in ("16:30", "19:30"):
         await house.booked(start=at(clock), resource_ids=house.ids("t1"))
