@@ -6,6 +6,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database
 from holdfast.kernel.embedded.account import Account, app_account
 from holdfast.main.process.drop import open_code
 from tests.databases import new_database as copied
+from tests.main.slow import beside, slow_booking
 
 
 @pytest.fixture
@@ -34,6 +37,27 @@ def new_database(server: Server) -> Callable[[], Awaitable[str]]:
         return server.url(name)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def slow(
+    database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Future[tuple[int, int, float]]]:
+    """What becomes of the booking of test_slow_client.py."""
+    with beside(partial(slow_booking, database_url, tmp_path_factory.mktemp("slow"))) as told:
+        yield told
+
+
+@pytest.fixture(scope="session")
+def has_slow(request: pytest.FixtureRequest) -> bool:
+    return any("slow" in getattr(item, "fixturenames", ()) for item in request.session.items)
+
+
+@pytest.fixture(autouse=True)
+def _begun_early(request: pytest.FixtureRequest, has_slow: bool) -> None:
+    """The first test of this folder with the database begins it, unless it is about seconds."""
+    if has_slow and "server" in request.fixturenames and request.node.get_closest_marker("alone") is None:
+        request.getfixturevalue("slow")
 
 
 @pytest.fixture
