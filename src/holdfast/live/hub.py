@@ -39,7 +39,7 @@ class Hub:
     def __init__(
         self, db: Database, places: Places, *, enabled: bool = True, streams_max: int = 20_000
     ) -> None:
-        self.names = Names(db, places)
+        self.names = Names(places)
         self.enabled = enabled
         self.streams_max = streams_max
         self.listeners: list[Listener] = []

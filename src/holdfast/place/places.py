@@ -26,7 +26,7 @@ DOCUMENTS_SIZE_MAX = 10_000
 
 
 class Places:
-    """Caches venues by id, and ids of tenants by slug.
+    """Caches venues by id, and ids of tenants and venues by slug.
 
     For reads, a cached venue may be up to FRESH_S old. A decision about a booking compares its `rules_version` within
     the transaction, and calls `reload` if it is stale.
@@ -37,6 +37,7 @@ class Places:
         self._venues: OrderedDict[UUID, tuple[float, Venue]] = OrderedDict()
         self._loading: dict[UUID, asyncio.Task[dict[UUID, Venue]]] = {}
         self._tenants: OrderedDict[str, UUID] = OrderedDict()
+        self._by_slug: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
         self._documents: OrderedDict[UUID, Kept] = OrderedDict()
 
     async def venue(self, venue_id: UUID) -> Venue:
@@ -130,6 +131,21 @@ class Places:
         if len(self._tenants) > TENANTS_KEPT_MAX:
             self._tenants.popitem(last=False)
         return tenant.id
+
+    async def venue_id(self, tenant_id: UUID, slug: str) -> UUID | None:
+        """Returns the id of the tenant's venue with that slug; None if there is none."""
+        cached = self._by_slug.get((tenant_id, slug))
+        if cached is not None and time.monotonic() - cached[0] < FRESH_S:
+            return cached[1]
+        found = await self._db.call(SYSTEM, tenants=[tenant_id]).run(
+            store.find_venue, tenant_id=tenant_id, slug=slug
+        )
+        if found is not None:
+            self._by_slug[tenant_id, slug] = (time.monotonic(), found)
+            self._by_slug.move_to_end((tenant_id, slug))
+            if len(self._by_slug) > VENUES_KEPT_MAX:
+                self._by_slug.popitem(last=False)
+        return found
 
     def _keep(self, venue: Venue) -> None:
         kept = self._venues.get(venue.id)

@@ -14,13 +14,11 @@ from pydantic import Field
 
 from holdfast.channel import names
 from holdfast.channel.names import ChannelView
-from holdfast.kernel.actor import SYSTEM, Actor, require_staff, works_at
-from holdfast.kernel.db.database import Database
+from holdfast.kernel.actor import Actor, require_staff, works_at
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest, NotFound
-from holdfast.place import store
 from holdfast.place.opening.slot import slot_span
-from holdfast.place.places import FRESH_S, VENUES_KEPT_MAX, Places
+from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.take import SlotKey
@@ -44,10 +42,8 @@ _FORMS = "availability:{tenant}:{venue}:{date}:{slotId} or chain.bookings.{tenan
 class Names:
     """Resolves channel names and venue names."""
 
-    def __init__(self, db: Database, places: Places) -> None:
-        self._db = db
+    def __init__(self, places: Places) -> None:
         self._places = places
-        self._venues: OrderedDict[tuple[UUID, str], tuple[float, UUID]] = OrderedDict()
 
     async def view(self, name: str, actor: Actor) -> ChannelView:
         """Returns the named channel with the actor's view of it.
@@ -82,26 +78,12 @@ class Names:
         venue_id = _id(venue)
         if venue_id is None and _SLUG.fullmatch(venue) and _SLUG.fullmatch(tenant):
             tenant_id = _id(tenant) or await self._places.tenant_id(tenant)
-            venue_id = None if tenant_id is None else await self._venue_id(tenant_id, venue)
+            venue_id = None if tenant_id is None else await self._places.venue_id(tenant_id, venue)
         if venue_id is not None:
             resolved = await self._places.venue(venue_id)
             if tenant == resolved.tenant_slug or _id(tenant) == resolved.tenant_id:
                 return resolved
         raise NotFound(f"There is no venue {venue[:NAME_CHARS_MAX]} of a tenant {tenant[:NAME_CHARS_MAX]}.")
-
-    async def _venue_id(self, tenant_id: UUID, slug: str) -> UUID | None:
-        cached = self._venues.get((tenant_id, slug))
-        if cached is not None and time.monotonic() - cached[0] < FRESH_S:
-            return cached[1]
-        venue_id = await self._db.call(SYSTEM, tenants=[tenant_id]).run(
-            store.find_venue, tenant_id=tenant_id, slug=slug
-        )
-        if venue_id is not None:
-            self._venues[tenant_id, slug] = (time.monotonic(), venue_id)
-            self._venues.move_to_end((tenant_id, slug))
-            if len(self._venues) > VENUES_KEPT_MAX:
-                self._venues.popitem(last=False)
-        return venue_id
 
 
 def availability_name(tenant: str, venue: str, day: date, slot_id: str) -> str:

@@ -19,7 +19,7 @@ from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.http import Caller, answer, json_body, show_reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.paging import AskedPage
-from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
+from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed, VenueInPath
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
 from holdfast.waitlist.answer import accept, decline, leave
@@ -101,7 +101,11 @@ async def post_entry(
     responses={200: ENTRIES},
 )
 async def get_of_venue(
-    venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller, status: EntryStatus | None = None
+    venue_id: VenueInPath,
+    page: AskedPage,
+    engine: EngineUsed,
+    actor: Caller,
+    status: EntryStatus | None = None,
 ) -> Response:
     """The venue's waitlist, in queue order. Staff only."""
     venue = await own_venue(engine, actor, venue_id)

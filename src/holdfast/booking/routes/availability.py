@@ -23,6 +23,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import takes
 from holdfast.kernel.http import answer, parse
 from holdfast.kernel.ids import new_id
+from holdfast.place.routes.at_hand import VenueInPath
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -83,7 +84,7 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepa
 )
 async def get_day(
     request: Request,
-    venue_id: UUID,
+    venue_id: VenueInPath,
     date: date,
     party_size: PartySize,
     duration_minutes: Minutes = None,
@@ -110,7 +111,7 @@ async def get_day(
 )
 async def get_month(
     request: Request,
-    venue_id: UUID,
+    venue_id: VenueInPath,
     month: Month,
     party_size: PartySize = 2,
     duration_minutes: Minutes = None,

@@ -24,7 +24,7 @@ from holdfast.kernel.http import Caller, answer
 from holdfast.kernel.instant import InstantText
 from holdfast.kernel.paging import AskedPage, Keyset, Page
 from holdfast.kernel.text import line
-from holdfast.place.routes.at_hand import EngineUsed, TenantQuery
+from holdfast.place.routes.at_hand import EngineUsed, TenantQuery, VenueInPath
 
 router = APIRouter()
 
@@ -108,7 +108,7 @@ async def get_of_guest(
     responses={200: BOOKINGS},
 )
 async def get_of_venue(
-    venue_id: UUID, narrow: Narrow, page: AskedPage, engine: EngineUsed, actor: Caller
+    venue_id: VenueInPath, narrow: Narrow, page: AskedPage, engine: EngineUsed, actor: Caller
 ) -> Response:
     """Returns the venue's bookings, ordered by start. Staff only."""
     venue = await own_venue(engine, actor, venue_id)

@@ -16,7 +16,7 @@ from holdfast.place import store
 from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
-from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
+from holdfast.place.routes.at_hand import EngineUsed, VenueInPath, changed_venue, public_venue
 from holdfast.place.shown import (
     BY_ORDER,
     ResourceChange,
@@ -37,7 +37,9 @@ router = APIRouter()
     response_model=ResourcePage,
     summary="List resources",
 )
-async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, actor: Caller) -> Response:
+async def get_resources(
+    venue_id: VenueInPath, page: AskedPage, engine: EngineUsed, actor: Caller
+) -> Response:
     """Returns the venue's resources, ordered by sort_order, then slug."""
     kept = await public_venue(engine, actor, venue_id)
     found = resources_after(kept, page.after(BY_ORDER))
@@ -52,7 +54,7 @@ async def get_resources(venue_id: UUID, page: AskedPage, engine: EngineUsed, act
     summary="Add a resource",
 )
 async def post_resource(
-    venue_id: UUID, body: ResourceDocument, engine: EngineUsed, actor: Caller
+    venue_id: VenueInPath, body: ResourceDocument, engine: EngineUsed, actor: Caller
 ) -> Response:
     """Adds a resource to the venue. Managers only."""
     require(actor, "manager")

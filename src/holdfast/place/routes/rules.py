@@ -19,7 +19,7 @@ from holdfast.place.opening.holidays_of import Holiday, chosen, holidays_of
 from holdfast.place.opening.hours import openings
 from holdfast.place.opening.spans import CalendarDate, Hours, HoursSpan, Rule
 from holdfast.place.policy import Policy
-from holdfast.place.routes.at_hand import EngineUsed, changed_venue, public_venue
+from holdfast.place.routes.at_hand import EngineUsed, VenueInPath, changed_venue, public_venue
 from holdfast.place.shown import (
     DayPage,
     ExpectedVersion,
@@ -44,7 +44,7 @@ Day = Annotated[CalendarDate, Field(ge=date(1970, 1, 1), le=date(2200, 1, 1))]
     response_model=Hours,
     summary="Read the hours of a venue",
 )
-async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
+async def get_hours(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the opening rules. Without weekly rules the venue is always open."""
     return _hours(await public_venue(engine, actor, venue_id))
 
@@ -56,7 +56,7 @@ async def get_hours(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
     summary="Replace the hours of a venue",
 )
 async def put_hours(
-    venue_id: UUID, body: HoursChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath, body: HoursChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """Replaces the weekly rules and exceptions. Managers only. Existing bookings don't change."""
     require(actor, "manager")
@@ -75,7 +75,7 @@ async def put_hours(
     summary="List the openings of a venue",
 )
 async def get_effective_hours(
-    venue_id: UUID,
+    venue_id: VenueInPath,
     engine: EngineUsed,
     actor: Caller,
     first: Annotated[Day, Query(alias="from", description="The first day.")],
@@ -102,7 +102,7 @@ async def get_effective_hours(
     response_model=Policy,
     summary="Read the policy of a venue",
 )
-async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
+async def get_policy(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) -> Response:
     """Returns all rules for bookings, including defaults."""
     return _policy(await public_venue(engine, actor, venue_id))
 
@@ -114,7 +114,7 @@ async def get_policy(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respo
     summary="Replace the policy of a venue",
 )
 async def put_policy(
-    venue_id: UUID, body: PolicyChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath, body: PolicyChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """Replaces the whole policy. Managers only. Fields that are left out get their defaults."""
     require(actor, "manager")
@@ -132,7 +132,7 @@ async def put_policy(
     response_model=SlotPage,
     summary="Read the slots of a venue",
 )
-async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
+async def get_slots(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) -> Response:
     """Returns the venue's slots. If there are none, each opening day is one slot `day`."""
     return _slots(await public_venue(engine, actor, venue_id))
 
@@ -144,7 +144,7 @@ async def get_slots(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
     summary="Replace the slots of a venue",
 )
 async def put_slots(
-    venue_id: UUID, body: SlotsChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath, body: SlotsChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """Replaces all slots. Managers only."""
     require(actor, "manager")
@@ -246,7 +246,7 @@ class HoursWithHolidays(Hours):
     summary="Add the public holidays of a country to the hours of a venue",
 )
 async def post_holidays(
-    venue_id: UUID, body: HolidaysWanted, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath, body: HolidaysWanted, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """Adds an exception for each holiday. Managers only. Repeating it changes nothing."""
     require(actor, "manager")

@@ -21,7 +21,14 @@ from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.document_text import YAML_TYPE, load_text, to_yaml
 from holdfast.place.import_venue import import_venue
 from holdfast.place.reach import own_tenant, own_venue
-from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed, TenantQuery, changed_venue, public_venue
+from holdfast.place.routes.at_hand import (
+    TENANT_SLUG,
+    EngineUsed,
+    TenantQuery,
+    VenueInPath,
+    changed_venue,
+    public_venue,
+)
 from holdfast.place.shown import (
     TenantShown,
     TenantWanted,
@@ -90,7 +97,9 @@ async def post_document(
     summary="Read a venue as a document",
     responses={200: {"content": YAML}},
 )
-async def get_document(venue_id: UUID, request: Request, engine: EngineUsed, actor: Caller) -> Response:
+async def get_document(
+    venue_id: VenueInPath, request: Request, engine: EngineUsed, actor: Caller
+) -> Response:
     """Returns the complete venue, for a backup or for import elsewhere. Managers only. With
     `Accept: application/yaml`, it is YAML."""
     require(actor, "manager")
@@ -130,7 +139,7 @@ async def get_venues(
 
 
 @router.get("/venues/{venue_id}", operation_id="get_venue", response_model=VenueShown, summary="Read a venue")
-async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
+async def get_venue(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) -> Response:
     """Returns a venue with its rules and its first 500 resources. Public. `resources_next` is the cursor for the
     rest."""
     kept = await public_venue(engine, actor, venue_id)
@@ -141,7 +150,7 @@ async def get_venue(venue_id: UUID, engine: EngineUsed, actor: Caller) -> Respon
     "/venues/{venue_id}", operation_id="update_venue", response_model=VenueShown, summary="Change a venue"
 )
 async def patch_venue(
-    venue_id: UUID, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
 ) -> Response:
     """Changes name, kind, time zone and currency. Managers only. Bookings keep their instants."""
     require(actor, "manager")
