@@ -56,16 +56,16 @@ def ledger(wanted: list[tuple[Span, int, bool]]) -> list[Claim]:
     return kept
 
 
-@given(claims, spans, st.integers(1, 3))
-def test_it_is_free_when_at_every_instant_some_unit_is(
-    taken: list[tuple[Span, int, bool]], asked: Span, units: int
+@given(claims, spans, st.integers(1, 3), st.integers(1, 4))
+def test_it_is_free_when_at_every_instant_its_units_are(
+    taken: list[tuple[Span, int, bool]], asked: Span, units: int, needed: int
 ) -> None:
     table = resource(units)
     standing = [claim for claim in ledger(taken) if claim.unit <= units and claim.stands(NOW)]
     minutes = [asked.start + timedelta(minutes=n) for n in range(int(asked.duration.total_seconds() // 60))]
-    plain = all(sum(claim.span.holds(at) for claim in standing) < units for at in minutes)
-    assert FreeTimes.of(table, ledger(taken), now=NOW).free(asked) == plain
-    assert Occupancy.of(ledger(taken), now=NOW).has_room(table, asked) == plain
+    plain = all(sum(claim.span.holds(at) for claim in standing) <= units - needed for at in minutes)
+    assert FreeTimes.of(table, ledger(taken), now=NOW).free(asked, units=needed) == plain
+    assert Occupancy.of(ledger(taken), now=NOW).has_room(table, asked, units=needed) == plain
 
 
 @given(
@@ -73,31 +73,36 @@ def test_it_is_free_when_at_every_instant_some_unit_is(
     st.lists(st.integers(0, 120), min_size=1, max_size=20, unique=True),
     st.integers(1, 30),
     st.tuples(st.integers(1, 3), st.integers(0, 9), st.integers(0, 9)),
+    st.integers(1, 4),
 )
 def test_many_starts_at_once_are_as_each_alone(
-    taken: list[tuple[Span, int, bool]], minutes: list[int], length: int, table: tuple[int, int, int]
+    taken: list[tuple[Span, int, bool]],
+    minutes: list[int],
+    length: int,
+    table: tuple[int, int, int],
+    needed: int,
 ) -> None:
     asked = resource(*table)
     free = FreeTimes.of(asked, [claim for claim in ledger(taken) if claim.unit <= asked.units], now=NOW)
     spans_ = [span(start, length) for start in sorted(minutes)]
-    found = free.starts([each.start for each in spans_], timedelta(minutes=length))
+    found = free.starts([each.start for each in spans_], timedelta(minutes=length), units=needed)
     assert [bool(found >> place & 1) for place in range(len(spans_))] == [
-        free.free(claimed_span(asked, each)) for each in spans_
+        free.free(claimed_span(asked, each), units=needed) for each in spans_
     ]
     assert found < 1 << len(spans_)
 
 
-@given(claims, st.lists(spans, max_size=8), st.integers(1, 3))
+@given(claims, st.lists(st.tuples(spans, st.integers(1, 3)), max_size=8), st.integers(1, 3))
 def test_what_is_taken_is_as_if_it_had_been_claimed(
-    taken: list[tuple[Span, int, bool]], wanted: list[Span], units: int
+    taken: list[tuple[Span, int, bool]], wanted: list[tuple[Span, int]], units: int
 ) -> None:
     table = resource(units)
     kept = ledger(taken)
     free = FreeTimes.of(table, kept, now=NOW)
-    for place, each in enumerate(wanted):
-        room = Occupancy.of(kept, now=NOW).has_room(table, each)
-        assert free.free(each) == room
+    for place, (each, needed) in enumerate(wanted):
+        room = Occupancy.of(kept, now=NOW).has_room(table, each, units=needed)
+        assert free.free(each, units=needed) == room
         if room:
-            free.take(each)
+            free.take(each, units=needed)
             # How it is coloured does not matter to what only counts.
-            kept.append(Claim(TENANT, TABLE, 1, each, UUID(int=1000 + place)))
+            kept += [Claim(TENANT, TABLE, 1, each, UUID(int=1000 + place))] * needed

@@ -20,7 +20,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.encode import encode
 from holdfast.main.asyncapi.event_models import EVENTS
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Tenant
 from tests.conftest import House
 from tests.engines import connect
 from tests.processes import PATIENT_S, until

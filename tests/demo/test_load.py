@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from holdfast.assigning.choose import combinations
+from holdfast.assigning.combine import combinations
 from holdfast.demo.load import TENANT, Loaded, documents, load
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database

@@ -17,7 +17,7 @@ from holdfast.kernel.actor import ANONYMOUS, SYSTEM, Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Tenant
 
 Ask = Callable[..., Awaitable[httpx.Response]]
 

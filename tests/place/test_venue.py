@@ -10,7 +10,7 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.assigning.choose import SETS_EXAMINED_MAX, capacity, combinations
+from holdfast.assigning.combine import SETS_EXAMINED_MAX, capacity, combinations
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue

@@ -71,3 +71,42 @@ async def test_nobody_is_refused_who_fits(open_house: Any, everybody: Crowd) -> 
         assert max(taken) == UNITS
         for (start, end), answer in zip(asked, answers, strict=True):
             assert answer.status == 201 or max(taken[start:end]) == UNITS
+
+
+async def test_courts_and_halls_exclude_each_other(open_house: Any, everybody: Crowd) -> None:
+    """Everybody wants a court, the half or the hall, all at once: no court is booked twice, and none is left over
+    that somebody was refused."""
+    leaves = {"a": {"a"}, "b": {"b"}, "c": {"c"}, "half": {"a", "b"}, "hall": {"a", "b", "c"}}
+    house = await open_house(
+        resources=[
+            *({"slug": slug, "kind": "facility"} for slug in "abc"),
+            {"slug": "half", "kind": "facility", "parts": ["a", "b"]},
+            {"slug": "hall", "kind": "facility", "parts": ["half", "c"]},
+        ]
+    )
+    token, dice = staff(house), random.Random(11)
+    for day in range(ROUNDS):
+        asked = [dice.choice(sorted(leaves)) for _ in everybody.clients]
+        wanted = {"start": at("18:00", day), "end": at("20:00", day)}
+        requests = [book(house, token=token, resource_ids=house.ids(slug), **wanted) for slug in asked]
+        answers = await everybody.ask(requests)
+        won = [slug for slug, each in zip(asked, answers, strict=True) if each.status == 201]
+        taken = [leaf for slug in won for leaf in leaves[slug]]
+        assert len(winners(answers)) == len(won)
+        assert len(taken) == len(set(taken)), won
+        assert all(leaves[slug] & set(taken) for slug in asked)
+
+
+async def test_no_stool_is_sold_twice(open_house: Any, everybody: Crowd, owner: asyncpg.Connection) -> None:
+    counter = {"slug": "counter", "kind": "seat", "units": 20, "takes": "guests", "seats_max": 5}
+    house = await open_house(resources=[counter])
+    token, dice = staff(house), random.Random(13)
+    for day in range(ROUNDS):
+        asked = [dice.randrange(1, 6) for _ in everybody.clients]
+        wanted = {"start": at("18:00", day), "end": at("20:00", day), "resource_ids": house.ids("counter")}
+        answers = await everybody.ask([book(house, token=token, party_size=size, **wanted) for size in asked])
+        sold = sum(size for size, each in zip(asked, answers, strict=True) if each.status == 201)
+        ids = [each["id"] for each in winners(answers)]
+        assert len(await owner.fetch(UNITS_OF, ids)) == sold <= 20
+        refused = [size for size, each in zip(asked, answers, strict=True) if each.status == 409]
+        assert all(sold + size > 20 for size in refused)

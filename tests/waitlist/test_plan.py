@@ -14,7 +14,7 @@ import pytest
 from holdfast.assigning.choose import Demand, candidate_sets, first_free, settle
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.wanted import NOBODY
-from holdfast.booking.finding.search import Outlook, Sets, starts
+from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
@@ -34,13 +34,17 @@ def hours(open_: str, close: str) -> dict[str, Any]:
 
 
 def venue(**policy: Any) -> Venue:
-    """Joined tables, a section with several units, and a terrace with hours and a step of its own."""
+    """Joined tables, a section with several units, a terrace with hours and a step of its own, a counter whose stools
+    the guests take one by one, and a hall that is made of others."""
     resources: list[dict[str, Any]] = [
         {"slug": "t1", "seats_max": 2, "zone": "hall", "adjacent": ["t2"]},
         {"slug": "t2", "seats_max": 4, "zone": "hall", "adjacent": ["t3"]},
         {"slug": "t3", "seats_min": 2, "seats_max": 4, "zone": "window"},
         {"slug": "s1", "kind": "section", "seats_max": 4, "units": 2, "buffer_after_minutes": 15},
         {"slug": "terrace", "seats_max": 6, "zone": "out", "hours": hours("12:10", "20:00")},
+        {"slug": "counter", "kind": "seat", "units": 6, "takes": "guests", "seats_max": 5, "zone": "out"},
+        {"slug": "hall", "seats_min": 5, "seats_max": 9, "parts": ["t3", "left"], "zone": "hall"},
+        {"slug": "left", "seats_max": 1, "zone": "hall", "buffer_after_minutes": 15},
     ]
     document = parse_document(
         {
@@ -98,11 +102,10 @@ def some_claims(dice: random.Random, made: Venue) -> list[Claim]:
     """Random claims, some of them expired holds."""
     occupancy = Occupancy(NOW)
     for number in range(60):
-        resource = dice.choice(list(made.resources.values()))
+        resource = dice.choice([each for each in made.resources.values() if not each.leaves])
         start = NOW + timedelta(minutes=5 * dice.randrange(-24, 12 * 24 * DAYS))
         span = Span(start, start + timedelta(minutes=dice.choice([30, 90, 400])))
-        unit = occupancy.free_unit(resource, span)
-        if unit is not None:
+        for unit in occupancy.free_units(resource, span) or ():
             past = NOW if dice.random() < 0.2 else None
             taken = claimed_span(resource, span)
             claim = Claim(made.tenant_id, resource.id, unit, taken, UUID(int=10**6 + number), expires_at=past)
@@ -120,6 +123,10 @@ def sets_of(made: Venue, entries: list[Entry]) -> dict[Demand, Sets]:
     return {entry.demand: of(entry) for entry in entries}
 
 
+def _best(found: Found, entry: Entry, occupancy: Occupancy) -> Any:
+    return first_free(found.sets[:1], found.span, occupancy, party_size=entry.party_size)
+
+
 def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple[UUID, ...]]]:
     made, taken, covers = seen.venue, list(claims), dict[datetime, int]()
     found: list[tuple[UUID, Span, tuple[UUID, ...]]] = []
@@ -132,11 +139,14 @@ def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, 
             free = Outlook(made, NOW, occupancy, covers).free(sets, span, party_size=entry.party_size)
             if not span.overlaps(seen.piece) or free is None:
                 continue
-            while isinstance(best := first_free(free.sets[:1], span, occupancy), list):
+            while isinstance(best := _best(free, entry, occupancy), list):
                 occupancy.learn(taken, best)
             assert best is not None
-            for each, unit in zip(best[0], settle(best[1], occupancy), strict=True):
-                occupancy.add(Claim(made.tenant_id, each.id, unit, claimed_span(each, span), entry.id))
+            settle(best[1], occupancy)
+            for each in best[1]:
+                taken_span = claimed_span(each.resource, span)
+                for unit in each.units:
+                    occupancy.add(Claim(made.tenant_id, each.resource.id, unit, taken_span, entry.id))
             taken = [claim for claims in occupancy.by_resource.values() for claim in claims]
             quarter = start - timedelta(minutes=start.minute % 15)
             covers[quarter] = covers.get(quarter, 0) + entry.party_size

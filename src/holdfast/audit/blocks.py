@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.audit.check import Check
+from holdfast.audit.ledger import BELOW
 from holdfast.block.expand import occurrences_of
 from holdfast.block.model import COLUMNS, Block
 from holdfast.block.store import from_row
@@ -18,9 +19,9 @@ Slot = tuple[UUID, Span]
 
 _NAMES = ", ".join(f"block.{name}" for name in COLUMNS)
 
-# One row per block, with all its claims as parallel arrays, and the units of its resources.
+# One row per block, with all its claims as parallel arrays, and the units of what it claims.
 HELD = f"""
-    WITH one AS (
+    WITH {BELOW}, one AS (
         SELECT tenant_id, owner_id, resource_id, unit, during, false AS archived
           FROM claim WHERE owner_kind = 'block'
          UNION ALL
@@ -32,11 +33,10 @@ HELD = f"""
                array_agg(archived) AS held_archived
           FROM one GROUP BY tenant_id, owner_id
     ), kept AS (
-        SELECT block.tenant_id, block.id, array_agg(resource.id) AS kept_ids,
-               array_agg(resource.units) AS kept_units, array_agg(resource.version = 1) AS kept_unchanged
+        SELECT block.tenant_id, block.id, array_agg(leaf.leaf_id) AS kept_ids,
+               array_agg(leaf.units) AS kept_units, array_agg(leaf.is_fixed) AS kept_unchanged
           FROM block
-         CROSS JOIN unnest(block.resource_ids) AS named (resource_id)
-          JOIN resource ON resource.tenant_id = block.tenant_id AND resource.id = named.resource_id
+          JOIN leaf ON leaf.tenant_id = block.tenant_id AND leaf.resource_id = ANY (block.resource_ids)
          GROUP BY block.tenant_id, block.id
     )
     SELECT {_NAMES}, held.held_resource_ids, held.held_units, held.held_starts, held.held_ends,
@@ -64,7 +64,8 @@ def unlike_their_definition(rows: Sequence[Mapping[str, Any]]) -> Iterator[dict[
 
 
 def _of_block(block: Block, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    said = {(id_, each.span) for each in occurrences_of(block) for id_ in block.resource_ids}
+    units = _units_wanted(row)
+    said = {(id_, each.span) for each in occurrences_of(block) for id_ in units}
     had: dict[Slot, set[int]] = {}
     columns = (row[f"held_{name}"] or () for name in ("resource_ids", "units", "starts", "ends", "archived"))
     for resource_id, unit, start, end, archived in zip(*columns, strict=True):
@@ -72,9 +73,8 @@ def _of_block(block: Block, row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         had.setdefault(slot, set()).add(unit)
         if slot not in said and not archived:
             yield _violation("has a claim that it does not say", slot, [unit])
-    units = _units_wanted(row)
     for slot in sorted(said):
-        least, wanted = units.get(slot[0], (1, 1))
+        least, wanted = units[slot[0]]
         missing = set(range(1, wanted + 1)) - had.get(slot, set())
         if missing and len(had.get(slot, ())) < least:
             yield _violation("lacks claims that it says", slot, sorted(missing))

@@ -13,6 +13,24 @@ from holdfast.booking.states import CLAIM_STATES, OCCUPYING
 OCCUPYING_STATUSES = sorted(OCCUPYING)
 BUFFER_MAX = "interval '1 day'"  # The maximum that a policy allows.
 
+# What a booking of a resource claims: its leaves. `takes`: 'whole' for a leaf of a whole, all units of which are taken.
+# `is_fixed`: nothing of it was ever changed, so that the leaves and their units are those of every booking.
+BELOW = """
+    RECURSIVE below AS (
+        SELECT tenant_id, id AS resource_id, id AS leaf_id, part_ids, units, version = 1 AS is_fixed, takes
+          FROM resource
+         UNION
+        SELECT below.tenant_id, below.resource_id, part.id, part.part_ids, part.units,
+               below.is_fixed AND part.version = 1, 'whole'
+          FROM below
+         CROSS JOIN unnest(below.part_ids) AS of (part_id)
+          JOIN resource AS part ON part.tenant_id = below.tenant_id AND part.id = of.part_id
+    ), leaf AS (
+        SELECT tenant_id, resource_id, leaf_id, units, bool_and(is_fixed) AS is_fixed, min(takes) AS takes
+          FROM below WHERE part_ids = '{}'
+         GROUP BY tenant_id, resource_id, leaf_id, units
+    )"""
+
 # One row per group of overlapping claims. The running maximum finds a short claim inside a long one, even with others
 # between them; counting the starts of groups needs no self-join of the claims.
 OVERLAPS = """
@@ -43,8 +61,8 @@ SPANS = """
         OR NOT lower_inc(during) OR upper_inc(during)
 """
 
-# A resource may lose units, or be removed, as soon as nobody occupies that part any more. So past, expired and cleaning
-# claims may still refer to it, unless the resource was never changed.
+# A resource may lose units, be removed, or become a whole, as soon as nobody occupies that part any more. So past,
+# expired and cleaning claims may still refer to it, unless the resource was never changed.
 UNITS = """
     SELECT claim.tenant_id, claim.resource_id, claim.unit, claim.during, claim.owner_kind, claim.owner_id,
            resource.units, resource.removed_at
@@ -52,7 +70,7 @@ UNITS = """
       LEFT JOIN resource ON resource.tenant_id = claim.tenant_id AND resource.id = claim.resource_id
      WHERE resource.id IS NULL
         OR claim.unit < 1
-        OR (claim.unit > resource.units OR resource.removed_at IS NOT NULL)
+        OR (claim.unit > resource.units OR resource.removed_at IS NOT NULL OR resource.part_ids <> '{}')
            AND (resource.version = 1
                 OR claim.owner_kind <> 'cleaning'
                    AND upper(claim.during) > now() AND (claim.expires_at IS NULL OR claim.expires_at > now()))
@@ -74,8 +92,8 @@ ENDED = """
 """
 
 # `place`: a resource listed twice must not be counted twice; another check reports that.
-MISSING = """
-    WITH held AS (
+MISSING = f"""
+    WITH {BELOW}, held AS (
         SELECT tenant_id, owner_id, resource_id, during, false AS archived
           FROM claim WHERE owner_kind = 'booking'
          UNION ALL
@@ -83,12 +101,16 @@ MISSING = """
           FROM claim_archive WHERE owner_kind = 'booking'
     ), wanted AS (
         SELECT booking.tenant_id, booking.id, booking.status, booking.start_at, booking.end_at,
-               named.resource_id, named.place
-          FROM booking, unnest(booking.resource_ids) WITH ORDINALITY AS named (resource_id, place)
+               coalesce(leaf.leaf_id, named.resource_id) AS resource_id, named.place,
+               CASE leaf.takes WHEN 'whole' THEN leaf.units WHEN 'guests' THEN booking.party_size ELSE 1 END AS units,
+               booking.party_size, coalesce(leaf.takes, 'party') AS takes, coalesce(leaf.is_fixed, false) AS is_fixed
+          FROM booking
+         CROSS JOIN unnest(booking.resource_ids) WITH ORDINALITY AS named (resource_id, place)
+          LEFT JOIN leaf ON leaf.tenant_id = booking.tenant_id AND leaf.resource_id = named.resource_id
          WHERE booking.status = ANY ($1::text[])
     ), counted AS (
         SELECT wanted.tenant_id, wanted.id AS booking_id, wanted.status, wanted.resource_id,
-               wanted.start_at, wanted.end_at,
+               wanted.start_at, wanted.end_at, wanted.units, wanted.party_size, wanted.takes, wanted.is_fixed,
                count(*) FILTER (WHERE NOT held.archived) AS claims,
                count(*) FILTER (WHERE NOT held.archived AND lower(held.during) <= wanted.start_at
                                   AND upper(held.during) >= wanted.end_at) AS claims_of_all_of_it,
@@ -98,19 +120,26 @@ MISSING = """
           LEFT JOIN held ON held.tenant_id = wanted.tenant_id AND held.owner_id = wanted.id
                         AND held.resource_id = wanted.resource_id
          GROUP BY wanted.tenant_id, wanted.id, wanted.status, wanted.resource_id, wanted.place,
-                  wanted.start_at, wanted.end_at
+                  wanted.start_at, wanted.end_at, wanted.units, wanted.party_size, wanted.takes, wanted.is_fixed
     )
     SELECT * FROM counted
-     WHERE NOT (claims = 1 AND claims_of_all_of_it = 1 OR claims = 0 AND archived_claims_of_all_of_it > 0)
+     WHERE (is_fixed OR takes <> 'whole')
+       AND (claims <> claims_of_all_of_it
+            OR claims > CASE WHEN is_fixed THEN units ELSE greatest(units, party_size) END
+            OR claims + archived_claims_of_all_of_it < CASE WHEN is_fixed THEN units ELSE 1 END)
 """
 
 FOREIGN = f"""
+    WITH {BELOW}
     SELECT claim.tenant_id, claim.owner_id AS booking_id, claim.resource_id, claim.unit, claim.during,
            booking.start_at, booking.end_at, booking.resource_ids
       FROM claim
       JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
      WHERE claim.owner_kind = 'booking' AND booking.status = ANY ($1::text[])
-       AND (claim.resource_id <> ALL (booking.resource_ids)
+       AND (claim.resource_id <> ALL (booking.resource_ids) AND NOT EXISTS (
+                        SELECT FROM leaf
+                         WHERE leaf.tenant_id = booking.tenant_id AND leaf.resource_id = ANY (booking.resource_ids)
+                           AND (leaf.leaf_id = claim.resource_id OR leaf.takes = 'whole' AND NOT leaf.is_fixed))
             OR lower(claim.during) < booking.start_at - {BUFFER_MAX}
             OR upper(claim.during) > booking.end_at + {BUFFER_MAX})
 """
@@ -138,7 +167,7 @@ SHOWN = """
 # If venue and resource were never changed, their buffer is the agreed one; otherwise only its maximum is known. The
 # minimum can't be checked afterwards: a neighbouring claim or block may have been in the way and be gone.
 CLEANING = f"""
-    WITH left_behind AS (
+    WITH {BELOW}, left_behind AS (
         SELECT *, count(*) OVER (PARTITION BY tenant_id, owner_id, resource_id) AS claims
           FROM claim WHERE owner_kind = 'cleaning'
     )
@@ -149,11 +178,16 @@ CLEANING = f"""
       LEFT JOIN resource ON resource.tenant_id = c.tenant_id AND resource.id = c.resource_id
       LEFT JOIN venue ON venue.tenant_id = booking.tenant_id AND venue.id = booking.venue_id
      WHERE NOT coalesce(
-           c.claims = 1 AND c.expires_at IS NULL
-           AND c.resource_id = ANY (booking.resource_ids)
+           c.claims <= CASE resource.takes WHEN 'guests' THEN booking.party_size ELSE greatest(resource.units, 1) END
+           AND (c.claims = 1 OR resource.takes = 'guests' OR c.resource_id <> ALL (booking.resource_ids))
+           AND c.expires_at IS NULL
+           AND EXISTS (SELECT FROM leaf
+                        WHERE leaf.tenant_id = booking.tenant_id AND leaf.resource_id = ANY (booking.resource_ids)
+                          AND (leaf.leaf_id = c.resource_id OR leaf.takes = 'whole' AND NOT leaf.is_fixed))
            AND lower(c.during) = CASE WHEN booking.status = 'COMPLETED' THEN booking.completed_at
                                       WHEN booking.checked_in_at IS NOT NULL THEN booking.cancelled_at END
-           AND upper(c.during) - lower(c.during) <= CASE WHEN venue.version = 1 AND resource.version = 1
+           AND upper(c.during) - lower(c.during) <= CASE
+               WHEN venue.version = 1 AND resource.version = 1 AND c.resource_id = ANY (booking.resource_ids)
                THEN make_interval(mins => coalesce(resource.buffer_after_minutes,
                                                    (venue.policy ->> 'buffer_after_minutes')::integer, 0))
                ELSE {BUFFER_MAX} END, false)
@@ -187,7 +221,7 @@ LEDGER = (
     ),
     Check(
         "bookings_hold_what_was_booked",
-        "Every booking that occupies has exactly one claim on each of its resources, for its whole time.",
+        "Every booking that occupies has exactly the claims that its resources and its party need, for its whole time.",
         MISSING,
         (OCCUPYING_STATUSES,),
     ),

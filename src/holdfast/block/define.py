@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from holdfast.block.expand import claims_of, occurrences_of
+from holdfast.block.expand import claims_of, leaves_of, occurrences_of
 from holdfast.block.model import Block, Kind
 from holdfast.claim.model import Claim
 from holdfast.kernel.errors import InvalidRequest
@@ -91,7 +91,7 @@ def _claimed(block: Block, resources: tuple[Resource, ...], recurrence: Recurren
             ("end", block.last_at.isoformat()) if recurrence is None else ("rrule", recurrence.text)
         )
         raise InvalidRequest.of(field, value, "is already over: a block must end in the future")
-    count = len(spans) * sum(resource.units for resource in resources)
+    count = len(spans) * sum(resource.units for resource in leaves_of(resources))
     if count > CLAIMS_MAX:
         problem = (
             f"makes {count:,} claims (units times occurrences), but a block can have at most {CLAIMS_MAX:,}: "

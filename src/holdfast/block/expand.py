@@ -27,11 +27,21 @@ class BlockedSpan(NamedTuple):
 
 
 def get_blocked_intervals(
-    definitions: Iterable[Block], resource_id: UUID, range_start: datetime, range_end: datetime
+    definitions: Iterable[Block],
+    resource_id: UUID,
+    range_start: datetime,
+    range_end: datetime,
+    *,
+    sharing: Collection[UUID] = (),
 ) -> list[BlockedSpan]:
     """Returns the spans for which these blocks take the resource off the inventory, in order: those that overlap
-    `[range_start, range_end)`, in full. For each unit, the claims of blocks in the ledger are exactly these."""
-    return blocked_intervals(definitions, [resource_id], range_start, range_end)[resource_id]
+    `[range_start, range_end)`, in full. For each unit, the claims of blocks in the ledger are exactly these.
+
+    `sharing`: the resources that share parts with it (`Venue.sharing`): a block of one of them blocks it too.
+    """
+    ids = {resource_id, *sharing}
+    found = blocked_intervals(definitions, ids, range_start, range_end)
+    return sorted({each for intervals in found.values() for each in intervals})
 
 
 def expanded_json(
@@ -52,7 +62,13 @@ def expanded_json(
             "start": each.span.start.astimezone(venue.tz),
             "end": each.span.end.astimezone(venue.tz),
         }
-        for each in get_blocked_intervals(definitions, resource_id, range_start, range_end)
+        for each in get_blocked_intervals(
+            definitions,
+            resource_id,
+            range_start,
+            range_end,
+            sharing=venue.sharing(resource_id),
+        )
     ]
 
 
@@ -95,7 +111,8 @@ def occurrences_of(block: Block, within: Span = EVER) -> Sequence[Occurrence]:
 
 
 def claims_of(block: Block, resources: Iterable[Resource], *, within: Span = EVER) -> list[Claim]:
-    """Returns the claims with which the block takes all units of these resources, without buffers."""
+    """Returns the claims with which the block takes all units of these resources, or of the leaves of wholes, without
+    buffers."""
     spans = [each.span for each in occurrences_of(block, within)]
     return [
         Claim(
@@ -108,10 +125,15 @@ def claims_of(block: Block, resources: Iterable[Resource], *, within: Span = EVE
             state="blocked",
             changed_by=block.created_by,
         )
-        for resource in resources
+        for resource in leaves_of(resources)
         for unit in range(1, resource.units + 1)
         for span in spans
     ]
+
+
+def leaves_of(resources: Iterable[Resource]) -> tuple[Resource, ...]:
+    """Returns what a block of these resources claims, each once: the resources, or the leaves of wholes."""
+    return tuple({leaf.id: leaf for each in resources for leaf in each.claimed}.values())
 
 
 @lru_cache(maxsize=RULES_CACHED_MAX)

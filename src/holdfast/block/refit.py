@@ -8,7 +8,7 @@ from uuid import UUID
 from holdfast.block import store
 from holdfast.block.clash import cut_cleaning, find_clash
 from holdfast.block.define import CLAIMS_MAX
-from holdfast.block.expand import claims_of, occurrences_of
+from holdfast.block.expand import claims_of, leaves_of, occurrences_of
 from holdfast.block.model import Block
 from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.claim import store as claims
@@ -28,7 +28,8 @@ async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
     """
     left = CLAIMS_MAX
     for block in await store.reaching_into(tx, venue, start=tx.now, end=NEVER):
-        resources = [venue.resources[each] for each in block.resource_ids if each in grown]
+        taken = leaves_of(venue.resources[each] for each in block.resource_ids if each in venue.resources)
+        resources = [each for each in taken if each.id in grown]
         if resources:
             left -= await _refit(tx, block, resources, most=left)
 

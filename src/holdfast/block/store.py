@@ -113,7 +113,7 @@ async def history(tx: Tx, block: Block) -> list[dict[str, Any]]:
 OF_VENUE = f"""
     SELECT {_NAMES} FROM block
      WHERE tenant_id = $1 AND venue_id = $2 AND removed_at IS NULL
-       AND ($3::uuid IS NULL OR resource_ids @> ARRAY[$3::uuid])
+       AND ($3::uuid[] IS NULL OR resource_ids && $3)
        AND ($4::text IS NULL OR $4 = CASE WHEN last_at <= $5::timestamptz THEN 'past'
                                           WHEN first_at > $5 THEN 'upcoming' ELSE 'active' END)
        AND (first_at, id) > ($6, $7)
@@ -125,9 +125,11 @@ OF_VENUE = f"""
 async def of_venue(
     tx: Tx, venue: Venue, *, resource_id: UUID | None, when: When | None, after: StartKey, limit: int
 ) -> list[Block]:
-    """Returns up to `limit` blocks of the venue after `after`, ordered by first start, without removed ones."""
+    """Returns up to `limit` blocks of the venue after `after`, ordered by first start, without removed ones.
+    `resource_id`: those that block it, or a part of it, or a whole that it is part of."""
+    ids = None if resource_id is None else venue.sharing(resource_id)
     rows = await tx.fetch(
-        OF_VENUE, venue.tenant_id, venue.id, resource_id, when, tx.now, after.start_at, after.id, limit
+        OF_VENUE, venue.tenant_id, venue.id, ids, when, tx.now, after.start_at, after.id, limit
     )
     return [from_row(row) for row in rows]
 
@@ -135,7 +137,7 @@ async def of_venue(
 REACHING_INTO = f"""
     SELECT {_NAMES} FROM block
      WHERE tenant_id = $1 AND venue_id = $2 AND first_at < $4 AND last_at > $3
-       AND ($5::uuid IS NULL OR resource_ids @> ARRAY[$5::uuid])
+       AND ($5::uuid[] IS NULL OR resource_ids && $5)
      ORDER BY first_at, id
 """
 
@@ -145,7 +147,8 @@ async def reaching_into(
 ) -> list[Block]:
     """Returns the blocks that may block something of the venue in `[start, end)`, including removed ones, whose past
     occurrences still count."""
-    rows = await tx.fetch(REACHING_INTO, venue.tenant_id, venue.id, start, end, resource_id)
+    ids = None if resource_id is None else venue.sharing(resource_id)
+    rows = await tx.fetch(REACHING_INTO, venue.tenant_id, venue.id, start, end, ids)
     return [from_row(row) for row in rows]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import lru_cache
@@ -93,7 +93,8 @@ async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collecti
 def _probes(venue: Venue, shown: dict[DatedSlot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
     for slot, resources in shown.items():
         for resource in resources.values():
-            yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
+            for leaf in resource.claimed:
+                yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.span)
 
 
 def _events(
@@ -110,13 +111,17 @@ def _events(
     )
     for slot in sorted(shown, key=lambda each: each.channel):
         for resource in sorted(shown[slot].values(), key=lambda each: each.order):
-            here = after.get(resource.id, [])
-            was = [claim for claim in here if _key(claim) not in taken] + freed.get(resource.id, [])
+            here = _on(resource, after)
+            was = [claim for claim in here if _key(claim) not in taken] + _on(resource, freed)
             old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
             if old == state:
                 continue
-            window = claimed_span(resource, slot.span)
-            by = [each.changed_by for each in new.get(resource.id, ()) if each.span.overlaps(window)]
+            by = [
+                each.changed_by
+                for leaf in resource.claimed
+                for each in new.get(leaf.id, ())
+                if each.span.overlaps(claimed_span(leaf, slot.span))
+            ]
             yield Event(
                 id=new_id(),
                 tenant_id=venue.tenant_id,
@@ -141,13 +146,17 @@ def _events(
             )
 
 
+def _on(resource: Resource, claims: Mapping[UUID, list[Claim]]) -> list[Claim]:
+    return [claim for leaf in resource.claimed for claim in claims.get(leaf.id, ())]
+
+
 def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
     """Identifies a claim wherever it has moved: units are anonymous."""
     return claim.owner_id, claim.resource_id, claim.span
 
 
 def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID, Resource]]:
-    """Returns the slots that share time with the claims, and on which resources."""
+    """Returns the slots that share time with the claims, and on which resources: those claimed, and their wholes."""
     found: dict[DatedSlot, dict[UUID, Resource]] = {}
     seen: set[tuple[UUID, Span]] = set()
     for claim in claims:
@@ -155,8 +164,9 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID,
         if resource is None or (resource.id, claim.span) in seen:
             continue
         seen.add((resource.id, claim.span))
-        for slot in _slots_around(venue, resource, claim.span):
-            found.setdefault(slot, {})[resource.id] = resource
+        for each in (resource, *venue.wholes.get(resource.id, ())):
+            for slot in _slots_around(venue, each, claim.span):
+                found.setdefault(slot, {})[each.id] = each
     return found
 
 

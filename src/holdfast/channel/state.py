@@ -34,22 +34,34 @@ class SlotState:
 
 
 def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotState:
-    """Returns the state of the resource, from those of the claims that are on it.
+    """Returns the state of the resource, from those of the claims that are on it or, for a whole, on its leaves.
 
-    An expired hold counts until it is swept, at most a second later. So the state depends on the ledger only and
-    changes only with an event.
+    A whole is available if all units of all its leaves are free; otherwise the firmest claim counts. An expired hold
+    counts until it is swept, at most a second later. So the state depends on the ledger only and changes only with an
+    event.
     """
-    window = claimed_span(resource, slot)
-    here = [
-        each
-        for each in claims
-        if each.resource_id == resource.id and each.span.overlaps(window) and each.unit <= resource.units
-    ]
+    if resource.leaves:
+        every = list(claims)
+        here = [claim for leaf in resource.leaves for claim in _here(leaf, slot, every)]
+        if not here:
+            return SlotState("available", 1)
+        last = max(here, key=_order)
+        return SlotState(last.state, 0, last.changed_by)
+    here = _here(resource, slot, claims)
     free = resource.units - most_at_once(each.span for each in here)
     if free > 0:
         return SlotState("available", free)
     last = max(_loosest(here, units=resource.units), key=_order)
     return SlotState(last.state, 0, last.changed_by)
+
+
+def _here(resource: Resource, slot: Span, claims: Iterable[Claim]) -> list[Claim]:
+    window = claimed_span(resource, slot)
+    return [
+        each
+        for each in claims
+        if each.resource_id == resource.id and each.span.overlaps(window) and each.unit <= resource.units
+    ]
 
 
 def _loosest(claims: list[Claim], *, units: int) -> Iterator[Claim]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, Literal
 from uuid import UUID
 
@@ -156,17 +156,20 @@ class Occupancy:
                 if claim.span.overlaps(span) and claim.stands(self.now):
                     yield claim
 
-    def free_unit(self, resource: Resource, span: Span, *, but: UUID | None = None) -> int | None:
-        """Returns the lowest unit that is free for the whole span; None if there is none."""
+    def free_units(
+        self, resource: Resource, span: Span, *, units: int = 1, but: UUID | None = None
+    ) -> tuple[int, ...] | None:
+        """Returns the lowest units that are free for the whole span, as many as wanted; None if there are fewer."""
         taken = {claim.unit for claim in self.standing(resource, span, but=but)}
-        if len(taken) >= resource.units:
+        if len(taken) + units > resource.units:
             return None
-        return next((unit for unit in range(1, resource.units + 1) if unit not in taken), None)
+        free = (unit for unit in range(1, resource.units + 1) if unit not in taken)
+        return tuple(islice(free, units))
 
-    def has_room(self, resource: Resource, span: Span, *, but: UUID | None = None) -> bool:
-        """Returns whether some unit is free at every instant of the span, not necessarily always the same one."""
-        standing = self.standing(resource, span, but=but)
-        return len(standing) < resource.units or most_at_once(each.span for each in standing) < resource.units
+    def has_room(self, resource: Resource, span: Span, *, units: int = 1, but: UUID | None = None) -> bool:
+        """Returns whether that many units are free at every instant of the span, not necessarily always the same."""
+        standing, most = self.standing(resource, span, but=but), resource.units - units
+        return len(standing) <= most or most_at_once(each.span for each in standing) <= most
 
     def expired_in_the_way(self, claims: Iterable[Claim]) -> set[tuple[UUID, UUID]]:
         """Returns the expired holds, as (tenant, owner), whose claims are still where the new ones have to go."""

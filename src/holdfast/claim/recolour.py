@@ -1,4 +1,4 @@
-"""Finds a unit for a new claim, if necessary by moving other claims to other units. Pure.
+"""Finds units for new claims, if necessary by moving other claims to other units. Pure.
 
 Units are anonymous: a claim fits if there is no instant at which all units are taken. Then the claims can be coloured
 with the units (interval graph colouring). This changes the existing colouring from the new claim's start on, as little
@@ -27,16 +27,18 @@ AHEAD_MIN, AHEAD_MAX = timedelta(days=1), timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A unit that is free for the whole new claim once these claims have moved, each to the unit next to it."""
+    """Units of the resource that are free for all of the new claims once these other claims have moved, each to the
+    unit next to it."""
 
-    unit: int
+    resource: Resource
+    units: tuple[int, ...]
     moves: tuple[tuple[Claim, int], ...] = ()
 
 
 def make_room(
-    occupancy: Occupancy, resource: Resource, span: Span, *, but: UUID | None = None
+    occupancy: Occupancy, resource: Resource, span: Span, *, units: int = 1, but: UUID | None = None
 ) -> Fit | Probe | None:
-    """Finds a unit that moving other claims makes free, for a span in which no unit is free and yet there is room.
+    """Finds units that moving other claims makes free, for a span in which too few are free and yet there is room.
 
     Returns None if too many claims would have to move. Otherwise as `assigning.choose.fit`.
     """
@@ -44,7 +46,7 @@ def make_room(
     ahead = occupancy.ahead.get(resource.id, wanted)
     known = Span(wanted.start, max(wanted.end, ahead.end) if ahead.holds(wanted.start) else wanted.end)
     claims = occupancy.standing_in(resource, known, but=but)
-    found = _recolour(claims, wanted, units=resource.units, until=known.end)
+    found = _recolour(claims, wanted, resource=resource, units=units, until=known.end)
     if not isinstance(found, datetime):
         return found
     if known.duration >= AHEAD_MAX:
@@ -54,19 +56,21 @@ def make_room(
     return claims[0].tenant_id, resource.id, Span(wanted.start, max(found, further))
 
 
-def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datetime) -> Fit | datetime | None:
+def _recolour(
+    claims: Sequence[Claim], wanted: Span, *, resource: Resource, units: int, until: datetime
+) -> Fit | datetime | None:
     """Returns the fit, or the time (after `until`) up to which all claims must be known; None past a limit.
 
-    1. The new claim gets the unit that is free for longest from the claim's start.
+    1. The new claims get the units that are free for longest from their start.
     2. Each later claim, in order, keeps its unit if it is free. Otherwise it gets one of the units already changed,
        or the unit that is free for longest. There always is one, since no instant has more claims than units.
-    3. Once the new claim and all moved claims have ended, the rest stays as it is. If two units have swapped claims,
+    3. Once the new claims and all moved claims have ended, the rest stays as it is. If two units have swapped claims,
        they are in order again as soon as both are free at the same time.
     """
     if len(claims) > CLAIMS_MAX:
         return None
     later = sorted((each for each in claims if each.span.start >= wanted.start), key=lambda each: each.span)
-    free_from = dict.fromkeys(range(1, units + 1), BEGINNING)
+    free_from = dict.fromkeys(range(1, resource.units + 1), BEGINNING)
     free_from |= {each.unit: each.span.end for each in claims if each.span.start < wanted.start}
     starts: dict[int, list[datetime]] = {unit: [] for unit in free_from}
     for each in later:
@@ -79,11 +83,15 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
 
         return max((unit for unit in among if free_from[unit] <= span.start), key=end, default=None)
 
-    first = free_longest(free_from, wanted)
-    if first is None:
-        return None
-    free_from[first] = disturbed_until = wanted.end
-    touched, moves = {first}, list[tuple[Claim, int]]()
+    new: list[int] = []
+    for _ in range(units):
+        longest = free_longest(free_from, wanted)
+        if longest is None:
+            return None
+        free_from[longest] = wanted.end
+        new.append(longest)
+    disturbed_until = wanted.end
+    touched, moves = set(new), list[tuple[Claim, int]]()
     for claim in later:
         span, unit = claim.span, claim.unit
         if span.start >= disturbed_until:
@@ -97,7 +105,7 @@ def _recolour(claims: Sequence[Claim], wanted: Span, *, units: int, until: datet
             moves.append((claim, unit))
             disturbed_until = max(disturbed_until, span.end)
         free_from[unit] = span.end
-    return Fit(first, tuple(moves)) if disturbed_until <= until else disturbed_until
+    return Fit(resource, tuple(new), tuple(moves)) if disturbed_until <= until else disturbed_until
 
 
 def gathered(claims: Iterable[Claim], *, units: int) -> dict[Claim, Claim] | None:

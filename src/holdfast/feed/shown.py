@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, JsonValue
 
 from holdfast.event.model import SOURCE, VERSION, Event
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Tenant
 
 
 class EventShown(BaseModel):

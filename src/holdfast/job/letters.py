@@ -11,9 +11,9 @@ from holdfast.job.model import DeadLetter, event_from
 from holdfast.kernel.actor import can_touch_venue
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
+from holdfast.place.kept import Tenant
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant
-from holdfast.place.tenant import Tenant
 
 _LETTER = """
     SELECT id, lane, reaction, event, attempts, error, first_failed_at, dead_at, replayed_at, replayed_by,

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from holdfast.feed.shown import EventShown, envelope
 from holdfast.job.model import DeadLetter
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Tenant
 
 
 class DeadLetterShown(BaseModel):

@@ -83,7 +83,7 @@ async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Ke
     """
     kept = await own_venue(tx, venue_id)
     refuse_taken(kept, resource.slug)
-    wanted = with_adjacent(kept, resource)
+    wanted = named_by_slug(kept, resource)
     return await rewrite(tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids)
 
 
@@ -97,7 +97,7 @@ async def change_resource(
     """
     kept = await own_venue(tx, venue_id)
     before = own_resource(kept, resource_id, expected_version=expected_version)
-    after = with_adjacent(kept, validated(ResourceDocument, {**dict(before), **changes}))
+    after = named_by_slug(kept, validated(ResourceDocument, {**dict(before), **changes}))
     if after.slug != before.slug:
         refuse_taken(kept, after.slug)
     others = [each for each in kept.document.resources if each is not before]
@@ -122,8 +122,8 @@ def refuse_taken(kept: Kept, slug: str) -> None:
         raise InvalidRequest.of("slug", slug, "is taken: choose one that no other resource of the venue has")
 
 
-def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
-    """Returns the resource with its neighbours named by slug; the request may have named them by id.
+def named_by_slug(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
+    """Returns the resource with its neighbours and parts named by slug; the request may have named them by id.
 
     Raises `InvalidRequest` for a neighbour that is not a resource of this venue.
     """
@@ -136,7 +136,8 @@ def with_adjacent(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
             problem = "must be the slug or id of a resource of the same venue"
             raise InvalidRequest.of(f"adjacent.{at}", each.slug, problem)
         adjacent.append(Adjacent(slug=slug, seats_lost=each.seats_lost))
-    return resource.model_copy(update={"adjacent": tuple(adjacent)})
+    parts = tuple(slugs.get(each, each) for each in resource.parts)
+    return resource.model_copy(update={"adjacent": tuple(adjacent), "parts": parts})
 
 
 def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDocument:
@@ -152,6 +153,9 @@ def _neighbours_of(
 ) -> ResourceDocument:
     """Returns the other resource with its reference to the changed one updated: it gets the new slug, or goes if the
     change lists all neighbours itself."""
+    if slug in other.parts:
+        parts = tuple(after.slug if each == slug else each for each in other.parts)
+        other = other.model_copy(update={"parts": parts})
     if all(each.slug != slug for each in other.adjacent):
         return other
     kept = [each for each in other.adjacent if each.slug != slug]
@@ -171,6 +175,11 @@ async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected
     """
     kept = await own_venue(tx, venue_id)
     gone = own_resource(kept, resource_id, expected_version=expected_version)
+    for each in kept.document.resources:
+        if gone.slug in each.parts:
+            raise InvalidRequest.of(
+                "resources", gone.slug, f"is a part of {each.slug}: change its parts first"
+            )
     left = [
         each.model_copy(
             update={"adjacent": tuple(other for other in each.adjacent if other.slug != gone.slug)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
+from holdfast.place.kept import Tenant
 from holdfast.place.storable import refuse_unstorable
-from holdfast.place.tenant import Tenant
 from holdfast.place.write_store import emit_about, insert_tenant
 
 

@@ -23,9 +23,11 @@ from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
 from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
+from holdfast.place.parts import problems_of_parts
 from holdfast.place.policy import Policy
 
 RESOURCES_MAX = 5000
+PARTS_MAX = 50
 ATTRIBUTES_BYTES_MAX = 4096
 ZONE_CHARS_MAX = 64
 """Longer than the name of any time zone; the longest has 32 characters."""
@@ -119,7 +121,14 @@ class ResourceDocument(Rule):
     seats_max: Seats = 4
     """The largest party it takes on its own, guests."""
     units: StrictInt = Field(default=1, ge=1, le=1000)
-    """How many bookings it takes at the same time."""
+    """How many parties it takes at the same time, or guests if it `takes` guests."""
+    takes: Literal["party", "guests"] = "party"
+    """What takes a unit: the party, or each of its guests, such as at a counter with 8 stools."""
+    group: Slug | None = None
+    """Its type, such as `double-sea`. Resources of one type stand in for each other: a booking can ask for the type."""
+    parts: tuple[Slug, ...] = Field(default=(), max_length=PARTS_MAX)
+    """The resources that it is made of, by slug: a hall of two courts. Who books it takes all of its parts, and while a
+    part is taken it can't be booked. Three levels at most."""
     buffer_before_minutes: BufferMinutes | None = None
     """Minutes before a booking that its claim also covers; null: the policy's."""
     buffer_after_minutes: BufferMinutes | None = None
@@ -148,6 +157,9 @@ class ResourceDocument(Rule):
         if self.seats_min > self.seats_max:
             problem = f"must be at most seats_max ({self.seats_max})"
             refuse("ResourceDocument", [Problem(("seats_min",), self.seats_min, problem)])
+        if self.takes == "guests" and self.seats_max > self.units:
+            problem = f"must be at most units ({self.units}): each guest takes one"
+            refuse("ResourceDocument", [Problem(("seats_max",), self.seats_max, problem)])
         return self
 
 
@@ -181,6 +193,7 @@ class VenueDocument(Rule):
                 *_repeated("slots", "id", [each.id for each in self.slots]),
                 *_repeated("resources", "slug", [each.slug for each in self.resources]),
                 *self._lost_neighbours(),
+                *problems_of_parts(self.resources),
                 *self._fractions_of_minor_units(),
             ],
         )

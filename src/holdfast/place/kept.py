@@ -1,20 +1,34 @@
-"""A venue as the database stores it: its document, with the ids and versions of everything in it."""
+"""Tenants and venues as the database stores them: a venue with its document, and the ids and versions of everything in
+it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
 from holdfast.place.document import ResourceDocument, VenueDocument
+from holdfast.place.parts import leaves_of
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
 Edge = tuple[UUID, UUID]
 """Two resources that can be combined, the smaller id first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant, the company or club that owns venues, at one version. Its slug never changes, because tokens contain
+    it."""
+
+    id: UUID
+    slug: str
+    name: str
+    version: int
+    created_at: datetime
 
 
 class ResourceKey(NamedTuple):
@@ -94,6 +108,7 @@ def snapshot(
     version: int = 1,
 ) -> Venue:
     """Builds the venue that a document describes; `resource_ids` has the id of each of its resources by slug."""
+    resources = _resources(document, resource_ids)
     return Venue(
         id=id,
         tenant_id=tenant_id,
@@ -107,14 +122,47 @@ def snapshot(
         policy=document.policy,
         hours=document.hours,
         slots=document.slots,
-        resources={
-            resource_ids[each.slug]: _resource(each, id=resource_ids[each.slug], policy=document.policy)
-            for each in document.resources
-        },
+        resources=resources,
         joins=_joins(document, resource_ids),
+        wholes=_wholes(resources),
         rules_version=rules_version,
         version=version,
     )
+
+
+def _resources(document: VenueDocument, ids: Mapping[str, UUID]) -> dict[UUID, Resource]:
+    made = {
+        each.slug: _resource(each, id=ids[each.slug], policy=document.policy) for each in document.resources
+    }
+    parts = {each.slug: each.parts for each in document.resources if each.parts}
+    wholes = {slug: _whole(made[slug], [made[leaf] for leaf in leaves_of(slug, parts)]) for slug in parts}
+    return {each.id: each for each in (made | wholes).values()}
+
+
+def _whole(resource: Resource, leaves: list[Resource]) -> Resource:
+    before, after = resource.buffer_before_minutes, resource.buffer_after_minutes
+    return replace(
+        resource,
+        buffer_before_minutes=max([before, *(each.buffer_before_minutes for each in leaves)]),
+        buffer_after_minutes=max([after, *(each.buffer_after_minutes for each in leaves)]),
+        active=resource.active and all(each.active for each in leaves),
+        leaves=tuple(
+            replace(
+                each,
+                buffer_before_minutes=max(before, each.buffer_before_minutes),
+                buffer_after_minutes=max(after, each.buffer_after_minutes),
+            )
+            for each in leaves
+        ),
+    )
+
+
+def _wholes(resources: Mapping[UUID, Resource]) -> dict[UUID, tuple[Resource, ...]]:
+    found: dict[UUID, tuple[Resource, ...]] = {}
+    for whole in resources.values():
+        for leaf in whole.leaves:
+            found[leaf.id] = (*found.get(leaf.id, ()), whole)
+    return found
 
 
 def _resource(resource: ResourceDocument, *, id: UUID, policy: Policy) -> Resource:
@@ -135,6 +183,8 @@ def _resource(resource: ResourceDocument, *, id: UUID, policy: Policy) -> Resour
         active=resource.active,
         sort_order=resource.sort_order,
         position=None if resource.position is None else resource.position.model_dump(),
+        takes=resource.takes,
+        group=resource.group,
     )
 
 

@@ -9,8 +9,7 @@ from holdfast.kernel.actor import can_touch_tenant, require_venue
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.place import store
-from holdfast.place.kept import Kept
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Kept, Tenant
 
 
 async def own_tenant(tx: Tx, slug: str | None) -> Tenant:

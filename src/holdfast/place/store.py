@@ -12,8 +12,7 @@ import orjson
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.text import STORED
 from holdfast.place.document import ResourceDocument, VenueDocument
-from holdfast.place.kept import Kept, ResourceKey
-from holdfast.place.tenant import Tenant
+from holdfast.place.kept import Kept, ResourceKey, Tenant
 from holdfast.place.venue import Venue
 
 FIND_TENANT = "SELECT id, slug, name, version, created_at FROM tenant WHERE slug = $1"
@@ -43,7 +42,8 @@ READ_VENUES = """
                        'buffer_before_minutes', r.buffer_before_minutes,
                        'buffer_after_minutes', r.buffer_after_minutes, 'attributes', r.attributes,
                        'position', r.position, 'hours', r.hours, 'sort_order', r.sort_order,
-                       'active', r.active)), '[]')
+                       'active', r.active, 'takes', r.takes, 'group', r.group_slug,
+                       'parts', r.part_ids)), '[]')
               FROM resource r
              WHERE r.tenant_id = v.tenant_id AND r.venue_id = v.id AND r.removed_at IS NULL) AS resources,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(j.a_id, j.b_id, j.seats_lost)), '[]')
@@ -126,10 +126,12 @@ def tenant_of(row: Any) -> Tenant:
 
 def _kept(row: Any) -> Kept:
     resources: list[dict[str, Any]] = orjson.loads(row["resources"])
-    adjacent = _adjacent(orjson.loads(row["joins"]), {each["id"]: each["slug"] for each in resources})
+    slugs: dict[str, str] = {each["id"]: each["slug"] for each in resources}
+    adjacent = _adjacent(orjson.loads(row["joins"]), slugs)
     keys = {each["slug"]: ResourceKey(UUID(each.pop("id")), each.pop("version")) for each in resources}
     for each in resources:
         each["adjacent"] = adjacent.get(each["slug"], ())
+        each["parts"] = tuple(slugs[part] for part in each["parts"])
     documents = [ResourceDocument.model_validate(each, context=STORED) for each in resources]
     documents.sort(key=lambda each: (each.sort_order, each.slug))
     own = {name: row[name] for name in ("slug", "name", "kind", "timezone", "currency")}

@@ -4,7 +4,7 @@ combinations of resources for a party. A resource can be in many combinations an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,7 +15,12 @@ from holdfast.place.policy import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What is reserved. Its buffers are its own or, by default, the policy's."""
+    """What is reserved. Its buffers are its own or, by default, the policy's.
+
+    `takes`: what takes a unit, the party or each of its guests. `group`: the slug of its type. `leaves`: for a whole,
+    the parts that have no parts themselves, which are what is claimed in its place. Their buffers here are those that a
+    booking of the whole has: the longer of the part's and the whole's. `active`: false also where a part is not.
+    """
 
     id: UUID
     slug: str
@@ -32,6 +37,25 @@ class Resource:
     active: bool
     sort_order: int
     position: Mapping[str, Any] | None
+    takes: str = "party"
+    group: str | None = None
+    leaves: tuple[Resource, ...] = ()
+
+    @property
+    def claimed(self) -> tuple[Resource, ...]:
+        """What a booking of it claims: the resource itself, or the leaves of a whole."""
+        return self.leaves or (self,)
+
+    @property
+    def must_open(self) -> tuple[Resource, ...]:
+        """What has to be open for a booking of it: the resource, and leaves that have hours of their own."""
+        return (self, *(each for each in self.leaves if each.hours is not None))
+
+    def units_needed(self, leaf: Resource, party_size: int) -> int:
+        """Returns how many units of the leaf a party takes that books this resource. A whole takes all of its parts."""
+        if self.leaves:
+            return leaf.units
+        return party_size if self.takes == "guests" else 1
 
     @property
     def order(self) -> tuple[int, str]:
@@ -43,9 +67,9 @@ class Resource:
 class Venue:
     """A venue at one version of its rules.
 
-    `joins`: resource id -> neighbour id -> seats lost when the two are combined; each join is in it in both
-    directions. `rules_version` increases with each change of anything in the snapshot, `version` only with changes of
-    the venue's own fields.
+    `joins`: resource id -> neighbour id -> seats lost when the two are combined; each join is in it in both directions.
+    `wholes`: leaf id -> the wholes that contain it. `rules_version` increases with each change of anything in the
+    snapshot, `version` only with changes of the venue's own fields.
     """
 
     id: UUID
@@ -62,5 +86,14 @@ class Venue:
     slots: tuple[Slot, ...]
     resources: Mapping[UUID, Resource]
     joins: Mapping[UUID, Mapping[UUID, int]]
+    wholes: Mapping[UUID, tuple[Resource, ...]] = field(default_factory=dict)
     rules_version: int
     version: int
+
+    def sharing(self, resource_id: UUID) -> tuple[UUID, ...]:
+        """Returns the ids of the resources that share what they claim with this one: itself, its leaves, and the wholes
+        of these."""
+        found, resource = {resource_id}, self.resources.get(resource_id)
+        for leaf in resource.claimed if resource is not None else ():
+            found |= {leaf.id, *(each.id for each in self.wholes.get(leaf.id, ()))}
+        return tuple(sorted(found))

@@ -13,9 +13,8 @@ from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.ids import new_id
 from holdfast.place.document import ResourceDocument, VenueDocument
-from holdfast.place.kept import Edge
+from holdfast.place.kept import Edge, Tenant
 from holdfast.place.store import tenant_of
-from holdfast.place.tenant import Tenant
 
 INSERT_TENANT = """
     INSERT INTO tenant (id, slug, name, created_at) VALUES ($1, $2, $3, $4)
@@ -79,31 +78,43 @@ def _columns(document: VenueDocument) -> tuple[Any, ...]:
 PUT_RESOURCES = """
     INSERT INTO resource (tenant_id, id, venue_id, slug, name, kind, zone, seats_min, seats_max, units,
                           buffer_before_minutes, buffer_after_minutes, attributes, position, hours,
-                          sort_order, active)
+                          sort_order, active, takes, group_slug, part_ids)
     SELECT $1, r.id, $2, r.slug, r.name, r.kind, r.zone, r.seats_min, r.seats_max, r.units,
            r.buffer_before_minutes, r.buffer_after_minutes, r.attributes,
-           r.position, r.hours, r.sort_order, r.active
+           r.position, r.hours, r.sort_order, r.active, r.takes, r."group",
+           ARRAY(SELECT jsonb_array_elements_text(r.part_ids)::uuid)
       FROM jsonb_to_recordset($3::jsonb) AS r (
            id uuid, slug text, name text, kind text, zone text, seats_min integer, seats_max integer,
            units integer, buffer_before_minutes integer, buffer_after_minutes integer, attributes jsonb,
-           position jsonb, hours jsonb, sort_order integer, active boolean)
+           position jsonb, hours jsonb, sort_order integer, active boolean, takes text, "group" text,
+           part_ids jsonb)
     ON CONFLICT ON CONSTRAINT resource_pkey DO UPDATE
        SET slug = excluded.slug, name = excluded.name, kind = excluded.kind, zone = excluded.zone,
            seats_min = excluded.seats_min, seats_max = excluded.seats_max, units = excluded.units,
            buffer_before_minutes = excluded.buffer_before_minutes,
            buffer_after_minutes = excluded.buffer_after_minutes, attributes = excluded.attributes,
            position = excluded.position, hours = excluded.hours, sort_order = excluded.sort_order,
-           active = excluded.active, version = resource.version + 1
+           active = excluded.active, takes = excluded.takes, group_slug = excluded.group_slug,
+           part_ids = excluded.part_ids, version = resource.version + 1
 """
 
 
 async def put_resources(
-    tx: Tx, resources: Mapping[UUID, ResourceDocument], *, tenant_id: UUID, venue_id: UUID
+    tx: Tx,
+    resources: Mapping[UUID, ResourceDocument],
+    *,
+    ids: Mapping[str, UUID],
+    tenant_id: UUID,
+    venue_id: UUID,
 ) -> None:
-    """Inserts or updates resources of a venue."""
+    """Inserts or updates resources of a venue. `ids`: of all of its resources, by slug."""
     if resources:
         rows = [
-            {"id": id_, **each.model_dump(mode="json", exclude={"adjacent"})}
+            {
+                "id": id_,
+                **each.model_dump(mode="json", exclude={"adjacent", "parts"}),
+                "part_ids": [ids[part] for part in each.parts],
+            }
             for id_, each in resources.items()
         ]
         await tx.execute(PUT_RESOURCES, tenant_id, venue_id, orjson.dumps(rows).decode())
@@ -175,6 +186,36 @@ RESOURCES_IN_USE = """
     SELECT resource_id, count(*) FILTER (WHERE step = 1) AS claims, max(units) AS at_once
       FROM taken GROUP BY resource_id
 """
+
+
+# One search of the ledger for each leaf; only the owners found there are looked at.
+WHOLES_IN_USE = """
+    SELECT asked.whole_id, count(DISTINCT c.owner_id) AS owners
+      FROM unnest($2::uuid[], $3::uuid[]) AS asked (whole_id, leaf_id),
+           LATERAL (SELECT claim.owner_id FROM claim
+                     WHERE claim.tenant_id = $1 AND claim.resource_id = asked.leaf_id
+                       AND claim.during && tstzrange($4, NULL)
+                       AND (claim.expires_at IS NULL OR claim.expires_at > $4)
+                       AND claim.owner_kind <> 'cleaning' OFFSET 0) AS c
+     WHERE EXISTS (SELECT FROM booking WHERE booking.tenant_id = $1 AND booking.id = c.owner_id
+                      AND booking.resource_ids @> ARRAY[asked.whole_id])
+        OR EXISTS (SELECT FROM block WHERE block.tenant_id = $1 AND block.id = c.owner_id
+                      AND block.resource_ids @> ARRAY[asked.whole_id])
+     GROUP BY asked.whole_id
+"""
+
+
+async def wholes_in_use(
+    tx: Tx, leaves: Mapping[UUID, Collection[UUID]], *, tenant_id: UUID
+) -> dict[UUID, int]:
+    """Returns those of the wholes that are booked or blocked as a whole, now or later, and by how many bookings and
+    blocks. `leaves`: the leaves of each whole."""
+    pairs = [(whole, leaf) for whole, of in leaves.items() for leaf in of]
+    if not pairs:
+        return {}
+    whole_ids, leaf_ids = zip(*pairs, strict=True)
+    rows = await tx.fetch(WHOLES_IN_USE, tenant_id, whole_ids, leaf_ids, tx.now)
+    return {plain_id(row["whole_id"]): row["owners"] for row in rows}
 
 
 async def resources_in_use(tx: Tx, resource_ids: Collection[UUID], *, tenant_id: UUID) -> dict[UUID, InUse]:

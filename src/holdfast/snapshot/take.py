@@ -132,8 +132,8 @@ def slot_ids(slots: Sequence[DatedSlot]) -> str:
 def probes(venue: Venue, slot: DatedSlot) -> Iterator[Probe]:
     """Yields the ledger probes: each active resource, for the slot with its buffers."""
     for resource in venue.resources.values():
-        if resource.active:
-            yield venue.tenant_id, resource.id, claimed_span(resource, slot.span)
+        for leaf in resource.claimed if resource.active else ():
+            yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.span)
 
 
 async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead) -> Snapshot | None:
@@ -149,7 +149,8 @@ async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead) -> Snapshot
     )
     slices, sections = Slices(), list[Section]()
     for resource in active:
-        sections.append(_section(resource, slot, by_resource.get(resource.id, []), read))
+        here = [claim for leaf in resource.claimed for claim in by_resource.get(leaf.id, ())]
+        sections.append(_section(resource, slot, here, read))
         await slices.rest()
     return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
+from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
@@ -130,13 +131,19 @@ async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
     if await queue_store.in_line(tx, batch.venue, batch.seen.piece, up_to=last) != planned:
         return []
     probes = [
-        (batch.venue.tenant_id, resource.id, claimed_span(resource, each.span))
+        (batch.venue.tenant_id, leaf.id, claimed_span(leaf, each.span))
         for each in batch.offers
-        for resource in each.resources
+        for leaf in claimed_by([each.resources])
     ]
     now = Occupancy.of(await claims.overlapping(tx, probes), now=tx.now)
-    return list(
-        takewhile(lambda offer: all(now.has_room(each, offer.span) for each in offer.resources), batch.offers)
+    return list(takewhile(lambda offer: _has_room(now, offer), batch.offers))
+
+
+def _has_room(now: Occupancy, offer: Offer) -> bool:
+    return all(
+        now.has_room(leaf, offer.span, units=each.units_needed(leaf, offer.entry.party_size))
+        for each in offer.resources
+        for leaf in each.claimed
     )
 
 
@@ -160,7 +167,8 @@ def _combinable(seen: QueueSnapshot, resources: Sequence[Resource]) -> set[UUID]
     named = [set(demand.resource_ids) for demand in seen.sets if not beside.isdisjoint(demand.resource_ids)]
     for _ in range(venue.policy.combination_resources_max - 1):
         beside |= {other for id_ in beside for other in venue.joins.get(id_, ())}
-    return beside.union(*named)
+    beside = beside.union(*named)
+    return beside.union(*(venue.sharing(id_) for id_ in beside)) if venue.wholes else beside
 
 
 def _key(claim: Claim) -> tuple[UUID, Span, UUID]:

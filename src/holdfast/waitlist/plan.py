@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand
+from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
@@ -126,11 +126,16 @@ class _Wish:
 
 @dataclass(slots=True)
 class _Draft:
-    """What is still free after the entries processed so far."""
+    """What is still free after the entries processed so far.
+
+    `numbers`: of the resources, by id and the size of the party, where each guest takes a unit; otherwise by id and 1.
+    `of_leaf`: the numbers of the resources that claim a leaf.
+    """
 
     seen: QueueSnapshot
-    numbers: dict[UUID, int] = field(default_factory=dict)
+    numbers: dict[tuple[UUID, int], int] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
+    of_leaf: dict[UUID, list[int]] = field(default_factory=dict)
     timetables: dict[tuple[Hours | None, int], _Timetable] = field(default_factory=dict)
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
@@ -155,16 +160,21 @@ class _Draft:
         if wish is None:
             sets = self.seen.sets[demand]
             timetable = yield from self._timetable(sets, entry.duration_minutes)
-            members = [tuple([self._number(each) for each in resources]) for resources in sets]
+            members = [
+                tuple([self._number(each, entry.party_size) for each in resources]) for resources in sets
+            ]
             left = list(range(len(timetable.chunks)))
             wish = _Wish(sets, members, entry.party_size, timetable, left)
             self.wishes[demand, entry.duration_minutes] = wish
         return wish
 
-    def _number(self, resource: Resource) -> int:
-        number = self.numbers.setdefault(resource.id, len(self.resources))
+    def _number(self, resource: Resource, party_size: int) -> int:
+        key = resource.id, party_size if resource.takes == "guests" else 1
+        number = self.numbers.setdefault(key, len(self.resources))
         if number == len(self.resources):
             self.resources.append(resource)
+            for leaf in resource.claimed:
+                self.of_leaf.setdefault(leaf.id, []).append(number)
         return number
 
     def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
@@ -217,7 +227,9 @@ class _Draft:
             for number in members:
                 bits = free.get(number)
                 if bits is None:
-                    bits = self.seen.outlook.starts(self.resources[number], chunk.times, length)
+                    bits = self.seen.outlook.starts(
+                        self.resources[number], chunk.times, length, party_size=wish.party_size
+                    )
                     free[number] = bits
                     yield None
                 both &= bits
@@ -231,6 +243,8 @@ class _Draft:
     def take(self, found: Found, *, party_size: int) -> None:
         """Marks the best of the found sets as taken for the span."""
         self.seen.outlook.take(found.sets[0], found.span, party_size=party_size)
-        for resource in found.sets[0]:
-            for timetable in self.timetables.values():
-                timetable.forget(self.numbers[resource.id], resource, claimed_span(resource, found.span))
+        for leaf in claimed_by(found.sets[:1]):
+            taken = claimed_span(leaf, found.span)
+            for number in self.of_leaf[leaf.id]:
+                for timetable in self.timetables.values():
+                    timetable.forget(number, self.resources[number], taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -85,14 +85,28 @@ def conflicts_of(
     """Returns which resources are taken and when, up to CONFLICTS_MAX. Staff also see the owner of each claim."""
     venue, staff = prepared.venue, prepared.wanted.actor.is_staff
     found: list[dict[str, object]] = []
-    for resource in distinct(prepared.sets):
-        if occupancy.has_room(resource, prepared.span, but=but):
+    for resource, leaf in _claimed(prepared):
+        units = resource.units_needed(leaf, prepared.wanted.party_size)
+        if occupancy.has_room(leaf, prepared.span, units=units, but=but):
             continue
-        standing = occupancy.standing(resource, prepared.span, but=but)
-        found.extend(_conflict(resource, claim, venue, staff=staff) for claim in standing)
+        # A party of several guests has a claim for each.
+        standing = {
+            (claim.owner_id, claim.span): claim for claim in occupancy.standing(leaf, prepared.span, but=but)
+        }
+        found.extend(_conflict(leaf, claim, venue, staff=staff) for claim in standing.values())
         if len(found) >= CONFLICTS_MAX:
             break
     return found[:CONFLICTS_MAX]
+
+
+def _claimed(prepared: Prepared) -> Iterator[tuple[Resource, Resource]]:
+    """Yields the resources that were asked for, each with what it claims; what several claim comes once."""
+    seen = set[UUID]()
+    for resource in distinct(prepared.sets):
+        for leaf in resource.claimed:
+            if leaf.id not in seen:
+                seen.add(leaf.id)
+                yield resource, leaf
 
 
 def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) -> dict[str, object]:

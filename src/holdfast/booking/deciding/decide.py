@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets, distinct, first_free, named_resources, settle
+from holdfast.assigning.choose import Demand, candidate_sets, claimed_by, first_free, named_resources, settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.length import check_length, usual_minutes
@@ -15,6 +15,7 @@ from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours, slot
@@ -134,7 +135,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     covers = known.covers.get((venue.id, window), 0)
     if not wanted.walk_in:
         rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
-    found = first_free(open_sets(prepared), span, known.occupancy)
+    found = first_free(open_sets(prepared), span, known.occupancy, party_size=wanted.party_size)
     if isinstance(found, list):
         return Further(found)
     if found is None and prepared.rest:
@@ -143,8 +144,8 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         raise taken(prepared, known.occupancy)
     resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
-    units = settle(fits, known.occupancy)
-    return Created(booking, claims_of(booking, resources, units, changed_by=str(wanted.actor)))
+    settle(fits, known.occupancy)
+    return Created(booking, claims_of(booking, fits, changed_by=str(wanted.actor)))
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
@@ -155,13 +156,17 @@ def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
     return [
         resources
         for resources in prepared.sets
-        if all(hours.is_open(venue, each.hours, span.start, span.end) for each in resources)
+        if all(
+            hours.is_open(venue, each.hours, span.start, span.end)
+            for resource in resources
+            for each in resource.must_open
+        )
     ]
 
 
 def probes_of(prepared: Prepared) -> Iterator[Probe]:
     """Yields the ledger probes that the decision needs."""
-    for resource in distinct(prepared.sets):
+    for resource in claimed_by(prepared.sets):
         yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
 
 
@@ -227,23 +232,22 @@ def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing
     )
 
 
-def claims_of(
-    booking: Booking, resources: Sequence[Resource], units: Sequence[int], *, changed_by: str
-) -> list[Claim]:
-    """Returns the claims of the booking on those units, buffers included. They expire with the booking."""
+def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list[Claim]:
+    """Returns the claims of the booking on these units, buffers included. They expire with the booking."""
     state = CLAIM_STATES[booking.status]
     return [
         Claim(
             booking.tenant_id,
-            resource.id,
+            each.resource.id,
             unit,
-            claimed_span(resource, booking.span),
+            claimed_span(each.resource, booking.span),
             booking.id,
             expires_at=booking.expires_at,
             state=state,
             changed_by=changed_by,
         )
-        for resource, unit in zip(resources, units, strict=True)
+        for each in fits
+        for unit in each.units
     ]
 
 

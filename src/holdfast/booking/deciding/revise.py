@@ -116,7 +116,9 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         if not sets:
             raise taken(prepared, Occupancy(now))
         return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)
-    found = first_free(sets, prepared.span, around.occupancy, but=before.id)
+    found = first_free(
+        sets, prepared.span, around.occupancy, party_size=prepared.wanted.party_size, but=before.id
+    )
     if found is None and prepared.rest:
         around.in_full.add(before.id)
         return Further(list(probes_of(prepared.in_full())))
@@ -126,8 +128,8 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         return Further(found)
     resources, fits = found
     after = _moved(after, prepared, resources, now=now, pricing=pricing)
-    units = settle(fits, around.occupancy)
-    return Revised(before, after, claims_of(after, resources, units, changed_by=str(actor)))
+    settle(fits, around.occupancy)
+    return Revised(before, after, claims_of(after, fits, changed_by=str(actor)))
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around) -> None:

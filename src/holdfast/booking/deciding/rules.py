@@ -80,7 +80,7 @@ def check_time(
     """
     if not walk_in:
         _check_notice(venue, resources, span, now=now)
-    for resource in resources or (None,):
+    for resource in [opened for each in resources for opened in each.must_open] or (None,):
         own = None if resource is None else resource.hours
         if not hours.is_open(venue, own, span.start, span.end):
             raise _outside(venue, resource, span)
@@ -144,7 +144,11 @@ def _starts(
     return [
         start
         for start in hours.starts_of_day(venue, _step_hours(resources), day, duration_minutes=minutes)
-        if all(hours.is_open(venue, each.hours, start, start + duration) for each in resources)
+        if all(
+            hours.is_open(venue, each.hours, start, start + duration)
+            for resource in resources
+            for each in resource.must_open
+        )
     ]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from holdfast.assigning.choose import Demand, candidate_sets, capacity
+from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.length import check_length, usual_minutes
@@ -88,7 +89,8 @@ async def starts(
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     if not (sets := _sets(venue, asked, party_size)):
         return []
-    scan = Scan(venue, sets, await allowed(tx, venue, sets, each_alone, party_size=party_size))
+    allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size)
+    scan = Scan(venue, sets, allowed_starts, party_size=party_size)
     while not scan.is_over:
         await scan.look_on(tx)
     found = sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
@@ -114,7 +116,7 @@ async def days_with_room(
     asked = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked)
     for part in _in_parts(left):
-        scan = Scan(venue, sets, part)
+        scan = Scan(venue, sets, part, party_size=party_size)
         while not scan.is_over:
             await read(scan.look_on)
         with_room.update(start.goal for start, _ in scan.found)
@@ -137,7 +139,8 @@ async def look_at_best(
     sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
     for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
-        scan = Scan(venue, sets, await allowed(tx, venue, sets, part, party_size=party_size))
+        part = await allowed(tx, venue, sets, part, party_size=party_size)
+        scan = Scan(venue, sets, part, party_size=party_size)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
         left += [] if scan.is_over else scan.left()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, NamedTuple
 from uuid import UUID
@@ -38,12 +38,13 @@ def place_of(booking: Booking) -> StartKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filter:
-    """The filters of a list; None: no filter. `start`, `end`: only bookings that overlap this span."""
+    """The filters of a list; None: no filter. `start`, `end`: only bookings that overlap this span. `resource_ids`:
+    only bookings of one of these."""
 
     start: datetime | None = None
     end: datetime | None = None
     status: Status | None = None
-    resource_id: UUID | None = None
+    resource_ids: tuple[UUID, ...] | None = None
 
 
 # $3 to $6 are the fields of Filter, $7 and $8 those of StartKey.
@@ -51,7 +52,7 @@ _NARROWED = """
        AND ($3::timestamptz IS NULL OR end_at > $3)
        AND ($4::timestamptz IS NULL OR start_at < $4)
        AND ($5::text IS NULL OR status = $5)
-       AND ($6::uuid IS NULL OR resource_ids @> ARRAY[$6::uuid])
+       AND ($6::uuid[] IS NULL OR resource_ids && $6)
        AND (start_at, id) > ($7, $8)
      ORDER BY start_at, id
      LIMIT $9
@@ -66,8 +67,12 @@ OF_GUEST = f"""
 async def of_venue(
     tx: Tx, venue: Venue, *, narrow: Filter, after: StartKey | None, limit: int
 ) -> list[Booking]:
-    """Returns up to `limit` bookings of the venue after the position `after`, ordered by start."""
+    """Returns up to `limit` bookings of the venue after the position `after`, ordered by start. A filter by resources
+    also finds bookings of their parts, and of wholes that they are parts of."""
     place = after or StartKey()
+    if narrow.resource_ids is not None:
+        every = {id_ for each in narrow.resource_ids for id_ in venue.sharing(each)}
+        narrow = replace(narrow, resource_ids=tuple(every))
     if narrow.start is not None:
         # A booking that starts earlier than this has ended by `narrow.start`, so the index scan skips years of
         # history. LONGEST_ONCE, because an earlier policy may have allowed longer stays.

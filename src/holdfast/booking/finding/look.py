@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from holdfast.assigning.choose import distinct
+from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding import rules
 from holdfast.booking.finding.search import Outlook
 from holdfast.booking.states import OCCUPYING
@@ -30,7 +30,7 @@ COVERS = """
 
 async def look(tx: Tx, venue: Venue, sets: Iterable[tuple[Resource, ...]], span: Span) -> Outlook:
     """Reads what a search of these sets needs, for bookings that start and end within the span."""
-    resources, slices = distinct(sets), Slices()
+    resources, slices = claimed_by(sets), Slices()
     occupancy = Occupancy(tx.now)
     for first in range(0, len(resources), RESOURCES_AT_ONCE):
         page = resources[first : first + RESOURCES_AT_ONCE]

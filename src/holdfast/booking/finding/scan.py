@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
+from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding import rules
 from holdfast.booking.finding.look import read_covers
 from holdfast.booking.finding.search import Found, Sets
@@ -45,8 +46,8 @@ class Start(NamedTuple):
 class _SameLength:
     """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at."""
 
-    def __init__(self, venue: Venue, starts: Sequence[Start]) -> None:
-        self.venue, self.starts = venue, starts
+    def __init__(self, venue: Venue, starts: Sequence[Start], *, party_size: int) -> None:
+        self.venue, self.starts, self.party_size = venue, starts, party_size
         self.times = [each.span.start for each in starts]
         self.length = starts[0].span.duration
         self.is_slots = starts[0].slot_id is not None
@@ -66,7 +67,7 @@ class _SameLength:
         found = self.left
         for each in resources:
             if found:
-                found &= self._free(each, times[each.id])
+                found &= self._free(each, times)
         own = resources[0].hours
         if found and own is not None and not self.is_slots:
             if own not in self._aligned:
@@ -74,19 +75,23 @@ class _SameLength:
             found &= self._aligned[own]
         return found
 
-    def may_be_free(self, resource: Resource, times: FreeTimes) -> bool:
+    def may_be_free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> bool:
         """Whether the resource is free for any of those left: no set with one that is not needs looking at."""
         return self.left & self._free(resource, times) != 0
 
-    def _free(self, resource: Resource, times: FreeTimes) -> int:
+    def _free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> int:
         found = self._by_resource.get(resource.id)
         if found is None:
-            found = times.starts(self.times, self.length)
-            own = resource.hours
-            if own is not None:
-                if own not in self._open:
-                    self._open[own] = open_bits(self.venue, own, self.times, self.length)
-                found &= self._open[own]
+            found = (1 << len(self.times)) - 1
+            for leaf in resource.claimed:
+                units = resource.units_needed(leaf, self.party_size)
+                found &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
+            for each in resource.must_open:
+                own = each.hours
+                if own is not None:
+                    if own not in self._open:
+                        self._open[own] = open_bits(self.venue, own, self.times, self.length)
+                    found &= self._open[own]
             self._by_resource[resource.id] = found
         return found
 
@@ -101,17 +106,18 @@ class Scan:
     2. Again, until every goal has a start or no sets are left.
     """
 
-    def __init__(self, venue: Venue, sets: Sets, starts: Sequence[Start]) -> None:
+    def __init__(self, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int) -> None:
         """`starts`: allowed by the rules (`allowed`)."""
         self.found: list[tuple[Start, Found]] = []
         self._venue = venue
-        self._groups = groups = _groups(venue, starts)
+        self._groups = groups = _groups(venue, starts, party_size=party_size)
         self._known: dict[UUID, FreeTimes] = {}
+        self._looked_at = set[UUID]()
         self._full = set[UUID]()
         self._pages: Iterator[list[tuple[Resource, ...]]] = iter(())
         if groups:
             times = [each.times[0] for each in groups], [each.times[-1] + each.length for each in groups]
-            self._around = Span(min(times[0]), max(times[1]))
+            self._around = _with_buffers_of_wholes(venue, Span(min(times[0]), max(times[1])))
             self._pages = _pages(sets, days=self._around.duration // timedelta(days=1) + 1)
         self._page = next(self._pages, None)
 
@@ -145,12 +151,14 @@ class Scan:
 
     async def _look(self, tx: Tx, page: list[tuple[Resource, ...]]) -> None:
         slices = Slices()
-        new = {each.id: each for resources in page for each in resources if each.id not in self._known}
+        resources = [each for each in distinct(page) if each.id not in self._looked_at]
+        self._looked_at.update(each.id for each in resources)
+        new = {leaf.id: leaf for each in resources for leaf in each.claimed if leaf.id not in self._known}
         if new:
             self._known |= await read_free_times(tx, self._venue.tenant_id, list(new.values()), self._around)
-        for resource in new.values():
+        for resource in resources:
             await share(slices)
-            if not any(each.may_be_free(resource, self._known[resource.id]) for each in self._groups):
+            if not any(each.may_be_free(resource, self._known) for each in self._groups):
                 self._full.add(resource.id)
         for resources in page:
             if all(each.id not in self._full for each in resources):
@@ -236,8 +244,16 @@ def _is_allowed(
     return True
 
 
-def _groups(venue: Venue, starts: Sequence[Start]) -> list[_SameLength]:
+def _with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
+    """Returns the span, widened by the longest buffers of wholes: their leaves may have shorter ones of their own."""
+    wholes = {each.id: each for of in venue.wholes.values() for each in of}.values()
+    before = max((each.buffer_before_minutes for each in wholes), default=0)
+    after = max((each.buffer_after_minutes for each in wholes), default=0)
+    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
+
+
+def _groups(venue: Venue, starts: Sequence[Start], *, party_size: int) -> list[_SameLength]:
     by_length: dict[tuple[timedelta, bool], list[Start]] = {}
     for each in sorted(starts, key=lambda each: each.span):
         by_length.setdefault((each.span.duration, each.slot_id is not None), []).append(each)
-    return [_SameLength(venue, each) for each in by_length.values()]
+    return [_SameLength(venue, each, party_size=party_size) for each in by_length.values()]

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
-from holdfast.assigning.choose import capacity
+from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding import rules
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
@@ -62,31 +62,46 @@ class Outlook:
         free = (
             resources
             for resources in sets
-            if all(self._is_free(each, span, known) for each in resources)
+            if all(self._is_free(each, span, party_size, known) for each in resources)
             and (slot_id is not None or self._starts_right(resources, span))
         )
         found = tuple(islice(free, most))
         return Found(span, found) if found else None
 
-    def starts(self, resource: Resource, times: Sequence[datetime], length: timedelta) -> int:
+    def starts(
+        self, resource: Resource, times: Sequence[datetime], length: timedelta, *, party_size: int
+    ) -> int:
         """Returns a bit for each time, as `FreeTimes.starts` does: set if the ledger and the resource's own hours
-        leave room for a booking of that length. Ignores the venue's rules."""
-        found = self._times_of(resource).starts(times, length)
-        if found and resource.hours is not None:
-            found &= open_bits(self.venue, resource.hours, times, length)
+        leave room for the party for that long. Ignores the venue's rules."""
+        found = (1 << len(times)) - 1
+        for leaf in resource.claimed:
+            units = resource.units_needed(leaf, party_size)
+            found = found and found & self._times_of(leaf).starts(times, length, leaf=leaf, units=units)
+        for each in resource.must_open:
+            if found and each.hours is not None:
+                found &= open_bits(self.venue, each.hours, times, length)
         return found
 
     def take(self, resources: Iterable[Resource], span: Span, *, party_size: int) -> None:
         """Marks these resources, which must be free, as booked for the span."""
         for resource in resources:
-            self._times_of(resource).take(claimed_span(resource, span))
+            for leaf in resource.claimed:
+                units = resource.units_needed(leaf, party_size)
+                self._times_of(leaf).take(claimed_span(leaf, span), units=units)
         window = rules.pacing_window(span.start)
         self.covers[window] = self.covers.get(window, 0) + party_size
 
-    def _is_free(self, resource: Resource, span: Span, known: dict[UUID, bool]) -> bool:
+    def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
-            opened = resource.hours is None or hours.is_open(self.venue, resource.hours, span.start, span.end)
-            known[resource.id] = opened and self._times_of(resource).free(claimed_span(resource, span))
+            known[resource.id] = all(
+                each.hours is None or hours.is_open(self.venue, each.hours, span.start, span.end)
+                for each in resource.must_open
+            ) and all(
+                self._times_of(leaf).free(
+                    claimed_span(leaf, span), units=resource.units_needed(leaf, party_size)
+                )
+                for leaf in resource.claimed
+            )
         return known[resource.id]
 
     def _times_of(self, resource: Resource) -> FreeTimes:
@@ -113,6 +128,8 @@ def equivalent(
     kinds, size = {venue.resources[id_].kind for id_ in resource_ids}, len(resource_ids)
     alike = [each for each in venue.resources.values() if each.active and each.kind in kinds]
     alike.sort(key=lambda each: (each.seats_max if size == 1 else 0, each.order))
+    if size > 1:  # these are booked on their own
+        alike = [each for each in alike if each.takes == "party" and not each.leaves]
     rows = [tuple(alike[first : first + size]) for first in range(len(alike) - size + 1)]
     found = []
     for row in rows:

@@ -51,11 +51,14 @@ async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
     best: object = list(probes_of(prepared))
     while isinstance(best, list):
         await claims.learn(tx, occupancy, best)
-        best = first_free(open_sets(prepared), prepared.span, occupancy, but=booking.id)
+        best = first_free(
+            open_sets(prepared), prepared.span, occupancy, party_size=booking.party_size, but=booking.id
+        )
     if best is None:
         raise taken(prepared, occupancy, but=booking.id)
-    resources, fits = best
-    wanted = claims_of(booking, resources, settle(fits, occupancy), changed_by=str(tx.actor))
+    _, fits = best
+    settle(fits, occupancy)
+    wanted = claims_of(booking, fits, changed_by=str(tx.actor))
     return await put(tx, [booking], wanted, occupancy, prepared.venue)
 
 

@@ -46,7 +46,8 @@ async def _filter(
             check_year(name, value)
     if from_ is not None and to is not None and to <= from_:
         raise InvalidRequest.of("to", to.isoformat(), "must be after `from`")
-    return Filter(start=from_, end=to, status=status, resource_id=resource_id)
+    ids = None if resource_id is None else (resource_id,)
+    return Filter(start=from_, end=to, status=status, resource_ids=ids)
 
 
 Narrow = Annotated[Filter, Depends(_filter)]

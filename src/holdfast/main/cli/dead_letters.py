@@ -19,9 +19,9 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.main.process.database import existing_database
+from holdfast.place.kept import Tenant
 from holdfast.place.reach import own_tenant
 from holdfast.place.store import get_tenant
-from holdfast.place.tenant import Tenant
 
 P = ParamSpec("P")
 T = TypeVar("T")
