@@ -187,3 +187,11 @@ def test_nothing_names(words: tuple[str, ...]) -> None:
         if word in path.read_text("utf-8", errors="replace")
     ]
     assert named == []
+
+
+def test_every_metric_is_in_the_table_once() -> None:
+    section = text_of("docs/operations.md").split("## Watching")[1].split("\n## ")[0]
+    named = re.findall(r"^\| (.+?) \|", section, re.MULTILINE)
+    metrics = [metric for row in named for metric in METRIC.findall(row)]
+    assert len(metrics) > 30
+    assert sorted(metrics) == sorted(set(metrics))

@@ -286,8 +286,11 @@ async def test_each_request_is_one_log_line(
         "method": "GET",
         "route": "/api/v1/me/{part}",
         "status": 200,
+        "code": None,
         "actor": "anonymous",
+        "subject": None,
         "tenant_id": None,
+        "venue_id": None,
     }
 
 

@@ -8,6 +8,7 @@ import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
+from uuid import UUID
 
 import orjson
 import structlog
@@ -28,6 +29,35 @@ ROUND_TRIPS = Counter("holdfast_db_round_trips_total", "Database round trips: st
 
 CONTEXT: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # noqa: B039  # never changed
 """Fields of every log line of the current task: `request_id`, `trace_id`. Replace the dict, never change it."""
+
+
+class About:
+    """What a request turned out to be about, for its log line. `code`: of the refusal. `venue_id`: None for several
+    venues too."""
+
+    __slots__ = ("_is_several", "code", "venue_id")
+
+    def __init__(self) -> None:
+        self.code: str | None = None
+        self.venue_id: UUID | None = None
+        self._is_several = False
+
+    def venue(self, venue_id: UUID) -> None:
+        """Notes a venue that the request uses."""
+        self._is_several = self._is_several or self.venue_id not in (None, venue_id)
+        self.venue_id = None if self._is_several else venue_id
+
+
+ABOUT: ContextVar[About | None] = ContextVar("about", default=None)
+"""Of the current request; None in background work."""
+
+
+def note_venue(venue_id: UUID) -> None:
+    """Notes that the current request, if there is one, uses this venue."""
+    about = ABOUT.get()
+    if about is not None:
+        about.venue(venue_id)
+
 
 QUIET = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "asyncio": logging.WARNING}
 """Noisy libraries, and the lowest level that is logged for each."""

@@ -14,6 +14,7 @@ from holdfast.kernel.actor import SYSTEM, Actor, require_venue
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
+from holdfast.kernel.telemetry import note_venue
 from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.venue import Venue
@@ -42,6 +43,7 @@ class Places:
 
     async def venue(self, venue_id: UUID) -> Venue:
         """Returns the venue, of any tenant, at most FRESH_S old. Raises NotFound."""
+        note_venue(venue_id)
         kept = self._venues.get(venue_id)
         if kept is not None and time.monotonic() - kept[0] < FRESH_S:
             return kept[1]
@@ -56,9 +58,17 @@ class Places:
 
         It may be stale: a decision must check its `rules_version`.
         """
-        venue = self.at_hand(venue_id) or await self.venue(venue_id)
+        venue = await self.known(venue_id)
         if actor.kind != "anonymous":
             require_venue(actor, venue.tenant_id, venue.id)
+        return venue
+
+    async def known(self, venue_id: UUID) -> Venue:
+        """Returns the venue from the cache, however old, or else from the database. Raises NotFound."""
+        venue = self.at_hand(venue_id)
+        if venue is None:
+            return await self.venue(venue_id)
+        note_venue(venue_id)
         return venue
 
     async def _load(self, venue_id: UUID) -> Venue | None:

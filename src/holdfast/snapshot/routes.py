@@ -11,6 +11,7 @@ from holdfast.channel.announce import slots_of_day
 from holdfast.kernel.actor import Actor, works_at
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
+from holdfast.kernel.telemetry import note_venue
 from holdfast.kernel.text import line
 from holdfast.place.venue import Venue
 from holdfast.snapshot.cache import CachedSnapshot
@@ -54,6 +55,7 @@ async def get_availability(
     slot_cache: SlotCache = request.app.state.slot_cache
     query = SlotQuery(tenant, venue, day, slot_id)
     wanted = slot_cache.get(query) or await _look_up(request, query)
+    note_venue(wanted.venue_id)
     actor: Actor = request.state.actor
     view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
     entry = await snapshots.get(wanted, view)

@@ -17,7 +17,7 @@ from holdfast.main.process.database import existing_database
 from holdfast.main.process.outcome import Failed
 
 COLUMNS = (
-    TextColumn("auditing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+    BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
     TextColumn("{task.description}"),
 )  # fmt: skip
 EXAMPLES_MAX = 3
@@ -27,7 +27,7 @@ EXAMPLES_MAX = 3
 async def audit_command(settings: Settings, *, as_json: bool) -> None:
     """Prints the report: a table, or with `as_json` one line. Raises `Failed` if a check finds violations."""
     async with existing_database(settings) as database:
-        with progress(*COLUMNS, total=len(CHECKS)) as update:
+        with progress("auditing", *COLUMNS, total=len(CHECKS)) as update:
             done = count()
             report = await audit(database, starts=lambda name: update(completed=next(done), description=name))
     if as_json:

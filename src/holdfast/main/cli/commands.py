@@ -101,18 +101,24 @@ def migrate_(
 ) -> None:
     """Migrate the database to the newest schema."""
     settings = start(data_dir=data_dir)
+    from holdfast.main.cli.progress import progress
     from holdfast.main.process.database import migrate_command
 
-    typer.echo(run(migrate_command(settings, down_to=down_to)))
+    with progress("migrating", total=0):
+        done = run(migrate_command(settings, down_to=down_to))
+    typer.echo(done)
 
 
 @command("demo")
 def demo_(data_dir: DataDir = None) -> None:
     """Load the demo venues."""
     settings = start(data_dir=data_dir)
+    from holdfast.main.cli.progress import progress
     from holdfast.main.process.load_demo import load_demo
 
-    typer.echo("\n".join(run(load_demo(settings))))
+    with progress("loading", total=0):
+        loaded = run(load_demo(settings))
+    typer.echo("\n".join(loaded))
 
 
 @command("audit")

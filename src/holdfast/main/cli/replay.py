@@ -7,7 +7,7 @@ from pathlib import Path
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TimeRemainingColumn
 
 from holdfast.audit.run import Report, audit
 from holdfast.kernel.config import Settings
@@ -83,9 +83,9 @@ async def _replay(database: Database, plan: ReplayPlan) -> tuple[Replayed, list[
     audits: list[Report] = []
     done, half = 0, len(plan.actions) // 2
     columns = (
-        TextColumn("replaying"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
     )  # fmt: skip
-    with progress(*columns, total=len(plan.actions)) as update:
+    with progress("replaying", *columns, total=len(plan.actions)) as update:
 
         async def watch(actions: int) -> None:
             nonlocal done

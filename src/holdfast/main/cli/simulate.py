@@ -6,7 +6,7 @@ import secrets
 
 import orjson
 from rich.console import Console
-from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TaskProgressColumn, TimeRemainingColumn
 
 from holdfast.kernel.config import Settings
 from holdfast.kernel.db.database import Database
@@ -77,8 +77,8 @@ async def _simulate(settings: Settings, asked: Scenario) -> Simulated:
         database = await Database.connect(url, pool_max=POOL_MAX, acquire_timeout_s=10)
         try:
             engine = engine_over(database, reactions=())
-            columns = (TextColumn("simulating"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-            with progress(*columns, total=asked.days) as update:
+            columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            with progress("simulating", *columns, total=asked.days) as update:
                 return await simulate(
                     engine, url, asked, ticks=TICKS, passed=lambda days: update(completed=days)
                 )

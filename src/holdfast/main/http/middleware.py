@@ -12,7 +12,9 @@ A live stream is logged when it ends, and not timed.
 
 from __future__ import annotations
 
+import hashlib
 import random
+import re
 import time
 from collections.abc import Mapping
 from contextvars import Token
@@ -29,7 +31,7 @@ from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import HoldfastError, Unauthenticated
 from holdfast.kernel.failure import InternalError, stack_of
-from holdfast.kernel.telemetry import CONTEXT, request_log
+from holdfast.kernel.telemetry import ABOUT, CONTEXT, About, request_log
 from holdfast.main.http.operations import METHODS, REQUESTS, SECONDS
 from holdfast.main.http.refusals import BODY_BYTES_MAX, PayloadTooLarge, counting, refuse
 from holdfast.main.http.shortcut import Handler
@@ -43,6 +45,8 @@ ASSETS = "/docs/"
 ACTORS_CACHED_MAX = 8192
 STATUS_NONE = 499
 """Logged as the status if the client disconnected before there was a response."""
+SUBJECT_ID = re.compile(r"[A-Za-z0-9|:_.-]{1,64}")
+"""What issuers use as ids: no spaces, no @."""
 UNMATCHED = "unmatched"
 """Logged as the route of a request that matches none."""
 
@@ -133,6 +137,7 @@ class Middleware:
         timed = None if scope["state"].get("is_stream") else seconds
         tally.count(method=method, route=route, status=status, seconds=timed)
         actor: Actor = scope["state"]["actor"]
+        about: About = scope["state"]["about"]
         write = request_log.debug if scope["path"] in NO_TOKEN_NEEDED else request_log.info
         write(
             "request",
@@ -140,10 +145,22 @@ class Middleware:
             method=method,
             route=route,
             status=status,
+            code=about.code,
             ms=round(seconds * 1000, 3),
             actor=actor.kind,
+            subject=None if actor.kind == "anonymous" else subject_logged(actor.id),
             tenant_id=str(actor.tenant_ids[0]) if actor.tenant_ids else None,
+            venue_id=about.venue_id,
         )
+
+
+@lru_cache(ACTORS_CACHED_MAX)
+def subject_logged(subject: str) -> str:
+    """Returns the subject as log lines have it: an id as it is, anything that may be a name or an address as a digest,
+    by which the lines of one person are still found."""
+    if SUBJECT_ID.fullmatch(subject):
+        return subject
+    return "sha256:" + hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class _Answer:
@@ -204,6 +221,8 @@ def introduce(scope: Scope, headers: Mapping[bytes, bytes]) -> Token[dict[str, s
     state["traceparent"] = None if parent is None else traceparent(parent)
     state["client_ip"] = client[0] if client else None
     state["actor"] = ANONYMOUS
+    state["about"] = about = About()
+    ABOUT.set(about)
     fields = {"request_id": state["request_id"]}
     if state["traceparent"] is not None:
         fields["trace_id"] = trace_id(state["traceparent"])

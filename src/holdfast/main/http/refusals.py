@@ -72,6 +72,7 @@ def answer_refusals(app: FastAPI) -> None:
 
 
 async def _refused(request: Request, refusal: HoldfastError) -> Response:
+    request.state.about.code = refusal.code
     return problem(refusal, instance=request.scope["path"])
 
 
@@ -146,6 +147,7 @@ def _query_names(dependant: Any) -> Iterator[str]:
 
 async def refuse(scope: Scope, receive: Receive, send: Send, refusal: HoldfastError) -> None:
     """Responds with a refusal that was raised outside of the framework."""
+    scope["state"]["about"].code = refusal.code
     response = problem(refusal, instance=scope["path"])
     if refusal.code == "PAYLOAD_TOO_LARGE":
         # The rest of the body is not read, so the connection can't be reused.

@@ -71,7 +71,7 @@ VenueInPath = Annotated[UUID, Depends(_venue_in_path)]
 async def public_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Kept:
     """Returns the venue, of any tenant: what it is and when it is open is public. Raises NotFound."""
     # A venue's tenant never changes, so a stale venue is good enough to tell it; the rest is read now.
-    venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
+    venue = await engine.places.known(venue_id)
     kept = await engine.look(actor, venue, engine.places.kept, venue)
     if kept is None:
         raise NotFound(f"There is no venue {venue_id}.")
@@ -90,6 +90,6 @@ async def changed_venue(
 
     Access is checked before it queues for the lock, so that nobody can delay changes to a venue of another tenant.
     """
-    venue = engine.places.at_hand(venue_id) or await engine.places.venue(venue_id)
+    venue = await engine.places.known(venue_id)
     require_venue(actor, venue.tenant_id, venue_id)
     return await engine.change_rules(actor, venue, verb, *args, **kwargs)
