@@ -73,6 +73,10 @@ class Wish:
             before.occupies
             and prepared.span == before.span
             and {each.id for each in prepared.sets[0]} == {*before.resource_ids}
+            and (
+                prepared.wanted.party_size == before.party_size
+                or all(each.takes == "party" for each in prepared.sets[0])
+            )
         )
 
     def windows(self) -> Iterator[datetime]:
