@@ -31,7 +31,7 @@ from holdfast.live import tail
 from holdfast.main.http.app import create_app
 from tests.alone import Alone
 from tests.count import Count
-from tests.databases import left_behind, new_database
+from tests.databases import left_behind, new_cluster, new_database
 from tests.engines import connect
 from tests.processes import PATIENT_S
 from tests.services import LeftOut
@@ -85,6 +85,7 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def server(data_dir: Path) -> Iterator[Server]:
+    new_cluster(data_dir)
     postgres = EmbeddedPostgres(data_dir, FAST)
     running = postgres.start()
     yield running

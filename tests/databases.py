@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import asyncpg
 
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
+from holdfast.kernel.embedded.cluster import Layout
+from holdfast.kernel.files.own import own_directory
 from holdfast.main.process.migrate import migrate
 
 TEMPLATE = "migrated"
@@ -67,3 +74,20 @@ def embedded(
         yield server
     finally:
         postgres.release()
+
+
+def new_cluster(data_dir: Path) -> None:
+    """Puts a new cluster there: a copy of one that initdb made once, with the same system identifier.
+
+    Copying takes 0.1 s of CPU, initdb 0.7 s.
+    """
+    own_directory(data_dir)
+    subprocess.run(["cp", "-a", _made_once(), Layout(data_dir).cluster], check=True)
+
+
+@cache
+def _made_once() -> Path:
+    data_dir = Path(tempfile.mkdtemp(prefix="holdfast-cluster-"))
+    atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
+    with embedded(data_dir, {"fsync": "off"}) as server:
+        return Layout(server.data_dir).cluster

@@ -15,6 +15,7 @@ from holdfast.kernel.db.tx import REQUEST_DEADLINE_S
 from holdfast.kernel.embedded import EmbeddedPostgres, Server, create_database, create_login
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST, House
+from tests.databases import new_cluster
 from tests.engines import connect
 from tests.processes import PATIENT_S, Running, serving
 
@@ -30,6 +31,7 @@ def crash_dir(data_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def postgres(crash_dir: Path) -> Iterator[EmbeddedPostgres]:
     """The server; whoever kills it starts it again."""
+    new_cluster(crash_dir)
     server = EmbeddedPostgres(crash_dir, HARMED)
     yield server
     server.stop()

@@ -24,6 +24,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.ids import new_id
 from tests.booking.asking import at
 from tests.conftest import House, venue_document
+from tests.databases import new_cluster
 from tests.forks import run
 from tests.processes import Running, children_of, reserved_port, running, send, until
 from tests.wire import book, cancel, staff
@@ -126,6 +127,7 @@ class Up:
 @pytest.fixture
 async def up(tmp_path: Path) -> AsyncIterator[Up]:
     data_dir = tmp_path / "data"
+    new_cluster(data_dir)
     postgres = EmbeddedPostgres(data_dir)
     try:
         with reserved_port() as port:

@@ -28,6 +28,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
+from tests.databases import new_cluster
 from tests.engines import connect
 from tests.processes import PATIENT_S, SOON_S, until
 
@@ -45,6 +46,7 @@ CHANNELS = """
 @pytest.fixture
 def mortal(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
     """A server that may be killed."""
+    new_cluster(tmp_path / "mortal")
     # What was answered must survive the kill.
     postgres = EmbeddedPostgres(tmp_path / "mortal", FAST | {"synchronous_commit": "on"})
     yield postgres

@@ -19,6 +19,7 @@ from holdfast.kernel.db.call import COMMIT_S
 from holdfast.kernel.embedded import EmbeddedPostgres, create_database
 from holdfast.main.process.migrate import migrate
 from tests.conftest import FAST
+from tests.databases import new_cluster
 from tests.forks import Forked
 from tests.processes import SOON_S, Running, send, stop, until
 
@@ -175,6 +176,7 @@ async def test_a_worker_that_is_stopped_hands_back_what_it_holds(desk: Desk, tmp
 @pytest.fixture
 def mortal(data_dir: Path) -> Iterator[EmbeddedPostgres]:
     """A server that may be stopped."""
+    new_cluster(data_dir / "mortal")
     postgres = EmbeddedPostgres(data_dir / "mortal", FAST)
     yield postgres
     postgres.stop()

@@ -19,6 +19,7 @@ from holdfast.kernel.embedded import EmbeddedPostgres, Server
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import LOGIN
 from holdfast.main.process import drop
+from tests.databases import new_cluster
 from tests.main.powers import AS_ROOT, assert_powerless, child, ids, logged_in, low_port, started
 from tests.processes import reserved_port, start, stop, until
 
@@ -86,6 +87,7 @@ async def test_alone_as_root_they_drop_it_too_and_leave_no_server_behind(
     place: Path, app_user: Account, command: str
 ) -> None:
     log = place.parent / "log"
+    new_cluster(place)
     with low_port() as port:
         settings = {"worker_metrics_port": port} if command == "work" else {"port": port}
         running = start(command, log=log, data_dir=place, forked=False, **settings)
@@ -106,6 +108,7 @@ async def test_alone_as_root_they_drop_it_too_and_leave_no_server_behind(
 
 @AS_ROOT
 async def test_a_child_that_ends_ends_the_command(place: Path) -> None:
+    new_cluster(place)
     running = start("work", log=place.parent / "log", data_dir=place)
     try:
 

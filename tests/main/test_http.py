@@ -33,7 +33,7 @@ from holdfast.main.http import middleware, operations
 from holdfast.main.http.app import create_app
 from holdfast.main.http.shortcut import shortcuts
 from holdfast.place.create_tenant import create_tenant
-from tests.databases import embedded
+from tests.databases import embedded, new_cluster
 from tests.processes import PATIENT_S
 
 SCHEMA = Path(__file__).parents[2] / "schema.sql"
@@ -106,7 +106,9 @@ async def get_kept() -> Response:
 
 @pytest.fixture(scope="module")
 async def postgres(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Any]:
-    with embedded(tmp_path_factory.mktemp("http") / "data", POSTGRES) as server:
+    data_dir = tmp_path_factory.mktemp("http") / "data"
+    new_cluster(data_dir)
+    with embedded(data_dir, POSTGRES) as server:
         await create_database(server)
         connection = await asyncpg.connect(server.url())
         await connection.execute(SCHEMA.read_text())

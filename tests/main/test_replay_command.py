@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from tests.databases import new_cluster
 from tests.forks import run
 from tests.replay.rows import csv_text
 
@@ -19,7 +20,9 @@ RESORT = {"hotel": "Resort Hotel", "reserved_room_type": "B"}
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("replay") / "data"
+    data_dir = tmp_path_factory.mktemp("replay") / "data"
+    new_cluster(data_dir)
+    return data_dir
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from holdfast.simulate.places import RESTAURANT
 from holdfast.simulate.report import figures
 from holdfast.simulate.run import Simulated
 from holdfast.waitlist import queue_store
+from tests.databases import new_cluster
 from tests.forks import run
 
 from .conftest import Play
@@ -154,6 +155,7 @@ def holdfast(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_ends_with_one_json_object(tmp_path: Path) -> None:
+    new_cluster(tmp_path / "data")
     asked = ("--seed", 6, "--days", 1, "--guests", 30, "--data-dir", tmp_path / "data", "--json")
     done = holdfast(*asked)
     assert done.returncode == 0, done.stderr
