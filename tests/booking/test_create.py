@@ -16,7 +16,7 @@ from .asking import DAY, at, claims, instant, read, refused
 
 FIELDS = [
     "id", "booking_reference", "idempotency_key", "tenant", "venue_id", "venue_name", "venue_kind",
-    "resource_ids", "chosen_by", "slot_id", "start", "end", "booking_date", "booking_time", "end_time",
+    "resource_ids", "resources", "chosen_by", "slot_id", "start", "end", "booking_date", "booking_time", "end_time",
     "duration_minutes", "party_size", "guest_id", "guest_name", "guest_email", "guest_phone", "status",
     "version", "base_price", "tax_amount", "discount_amount", "total_price", "currency", "price_source",
     "payment_intent_id", "payment_status", "inventory_reservation_id", "special_requests", "internal_notes",

@@ -17,7 +17,7 @@ from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
-from holdfast.place.venue import Venue
+from holdfast.place.venue import Venue, resources_named
 from holdfast.port.pricing import Price
 
 
@@ -217,6 +217,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_name": venue.name,
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
+        "resources": resources_named(venue, booking.resource_ids),
         "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
         "start": booking.start_at.astimezone(zone),

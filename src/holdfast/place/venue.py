@@ -3,7 +3,7 @@ combinations of resources for a party. A resource can be in many combinations an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -97,3 +97,19 @@ class Venue:
         for leaf in resource.claimed if resource is not None else ():
             found |= {leaf.id, *(each.id for each in self.wholes.get(leaf.id, ()))}
         return tuple(sorted(found))
+
+
+def resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """Returns the resources as the JSON of bookings has them, in order. Of a removed one, only the id is known."""
+    found = venue.resources.get
+    return [
+        {"id": id_, "name": None, "slug": None, "group": None}
+        if (resource := found(id_)) is None
+        else {
+            "id": id_,
+            "name": resource.name,
+            "slug": resource.slug,
+            "group": resource.group,
+        }
+        for id_ in resource_ids
+    ]

@@ -12,6 +12,15 @@ from holdfast.booking.model import ChosenBy
 from holdfast.booking.states import Status
 
 
+class BookedResource(BaseModel):
+    """A resource of a booking. Of one that has been removed from the venue, only the id is known."""
+
+    id: UUID
+    name: str | None
+    slug: str | None
+    group: str | None
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
     venue's wall time. `internal_notes` is for staff only."""
@@ -24,6 +33,7 @@ class BookingShown(BaseModel):
     venue_name: str
     venue_kind: str
     resource_ids: list[UUID]
+    resources: list[BookedResource]
     chosen_by: ChosenBy
     slot_id: str | None
     start: datetime
