@@ -10,6 +10,7 @@ from typing import Any
 import prometheus_client
 import pytest
 from fastapi.routing import iter_route_contexts
+from pydantic import BaseModel
 from typer.main import get_command
 
 from holdfast.audit.run import CHECKS
@@ -138,6 +139,8 @@ def shown(default: Any) -> str:
     """A default as the tables have it."""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, BaseModel):
+        return "defaults"
     return "none" if default in (None, ()) else str(default)
 
 

@@ -12,7 +12,7 @@ from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
-from holdfast.booking.store import Step
+from holdfast.booking.store import Step, said_of
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, Probe
@@ -105,15 +105,17 @@ async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
 def _step(tx: Tx, revised: Revised) -> Step:
     before, after = revised.before, revised.after
     moved = after.span != before.span
+    new = said_of([each for each in after.overrides if each not in before.overrides])
     return Step(
         booking=after,
         from_status=before.status,
         action="update",
         actor=str(tx.actor),
-        metadata={"changed": store.changed_columns(before, after)},
+        metadata={"changed": store.changed_columns(before, after), **new},
         traceparent=tx.traceparent,
         facts={
             "previous_start": before.start_at if moved else None,
             "previous_end": before.end_at if moved else None,
+            **new,
         },
     )

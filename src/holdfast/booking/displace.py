@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
-from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
+from holdfast.booking.deciding.places import prepared_at
+from holdfast.booking.deciding.wanted import wanted_anew
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, displaced_status, entered
 from holdfast.booking.store import READ_COLUMNS, Step, from_row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +62,7 @@ class Booking:
     preferences: Preferences = ANYTHING
     chosen_by: ChosenBy = "guest"
     length_asked: bool = True
+    overrides: tuple[Mapping[str, str], ...] = ()
 
     @property
     def occupies(self) -> bool:
@@ -205,7 +207,8 @@ def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Statu
 
 
 def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
-    """Returns the booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes."""
+    """Returns the booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes, and
+    which rules were overruled."""
     zone = ZoneInfo(booking.timezone)
     start, end = booking.local_start, booking.local_end
     shown = {
@@ -251,6 +254,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     }
     if viewer.is_staff:
         shown["internal_notes"] = booking.details.internal_notes
+        shown["overrides"] = booking.overrides
     return shown
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import queries, states, store
-from holdfast.booking.deciding.wanted import prepared_at, wanted_anew
+from holdfast.booking.deciding.places import prepared_at
+from holdfast.booking.deciding.wanted import wanted_anew
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import ACTIONS, Booking, InvalidTransition, check_step, initial_status, moved

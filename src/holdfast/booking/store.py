@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
@@ -124,6 +124,11 @@ class Step:
         )
 
 
+def said_of(overrides: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Returns what the history and the event of a step say of the rules that it overruled."""
+    return {"overrides": [*overrides]} if overrides else {}
+
+
 def row(booking: Booking) -> dict[str, Any]:
     """Returns the booking's columns: an element of the array that `insert_from` and SAVE write."""
     return dict(zip(COLUMNS, _flat(booking), strict=True))
@@ -228,6 +233,7 @@ def from_row(row: Any) -> Booking:
     values["status"] = Status(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
+    values["overrides"] = tuple(orjson.loads(values["overrides"]))
     take = values.pop
     take("total_minor")  # computed from the others
     preferences = take("preferences")

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_valida
 from holdfast.kernel.body import Problem, refuse
 from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
 from holdfast.place.opening.spans import DAY_MINUTES, Day, Rule, WallEnd, WallTime
+from holdfast.place.policies.overrides import MayOverride
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """The longest booking that any policy can allow."""
@@ -174,6 +175,8 @@ class Policy(Rule):
     """How many holds a guest may have at a time."""
     holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)
     """How many holds may exist at a time from one IP address."""
+    may_override: MayOverride = MayOverride()
+    """Which rules staff may overrule, by role."""
     idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)
     """Hours during which a request repeated with the same idempotency key gets the stored response."""
 

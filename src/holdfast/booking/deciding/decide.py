@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets, claimed_by, first_free, named_resources, settle
+from holdfast.assigning.choose import claimed_by, first_free, settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.length import check_length, usual_minutes
+from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
+from holdfast.booking.deciding.places import sets_for
 from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
@@ -63,18 +65,23 @@ class Known:
 
 def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     """Works out the span and the candidate resources. Raises the errors of `timed` and `candidate_sets`."""
+    over = overruled_by(wanted.overriding, wanted.actor, venue)
     minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
     if wanted.asks_length:
-        check_length(
-            span.duration, venue.policy, party_size=wanted.party_size, is_staff=wanted.actor.is_staff
+        check_rule(
+            over,
+            check_length,
+            span.duration,
+            venue.policy,
+            party_size=wanted.party_size,
+            is_staff=wanted.actor.is_staff,
         )
     elif wanted.walk_in:
         span = until_closing(venue, span)
-    if wanted.planned:
-        return Prepared(wanted, venue, span, slot_id, (named_resources(venue, wanted.planned),))
-    sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
-    return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:])
+    sets = sets_for(wanted, venue, over)
+    hit = () if over is None else tuple(over.hit)
+    return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit)
 
 
 def timed(
@@ -129,12 +136,15 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
 def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Further:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     named = prepared.sets[0] if wanted.resource_ids else ()
-    rules.check_time(venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id)
+    over = overruling(prepared)
+    rules.check_time(
+        venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id, over=over
+    )
     rules.check_holds(wanted, venue, known.holds)
     window = rules.pacing_window(span.start)
     covers = known.covers.get((venue.id, window), 0)
     if not wanted.walk_in:
-        rules.check_pacing(venue, span, party_size=wanted.party_size, covers=covers)
+        check_rule(over, rules.check_pacing, venue, span, party_size=wanted.party_size, covers=covers)
     found = first_free(open_sets(prepared), span, known.occupancy, party_size=wanted.party_size)
     if isinstance(found, list):
         return Further(found)
@@ -144,8 +154,16 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         raise taken(prepared, known.occupancy)
     resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
+    if over is not None and wanted.overriding is not None:
+        booking = replace(booking, overrides=wanted.overriding.entries(over.hit, wanted.actor))
     settle(fits, known.occupancy)
     return Created(booking, claims_of(booking, fits, changed_by=str(wanted.actor)))
+
+
+def overruling(prepared: Prepared) -> Overruled | None:
+    """Returns what the request overrules, with what it has hit so far."""
+    asked = prepared.wanted.overriding
+    return None if asked is None else Overruled(frozenset(asked.codes), [*prepared.overruled])
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:

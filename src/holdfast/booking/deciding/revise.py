@@ -15,9 +15,11 @@ from holdfast.booking.deciding.decide import (
     Further,
     claims_of,
     open_sets,
+    overruling,
     price_of,
     probes_of,
 )
+from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
 from holdfast.booking.model import Booking, due_of
@@ -106,7 +108,12 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     )
     if prepared is None:
         return Revised(before, after, None)
-    _check(wish, prepared, around)
+    over = overruling(prepared)
+    _check(wish, prepared, around, over)
+    if over is not None and wish.asked.overriding is not None:
+        entries = wish.asked.overriding.entries(over.hit, actor)
+        others = [each for each in before.overrides if each["code"] not in over.hit]
+        after = replace(after, overrides=(*others, *entries))
     if wish.keeps_claims:
         return Revised(before, _stayed(after, prepared, pricing), None)
     if before.id in around.in_full or not before.occupies:
@@ -132,7 +139,7 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     return Revised(before, after, claims_of(after, fits, changed_by=str(actor)))
 
 
-def _check(wish: Wish, prepared: Prepared, around: Around) -> None:
+def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | None) -> None:
     """Checks the rules that the change affects."""
     venue, span, wanted, before = prepared.venue, prepared.span, prepared.wanted, wish.before
     named = {*wanted.resource_ids}
@@ -144,10 +151,12 @@ def _check(wish: Wish, prepared: Prepared, around: Around) -> None:
             now=around.occupancy.now,
             walk_in=span.start == before.start_at,
             slot_id=prepared.slot_id,
+            over=over,
         )
     for window in wish.windows():
         others = {id_: size for id_, size in around.arriving.get(window, {}).items() if id_ != before.id}
-        rules.check_pacing(venue, span, party_size=wanted.party_size, covers=sum(others.values()))
+        covers = sum(others.values())
+        check_rule(over, rules.check_pacing, venue, span, party_size=wanted.party_size, covers=covers)
 
 
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
@@ -72,20 +73,19 @@ def check_time(
     now: datetime,
     walk_in: bool = False,
     slot_id: str | None = None,
+    over: Overruled | None = None,
 ) -> None:
     """Checks the span against the venue's opening hours, notice and slot step.
 
     Slots are exempt from the slot step, walk-ins from step and notice. Raises TooSoon, TooFarAhead,
-    OutsideOpeningHours, OffSlotStep.
+    OutsideOpeningHours, OffSlotStep, unless `over` overrules them.
     """
     if not walk_in:
-        _check_notice(venue, resources, span, now=now)
+        check_rule(over, _check_notice, venue, resources, span, now=now)
     for resource in [opened for each in resources for opened in each.must_open] or (None,):
-        own = None if resource is None else resource.hours
-        if not hours.is_open(venue, own, span.start, span.end):
-            raise _outside(venue, resource, span)
+        check_rule(over, _check_open, venue, resource, span)
     if not walk_in and slot_id is None:
-        _check_step(venue, resources, span, now=now)
+        check_rule(over, _check_step, venue, resources, span, now=now)
 
 
 def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
@@ -155,6 +155,12 @@ def _starts(
 def _step_hours(resources: Sequence[Resource]) -> Hours | None:
     """Returns the hours that the step is counted from: the first resource's own, or None for the venue's."""
     return resources[0].hours if resources else None
+
+
+def _check_open(venue: Venue, resource: Resource | None, span: Span) -> None:
+    own = None if resource is None else resource.hours
+    if not hours.is_open(venue, own, span.start, span.end):
+        raise _outside(venue, resource, span)
 
 
 def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpeningHours:

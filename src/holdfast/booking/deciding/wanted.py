@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets, fitting, named_resources
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
@@ -37,6 +36,18 @@ class When:
         return self.end is not None or self.duration_minutes is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Overriding:
+    """Rules that staff overrule with a request, by the codes of their refusals, and why."""
+
+    codes: tuple[str, ...]
+    reason: str
+
+    def entries(self, hit: Iterable[str], actor: Actor) -> tuple[dict[str, str], ...]:
+        """Returns what is recorded of the rules that were hit."""
+        return tuple({"code": code, "reason": self.reason, "actor": str(actor)} for code in hit)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A request for one booking. Its id is generated beforehand, so that deciding is pure; the end of the booking's
@@ -46,6 +57,7 @@ class Wanted:
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
+    `overriding`: what staff overrule, if anything.
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
     `ip`: the address that a hold counts against.
@@ -67,6 +79,7 @@ class Wanted:
     hold: bool = False
     hold_ttl_seconds: int | None = None
     walk_in: bool = False
+    overriding: Overriding | None = None
     ip: str | None = None
     traceparent: str | None = None
     key: str | None = None
@@ -89,7 +102,7 @@ class Prepared:
     """A request, resolved as far as is possible without the ledger.
 
     `sets`: the sets of resources that fit, best first. `rest`: more sets, considered only if none of these is free.
-    In a large venue, few bookings need them.
+    In a large venue, few bookings need them. `overruled`: the rules that would have refused it so far.
     """
 
     wanted: Wanted
@@ -98,47 +111,11 @@ class Prepared:
     slot_id: str | None
     sets: tuple[tuple[Resource, ...], ...]
     rest: tuple[tuple[Resource, ...], ...] = ()
+    overruled: tuple[str, ...] = ()
 
     def in_full(self) -> Prepared:
         """Returns the same with all sets in `sets`."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
-
-
-def prepared_at(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -> Prepared:
-    """Returns the request at that time, with every set that fits. Raises the errors of `candidate_sets`."""
-    if wanted.planned:
-        sets = (named_resources(venue, wanted.planned),)
-    else:
-        sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
-    return Prepared(wanted, venue, span, slot_id, sets)
-
-
-def prepared_nearby(
-    wanted: Wanted, booking: Booking, venue: Venue, span: Span, slot_id: str | None
-) -> Prepared:
-    """Returns the request of a booking whose place the house chose: its own place first if that still fits, then the
-    best fit. Raises the errors of `candidate_sets`, if nothing fits.
-
-    A place of several resources no longer fits if fewer would do; then one of its own comes first.
-    """
-    wanted = replace(wanted, resource_ids=())
-    kept = fitting(venue, booking.resource_ids, wanted.party_size)
-    try:
-        sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
-    except HoldfastError:
-        if kept is None:
-            raise
-        return Prepared(wanted, venue, span, slot_id, (kept,))
-    own, fewest = {*booking.resource_ids}, len(sets[0])
-    if kept is not None and len(kept) <= fewest:
-        first, last = [kept], []
-    else:
-        first = [each for each in sets if len(each) == fewest and {one.id for one in each} < own]
-        last = [kept] if kept is not None else []
-    done = [{one.id for one in each} for each in (*first, *last)]
-    others = [each for each in sets if {one.id for one in each} not in done]
-    ordered, most = (*first, *others, *last), len(first) or SETS_FIRST
-    return Prepared(wanted, venue, span, slot_id, ordered[:most], ordered[most:])
 
 
 def wanted_anew(booking: Booking, actor: Actor) -> Wanted:

@@ -17,7 +17,9 @@ from holdfast.booking.deciding.decide import (
     until_closing,
 )
 from holdfast.booking.deciding.length import check_length, usual_minutes
-from holdfast.booking.deciding.wanted import Prepared, When, prepared_at, prepared_nearby, wanted_anew
+from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
+from holdfast.booking.deciding.places import prepared_at, prepared_nearby
+from holdfast.booking.deciding.wanted import Overriding, Prepared, When, wanted_anew
 from holdfast.booking.model import Booking, InvalidTransition
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
@@ -31,6 +33,7 @@ class Change:
     """The requested changes to a booking. None means unchanged.
 
     `planned`: the resources that a plan has already chosen; no others are considered.
+    `overriding`: what staff overrule, if anything.
     `guest`, `details`: the fields to change. No decision depends on them.
     """
 
@@ -41,6 +44,7 @@ class Change:
     resource_ids: tuple[UUID, ...] | None = None
     preferences: Preferences | None = None
     planned: tuple[UUID, ...] = ()
+    overriding: Overriding | None = None
     guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
@@ -103,20 +107,25 @@ def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish 
 
 def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prepared | None:
     """Returns the request for what the booking will be; None if it stays where, when and for whom it is."""
+    over = overruled_by(asked.overriding, actor, venue)
     party_size = asked.party_size or before.party_size
-    span, slot_id, length_asked = _time(asked, before, venue, actor)
+    span, slot_id, length_asked = _time(asked, before, venue, actor, over)
     if is_unmoved(asked, before, span, slot_id):
         return None
     wanted = replace(
-        wanted_anew(before, actor), party_size=party_size, planned=asked.planned, length_asked=length_asked
+        wanted_anew(before, actor),
+        party_size=party_size,
+        planned=asked.planned,
+        length_asked=length_asked,
+        overriding=asked.overriding,
     )
     if asked.resource_ids is not None:
         wanted = replace(wanted, resource_ids=asked.resource_ids, named=True)
     elif asked.preferences is not None:
         wanted = replace(wanted, resource_ids=(), preferences=asked.preferences, named=False)
     elif before.chosen_by == "house" and not asked.planned:
-        return prepared_nearby(wanted, before, venue, span, slot_id)
-    return prepared_at(wanted, venue, span, slot_id)
+        return prepared_nearby(wanted, before, venue, span, slot_id, over)
+    return prepared_at(wanted, venue, span, slot_id, over)
 
 
 def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) -> bool:
@@ -131,7 +140,9 @@ def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) 
     )
 
 
-def _time(asked: Change, before: Booking, venue: Venue, actor: Actor) -> tuple[Span, str | None, bool]:
+def _time(
+    asked: Change, before: Booking, venue: Venue, actor: Actor, over: Overruled | None
+) -> tuple[Span, str | None, bool]:
     """Returns the time of the changed booking, its slot, and whether its length was asked for."""
     when, party_size = asked.when or When(), asked.party_size or before.party_size
     grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
@@ -141,7 +152,10 @@ def _time(asked: Change, before: Booking, venue: Venue, actor: Actor) -> tuple[S
     span, slot_id = timed(_fill_in(when, before, usual), venue, party_size=party_size)
     if when.says_length:
         if span.duration != before.span.duration:
-            check_length(span.duration, venue.policy, party_size=party_size, is_staff=actor.is_staff)
+            is_staff = actor.is_staff
+            check_rule(
+                over, check_length, span.duration, venue.policy, party_size=party_size, is_staff=is_staff
+            )
         return span, slot_id, True
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated

@@ -13,7 +13,7 @@ from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.making import create_store
 from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import Booking
-from holdfast.booking.store import Step
+from holdfast.booking.store import Step, said_of
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift
@@ -209,12 +209,15 @@ class _Set:
             return result
         booking, actor = result.booking, wanted.actor
         body = encode_text(model.as_json(booking, self.venues[wanted.venue_id], actor))
+        said = said_of(booking.overrides)
         step = Step(
             booking=booking,
             from_status=None,
             action="create",
             actor=str(actor),
             traceparent=wanted.traceparent,
+            metadata=said,
+            facts=said,
         )
         self.steps.append(step)
         self.claims.extend(result.claims)

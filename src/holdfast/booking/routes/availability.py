@@ -13,7 +13,8 @@ from fastapi import APIRouter, Query, Request, Response
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.decide import timed
 from holdfast.booking.deciding.length import check_length
-from holdfast.booking.deciding.wanted import Prepared, Wanted, When, prepared_at
+from holdfast.booking.deciding.places import prepared_at
+from holdfast.booking.deciding.wanted import Prepared, Wanted, When
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.parts import check_year
 from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability

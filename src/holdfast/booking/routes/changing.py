@@ -22,6 +22,7 @@ from holdfast.booking.routes.requests import (
     PARTY_MAX,
     DetailsBody,
     Key,
+    OverrideBody,
     Source,
     Version,
     check_notes,
@@ -43,7 +44,7 @@ router = APIRouter()
 MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, by new status.", ["to"])
 
 
-class UpdateBooking(DetailsBody):
+class UpdateBooking(DetailsBody, OverrideBody):
     """What to change. Omitted fields stay as they are; null clears a text."""
 
     expected_version: Version | None = None
@@ -120,6 +121,7 @@ async def put_booking(
         resource_ids=body.resource_ids,
         preferences=None if body.preferences is None else body.preferences.value(),
         guest=body.said("id", "name", "email", "phone", prefix="guest_"),
+        overriding=body.overriding(),
         details=body.said("special_requests", "internal_notes", "source", "metadata"),
     )
     key = asked.keyed(venue, "update", body, about=f"{booking_id} {version}")

@@ -122,6 +122,7 @@ def _wanted(
         preferences=body.preferred(),
         guest=guest_of(actor, body.guest()),
         details=body.details(source, body.metadata),
+        overriding=body.overriding(),
         traceparent=asked.traceparent,
         key=key,
         request_hash=b"" if key is None else asked.hash(body, request.scope["path"]),

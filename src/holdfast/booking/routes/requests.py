@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.wanted import When
+from holdfast.booking.deciding.wanted import Overriding, When
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Attributes, Metadata
 from holdfast.kernel.actor import Actor
@@ -45,6 +45,9 @@ ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
 ]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+OverrideCodes = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$")], ...], Field(min_length=1, max_length=20)
+]
 Key = line(255)
 Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
 """Where a booking came from."""
@@ -162,6 +165,26 @@ class DetailsBody(PartyBody, TimeBody):
         )
 
 
+class OverrideBody(Body):
+    """What staff overrule."""
+
+    override: OverrideCodes | None = None
+    """The codes of the rules to overrule, such as PACING_EXCEEDED. Staff only, as the policy's `may_override` says."""
+    override_reason: lines(500) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """Why. Required with `override`."""
+
+    @model_validator(mode="after")
+    def _with_a_reason(self) -> OverrideBody:
+        if (self.override is None) != (self.override_reason is None):
+            raise ValueError("give override and override_reason together")
+        return self
+
+    def overriding(self) -> Overriding | None:
+        if self.override is None or self.override_reason is None:
+            return None
+        return Overriding(tuple(dict.fromkeys(self.override)), self.override_reason)
+
+
 class NewBody(DetailsBody):
     """A new booking or series of bookings."""
 
@@ -176,7 +199,7 @@ class NewBody(DetailsBody):
         return self
 
 
-class CreateBooking(NewBody):
+class CreateBooking(NewBody, OverrideBody):
     """A new booking."""
 
     hold: bool = False
@@ -188,7 +211,7 @@ class CreateBooking(NewBody):
     """The version of the availability that the client displayed."""
 
 
-class WalkIn(DetailsBody):
+class WalkIn(DetailsBody, OverrideBody):
     """A party without a booking, to be seated now."""
 
     venue_id: UUID

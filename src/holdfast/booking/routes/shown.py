@@ -21,9 +21,17 @@ class BookedResource(BaseModel):
     group: str | None
 
 
+class OverrideShown(BaseModel):
+    """A rule that staff overruled for a booking: the code of its refusal, why, and who did."""
+
+    code: str
+    reason: str
+    actor: str
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
-    venue's wall time. `internal_notes` is for staff only."""
+    venue's wall time. `internal_notes` and `overrides` are for staff only."""
 
     id: UUID
     booking_reference: str
@@ -60,6 +68,7 @@ class BookingShown(BaseModel):
     inventory_reservation_id: str | None
     special_requests: str | None
     internal_notes: str | None = None
+    overrides: list[OverrideShown] = []
     source: str
     metadata: dict[str, JsonValue]
     cancellation_reason: str | None
