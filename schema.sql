@@ -128,7 +128,7 @@ CREATE TABLE resource (
     takes                 text    NOT NULL DEFAULT 'party', -- what takes a unit: the party, or each of its guests
     group_slug            text,                     -- its type: rooms of one type stand in for each other
     part_ids              uuid[]  NOT NULL DEFAULT '{}', -- a whole: only its parts have claims
-    minimum_spend         numeric(14, 4),           -- what a party has to spend here, in the venue's currency
+    minimum_spend         numeric,                  -- what a party has to spend here, in the venue's currency
     CONSTRAINT resource_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT resource_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT resource_kind_is_known
@@ -216,13 +216,15 @@ CREATE TABLE booking (
     chosen_by       text        NOT NULL DEFAULT 'guest', -- who chose the resources: the guest or the house
     length_asked    boolean     NOT NULL DEFAULT true, -- false: it has the usual length of its party
     nights          integer,                        -- of a stay; NULL: no stay
-    price_lines     jsonb       NOT NULL DEFAULT '[]', -- [{label, quantity, unit_minor, amount_minor}]
+    price_lines     jsonb       NOT NULL DEFAULT '[]', -- port/lines.py: list of PriceLine
     minimum_spend_minor bigint  NOT NULL DEFAULT 0, -- what the party has to spend; no part of the total
     extras          jsonb       NOT NULL DEFAULT '[]', -- [{id, quantity}]
     discount_code   text,
     answers         jsonb       NOT NULL DEFAULT '{}', -- id of the venue's question -> the guest's answer
     overrides       jsonb       NOT NULL DEFAULT '[]', -- [{code, reason, actor}]: rules that staff overruled
     items           jsonb       NOT NULL DEFAULT '[]', -- of an order of several things
+    tax_included    boolean     NOT NULL DEFAULT false, -- whether the base has the tax in it
+    deposit_minor   bigint      NOT NULL DEFAULT 0, -- the part that is paid in advance
     CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT booking_reference_is_unique UNIQUE (tenant_id, reference),
     CONSTRAINT booking_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
@@ -232,7 +234,8 @@ CREATE TABLE booking (
         'COMPLETED', 'CANCELLED', 'NO_SHOW', 'EXPIRED')),
     CONSTRAINT booking_takes_time CHECK (start_at < end_at),
     CONSTRAINT booking_has_a_party CHECK (party_size > 0),
-    CONSTRAINT booking_price_adds_up CHECK (total_minor = base_minor + tax_minor - discount_minor),
+    CONSTRAINT booking_price_adds_up CHECK (
+        total_minor = base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor),
     CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
     CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
     CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0),

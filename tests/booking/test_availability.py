@@ -44,8 +44,12 @@ async def test_what_is_free_is_said_with_seats_wasted_and_price(house: House) ->
         "tax_amount": "100.00",
         "discount_amount": "0.00",
         "total_price": "500.00",
+        "tax_included": False,
         "currency": "SEK",
         "price_source": "local",
+        "price_lines": [{"label": "Guest", "quantity": "4", "unit_price": "100.00", "amount": "400.00"}],
+        "minimum_spend": "0.00",
+        "deposit_amount": "0.00",
     }
     assert (found["conflicts"], found["suggested_slots"], found["can_join_waitlist"]) == ([], [], False)
     for option in found["options"]:

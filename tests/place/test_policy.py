@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,8 +10,12 @@ from pydantic import ValidationError
 
 from holdfast.booking.deciding.decide import usual_minutes
 from holdfast.kernel.body import invalid_request
-from holdfast.place.policy import Policy, PriceRule
-from holdfast.port import pricing
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.place.policy import Policy
+from holdfast.place.prices.rules import PriceRule
+from holdfast.place.venue import Resource
+from holdfast.port.rates import Rate, Visit
 
 
 def refused_fields(data: dict[str, object]) -> list[str]:
@@ -83,10 +87,20 @@ def test_a_price_rule_whose_party_is_upside_down_is_refused():
     assert refused_fields({"price_rules": [rule]}) == ["price_rules.0.party_size_min"]
 
 
-def matches(rule: dict[str, object], wall_start: datetime, **booking: object) -> bool:
-    asked = {"kinds": frozenset({"lane"}), "zones": frozenset({"upstairs"}), "party_size": 4, **booking}
+LANE = Resource(
+    id=new_id(), slug="l1", name="L1", kind="lane", zone="upstairs", seats_min=1, seats_max=4, units=1,
+    buffer_before_minutes=0, buffer_after_minutes=0, attributes={}, hours=None, active=True, sort_order=0,
+    position=None,
+)  # fmt: skip
+
+
+def matches(rule: dict[str, object], wall_start: datetime) -> bool:
+    """Whether the rule is for four guests on a lane upstairs at that time."""
     found = PriceRule.model_validate({"per": "hour", "amount": "10", **rule})
-    return pricing.matches(found, wall=wall_start, **asked)  # pyright: ignore[reportArgumentType]
+    rate = Rate.of(found, 0, unit_minor=1000, tax_percent=Decimal(0))
+    start = wall_start.replace(tzinfo=UTC)
+    visit = Visit(Span(start, start + timedelta(hours=1)), 4)
+    return rate.is_on(LANE) and rate.is_for(visit) and rate.covers(wall_start)
 
 
 FRIDAY_EVENING = datetime.fromisoformat("2026-05-01T21:00")

@@ -35,9 +35,18 @@ RESOURCES = """
 PRICE = """
     SELECT tenant_id, id AS booking_id, base_minor, tax_minor, discount_minor, total_minor, currency
       FROM booking
-     WHERE total_minor <> base_minor + tax_minor - discount_minor
+     WHERE total_minor <> base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor
         OR least(base_minor, tax_minor, discount_minor, total_minor) < 0
         OR currency <> ALL ($1::text[])
+"""
+
+# Bookings from before there were lines have none.
+PRICE_LINES = """
+    SELECT tenant_id, id AS booking_id, base_minor, price_lines
+      FROM booking
+     WHERE price_lines <> '[]'
+       AND base_minor <> (SELECT sum((line ->> 'amount_minor')::bigint)
+                            FROM jsonb_array_elements(price_lines) AS line)
 """
 
 # For a venue that was never changed, the policy is the one the booking was made under. For others only the bounds are
@@ -117,9 +126,14 @@ BOOKINGS = (
     ),
     Check(
         "prices_add_up",
-        "The total is base plus tax minus discount, no amount is negative, and the currency exists.",
+        "The total is base plus tax (unless included) minus discount, no amount is negative, and the currency exists.",
         PRICE,
         (sorted(CURRENCIES),),
+    ),
+    Check(
+        "price_lines_add_up",
+        "The lines of a price add up to its base.",
+        PRICE_LINES,
     ),
     Check(
         "bookings_are_due_when_their_status_says",

@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
+from holdfast.booking.price import price_json
 from holdfast.booking.said import ChosenBy, Details, Guest
 from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Kind
-from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue, resources_named
-from holdfast.port.pricing import Price
+from holdfast.port.lines import Price
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Booking:
     @property
     def total_minor(self) -> int:
         """The total price, in minor units of its currency."""
-        return total_minor(self.price)
+        return self.price.total_minor
 
 
 DEFAULT_POLICY = Policy()
@@ -256,21 +256,3 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         shown["internal_notes"] = booking.details.internal_notes
         shown["overrides"] = booking.overrides
     return shown
-
-
-def total_minor(price: Price) -> int:
-    """Returns base + tax - discount, in minor units."""
-    return price.base_minor + price.tax_minor - price.discount_minor
-
-
-def price_json(price: Price) -> dict[str, str]:
-    """Returns the price as decimal strings, under the names that bookings use."""
-    currency = price.currency
-    return {
-        "base_price": format_money(price.base_minor, currency),
-        "tax_amount": format_money(price.tax_minor, currency),
-        "discount_amount": format_money(price.discount_minor, currency),
-        "total_price": format_money(total_minor(price), currency),
-        "currency": currency,
-        "price_source": price.source,
-    }

@@ -20,11 +20,21 @@ from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.ids import new_id
-from holdfast.port.pricing import Price
+from holdfast.port.lines import Price, PriceLine
 
 # Nested values are flattened into the row, only in this module. _VALUES: column -> attribute path.
 _GUEST = tuple(each.name for each in fields(Guest))
-_PRICE = ("base_minor", "tax_minor", "discount_minor", "currency", "price_source")  # in the order of `Price`
+_PRICE = (  # in the order of `Price`
+    "base_minor",
+    "tax_minor",
+    "discount_minor",
+    "currency",
+    "price_source",
+    "tax_included",
+    "price_lines",
+    "minimum_spend_minor",
+    "deposit_minor",
+)
 _DETAILS = tuple(each.name for each in fields(Details))
 _VALUES = {
     **{f"guest_{name}": f"guest.{name}" for name in _GUEST},
@@ -234,6 +244,7 @@ def from_row(row: Any) -> Booking:
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
+    values["price_lines"] = _lines(values["price_lines"])
     take = values.pop
     take("total_minor")  # computed from the others
     preferences = take("preferences")
@@ -244,3 +255,7 @@ def from_row(row: Any) -> Booking:
         preferences=ANYTHING if preferences == "{}" else Preferences.of_json(orjson.loads(preferences)),
         **values,
     )
+
+
+def _lines(text: str) -> tuple[PriceLine, ...]:
+    return () if text == "[]" else tuple([PriceLine(**each) for each in orjson.loads(text)])

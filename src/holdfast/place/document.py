@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, get_args
 from zoneinfo import ZoneInfo, available_timezones
@@ -25,6 +26,7 @@ from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.parts import problems_of_parts
 from holdfast.place.policy import Policy
+from holdfast.place.prices.amounts import Amount, fractions
 
 RESOURCES_MAX = 5000
 PARTS_MAX = 50
@@ -146,6 +148,8 @@ class ResourceDocument(Rule):
     """False: it exists, but can't be booked."""
     hours: Hours | None = None
     """Its own hours, which replace all of the venue's; null: the venue's."""
+    minimum_spend: Amount | None = None
+    """What a party has to spend here, in the venue's currency, as a decimal string. It is no part of the price."""
     adjacent: tuple[
         Annotated[Adjacent, BeforeValidator(_neighbour, json_schema_input_type=Adjacent | Slug)], ...
     ] = Field(default=(), max_length=100)
@@ -224,11 +228,15 @@ class VenueDocument(Rule):
                     yield Problem(where, other.slug, "must be the slug of a resource of this document")
 
     def _fractions_of_minor_units(self) -> Iterator[Problem]:
-        decimals = minor_units(self.currency)
+        return fractions(self._amounts(), self.currency, minor_units(self.currency))
+
+    def _amounts(self) -> Iterator[tuple[tuple[str | int, ...], Decimal]]:
+        """Yields all amounts of money in the document, each with its place."""
         for index, rule in enumerate(self.policy.price_rules):
-            if rule.amount != round(rule.amount, decimals):
-                where = ("policy", "price_rules", index, "amount")
-                yield Problem(where, str(rule.amount), f"{self.currency} allows at most {decimals} decimals")
+            yield ("policy", "price_rules", index, "amount"), rule.amount
+        for index, resource in enumerate(self.resources):
+            if resource.minimum_spend is not None:
+                yield ("resources", index, "minimum_spend"), resource.minimum_spend
 
 
 def parse_document(data: Any) -> VenueDocument:

@@ -185,6 +185,7 @@ def _resource(resource: ResourceDocument, *, id: UUID, policy: Policy) -> Resour
         position=None if resource.position is None else resource.position.model_dump(),
         takes=resource.takes,
         group=resource.group,
+        minimum_spend=resource.minimum_spend,
     )
 
 

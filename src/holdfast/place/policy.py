@@ -1,108 +1,20 @@
-"""The rules of a venue: one validated document in which everything has a default. For prices, the first rule that
-matches a booking wins."""
+"""The rules of a venue: one validated document in which everything has a default."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, model_validator
+from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from holdfast.kernel.body import Problem, refuse
-from holdfast.kernel.text import LINE_PATTERN, one_line, unless_stored
-from holdfast.place.opening.spans import DAY_MINUTES, Day, Rule, WallEnd, WallTime
+from holdfast.place.opening.spans import DAY_MINUTES, Rule
 from holdfast.place.policies.overrides import MayOverride
+from holdfast.place.prices.amounts import Percent
+from holdfast.place.prices.rules import PriceRule
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """The longest booking that any policy can allow."""
-AMOUNT_MAX = Decimal("9999999999.9999")
-"""The highest price, in any currency."""
-DECIMAL_CHARS_MAX = 32
-"""Enough for every decimal that is allowed here."""
-
-
-def _decimal_text(value: Any) -> Any:
-    # No floats: 0.1 + 0.2 is not 0.3.
-    if _is_decimal(value) or type(value) is int:
-        return value
-    raise ValueError("must be a decimal string such as '12.50'")
-
-
-def _is_decimal(value: Any) -> bool:
-    return isinstance(value, Decimal) or (isinstance(value, str) and len(value) <= DECIMAL_CHARS_MAX)
-
-
-DecimalText = Annotated[str, Field(max_length=DECIMAL_CHARS_MAX, examples=["10"])]
-Amount = Annotated[
-    Decimal,
-    Field(ge=0, le=AMOUNT_MAX, max_digits=14, decimal_places=4, allow_inf_nan=False, examples=["12.50"]),
-    BeforeValidator(
-        _decimal_text, json_schema_input_type=DecimalText | Annotated[int, Field(ge=0, le=int(AMOUNT_MAX))]
-    ),
-]
-"""Money in the venue's currency, 0 or more, as a decimal string."""
-
-
-NAME_CHARS_MAX = 100
-
-
-def _is_a_name(value: str) -> str:
-    if not 1 <= len(value) <= NAME_CHARS_MAX:
-        raise ValueError(f"must have 1 to {NAME_CHARS_MAX} characters, not {len(value)}")
-    return one_line(value)
-
-
-# The limit is not in Field: rules that were stored before it existed may have longer names.
-Named = Annotated[
-    str,
-    Field(json_schema_extra={"minLength": 1, "maxLength": NAME_CHARS_MAX, "pattern": LINE_PATTERN}),
-    unless_stored(_is_a_name),
-]
-
-
-class PriceRule(Rule):
-    """A price and the bookings that it applies to. A condition that is left out is met by every booking."""
-
-    kinds: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=20)
-    """Kinds of resource (`lane`, `table`, ...). At least one of the booking's resources is of one of these."""
-    zones: tuple[Named, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """Zones. At least one of the booking's resources is in one of these."""
-    party_size_min: StrictInt | None = Field(default=None, ge=1, le=100_000)
-    """The smallest party, guests."""
-    party_size_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
-    """The largest party, guests."""
-    days: tuple[Day, ...] | None = Field(default=None, min_length=1, max_length=7)
-    """Days of the week, MO to SU. A window that crosses midnight belongs to the day it starts on."""
-    start: WallTime | None = None
-    """The booking starts at or after this wall time, HH:MM. Default: 00:00."""
-    end: WallEnd | None = None
-    """The booking starts before this wall time, HH:MM. If it is not after `start`, it means the next day."""
-    per: Literal["booking", "guest", "hour", "night"]
-    """The unit that the amount is for: the booking, a guest, an hour (or part of one) or a night."""
-    amount: Amount
-    """The price of one unit before tax, in the venue's currency, as a decimal string."""
-
-    @model_validator(mode="after")
-    def _party_in_order(self) -> PriceRule:
-        low, high = self.party_size_min, self.party_size_max
-        if low is not None and high is not None and low > high:
-            problem = f"must be at most party_size_max ({high})"
-            refuse("PriceRule", [Problem(("party_size_min",), low, problem)])
-        return self
-
-
-def _number(value: Any) -> Any:
-    if _is_decimal(value) or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise ValueError("must be a number from 0 to 100 such as 12.5")
-
-
-Percent = Annotated[
-    Decimal,
-    Field(ge=0, le=100, decimal_places=4, allow_inf_nan=False),
-    BeforeValidator(_number, json_schema_input_type=DecimalText | Annotated[float, Field(ge=0, le=100)]),
-]
-"""0 to 100, as a number or a decimal string."""
 
 
 class PartyDuration(Rule):
@@ -168,9 +80,14 @@ class Policy(Rule):
     combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)
     """How many resources may be combined for one party; 1: no combinations."""
     tax_percent: Percent = Decimal(0)
-    """Tax added to prices, percent."""
+    """Tax on prices, percent, unless a rule or an extra has its own."""
+    tax_included: StrictBool = False
+    """Whether prices include the tax; false: it is added to them."""
+    hour_counting: Literal["begun", "exact"] = "begun"
+    """`begun`: the last hour of a booking counts in full once it has begun; `exact`: hours count by the minute."""
     price_rules: tuple[PriceRule, ...] = Field(default=(), max_length=100)
-    """Prices. The first rule that matches a booking wins; a booking that no rule matches is free of charge."""
+    """Prices, in order. For each night, each hour or part of one, the first rule that matches it counts; what no rule
+    matches is free of charge."""
     holds_per_guest_max: StrictInt = Field(default=3, ge=1, le=1000)
     """How many holds a guest may have at a time."""
     holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)

@@ -43,7 +43,7 @@ READ_VENUES = """
                        'buffer_after_minutes', r.buffer_after_minutes, 'attributes', r.attributes,
                        'position', r.position, 'hours', r.hours, 'sort_order', r.sort_order,
                        'active', r.active, 'takes', r.takes, 'group', r.group_slug,
-                       'parts', r.part_ids)), '[]')
+                       'parts', r.part_ids, 'minimum_spend', r.minimum_spend::text)), '[]')
               FROM resource r
              WHERE r.tenant_id = v.tenant_id AND r.venue_id = v.id AND r.removed_at IS NULL) AS resources,
            (SELECT coalesce(jsonb_agg(jsonb_build_array(j.a_id, j.b_id, j.seats_lost)), '[]')

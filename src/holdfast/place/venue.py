@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -40,6 +41,7 @@ class Resource:
     takes: str = "party"
     group: str | None = None
     leaves: tuple[Resource, ...] = ()
+    minimum_spend: Decimal | None = None
 
     @property
     def claimed(self) -> tuple[Resource, ...]:

@@ -78,16 +78,16 @@ def _columns(document: VenueDocument) -> tuple[Any, ...]:
 PUT_RESOURCES = """
     INSERT INTO resource (tenant_id, id, venue_id, slug, name, kind, zone, seats_min, seats_max, units,
                           buffer_before_minutes, buffer_after_minutes, attributes, position, hours,
-                          sort_order, active, takes, group_slug, part_ids)
+                          sort_order, active, takes, group_slug, part_ids, minimum_spend)
     SELECT $1, r.id, $2, r.slug, r.name, r.kind, r.zone, r.seats_min, r.seats_max, r.units,
            r.buffer_before_minutes, r.buffer_after_minutes, r.attributes,
            r.position, r.hours, r.sort_order, r.active, r.takes, r."group",
-           ARRAY(SELECT jsonb_array_elements_text(r.part_ids)::uuid)
+           ARRAY(SELECT jsonb_array_elements_text(r.part_ids)::uuid), r.minimum_spend
       FROM jsonb_to_recordset($3::jsonb) AS r (
            id uuid, slug text, name text, kind text, zone text, seats_min integer, seats_max integer,
            units integer, buffer_before_minutes integer, buffer_after_minutes integer, attributes jsonb,
            position jsonb, hours jsonb, sort_order integer, active boolean, takes text, "group" text,
-           part_ids jsonb)
+           part_ids jsonb, minimum_spend numeric)
     ON CONFLICT ON CONSTRAINT resource_pkey DO UPDATE
        SET slug = excluded.slug, name = excluded.name, kind = excluded.kind, zone = excluded.zone,
            seats_min = excluded.seats_min, seats_max = excluded.seats_max, units = excluded.units,
@@ -95,7 +95,7 @@ PUT_RESOURCES = """
            buffer_after_minutes = excluded.buffer_after_minutes, attributes = excluded.attributes,
            position = excluded.position, hours = excluded.hours, sort_order = excluded.sort_order,
            active = excluded.active, takes = excluded.takes, group_slug = excluded.group_slug,
-           part_ids = excluded.part_ids, version = resource.version + 1
+           part_ids = excluded.part_ids, minimum_spend = excluded.minimum_spend, version = resource.version + 1
 """
 
 

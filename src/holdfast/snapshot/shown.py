@@ -9,11 +9,10 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.length import usual_minutes
-from holdfast.booking.model import total_minor
 from holdfast.channel.names import BLOCKED_REASON, guest_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.money import format_money
+from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.opening.slot import DAY_SLOT_ID
 from holdfast.port.pricing import Pricing
@@ -37,6 +36,7 @@ class SectionShown(BaseModel):
     unitsFree: int
     priceFrom: str | None
     currency: str
+    minimumSpend: str | None = None
     changedBy: str | None = None
     reason: str | None = None
 
@@ -86,6 +86,8 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         "currency": snapshot.venue.currency,
         "state": state.state if is_staff else guest_state(state.state),
     }
+    if resource.minimum_spend is not None:
+        shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
     if is_staff and state.changed_by is not None:
         shown["changedBy"] = state.changed_by
     if state.state == "blocked":
@@ -101,7 +103,13 @@ def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str |
         minutes = usual_minutes(venue.policy, party_size)
         span = Span(span.start, span.start + timedelta(minutes=minutes))
     try:
-        price = pricing.quote(venue=venue, resources=[resource], span=span, party_size=party_size)
+        price = pricing.quote(
+            venue=venue,
+            resources=[resource],
+            span=span,
+            party_size=party_size,
+            slot_id=snapshot.slot.id if venue.slots else None,
+        )
     except InvalidRequest:
         return None  # The price is out of range.
-    return format_money(total_minor(price), price.currency)
+    return format_money(price.total_minor, price.currency)

@@ -110,7 +110,21 @@ BOOKINGS = (
     Harm(
         "prices_add_up",
         "a negative price",
-        booking("base_minor = -100, tax_minor = 0, discount_minor = 0, total_minor = -100", "later"),
+        booking(
+            "base_minor = -100, tax_minor = 0, discount_minor = 0, total_minor = -100, price_lines = '[]'",
+            "later",
+        ),
+        then=RETELL,
+    ),
+    Harm(
+        "price_lines_add_up",
+        "a line of another amount",
+        booking("price_lines = jsonb_set(price_lines, '{0,amount_minor}', '1')", "later"),
+    ),
+    Harm(
+        "price_lines_add_up",
+        "a base of another amount",
+        booking("base_minor = base_minor + 1, total_minor = total_minor + 1", "later"),
         then=RETELL,
     ),
     Harm("prices_add_up", "an unknown currency", booking("currency = 'XXX'", "later"), then=RETELL),

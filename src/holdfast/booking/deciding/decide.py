@@ -22,7 +22,8 @@ from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.pricing import Price, Pricing
+from holdfast.port.lines import Price
+from holdfast.port.pricing import Pricing
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
 REFERENCE_CHARS = 6
@@ -216,7 +217,7 @@ def _booking(
         chosen_by=wanted.chosen_by,
         length_asked=wanted.asks_length,
         guest=wanted.guest,
-        price=price_of(prepared, resources, pricing),
+        price=price_of(prepared, resources, pricing, now=now),
         details=wanted.details,
         idempotency_key=wanted.key,
         hold_ip=wanted.ip if status is Status.HELD else None,
@@ -242,11 +243,15 @@ def reference_code(id_: UUID) -> str:
     return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
 
 
-def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing) -> Price:
+def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing, *, now: datetime) -> Price:
     """Returns the current price on these resources."""
-    wanted, where = prepared.wanted, list(resources)
     return pricing.quote(
-        venue=prepared.venue, resources=where, span=prepared.span, party_size=wanted.party_size
+        venue=prepared.venue,
+        resources=resources,
+        span=prepared.span,
+        party_size=prepared.wanted.party_size,
+        slot_id=prepared.slot_id,
+        now=now,
     )
 
 

@@ -160,9 +160,10 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
 
 
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
-    """Returns the booking at the time and place it had. Another party has another price."""
-    wanted = prepared.wanted
-    priced = wanted.party_size != after.party_size
+    """Returns the booking at the time and place it had. Another party or slot has another price."""
+    wanted, price = prepared.wanted, after.price
+    if (wanted.party_size, prepared.slot_id) != (after.party_size, after.slot_id):
+        price = price_of(prepared, prepared.sets[0], pricing, now=after.updated_at)
     return replace(
         after,
         slot_id=prepared.slot_id,
@@ -170,7 +171,7 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
         party_size=wanted.party_size,
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,
-        price=price_of(prepared, prepared.sets[0], pricing) if priced else after.price,
+        price=price,
     )
 
 
@@ -200,7 +201,7 @@ def _moved(
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,
         resource_ids=tuple(resource.id for resource in resources),
-        price=price_of(prepared, resources, pricing),
+        price=price_of(prepared, resources, pricing, now=now),
         expires_at=expires,
         due_at=due_of(after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
     )

@@ -10,13 +10,14 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
+from holdfast.booking.deciding.decide import price_of
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
-from holdfast.booking.model import price_json
+from holdfast.booking.price import price_json
 from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
@@ -49,12 +50,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     covers = outlook.covers.get(rules.pacing_window(span.start), 0)
     rules.check_pacing(venue, span, party_size=party_size, covers=covers)
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
-    price = tx.ports.pricing.quote(
-        venue=venue,
-        resources=list(found.sets[0] if found else wanted.sets[0]),
-        span=span,
-        party_size=party_size,
-    )
+    price = price_of(wanted, found.sets[0] if found else wanted.sets[0], tx.ports.pricing, now=tx.now)
     return {
         "available": found is not None,
         "options": [_option(venue, each, party_size) for each in (found.sets if found else ())],

@@ -29,6 +29,15 @@ class OverrideShown(BaseModel):
     actor: str
 
 
+class PriceLineShown(BaseModel):
+    """One line of a price: how many of what, at what price. Hours have up to 6 decimals."""
+
+    label: str
+    quantity: str
+    unit_price: str
+    amount: str
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
     venue's wall time. `internal_notes` and `overrides` are for staff only."""
@@ -61,8 +70,12 @@ class BookingShown(BaseModel):
     tax_amount: str
     discount_amount: str
     total_price: str
+    tax_included: bool
     currency: str
     price_source: str
+    price_lines: list[PriceLineShown]
+    minimum_spend: str
+    deposit_amount: str
     payment_intent_id: str | None
     payment_status: str | None
     inventory_reservation_id: str | None
@@ -139,14 +152,20 @@ class Conflict(BaseModel):
 
 
 class Quote(BaseModel):
-    """The price; amounts are decimal strings."""
+    """The price; amounts are decimal strings. The lines add up to `base_price`. `tax_included`: whether the tax is in
+    it or added to it. `minimum_spend`: what the party has to spend there; it is no part of the price. `deposit_amount`:
+    what is paid in advance."""
 
     base_price: str
     tax_amount: str
     discount_amount: str
     total_price: str
+    tax_included: bool
     currency: str
     price_source: str
+    price_lines: list[PriceLineShown]
+    minimum_spend: str
+    deposit_amount: str
 
 
 class Checked(BaseModel):

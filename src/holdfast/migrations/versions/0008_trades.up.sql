@@ -7,7 +7,7 @@ ALTER TABLE resource
     ADD COLUMN takes         text   NOT NULL DEFAULT 'party',
     ADD COLUMN group_slug    text,
     ADD COLUMN part_ids      uuid[] NOT NULL DEFAULT '{}',
-    ADD COLUMN minimum_spend numeric(14, 4),
+    ADD COLUMN minimum_spend numeric,
     ADD CONSTRAINT resource_takes_are_known CHECK (takes IN ('party', 'guests')),
     ADD CONSTRAINT resource_whole_has_no_units CHECK (part_ids = '{}' OR (units = 1 AND takes = 'party')),
     ADD CONSTRAINT resource_minimum_spend_is_not_negative CHECK (minimum_spend >= 0);
@@ -25,6 +25,11 @@ ALTER TABLE booking
     ADD COLUMN answers             jsonb   NOT NULL DEFAULT '{}',
     ADD COLUMN overrides           jsonb   NOT NULL DEFAULT '[]',
     ADD COLUMN items               jsonb   NOT NULL DEFAULT '[]',
+    ADD COLUMN tax_included        boolean NOT NULL DEFAULT false,
+    ADD COLUMN deposit_minor       bigint  NOT NULL DEFAULT 0,
+    DROP CONSTRAINT booking_price_adds_up,
+    ADD CONSTRAINT booking_price_adds_up CHECK (
+        total_minor = base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor),
     ADD CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
     ADD CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
     ADD CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0);

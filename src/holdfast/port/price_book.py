@@ -1,0 +1,95 @@
+"""The price rules of a venue, made ready once: what a visit costs by them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from holdfast.kernel.money import minor_units
+from holdfast.place.venue import Resource, Venue
+from holdfast.port.charging import Plan, RateList, charge, paint
+from holdfast.port.lines import Price, Terms, add_up, line_of, ppm_of
+from holdfast.port.rates import Rate, Visit
+
+PLANS_CACHED_MAX = 4096
+PRICES_CACHED_MAX = 4096
+
+
+class PriceBook:
+    """The price rules of a venue at one version of its rules.
+
+    At every moment, and on each resource, the first rule that matches counts. A rule per hour is matched with the
+    moment itself, a rule per night with the night that the moment is in, a rule per booking or guest with the start of
+    the booking. What is charged for each rule: the hours in which it counted, added up; the nights; the booking or its
+    guests once.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        policy = venue.policy
+        self.venue = venue
+        self._terms = Terms(venue.currency, policy.tax_included, ppm_of(policy.deposit_percent))
+        self._minor = Decimal(10) ** minor_units(venue.currency)
+        self._rates = [
+            Rate.of(rule, order, unit_minor=self._in_minor(rule.amount), tax_percent=policy.tax_percent)
+            for order, rule in enumerate(policy.price_rules)
+        ]
+        self._is_exact = policy.hour_counting == "exact"
+        self._has_minimum = any(each.minimum_spend for each in venue.resources.values())
+        self._on: dict[UUID, tuple[Resource, RateList]] = {}
+        self._lists: dict[tuple[Rate, ...], RateList] = {}
+        self._prices: dict[object, Price] = {}
+        self._plans: dict[tuple[tuple[Rate, ...], date], Plan] = {}
+        self._free = add_up((), self._terms)
+
+    def price(self, resources: Sequence[Resource], visit: Visit) -> Price:
+        """Returns the price of the visit on all the resources together. Raises InvalidRequest if it is too large."""
+        if not self._rates and not self._has_minimum:
+            return self._free
+        minimum = self._minimum(resources) if self._has_minimum else 0
+        charged = self._charged(resources, visit)
+        asked = (*charged.items(), visit.party_size, minimum)
+        price = self._prices.get(asked)
+        if price is None:
+            if len(self._prices) >= PRICES_CACHED_MAX:
+                self._prices.clear()
+            lines = [line_of(rate.term(many, visit.party_size)) for rate, many in charged.items()]
+            price = self._prices[asked] = add_up(lines, self._terms, minimum_spend_minor=minimum)
+        return price
+
+    def _charged(self, resources: Sequence[Resource], visit: Visit) -> dict[Rate, int]:
+        """Returns what is charged of each rate on all the resources, in order of time."""
+        tz, exact = self.venue.tz, self._is_exact
+        if len(resources) == 1 and resources[0].takes == "party":
+            return charge(self._rates_on(resources[0]), visit, tz, exact=exact, plan=self._plan)
+        charged: dict[Rate, int] = {}
+        counts = Counter[RateList]()
+        for each in resources:
+            counts[self._rates_on(each)] += visit.party_size if each.takes == "guests" else 1
+        for rates, count in counts.items():
+            for rate, many in charge(rates, visit, tz, exact=exact, plan=self._plan).items():
+                charged[rate] = 1 if rate.is_whole else charged.get(rate, 0) + many * count
+        return charged
+
+    def _rates_on(self, resource: Resource) -> RateList:
+        known = self._on.get(resource.id)
+        if known is None or known[0] is not resource:
+            rates = tuple(each for each in self._rates if each.is_on(resource))
+            known = self._on[resource.id] = (resource, self._lists.setdefault(rates, RateList(rates)))
+        return known[1]
+
+    def _plan(self, rates: tuple[Rate, ...], day: date) -> Plan:
+        plan = self._plans.get((rates, day))
+        if plan is None:
+            if len(self._plans) >= PLANS_CACHED_MAX:
+                self._plans.clear()
+            plan = self._plans[rates, day] = paint(rates, day)
+        return plan
+
+    def _minimum(self, resources: Sequence[Resource]) -> int:
+        return sum(self._in_minor(each.minimum_spend) for each in resources if each.minimum_spend)
+
+    def _in_minor(self, amount: Decimal) -> int:
+        return int(amount * self._minor)  # documents allow no more decimals than the currency has
