@@ -12,6 +12,7 @@ from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.finding.by_reference import ByReference
 from holdfast.booking.finding.suggest import Suggestions
+from holdfast.booking.fitting.no_longer_fit import Unfit
 from holdfast.booking.making.create import Outcome
 from holdfast.booking.making.writer import Writer
 from holdfast.event.read import is_written
@@ -49,6 +50,7 @@ class Engine:
         self.places = Places(db)
         self.suggestions = Suggestions(db)
         self.by_reference = ByReference(db)
+        self.fitting = Unfit(db, self.is_changing)
         self._turns = Turns()
         self.planning, self.previewing = Turns(), Turns()
         self._writer = Writer(db, self.places)

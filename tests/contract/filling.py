@@ -90,7 +90,7 @@ class Filling:
         etag = response.headers.get("etag")
         touched = self._touched(case)
         if response.status_code == 200 and etag and touched:
-            self._versions[touched] = int(etag[0].strip('"'))
+            self._versions[touched] = int(etag[0].strip('"').partition(".")[0])
 
     def _known(self, case: Any) -> dict[str, str]:
         there = self.there

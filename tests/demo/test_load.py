@@ -40,7 +40,7 @@ async def venues(db: Database, loaded: list[Loaded]) -> dict[str, Venue]:
 
 async def test_it_is_loaded_once_and_then_left_alone(db: Database, loaded: list[Loaded]) -> None:
     [first, *_] = loaded
-    kept = await db.run(SYSTEM, change_venue, first.id, {"name": "Ours"}, expected_version=1)
+    kept = (await db.run(SYSTEM, change_venue, first.id, {"name": "Ours"}, expected_version=1)).after
     again = await load(engine_over(db))
     assert [(each.id, each.is_new) for each in again] == [(each.id, False) for each in loaded]
     assert await db.run(SYSTEM, store.read_venue, first.id) == kept

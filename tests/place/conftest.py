@@ -40,6 +40,23 @@ class Cast:
         return replace(self.alice, venue_ids=frozenset(venue_ids))
 
 
+CONSEQUENCES = {
+    "changes",
+    "changes_total",
+    "bookings_that_no_longer_fit",
+    "bookings_that_no_longer_fit_total",
+    "notes",
+}
+"""What the answer to a change has beside the thing that was changed."""
+
+
+def thing(answer: httpx.Response) -> dict[str, Any]:
+    """What was changed, as reading it shows it."""
+    body = answer.json()
+    assert body.keys() >= CONSEQUENCES
+    return {name: value for name, value in body.items() if name not in CONSEQUENCES}
+
+
 @pytest.fixture
 async def cast(db: Database) -> Cast:
     number = new_id().hex[-10:]

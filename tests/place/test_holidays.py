@@ -10,7 +10,7 @@ import pytest
 
 from holdfast.place.opening.holidays_of import chosen, holidays_of
 
-from .conftest import Ask, Cast
+from .conftest import Ask, Cast, thing
 from .test_import_venue import imported
 
 YEAR = datetime.now(UTC).year + 1
@@ -41,9 +41,15 @@ async def test_they_become_exceptions_by_their_names(ask: Ask, cast: Cast, path:
     assert dates(done, "kept") == [CHRISTMAS]
     assert done.json()["replaced"] == []
     hours = (await ask(cast.nobody, "GET", f"{path}/hours")).json()
-    assert {**hours, **{each: done.json()[each] for each in ("added", "kept", "replaced")}} == done.json()
+    assert {**hours, **{each: done.json()[each] for each in ("added", "kept", "replaced")}} == thing(done)
     by_date = {each["date"]: each for each in hours["exceptions"]}
-    assert by_date[NEW_YEAR] == {"date": NEW_YEAR, "closed": True, "spans": [], "name": "New Year's Day"}
+    assert by_date[NEW_YEAR] == {
+        "date": NEW_YEAR,
+        "closed": True,
+        "spans": [],
+        "name": "New Year's Day",
+        "source": "holiday",
+    }
     assert by_date[CHRISTMAS]["spans"] == [{"open": "12:00", "close": "15:00"}]
     assert by_date.keys() == {*dates(done, "added"), CHRISTMAS}
     assert hours["weekly"] != []
@@ -66,8 +72,8 @@ async def test_exceptions_are_replaced_when_asked(ask: Ask, cast: Cast, path: st
     done = await added(ask, cast, path, expected_version=1, replace=True, spans=spans, names=names)
     assert (dates(done, "added"), dates(done, "replaced")) == ([NEW_YEAR], [CHRISTMAS])
     assert [(each["date"], each["spans"]) for each in done.json()["exceptions"]] == [
-        (CHRISTMAS, spans),
         (NEW_YEAR, spans),
+        (CHRISTMAS, spans),
     ]
 
 
@@ -107,6 +113,7 @@ def test_one_observed_in_another_year_is_that_years() -> None:
         ({"years": [10**12]}, "years.0", "less than"),
         ({"closed": True, "spans": [{"open": "10:00", "close": "11:00"}]}, "", "closed: true or spans"),
         ({"closed": False}, "", "closed: true or spans"),
+        ({"spans": [{"open": "10:00", "close": "12:00"}] * 2}, "spans.1", "must not overlap"),
         ({"expected_version": None}, "expected_version", "is required"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.paging import LIMIT_MAX
 
-from .conftest import Ask, Cast
+from .conftest import Ask, Cast, thing
 from .test_import_venue import by_slug, claim, imported
 
 
@@ -20,7 +20,7 @@ async def test_a_resource_is_added(ask: Ask, cast: Cast, osteria: dict[str, Any]
 
     assert answer.status_code == 201
     assert answer.headers["etag"] == '"1"'
-    added = answer.json()
+    added = thing(answer)
     assert (added["name"], added["venue_id"], added["seats_max"]) == ("t3", venue["id"], 4)
     assert [(each["slug"], each["seats_lost"]) for each in added["adjacent"]] == [("t1", 0), ("t2", 1)]
     assert (await ask(cast.nobody, "GET", f"/resources/{added['id']}")).json() == added
@@ -70,10 +70,10 @@ async def test_a_change_touches_the_fields_given_and_no_others(
     change = {"seats_min": 3, "zone": "garden", "expected_version": 1}
     answer = await ask(cast.alice, "PATCH", f"/resources/{t2['id']}", json=change)
     assert answer.headers["etag"] == '"2"'
-    assert answer.json() == t2 | {"seats_min": 3, "zone": "garden", "version": 2}
+    assert thing(answer) == t2 | {"seats_min": 3, "zone": "garden", "version": 2}
     null = {"zone": None, "position": None, "expected_version": 2}
     answer = await ask(cast.alice, "PATCH", f"/resources/{t2['id']}", json=null)
-    assert answer.json() == t2 | {"seats_min": 3, "zone": None, "position": None, "version": 3}
+    assert thing(answer) == t2 | {"seats_min": 3, "zone": None, "position": None, "version": 3}
     old = await ask(cast.alice, "PATCH", f"/resources/{t2['id']}", json=change)
     assert (old.status_code, old.json()["current_version"]) == (409, 3)
 

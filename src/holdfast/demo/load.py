@@ -52,5 +52,5 @@ async def _venue(tx: Tx, document: VenueDocument) -> Loaded:
     found = await store.find_venue(tx, tenant_id=tenant.id, slug=document.slug)
     if found is not None:
         return Loaded(found, document.slug, document.name, is_new=False)
-    kept, is_new = await import_venue(tx, document, tenant=TENANT)
-    return Loaded(kept.id, document.slug, document.name, is_new)
+    made = await import_venue(tx, document, tenant=TENANT)
+    return Loaded(made.kept.id, document.slug, document.name, made.is_new)

@@ -143,11 +143,16 @@ def model_read_by(dependency: Any) -> type[Body] | None:
 
 
 def if_match(request: Request) -> int | None:
-    """Returns the version in `If-Match` (RFC 9110, 13.1.1), or None without one. Raises InvalidRequest."""
+    """Returns the version in `If-Match` (RFC 9110, 13.1.1), or None without one. Raises InvalidRequest.
+
+    The ETag of a venue's document has more after a dot, which only an import compares.
+    """
     header = request.headers.get("if-match")
     if header is None:
         return None
-    version = header.strip().removeprefix("W/").strip('"')
+    version, dot, more = header.strip().removeprefix("W/").strip('"').partition(".")
+    if dot and not (more.isascii() and more.isdigit()):
+        version = ""
     if not version.isascii() or not version.isdigit() or len(version) > 9:
         raise InvalidRequest.of("If-Match", header[:40], 'give the version as the ETag had it, such as "3"')
     return int(version)

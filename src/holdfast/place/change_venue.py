@@ -9,8 +9,8 @@ from uuid import UUID
 
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound
+from holdfast.place.changes.amend import WRITTEN, Amended, Amending
 from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument, parse_document, validated
-from holdfast.place.import_venue import rewrite
 from holdfast.place.kept import Kept
 from holdfast.place.opening.holidays_of import Holiday
 from holdfast.place.opening.spans import HoursException, HoursSpan
@@ -20,22 +20,29 @@ YEARS_BACK_MAX = 1
 YEARS_AHEAD_MAX = 10
 
 
-async def change_venue(tx: Tx, venue_id: UUID, changes: Mapping[str, Any], *, expected_version: int) -> Kept:
+async def change_venue(
+    tx: Tx,
+    venue_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    expected_version: int,
+    amending: Amending = WRITTEN,
+) -> Amended:
     """Changes fields of the venue's document: name, kind, timezone, currency, policy, hours, slots. Runs under the
-    venue's lock.
+    venue's lock. `amending`: `FORESEEN` only says what would change, here and below.
 
     Raises `NotFound`, `VersionConflict`, and `InvalidRequest` if the fields contradict each other.
     """
     kept = await own_venue(tx, venue_id, expected_version=expected_version)
     document = parse_document({**dict(kept.document), **changes})
-    return await rewrite(tx, kept, document, ids=kept.ids)
+    return await amending.change(tx, kept, document, ids=kept.ids)
 
 
 @dataclass(frozen=True, slots=True)
 class WithHolidays:
     """The venue with its new hours, and the holidays by outcome: each is in exactly one of the lists."""
 
-    venue: Kept
+    amended: Amended
     added: list[Holiday]
     replaced: list[Holiday]
     kept: list[Holiday]
@@ -50,6 +57,7 @@ async def add_holidays(
     spans: tuple[HoursSpan, ...],
     replace: bool,
     expected_version: int,
+    amending: Amending = WRITTEN,
 ) -> WithHolidays:
     """Adds an exception with these `spans` (none: closed) for each holiday. Runs under the venue's lock.
 
@@ -62,10 +70,17 @@ async def add_holidays(
     there = [each for each in found if each.on in exceptions]
     added = [each for each in found if each.on not in exceptions]
     for each in [*added, *(there if replace else ())]:
-        exceptions[each.on] = HoursException(date=each.on, closed=not spans, spans=spans, name=each.name)
+        holiday = {
+            "date": each.on,
+            "closed": not spans,
+            "spans": spans,
+            "name": each.name,
+            "source": "holiday",
+        }
+        exceptions[each.on] = validated(HoursException, holiday)
     hours = {"weekly": before.document.hours.weekly, "exceptions": tuple(exceptions.values())}
     document = parse_document({**dict(before.document), "hours": hours})
-    after = await rewrite(tx, before, document, ids=before.ids)
+    after = await amending.change(tx, before, document, ids=before.ids)
     return WithHolidays(after, added, there if replace else [], [] if replace else there)
 
 
@@ -76,7 +91,9 @@ def _check_years(years: Collection[int], *, this_year: int) -> None:
             raise InvalidRequest.of("years", year, f"must be {first} to {last}")
 
 
-async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Kept:
+async def add_resource(
+    tx: Tx, venue_id: UUID, resource: ResourceDocument, *, amending: Amending = WRITTEN
+) -> Amended:
     """Adds a resource to the venue. Runs under the venue's lock.
 
     Raises `NotFound`, and `InvalidRequest` if the slug is taken or a neighbour is not a resource of this venue.
@@ -84,12 +101,20 @@ async def add_resource(tx: Tx, venue_id: UUID, resource: ResourceDocument) -> Ke
     kept = await own_venue(tx, venue_id)
     refuse_taken(kept, resource.slug)
     wanted = named_by_slug(kept, resource)
-    return await rewrite(tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids)
+    return await amending.change(
+        tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids
+    )
 
 
 async def change_resource(
-    tx: Tx, venue_id: UUID, resource_id: UUID, changes: Mapping[str, Any], *, expected_version: int
-) -> Kept:
+    tx: Tx,
+    venue_id: UUID,
+    resource_id: UUID,
+    changes: Mapping[str, Any],
+    *,
+    expected_version: int,
+    amending: Amending = WRITTEN,
+) -> Amended:
     """Changes fields of a resource of the venue; `adjacent` replaces all its neighbours. Runs under the venue's
     lock.
 
@@ -103,7 +128,7 @@ async def change_resource(
     others = [each for each in kept.document.resources if each is not before]
     renamed = [_neighbours_of(each, before.slug, after, changes) for each in others]
     ids = {each.slug: kept.ids[each.slug] for each in others} | {after.slug: resource_id}
-    return await rewrite(tx, kept, with_resources(kept, [*renamed, after]), ids=ids)
+    return await amending.change(tx, kept, with_resources(kept, [*renamed, after]), ids=ids)
 
 
 def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None = None) -> ResourceDocument:
@@ -168,7 +193,9 @@ def _neighbours_of(
     return other.model_copy(update={"adjacent": tuple(kept)})
 
 
-async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected_version: int) -> Kept:
+async def remove_resource(
+    tx: Tx, venue_id: UUID, resource_id: UUID, *, expected_version: int, amending: Amending = WRITTEN
+) -> Amended:
     """Removes the resource from the venue; its row stays for history. Runs under the venue's lock.
 
     Raises `NotFound`, `VersionConflict`, and `InvalidRequest` while bookings or blocks use it, now or later.
@@ -188,4 +215,4 @@ async def remove_resource(tx: Tx, venue_id: UUID, resource_id: UUID, *, expected
         if each is not gone
     ]
     ids = {each.slug: kept.ids[each.slug] for each in left}
-    return await rewrite(tx, kept, with_resources(kept, left), ids=ids)
+    return await amending.change(tx, kept, with_resources(kept, left), ids=ids)

@@ -110,10 +110,17 @@ class HoursException(Rule):
     """The hours of that date, which replace the weekly ones."""
     name: Annotated[str, unless_stored(one_line)] | None = Field(default=None, max_length=100)
     """A display name for the date, such as the name of a holiday."""
+    source: Literal["holiday"] | None = None
+    """`holiday`: it was added with the public holidays of a country. It stays when a document is imported that does not
+    name its date."""
+    removed: StrictBool = Field(default=False, exclude=True)
+    """True, in a document: the date has no exception, and one that it has is removed. It is never shown."""
 
     @model_validator(mode="after")
     def _closed_or_spans(self) -> HoursException:
-        if self.closed == bool(self.spans):
+        if self.removed and (self.closed or self.spans):
+            raise ValueError("give a date that is removed neither closed nor spans")
+        if not self.removed and self.closed == bool(self.spans):
             raise ValueError("give either closed: true or spans with at least one open and close")
         refuse("HoursException", _overlaps(_numbered(self.spans), "spans"))
         return self
@@ -168,7 +175,7 @@ class Hours(Rule):
 
     @cached_property
     def _by_date(self) -> dict[date, HoursException]:
-        return {each.date: each for each in self.exceptions}
+        return {each.date: each for each in self.exceptions if not each.removed}
 
     @cached_property
     def _by_weekday(self) -> tuple[tuple[HoursSpan, ...], ...]:

@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from holdfast.place.routes import resources, rules, venues
+from holdfast.place.routes import holidays, resources, rules, venues
 
 router = APIRouter(tags=["Venues"])
-for part in (venues, rules, resources):
+for part in (venues, rules, holidays, resources):
     router.include_router(part.router)
 
 __all__ = ["router"]

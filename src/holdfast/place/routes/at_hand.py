@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import TypeAdapter, ValidationError, WithJsonSchema
 
 from holdfast.engine import Engine
-from holdfast.kernel.actor import Actor, require_venue
+from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.kernel.http import ChangeRequest, change_request
 from holdfast.place.kept import Kept
 
-T = TypeVar("T")
 TENANT_SLUG = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 
 
@@ -76,20 +74,3 @@ async def public_venue(engine: Engine, actor: Actor, venue_id: UUID) -> Kept:
     if kept is None:
         raise NotFound(f"There is no venue {venue_id}.")
     return kept
-
-
-async def changed_venue(
-    engine: Engine,
-    actor: Actor,
-    venue_id: UUID,
-    verb: Callable[..., Awaitable[T]],
-    *args: Any,
-    **kwargs: Any,
-) -> T:
-    """Runs a verb that changes the venue, under its lock. Returns the verb's value, usually the venue.
-
-    Access is checked before it queues for the lock, so that nobody can delay changes to a venue of another tenant.
-    """
-    venue = await engine.places.known(venue_id)
-    require_venue(actor, venue.tenant_id, venue_id)
-    return await engine.change_rules(actor, venue, verb, *args, **kwargs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -14,9 +15,11 @@ from holdfast.kernel.http import Caller, IfMatch, SeenVersion, answer, required_
 from holdfast.kernel.paging import AskedPage
 from holdfast.place import store
 from holdfast.place.change_venue import add_resource, change_resource, own_resource, remove_resource
+from holdfast.place.changes.shown import DryRun, ResourceAnswer
 from holdfast.place.document import ResourceDocument
 from holdfast.place.kept import Kept
-from holdfast.place.routes.at_hand import EngineUsed, VenueInPath, changed_venue, public_venue
+from holdfast.place.routes.amending import DryRunQuery, amended_venue, change_answer, dry_run_answer
+from holdfast.place.routes.at_hand import EngineUsed, VenueInPath, public_venue
 from holdfast.place.shown import (
     BY_ORDER,
     ResourceChange,
@@ -29,6 +32,7 @@ from holdfast.place.shown import (
 )
 
 router = APIRouter()
+DRY_RUN: dict[str, Any] = {"model": DryRun, "description": "With `dry_run`: what it would do."}
 
 
 @router.get(
@@ -49,17 +53,24 @@ async def get_resources(
 @router.post(
     "/venues/{venue_id}/resources",
     operation_id="create_resource",
-    response_model=ResourceShown,
+    response_model=ResourceAnswer,
     status_code=201,
     summary="Add a resource",
+    responses={200: DRY_RUN},
 )
 async def post_resource(
-    venue_id: VenueInPath, body: ResourceDocument, engine: EngineUsed, actor: Caller
+    venue_id: VenueInPath,
+    body: ResourceDocument,
+    engine: EngineUsed,
+    actor: Caller,
+    dry_run: DryRunQuery = False,
 ) -> Response:
     """Adds a resource to the venue. Managers only."""
     require(actor, "manager")
-    kept = await changed_venue(engine, actor, venue_id, add_resource, body)
-    return _resource(kept, kept.ids[body.slug], status=201)
+    amended = await amended_venue(engine, actor, venue_id, add_resource, body, dry_run=dry_run)
+    return await change_answer(
+        engine, amended, lambda kept: _resource(kept, kept.ids[body.slug]), status=201, dry_run=dry_run
+    )
 
 
 @router.get(
@@ -71,31 +82,48 @@ async def post_resource(
 async def get_resource(resource_id: UUID, engine: EngineUsed, actor: Caller) -> Response:
     """Returns one resource. Public."""
     venue_id = await _venue_of(engine, resource_id)
-    return _resource(await public_venue(engine, actor, venue_id), resource_id)
+    shown = _resource(await public_venue(engine, actor, venue_id), resource_id)
+    return answer(shown, version=shown["version"])
 
 
 @router.patch(
     "/resources/{resource_id}",
     operation_id="update_resource",
-    response_model=ResourceShown,
+    response_model=ResourceAnswer | DryRun,
     summary="Change a resource",
 )
 async def patch_resource(
-    resource_id: UUID, body: ResourceChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    resource_id: UUID,
+    body: ResourceChange,
+    engine: EngineUsed,
+    actor: Caller,
+    if_match: IfMatch,
+    dry_run: DryRunQuery = False,
 ) -> Response:
     """Changes the given fields. Managers only. `adjacent` replaces all neighbours, named by slug or id. `units` can't
     be fewer than bookings and blocks use at the same time."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     venue_id = await _venue_of(engine, resource_id)
-    kept = await changed_venue(
-        engine, actor, venue_id, change_resource, resource_id, changes_of(body), expected_version=version
+    amended = await amended_venue(
+        engine,
+        actor,
+        venue_id,
+        change_resource,
+        resource_id,
+        changes_of(body),
+        expected_version=version,
+        dry_run=dry_run,
     )
-    return _resource(kept, resource_id)
+    return await change_answer(engine, amended, lambda kept: _resource(kept, resource_id), dry_run=dry_run)
 
 
 @router.delete(
-    "/resources/{resource_id}", operation_id="delete_resource", status_code=204, summary="Remove a resource"
+    "/resources/{resource_id}",
+    operation_id="delete_resource",
+    status_code=204,
+    summary="Remove a resource",
+    responses={200: DRY_RUN},
 )
 async def delete_resource(
     resource_id: UUID,
@@ -103,13 +131,16 @@ async def delete_resource(
     actor: Caller,
     if_match: IfMatch,
     expected_version: SeenVersion = None,
+    dry_run: DryRunQuery = False,
 ) -> Response:
     """Removes a resource. Managers only. Its history stays. Refused while bookings or blocks use it, now or later."""
     require(actor, "manager")
     version = required_version(expected_version, if_match)
     venue_id = await _venue_of(engine, resource_id)
-    await changed_venue(engine, actor, venue_id, remove_resource, resource_id, expected_version=version)
-    return Response(status_code=204)
+    amended = await amended_venue(
+        engine, actor, venue_id, remove_resource, resource_id, expected_version=version, dry_run=dry_run
+    )
+    return await dry_run_answer(engine, amended) if dry_run else Response(status_code=204)
 
 
 async def _venue_of(engine: Engine, resource_id: UUID) -> UUID:
@@ -120,7 +151,5 @@ async def _venue_of(engine: Engine, resource_id: UUID) -> UUID:
     return found[1]
 
 
-def _resource(kept: Kept, resource_id: UUID, *, status: int = 200) -> Response:
-    resource = own_resource(kept, resource_id)
-    shown = resources_shown(kept, (resource,))[0]
-    return answer(shown, status=status, version=shown["version"])
+def _resource(kept: Kept, resource_id: UUID) -> dict[str, Any]:
+    return resources_shown(kept, (own_resource(kept, resource_id),))[0]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Header, Path, Request, Response
 
 from holdfast.engine import Engine
 from holdfast.identity.roles import require
@@ -16,19 +17,15 @@ from holdfast.kernel.http import Caller, IfMatch, answer, required_version
 from holdfast.kernel.paging import BY_ID, LIMIT_MAX, AskedPage
 from holdfast.place import store
 from holdfast.place.change_venue import change_venue
+from holdfast.place.changes.amend import FORESEEN, WRITTEN
+from holdfast.place.changes.shown import DryRun, VenueAnswer
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import VenueDocument, parse_document
 from holdfast.place.document_text import YAML_TYPE, load_text, to_yaml
-from holdfast.place.import_venue import import_venue
+from holdfast.place.import_venue import Seen, import_venue
 from holdfast.place.reach import own_tenant, own_venue
-from holdfast.place.routes.at_hand import (
-    TENANT_SLUG,
-    EngineUsed,
-    TenantQuery,
-    VenueInPath,
-    changed_venue,
-    public_venue,
-)
+from holdfast.place.routes.amending import DryRunQuery, amended_venue, change_answer
+from holdfast.place.routes.at_hand import TENANT_SLUG, EngineUsed, TenantQuery, VenueInPath, public_venue
 from holdfast.place.shown import (
     TenantShown,
     TenantWanted,
@@ -40,6 +37,15 @@ from holdfast.place.shown import (
 )
 
 router = APIRouter()
+ETAG = re.compile(r'(?:W/)?"?([0-9]{1,9})(?:\.([0-9]{1,18}))?"?', re.ASCII)
+IfDocument = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=100,
+        description="The version that was seen: the ETag of the venue or, for all that is in it, of its document.",
+    ),
+]
 YAML = {YAML_TYPE: {"schema": {"type": "string"}}}
 BODY = takes(VenueDocument)
 BODY["requestBody"]["content"] |= YAML
@@ -73,21 +79,40 @@ async def get_tenant(
 @router.post(
     "/venues/import",
     operation_id="import_venue",
-    response_model=VenueShown,
+    response_model=VenueAnswer | DryRun,
     summary="Create or replace a venue from a document",
-    responses={201: {"model": VenueShown, "description": "The venue was created."}},
+    responses={201: {"model": VenueAnswer, "description": "The venue was created."}},
     openapi_extra=BODY,
 )
 async def post_document(
-    request: Request, engine: EngineUsed, actor: Caller, tenant: TenantQuery = None
+    request: Request,
+    engine: EngineUsed,
+    actor: Caller,
+    tenant: TenantQuery = None,
+    dry_run: DryRunQuery = False,
+    if_match: IfDocument = None,
 ) -> Response:
     """Creates the venue with the document's slug, or changes it to match the document. Managers only. Resources are
     matched by slug and keep their ids; resources that are not in the document are removed. Refused while bookings or
-    blocks use what would be removed. Importing the same document again changes nothing."""
+    blocks use what would be removed. Holidays that were added by a call stay, unless the document names their date.
+    Importing the same document again changes nothing."""
     require(actor, "manager")
+    seen = None if if_match is None else _seen(if_match)
     document = parse_document(load_text(await _text(request)))
-    kept, is_new = await engine.write(actor, import_venue, document, tenant=tenant)
-    return answer(venue_shown(kept), status=201 if is_new else 200, version=kept.version)
+    run, amending = (engine.read, FORESEEN) if dry_run else (engine.write, WRITTEN)
+    done = await run(actor, import_venue, document, tenant=tenant, seen=seen, amending=amending)
+    status = 201 if done.is_new else 200
+    return await change_answer(engine, done.amended, venue_shown, dry_run=dry_run, status=status)
+
+
+def _seen(header: str) -> Seen:
+    found = ETAG.fullmatch(header.strip())
+    if found is None:
+        raise InvalidRequest.of(
+            "If-Match", header[:40], 'give the version as the ETag had it, such as "3" or "3.7"'
+        )
+    version, rules_version = found.groups()
+    return Seen(int(version), None if rules_version is None else int(rules_version))
 
 
 @router.get(
@@ -101,11 +126,13 @@ async def get_document(
     venue_id: VenueInPath, request: Request, engine: EngineUsed, actor: Caller
 ) -> Response:
     """Returns the complete venue, for a backup or for import elsewhere. Managers only. With
-    `Accept: application/yaml`, it is YAML."""
+    `Accept: application/yaml`, it is YAML. Its ETag changes with anything in it; with it in `If-Match`, an import
+    replaces only what this document shows."""
     require(actor, "manager")
     kept = await engine.read(actor, own_venue, venue_id)
     data = kept.document.model_dump(mode="json")
-    response = answer(data, version=kept.version)
+    response = answer(data)
+    response.headers["etag"] = f'"{kept.version}.{kept.rules_version}"'
     if "yaml" in request.headers.get("accept", ""):
         response = Response(to_yaml(data), media_type=YAML_TYPE, headers={"etag": response.headers["etag"]})
     response.headers["vary"] = "Accept"
@@ -147,18 +174,26 @@ async def get_venue(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) ->
 
 
 @router.patch(
-    "/venues/{venue_id}", operation_id="update_venue", response_model=VenueShown, summary="Change a venue"
+    "/venues/{venue_id}",
+    operation_id="update_venue",
+    response_model=VenueAnswer | DryRun,
+    summary="Change a venue",
 )
 async def patch_venue(
-    venue_id: VenueInPath, body: VenueChange, engine: EngineUsed, actor: Caller, if_match: IfMatch
+    venue_id: VenueInPath,
+    body: VenueChange,
+    engine: EngineUsed,
+    actor: Caller,
+    if_match: IfMatch,
+    dry_run: DryRunQuery = False,
 ) -> Response:
     """Changes name, kind, time zone and currency. Managers only. Bookings keep their instants."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
-    kept = await changed_venue(
-        engine, actor, venue_id, change_venue, changes_of(body), expected_version=version
+    amended = await amended_venue(
+        engine, actor, venue_id, change_venue, changes_of(body), expected_version=version, dry_run=dry_run
     )
-    return answer(venue_shown(kept), version=kept.version)
+    return await change_answer(engine, amended, venue_shown, dry_run=dry_run)
 
 
 async def _tenant_asked(actor: Actor, engine: Engine, slug: str | None) -> UUID | None:

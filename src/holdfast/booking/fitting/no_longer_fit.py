@@ -1,0 +1,143 @@
+"""Which bookings a change to a venue makes unfit: it would not take them any more. They stay as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from holdfast.booking.fitting.crowd import Crowd, leaf_rooms
+from holdfast.booking.fitting.standing import Standing, read_standing
+from holdfast.booking.fitting.wrong import GONE, Wrong, not_available, wrongs
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.slices import Slices, giving_way
+from holdfast.kernel.db.tx import request_deadline
+from holdfast.kernel.errors import Overloaded
+from holdfast.place.venue import Venue
+
+LISTED_MAX = 100
+READ_AT_ONCE = 1000
+BOOKINGS_MAX = 100_000
+"""How many bookings are looked at, the next ones first."""
+AT_ONCE_MAX = 2
+DEADLINE_TIMES = 3
+"""Looking may take this many times as long as a request: it holds nothing that others wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoLongerFit:
+    """The bookings that no longer fit, in order of their start, at most LISTED_MAX, as JSON. `total`: how many they
+    are in all; None if there was no time to look at all bookings."""
+
+    listed: list[dict[str, Any]]
+    total: int | None
+
+
+ALL_FIT = NoLongerFit([], 0)
+
+
+class Unfit:
+    """Finds the bookings that no longer fit, for a few changes at a time, while giving way to bookings."""
+
+    def __init__(self, db: Database, is_busy: Callable[[], bool]) -> None:
+        self._db = db
+        self._is_busy = is_busy
+        self._turns = asyncio.Semaphore(AT_ONCE_MAX)
+
+    async def lost(self, before: Venue, after: Venue) -> NoLongerFit:
+        """Returns the bookings that fit the venue before the change and not after it. Takes no locks.
+
+        Bookings that were against the same rule before, such as those for which staff overruled it, are not among them.
+        """
+        with request_deadline(DEADLINE_TIMES * self._db.deadline_s), giving_way(self._is_busy):
+            finding = Finding(before, after)
+            try:
+                async with asyncio.timeout(DEADLINE_TIMES * self._db.deadline_s), self._turns:
+                    await finding.look(self._read)
+            except (Overloaded, TimeoutError):
+                return finding.result(is_whole=False)
+        return finding.result(is_whole=finding.seen < BOOKINGS_MAX)
+
+    async def _read(self, venue: Venue, after: Standing | None) -> list[Standing]:
+        call = self._db.call(SYSTEM, tenants=[venue.tenant_id])
+        return await call.run(read_standing, venue, after, limit=READ_AT_ONCE)
+
+
+@dataclass(slots=True)
+class Finding:
+    """The search for one change. `found`: by id of the booking."""
+
+    before: Venue
+    after: Venue
+    seen: int = 0
+    found: dict[UUID, tuple[Standing, Wrong]] = field(default_factory=dict)
+    _was: set[tuple[UUID, str]] = field(default_factory=set)
+    _crowded: dict[UUID, tuple[Standing, Wrong]] = field(default_factory=dict)
+
+    async def look(self, read: Callable[[Venue, Standing | None], Awaitable[list[Standing]]]) -> None:
+        """Looks at the bookings, a page at a time."""
+        changed = set(_closer(self.before, self.after))
+        crowds = Crowd(self.before, changed), Crowd(self.after, changed)
+        slices, last = Slices(), None
+        while self.seen < BOOKINGS_MAX and (page := await read(self.before, last)):
+            for each in page:
+                self._judge(each, *crowds)
+                await slices.rest()
+            self.seen, last = self.seen + len(page), page[-1]
+
+    def _judge(self, booked: Standing, before: Crowd, after: Crowd) -> None:
+        if now_wrong := list(wrongs(booked, self.after)):
+            was = {each.reason for each in wrongs(booked, self.before)}
+            for each in now_wrong:
+                if each.reason not in was:
+                    self.found[booked.id] = booked, self._named(each, booked)
+                    break
+        self._was |= {(each.id, wrong.reason) for each, wrong in before.add(booked)}
+        for each, wrong in after.add(booked):
+            self._crowded.setdefault(each.id, (each, wrong))
+
+    def _named(self, wrong: Wrong, booked: Standing) -> Wrong:
+        """Of a resource that was removed only the venue before knows the name and kind."""
+        known = self.before.resources
+        gone = [
+            known[each] for each in booked.resource_ids if each in known and each not in self.after.resources
+        ]
+        if wrong.reason != GONE or not gone:
+            return wrong
+        names = ", ".join(each.name for each in gone)
+        return Wrong(not_available(gone[0]), lambda: f"{self.after.name} no longer has {names}.")
+
+    def result(self, *, is_whole: bool) -> NoLongerFit:
+        """Returns what was found. `is_whole`: all bookings were looked at."""
+        crowded = {
+            id_: (booked, wrong)
+            for id_, (booked, wrong) in self._crowded.items()
+            if (id_, wrong.reason) not in self._was
+        }
+        found = sorted((crowded | self.found).values(), key=lambda each: each[0].order)
+        listed = [_json(booked, wrong) for booked, wrong in found[:LISTED_MAX]]
+        return NoLongerFit(listed, len(found) if is_whole else None)
+
+
+def _closer(before: Venue, after: Venue) -> Iterator[UUID]:
+    """Yields the resources whose bookings may be too many or too close now, and were not before."""
+    old, new = leaf_rooms(before), leaf_rooms(after)
+    return (id_ for id_ in old.keys() & new.keys() if old[id_] != new[id_])
+
+
+def _json(booked: Standing, wrong: Wrong) -> dict[str, Any]:
+    zone = ZoneInfo(booked.timezone)
+    return {
+        "id": booked.id,
+        "booking_reference": booked.reference,
+        "start": booked.span.start.astimezone(zone),
+        "end": booked.span.end.astimezone(zone),
+        "resource_ids": booked.resource_ids,
+        "party_size": booked.party_size,
+        "reason": wrong.reason,
+        "detail": wrong.detail(),
+    }
