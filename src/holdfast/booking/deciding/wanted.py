@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, time
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
@@ -21,7 +21,7 @@ SETS_FIRST = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
     """A time as requested: `start`, or `wall` (venue wall time), or `day` with `slot_id`; then `end`, or
-    `duration_minutes`, or neither for the venue's default."""
+    `duration_minutes`, or neither for the venue's default. A change may say `wall_date` or `wall_time` alone."""
 
     start: datetime | None = None
     wall: datetime | None = None
@@ -29,6 +29,18 @@ class When:
     slot_id: str | None = None
     end: datetime | None = None
     duration_minutes: int | None = None
+    wall_date: date | None = None
+    wall_time: time | None = None
+
+    def completed(self, local_start: datetime) -> When:
+        """Returns the time with `wall` instead of `wall_date` or `wall_time`: the other is that of `local_start`."""
+        if self.wall_date is None and self.wall_time is None:
+            return self
+        wall = datetime.combine(
+            self.wall_date or local_start.date(),
+            local_start.time() if self.wall_time is None else self.wall_time,
+        )
+        return replace(self, wall=wall, wall_date=None, wall_time=None)
 
     @property
     def says_length(self) -> bool:
@@ -54,6 +66,7 @@ class Wanted:
     reference is derived from it.
 
     `planned`: the resources that a plan has already chosen; no others are considered.
+    `instead_of`: the booking that this request changes: it is not in its own way.
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
@@ -72,6 +85,7 @@ class Wanted:
     resource_ids: tuple[UUID, ...] = ()
     preferences: Preferences = ANYTHING
     planned: tuple[UUID, ...] = ()
+    instead_of: UUID | None = None
     named: bool | None = None
     length_asked: bool | None = None
     guest: Guest = NOBODY
@@ -122,6 +136,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     """Returns a new request for what the booking has, on its own resources. Its `when` is empty."""
     return Wanted(
         id=booking.id,
+        instead_of=booking.id,
         tenant_id=booking.tenant_id,
         venue_id=booking.venue_id,
         actor=actor,

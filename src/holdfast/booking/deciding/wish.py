@@ -144,7 +144,8 @@ def _time(
     asked: Change, before: Booking, venue: Venue, actor: Actor, over: Overruled | None
 ) -> tuple[Span, str | None, bool]:
     """Returns the time of the changed booking, its slot, and whether its length was asked for."""
-    when, party_size = asked.when or When(), asked.party_size or before.party_size
+    when = (asked.when or When()).completed(before.local_start)
+    party_size = asked.party_size or before.party_size
     grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
     if asked.when is None and not grows:
         return before.span, before.slot_id, before.length_asked

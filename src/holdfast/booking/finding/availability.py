@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.combine import capacity
@@ -46,7 +47,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
     rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id)
-    outlook = await look(tx, venue, wanted.sets, span)
+    outlook = await look(tx, venue, wanted.sets, span, but=wanted.wanted.instead_of)
     covers = outlook.covers.get(rules.pacing_window(span.start), 0)
     rules.check_pacing(venue, span, party_size=party_size, covers=covers)
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
@@ -77,16 +78,20 @@ async def starts(
     party_size: int,
     duration_minutes: int | None,
     viewer: Actor = ANONYMOUS,
+    but: UUID | None = None,
 ) -> list[dict[str, Any]]:
     """Returns every start of the opening day that the viewer can book for the party, in order, in the form of the API;
-    `slot_id` is set for starts of slots. Raises DurationNotAllowed, Overloaded."""
+    `slot_id` is set for starts of slots. `but`: a booking that does not count.
+
+    Raises DurationNotAllowed, Overloaded.
+    """
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
     asked = await _asked(tx, venue, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     if not (sets := _sets(venue, asked, party_size)):
         return []
-    allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size)
-    scan = Scan(venue, sets, allowed_starts, party_size=party_size)
+    allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, but=but)
+    scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
     found = sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
@@ -101,6 +106,7 @@ async def days_with_room(
     party_size: int,
     duration_minutes: int | None,
     viewer: Actor = ANONYMOUS,
+    but: UUID | None = None,
 ) -> list[date]:
     """Returns those of the opening days (at most DAYS_MAX, in order) that have a start that the viewer can book. Raises
     DurationNotAllowed, Overloaded.
@@ -110,9 +116,9 @@ async def days_with_room(
        its own, and between two of them other queries have their turns.
     """
     asked = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
-    sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked)
+    sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked, but=but)
     for part in _in_parts(left):
-        scan = Scan(venue, sets, part, party_size=party_size)
+        scan = Scan(venue, sets, part, party_size=party_size, but=but)
         while not scan.is_over:
             await read(scan.look_on)
         with_room.update(start.goal for start, _ in scan.found)
@@ -127,6 +133,7 @@ async def look_at_best(
     party_size: int,
     duration_minutes: int | None,
     viewer: Actor = ANONYMOUS,
+    but: UUID | None = None,
 ) -> tuple[Sets, list[Start], set[Hashable]]:
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
     days with room on these."""
@@ -135,8 +142,8 @@ async def look_at_best(
     sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
     for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
-        part = await allowed(tx, venue, sets, part, party_size=party_size)
-        scan = Scan(venue, sets, part, party_size=party_size)
+        part = await allowed(tx, venue, sets, part, party_size=party_size, but=but)
+        scan = Scan(venue, sets, part, party_size=party_size, but=but)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
         left += [] if scan.is_over else scan.left()

@@ -106,8 +106,17 @@ class Scan:
     2. Again, until every goal has a start or no sets are left.
     """
 
-    def __init__(self, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int) -> None:
-        """`starts`: allowed by the rules (`allowed`)."""
+    def __init__(
+        self,
+        venue: Venue,
+        sets: Sets,
+        starts: Sequence[Start],
+        *,
+        party_size: int,
+        but: UUID | None = None,
+    ) -> None:
+        """`starts`: allowed by the rules (`allowed`). `but`: a booking that does not count."""
+        self._but = but
         self.found: list[tuple[Start, Found]] = []
         self._venue = venue
         self._groups = groups = _groups(venue, starts, party_size=party_size)
@@ -155,7 +164,9 @@ class Scan:
         self._looked_at.update(each.id for each in resources)
         new = {leaf.id: leaf for each in resources for leaf in each.claimed if leaf.id not in self._known}
         if new:
-            self._known |= await read_free_times(tx, self._venue.tenant_id, list(new.values()), self._around)
+            self._known |= await read_free_times(
+                tx, self._venue.tenant_id, list(new.values()), self._around, but=self._but
+            )
         for resource in resources:
             await share(slices)
             if not any(each.may_be_free(resource, self._known) for each in self._groups):
@@ -204,10 +215,11 @@ def _pages(sets: Sets, *, days: int) -> Iterator[list[tuple[Resource, ...]]]:
 
 
 async def allowed(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int, but: UUID | None = None
 ) -> list[Start]:
     """The starts that the rules of the venue allow, whatever is booked. Starts without a slot must be ones that the
-    hours and the step of the venue allow. Raises Overloaded when it takes longer than a request has."""
+    hours and the step of the venue allow. `but`: a booking that does not count. Raises Overloaded when it takes longer
+    than a request has."""
     earliest, latest = rules.bounds(venue, tx.now)
     near = [each for each in starts if earliest <= each.span.start <= latest]
     if not near:
@@ -216,7 +228,7 @@ async def allowed(
         return near
     named = sets[0] if len(sets) == 1 else ()
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
-    covers = await read_covers(tx, venue, around)
+    covers = await read_covers(tx, venue, around, but=but)
     slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)

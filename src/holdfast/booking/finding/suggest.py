@@ -48,7 +48,7 @@ async def suggest(
     """
 
     async def changed(sets: Sets, around: Span) -> Outlook:
-        outlook = await look(tx, wanted.venue, sets, around)
+        outlook = await look(tx, wanted.venue, sets, around, but=wanted.wanted.instead_of)
         if change is not None:
             change(outlook.occupancy)
         return outlook
@@ -111,7 +111,7 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
-        demand = (asked.party_size, asked.resource_ids, asked.preferences)
+        demand = (asked.party_size, asked.resource_ids, asked.preferences, asked.instead_of)
         key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:

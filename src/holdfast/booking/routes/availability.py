@@ -16,12 +16,14 @@ from holdfast.booking.deciding.length import check_length
 from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.wanted import Prepared, Wanted, When
 from holdfast.booking.finding import availability
+from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.parts import check_year
 from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import takes
+from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer, parse
 from holdfast.kernel.ids import new_id
 from holdfast.place.routes.at_hand import VenueInPath
@@ -29,9 +31,14 @@ from holdfast.place.venue import Venue
 
 router = APIRouter()
 
+PARTY_USUAL = 2
 PartySize = Annotated[int, Query(ge=1, le=PARTY_MAX, description="Guests.")]
 Minutes = Annotated[
     int | None, Query(ge=1, le=MINUTES_MAX, description="Length in minutes. Default: the venue's.")
+]
+ExceptBooking = Annotated[
+    UUID | None,
+    Query(description="A booking that you may see and want to change: it is not in its own way."),
 ]
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
@@ -48,8 +55,9 @@ async def post_check(request: Request) -> Response:
     and the nearest free slots."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await _venue(request, asked.venue_id)
-    found = await _engine(request).look(SYSTEM, venue, availability.check, _prepared(request, asked, venue))
-    return answer(found)
+    but = await _but(request, venue, asked.except_booking)
+    wanted = _prepared(request, asked, venue, but)
+    return answer(await _engine(request).look(SYSTEM, venue, availability.check, wanted))
 
 
 async def _venue(request: Request, venue_id: UUID) -> Venue:
@@ -58,10 +66,21 @@ async def _venue(request: Request, venue_id: UUID) -> Venue:
     return await _engine(request).places.venue(venue.id)
 
 
-def _prepared(request: Request, asked: CheckAvailability, venue: Venue) -> Prepared:
+async def _but(request: Request, venue: Venue, booking_id: UUID | None) -> UUID | None:
+    """The booking that does not count. Raises NotFound, InvalidRequest."""
+    if booking_id is not None:
+        booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
+        if at.id != venue.id:
+            problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
+            raise InvalidRequest.of("except_booking", str(booking.id), problem)
+    return booking_id
+
+
+def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUID | None) -> Prepared:
     when = When(start=asked.start, end=asked.end, duration_minutes=asked.duration_minutes)
     wanted = Wanted(
         id=new_id(),
+        instead_of=but,
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=request.state.actor,
@@ -87,8 +106,9 @@ async def get_day(
     request: Request,
     venue_id: VenueInPath,
     date: date,
-    party_size: PartySize,
+    party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
+    except_booking: ExceptBooking = None,
 ) -> Response:
     """Returns all starts of an opening day that are free for the party."""
     check_year("date", date)
@@ -100,6 +120,7 @@ async def get_day(
         day=date,
         party_size=party_size,
         duration_minutes=duration_minutes,
+        except_booking=except_booking,
     )
     return answer({"date": date.isoformat(), "starts": found})
 
@@ -114,8 +135,9 @@ async def get_month(
     request: Request,
     venue_id: VenueInPath,
     month: Month,
-    party_size: PartySize = 2,
+    party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
+    except_booking: ExceptBooking = None,
 ) -> Response:
     """Returns the days of a month that have a free start for the party."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
@@ -128,6 +150,7 @@ async def get_month(
         days=[first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])],
         party_size=party_size,
         duration_minutes=duration_minutes,
+        except_booking=except_booking,
     )
     return answer({"month": month, "days": [day.isoformat() for day in found]})
 
@@ -137,11 +160,14 @@ async def _view(
     venue_id: UUID,
     look: Callable[..., Awaitable[Any]],
     verb: Callable[..., Awaitable[Sequence[Any]]],
+    *,
+    except_booking: UUID | None,
     **asked: Any,
 ) -> Sequence[Any]:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
-    return await look(SYSTEM, venue, verb, venue, viewer=request.state.actor, **asked)
+    but = await _but(request, venue, except_booking)
+    return await look(SYSTEM, venue, verb, venue, viewer=request.state.actor, but=but, **asked)
 
 
 def _engine(request: Request) -> Engine:

@@ -45,7 +45,10 @@ MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, 
 
 
 class UpdateBooking(DetailsBody, OverrideBody):
-    """What to change. Omitted fields stay as they are; null clears a text."""
+    """What to change. Omitted fields stay as they are; null clears a text. With `booking_date` alone the booking keeps
+    its time of day, with `booking_time` alone its date."""
+
+    changes_a_booking: ClassVar[bool] = True
 
     expected_version: Version | None = None
     """The version that you last read; or send If-Match."""

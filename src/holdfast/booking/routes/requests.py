@@ -70,6 +70,9 @@ class TimeBody(Body):
     """The time: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; and `end`, `duration_minutes`
     or neither."""
 
+    changes_a_booking: ClassVar[bool] = False
+    """Whether there is a booking already, which keeps its date or its time of day if only the other is given."""
+
     start: Instant | None = None
     """The start, RFC 3339 with an offset."""
     booking_date: Day | None = None
@@ -87,11 +90,11 @@ class TimeBody(Body):
 
     @model_validator(mode="after")
     def _one_way_of_saying_it(self) -> TimeBody:
-        if (self.booking_date is None) != (self.booking_time is None):
+        if not self.changes_a_booking and (self.booking_date is None) != (self.booking_time is None):
             raise ValueError("give booking_date and booking_time together")
         if (self.date is None) != (self.slot_id is None):
             raise ValueError("give date and slot_id together")
-        ways = (self.start, self.booking_date, self.date)
+        ways = (self.start, self.booking_date or self.booking_time, self.date)
         if sum(way is not None for way in ways) > 1:
             raise ValueError("give only one of start, booking_date with booking_time, and date with slot_id")
         if self.end is not None and self.duration_minutes is not None:
@@ -102,16 +105,20 @@ class TimeBody(Body):
 
     @property
     def names_a_start(self) -> bool:
-        return any(way is not None for way in (self.start, self.booking_date, self.date))
+        return any(way is not None for way in (self.start, self.booking_date, self.booking_time, self.date))
 
     def when(self) -> When:
         """Returns the requested time."""
-        wall = None
-        if self.booking_date is not None and self.booking_time is not None:
-            wall = datetime.combine(self.booking_date, time.fromisoformat(self.booking_time))
+        day, at, wall = self.booking_date, None, None
+        if self.booking_time is not None:
+            at = time.fromisoformat(self.booking_time)
+        if day is not None and at is not None:
+            day, at, wall = None, None, datetime.combine(day, at)
         return When(
             start=self.start,
             wall=wall,
+            wall_date=day,
+            wall_time=at,
             day=self.date,
             slot_id=self.slot_id,
             end=self.end,
@@ -235,6 +242,8 @@ class CheckAvailability(Body):
     party_size: int = Field(ge=1, le=PARTY_MAX)
     resource_ids: ResourceIds | None = None
     preferences: PreferencesBody | None = None
+    except_booking: UUID | None = None
+    """A booking that you may see and want to change: it is not in its own way."""
 
     @model_validator(mode="after")
     def _one_length(self) -> CheckAvailability:
