@@ -45,9 +45,8 @@ ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
 ]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-OverrideCodes = Annotated[
-    tuple[Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$")], ...], Field(min_length=1, max_length=20)
-]
+OverrideCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$", examples=["PACING_EXCEEDED"])]
+OverrideCodes = Annotated[tuple[OverrideCode, ...], Field(min_length=1, max_length=20)]
 Key = line(255)
 Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
 """Where a booking came from."""
