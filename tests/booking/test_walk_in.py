@@ -132,3 +132,14 @@ async def test_where_it_never_closes_it_stays_for_days(open_house: Any, app: Any
     house = await open_house(hours={"weekly": []}, policy={"default_duration_minutes": 5 * 1440})
     start, end = seated(await app.state.engine.places.venue(UUID(house.venue_id)), NIGHT)
     assert end - start == timedelta(days=5)
+
+
+async def test_its_end_can_be_said(house: House) -> None:
+    end = (datetime.now(UTC) + timedelta(minutes=45)).replace(second=0, microsecond=0)
+    response = await walk_in(house, end=end.isoformat())
+    assert response.status_code == 201, response.text
+    assert datetime.fromisoformat(response.json()["end"]) == end
+    both = refused(await walk_in(house, end=end.isoformat(), duration_minutes=45), 400, "INVALID_REQUEST")
+    assert both["detail"] == "give end or duration_minutes, not both"
+    past = refused(await walk_in(house, end=(end - timedelta(hours=1)).isoformat()), 400, "INVALID_REQUEST")
+    assert past["errors"][0]["field"] == "end"
