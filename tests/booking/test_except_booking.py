@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 from typing import Any
 
@@ -158,3 +159,32 @@ async def test_a_time_is_still_said_in_one_way(house: House, wrong: Json, proble
 async def test_a_new_booking_needs_both(house: House, alone: Json) -> None:
     body = refused(await house.book(**alone), 400, "INVALID_REQUEST")
     assert body["detail"] == "give booking_date and booking_time together"
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_is_shown_can_be_changed_to_and_nothing_else(house: House, seed: int) -> None:
+    rng = random.Random(seed)
+    await house.replace({**house.document, "resources": house.document["resources"][:3]})
+    for _ in range(25):  # as many of them as fit
+        time = f"{rng.randrange(11, 21)}:{rng.choice(['00', '15', '30', '45'])}"
+        await house.book(
+            start=at(time), party_size=rng.choice([1, 2, 4, 6]), duration_minutes=rng.choice([60, 90])
+        )
+    party = rng.choice([2, 4])
+    times = [f"{hour}:{minute}" for hour in range(10, 22) for minute in ("00", "15", "30", "45")][:-3]
+    rng.shuffle(times)
+    tried = [await house.book(house.gina, start=at(each), party_size=party) for each in times[:12]]
+    booking = next(each.json() for each in tried if each.status_code == 201)
+    shown = await view(house, "day", house.gina, party_size=party, except_booking=booking["id"])
+    free = {each["start"] for each in shown.json()["starts"]}
+    assert booking["start"] in free
+    seen = set[int]()
+    for time in times[:20]:
+        response = await change(house, booking, house.gina, booking_time=time)
+        seen.add(response.status_code)
+        assert response.status_code == (200 if at(time) in free else 409), (time, response.text)
+        if response.status_code == 200:
+            back = await change(house, response.json(), house.gina, start=booking["start"])
+            assert back.status_code == 200, back.text
+            booking = back.json()
+    assert seen == {200, 409}
