@@ -16,7 +16,8 @@ from .probe import Probe
 from .raw import Answer
 from .rules import OPERATED, THEIRS
 
-PROBLEM = "is not a query parameter here: remove it, or check its spelling"
+PROBLEM = "is not a query parameter here: "
+"""What follows is the parameter that was meant, or what to do."""
 
 
 @pytest.fixture
@@ -29,11 +30,12 @@ def send(
     return sent
 
 
-def named(answer: Answer) -> list[tuple[str, Any]]:
+def named(answer: Answer) -> list[str]:
     problem = orjson.loads(answer.content)
     assert (answer.status_code, problem["code"]) == (400, "INVALID_REQUEST"), problem
-    assert {each["problem"] for each in problem["errors"]} == {PROBLEM}
-    return [(each["field"], each["value"]) for each in problem["errors"]]
+    assert all(each["problem"].startswith(PROBLEM) for each in problem["errors"])
+    assert all(each.keys() == {"field", "problem"} for each in problem["errors"])
+    return [each["field"] for each in problem["errors"]]
 
 
 @pytest.mark.parametrize("operation", [each for each, rule in THEIRS.items() if rule is not OPERATED])
@@ -42,7 +44,7 @@ async def test_they_are_refused_by_name(
 ) -> None:
     answer = await send(operation, "&surprise=secret&Limit=3&surprise=2")
     check_problem(answer)
-    assert named(answer) == [("surprise", None), ("Limit", None)]
+    assert named(answer) == ["surprise", "Limit"]
 
 
 @pytest.mark.parametrize("operation", [each for each, rule in THEIRS.items() if rule is OPERATED])
@@ -56,6 +58,6 @@ async def test_so_many_are_named_and_no_more_of_a_name(
     send: Callable[[str, str], Awaitable[Answer]],
 ) -> None:
     more = "".join(f"&n{number}=" for number in range(60))
-    assert named(await send("GET /api/v1/venues", more)) == [(f"n{number}", None) for number in range(50)]
-    assert named(await send("GET /api/v1/venues", f"&{'x' * 1000}=1")) == [("x" * 40, None)]
-    assert named(await send("GET /api/v1/venues", "&%00%ed%a0%80=1"))[0][0].startswith("\0")
+    assert named(await send("GET /api/v1/venues", more)) == [f"n{number}" for number in range(50)]
+    assert named(await send("GET /api/v1/venues", f"&{'x' * 1000}=1")) == ["x" * 40]
+    assert named(await send("GET /api/v1/venues", "&%00%ed%a0%80=1"))[0].startswith("\0")

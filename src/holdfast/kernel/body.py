@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.words.sentences import fields_around, nearest, sentence_of
 
 REF_TEMPLATE = "#/components/schemas/{model}"
 _DOCUMENTED: set[type[BaseModel]] = set()
@@ -29,11 +30,6 @@ VALUE_CHARS_MAX = 100
 _short = reprlib.Repr()
 _short.maxlevel = 2
 _short.maxstring = _short.maxother = VALUE_CHARS_MAX
-
-_PLAINER = {
-    "missing": "is required",
-    "extra_forbidden": "is not a field here: remove it, or check its spelling",
-}
 
 
 class Body(BaseModel):
@@ -90,12 +86,15 @@ class HasErrors(Protocol):
     def errors(self) -> Sequence[Any]: ...
 
 
-# For these kinds of error the value is the enclosing object or text, or a field that should not exist.
-_UNSAID_KINDS = frozenset({"missing", "extra_forbidden", "json_invalid"})
+# For these kinds of error the value is the enclosing object or text.
+_UNSAID_KINDS = frozenset({"missing", "json_invalid"})
 
 
-def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = ()) -> InvalidRequest:
-    """Converts validation errors to the refusal; `errors`: [{field, value, problem}], at most `ERRORS_MAX`.
+def invalid_request(
+    exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = (), model: Any = None
+) -> InvalidRequest:
+    """Converts validation errors to the refusal; `errors`: [{field, value, problem}], at most `ERRORS_MAX`. A field
+    that is not known has no value. `model`: of the body, to name the field that was meant.
 
     `field` is a dotted path (`resources.0.seats_min`), or empty when the body as a whole is wrong. `skip`: how many
     leading parts of the path to drop (1 when paths begin with `body`, `query` or `path`). `unsaid`: fields with
@@ -103,7 +102,7 @@ def invalid_request(exc: HasErrors, *, skip: int = 0, unsaid: Collection[str] = 
     contain such fields.
     """
     found = exc.errors()
-    errors = [_entry(each, skip=skip, unsaid=unsaid) for each in found[:ERRORS_MAX]]
+    errors = [_entry(each, skip=skip, unsaid=unsaid, model=model) for each in found[:ERRORS_MAX]]
     first = errors[0]
     detail = f"{first['field']}: {first['problem']}" if first["field"] else first["problem"]
     if len(found) > 1:
@@ -125,14 +124,20 @@ def refuse(model: str, problems: Iterable[Problem]) -> None:
         raise ValidationError.from_exception_data(model, details)
 
 
-def _entry(error: Mapping[str, Any], *, skip: int, unsaid: Collection[str]) -> dict[str, Any]:
+def _entry(error: Mapping[str, Any], *, skip: int, unsaid: Collection[str], model: Any) -> dict[str, Any]:
     kind, where = error["type"], error["loc"][skip:]
+    field = ".".join(map(str, where))
+    if kind == "extra_forbidden":
+        meant = nearest(str(where[-1]), fields_around(model, where)) if where else ""
+        return {"field": field, "problem": unknown("field", meant)}
     is_unsaid = kind in _UNSAID_KINDS or not where or where[0] in unsaid
-    return {
-        "field": ".".join(map(str, where)),
-        "value": None if is_unsaid else _shown(error.get("input")),
-        "problem": _PLAINER.get(kind) or error["msg"].removeprefix("Value error, "),
-    }
+    value = None if is_unsaid else _shown(error.get("input"))
+    return {"field": field, "value": value, "problem": sentence_of(error)}
+
+
+def unknown(what: str, meant: str) -> str:
+    """Returns the problem of a field or parameter that is not known; `meant`: from `nearest`."""
+    return f"is not a {what} here{meant or ': remove it, or check its spelling'}"
 
 
 def _shown(value: Any) -> Any:

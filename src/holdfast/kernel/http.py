@@ -16,10 +16,11 @@ from fastapi.requests import HTTPConnection
 from pydantic import ValidationError
 
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request
+from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request, unknown
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
+from holdfast.kernel.words.sentences import nearest
 
 M = TypeVar("M", bound=Body)
 E = TypeVar("E")
@@ -120,11 +121,13 @@ async def only_known_parameters(connection: HTTPConnection) -> None:
     if scope["type"] != "http" or not scope["query_string"]:
         return
     known = scope["app"].state.parameters[scope["endpoint"]]
-    unknown = [name[:NAME_CHARS_MAX] for name in connection.query_params if name not in known][:ERRORS_MAX]
-    if unknown:
-        problem = "is not a query parameter here: remove it, or check its spelling"
-        errors = [{"field": name, "value": None, "problem": problem} for name in unknown]
-        raise InvalidRequest(f"{unknown[0]}: {problem}", errors=errors)
+    unknown_names = [name[:NAME_CHARS_MAX] for name in connection.query_params if name not in known]
+    if unknown_names:
+        errors = [
+            {"field": name, "problem": unknown("query parameter", nearest(name, known))}
+            for name in unknown_names[:ERRORS_MAX]
+        ]
+        raise InvalidRequest(f"{errors[0]['field']}: {errors[0]['problem']}", errors=errors)
 
 
 def json_body(model: type[Body]) -> Any:
@@ -183,7 +186,7 @@ def parse(raw: bytes, model: type[M]) -> M:
     try:
         return model.model_validate_json(raw or b"{}", strict=True)
     except ValidationError as error:
-        raise invalid_request(error, unsaid=model.unsaid) from error
+        raise invalid_request(error, unsaid=model.unsaid, model=model) from error
 
 
 class _Rules(Protocol):

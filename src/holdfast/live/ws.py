@@ -18,6 +18,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.words.sentences import sentence_of
 from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub
 from holdfast.live.outlets import WS, WS_WIRE, SendOutlet, outlet_of
@@ -178,4 +179,4 @@ def _parsed(message: str | bytes) -> Subscribe | Unsubscribe | Ping:
         where = ".".join(
             str(part) for part in first["loc"] if part not in ("subscribe", "unsubscribe", "ping")
         )
-        raise InvalidRequest(f"{where or 'message'}: {first['msg']}") from None
+        raise InvalidRequest(f"{where or 'message'}: {sentence_of(first)}") from None

@@ -252,7 +252,7 @@ def validated(model: type[M], data: Any, *, skip: int = 0) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as exc:
-        raise invalid_request(exc, skip=skip) from exc
+        raise invalid_request(exc, skip=skip, model=model) from exc
 
 
 def _repeated(field: str, key: str, values: Iterable[str]) -> Iterator[Problem]:

@@ -74,9 +74,7 @@ async def _create(
     if tx.actor.venue_ids is not None:
         raise Forbidden("You can change the venues you are limited to, but you can't add one.")
     if seen is not None:
-        raise VersionConflict(
-            f"There is no venue {document.slug} yet: omit If-Match to create it.", current_version=None
-        )
+        raise VersionConflict(f"There is no venue {document.slug} yet: omit If-Match to create it.")
     return await amending.create(tx, document, owner)
 
 

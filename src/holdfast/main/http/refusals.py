@@ -82,7 +82,14 @@ async def _failed(request: Request, _error: Exception) -> Response:
 
 
 async def _malformed(request: Request, error: RequestValidationError) -> Response:
-    return await _refused(request, _body_problem(error) or invalid_request(error, skip=1))
+    return await _refused(
+        request, _body_problem(error) or invalid_request(error, skip=1, model=_body_model(request))
+    )
+
+
+def _body_model(request: Request) -> Any:
+    params = request.scope["route"].dependant.body_params
+    return params[0].field_info.annotation if params else None
 
 
 def _body_problem(error: RequestValidationError) -> InvalidRequest | None:

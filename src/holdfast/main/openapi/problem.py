@@ -52,10 +52,10 @@ _WRONG_FIELD = {
     "type": "object",
     "title": "WrongField",
     "description": "One thing to put right in a request.",
-    "required": ["field", "value", "problem"],
+    "required": ["field", "problem"],
     "properties": {
         "field": {"type": "string", "description": "Dotted path, such as `resources.0.slug`."},
-        "value": {"description": "What was sent."},
+        "value": {"description": "What was sent; missing for a field that is not known."},
         "problem": {"type": "string"},
     },
 }
