@@ -24,7 +24,7 @@ STATEMENTS = {
     "find": store.FIND,
     "by_reference": queries.FIND_REFERENCE,
     "history": queries.HISTORY,
-    "covers": look.COVERS,
+    "arrived": look.ARRIVED,
     "archive": claims.ARCHIVE,
 }
 

@@ -13,6 +13,7 @@ import pytest
 
 from holdfast.assigning.choose import Demand, candidate_sets, first_free, settle
 from holdfast.assigning.preferences import Preferences
+from holdfast.booking.deciding.pacing import Arrived
 from holdfast.booking.deciding.wanted import NOBODY
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import Claim, Occupancy, claimed_span
@@ -128,7 +129,7 @@ def _best(found: Found, entry: Entry, occupancy: Occupancy) -> Any:
 
 
 def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, tuple[UUID, ...]]]:
-    made, taken, covers = seen.venue, list(claims), dict[datetime, int]()
+    made, taken, arrived = seen.venue, list(claims), Arrived()
     found: list[tuple[UUID, Span, tuple[UUID, ...]]] = []
     for entry in seen.entries:
         sets = seen.sets[entry.demand]
@@ -136,7 +137,7 @@ def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, 
         for start in starts(made, sets, minutes=entry.duration_minutes, within=window) if sets else ():
             span = Span(start, start + entry.length)
             occupancy = Occupancy.of(taken, now=NOW)
-            free = Outlook(made, NOW, occupancy, covers).free(sets, span, party_size=entry.party_size)
+            free = Outlook(made, NOW, occupancy, arrived).free(sets, span, party_size=entry.party_size)
             if not span.overlaps(seen.piece) or free is None:
                 continue
             while isinstance(best := _best(free, entry, occupancy), list):
@@ -148,8 +149,7 @@ def plainly(seen: QueueSnapshot, claims: list[Claim]) -> list[tuple[UUID, Span, 
                 for unit in each.units:
                     occupancy.add(Claim(made.tenant_id, each.resource.id, unit, taken_span, entry.id))
             taken = [claim for claims in occupancy.by_resource.values() for claim in claims]
-            quarter = start - timedelta(minutes=start.minute % 15)
-            covers[quarter] = covers.get(quarter, 0) + entry.party_size
+            arrived.add(start, None, "api", entry.party_size)
             found.append((entry.id, span, tuple(each.id for each in free.sets[0])))
             break
     return found
@@ -162,7 +162,7 @@ def test_it_is_as_the_plain_way_has_it(seed: int, policy: dict[str, Any]) -> Non
     made = venue(**policy)
     entries, claims = some_entries(dice, made, 40), some_claims(dice, made)
     piece = Span(NOW, NOW + timedelta(hours=24 * DAYS - dice.randrange(40)))
-    outlook = Outlook(made, NOW, Occupancy.of(claims, now=NOW), {})
+    outlook = Outlook(made, NOW, Occupancy.of(claims, now=NOW), Arrived())
     seen = QueueSnapshot(piece, entries, sets_of(made, entries), outlook, 0)
     offers = [each for each in plan(seen) if each is not None]
     got = [(each.entry.id, each.span, tuple(r.id for r in each.resources)) for each in offers]
@@ -180,7 +180,7 @@ def test_who_is_passed_over_keeps_nothing_from_others() -> None:
     both = [replace(first, id=UUID(int=n), earliest_at=noon, latest_at=noon) for n in (1, 2)]
 
     def offered(**options: Any) -> list[int]:
-        outlook = Outlook(made, NOW, Occupancy(NOW), {})
+        outlook = Outlook(made, NOW, Occupancy(NOW), Arrived())
         seen = QueueSnapshot(Span(NOW, NOW + timedelta(days=1)), both, sets_of(made, both), outlook, 0)
         return [each.entry.id.int for each in plan(seen, **options) if isinstance(each, Offer)]
 
@@ -212,7 +212,7 @@ def all_for_one_table(made: Venue, entries: list[Entry], taken: list[Claim]) -> 
     entries = [
         replace(each, resource_ids=(table,), preferences=Preferences(), party_size=2) for each in entries
     ]
-    outlook = Outlook(made, NOW, Occupancy.of(taken, now=NOW), {})
+    outlook = Outlook(made, NOW, Occupancy.of(taken, now=NOW), Arrived())
     piece = Span(NOW, NOW + timedelta(days=3))
     seen = QueueSnapshot(piece, entries, sets_of(made, entries), outlook, 0)
     return [each for each in plan(seen) if each is not None]

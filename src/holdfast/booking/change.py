@@ -71,7 +71,7 @@ def _wish(tx: Tx, asked: Change, before: Booking | None, venue: Venue) -> Wish |
 async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
     """Reads the claims and arrivals that the decisions depend on."""
     probes = [probe for each in wishes for probe in each.probes()]
-    windows = {window for each in wishes for window in each.windows()}
+    windows = {limit.window for each in wishes for limit in each.limits()}
     found = await claims.overlapping(tx, probes) if probes else []
     arriving = await queries.arriving(tx, venue, windows, sorted(states.OCCUPYING)) if windows else {}
     return Around(Occupancy.of(found, now=tx.now), arriving)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from uuid import UUID
 
 import asyncpg
 
+from holdfast.booking.deciding.pacing import Window
 from holdfast.booking.model import Booking
 from holdfast.booking.states import Status
 from holdfast.booking.store import READ_COLUMNS, from_row, one_found
@@ -88,21 +88,36 @@ async def due(tx: Tx, statuses: Sequence[Status], *, venue_ids: Sequence[UUID], 
 
 # Sorted like the index booking_by_venue, so that the planner uses it even for a small table.
 ARRIVING = """
-    SELECT w.start_at AS "window", b.id, b.party_size FROM unnest($3::timestamptz[]) AS w (start_at),
+    SELECT w.number, b.id, b.party_size
+      FROM unnest($3::timestamptz[], $4::timestamptz[], $5::text[], $6::text[])
+           WITH ORDINALITY AS w (start_at, end_at, slot_id, sources, number),
            LATERAL (SELECT id, party_size FROM booking
                      WHERE tenant_id = $1 AND venue_id = $2
-                       AND booking.start_at >= w.start_at AND booking.start_at < w.start_at + interval '15 minutes'
-                       AND status = ANY ($4::text[]) AND (expires_at IS NULL OR expires_at > $5)
+                       AND booking.start_at >= w.start_at AND booking.start_at < w.end_at
+                       AND (w.slot_id IS NULL OR booking.slot_id = w.slot_id)
+                       AND (w.sources IS NULL OR booking.source = ANY (w.sources::text[]))
+                       AND status = ANY ($7::text[]) AND (expires_at IS NULL OR expires_at > $8)
                      ORDER BY booking.start_at OFFSET 0) AS b
 """
 
 
 async def arriving(
-    tx: Tx, venue: Venue, windows: Collection[datetime], statuses: Sequence[Status]
-) -> dict[datetime, dict[UUID, int]]:
-    """Returns the bookings that start in the quarter of an hour from each of these instants, by instant: booking id ->
-    party size."""
-    found: dict[datetime, dict[UUID, int]] = {window: {} for window in windows}
-    for row in await tx.fetch(ARRIVING, venue.tenant_id, venue.id, list(windows), list(statuses), tx.now):
-        found[row["window"]][plain_id(row["id"])] = row["party_size"]
+    tx: Tx, venue: Venue, windows: Collection[Window], statuses: Sequence[Status]
+) -> dict[Window, dict[UUID, int]]:
+    """Returns the bookings that arrive in each of these windows: booking id -> party size."""
+    asked = [*windows]
+    found: dict[Window, dict[UUID, int]] = {window: {} for window in asked}
+    rows = await tx.fetch(
+        ARRIVING,
+        venue.tenant_id,
+        venue.id,
+        [each.span.start for each in asked],
+        [each.span.end for each in asked],
+        [each.slot_id for each in asked],
+        [each.sources_text for each in asked],
+        list(statuses),
+        tx.now,
+    )
+    for row in rows:
+        found[asked[row["number"] - 1]][plain_id(row["id"])] = row["party_size"]
     return found

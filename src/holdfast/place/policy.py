@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from holdfast.kernel.body import Problem, refuse
 from holdfast.place.opening.spans import DAY_MINUTES, Rule
 from holdfast.place.policies.overrides import MayOverride
+from holdfast.place.policies.pacing import PacingRule
 from holdfast.place.prices.amounts import Percent
 from holdfast.place.prices.rules import PriceRule
 
@@ -75,6 +76,10 @@ class Policy(Rule):
     """Whether guests can join a waitlist for a time that is taken."""
     offer_ttl_seconds: StrictInt = Field(default=900, ge=1, le=7 * 86400)
     """Seconds after which an offer that was not accepted lapses, and the next entry of the waitlist gets it."""
+    starts: Literal["any", "slots"] = "any"
+    """What guests may book: any start on the step, or only slots. Staff may book any time."""
+    pacing: tuple[PacingRule, ...] = Field(default=(), max_length=50)
+    """Bounds on what arrives in a part of the day. All that match a booking apply."""
     pacing_covers_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
     """Guests who may arrive within one window of 15 minutes; null: any number."""
     combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)

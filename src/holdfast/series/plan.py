@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Created, Refused
 from holdfast.booking.deciding.wanted import Wanted, When
@@ -109,8 +108,10 @@ async def _find_alternative(
     if error.wanted is None:
         return None
 
+    asker = error.wanted.wanted.asker
+
     async def with_booked(sets: Sets, around: Span) -> Outlook:
-        return _add_booked(await read(look, venue, sets, around), booked, around)
+        return _add_booked(await read(look, venue, sets, around, asker), booked, around)
 
     error.fields["suggested_slots"] = await suggest_from(with_booked, error.wanted)
     wanted_on = hours.to_wall(planned.span.start, venue.tz).date()
@@ -135,8 +136,8 @@ def _add_booked(outlook: Outlook, booked: Sequence[Created], around: Span) -> Ou
             if claim.span.overlaps(around):
                 outlook.occupancy.add(claim)
         if each.booking.span.overlaps(around):
-            window = rules.pacing_window(each.booking.start_at)
-            outlook.covers[window] = outlook.covers.get(window, 0) + each.booking.party_size
+            one = each.booking
+            outlook.arrived.add(one.start_at, one.slot_id, one.details.source, one.party_size)
     return outlook
 
 

@@ -97,7 +97,9 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
     found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
     for error in found[:SUGGESTED_MAX]:
         if error.wanted is not None:
-            error.fields["suggested_slots"] = await suggest_from(partial(read, look, venue), error.wanted)
+            error.fields["suggested_slots"] = await suggest_from(
+                partial(read, look, venue, asker=error.wanted.wanted.asker), error.wanted
+            )
 
 
 def unchangeable(member: Member, venue: Venue) -> Missed:

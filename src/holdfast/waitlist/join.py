@@ -11,6 +11,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.rules import TooFarAhead
+from holdfast.booking.deciding.sittings import slots_near
 from holdfast.booking.deciding.wanted import NOBODY
 from holdfast.booking.finding.search import Sets, starts
 from holdfast.booking.model import Guest
@@ -91,7 +92,7 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         party_size=asked.party_size,
         earliest_at=asked.earliest,
         latest_at=asked.latest,
-        duration_minutes=asked.duration_minutes or usual_minutes(venue.policy, asked.party_size),
+        duration_minutes=asked.duration_minutes or _minutes(asked, venue),
         resource_ids=asked.resource_ids,
         preferences=asked.preferences,
         guest=asked.guest,
@@ -99,6 +100,15 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         created_at=tx.now,
         updated_at=tx.now,
     )
+
+
+def _minutes(asked: Joining, venue: Venue) -> int:
+    """Returns the usual length or, where guests book slots, that of the first slot in the window."""
+    if venue.policy.starts == "slots":
+        for each in slots_near(venue, Span(asked.earliest, asked.latest)):
+            if asked.earliest <= each.span.start <= asked.latest:
+                return int(each.span.duration / timedelta(minutes=1))
+    return usual_minutes(venue.policy, asked.party_size)
 
 
 def _check(venue: Venue, entry: Entry, *, now: datetime) -> None:

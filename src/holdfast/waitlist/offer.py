@@ -10,6 +10,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding.length import usual_minutes
+from holdfast.booking.deciding.pacing import is_paced
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
@@ -104,7 +105,7 @@ async def recheck(tx: Tx, batch: Batch) -> int | None:
     nearby that could make a place for an entry that has waited longer.
     """
     venue = batch.venue
-    if venue.policy.pacing_covers_max is not None:
+    if is_paced(venue):
         return None  # one arrival fewer, at any table, may make room
     if await rules_version(tx, venue) != venue.rules_version:
         return None

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
+from holdfast.booking.deciding.sittings import slot_of
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
@@ -204,7 +205,9 @@ class _Draft:
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
-            found = outlook.free(wish.sets, Span(start, start + length), party_size=wish.party_size)
+            span = Span(start, start + length)
+            slot_id = slot_of(self.seen.venue, span)
+            found = outlook.free(wish.sets, span, party_size=wish.party_size, slot_id=slot_id)
             if found is not None:
                 return found
             # The limit of arrivals is reached, or a resource with hours of its own has another step.
@@ -242,7 +245,8 @@ class _Draft:
 
     def take(self, found: Found, *, party_size: int) -> None:
         """Marks the best of the found sets as taken for the span."""
-        self.seen.outlook.take(found.sets[0], found.span, party_size=party_size)
+        slot_id = slot_of(self.seen.venue, found.span)
+        self.seen.outlook.take(found.sets[0], found.span, party_size=party_size, slot_id=slot_id)
         for leaf in claimed_by(found.sets[:1]):
             taken = claimed_span(leaf, found.span)
             for number in self.of_leaf[leaf.id]:

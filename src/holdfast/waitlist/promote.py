@@ -13,6 +13,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.booking.deciding.pacing import PACING_WINDOW, REACH
+from holdfast.booking.deciding.wanted import Asker
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
 from holdfast.engine import Engine
@@ -26,7 +28,7 @@ from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, read_overview, read_queue, read_venue
 from holdfast.waitlist.model import Entry
-from holdfast.waitlist.offer import Batch, BatchResult, offer, recheck
+from holdfast.waitlist.offer import SOURCE, Batch, BatchResult, offer, recheck
 from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
 
 OFFERS_AT_ONCE = 8
@@ -44,7 +46,7 @@ RESOURCE_DAYS_MAX = 10_000
 windows form a longer time without a gap, it is planned piece by piece."""
 PIECES_MAX = 400
 READ_S_MAX = 10.0
-PACING_WINDOW = timedelta(minutes=15)
+WAITING = Asker(source=SOURCE)
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ class Promotion:
         longest = max(entry.length for entry in queue.entries)
         around = Span(piece.start - longest, piece.end + longest)
         every = [resources for each in sets.values() for resources in each]
-        outlook = await self._reading().run(look, queue.venue, every, around)
+        outlook = await self._reading().run(look, queue.venue, every, around, WAITING)
         return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version)
 
     async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:
@@ -216,5 +218,5 @@ def _widened(venue: Venue, span: Span) -> Span:
         (each.buffer_before_minutes + each.buffer_after_minutes for each in venue.resources.values()),
         default=0,
     )
-    by = timedelta(minutes=buffers) + PACING_WINDOW
+    by = timedelta(minutes=buffers) + (REACH if venue.policy.pacing else PACING_WINDOW)
     return Span(span.start - by, span.end + by)

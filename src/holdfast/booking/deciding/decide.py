@@ -12,7 +12,9 @@ from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
+from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
 from holdfast.booking.deciding.places import sets_for
+from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
@@ -56,11 +58,11 @@ class Further:
 
 @dataclass(slots=True)
 class Known:
-    """What the transaction has read: claims by resource, guests by venue and pacing window, open holds by holder."""
+    """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder."""
 
     now: datetime
     occupancy: Occupancy
-    covers: dict[tuple[UUID, datetime], int] = field(default_factory=dict)
+    arrivals: dict[tuple[UUID, Window], Arrivals] = field(default_factory=dict)
     holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
 
 
@@ -69,7 +71,10 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     over = overruled_by(wanted.overriding, wanted.actor, venue)
     minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
-    if wanted.asks_length:
+    span, slot_id = as_slot(
+        venue, span, slot_id, says_length=wanted.asks_length, is_staff=wanted.actor.is_staff
+    )
+    if wanted.asks_length and slot_id is None:
         check_rule(
             over,
             check_length,
@@ -78,7 +83,7 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
             party_size=wanted.party_size,
             is_staff=wanted.actor.is_staff,
         )
-    elif wanted.walk_in:
+    elif wanted.walk_in and slot_id is None:
         span = until_closing(venue, span)
     sets = sets_for(wanted, venue, over)
     hit = () if over is None else tuple(over.hit)
@@ -142,10 +147,9 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id, over=over
     )
     rules.check_holds(wanted, venue, known.holds)
-    window = rules.pacing_window(span.start)
-    covers = known.covers.get((venue.id, window), 0)
-    if not wanted.walk_in:
-        check_rule(over, rules.check_pacing, venue, span, party_size=wanted.party_size, covers=covers)
+    for limit in limits_of(prepared):
+        arrivals = known.arrivals.get((venue.id, limit.window), NONE)
+        check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
     found = first_free(open_sets(prepared), span, known.occupancy, party_size=wanted.party_size)
     if isinstance(found, list):
         return Further(found)
@@ -159,6 +163,19 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         booking = replace(booking, overrides=wanted.overriding.entries(over.hit, wanted.actor))
     settle(fits, known.occupancy)
     return Created(booking, claims_of(booking, fits, changed_by=str(wanted.actor)))
+
+
+def limits_of(prepared: Prepared) -> Sequence[Limit]:
+    """Returns the bounds on arrivals that apply to the request."""
+    source = prepared.wanted.details.source
+    return limits(prepared.venue, prepared.span.start, prepared.slot_id, source)
+
+
+def _count(booking: Booking, known: Known) -> None:
+    start, slot_id, source = booking.start_at, booking.slot_id, booking.details.source
+    for (venue_id, window), arrivals in known.arrivals.items():
+        if venue_id == booking.venue_id and window.holds(start, slot_id, source):
+            known.arrivals[venue_id, window] = arrivals.more(booking.party_size)
 
 
 def overruling(prepared: Prepared) -> Overruled | None:
@@ -277,8 +294,8 @@ def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list
 def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     for claim in created.claims:
         known.occupancy.add(claim)
-    window = (prepared.venue.id, rules.pacing_window(prepared.span.start))
-    known.covers[window] = known.covers.get(window, 0) + created.booking.party_size
+    if known.arrivals or is_paced(prepared.venue):
+        _count(created.booking, known)
     # Staff have no quota, but the holds they make count towards the guest's.
     for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
         known.holds[who] = known.holds.get(who, 0) + 1

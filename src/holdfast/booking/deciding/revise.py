@@ -20,6 +20,7 @@ from holdfast.booking.deciding.decide import (
     probes_of,
 )
 from holdfast.booking.deciding.override import Overruled, check_rule
+from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
 from holdfast.booking.model import Booking, due_of
@@ -48,7 +49,7 @@ class Around:
     first ones are taken."""
 
     occupancy: Occupancy
-    arriving: dict[datetime, dict[UUID, int]]
+    arriving: dict[Window, dict[UUID, int]]
     out: set[UUID] = field(default_factory=set[UUID])
     in_full: set[UUID] = field(default_factory=set[UUID])
 
@@ -70,8 +71,10 @@ class Around:
         for claim in revised.claims or ():
             self.occupancy.add(claim)
         after = revised.after
-        if (window := rules.pacing_window(after.start_at)) in self.arriving and after.occupies:
-            self.arriving[window][after.id] = after.party_size
+        if after.occupies:
+            for window, guests in self.arriving.items():
+                if window.holds(after.start_at, after.slot_id, after.details.source):
+                    guests[after.id] = after.party_size
 
 
 def revise(
@@ -153,10 +156,11 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             slot_id=prepared.slot_id,
             over=over,
         )
-    for window in wish.windows():
-        others = {id_: size for id_, size in around.arriving.get(window, {}).items() if id_ != before.id}
-        covers = sum(others.values())
-        check_rule(over, rules.check_pacing, venue, span, party_size=wanted.party_size, covers=covers)
+    for limit in wish.limits():
+        there = around.arriving.get(limit.window, {}).items()
+        others = [size for id_, size in there if id_ != before.id]
+        arrivals = Arrivals(sum(others), len(others))
+        check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
 
 
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:

@@ -15,7 +15,6 @@ from holdfast.place.opening import hours, slot
 from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 
-PACING_WINDOW = timedelta(minutes=15)
 SUGGESTED_WITHIN = timedelta(days=7)
 """How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
@@ -46,13 +45,6 @@ class TooFarAhead(HoldfastError):
 
     kind = Kind.INVALID
     code = "TOO_FAR_AHEAD"
-
-
-class PacingExceeded(HoldfastError):
-    """Too many guests would arrive in that quarter of an hour. Fields `pacing_covers_max`, `covers_booked`."""
-
-    kind = Kind.INVALID
-    code = "PACING_EXCEEDED"
 
 
 class TooManyHolds(HoldfastError):
@@ -194,23 +186,6 @@ def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now:
         slot_step_minutes=venue.policy.slot_step_minutes,
         nearest=[_local(start, venue) for start in sorted(nearest)],
     )
-
-
-def check_pacing(venue: Venue, span: Span, *, party_size: int, covers: int) -> None:
-    """Raises PacingExceeded if too many guests would arrive in that pacing window. `covers`: those already booked."""
-    most = venue.policy.pacing_covers_max
-    if most is not None and covers + party_size > most:
-        raise PacingExceeded(
-            f"{covers} guests already arrive in the quarter of an hour from "
-            f"{_local(pacing_window(span.start), venue)}; with {party_size} more it would be over {most}.",
-            pacing_covers_max=most,
-            covers_booked=covers,
-        )
-
-
-def pacing_window(start: datetime) -> datetime:
-    """Returns the start of the clock quarter-hour in which the arrival counts."""
-    return start - timedelta(minutes=start.minute % 15, seconds=start.second, microseconds=start.microsecond)
 
 
 def check_holds(wanted: Wanted, venue: Venue, holds: Mapping[tuple[UUID, str], int]) -> None:

@@ -49,6 +49,17 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks what can be booked: whether they work here, and the source that their booking would have."""
+
+    is_staff: bool = False
+    source: str = "api"
+
+
+GUEST = Asker()
+
+
+@dataclass(frozen=True, slots=True)
 class Overriding:
     """Rules that staff overrule with a request, by the codes of their refusals, and why."""
 
@@ -98,6 +109,10 @@ class Wanted:
     traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
+
+    @property
+    def asker(self) -> Asker:
+        return Asker(self.actor.is_staff, self.details.source)
 
     @property
     def asks_length(self) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking import states
-from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.decide import (
     probes_of,
     timed,
@@ -18,7 +16,9 @@ from holdfast.booking.deciding.decide import (
 )
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
+from holdfast.booking.deciding.pacing import Limit, is_paced, limits
 from holdfast.booking.deciding.places import prepared_at, prepared_nearby
+from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.wanted import Overriding, Prepared, When, wanted_anew
 from holdfast.booking.model import Booking, InvalidTransition
 from holdfast.claim.model import Probe
@@ -83,13 +83,17 @@ class Wish:
             )
         )
 
-    def windows(self) -> Iterator[datetime]:
-        """Yields the pacing window whose arrivals the decision needs, if any."""
-        if self.prepared is None or self.prepared.venue.policy.pacing_covers_max is None:
-            return
-        span, party_size = self.prepared.span, self.prepared.wanted.party_size
-        if span.start != self.before.start_at or party_size > self.before.party_size:
-            yield rules.pacing_window(span.start)
+    def limits(self) -> Sequence[Limit]:
+        """Returns the bounds on arrivals that the change affects: not those under which the booking counts already."""
+        prepared, before = self.prepared, self.before
+        if prepared is None or not is_paced(prepared.venue):
+            return ()
+        venue, source = prepared.venue, before.details.source
+        found = limits(venue, prepared.span.start, prepared.slot_id, source)
+        if prepared.wanted.party_size <= before.party_size:
+            same = {each.window for each in limits(venue, before.start_at, before.slot_id, source)}
+            found = [each for each in found if each.window not in same]
+        return found
 
 
 def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish | HoldfastError:
@@ -151,7 +155,10 @@ def _time(
         return before.span, before.slot_id, before.length_asked
     usual = usual_minutes(venue.policy, party_size) if grows else None
     span, slot_id = timed(_fill_in(when, before, usual), venue, party_size=party_size)
-    if when.says_length:
+    if asked.when is not None and span != before.span:
+        is_staff, says = actor.is_staff, when.says_length
+        span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
+    if when.says_length and slot_id is None:
         if span.duration != before.span.duration:
             is_staff = actor.is_staff
             check_rule(

@@ -13,13 +13,13 @@ from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.decide import price_of
 from holdfast.booking.deciding.length import check_length, usual_minutes
-from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.deciding.sittings import is_slots_only
+from holdfast.booking.deciding.wanted import GUEST, Asker, Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
 from holdfast.booking.price import price_json
-from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -47,9 +47,11 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
     rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id)
-    outlook = await look(tx, venue, wanted.sets, span, but=wanted.wanted.instead_of)
-    covers = outlook.covers.get(rules.pacing_window(span.start), 0)
-    rules.check_pacing(venue, span, party_size=party_size, covers=covers)
+    asker = wanted.wanted.asker
+    outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of)
+    outlook.arrived.check(
+        venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
+    )
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
     price = price_of(wanted, found.sets[0] if found else wanted.sets[0], tx.ports.pricing, now=tx.now)
     return {
@@ -77,20 +79,20 @@ async def starts(
     day: date,
     party_size: int,
     duration_minutes: int | None,
-    viewer: Actor = ANONYMOUS,
+    asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> list[dict[str, Any]]:
-    """Returns every start of the opening day that the viewer can book for the party, in order, in the form of the API;
+    """Returns every start of the opening day that the asker can book for the party, in order, in the form of the API;
     `slot_id` is set for starts of slots. `but`: a booking that does not count.
 
     Raises DurationNotAllowed, Overloaded.
     """
-    about = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
+    about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     asked = await _asked(tx, venue, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     if not (sets := _sets(venue, asked, party_size)):
         return []
-    allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, but=but)
+    allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, asker=asker, but=but)
     scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
@@ -105,17 +107,17 @@ async def days_with_room(
     days: Sequence[date],
     party_size: int,
     duration_minutes: int | None,
-    viewer: Actor = ANONYMOUS,
+    asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> list[date]:
-    """Returns those of the opening days (at most DAYS_MAX, in order) that have a start that the viewer can book. Raises
+    """Returns those of the opening days (at most DAYS_MAX, in order) that have a start that the asker can book. Raises
     DurationNotAllowed, Overloaded.
 
     1. Look at the best sets, for all days at once. Where there is room, that is mostly enough.
     2. Look at all sets, for a few of the remaining days at a time. Each `await read(verb, *args)` is a transaction of
        its own, and between two of them other queries have their turns.
     """
-    asked = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
+    asked = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked, but=but)
     for part in _in_parts(left):
         scan = Scan(venue, sets, part, party_size=party_size, but=but)
@@ -132,17 +134,17 @@ async def look_at_best(
     *,
     party_size: int,
     duration_minutes: int | None,
-    viewer: Actor = ANONYMOUS,
+    asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> tuple[Sets, list[Start], set[Hashable]]:
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
     days with room on these."""
-    about = {"party_size": party_size, "duration_minutes": duration_minutes, "viewer": viewer}
+    about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     asked = await _asked(tx, venue, days, **about)
     sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
     for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
-        part = await allowed(tx, venue, sets, part, party_size=party_size, but=but)
+        part = await allowed(tx, venue, sets, part, party_size=party_size, asker=asker, but=but)
         scan = Scan(venue, sets, part, party_size=party_size, but=but)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
@@ -181,18 +183,21 @@ async def _asked(
     *,
     party_size: int,
     duration_minutes: int | None,
-    viewer: Actor = ANONYMOUS,
+    asker: Asker = GUEST,
 ) -> list[Start]:
     """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
-    a length is given, the venue's slots. The goal of each is its day."""
+    a length is given, the venue's slots; for guests slots alone where they book no others.
+    The goal of each is its day."""
     minutes = duration_minutes or usual_minutes(venue.policy, party_size)
     length = timedelta(minutes=minutes)
-    check_length(length, venue.policy, party_size=party_size, is_staff=viewer.is_staff)
-    slices = Slices()
+    if duration_minutes is not None:
+        check_length(length, venue.policy, party_size=party_size, is_staff=asker.is_staff)
+    slices, slots_only = Slices(), is_slots_only(venue, is_staff=asker.is_staff)
     found: list[Start] = []
     for day in _bookable(venue, days, now=tx.now):
         await share(slices)
-        found += _of_day(venue, day, minutes=minutes, with_slots=duration_minutes is None)
+        of_day = _of_day(venue, day, minutes=minutes, any_length=duration_minutes is None)
+        found += [each for each in of_day if each.slot_id is not None] if slots_only else of_day
     return found
 
 
@@ -204,10 +209,11 @@ def _bookable(venue: Venue, days: Sequence[date], *, now: datetime) -> list[date
     return [day for day in days if first - timedelta(days=2) <= day <= last]
 
 
-def _of_day(venue: Venue, day: date, *, minutes: int, with_slots: bool) -> list[Start]:
+def _of_day(venue: Venue, day: date, *, minutes: int, any_length: bool) -> list[Start]:
     length = timedelta(minutes=minutes)
     starts = hours.starts_of_day(venue, None, day, duration_minutes=minutes)
-    slots = slot.slots_on(venue, day) if venue.slots and with_slots else ()
+    with_slots = venue.slots or venue.policy.starts == "slots"
+    slots = slot.slots_on(venue, day) if with_slots and any_length else ()
     return [
         *(Start(Span(start, start + length), None, day) for start in starts),
         *(Start(each.span, each.id, day) for each in slots),

@@ -15,7 +15,9 @@ from uuid import UUID
 
 from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding import rules
-from holdfast.booking.finding.look import read_covers
+from holdfast.booking.deciding.pacing import Arrived, PacingExceeded, is_paced
+from holdfast.booking.deciding.wanted import GUEST, Asker
+from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
@@ -215,7 +217,14 @@ def _pages(sets: Sets, *, days: int) -> Iterator[list[tuple[Resource, ...]]]:
 
 
 async def allowed(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, party_size: int, but: UUID | None = None
+    tx: Tx,
+    venue: Venue,
+    sets: Sets,
+    starts: Sequence[Start],
+    *,
+    party_size: int,
+    asker: Asker = GUEST,
+    but: UUID | None = None,
 ) -> list[Start]:
     """The starts that the rules of the venue allow, whatever is booked. Starts without a slot must be ones that the
     hours and the step of the venue allow. `but`: a booking that does not count. Raises Overloaded when it takes longer
@@ -224,15 +233,17 @@ async def allowed(
     near = [each for each in starts if earliest <= each.span.start <= latest]
     if not near:
         return near
-    if venue.policy.pacing_covers_max is None and all(each.slot_id is None for each in near):
+    if not is_paced(venue) and all(each.slot_id is None for each in near):
         return near
     named = sets[0] if len(sets) == 1 else ()
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
-    covers = await read_covers(tx, venue, around, but=but)
+    arrived = await read_arrived(tx, venue, around, but=but)
     slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)
-        if _is_allowed(venue, named, each, now=tx.now, party_size=party_size, covers=covers):
+        if _is_allowed(venue, named, each, now=tx.now) and _may_arrive(
+            venue, each, arrived, asker, party_size=party_size
+        ):
             found.append(each)
     return found
 
@@ -243,15 +254,20 @@ def _is_allowed(
     start: Start,
     *,
     now: datetime,
-    party_size: int,
-    covers: dict[datetime, int],
 ) -> bool:
     try:
         if start.slot_id is not None:
             rules.check_time(venue, named, start.span, now=now, slot_id=start.slot_id)
-        arriving = covers.get(rules.pacing_window(start.span.start), 0)
-        rules.check_pacing(venue, start.span, party_size=party_size, covers=arriving)
     except HoldfastError:
+        return False
+    return True
+
+
+def _may_arrive(venue: Venue, start: Start, arrived: Arrived, asker: Asker, *, party_size: int) -> bool:
+    at, slot_id = start.span.start, start.slot_id
+    try:
+        arrived.check(venue, at, slot_id=slot_id, source=asker.source, party_size=party_size)
+    except PacingExceeded:
         return False
     return True
 

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.pacing import Arrived
+from holdfast.booking.deciding.sittings import is_slots_only
+from holdfast.booking.deciding.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
@@ -31,13 +34,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a search reads about a period at a venue: its claims, and the number of guests who arrive in each pacing
-    window."""
+    """What a search reads about a period at a venue: its claims, and who arrives. `asker`: for whom it searches."""
 
     venue: Venue
     now: datetime
     occupancy: Occupancy
-    covers: dict[datetime, int]
+    arrived: Arrived
+    asker: Asker = GUEST
     _times: dict[UUID, FreeTimes] = field(default_factory=dict)
 
     def free(
@@ -51,11 +54,14 @@ class Outlook:
     ) -> Found | None:
         """Returns the best sets, at most `most`, that the rules and the ledger allow for that span; None if there
         are none."""
+        if slot_id is None and is_slots_only(self.venue, is_staff=self.asker.is_staff):
+            return None
         named = sets[0] if len(sets) == 1 else ()
         try:
             rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id)
-            window = rules.pacing_window(span.start)
-            rules.check_pacing(self.venue, span, party_size=party_size, covers=self.covers.get(window, 0))
+            self.arrived.check(
+                self.venue, span.start, slot_id=slot_id, source=self.asker.source, party_size=party_size
+            )
         except HoldfastError:
             return None
         known: dict[UUID, bool] = {}
@@ -82,14 +88,15 @@ class Outlook:
                 found &= open_bits(self.venue, each.hours, times, length)
         return found
 
-    def take(self, resources: Iterable[Resource], span: Span, *, party_size: int) -> None:
+    def take(
+        self, resources: Iterable[Resource], span: Span, *, party_size: int, slot_id: str | None = None
+    ) -> None:
         """Marks these resources, which must be free, as booked for the span."""
         for resource in resources:
             for leaf in resource.claimed:
                 units = resource.units_needed(leaf, party_size)
                 self._times_of(leaf).take(claimed_span(leaf, span), units=units)
-        window = rules.pacing_window(span.start)
-        self.covers[window] = self.covers.get(window, 0) + party_size
+        self.arrived.add(span.start, slot_id, self.asker.source, party_size)
 
     def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
@@ -168,8 +175,10 @@ def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[
     days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
     done = None
     for day in days:
-        of_day = set(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
-        if venue.slots:
+        of_day = set[datetime]()
+        if venue.policy.starts == "any":
+            of_day.update(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
+        if venue.slots or venue.policy.starts == "slots":
             windows = [each.span for each in slot.slots_on(venue, day)]
             of_day.update(span.start for span in windows if span.duration == timedelta(minutes=minutes))
         for start in sorted(of_day):

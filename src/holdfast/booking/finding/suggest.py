@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.booking.deciding.sittings import is_slots_only, slots_near
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
@@ -48,7 +49,8 @@ async def suggest(
     """
 
     async def changed(sets: Sets, around: Span) -> Outlook:
-        outlook = await look(tx, wanted.venue, sets, around, but=wanted.wanted.instead_of)
+        asked = wanted.wanted
+        outlook = await look(tx, wanted.venue, sets, around, asked.asker, but=asked.instead_of)
         if change is not None:
             change(outlook.occupancy)
         return outlook
@@ -71,20 +73,27 @@ async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
 
 
 async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
-    span, length, slices = wanted.span, wanted.span.duration, Slices()
+    slices, party_size = Slices(), wanted.wanted.party_size
     found: list[Found] = []
-    starts = search.starts_around(outlook.venue, sets, span, WITHIN)
-    for start in [span.start, *(each for each in starts if each != span.start)]:
-        slot_id = wanted.slot_id if start == span.start else None
-        free = outlook.free(
-            sets, Span(start, start + length), party_size=wanted.wanted.party_size, slot_id=slot_id
-        )
+    for span, slot_id in [(wanted.span, wanted.slot_id), *_times_near(outlook, sets, wanted)]:
+        free = outlook.free(sets, span, party_size=party_size, slot_id=slot_id)
         if free is not None:
             found.append(free)
         if len(found) == SUGGESTIONS_MAX:
             break
         await slices.rest()
     return found
+
+
+def _times_near(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[tuple[Span, str | None]]:
+    """Returns other times that this asker may book, up to WITHIN away, nearest first, and the slots that they are."""
+    venue, span = outlook.venue, wanted.span
+    if not is_slots_only(venue, is_staff=outlook.asker.is_staff):
+        starts = search.starts_around(venue, sets, span, WITHIN)
+        return [(Span(each, each + span.duration), None) for each in starts if each != span.start]
+    near = [each for each in slots_near(venue, span) if abs(each.span.start - span.start) <= WITHIN]
+    near.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
+    return [(each.span, each.id) for each in near if each.id != wanted.slot_id or each.span != span]
 
 
 def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
@@ -111,7 +120,7 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
-        demand = (asked.party_size, asked.resource_ids, asked.preferences, asked.instead_of)
+        demand = (asked.party_size, asked.resource_ids, asked.preferences, asked.asker, asked.instead_of)
         key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.pacing import PacingExceeded, quarter_of
 from holdfast.booking.fitting.standing import Standing
 from holdfast.booking.fitting.wrong import Wrong, not_available
 from holdfast.claim.model import claimed_span
@@ -34,7 +34,7 @@ class Crowd:
         self._venue = venue
         self._watched = frozenset(leaf_ids)
         self._there: dict[UUID, list[_Taken]] = {}
-        self._window: datetime | None = None
+        self._window: Span | None = None
         self._arriving: list[Standing] = []
 
     def add(self, booked: Standing) -> Iterator[tuple[Standing, Wrong]]:
@@ -61,14 +61,14 @@ class Crowd:
             yield from ((each, wrong) for each in _too_many([*near, new], leaf.units))
 
     def _arrive(self, booked: Standing) -> Iterator[tuple[Standing, Wrong]]:
-        window, most = rules.pacing_window(booked.span.start), self._venue.policy.pacing_covers_max
+        window, most = quarter_of(booked.span.start), self._venue.policy.pacing_covers_max
         if window != self._window:
             self._window, self._arriving = window, []
         self._arriving.append(booked)
         covers = sum(each.party_size for each in self._arriving)
         if most is not None and covers > most:
             detail = f"At most {most} guests may arrive in a quarter of an hour; {covers} do."
-            yield from ((each, Wrong(rules.PacingExceeded.code, lambda: detail)) for each in self._arriving)
+            yield from ((each, Wrong(PacingExceeded.code, lambda: detail)) for each in self._arriving)
 
 
 def _too_many(near: list[_Taken], units: int) -> Iterator[Standing]:

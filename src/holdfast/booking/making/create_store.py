@@ -13,8 +13,8 @@ from uuid import UUID
 import orjson
 
 from holdfast.booking import store
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.decide import Known, probes_of
+from holdfast.booking.deciding.decide import Known, limits_of, probes_of
+from holdfast.booking.deciding.pacing import NONE, Arrivals, Window
 from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.states import OCCUPYING
@@ -49,17 +49,20 @@ READ = f"""
                                              c.changed_by))
               FROM claims_overlapping($5::uuid[], $6::uuid[], $7::timestamptz[], $8::timestamptz[]) AS c
            ) AS claims,
-           (SELECT json_agg(json_build_array(w.venue_id, w.start_at, b.covers))
-              FROM unnest($9::uuid[], $10::uuid[], $11::timestamptz[]) AS w (tenant_id, venue_id, start_at),
-                   LATERAL (SELECT sum(party_size) AS covers FROM (
+           (SELECT json_agg(json_build_array(w.number, b.covers, b.parties))
+              FROM unnest($9::uuid[], $10::uuid[], $11::timestamptz[], $22::timestamptz[], $23::text[], $24::text[])
+                   WITH ORDINALITY AS w (tenant_id, venue_id, start_at, end_at, slot_id, sources, number),
+                   LATERAL (SELECT sum(party_size) AS covers, count(*) AS parties FROM (
                             SELECT party_size FROM booking
                              WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
                                AND booking.start_at >= w.start_at
-                               AND booking.start_at < w.start_at + interval '15 minutes'
+                               AND booking.start_at < w.end_at
+                               AND (w.slot_id IS NULL OR booking.slot_id = w.slot_id)
+                               AND (w.sources IS NULL OR booking.source = ANY (w.sources::text[]))
                                AND booking.status = ANY ($16::text[])
                                AND (expires_at IS NULL OR expires_at > coalesce($17, clock_timestamp()))
                              ORDER BY booking.start_at OFFSET 0) AS arriving) AS b
-             WHERE b.covers IS NOT NULL) AS covers,
+             WHERE b.covers IS NOT NULL) AS arrivals,
            (SELECT json_agg(json_build_array(h.tenant_id, 'guest:' || h.guest_id, b.open))
               FROM unnest($12::uuid[], $13::text[]) AS h (tenant_id, guest_id),
                    LATERAL (SELECT count(*) AS open FROM booking
@@ -100,11 +103,13 @@ async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
     """Reads everything in one round trip. Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
-    paced = {
-        (each.venue.tenant_id, each.venue.id, rules.pacing_window(each.span.start))
-        for each in prepared
-        if each.venue.policy.pacing_covers_max is not None
-    }
+    paced = [
+        *dict.fromkeys(
+            (each.venue.tenant_id, each.venue.id, limit.window)
+            for each in prepared
+            for limit in limits_of(each)
+        )
+    ]
     days = {
         (each.venue.tenant_id, each.venue.id, each.span.start.date(), each.span.end.date())
         for each in prepared
@@ -115,25 +120,30 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
         *_transposed({(each.tenant_id, each.key) for each in wanted if each.key is not None}, 2),
         *columns(probe for each in prepared for probe in probes_of(each)),
-        *_transposed(paced, 3),
+        [tenant_id for tenant_id, _, _ in paced],
+        [venue_id for _, venue_id, _ in paced],
+        [window.span.start for _, _, window in paced],
         *_transposed({(tenant, who[6:]) for tenant, who in held if who.startswith("guest:")}, 2),
         *_transposed({(tenant, who[3:]) for tenant, who in held if who.startswith("ip:")}, 2),
         list(OCCUPYING),
         tx.now,
         *_transposed(days, 4),
+        [window.span.end for _, _, window in paced],
+        [window.slot_id for _, _, window in paced],
+        [window.sources_text for _, _, window in paced],
     )
     assert row is not None
     tx.now = tx.now or row["now"]
     tx.locked = tx.locked or parse_locked(row["locked"])
     tx.xid = row["xid"]
-    return _read(row, tx.now)
+    return _read(row, tx.now, paced)
 
 
 def _transposed(rows: set[Any], width: int) -> list[list[Any]]:
     return [[row[column] for row in rows] for column in range(width)]
 
 
-def _read(row: Any, now: datetime) -> Read:
+def _read(row: Any, now: datetime, paced: Sequence[tuple[UUID, UUID, Window]]) -> Read:
     replies: dict[tuple[UUID, str], Reply] = {}
     expired: list[tuple[UUID, str]] = []
     for tenant, key, code, body, hash_, expires_at in orjson.loads(row["replies"] or "[]"):
@@ -144,9 +154,10 @@ def _read(row: Any, now: datetime) -> Read:
     known = Known(
         now=now,
         occupancy=Occupancy.of(map(_claim, orjson.loads(row["claims"] or "[]")), now=now),
-        covers={
-            (UUID(venue), datetime.fromisoformat(start)): covers
-            for venue, start, covers in orjson.loads(row["covers"] or "[]")
+        arrivals=dict.fromkeys(((venue_id, window) for _, venue_id, window in paced), NONE)
+        | {
+            paced[number - 1][1:]: Arrivals(covers, parties)
+            for number, covers, parties in orjson.loads(row["arrivals"] or "[]")
         },
         holds={
             (UUID(tenant), who): open_holds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,12 +14,14 @@ from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.decide import timed
 from holdfast.booking.deciding.length import check_length
 from holdfast.booking.deciding.places import prepared_at
-from holdfast.booking.deciding.wanted import Prepared, Wanted, When
+from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, When
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.parts import check_year
-from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability
+from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability, Source
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH
+from holdfast.booking.said import Details
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import takes
@@ -39,6 +41,14 @@ Minutes = Annotated[
 ExceptBooking = Annotated[
     UUID | None,
     Query(description="A booking that you may see and want to change: it is not in its own way."),
+]
+AskedSource = Annotated[
+    str,
+    Query(
+        pattern=f"^({'|'.join(get_args(Source))})$",
+        max_length=16,
+        description="The source that the booking would have, for the rules that ask for it.",
+    ),
 ]
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
@@ -85,13 +95,15 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
         venue_id=venue.id,
         actor=request.state.actor,
         when=when,
+        details=Details(source=asked.source),
         party_size=asked.party_size,
         resource_ids=asked.resource_ids or (),
         preferences=ANYTHING if asked.preferences is None else asked.preferences.value(),
     )
     span, slot_id = timed(when, venue, party_size=asked.party_size)
-    if wanted.asks_length:
-        is_staff = wanted.actor.is_staff
+    is_staff, says = wanted.actor.is_staff, wanted.asks_length
+    span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
+    if says and slot_id is None:
         check_length(span.duration, venue.policy, party_size=asked.party_size, is_staff=is_staff)
     return prepared_at(wanted, venue, span, slot_id)
 
@@ -109,6 +121,7 @@ async def get_day(
     party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
     except_booking: ExceptBooking = None,
+    source: AskedSource = "api",
 ) -> Response:
     """Returns all starts of an opening day that are free for the party."""
     check_year("date", date)
@@ -117,6 +130,7 @@ async def get_day(
         venue_id,
         _engine(request).look,
         availability.starts,
+        source,
         day=date,
         party_size=party_size,
         duration_minutes=duration_minutes,
@@ -138,6 +152,7 @@ async def get_month(
     party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
     except_booking: ExceptBooking = None,
+    source: AskedSource = "api",
 ) -> Response:
     """Returns the days of a month that have a free start for the party."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
@@ -147,6 +162,7 @@ async def get_month(
         venue_id,
         _engine(request).look_long,
         availability.days_with_room,
+        source,
         days=[first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])],
         party_size=party_size,
         duration_minutes=duration_minutes,
@@ -160,6 +176,7 @@ async def _view(
     venue_id: UUID,
     look: Callable[..., Awaitable[Any]],
     verb: Callable[..., Awaitable[Sequence[Any]]],
+    source: str,
     *,
     except_booking: UUID | None,
     **asked: Any,
@@ -167,7 +184,8 @@ async def _view(
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
     but = await _but(request, venue, except_booking)
-    return await look(SYSTEM, venue, verb, venue, viewer=request.state.actor, but=but, **asked)
+    asker = Asker(is_staff=request.state.actor.is_staff, source=source)
+    return await look(SYSTEM, venue, verb, venue, asker=asker, but=but, **asked)
 
 
 def _engine(request: Request) -> Engine:

@@ -243,6 +243,8 @@ class CheckAvailability(Body):
     preferences: PreferencesBody | None = None
     except_booking: UUID | None = None
     """A booking that you may see and want to change: it is not in its own way."""
+    source: Source = "api"
+    """The source that the booking would have."""
 
     @model_validator(mode="after")
     def _one_length(self) -> CheckAvailability:
