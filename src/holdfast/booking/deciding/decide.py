@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by, first_free, settle
@@ -14,6 +14,7 @@ from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
 from holdfast.booking.deciding.places import sets_for
+from holdfast.booking.deciding.reference import reference
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
@@ -26,10 +27,6 @@ from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.lines import Price
 from holdfast.port.pricing import Pricing
-
-REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
-REFERENCE_CHARS = 6
-RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,20 +241,6 @@ def _booking(
         updated_at=now,
         checked_in_at=now if status is Status.CHECKED_IN else None,
     )
-
-
-def reference(id_: UUID, local_day: date) -> str:
-    """Returns BR-YYYYMMDD-XXXXXX, with the local day of the visit."""
-    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
-
-
-def reference_code(id_: UUID) -> str:
-    """Returns the random end of a reference: six of thirty unambiguous characters, 729 million per day and tenant.
-
-    It is derived from the random bits of a UUIDv7, so that it needs no source of randomness of its own.
-    """
-    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
-    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])
 
 
 def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing, *, now: datetime) -> Price:
