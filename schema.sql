@@ -252,6 +252,10 @@ CREATE INDEX booking_by_venue ON booking (tenant_id, venue_id, start_at, id);
 CREATE INDEX booking_by_guest ON booking (tenant_id, guest_id, start_at, id) WHERE guest_id IS NOT NULL;
 -- The ticks: expiry, no-show, completion. Rows that ended are not in it.
 CREATE INDEX booking_due ON booking (due_at) WHERE due_at IS NOT NULL;
+-- What is taken of the extras that a venue has only so many of.
+CREATE INDEX booking_with_extras ON booking (tenant_id, venue_id, end_at) WHERE extras <> '[]';
+-- How often a discount code is used.
+CREATE INDEX booking_by_discount ON booking (tenant_id, venue_id, discount_code) WHERE discount_code IS NOT NULL;
 -- The quota of holds per address.
 CREATE INDEX booking_held_by_ip ON booking (tenant_id, hold_ip) WHERE hold_ip IS NOT NULL;
 

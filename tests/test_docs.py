@@ -25,6 +25,7 @@ from holdfast.main.process.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.policy import Policy
 from holdfast.place.prices.rules import PriceRule
+from holdfast.place.prices.sold import Discount, Extra
 from tests.refusals import refusals
 
 ROOT = Path(__file__).parents[1]
@@ -130,7 +131,9 @@ def test_every_call_is_explained_and_none_is_made_up() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [VenueDocument, ResourceDocument, Policy, PriceRule], ids=lambda each: each.__name__
+    "model",
+    [VenueDocument, ResourceDocument, Policy, PriceRule, Extra, Discount],
+    ids=lambda each: each.__name__,
 )
 def test_every_field_of_a_venue_is_explained(model: Any) -> None:
     names = [field.alias or name for name, field in model.model_fields.items()]

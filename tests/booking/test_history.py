@@ -80,7 +80,7 @@ NOT_WRITTEN = {
         "length_asked",
         "nights",
     ),
-    *("extras", "discount_code", "answers", "overrides", "items"),
+    *("answers", "overrides", "items"),
 }
 """Columns that no verb writes yet."""
 

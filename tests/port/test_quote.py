@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.money import format_money
@@ -167,6 +168,29 @@ def test_taxes_are_rounded_once_for_each_rate() -> None:
     included = add_up(sold, Terms("EUR", tax_included=True, deposit_ppm=0))
     # Of 6.66 with 25 % in it that is 1.332, of 9.99 with 6 % 0.5655.
     assert (included.base_minor, included.tax_minor, included.total_minor) == (1665, 133 + 57, 1665)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([0, 60_000, 250_000])), min_size=1, max_size=6),
+    st.integers(0, 10**6),
+    st.booleans(),
+)
+def test_a_discount_is_spread_over_the_rates(sold: list[tuple[int, int]], off: int, included: bool) -> None:
+    lines = [line_of(Term("A", amount, ppm, 1)) for amount, ppm in sold]
+    base = sum(amount for amount, _ in sold)
+    off = min(off, base)
+    price = add_up(lines, Terms("EUR", tax_included=included, deposit_ppm=0), discount_minor=off)
+    assert (price.base_minor, price.discount_minor) == (base, off)
+    assert price.total_minor == base - off + (0 if included else price.tax_minor)
+    left = Fraction(base - off, base) if base else Fraction(0)
+    parts = {
+        0: Fraction(0),
+        60_000: Fraction(6, 106 if included else 100),
+        250_000: Fraction(25, 125 if included else 100),
+    }
+    exact = sum(amount * left * parts[ppm] for amount, ppm in sold)
+    # Each rate is rounded once, and so is its share of the discount.
+    assert abs(price.tax_minor - exact) <= len(parts)
 
 
 def test_the_deposit_is_a_part_of_the_total_or_of_the_minimum_spend() -> None:

@@ -12,6 +12,7 @@ from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
+from holdfast.booking.sales_store import read_sales
 from holdfast.booking.store import Step, said_of
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
@@ -74,7 +75,8 @@ async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
     windows = {limit.window for each in wishes for limit in each.limits()}
     found = await claims.overlapping(tx, probes) if probes else []
     arriving = await queries.arriving(tx, venue, windows, sorted(states.OCCUPYING)) if windows else {}
-    return Around(Occupancy.of(found, now=tx.now), arriving)
+    asked = [each.prepared for each in wishes if each.prepared is not None]
+    return Around(Occupancy.of(found, now=tx.now), arriving, sales=await read_sales(tx, asked))
 
 
 async def _revise(tx: Tx, each: Wish | HoldfastError, around: Around) -> Revised | HoldfastError:

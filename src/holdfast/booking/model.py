@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.price import price_json
-from holdfast.booking.said import ChosenBy, Details, Guest
+from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest
 from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Kind
@@ -59,6 +59,8 @@ class Booking:
     checked_in_at: datetime | None = None
     completed_at: datetime | None = None
     shared_facility_owner_tenant_id: UUID | None = None
+    extras: tuple[ExtraTaken, ...] = ()
+    discount_code: str | None = None
     preferences: Preferences = ANYTHING
     chosen_by: ChosenBy = "guest"
     length_asked: bool = True
@@ -234,6 +236,8 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "status": booking.status,
         "version": booking.version,
         **price_json(booking.price),
+        "extras": [{"id": each.id, "quantity": each.quantity} for each in booking.extras],
+        "discount_code": booking.discount_code,
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,

@@ -27,6 +27,14 @@ class Guest:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class ExtraTaken:
+    """How many of an extra a booking has."""
+
+    id: str
+    quantity: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
     """What guests and staff noted about a booking. No rule depends on it."""

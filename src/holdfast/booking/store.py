@@ -13,6 +13,7 @@ import orjson
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
+from holdfast.booking.said import ExtraTaken
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.emit import emit_from
@@ -245,6 +246,7 @@ def from_row(row: Any) -> Booking:
     values["metadata"] = orjson.loads(values["metadata"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
     values["price_lines"] = _lines(values["price_lines"])
+    values["extras"] = taken_of(values["extras"])
     take = values.pop
     take("total_minor")  # computed from the others
     preferences = take("preferences")
@@ -255,6 +257,11 @@ def from_row(row: Any) -> Booking:
         preferences=ANYTHING if preferences == "{}" else Preferences.of_json(orjson.loads(preferences)),
         **values,
     )
+
+
+def taken_of(text: str) -> tuple[ExtraTaken, ...]:
+    """Returns the extras in the column of that name."""
+    return () if text == "[]" else tuple([ExtraTaken(**each) for each in orjson.loads(text)])
 
 
 def _lines(text: str) -> tuple[PriceLine, ...]:

@@ -27,6 +27,7 @@ from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.parts import problems_of_parts
 from holdfast.place.policy import Policy
 from holdfast.place.prices.amounts import Amount, fractions
+from holdfast.place.prices.sold import amounts_of
 
 RESOURCES_MAX = 5000
 PARTS_MAX = 50
@@ -234,6 +235,8 @@ class VenueDocument(Rule):
         """Yields all amounts of money in the document, each with its place."""
         for index, rule in enumerate(self.policy.price_rules):
             yield ("policy", "price_rules", index, "amount"), rule.amount
+        for where, amount in amounts_of(self.policy.extras, self.policy.discounts):
+            yield ("policy", *where), amount
         for index, resource in enumerate(self.resources):
             if resource.minimum_spend is not None:
                 yield ("resources", index, "minimum_spend"), resource.minimum_spend

@@ -13,6 +13,7 @@ from holdfast.place.policies.overrides import MayOverride
 from holdfast.place.policies.pacing import PacingRule
 from holdfast.place.prices.amounts import Percent
 from holdfast.place.prices.rules import PriceRule
+from holdfast.place.prices.sold import Discount, Extra, repeated
 
 DURATION_MINUTES_LIMIT = 366 * DAY_MINUTES
 """The longest booking that any policy can allow."""
@@ -93,6 +94,10 @@ class Policy(Rule):
     price_rules: tuple[PriceRule, ...] = Field(default=(), max_length=100)
     """Prices, in order. For each night, each hour or part of one, the first rule that matches it counts; what no rule
     matches is free of charge."""
+    extras: tuple[Extra, ...] = Field(default=(), max_length=100)
+    """What is sold beside places, such as shoes."""
+    discounts: tuple[Discount, ...] = Field(default=(), max_length=200)
+    """Discount codes. Only staff see them."""
     holds_per_guest_max: StrictInt = Field(default=3, ge=1, le=1000)
     """How many holds a guest may have at a time."""
     holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)
@@ -101,6 +106,12 @@ class Policy(Rule):
     """Which rules staff may overrule, by role."""
     idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)
     """Hours during which a request repeated with the same idempotency key gets the stored response."""
+
+    @model_validator(mode="after")
+    def _sold_once(self) -> Policy:
+        extras = repeated("extras", "id", [each.id for each in self.extras])
+        refuse("Policy", [*extras, *repeated("discounts", "code", [each.code for each in self.discounts])])
+        return self
 
     @model_validator(mode="after")
     def _durations_fit(self) -> Policy:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
+from holdfast.kernel.actor import Actor, works_at
 from holdfast.kernel.paging import Keyset
 from holdfast.kernel.text import stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
@@ -222,14 +223,24 @@ def resources_after(kept: Kept, after: tuple[int, str] | None) -> list[ResourceD
     return [each for each in kept.document.resources if after is None or order_of(each) > after]
 
 
-def venue_shown(kept: Kept, *, resources_max: int | None = None) -> dict[str, Any]:
-    """A `VenueShown` with at most `resources_max` of its resources; None: all."""
+def policy_shown(kept: Kept, viewer: Actor | None = None) -> dict[str, Any]:
+    """The policy as the viewer may see it: discount codes are for staff of the venue. None: all of it."""
+    shown = kept.document.policy.model_dump(mode="json")
+    sees_codes = viewer is None or works_at(viewer, kept.tenant_id, kept.id)
+    return shown if sees_codes else {**shown, "discounts": []}
+
+
+def venue_shown(
+    kept: Kept, *, viewer: Actor | None = None, resources_max: int | None = None
+) -> dict[str, Any]:
+    """A `VenueShown` with at most `resources_max` of its resources, as the viewer may see it; None: all."""
     resources = kept.document.resources
     listed, following = BY_ORDER.page(resources, order_of, limit=resources_max or len(resources))
     return {
         "id": kept.id,
         "tenant": kept.tenant_slug,
-        **kept.document.model_dump(mode="json", exclude={"resources"}),
+        **kept.document.model_dump(mode="json", exclude={"resources", "policy"}),
+        "policy": policy_shown(kept, viewer),
         "resources": resources_shown(kept, listed),
         "resources_next": following,
         "version": kept.version,

@@ -9,10 +9,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from holdfast.kernel.money import minor_units
+from holdfast.place.prices.sold import Discount, Extra
 from holdfast.place.venue import Resource, Venue
-from holdfast.port.charging import Plan, RateList, charge, paint
-from holdfast.port.lines import Price, Terms, add_up, line_of, ppm_of
-from holdfast.port.rates import Rate, Visit
+from holdfast.port.charging import Plan, RateList, charge, hours_us, nights_of, paint
+from holdfast.port.lines import MILLION, Price, PriceLine, Term, Terms, add_up, line_of, ppm_of, rounded
+from holdfast.port.rates import HOUR_US, Rate, Visit
 
 PLANS_CACHED_MAX = 4096
 PRICES_CACHED_MAX = 4096
@@ -44,19 +45,30 @@ class PriceBook:
         self._plans: dict[tuple[tuple[Rate, ...], date], Plan] = {}
         self._free = add_up((), self._terms)
 
-    def price(self, resources: Sequence[Resource], visit: Visit) -> Price:
+    def price(
+        self,
+        resources: Sequence[Resource],
+        visit: Visit,
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
+    ) -> Price:
         """Returns the price of the visit on all the resources together. Raises InvalidRequest if it is too large."""
-        if not self._rates and not self._has_minimum:
+        if not self._rates and not self._has_minimum and not extras:
             return self._free
         minimum = self._minimum(resources) if self._has_minimum else 0
         charged = self._charged(resources, visit)
-        asked = (*charged.items(), visit.party_size, minimum)
+        sold = tuple([self._sold(*each, visit) for each in extras]) if extras else ()
+        code = None if discount is None else discount.code
+        asked = (*charged.items(), *sold, visit.party_size, minimum, code)
         price = self._prices.get(asked)
         if price is None:
             if len(self._prices) >= PRICES_CACHED_MAX:
                 self._prices.clear()
-            lines = [line_of(rate.term(many, visit.party_size)) for rate, many in charged.items()]
-            price = self._prices[asked] = add_up(lines, self._terms, minimum_spend_minor=minimum)
+            terms = [rate.term(many, visit.party_size) for rate, many in charged.items()]
+            lines = [line_of(term) for term in (*terms, *sold)]
+            off = self._off(lines, discount)
+            price = add_up(lines, self._terms, discount_minor=off, minimum_spend_minor=minimum)
+            self._prices[asked] = price
         return price
 
     def _charged(self, resources: Sequence[Resource], visit: Visit) -> dict[Rate, int]:
@@ -87,6 +99,23 @@ class PriceBook:
                 self._plans.clear()
             plan = self._plans[rates, day] = paint(rates, day)
         return plan
+
+    def _sold(self, extra: Extra, quantity: int, visit: Visit) -> Term:
+        times, of = quantity, 1
+        if extra.per == "hour":
+            times, of = quantity * hours_us(visit.span, exact=self._is_exact), HOUR_US
+        elif extra.per == "night":
+            times = quantity * nights_of(visit.span, self.venue.tz)
+        tax = self.venue.policy.tax_percent if extra.tax_percent is None else extra.tax_percent
+        return Term(extra.name, self._in_minor(extra.amount), ppm_of(tax), times, of)
+
+    def _off(self, lines: Sequence[PriceLine], discount: Discount | None) -> int:
+        base = sum(line.amount_minor for line in lines)
+        if discount is None:
+            return 0
+        if discount.amount is not None:
+            return min(self._in_minor(discount.amount), base)
+        return rounded(base * ppm_of(discount.percent or Decimal(0)), MILLION)
 
     def _minimum(self, resources: Sequence[Resource]) -> int:
         return sum(self._in_minor(each.minimum_spend) for each in resources if each.minimum_spend)

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from holdfast.kernel.span import Span
+from holdfast.place.prices.sold import Discount, Extra
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.lines import Price
 from holdfast.port.price_book import PriceBook
@@ -28,11 +29,14 @@ class Pricing(Protocol):
         party_size: int,
         slot_id: str | None = None,
         now: datetime | None = None,
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
     ) -> Price:
         """Returns the price of the party's visit on all the resources together.
 
         `slot_id`: the slot that it is for, if any. `now`: when it is booked; None: prices that depend on the lead time
-        do not apply. Raises InvalidRequest if the price is too large to store.
+        do not apply. `extras`: what is taken beside the place, with quantities.
+        Raises InvalidRequest if the price is too large to store.
         """
         ...
 
@@ -52,11 +56,13 @@ class LocalPricing:
         party_size: int,
         slot_id: str | None = None,
         now: datetime | None = None,
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
     ) -> Price:
         book = self._books.get(venue.id)
         if book is None or book.venue is not venue:
             book = self._open(venue)
-        return book.price(resources, Visit(span, party_size, slot_id, now))
+        return book.price(resources, Visit(span, party_size, slot_id, now), extras, discount)
 
     def _open(self, venue: Venue) -> PriceBook:
         if len(self._books) >= BOOKS_CACHED_MAX:

@@ -15,8 +15,9 @@ from holdfast.booking.deciding.override import Overruled, check_rule, overruled_
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
 from holdfast.booking.deciding.places import sets_for
 from holdfast.booking.deciding.reference import reference
+from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.sittings import as_slot
-from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When
+from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, with_sale
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
@@ -55,12 +56,14 @@ class Further:
 
 @dataclass(slots=True)
 class Known:
-    """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder."""
+    """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder,
+    extras and uses of discount codes."""
 
     now: datetime
     occupancy: Occupancy
     arrivals: dict[tuple[UUID, Window], Arrivals] = field(default_factory=dict)
     holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    sales: Sales = field(default_factory=Sales)
 
 
 def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
@@ -84,7 +87,7 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
         span = until_closing(venue, span)
     sets = sets_for(wanted, venue, over)
     hit = () if over is None else tuple(over.hit)
-    return Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit)
+    return with_sale(Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit))
 
 
 def timed(
@@ -154,6 +157,9 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         return Further(list(probes_of(prepared.in_full())))
     if found is None:
         raise taken(prepared, known.occupancy)
+    if prepared.sale.is_limited:
+        known.sales.check_stock(venue, span, prepared.sale)
+        known.sales.check_uses(venue, prepared.sale.discount)
     resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
     if over is not None and wanted.overriding is not None:
@@ -232,6 +238,8 @@ def _booking(
         length_asked=wanted.asks_length,
         guest=wanted.guest,
         price=price_of(prepared, resources, pricing, now=now),
+        extras=prepared.sale.taken,
+        discount_code=prepared.sale.code,
         details=wanted.details,
         idempotency_key=wanted.key,
         hold_ip=wanted.ip if status is Status.HELD else None,
@@ -252,6 +260,8 @@ def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing
         party_size=prepared.wanted.party_size,
         slot_id=prepared.slot_id,
         now=now,
+        extras=prepared.sale.extras,
+        discount=prepared.sale.discount,
     )
 
 
@@ -277,6 +287,7 @@ def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list
 def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     for claim in created.claims:
         known.occupancy.add(claim)
+    known.sales.add(created.booking)
     if known.arrivals or is_paced(prepared.venue):
         _count(created.booking, known)
     # Staff have no quota, but the holds they make count towards the guest's.

@@ -21,6 +21,7 @@ from holdfast.booking.deciding.decide import (
 )
 from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
+from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
 from holdfast.booking.model import Booking, due_of
@@ -44,14 +45,15 @@ class Revised:
 
 @dataclass(slots=True)
 class Around:
-    """What a change is decided by: the claims, and the guests arriving by pacing window and booking. `out`: bookings
-    whose old claims and arrivals no longer count. `in_full`: bookings for which every set is looked at, because the
-    first ones are taken."""
+    """What a change is decided by: the claims, the guests arriving by pacing window and booking, and what is taken of
+    extras and codes. `out`: bookings whose old claims, arrivals and extras no longer count. `in_full`: bookings for
+    which every set is looked at, because the first ones are taken."""
 
     occupancy: Occupancy
     arriving: dict[Window, dict[UUID, int]]
     out: set[UUID] = field(default_factory=set[UUID])
     in_full: set[UUID] = field(default_factory=set[UUID])
+    sales: Sales = field(default_factory=Sales)
 
     def learn(self, claims: Iterable[Claim], probes: Sequence[Probe]) -> None:
         """Adds the ledger's answer to these probes, without the claims of bookings that no longer count."""
@@ -60,6 +62,7 @@ class Around:
     def leave_out(self, ids: Collection[UUID]) -> None:
         """Removes these bookings: from now on their old claims and arrivals no longer count."""
         self.out |= set(ids)
+        self.sales.leave_out(ids)
         by_resource = self.occupancy.by_resource
         for resource_id, claims in by_resource.items():
             by_resource[resource_id] = [each for each in claims if each.owner_id not in ids]
@@ -72,6 +75,7 @@ class Around:
             self.occupancy.add(claim)
         after = revised.after
         if after.occupies:
+            self.sales.add_extras(after)
             for window, guests in self.arriving.items():
                 if window.holds(after.start_at, after.slot_id, after.details.source):
                     guests[after.id] = after.party_size
@@ -113,6 +117,7 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         return Revised(before, after, None)
     over = overruling(prepared)
     _check(wish, prepared, around, over)
+    _check_sale(wish, prepared, around)
     if over is not None and wish.asked.overriding is not None:
         entries = wish.asked.overriding.entries(over.hit, actor)
         others = [each for each in before.overrides if each["code"] not in over.hit]
@@ -163,10 +168,20 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
 
 
+def _check_sale(wish: Wish, prepared: Prepared, around: Around) -> None:
+    """Checks what is new: extras, or extras at another time, and another code."""
+    before, sale, venue = wish.before, prepared.sale, prepared.venue
+    if before.occupies and (sale.taken, prepared.span) != (before.extras, before.span):
+        around.sales.check_stock(venue, prepared.span, sale, but=before.id)
+    if sale.code != before.discount_code:
+        around.sales.check_uses(venue, sale.discount)
+
+
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
-    """Returns the booking at the time and place it had. Another party or slot has another price."""
-    wanted, price = prepared.wanted, after.price
-    if (wanted.party_size, prepared.slot_id) != (after.party_size, after.slot_id):
+    """Returns the booking at the time and place it had. Another party or slot, or other extras, have another price."""
+    wanted, sale, price = prepared.wanted, prepared.sale, after.price
+    asked = (wanted.party_size, prepared.slot_id, sale.taken, sale.code)
+    if asked != (after.party_size, after.slot_id, after.extras, after.discount_code):
         price = price_of(prepared, prepared.sets[0], pricing, now=after.updated_at)
     return replace(
         after,
@@ -176,6 +191,8 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,
         price=price,
+        extras=sale.taken,
+        discount_code=sale.code,
     )
 
 
@@ -206,6 +223,8 @@ def _moved(
         preferences=wanted.preferences,
         resource_ids=tuple(resource.id for resource in resources),
         price=price_of(prepared, resources, pricing, now=now),
+        extras=prepared.sale.taken,
+        discount_code=prepared.sale.code,
         expires_at=expires,
         due_at=due_of(after.status, policy=venue.policy, start=span.start, end=span.end, expires=expires),
     )

@@ -8,6 +8,7 @@ from datetime import date, datetime, time
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.booking.deciding.sale import NO_SALE, Sale, sale_of
 from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
@@ -82,6 +83,7 @@ class Wanted:
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
     `overriding`: what staff overrule, if anything.
+    `extras`: ids and quantities; None: the usual quantity.
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
     `ip`: the address that a hold counts against.
@@ -101,6 +103,8 @@ class Wanted:
     length_asked: bool | None = None
     guest: Guest = NOBODY
     details: Details = field(default_factory=Details)
+    extras: tuple[tuple[str, int | None], ...] = ()
+    discount_code: str | None = None
     hold: bool = False
     hold_ttl_seconds: int | None = None
     walk_in: bool = False
@@ -132,6 +136,7 @@ class Prepared:
 
     `sets`: the sets of resources that fit, best first. `rest`: more sets, considered only if none of these is free.
     In a large venue, few bookings need them. `overruled`: the rules that would have refused it so far.
+    `sale`: what it takes beside its place.
     """
 
     wanted: Wanted
@@ -141,10 +146,26 @@ class Prepared:
     sets: tuple[tuple[Resource, ...], ...]
     rest: tuple[tuple[Resource, ...], ...] = ()
     overruled: tuple[str, ...] = ()
+    sale: Sale = NO_SALE
 
     def in_full(self) -> Prepared:
         """Returns the same with all sets in `sets`."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
+
+
+def with_sale(prepared: Prepared) -> Prepared:
+    """Returns the request with the extras and the discount that it asks for. Raises InvalidRequest."""
+    wanted = prepared.wanted
+    if not wanted.extras and wanted.discount_code is None:
+        return prepared
+    sale = sale_of(
+        prepared.venue,
+        prepared.span,
+        extras=wanted.extras,
+        discount_code=wanted.discount_code,
+        party_size=wanted.party_size,
+    )
+    return replace(prepared, sale=sale)
 
 
 def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
@@ -161,4 +182,6 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         preferences=booking.preferences,
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
+        extras=tuple([(each.id, each.quantity) for each in booking.extras]),
+        discount_code=booking.discount_code,
     )

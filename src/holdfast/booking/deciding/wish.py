@@ -19,11 +19,11 @@ from holdfast.booking.deciding.override import Overruled, check_rule, overruled_
 from holdfast.booking.deciding.pacing import Limit, is_paced, limits
 from holdfast.booking.deciding.places import prepared_at, prepared_nearby
 from holdfast.booking.deciding.sittings import as_slot
-from holdfast.booking.deciding.wanted import Overriding, Prepared, When, wanted_anew
+from holdfast.booking.deciding.wanted import Overriding, Prepared, Wanted, When, wanted_anew, with_sale
 from holdfast.booking.model import Booking, InvalidTransition
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
 
@@ -35,6 +35,7 @@ class Change:
     `planned`: the resources that a plan has already chosen; no others are considered.
     `overriding`: what staff overrule, if anything.
     `guest`, `details`: the fields to change. No decision depends on them.
+    `sale`: the new `extras` and `discount_code`, if they change.
     """
 
     booking_id: UUID
@@ -47,6 +48,7 @@ class Change:
     overriding: Overriding | None = None
     guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    sale: dict[str, Any] = field(default_factory=dict)
 
     @property
     def moves(self) -> bool:
@@ -57,8 +59,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A requested change, resolved as far as is possible without the ledger. `prepared`: None if time, party and
-    resources stay as they are: then no rule is asked."""
+    """A requested change, resolved as far as is possible without the ledger. `prepared`: None if time, party, resources
+    and extras stay as they are: then no rule is asked."""
 
     asked: Change
     before: Booking
@@ -104,7 +106,8 @@ def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish 
                 f"A booking that is {before.status} can no longer be changed: create a new one.",
                 **{"from": before.status, "to": before.status, "allowed": []},
             )
-        return Wish(asked, before, _prepare(asked, before, venue, actor))
+        prepared = _prepare(asked, before, venue, actor)
+        return Wish(asked, before, None if prepared is None else with_sale(prepared))
     except HoldfastError as error:
         return error
 
@@ -114,10 +117,11 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     over = overruled_by(asked.overriding, actor, venue)
     party_size = asked.party_size or before.party_size
     span, slot_id, length_asked = _time(asked, before, venue, actor, over)
+    anew = replace(wanted_anew(before, actor), **asked.sale)
     if is_unmoved(asked, before, span, slot_id):
-        return None
+        return _in_place(anew, before, venue) if asked.sale else None
     wanted = replace(
-        wanted_anew(before, actor),
+        anew,
         party_size=party_size,
         planned=asked.planned,
         length_asked=length_asked,
@@ -130,6 +134,15 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     elif before.chosen_by == "house" and not asked.planned:
         return prepared_nearby(wanted, before, venue, span, slot_id, over)
     return prepared_at(wanted, venue, span, slot_id, over)
+
+
+def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
+    """Returns the request for the booking where it is, with other extras or another code. No rule is asked."""
+    if missing := [str(each) for each in before.resource_ids if each not in venue.resources]:
+        problem = "were removed from the venue, so that the price can't be computed: choose others"
+        raise InvalidRequest.of("resource_ids", missing, problem)
+    place = tuple(venue.resources[each] for each in before.resource_ids)
+    return Prepared(wanted, venue, before.span, before.slot_id, (place,))
 
 
 def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) -> bool:

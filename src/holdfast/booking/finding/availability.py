@@ -20,6 +20,7 @@ from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.finding.suggest import slot_json, suggest
 from holdfast.booking.price import price_json
+from holdfast.booking.sales_store import read_sales
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
@@ -53,6 +54,10 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
         venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
     )
     found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
+    if wanted.sale.is_limited:
+        sales = await read_sales(tx, [wanted])
+        sales.check_stock(venue, span, wanted.sale)
+        sales.check_uses(venue, wanted.sale.discount)
     price = price_of(wanted, found.sets[0] if found else wanted.sets[0], tx.ports.pricing, now=tx.now)
     return {
         "available": found is not None,

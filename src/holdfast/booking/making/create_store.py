@@ -17,6 +17,7 @@ from holdfast.booking.deciding.decide import Known, limits_of, probes_of
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Window
 from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
+from holdfast.booking.sales_store import read_sales
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
 from holdfast.channel.store import maybe_open_from
@@ -102,7 +103,8 @@ async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
-    """Reads everything in one round trip. Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
+    """Reads everything in one round trip; if extras or codes are limited, up to two more. Sets `tx.xid`, and `tx.now`
+    and `tx.locked` if they are not set yet."""
     paced = [
         *dict.fromkeys(
             (each.venue.tenant_id, each.venue.id, limit.window)
@@ -136,7 +138,10 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
     tx.now = tx.now or row["now"]
     tx.locked = tx.locked or parse_locked(row["locked"])
     tx.xid = row["xid"]
-    return _read(row, tx.now, paced)
+    found = _read(row, tx.now, paced)
+    if any(each.sale.is_limited for each in prepared):
+        found.known.sales = await read_sales(tx, prepared)
+    return found
 
 
 def _transposed(rows: set[Any], width: int) -> list[list[Any]]:

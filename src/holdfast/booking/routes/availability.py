@@ -15,7 +15,7 @@ from holdfast.booking.deciding.decide import timed
 from holdfast.booking.deciding.length import check_length
 from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.sittings import as_slot
-from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, When
+from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, When, with_sale
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.parts import check_year
@@ -99,13 +99,15 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
         party_size=asked.party_size,
         resource_ids=asked.resource_ids or (),
         preferences=ANYTHING if asked.preferences is None else asked.preferences.value(),
+        extras=asked.taken(),
+        discount_code=asked.discount_code,
     )
     span, slot_id = timed(when, venue, party_size=asked.party_size)
     is_staff, says = wanted.actor.is_staff, wanted.asks_length
     span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if says and slot_id is None:
         check_length(span.duration, venue.policy, party_size=asked.party_size, is_staff=is_staff)
-    return prepared_at(wanted, venue, span, slot_id)
+    return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 
 @router.get(

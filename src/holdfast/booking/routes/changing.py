@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Response
@@ -28,6 +28,7 @@ from holdfast.booking.routes.requests import (
     check_notes,
     check_source,
 )
+from holdfast.booking.routes.sale import SaleBody
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.engine import Engine
@@ -44,7 +45,7 @@ router = APIRouter()
 MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, by new status.", ["to"])
 
 
-class UpdateBooking(DetailsBody, OverrideBody):
+class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
     """What to change. Omitted fields stay as they are; null clears a text. With `booking_date` alone the booking keeps
     its time of day, with `booking_time` alone its date."""
 
@@ -55,6 +56,13 @@ class UpdateBooking(DetailsBody, OverrideBody):
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
     source: Source | None = None
     metadata: Metadata | None = None
+
+    @property
+    def sale_changed(self) -> dict[str, Any]:
+        """The new extras and discount code, if they are given. Extras replace all that the booking has."""
+        return self.said("discount_code") | (
+            {"extras": self.taken()} if "extras" in self.model_fields_set else {}
+        )
 
     @property
     def when_changed(self) -> When | None:
@@ -126,6 +134,7 @@ async def put_booking(
         guest=body.said("id", "name", "email", "phone", prefix="guest_"),
         overriding=body.overriding(),
         details=body.said("special_requests", "internal_notes", "source", "metadata"),
+        sale=body.sale_changed,
     )
     key = asked.keyed(venue, "update", body, about=f"{booking_id} {version}")
     return show_reply((await _change(asked, venue, change, wanted, key)).reply)

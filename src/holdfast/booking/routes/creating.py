@@ -123,6 +123,8 @@ def _wanted(
         guest=guest_of(actor, body.guest()),
         details=body.details(source, body.metadata),
         overriding=body.overriding(),
+        extras=body.taken(),
+        discount_code=body.discount_code,
         traceparent=asked.traceparent,
         key=key,
         request_hash=b"" if key is None else asked.hash(body, request.scope["path"]),

@@ -12,6 +12,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.wanted import Overriding, When
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Attributes, Metadata
+from holdfast.booking.routes.sale import SaleBody
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden, Unauthenticated
@@ -205,7 +206,7 @@ class NewBody(DetailsBody):
         return self
 
 
-class CreateBooking(NewBody, OverrideBody):
+class CreateBooking(NewBody, OverrideBody, SaleBody):
     """A new booking."""
 
     hold: bool = False
@@ -217,7 +218,7 @@ class CreateBooking(NewBody, OverrideBody):
     """The version of the availability that the client displayed."""
 
 
-class WalkIn(DetailsBody, OverrideBody):
+class WalkIn(DetailsBody, OverrideBody, SaleBody):
     """A party without a booking, to be seated now."""
 
     venue_id: UUID
@@ -231,7 +232,7 @@ class WalkIn(DetailsBody, OverrideBody):
         return self
 
 
-class CheckAvailability(Body):
+class CheckAvailability(SaleBody):
     """The span and the party to check availability for."""
 
     venue_id: UUID

@@ -38,6 +38,13 @@ class PriceLineShown(BaseModel):
     amount: str
 
 
+class ExtraShown(BaseModel):
+    """An extra of a booking."""
+
+    id: str
+    quantity: int
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
     venue's wall time. `internal_notes` and `overrides` are for staff only."""
@@ -76,6 +83,8 @@ class BookingShown(BaseModel):
     price_lines: list[PriceLineShown]
     minimum_spend: str
     deposit_amount: str
+    extras: list[ExtraShown]
+    discount_code: str | None
     payment_intent_id: str | None
     payment_status: str | None
     inventory_reservation_id: str | None

@@ -33,3 +33,6 @@ ALTER TABLE booking
     ADD CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
     ADD CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
     ADD CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0);
+
+CREATE INDEX booking_with_extras ON booking (tenant_id, venue_id, end_at) WHERE extras <> '[]';
+CREATE INDEX booking_by_discount ON booking (tenant_id, venue_id, discount_code) WHERE discount_code IS NOT NULL;

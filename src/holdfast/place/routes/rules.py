@@ -30,6 +30,7 @@ from holdfast.place.shown import (
     SlotPage,
     SlotsChange,
     changes_of,
+    policy_shown,
 )
 
 router = APIRouter()
@@ -109,9 +110,9 @@ async def get_effective_hours(
     summary="Read the policy of a venue",
 )
 async def get_policy(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) -> Response:
-    """Returns all rules for bookings, including defaults."""
+    """Returns all rules for bookings, including defaults. Only staff of the venue see its discount codes."""
     kept = await public_venue(engine, actor, venue_id)
-    return answer(_policy(kept), version=kept.version)
+    return answer(policy_shown(kept, actor), version=kept.version)
 
 
 @router.put(
@@ -189,7 +190,7 @@ def hours_shown(kept: Kept) -> dict[str, Any]:
 
 
 def _policy(kept: Kept) -> dict[str, Any]:
-    return kept.document.policy.model_dump(mode="json")
+    return policy_shown(kept)
 
 
 def _slots(kept: Kept) -> dict[str, Any]:

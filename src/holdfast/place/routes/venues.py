@@ -170,7 +170,7 @@ async def get_venue(venue_id: VenueInPath, engine: EngineUsed, actor: Caller) ->
     """Returns a venue with its rules and its first 500 resources. Public. `resources_next` is the cursor for the
     rest."""
     kept = await public_venue(engine, actor, venue_id)
-    return answer(venue_shown(kept, resources_max=LIMIT_MAX), version=kept.version)
+    return answer(venue_shown(kept, viewer=actor, resources_max=LIMIT_MAX), version=kept.version)
 
 
 @router.patch(
