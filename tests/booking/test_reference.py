@@ -29,7 +29,7 @@ async def look_up(house: House, booking: dict[str, Any], who: dict[str, str] | N
 
 async def test_it_is_found_by_who_may_see_it(house: House, charlie: dict[str, str]) -> None:
     booking = await house.booked(house.gina, start=at("18:00"))
-    assert (await look_up(house, booking)).json() == {**booking, "internal_notes": None}
+    assert (await look_up(house, booking)).json() == {**booking, "internal_notes": None, "overrides": []}
     assert (await look_up(house, booking, house.gina)).json() == booking
     # Once kept for Gina, it is still not Hugo's.
     for who in (house.headers("guest", subject="hugo"), {}, charlie):
