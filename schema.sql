@@ -210,9 +210,8 @@ CREATE TABLE booking (
     checked_in_at   timestamptz,
     completed_at    timestamptz,
     shared_facility_owner_tenant_id uuid,
-    group_slug      text,                           -- the type that was booked; resource_ids is empty until
-                                                    -- one of its rooms is bound
-    preferences     jsonb       NOT NULL DEFAULT '{}', -- what it asked for where it named no resources
+    preferences     jsonb       NOT NULL DEFAULT '{}', -- what it asked for where it named no resources; with a
+                                                    -- group, resource_ids is empty until one is bound
     chosen_by       text        NOT NULL DEFAULT 'guest', -- who chose the resources: the guest or the house
     length_asked    boolean     NOT NULL DEFAULT true, -- false: it has the usual length of its party
     nights          integer,                        -- of a stay; NULL: no stay
@@ -256,6 +255,8 @@ CREATE INDEX booking_due ON booking (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX booking_with_extras ON booking (tenant_id, venue_id, end_at) WHERE extras <> '[]';
 -- How often a discount code is used.
 CREATE INDEX booking_by_discount ON booking (tenant_id, venue_id, discount_code) WHERE discount_code IS NOT NULL;
+-- Bookings of a type that have no resource yet, which a tick binds on their day.
+CREATE INDEX booking_unbound ON booking (start_at) WHERE resource_ids = '{}';
 -- The quota of holds per address.
 CREATE INDEX booking_held_by_ip ON booking (tenant_id, hold_ip) WHERE hold_ip IS NOT NULL;
 
@@ -264,7 +265,8 @@ CREATE TABLE claim (
     resource_id uuid      NOT NULL,
     unit        integer   NOT NULL,                 -- 1..resource.units; means nothing outside, and may change
     during      tstzrange NOT NULL,                 -- with the buffers
-    owner_kind  text      NOT NULL,                 -- cleaning: the buffer after a party that has left
+    owner_kind  text      NOT NULL,                 -- unbound: a booking of a type that has no resource yet, whose
+                                                    -- claim may move to any of the type; cleaning: the buffer after a party that has left
     owner_id    uuid      NOT NULL,                 -- booking.id, or the block's
     expires_at  timestamptz,                        -- of a hold: from then on it stands in nobody's way
     state       text      NOT NULL DEFAULT 'confirmed',  -- what floor plans show
@@ -274,7 +276,7 @@ CREATE TABLE claim (
     -- Also serves "the claims of this owner". `during` is in it because a recurring block claims one unit often.
     CONSTRAINT claim_pkey PRIMARY KEY (tenant_id, owner_id, resource_id, unit, during),
     CONSTRAINT claim_resource_exists FOREIGN KEY (tenant_id, resource_id) REFERENCES resource (tenant_id, id),
-    CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'block', 'cleaning')),
+    CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'unbound', 'block', 'cleaning')),
     CONSTRAINT claim_state_is_known CHECK (state IN ('held', 'pending_approval', 'confirmed', 'blocked')),
     CONSTRAINT claim_unit_is_positive CHECK (unit >= 1),
     CONSTRAINT claim_is_a_bounded_span CHECK (

@@ -32,6 +32,7 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     stays = await open_house(client, issuer, policy={**policy, "auto_complete": False})
     await _past(house, stays, db)
     await _living(house)
+    await _promised(client, issuer)
     await _changed(house)
     await _keyed(house)
     await _blocked(await open_house(client, issuer, policy=policy))
@@ -63,6 +64,23 @@ async def _past(house: House, stays: House, db: Database) -> None:
     assert await call.run(due.complete, 100) == 1
     # That of a visit that nobody ended; the other was cleaned long ago.
     assert await call.run(claims.archive, before=TOMORROW + timedelta(days=30), limit=100) == 1
+
+
+async def _promised(client: httpx.AsyncClient, issuer: DevIssuer) -> None:
+    """A hotel whose rooms are bound at check-in, a hall of two courts, and a counter."""
+    hotel = await open_house(client, issuer, policy={"bind_group": "at_check_in"})
+    rooms = [{"slug": slug, "kind": "room", "group": "double", "seats_max": 2} for slug in ("r1", "r2")]
+    courts = [{"slug": slug, "kind": "facility"} for slug in ("c1", "c2")]
+    hall = {"slug": "hall", "kind": "facility", "seats_max": 40, "parts": ["c1", "c2"]}
+    counter = {"slug": "counter", "kind": "seat", "units": 8, "takes": "guests", "seats_max": 4}
+    await hotel.replace({**hotel.document, "resources": [*rooms, *courts, hall, counter]})
+    await hotel.booked(start=at(15), group="double", special_requests="promised")
+    bound = await hotel.booked(start=at(15), group="double", special_requests="bound")
+    await step(hotel, bound, "CHECKED_IN")
+    await hotel.booked(start=at(15), resource_ids=hotel.ids("hall"), party_size=9, special_requests="hall")
+    await hotel.booked(
+        start=at(15), resource_ids=hotel.ids("counter"), party_size=3, special_requests="stools"
+    )
 
 
 async def _living(house: House) -> None:

@@ -74,7 +74,6 @@ async def test_a_change_names_every_column_that_differs(house: House) -> None:
 
 NOT_WRITTEN = {
     *(
-        "group_slug",
         "preferences",
         "chosen_by",
         "length_asked",

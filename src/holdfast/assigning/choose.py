@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, cast
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_CACHED_MAX = 500_000
+GROUPS_LISTED_MAX = 50
+"""How many types a refusal lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
         check_party(venue, named, demand.party_size)
         return (named,)
     allowed = [each for each in venue.resources.values() if each.active and demand.preferences.accepts(each)]
+    if demand.preferences.group is not None:
+        return _of_group(venue, allowed, demand)
     if not allowed:
         raise InvalidRequest.of(
             "preferences", None, "no resource of this venue has that kind, zone and attributes"
@@ -63,6 +68,22 @@ def candidate_sets(venue: Venue, demand: Demand) -> tuple[tuple[Resource, ...], 
     if not fitting.sets:
         raise _no_fit(venue, fitting, demand.party_size)
     return fitting.sets
+
+
+def _of_group(venue: Venue, allowed: Sequence[Resource], demand: Demand) -> tuple[tuple[Resource, ...], ...]:
+    """Returns the resources of a type that take the party, each on its own."""
+    if not allowed:
+        groups = sorted({each.group for each in venue.resources.values() if each.active and each.group})
+        there = ", ".join(groups[:GROUPS_LISTED_MAX]) or "it has none"
+        raise InvalidRequest.of("group", demand.preferences.group, f"must be a type of {venue.name}: {there}")
+    size = demand.party_size
+    fitting = [each for each in allowed if each.seats_min <= size <= each.seats_max]
+    if not fitting:
+        smaller = max((each.seats_max for each in allowed if each.seats_max < size), default=None)
+        larger = min((each.seats_min for each in allowed if each.seats_min > size), default=None)
+        raise _no_fit(venue, Fitting(smaller=smaller, larger=larger), size)
+    fitting.sort(key=lambda each: (each.seats_max, each.order))
+    return tuple((each,) for each in fitting)
 
 
 def named_resources(venue: Venue, resource_ids: Sequence[UUID]) -> tuple[Resource, ...]:
@@ -224,5 +245,5 @@ def fit(
 def settle(fits: Sequence[Fit], occupancy: Occupancy) -> None:
     """Applies the moves of these fits to the occupancy. Their units are then free."""
     for each in fits:
-        for claim, unit in each.moves:
-            occupancy.move(claim, unit)
+        for (claim, unit), resource_id in zip_longest(each.moves, each.to):
+            occupancy.move(claim, unit, resource_id)

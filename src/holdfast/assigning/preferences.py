@@ -11,15 +11,18 @@ from holdfast.place.venue import Resource
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """Which resources fit when the request names none. Empty means any."""
+    """Which resources fit when the request names none. Empty means any. `group`: the type that was booked, of which one
+    resource is taken."""
 
     kinds: tuple[str, ...] = ()
     zones: tuple[str, ...] = ()
     attributes: tuple[tuple[str, Any], ...] = ()
+    group: str | None = None
 
     def accepts(self, resource: Resource) -> bool:
         return (
-            (not self.kinds or resource.kind in self.kinds)
+            (self.group is None or resource.group == self.group)
+            and (not self.kinds or resource.kind in self.kinds)
             and (not self.zones or resource.zone in self.zones)
             and all(resource.attributes.get(key) == value for key, value in self.attributes)
         )
@@ -27,7 +30,12 @@ class Preferences:
     @property
     def as_json(self) -> dict[str, Any]:
         """The preferences that were expressed, as JSON; {} for any resource."""
-        found = {"kinds": self.kinds, "zones": self.zones, "attributes": dict(self.attributes)}
+        found = {
+            "kinds": self.kinds,
+            "zones": self.zones,
+            "attributes": dict(self.attributes),
+            "group": self.group,
+        }
         return {name: value for name, value in found.items() if value}
 
     @staticmethod
@@ -37,6 +45,7 @@ class Preferences:
             tuple(stored.get("kinds", ())),
             tuple(stored.get("zones", ())),
             tuple(sorted(stored.get("attributes", {}).items())),
+            stored.get("group"),
         )
 
 

@@ -80,7 +80,7 @@ OWNERLESS = """
     SELECT claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during
       FROM claim
       LEFT JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
-     WHERE claim.owner_kind IN ('booking', 'cleaning') AND booking.id IS NULL
+     WHERE claim.owner_kind IN ('booking', 'unbound', 'cleaning') AND booking.id IS NULL
 """
 
 ENDED = """
@@ -88,7 +88,7 @@ ENDED = """
            claim.during
       FROM claim
       JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
-     WHERE claim.owner_kind = 'booking' AND booking.status <> ALL ($1::text[])
+     WHERE claim.owner_kind IN ('booking', 'unbound') AND booking.status <> ALL ($1::text[])
 """
 
 # `place`: a resource listed twice must not be counted twice; another check reports that.
@@ -144,12 +144,36 @@ FOREIGN = f"""
             OR upper(claim.during) > booking.end_at + {BUFFER_MAX})
 """
 
+# A booking of a type has one claim, on some resource of the type, until it gets that resource for good.
+PROMISED = """
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.status, booking.preferences,
+           array_agg(claim.resource_id) FILTER (WHERE claim.owner_id IS NOT NULL) AS claimed_resource_ids
+      FROM booking
+      LEFT JOIN (SELECT tenant_id, owner_id, resource_id, during, owner_kind FROM claim
+                  UNION ALL
+                 SELECT tenant_id, owner_id, resource_id, during, owner_kind FROM claim_archive) AS claim
+        ON claim.tenant_id = booking.tenant_id AND claim.owner_id = booking.id
+      LEFT JOIN resource ON resource.tenant_id = claim.tenant_id AND resource.id = claim.resource_id
+     WHERE booking.status = ANY ($1::text[]) AND booking.resource_ids = '{}'
+     GROUP BY booking.tenant_id, booking.id
+    HAVING NOT coalesce(count(claim.owner_id) = 1
+                        AND bool_and(claim.owner_kind = 'unbound' AND lower(claim.during) <= booking.start_at
+                                     AND upper(claim.during) >= booking.end_at
+                                     AND (resource.group_slug = booking.preferences ->> 'group'
+                                          OR upper(claim.during) <= now())), false)
+     UNION ALL
+    SELECT booking.tenant_id, booking.id, booking.status, booking.preferences, ARRAY[claim.resource_id]
+      FROM claim
+      JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
+     WHERE claim.owner_kind = 'unbound' AND booking.resource_ids <> '{}'
+"""
+
 EXPIRY = """
     SELECT claim.tenant_id, claim.owner_id AS booking_id, booking.status, claim.resource_id,
            claim.expires_at AS claim_expires_at, booking.expires_at AS booking_expires_at
       FROM claim
       JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
-     WHERE claim.owner_kind = 'booking' AND booking.status = ANY ($1::text[])
+     WHERE claim.owner_kind IN ('booking', 'unbound') AND booking.status = ANY ($1::text[])
        AND claim.expires_at IS DISTINCT FROM booking.expires_at
 """
 
@@ -158,7 +182,7 @@ SHOWN = """
       FROM claim
       JOIN booking ON booking.tenant_id = claim.tenant_id AND booking.id = claim.owner_id
       JOIN unnest($1::text[], $2::text[]) AS shown (status, state) ON shown.status = booking.status
-     WHERE claim.owner_kind = 'booking' AND claim.state <> shown.state
+     WHERE claim.owner_kind IN ('booking', 'unbound') AND claim.state <> shown.state
      UNION ALL
     SELECT tenant_id, owner_id, NULL, resource_id, state FROM claim
      WHERE state <> CASE owner_kind WHEN 'block' THEN 'blocked' WHEN 'cleaning' THEN 'confirmed' ELSE state END
@@ -223,6 +247,12 @@ LEDGER = (
         "bookings_hold_what_was_booked",
         "Every booking that occupies has exactly the claims that its resources and its party need, for its whole time.",
         MISSING,
+        (OCCUPYING_STATUSES,),
+    ),
+    Check(
+        "promised_types_are_held",
+        "A booking of a type that has no resource yet holds exactly one of that type, for its whole time.",
+        PROMISED,
         (OCCUPYING_STATUSES,),
     ),
     Check(

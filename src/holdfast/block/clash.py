@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from holdfast.assigning.pool import placed_again
 from holdfast.block import store
 from holdfast.block.model import OWNER_KIND, Block
 from holdfast.booking.displace import owners
 from holdfast.booking.model import Booking
 from holdfast.claim import store as claims
-from holdfast.claim.model import CLEANING, Claim, Shift, clear_of
+from holdfast.claim.model import CLEANING, NEVER, UNBOUND, Claim, Shift, clear_of
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
 
 BOOKINGS_SHOWN_MAX = 100
@@ -43,15 +45,18 @@ class BlockOverlapsBlocks(HoldfastError):
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """The claims in the way, by owner and in order of time. Expired holds and cleaning are kept apart."""
+    """The claims in the way, by owner and in order of time. Expired holds and cleaning are kept apart. `moves`: claims
+    of bookings that were promised a type; instead of being in the way they go to other resources of it: current ->
+    moved."""
 
     bookings: dict[UUID, list[Claim]]
     blocks: dict[UUID, list[Claim]]
     expired: list[Claim]
     cleaning: list[Claim]
+    moves: dict[Claim, Claim] = field(default_factory=dict)
 
 
-async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
+async def find_clash(tx: Tx, venue: Venue, wanted: Sequence[Claim], *, own_id: UUID) -> Clash:
     """Returns the claims in the ledger that overlap these, except the block's own."""
     spans = dict.fromkeys((each.tenant_id, each.resource_id, each.span) for each in wanted)
     clash = Clash({}, {}, [], [])
@@ -67,7 +72,33 @@ async def find_clash(tx: Tx, wanted: Iterable[Claim], *, own_id: UUID) -> Clash:
             clash.blocks.setdefault(claim.owner_id, []).append(claim)
         else:
             clash.bookings.setdefault(claim.owner_id, []).append(claim)
+    late = {id_: of for id_, of in clash.bookings.items() if of[0].owner_kind == UNBOUND}
+    if late and (moves := await _moves(tx, venue, wanted, [claim for of in late.values() for claim in of])):
+        clash.moves.update(moves)
+        for id_ in late:
+            del clash.bookings[id_]
     return clash
+
+
+async def _moves(
+    tx: Tx, venue: Venue, wanted: Sequence[Claim], late: Sequence[Claim]
+) -> dict[Claim, Claim] | None:
+    """Returns how bookings of types that have no resource yet can make way, and keep their promise; None if not all
+    can."""
+    groups = {resource.group for each in late if (resource := venue.resources.get(each.resource_id))}
+    blocked = [(each.resource_id, each.span) for each in wanted]
+    moves: dict[Claim, Claim] = {}
+    for group in groups:
+        pool = [each for each in venue.resources.values() if each.active and each.group == group]
+        found = await claims.overlapping(
+            tx, [(venue.tenant_id, each.id, Span(tx.now, NEVER)) for each in pool]
+        )
+        standing = [each for each in found if each.stands(tx.now)]
+        placed = placed_again(pool, standing, blocked=blocked)
+        if placed is None:
+            return None
+        moves |= {each: replace(each, resource_id=id_) for each, id_ in placed.moves.items()}
+    return moves
 
 
 async def cut_cleaning(tx: Tx, clash: Clash, wanted: Sequence[Claim]) -> Shift:

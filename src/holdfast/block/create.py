@@ -47,7 +47,7 @@ async def preview(tx: Tx, wanted: NewBlock, *, venue: Venue, places: Places) -> 
     """
     venue = await places.current(tx, venue)
     defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
-    found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
+    found = await clash.find_clash(tx, venue, defined.claims, own_id=defined.block.id)
     hit = await clash.bookings_shown(tx, venue, list(found.bookings))
     few = len(found.bookings) <= DISPLACED_MAX
     return {
@@ -117,7 +117,7 @@ async def _basis(tx: Tx, venue: Venue, places: Places) -> tuple[Venue, datetime]
 
 
 async def _look(tx: Tx, wanted: NewBlock, defined: Defined, *, venue: Venue) -> Sequence[Booking]:
-    found = await clash.find_clash(tx, defined.claims, own_id=defined.block.id)
+    found = await clash.find_clash(tx, venue, defined.claims, own_id=defined.block.id)
     await clash.refuse_blocks(tx, venue, found)
     return await _displaceable(tx, found, wanted, venue, owners)
 
@@ -140,7 +140,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
             raise StalePlan
         defined = define(wanted, venue, by=str(tx.actor), now=tx.now)
     block = defined.block
-    found = await clash.find_clash(tx, defined.claims, own_id=block.id)
+    found = await clash.find_clash(tx, venue, defined.claims, own_id=block.id)
     await clash.refuse_blocks(tx, venue, found)
     bookings = await _displaceable(tx, found, wanted, venue, _locked)
     if plans_left and not planned.alternatives.keys() >= {each.id for each in bookings}:
@@ -148,6 +148,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
     shift = await evict_expired_holds(tx, defined.claims, Occupancy.of(found.expired, now=tx.now))
     shift += Shift(freed=await claims.free(tx, [(each.tenant_id, each.id) for each in bookings]))
     shift += await clash.cut_cleaning(tx, found, defined.claims)
+    shift += await claims.move(tx, found.moves)
     shift += await take_all(tx, defined)
     recorded = {name: getattr(block, name) for name in COLUMNS_IN_HISTORY}
     recorded["displaced"] = [each.id for each in bookings]

@@ -31,10 +31,10 @@ async def refit(tx: Tx, venue: Venue, *, grown: Collection[UUID]) -> None:
         taken = leaves_of(venue.resources[each] for each in block.resource_ids if each in venue.resources)
         resources = [each for each in taken if each.id in grown]
         if resources:
-            left -= await _refit(tx, block, resources, most=left)
+            left -= await _refit(tx, venue, block, resources, most=left)
 
 
-async def _refit(tx: Tx, block: Block, resources: list[Resource], *, most: int) -> int:
+async def _refit(tx: Tx, venue: Venue, block: Block, resources: list[Resource], *, most: int) -> int:
     within, ids = Span(tx.now, NEVER), {each.id for each in resources}
     own = await claims.still_of(tx, tenant_id=block.tenant_id, owner_id=block.id, ends_after=tx.now)
     had = {(each.resource_id, each.unit, each.span) for each in own if each.resource_id in ids}
@@ -48,12 +48,12 @@ async def _refit(tx: Tx, block: Block, resources: list[Resource], *, most: int) 
     wanted = claims_of(block, resources, within=within)
     missing = [each for each in wanted if (each.resource_id, each.unit, each.span) not in had]
     if missing:
-        await _take(tx, block, missing)
+        await _take(tx, venue, block, missing)
     return len(missing)
 
 
-async def _take(tx: Tx, block: Block, missing: list[Claim]) -> None:
-    clash = await find_clash(tx, missing, own_id=block.id)
+async def _take(tx: Tx, venue: Venue, block: Block, missing: list[Claim]) -> None:
+    clash = await find_clash(tx, venue, missing, own_id=block.id)
     # A unit that was removed and added back may still be claimed, although it shouldn't be: its owner keeps it.
     others = [claim for found in (clash.bookings, clash.blocks) for own in found.values() for claim in own]
     free = [each for each in missing if clear_of(each, others) == each] if others else missing

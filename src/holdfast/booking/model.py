@@ -71,6 +71,11 @@ class Booking:
         return self.status in states.OCCUPYING
 
     @property
+    def is_unbound(self) -> bool:
+        """Whether it was promised a type, and has no resource yet."""
+        return not self.resource_ids
+
+    @property
     def span(self) -> Span:
         return Span(self.start_at, self.end_at)
 
@@ -223,6 +228,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
         "resources": resources_named(venue, booking.resource_ids),
+        "group": booking.preferences.group,
         "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
         "start": booking.start_at.astimezone(zone),

@@ -37,6 +37,10 @@ PIPELINE = frozenset(
 )
 
 
+THERE = frozenset({Status.CHECKED_IN, Status.COMPLETED})
+"""The party is or was there, so it has a resource."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """A requested step. `expected_version`: the version of the booking that the caller saw."""
@@ -163,6 +167,7 @@ def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
 
 async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) -> list[Booking]:
     """Writes the steps and returns the bookings after them. `pairs`: each booking before its step, and the step."""
+    pairs = await _bound(tx, pairs, venue)
     left = [step for before, step in pairs if before.occupies and not step.booking.occupies]
     shift = await leave(tx, left, resources=venue.resources)
     for before, step in pairs:
@@ -172,6 +177,22 @@ async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) ->
     await store.save(tx, steps)
     await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
     return [step.booking for step in steps]
+
+
+async def _bound(
+    tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue
+) -> Sequence[tuple[Booking, Step]]:
+    """Gives each party that is there now the resource that its booking of a type is on."""
+    late = {before.id for before, step in pairs if before.is_unbound and step.booking.status in THERE}
+    if not late:
+        return pairs
+    found = await claims.bind(tx, tenant_id=venue.tenant_id, owner_ids=late)
+    return [
+        (before, replace(step, booking=replace(step.booking, resource_ids=(found[before.id],))))
+        if before.id in found
+        else (before, step)
+        for before, step in pairs
+    ]
 
 
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:

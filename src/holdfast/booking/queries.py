@@ -9,8 +9,8 @@ import asyncpg
 
 from holdfast.booking.deciding.pacing import Window
 from holdfast.booking.model import Booking
-from holdfast.booking.states import Status
-from holdfast.booking.store import READ_COLUMNS, from_row, one_found
+from holdfast.booking.states import OCCUPYING, Status
+from holdfast.booking.store import COLUMNS, READ_COLUMNS, from_row, one_found
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
 
@@ -121,3 +121,39 @@ async def arriving(
     for row in rows:
         found[asked[row["number"] - 1]][plain_id(row["id"])] = row["party_size"]
     return found
+
+
+# Few bookings of the near future have no resource; the index booking_unbound has only those.
+_TO_BIND = """
+      FROM booking JOIN venue ON venue.tenant_id = booking.tenant_id AND venue.id = booking.venue_id
+     WHERE booking.resource_ids = '{}' AND booking.status = ANY ($2::text[])
+       AND booking.start_at < $1::timestamptz + interval '2 days'
+       AND (expires_at IS NULL OR expires_at > $1)
+       AND (coalesce(venue.policy ->> 'bind_group', 'at_once') = 'at_once'
+            OR venue.policy ->> 'bind_group' = 'on_the_day'
+               AND booking.local_start::date <= ($1 AT TIME ZONE booking.timezone)::date)"""
+VENUES_TO_BIND = f"""
+    SELECT DISTINCT booking.tenant_id, booking.venue_id FROM (
+        SELECT booking.tenant_id, booking.venue_id {_TO_BIND} ORDER BY booking.start_at LIMIT $3) AS booking
+"""
+TO_BIND = f"""
+    SELECT {", ".join(f"booking.{name}" for name in COLUMNS if name != "hold_ip")},
+           host(booking.hold_ip) AS hold_ip {_TO_BIND}
+       AND booking.venue_id = ANY ($4::uuid[])
+     ORDER BY booking.start_at
+     LIMIT $3
+       FOR UPDATE OF booking SKIP LOCKED
+"""
+
+
+async def venues_to_bind(tx: Tx, *, limit: int) -> list[tuple[UUID, UUID]]:
+    """Returns the venues, as (tenant, venue), of up to `limit` bookings of a type that have to get their resources now:
+    their day has come or, if the venue binds at once by now, is near."""
+    rows = await tx.fetch(VENUES_TO_BIND, tx.now, sorted(OCCUPYING), limit)
+    return [(plain_id(row["tenant_id"]), plain_id(row["venue_id"])) for row in rows]
+
+
+async def to_bind(tx: Tx, *, venue_ids: Sequence[UUID], limit: int) -> list[Booking]:
+    """Returns up to `limit` such bookings of these venues, with their rows locked."""
+    rows = await tx.fetch(TO_BIND, tx.now, sorted(OCCUPYING), limit, list(venue_ids))
+    return [from_row(row) for row in rows]

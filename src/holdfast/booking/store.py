@@ -60,6 +60,7 @@ _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _
 EVENT_TYPES = {
     "create": "booking.created",
     "update": "booking.updated",
+    "bind": "booking.updated",
     "cancel": "booking.cancelled",
     "confirm": "booking.confirmed",
     "check_in": "booking.checked_in",

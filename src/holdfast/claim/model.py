@@ -18,6 +18,9 @@ ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
 CLEANING: Final = "cleaning"
 """The owner kind of a claim that outlasts its booking: the party has left and the place is being cleaned."""
 
+UNBOUND: Final = "unbound"
+"""The owner kind of a claim of a booking that was promised a type: it may move to any resource of that type."""
+
 Probe = tuple[UUID, UUID, Span]
 """A query to the ledger: tenant, resource, and span (buffers included)."""
 
@@ -122,15 +125,16 @@ class Occupancy:
                 self.add(claim)
         self.ahead |= {resource_id: span for _, resource_id, span in probes}
 
-    def move(self, claim: Claim, unit: int) -> None:
-        """Moves the claim to that unit."""
-        claims = self.by_resource[claim.resource_id]
-        moved = claims[claims.index(claim)] = replace(claim, unit=unit)
+    def move(self, claim: Claim, unit: int, resource_id: UUID | None = None) -> None:
+        """Moves the claim to that unit, of its resource or of another one."""
+        moved = replace(claim, unit=unit, resource_id=resource_id or claim.resource_id)
+        self.by_resource[claim.resource_id].remove(claim)
+        self.add(moved)
         self._was[moved] = self._was.pop(claim, claim)
 
     @property
     def moved(self) -> dict[Claim, Claim]:
-        """The claims that changed units: original -> moved."""
+        """The claims that changed units or resources: original -> moved."""
         return {was: claim for claim, was in self._was.items() if was != claim}
 
     def standing(self, resource: Resource, span: Span, *, but: UUID | None = None) -> list[Claim]:

@@ -28,11 +28,12 @@ AHEAD_MIN, AHEAD_MAX = timedelta(days=1), timedelta(days=400)
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Units of the resource that are free for all of the new claims once these other claims have moved, each to the
-    unit next to it."""
+    unit next to it. `to`: the resource to which each claim moves; empty: each stays on its own."""
 
     resource: Resource
     units: tuple[int, ...]
     moves: tuple[tuple[Claim, int], ...] = ()
+    to: tuple[UUID, ...] = ()
 
 
 def make_room(

@@ -41,32 +41,44 @@ async def take(tx: Tx, claims: Sequence[Claim]) -> None:
 # this moment is not inserted again. ANY as in FREE.
 MOVE = """
     WITH asked AS MATERIALIZED (
-        SELECT tenant_id, owner_id, resource_id, unit, during, to_unit
+        SELECT tenant_id, owner_id, resource_id, unit, during, to_unit, to_resource_id
           FROM json_to_recordset($3::text::json) AS c (
-               tenant_id uuid, owner_id uuid, resource_id uuid, unit integer, during tstzrange, to_unit integer)
+               tenant_id uuid, owner_id uuid, resource_id uuid, unit integer, during tstzrange,
+               to_unit integer, to_resource_id uuid)
     ), gone AS (
         DELETE FROM claim USING asked
          WHERE claim.tenant_id = ANY ($1::uuid[]) AND claim.owner_id = ANY ($2::uuid[])
            AND (claim.tenant_id, claim.owner_id, claim.resource_id, claim.unit, claim.during)
              = (asked.tenant_id, asked.owner_id, asked.resource_id, asked.unit, asked.during)
-        RETURNING claim.tenant_id, claim.resource_id, asked.to_unit, claim.during, claim.owner_kind, claim.owner_id,
+        RETURNING claim.tenant_id, asked.to_resource_id, asked.to_unit, claim.during, claim.owner_kind, claim.owner_id,
                   claim.expires_at, claim.state, claim.changed_by
     )
     INSERT INTO claim (tenant_id, resource_id, unit, during, owner_kind, owner_id, expires_at, state, changed_by)
-    SELECT tenant_id, resource_id, to_unit, during, owner_kind, owner_id, expires_at, state, changed_by
+    SELECT tenant_id, to_resource_id, to_unit, during, owner_kind, owner_id, expires_at, state, changed_by
       FROM gone WHERE (SELECT count(*) FROM gone) > 0
 """
 
 
-async def move(tx: Tx, moved: Mapping[Claim, Claim]) -> None:
-    """Moves claims to other units of their resources: current -> moved. Nothing else about them changes.
+async def move(tx: Tx, moved: Mapping[Claim, Claim]) -> Shift:
+    """Moves claims to other units, or to other resources of their type: current -> moved. Nothing else about them
+    changes.
 
-    It emits no events, since nobody can tell the units apart. Raises ExclusionViolationError.
+    Returns the moves to other resources, for the caller to announce; nobody can tell units apart. Raises
+    ExclusionViolationError.
     """
+    shift = Shift()
     if moved:
         tenant_ids, owner_ids = {each.tenant_id for each in moved}, {each.owner_id for each in moved}
-        rows = [{**old.row(), "to_unit": new.unit} for old, new in moved.items()]
+        rows = [
+            {**old.row(), "to_unit": new.unit, "to_resource_id": new.resource_id}
+            for old, new in moved.items()
+        ]
         await tx.execute(MOVE, tenant_ids, owner_ids, encode_text(rows))
+    for old, new in moved.items():
+        if old.resource_id != new.resource_id:
+            shift.freed.append(old)
+            shift.taken.append(new)
+    return shift
 
 
 COLUMNS = """tenant_id, resource_id, unit, lower(during) AS start_at, upper(during) AS end_at, owner_kind, owner_id,
@@ -158,6 +170,19 @@ async def restate(
         for claim, row in zip(taken, rows, strict=True)
     ]
     return Shift(freed, taken)
+
+
+BIND = """
+    UPDATE claim SET owner_kind = 'booking'
+     WHERE tenant_id = $1 AND owner_id = ANY ($2::uuid[]) AND owner_kind = 'unbound'
+ RETURNING owner_id, resource_id
+"""
+
+
+async def bind(tx: Tx, *, tenant_id: UUID, owner_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Makes the claims of bookings that were promised a type stay where they are. Returns the resource of each."""
+    rows = await tx.fetch(BIND, tenant_id, list(owner_ids))
+    return {plain_id(row["owner_id"]): plain_id(row["resource_id"]) for row in rows}
 
 
 OVERLAPPING = """

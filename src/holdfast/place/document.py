@@ -24,7 +24,7 @@ from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
 from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
-from holdfast.place.parts import problems_of_parts
+from holdfast.place.parts import problems_of_parts, problems_of_types
 from holdfast.place.policy import Policy
 from holdfast.place.prices.amounts import Amount, fractions
 from holdfast.place.prices.sold import amounts_of
@@ -199,6 +199,7 @@ class VenueDocument(Rule):
                 *_repeated("resources", "slug", [each.slug for each in self.resources]),
                 *self._lost_neighbours(),
                 *problems_of_parts(self.resources),
+                *(problems_of_types(self.resources) if self.policy.bind_group != "at_once" else ()),
                 *self._fractions_of_minor_units(),
             ],
         )

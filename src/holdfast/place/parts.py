@@ -1,4 +1,5 @@
-"""Wholes and their parts: a hall that is made of courts. Pure."""
+"""How the resources of a document belong together: wholes and their parts, a hall that is made of courts; and types
+whose resources stand in for each other. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +10,10 @@ from holdfast.kernel.body import Problem
 
 LEVELS_MAX = 3
 """A whole, its parts, and their parts."""
+
+
+ALIKE = ("kind", "seats_min", "seats_max", "buffer_before_minutes", "buffer_after_minutes", "hours")
+"""What resources of a type have in common, where bookings of the type are bound late."""
 
 
 class HasParts(Protocol):
@@ -24,6 +29,33 @@ class HasParts(Protocol):
     def takes(self) -> str: ...
     @property
     def adjacent(self) -> Sequence[Any]: ...
+
+
+class HasType(HasParts, Protocol):
+    """The same, with its type."""
+
+    @property
+    def group(self) -> str | None: ...
+
+
+def problems_of_types(resources: Sequence[HasType]) -> Iterator[Problem]:
+    """Yields where resources of one type differ, although bookings are promised the type and get one of them later."""
+    first: dict[str, tuple[int, HasType]] = {}
+    for index, each in enumerate(resources):
+        if each.group is None:
+            continue
+        at, model = first.setdefault(each.group, (index, each))
+        if each.parts or each.units != 1 or each.takes != "party":
+            problem = "must be a single resource without parts, since bookings of its type are bound late (bind_group)"
+            yield Problem(("resources", index, "group"), each.group, problem)
+        for name in ALIKE:
+            if getattr(each, name) != getattr(model, name):
+                problem = f"must be as for resources.{at}, of the same type, which is bound late (bind_group)"
+                yield Problem(("resources", index, name), _plain(getattr(each, name)), problem)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | str) else None
 
 
 def leaves_of(slug: str, parts: Mapping[str, Sequence[str]]) -> tuple[str, ...]:

@@ -83,6 +83,8 @@ class Policy(Rule):
     """Bounds on what arrives in a part of the day. All that match a booking apply."""
     pacing_covers_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
     """Guests who may arrive within one window of 15 minutes; null: any number."""
+    bind_group: Literal["at_once", "on_the_day", "at_check_in"] = "at_once"
+    """When a booking of a type (`group`) gets its resource. Until then it has the promise of one."""
     combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)
     """How many resources may be combined for one party; 1: no combinations."""
     tax_percent: Percent = Decimal(0)

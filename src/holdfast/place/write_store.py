@@ -166,24 +166,26 @@ async def emit_about(
 
 
 class InUse(NamedTuple):
-    """The claims on a resource that are not over, without expired and cleaning ones: their number, and the largest
-    number at any instant."""
+    """The claims on a resource that are not over, without expired and cleaning ones: their number, the largest number
+    at any instant, and the number of those of bookings that were promised its type."""
 
     claims: int
     at_once: int
+    unbound: int
 
 
 # Served by the index of claim_never_overlaps, which begins with tenant and resource.
 RESOURCES_IN_USE = """
     WITH taken AS (
-        SELECT resource_id, step, sum(step) OVER (PARTITION BY resource_id ORDER BY at, step) AS units
+        SELECT resource_id, owner_kind, step, sum(step) OVER (PARTITION BY resource_id ORDER BY at, step) AS units
           FROM claim, LATERAL (VALUES (lower(during), 1), (upper(during), -1)) AS change (at, step)
          WHERE tenant_id = $1 AND resource_id = ANY ($2::uuid[])
            AND during && tstzrange($3, NULL)
            AND (expires_at IS NULL OR expires_at > $3)
            AND owner_kind <> 'cleaning'
     )
-    SELECT resource_id, count(*) FILTER (WHERE step = 1) AS claims, max(units) AS at_once
+    SELECT resource_id, count(*) FILTER (WHERE step = 1) AS claims, max(units) AS at_once,
+           count(*) FILTER (WHERE step = 1 AND owner_kind = 'unbound') AS unbound
       FROM taken GROUP BY resource_id
 """
 
@@ -223,4 +225,6 @@ async def resources_in_use(tx: Tx, resource_ids: Collection[UUID], *, tenant_id:
     if not resource_ids:
         return {}
     rows = await tx.fetch(RESOURCES_IN_USE, tenant_id, list(resource_ids), tx.now)
-    return {plain_id(row["resource_id"]): InUse(row["claims"], row["at_once"]) for row in rows}
+    return {
+        plain_id(row["resource_id"]): InUse(row["claims"], row["at_once"], row["unbound"]) for row in rows
+    }

@@ -15,8 +15,8 @@ from holdfast.booking.deciding.decide import (
     Refused,
     decide,
     prepare,
-    probes_of,
 )
+from holdfast.booking.deciding.places import probes_of
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.making import create_store
 from holdfast.claim import store as claims

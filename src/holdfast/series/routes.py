@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.routes.changing import MOVED
 from holdfast.booking.routes.creating import WANTED, count_created, guest_of
@@ -225,7 +226,7 @@ def _wanted(asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
         when=body.when(),
         party_size=body.party_size,
         resource_ids=body.resource_ids or (),
-        preferences=body.preferred(),
+        preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
         details=body.details(body.source, body.metadata),
         traceparent=asked.traceparent,

@@ -128,6 +128,7 @@ def preferences_json(preferences: Preferences) -> dict[str, Any]:
         "kinds": preferences.kinds,
         "zones": preferences.zones,
         "attributes": dict(preferences.attributes),
+        "group": preferences.group,
     }
 
 

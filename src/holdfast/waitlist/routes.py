@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
+from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, Instant, Key, PartyBody, ResourceIds
@@ -83,7 +84,7 @@ async def post_entry(
         latest=body.latest,
         duration_minutes=body.duration_minutes,
         resource_ids=body.resource_ids or (),
-        preferences=body.preferred(),
+        preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
         ip=None if actor.is_staff else address_of(request),
     )

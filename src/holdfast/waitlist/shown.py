@@ -28,6 +28,7 @@ class WantedShown(BaseModel):
 
     kinds: list[str]
     zones: list[str]
+    group: str | None = None
     attributes: dict[str, JsonValue]
 
 

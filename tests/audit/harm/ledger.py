@@ -183,6 +183,45 @@ LEDGER = (
         "DELETE FROM claim_archive RETURNING owner_id",
     ),
     Harm(
+        "bookings_hold_what_was_booked",
+        "a hall without one of its courts",
+        "DELETE FROM claim USING booking, resource WHERE booking.id = owner_id AND special_requests = 'hall'"
+        " AND resource.id = resource_id AND resource.slug = 'c2' RETURNING owner_id",
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "three guests on two stools",
+        "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'stools' AND unit = 3"
+        " RETURNING owner_id",
+    ),
+    Harm(
+        "claims_are_on_units_that_exist",
+        "a claim on a hall itself",
+        "UPDATE claim SET resource_id = hall.id FROM booking, resource AS hall WHERE booking.id = owner_id"
+        " AND special_requests = 'hall' AND hall.slug = 'hall' AND claim.resource_id = ("
+        "SELECT id FROM resource AS c1 WHERE c1.slug = 'c1' AND c1.venue_id = hall.venue_id) RETURNING owner_id",
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
+        "promised_types_are_held",
+        "a promise without a room",
+        "DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'promised'"
+        " RETURNING owner_id",
+    ),
+    Harm(
+        "promised_types_are_held",
+        "a promise of a room of another type",
+        "UPDATE claim SET resource_id = counter.id, unit = 8 FROM booking, resource AS counter"
+        " WHERE booking.id = owner_id AND special_requests = 'promised' AND counter.slug = 'counter'"
+        " AND counter.venue_id = booking.venue_id RETURNING owner_id",
+    ),
+    Harm(
+        "promised_types_are_held",
+        "a guest who is there and whose room may still move",
+        claim("owner_kind = 'unbound'", "bound"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
         "bookings_hold_nothing_else",
         "a claim on another resource",
         claimed("plain", resource="l1", during="tstzrange(b.start_at, b.end_at)"),

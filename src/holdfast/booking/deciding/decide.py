@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import claimed_by, first_free, settle
+from holdfast.assigning.choose import settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
-from holdfast.booking.deciding.places import sets_for
+from holdfast.booking.deciding.places import find_place, ids_of, sets_for
 from holdfast.booking.deciding.reference import reference
 from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, with_sale
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
-from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.model import UNBOUND, Claim, Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span, merged
@@ -150,11 +150,9 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     for limit in limits_of(prepared):
         arrivals = known.arrivals.get((venue.id, limit.window), NONE)
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
-    found = first_free(open_sets(prepared), span, known.occupancy, party_size=wanted.party_size)
+    found = find_place(prepared, known.occupancy)
     if isinstance(found, list):
         return Further(found)
-    if found is None and prepared.rest:
-        return Further(list(probes_of(prepared.in_full())))
     if found is None:
         raise taken(prepared, known.occupancy)
     if prepared.sale.is_limited:
@@ -187,28 +185,6 @@ def overruling(prepared: Prepared) -> Overruled | None:
     return None if asked is None else Overruled(frozenset(asked.codes), [*prepared.overruled])
 
 
-def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
-    """Returns the sets whose resources are all open during the span; some resources have their own hours."""
-    venue, span = prepared.venue, prepared.span
-    if prepared.wanted.resource_ids or all(resource.hours is None for resource in venue.resources.values()):
-        return prepared.sets
-    return [
-        resources
-        for resources in prepared.sets
-        if all(
-            hours.is_open(venue, each.hours, span.start, span.end)
-            for resource in resources
-            for each in resource.must_open
-        )
-    ]
-
-
-def probes_of(prepared: Prepared) -> Iterator[Probe]:
-    """Yields the ledger probes that the decision needs."""
-    for resource in claimed_by(prepared.sets):
-        yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
-
-
 def _booking(
     prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
@@ -232,7 +208,7 @@ def _booking(
         timezone=venue.timezone,
         slot_id=prepared.slot_id,
         party_size=wanted.party_size,
-        resource_ids=tuple([resource.id for resource in resources]),
+        resource_ids=ids_of(prepared, resources, now=now),
         preferences=wanted.preferences,
         chosen_by=wanted.chosen_by,
         length_asked=wanted.asks_length,
@@ -268,6 +244,7 @@ def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing
 def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list[Claim]:
     """Returns the claims of the booking on these units, buffers included. They expire with the booking."""
     state = CLAIM_STATES[booking.status]
+    kind = "booking" if booking.resource_ids else UNBOUND
     return [
         Claim(
             booking.tenant_id,
@@ -275,6 +252,7 @@ def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list
             unit,
             claimed_span(each.resource, booking.span),
             booking.id,
+            kind,
             expires_at=booking.expires_at,
             state=state,
             changed_by=changed_by,

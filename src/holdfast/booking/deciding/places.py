@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets, check_party, fitting, named_resources
+from holdfast.assigning.choose import (
+    Demand,
+    candidate_sets,
+    check_party,
+    claimed_by,
+    first_free,
+    fitting,
+    named_resources,
+)
+from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.override import Overruled
-from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted
+from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, binds_late
 from holdfast.booking.model import Booking
+from holdfast.claim.model import Occupancy, Probe, claimed_span
+from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
+from holdfast.place.opening import hours
 from holdfast.place.venue import Resource, Venue
 
 
@@ -64,3 +79,54 @@ def prepared_nearby(
     others = [each for each in sets if {one.id for one in each} not in done]
     ordered, most = (*first, *others, *last), len(first) or SETS_FIRST
     return Prepared(wanted, venue, span, slot_id, ordered[:most], ordered[most:], hit)
+
+
+Place = tuple[tuple[Resource, ...], list[Fit]]
+"""The resources of a booking, with a fit for each that it claims."""
+
+
+def find_place(
+    prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
+) -> Place | list[Probe] | None:
+    """Returns the best free place; None if there is none. For a booking that is promised a type, others that have no
+    resource yet may move. Claims of owner `but` don't count.
+
+    If it can't tell yet, it returns the probes that the occupancy must learn before it is asked again, with
+    `prepared.in_full()`.
+    """
+    sets, party_size = open_sets(prepared), prepared.wanted.party_size
+    found = first_free(sets, prepared.span, occupancy, party_size=party_size, but=but)
+    if prepared.rest and (found is None or isinstance(found, list)):
+        return [*(found or ()), *probes_of(prepared.in_full())]
+    if found is not None or not sets or not binds_late(prepared, now=occupancy.now):
+        return found
+    pool, tenant_id = [each for each, *_ in sets], prepared.venue.tenant_id
+    fit = fit_in_pool(pool, prepared.span, occupancy, tenant_id=tenant_id, but=but)
+    return ((fit.resource,), [fit]) if isinstance(fit, Fit) else fit
+
+
+def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
+    """Returns the sets whose resources are all open during the span; some resources have their own hours."""
+    venue, span = prepared.venue, prepared.span
+    if prepared.wanted.resource_ids or all(resource.hours is None for resource in venue.resources.values()):
+        return prepared.sets
+    return [
+        resources
+        for resources in prepared.sets
+        if all(
+            hours.is_open(venue, each.hours, span.start, span.end)
+            for resource in resources
+            for each in resource.must_open
+        )
+    ]
+
+
+def probes_of(prepared: Prepared) -> Iterator[Probe]:
+    """Yields the ledger probes that the decision needs."""
+    for resource in claimed_by(prepared.sets):
+        yield prepared.venue.tenant_id, resource.id, claimed_span(resource, prepared.span)
+
+
+def ids_of(prepared: Prepared, resources: Sequence[Resource], *, now: datetime) -> tuple[UUID, ...]:
+    """Returns the resources that the booking has: these, or none yet if it is promised a type."""
+    return () if binds_late(prepared, now=now) else tuple([each.id for each in resources])

@@ -7,20 +7,19 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from holdfast.assigning.choose import first_free, settle
+from holdfast.assigning.choose import settle
 from holdfast.booking import states
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.decide import (
     Further,
     claims_of,
-    open_sets,
     overruling,
     price_of,
-    probes_of,
 )
 from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
+from holdfast.booking.deciding.places import find_place, ids_of, open_sets
 from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
@@ -126,20 +125,16 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         return Revised(before, _stayed(after, prepared, pricing), None)
     if before.id in around.in_full or not before.occupies:
         prepared = prepared.in_full()
-    sets = open_sets(prepared)
     if not before.occupies:  # it has no place yet and gets the best set that is open
+        sets = open_sets(prepared)
         if not sets:
             raise taken(prepared, Occupancy(now))
         return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)
-    found = first_free(
-        sets, prepared.span, around.occupancy, party_size=prepared.wanted.party_size, but=before.id
-    )
-    if found is None and prepared.rest:
-        around.in_full.add(before.id)
-        return Further(list(probes_of(prepared.in_full())))
+    found = find_place(prepared, around.occupancy, but=before.id)
     if found is None:
         raise taken(prepared, around.occupancy, but=before.id)
     if isinstance(found, list):
+        around.in_full.add(before.id)
         return Further(found)
     resources, fits = found
     after = _moved(after, prepared, resources, now=now, pricing=pricing)
@@ -221,7 +216,7 @@ def _moved(
         party_size=wanted.party_size,
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,
-        resource_ids=tuple(resource.id for resource in resources),
+        resource_ids=ids_of(prepared, resources, now=now),
         price=price_of(prepared, resources, pricing, now=now),
         extras=prepared.sale.taken,
         discount_code=prepared.sale.code,

@@ -12,6 +12,7 @@ from holdfast.booking.deciding.sale import NO_SALE, Sale, sale_of
 from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
+from holdfast.place.opening.hours import to_wall
 from holdfast.place.venue import Resource, Venue
 
 NOBODY = Guest()
@@ -81,6 +82,7 @@ class Wanted:
     `instead_of`: the booking that this request changes: it is not in its own way.
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
+    `bound`: the booking has its resources already, although it was made for a type.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
     `overriding`: what staff overrule, if anything.
     `extras`: ids and quantities; None: the usual quantity.
@@ -101,6 +103,7 @@ class Wanted:
     instead_of: UUID | None = None
     named: bool | None = None
     length_asked: bool | None = None
+    bound: bool = False
     guest: Guest = NOBODY
     details: Details = field(default_factory=Details)
     extras: tuple[tuple[str, int | None], ...] = ()
@@ -182,6 +185,21 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         preferences=booking.preferences,
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
+        bound=bool(booking.resource_ids),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
+    )
+
+
+def binds_late(prepared: Prepared, *, now: datetime) -> bool:
+    """Returns whether the booking gets no resource yet, only the promise of one of its type."""
+    wanted, policy = prepared.wanted, prepared.venue.policy
+    if policy.bind_group == "at_once" or wanted.preferences.group is None:
+        return False
+    if wanted.bound or wanted.walk_in or wanted.resource_ids or wanted.planned:
+        return False
+    tz = prepared.venue.tz
+    return (
+        policy.bind_group == "at_check_in"
+        or to_wall(now, tz).date() < to_wall(prepared.span.start, tz).date()
     )

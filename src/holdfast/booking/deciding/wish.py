@@ -10,14 +10,13 @@ from uuid import UUID
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking import states
 from holdfast.booking.deciding.decide import (
-    probes_of,
     timed,
     until_closing,
 )
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import Limit, is_paced, limits
-from holdfast.booking.deciding.places import prepared_at, prepared_nearby
+from holdfast.booking.deciding.places import prepared_at, prepared_nearby, probes_of
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.wanted import Overriding, Prepared, Wanted, When, wanted_anew, with_sale
 from holdfast.booking.model import Booking, InvalidTransition
@@ -129,6 +128,9 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     )
     if asked.resource_ids is not None:
         wanted = replace(wanted, resource_ids=asked.resource_ids, named=True)
+        known = [venue.resources[each] for each in asked.resource_ids if each in venue.resources]
+        if any(each.group != before.preferences.group for each in known):
+            wanted = replace(wanted, preferences=replace(before.preferences, group=None))
     elif asked.preferences is not None:
         wanted = replace(wanted, resource_ids=(), preferences=asked.preferences, named=False)
     elif before.chosen_by == "house" and not asked.planned:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import asyncpg
 
-from holdfast.assigning.choose import first_free, settle
+from holdfast.assigning.choose import settle
 from holdfast.booking import store
 from holdfast.booking.deciding.conflicts import lost, taken
-from holdfast.booking.deciding.decide import claims_of, open_sets, probes_of
+from holdfast.booking.deciding.decide import claims_of
+from holdfast.booking.deciding.places import find_place, probes_of
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.model import ACTIONS, Booking, ended
 from holdfast.booking.states import CLAIM_STATES, EXPIRING, Status
@@ -48,12 +49,10 @@ async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
 async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
     """Takes the best free set of resources for the booking. Its own claims do not block it. Raises NotAvailable."""
     occupancy = Occupancy(tx.now)
-    best: object = list(probes_of(prepared))
-    while isinstance(best, list):
+    prepared = prepared.in_full()
+    await claims.learn(tx, occupancy, probes_of(prepared))
+    while isinstance(best := find_place(prepared, occupancy, but=booking.id), list):
         await claims.learn(tx, occupancy, best)
-        best = first_free(
-            open_sets(prepared), prepared.span, occupancy, party_size=booking.party_size, but=booking.id
-        )
     if best is None:
         raise taken(prepared, occupancy, but=booking.id)
     _, fits = best
@@ -72,11 +71,11 @@ async def put(
     wanted = [others.pop(each, each) for each in wanted]  # some moved to make room for others
     evicted = await evict_expired_holds(tx, [*wanted, *others.values()], occupancy)
     try:
-        await claims.move(tx, others)
+        swapped = await claims.move(tx, others)
         await claims.take(tx, wanted)
     except asyncpg.ExclusionViolationError as error:
         raise lost(venue, [each.resource_id for each in wanted]) from error
-    return Shift(freed, wanted) + evicted
+    return Shift(freed, wanted) + evicted + swapped
 
 
 async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy: Occupancy) -> Shift:

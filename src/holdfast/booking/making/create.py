@@ -131,7 +131,7 @@ async def create(
     if occupancy.expired_in_the_way(placed):
         shift = await evict_expired_holds(tx, placed, occupancy)
     if moved:
-        await claims.move(tx, moved)
+        shift += await claims.move(tx, moved)
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
     # An evicted hold may have covered more than the new booking does.
     evicted = {claim.resource_id for claim in shift.freed}

@@ -13,8 +13,9 @@ from uuid import UUID
 import orjson
 
 from holdfast.booking import store
-from holdfast.booking.deciding.decide import Known, limits_of, probes_of
+from holdfast.booking.deciding.decide import Known, limits_of
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Window
+from holdfast.booking.deciding.places import probes_of
 from holdfast.booking.deciding.rules import hold_quotas
 from holdfast.booking.deciding.wanted import Prepared, Wanted
 from holdfast.booking.sales_store import read_sales

@@ -98,7 +98,7 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
         details=Details(source=asked.source),
         party_size=asked.party_size,
         resource_ids=asked.resource_ids or (),
-        preferences=ANYTHING if asked.preferences is None else asked.preferences.value(),
+        preferences=asked.preferred or ANYTHING,
         extras=asked.taken(),
         discount_code=asked.discount_code,
     )

@@ -130,7 +130,7 @@ async def put_booking(
         when=body.when_changed,
         party_size=body.party_size,
         resource_ids=body.resource_ids,
-        preferences=None if body.preferences is None else body.preferences.value(),
+        preferences=body.preferred,
         guest=body.said("id", "name", "email", "phone", prefix="guest_"),
         overriding=body.overriding(),
         details=body.said("special_requests", "internal_notes", "source", "metadata"),

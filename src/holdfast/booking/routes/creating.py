@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
 
+from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
 from holdfast.booking.deciding.wanted import Wanted
@@ -119,7 +120,7 @@ def _wanted(
         actor=actor,
         party_size=body.party_size,
         resource_ids=body.resource_ids or (),
-        preferences=body.preferred(),
+        preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
         details=body.details(source, body.metadata),
         overriding=body.overriding(),

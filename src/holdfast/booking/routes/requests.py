@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
-from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.wanted import Overriding, When
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Attributes, Metadata
@@ -53,6 +53,9 @@ Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
 """Where a booking came from."""
 GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
 """The sources that guests may use; the others are for staff."""
+
+
+Group = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["double-sea"])]
 
 
 class PreferencesBody(Body):
@@ -126,27 +129,38 @@ class TimeBody(Body):
         )
 
 
-class PartyBody(Body):
+class PlaceBody(Body):
+    """Which resources are wanted: `resource_ids`, `group`, `preferences` or, for any that suit, none of them."""
+
+    resource_ids: ResourceIds | None = None
+    """The resources wanted, all of them or none. If omitted, the best fit."""
+    group: Group | None = None
+    """A type of the venue, such as `double-sea`: one resource of it."""
+    preferences: PreferencesBody | None = None
+
+    @model_validator(mode="after")
+    def _one_way_of_saying_where(self) -> PlaceBody:
+        if sum(each is not None for each in (self.resource_ids, self.group, self.preferences)) > 1:
+            raise ValueError("give only one of resource_ids, group and preferences")
+        return self
+
+    @property
+    def preferred(self) -> Preferences | None:
+        """Which resources suit; None if the request does not say."""
+        if self.group is not None:
+            return Preferences(group=self.group)
+        return None if self.preferences is None else self.preferences.value()
+
+
+class PartyBody(PlaceBody):
     """The guest, and which resources are wanted."""
 
     unsaid: ClassVar[frozenset[str]] = frozenset({"guest_id", "guest_name", "guest_email", "guest_phone"})
 
-    resource_ids: ResourceIds | None = None
-    """The resources wanted, all of them or none. If omitted, the best fit."""
-    preferences: PreferencesBody | None = None
     guest_id: line(128) | None = None  # pyright: ignore[reportInvalidTypeForm]
     guest_name: line(200) | None = None  # pyright: ignore[reportInvalidTypeForm]
     guest_email: Email | None = None
     guest_phone: line(40) | None = None  # pyright: ignore[reportInvalidTypeForm]
-
-    @model_validator(mode="after")
-    def _named_or_preferred(self) -> PartyBody:
-        if self.resource_ids is not None and self.preferences is not None:
-            raise ValueError("give resource_ids or preferences, not both")
-        return self
-
-    def preferred(self) -> Preferences:
-        return ANYTHING if self.preferences is None else self.preferences.value()
 
     def guest(self) -> Guest:
         return Guest(id=self.guest_id, name=self.guest_name, email=self.guest_email, phone=self.guest_phone)
@@ -232,7 +246,7 @@ class WalkIn(DetailsBody, OverrideBody, SaleBody):
         return self
 
 
-class CheckAvailability(SaleBody):
+class CheckAvailability(PlaceBody, SaleBody):
     """The span and the party to check availability for."""
 
     venue_id: UUID
@@ -240,8 +254,6 @@ class CheckAvailability(SaleBody):
     end: Instant | None = None
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
     party_size: int = Field(ge=1, le=PARTY_MAX)
-    resource_ids: ResourceIds | None = None
-    preferences: PreferencesBody | None = None
     except_booking: UUID | None = None
     """A booking that you may see and want to change: it is not in its own way."""
     source: Source = "api"
@@ -251,8 +263,6 @@ class CheckAvailability(SaleBody):
     def _one_length(self) -> CheckAvailability:
         if self.end is not None and self.duration_minutes is not None:
             raise ValueError("give end or duration_minutes, not both")
-        if self.resource_ids is not None and self.preferences is not None:
-            raise ValueError("give resource_ids or preferences, not both")
         return self
 
 

@@ -58,6 +58,7 @@ class BookingShown(BaseModel):
     venue_kind: str
     resource_ids: list[UUID]
     resources: list[BookedResource]
+    group: str | None
     chosen_by: ChosenBy
     slot_id: str | None
     start: datetime

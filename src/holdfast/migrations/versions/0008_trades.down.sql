@@ -1,3 +1,14 @@
+DROP INDEX booking_unbound;
+-- Each has a resource; it only was not told which.
+UPDATE claim SET owner_kind = 'booking' WHERE owner_kind = 'unbound';
+UPDATE booking
+   SET resource_ids = ARRAY(SELECT claim.resource_id FROM claim
+                             WHERE claim.tenant_id = booking.tenant_id AND claim.owner_id = booking.id)
+ WHERE resource_ids = '{}';
+ALTER TABLE claim
+    DROP CONSTRAINT claim_owner_kind_is_known,
+    ADD CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'block', 'cleaning'));
+
 -- Before, a tax was always added to the base.
 ALTER TABLE booking DROP CONSTRAINT booking_price_adds_up;
 UPDATE booking SET base_minor = base_minor - tax_minor WHERE tax_included;
@@ -5,7 +16,6 @@ ALTER TABLE booking
     ADD CONSTRAINT booking_price_adds_up CHECK (total_minor = base_minor + tax_minor - discount_minor);
 
 ALTER TABLE booking
-    DROP COLUMN group_slug,
     DROP COLUMN preferences,
     DROP COLUMN chosen_by,
     DROP COLUMN length_asked,

@@ -13,7 +13,6 @@ ALTER TABLE resource
     ADD CONSTRAINT resource_minimum_spend_is_not_negative CHECK (minimum_spend >= 0);
 
 ALTER TABLE booking
-    ADD COLUMN group_slug          text,
     ADD COLUMN preferences         jsonb   NOT NULL DEFAULT '{}',
     ADD COLUMN chosen_by           text    NOT NULL DEFAULT 'guest',
     ADD COLUMN length_asked        boolean NOT NULL DEFAULT true,
@@ -36,3 +35,9 @@ ALTER TABLE booking
 
 CREATE INDEX booking_with_extras ON booking (tenant_id, venue_id, end_at) WHERE extras <> '[]';
 CREATE INDEX booking_by_discount ON booking (tenant_id, venue_id, discount_code) WHERE discount_code IS NOT NULL;
+
+ALTER TABLE claim
+    DROP CONSTRAINT claim_owner_kind_is_known,
+    ADD CONSTRAINT claim_owner_kind_is_known CHECK (owner_kind IN ('booking', 'unbound', 'block', 'cleaning'));
+
+CREATE INDEX booking_unbound ON booking (start_at) WHERE resource_ids = '{}';

@@ -123,11 +123,11 @@ async def _in_use(tx: Tx, kept: Kept, difference: Difference) -> list[Error]:
         if id_ in difference.removed:
             problem = f"can't be removed while bookings or blocks use it: {use.claims} now or later"
             errors.append({"field": "resources", "value": difference.removed[id_].slug, "problem": problem})
-        elif id_ in difference.rebuilt:
-            field, slug = difference.rebuilt[id_], kept.by_id[id_].slug
+        elif (field := difference.rebuilt.get(id_)) and (field != "group" or use.unbound):
+            slug = kept.by_id[id_].slug
             problem = f"of {slug} can't change while bookings or blocks use it: {use.claims} now or later"
             errors.append({"field": field, "value": None, "problem": problem})
-        elif use.at_once > difference.shrunk[id_].units:
+        elif id_ in difference.shrunk and use.at_once > difference.shrunk[id_].units:
             each = difference.shrunk[id_]
             problem = f"must be at least {use.at_once}: that many units of {each.slug} are in use at once, now or later"
             errors.append({"field": "units", "value": each.units, "problem": problem})

@@ -55,13 +55,20 @@ def differ(kept: Kept, document: VenueDocument, *, ids: Mapping[str, UUID]) -> D
         shrunk={id_: each for id_, each in after.items() if id_ in before and each.units < before[id_].units},
         grown=tuple(id_ for id_, each in after.items() if id_ in before and each.units > before[id_].units),
         rebuilt={
-            id_: "parts" if each.parts else "takes"
+            id_: field
             for id_, each in after.items()
-            if id_ in before and not before[id_].parts and (each.parts or each.takes != before[id_].takes)
+            if id_ in before and not before[id_].parts and (field := _rebuilt(before[id_], each))
         },
         wholes=_changed_wholes(kept, after, ids),
         edges=edges if edges != edges_before else None,
     )
+
+
+def _rebuilt(before: ResourceDocument, after: ResourceDocument) -> str | None:
+    """Returns the field by which claims on the resource would mean something else."""
+    if after.parts:
+        return "parts"
+    return next((each for each in ("takes", "group") if getattr(before, each) != getattr(after, each)), None)
 
 
 def _alone(resource: ResourceDocument) -> ResourceDocument:
