@@ -24,7 +24,7 @@ DAYS = {"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]}
 
 async def test_all_active_resources_in_their_order_with_what_one_chooses_by(house: House) -> None:
     seen = await look(house, {})
-    assert [each["name"] for each in seen["sections"]] == ["L1", "S1", "T1", "T2", "T3"]
+    assert [each["name"] for each in seen["sections"]] == ["T1", "T2", "T3", "L1", "S1"]
     assert section(seen, "T1") == {
         "sectionId": house.resources["t1"],
         "name": "T1",

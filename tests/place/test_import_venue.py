@@ -69,7 +69,7 @@ async def test_a_new_venue_comes_back_with_ids(ask: Ask, cast: Cast, osteria: di
     assert (venue["tenant"], venue["version"], venue["kind"]) == (cast.nord.slug, 1, "restaurant")
     assert venue["policy"]["price_rules"][0]["amount"] == "95.50"
     found = by_slug(venue)
-    assert list(found) == ["bar", "t1", "t2"]
+    assert list(found) == ["t1", "t2", "bar"]
     assert {UUID(each["id"]).version for each in found.values()} == {7}
     assert found["t2"]["adjacent"] == [{"slug": "t1", "seats_lost": 0, "id": found["t1"]["id"]}]
     assert found["t2"]["position"] == {"x": 40, "y": 12.5, "w": 60, "h": 60, "rotation": 0, "shape": "round"}

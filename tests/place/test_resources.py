@@ -42,6 +42,54 @@ async def test_lists_are_in_order_and_in_pages(ask: Ask, cast: Cast, osteria: di
     assert bad.json()["errors"][0]["field"] == "cursor"
 
 
+LANES = [f"lane-{n}" for n in range(1, 13)]
+ORDERS = [LANES, LANES[::-1], ["z", "a", "m9", "m10", "b", "01", "1", "y"]]
+
+
+async def listed(ask: Ask, cast: Cast, venue: dict[str, Any]) -> list[str]:
+    page = (await ask(cast.nobody, "GET", f"/venues/{venue['id']}/resources")).json()
+    return [each["slug"] for each in page["items"]]
+
+
+@pytest.mark.parametrize("slugs", ORDERS, ids=["lanes", "backwards", "as it comes"])
+async def test_resources_keep_the_order_of_the_document(
+    ask: Ask, cast: Cast, osteria: dict[str, Any], slugs: list[str]
+) -> None:
+    osteria["resources"] = [{"slug": slug, "kind": "lane"} for slug in slugs]
+    osteria["slots"] = []
+    venue = await imported(ask, cast, osteria)
+    assert [each["slug"] for each in venue["resources"]] == slugs
+    assert await listed(ask, cast, venue) == slugs
+    exported = (await ask(cast.alice, "GET", f"/venues/{venue['id']}/document")).json()
+    assert [each["slug"] for each in exported["resources"]] == slugs
+    again = (await ask(cast.alice, "POST", "/venues/import", json=exported)).json()
+    assert (again["resources"], again["version"]) == (venue["resources"], venue["version"])
+    picture = f"/clubs/{venue['tenant']}/venues/{venue['slug']}/availability?date=2027-03-01&slotId=day"
+    answer = await ask(cast.nobody, "GET", picture)
+    assert answer.status_code == 200, answer.text
+    assert [each["sectionId"] for each in answer.json()["sections"]] == [each["id"] for each in venue["resources"]]
+
+
+async def test_what_is_added_comes_last_and_numbers_count_as_numbers(
+    ask: Ask, cast: Cast, osteria: dict[str, Any]
+) -> None:
+    osteria["resources"] = [{"slug": slug, "kind": "lane"} for slug in LANES[:9]]
+    venue = await imported(ask, cast, osteria)
+    for slug in (LANES[11], LANES[9], LANES[10]):
+        added = await ask(cast.alice, "POST", f"/venues/{venue['id']}/resources", json={"slug": slug})
+        assert added.status_code == 201
+    assert await listed(ask, cast, venue) == LANES
+    body = {"slug": "first", "sort_order": -1}
+    await ask(cast.alice, "POST", f"/venues/{venue['id']}/resources", json=body)
+    assert await listed(ask, cast, venue) == ["first", *LANES]
+
+
+async def test_a_venue_of_before_is_in_order_too(ask: Ask, cast: Cast, osteria: dict[str, Any]) -> None:
+    osteria["resources"] = [{"slug": slug, "sort_order": 0} for slug in LANES[::-1]]
+    venue = await imported(ask, cast, osteria)
+    assert await listed(ask, cast, venue) == LANES
+
+
 async def test_a_large_venue_shows_its_first_resources_and_where_the_others_are(
     ask: Ask, cast: Cast, osteria: dict[str, Any]
 ) -> None:
@@ -158,7 +206,7 @@ async def test_a_removed_resource_is_gone(ask: Ask, cast: Cast, osteria: dict[st
     assert (gone.status_code, gone.content) == (204, b"")
     assert (await ask(cast.alice, "DELETE", path, headers={"if-match": '"1"'})).status_code == 404
     left = (await ask(cast.nobody, "GET", f"/venues/{venue['id']}")).json()["resources"]
-    assert [(each["slug"], each["adjacent"]) for each in left] == [("bar", []), ("t1", [])]
+    assert [(each["slug"], each["adjacent"]) for each in left] == [("t1", []), ("bar", [])]
 
 
 async def test_a_resource_that_is_held_stays(

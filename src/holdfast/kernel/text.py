@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
@@ -21,6 +22,9 @@ _IN_LINES = re.compile(rf"[\0-\x08\x0b\x0c\x0e-\x1f{_NEVER}{_NONCHARACTERS}]")
 _SHOWN = _NEVER.replace(r"\ud800-\udfff", "")
 LINE_PATTERN = rf"^[^\u0000-\u001f\u2028\u2029{_SHOWN}]*$"
 LINES_PATTERN = rf"^[^\u0000-\u0008\u000b\u000c\u000e-\u001f{_SHOWN}]*$"
+
+NATURAL_CACHED_MAX = 65_536
+DIGITS = re.compile(r"([0-9]+)")
 
 EMAIL_CHARS_MAX = 254
 """RFC 5321, 4.5.3.1.3, without the angle brackets."""
@@ -122,3 +126,11 @@ Email = Annotated[
     Field(min_length=3, max_length=EMAIL_CHARS_MAX, json_schema_extra={"format": "idn-email"}),
     AfterValidator(email_address),
 ]
+
+
+@lru_cache(NATURAL_CACHED_MAX)
+def natural(text: str) -> tuple[str | int, ...]:
+    """Returns a sort key by which numbers in texts count as numbers: `lane-2` comes before `lane-10`."""
+    parts = DIGITS.split(text)
+    # Texts and numbers take turns, so that like is compared with like. The text itself tells 01 from 1.
+    return (*(int(part) if place % 2 else part for place, part in enumerate(parts)), text)

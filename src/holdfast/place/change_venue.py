@@ -10,7 +10,14 @@ from uuid import UUID
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.place.changes.amend import WRITTEN, Amended, Amending
-from holdfast.place.document import Adjacent, ResourceDocument, VenueDocument, parse_document, validated
+from holdfast.place.document import (
+    Adjacent,
+    ResourceDocument,
+    VenueDocument,
+    parse_document,
+    validated,
+    with_order,
+)
 from holdfast.place.kept import Kept
 from holdfast.place.opening.holidays_of import Holiday
 from holdfast.place.opening.spans import HoursException, HoursSpan
@@ -100,7 +107,8 @@ async def add_resource(
     """
     kept = await own_venue(tx, venue_id)
     refuse_taken(kept, resource.slug)
-    wanted = named_by_slug(kept, resource)
+    largest = max((each.sort_order for each in kept.document.resources), default=0)
+    wanted = named_by_slug(kept, with_order(resource, largest))
     return await amending.change(
         tx, kept, with_resources(kept, [*kept.document.resources, wanted]), ids=kept.ids
     )

@@ -31,6 +31,7 @@ from holdfast.place.prices.sold import amounts_of
 
 RESOURCES_MAX = 5000
 PARTS_MAX = 50
+SORT_ORDER_MAX = 1_000_000
 ATTRIBUTES_BYTES_MAX = 4096
 ZONE_CHARS_MAX = 64
 """Longer than the name of any time zone; the longest has 32 characters."""
@@ -108,6 +109,11 @@ class Adjacent(Rule):
     counts."""
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    # It depends on the document.
+    del schema["default"]
+
+
 class ResourceDocument(Rule):
     """Something that can be reserved: a table, lane, room, section, facility or seat."""
 
@@ -143,8 +149,14 @@ class ResourceDocument(Rule):
     """Any other data, at most 4096 bytes of JSON."""
     position: Position | None = None
     """Its position on the floor plan."""
-    sort_order: StrictInt = Field(default=0, ge=-1_000_000, le=1_000_000)
-    """Lists are ordered by this number, then by slug."""
+    sort_order: StrictInt = Field(
+        default=0,
+        ge=-SORT_ORDER_MAX,
+        le=SORT_ORDER_MAX,
+        json_schema_extra=_without_default,
+    )
+    """Lists are ordered by this number, then by slug, with numbers in slugs as numbers. Default: its place in the
+    document, from 0; for one that is added to a venue, the largest there."""
     active: StrictBool = True
     """False: it exists, but can't be booked."""
     hours: Hours | None = None
@@ -168,6 +180,17 @@ class ResourceDocument(Rule):
         return self
 
 
+def _in_this_order(resources: tuple[ResourceDocument, ...]) -> tuple[ResourceDocument, ...]:
+    return tuple(with_order(each, place) for place, each in enumerate(resources))
+
+
+def with_order(resource: ResourceDocument, place: int) -> ResourceDocument:
+    """Returns the resource with that `sort_order`, unless it was given one."""
+    if "sort_order" in resource.model_fields_set:
+        return resource
+    return resource.model_copy(update={"sort_order": place})
+
+
 class VenueDocument(Rule):
     """A complete venue. Everything but slug, name, timezone and resources has a default."""
 
@@ -187,7 +210,9 @@ class VenueDocument(Rule):
     """When it is open. Default: always."""
     slots: tuple[Slot, ...] = Field(default=(), max_length=200)
     """Its named time windows. Without any, each opening day is one slot `day`."""
-    resources: tuple[ResourceDocument, ...] = Field(max_length=RESOURCES_MAX)
+    resources: Annotated[tuple[ResourceDocument, ...], AfterValidator(_in_this_order)] = Field(
+        max_length=RESOURCES_MAX
+    )
     """What can be reserved there, at most 5000 resources."""
 
     @model_validator(mode="after")

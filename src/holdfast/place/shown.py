@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from holdfast.kernel.actor import Actor, works_at
 from holdfast.kernel.paging import Keyset
-from holdfast.kernel.text import stored_line
+from holdfast.kernel.text import natural, stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept
 from holdfast.place.opening.spans import Hours, Rule, Slot
@@ -214,13 +214,21 @@ BY_ORDER = Keyset[tuple[int, str]](tuple[int, str])
 
 
 def order_of(resource: ResourceDocument) -> tuple[int, str]:
-    """The sort key of a resource in lists."""
+    """The sort key of a resource in lists, as cursors have it."""
     return resource.sort_order, resource.slug
+
+
+def _natural(key: tuple[int, str]) -> tuple[int, tuple[str | int, ...]]:
+    return key[0], natural(key[1])
 
 
 def resources_after(kept: Kept, after: tuple[int, str] | None) -> list[ResourceDocument]:
     """Returns the venue's resources after that sort key, in order; None: all."""
-    return [each for each in kept.document.resources if after is None or order_of(each) > after]
+    return [
+        each
+        for each in kept.document.resources
+        if after is None or _natural(order_of(each)) > _natural(after)
+    ]
 
 
 def policy_shown(kept: Kept, viewer: Actor | None = None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 
 from holdfast.kernel.db.tx import Tx, plain_id
-from holdfast.kernel.text import STORED
+from holdfast.kernel.text import STORED, natural
 from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Kept, ResourceKey, Tenant
 from holdfast.place.venue import Venue
@@ -133,7 +133,7 @@ def _kept(row: Any) -> Kept:
         each["adjacent"] = adjacent.get(each["slug"], ())
         each["parts"] = tuple(slugs[part] for part in each["parts"])
     documents = [ResourceDocument.model_validate(each, context=STORED) for each in resources]
-    documents.sort(key=lambda each: (each.sort_order, each.slug))
+    documents.sort(key=lambda each: (each.sort_order, natural(each.slug)))
     own = {name: row[name] for name in ("slug", "name", "kind", "timezone", "currency")}
     rules = {name: orjson.loads(row[name]) for name in ("policy", "hours", "slots")}
     return Kept(

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from holdfast.kernel.text import natural
 from holdfast.place.opening.spans import Hours, Slot
 from holdfast.place.policy import Policy
 
@@ -60,9 +61,9 @@ class Resource:
         return party_size if self.takes == "guests" else 1
 
     @property
-    def order(self) -> tuple[int, str]:
-        """Its sort key in lists: sort_order, then slug."""
-        return self.sort_order, self.slug
+    def order(self) -> tuple[int, tuple[str | int, ...]]:
+        """Its sort key in lists: sort_order, then slug, with numbers in slugs as numbers."""
+        return self.sort_order, natural(self.slug)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
