@@ -1,6 +1,6 @@
 // Keeps the states of all sections of one slot up to date, whatever happens to the connection.
 //
-//     node client.mjs http://127.0.0.1:8000 nordlek klubb-polar 2026-11-28 slot_21_00
+//     node client.mjs http://127.0.0.1:8000 nordlek boulehallen 2027-05-01 day
 //
 // Prints a JSON line whenever it knows something new; `because` says how. HOLDFAST_TOKEN, if set, is a token of
 // staff. What it does, and why, is told in docs/live.md. Needs nothing but fetch: Node 18 or later, or a browser,
@@ -123,6 +123,12 @@ async function* frames(body, alive) {
 
 if (typeof process !== "undefined" && process.argv[1]?.endsWith("client.mjs")) {
   const [base, tenant, venue, date, slotId] = process.argv.slice(2);
+  if (process.argv.length !== 7) {
+    const today = new Date().toISOString().slice(0, 10);
+    const example = `http://127.0.0.1:8000 nordlek boulehallen ${today} day`;
+    console.error(`Usage: node client.mjs SERVER TENANT VENUE DATE SLOT, such as ${example}`);
+    process.exit(2);
+  }
   const onChange = (known) => console.log(JSON.stringify(known));
   await new Slot({ base, tenant, venue, date, slotId, token: process.env.HOLDFAST_TOKEN, onChange }).follow();
 }

@@ -1,6 +1,6 @@
 """Keeps the states of all sections of one slot up to date, whatever happens to the connection.
 
-    python client.py http://127.0.0.1:8000 nordlek klubb-polar 2026-11-28 slot_21_00
+    python client.py http://127.0.0.1:8000 nordlek boulehallen 2027-05-01 day
 
 Prints a JSON line whenever it knows something new; `because` says how. HOLDFAST_TOKEN, if set, is a token of staff.
 What it does, and why, is told in docs/live.md. Needs the standard library alone.
@@ -114,5 +114,11 @@ def get(url, timeout):
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout)
 
 
+USAGE = "Usage: python client.py SERVER TENANT VENUE DATE SLOT, such as"
+EXAMPLE = "http://127.0.0.1:8000 nordlek boulehallen %Y-%m-%d day"
+
 if __name__ == "__main__":
+    if len(sys.argv) != 6:
+        print(USAGE, time.strftime(EXAMPLE), file=sys.stderr)
+        sys.exit(2)
     Slot(*sys.argv[1:6]).follow()

@@ -67,7 +67,9 @@ async def test_resources_keep_the_order_of_the_document(
     picture = f"/clubs/{venue['tenant']}/venues/{venue['slug']}/availability?date=2027-03-01&slotId=day"
     answer = await ask(cast.nobody, "GET", picture)
     assert answer.status_code == 200, answer.text
-    assert [each["sectionId"] for each in answer.json()["sections"]] == [each["id"] for each in venue["resources"]]
+    assert [each["sectionId"] for each in answer.json()["sections"]] == [
+        each["id"] for each in venue["resources"]
+    ]
 
 
 async def test_what_is_added_comes_last_and_numbers_count_as_numbers(
