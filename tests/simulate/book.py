@@ -32,6 +32,7 @@ class Book:
         """Time did it. A visit ended when it was to, or when the party came if that was later; what is left of its
         claims from then, until somebody else has the unit, is for cleaning."""
         assert to in STEPS[booking.status]
+        booking.steps[booking.version] = (booking.status, to)
         booking.status, booking.version = to, booking.version + 1
         left_at = max(booking.end, booking.came_at or booking.end)
         cleaned = [(claim, left_at + (claim.end - booking.end)) for claim in booking.claims]

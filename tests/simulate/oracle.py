@@ -73,6 +73,11 @@ class Oracle(Book):
         if "NOT_FOUND" in codes:
             return codes
         house = self.houses[booking.venue]
+        if self.is_done(booking, to, version):
+            first = FIRST[house.rules["lifecycle"]]
+            may = who.kind != "guest" or to is S.CANCELLED or booking.steps[version] == (S.HELD, first)
+            may = may and (to not in PIPELINE or who.kind == "system")
+            return set() if may else {"FORBIDDEN"}
         if to not in STEPS.get(booking.status, ()):
             codes.add("INVALID_TRANSITION")
         if to in PIPELINE and who.kind != "system":
@@ -88,8 +93,16 @@ class Oracle(Book):
                 codes |= taken([choice])
         return codes
 
-    def move(self, booking: Booking, to: S, now: datetime) -> None:
-        """The booking one step on."""
+    def is_done(self, booking: Booking, to: S, version: int) -> bool:
+        """Whether it took that step at that version already, and is still there."""
+        _, there = booking.steps.get(version, (None, None))
+        return booking.status is to and there is to
+
+    def move(self, booking: Booking, to: S, now: datetime, *, version: int) -> None:
+        """The booking one step on, unless that was done already."""
+        if self.is_done(booking, to, version):
+            return
+        booking.steps[booking.version] = (booking.status, to)
         house = self.houses[booking.venue]
         occupied = booking.status in OCCUPYING
         was_there = booking.status is S.CHECKED_IN or to is S.COMPLETED

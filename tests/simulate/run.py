@@ -72,7 +72,7 @@ class Run:
         answer = self.world.move(booking.id, to, version, who, self.house(booking.venue), self.now)
         state = self._look()
         if self._agreed(self.oracle.refusals_to_move(booking, to, version, who, self.now), answer, booking):
-            self._apply(booking, state, lambda: self.oracle.move(booking, to, self.now))
+            self._apply(booking, state, lambda: self.oracle.move(booking, to, self.now, version=version))
             self._tells_of(booking, answer)
         self._compare(state)
 
@@ -81,7 +81,10 @@ class Run:
         key = self._key("cancel", booking.venue, text, asked)
         answer = self.world.cancel(asked, self.house(booking.venue), key, self.now)
         why = self.oracle.refusals_to_move(booking, S.CANCELLED, asked.version, asked.who, self.now)
-        self._settle(key, asked, answer, why, lambda: self.oracle.move(booking, S.CANCELLED, self.now))
+        self._settle(key, asked, answer, why, lambda: self._cancelled(booking, asked))
+
+    def _cancelled(self, booking: Booking, asked: Cancelling) -> None:
+        self.oracle.move(booking, S.CANCELLED, self.now, version=asked.version)
 
     def change(self, asked: Changing, text: str | None) -> None:
         booking = self.oracle.bookings[asked.booking_id]

@@ -8,7 +8,7 @@ from holdfast.booking.states import Status as S
 
 from .drafts import Asking, At, Draft
 from .run import Run
-from .words import Changing, Edit, Who
+from .words import Cancelling, Changing, Edit, Who
 from .world import World
 
 EVENING, NIGHT = At(0, 18 * 60), At(0, 21 * 60)
@@ -63,3 +63,17 @@ def test_a_request_that_was_a_hold_first_loses_no_time_when_it_is_changed(world:
     promised = booking.expires_at
     run.change(Changing(booking.id, booking.version, bob, Edit(size=3)), None)
     assert booking.expires_at == promised
+
+
+def test_a_step_that_is_done_is_done_once(world: World) -> None:
+    run, asking = begin(world)
+    run.create([(asking.ask(Draft(venue=0, at=EVENING)), None)])
+    (booking,) = run.oracle.bookings.values()
+    bob = asking.who("bob", 0)
+    for _ in range(2):
+        run.move(booking, S.CONFIRMED, 1, bob)
+    for _ in range(2):
+        run.cancel(Cancelling(booking.id, 2, bob), None)
+    run.cancel(Cancelling(booking.id, 1, bob), None)
+    run.cancel(Cancelling(booking.id, 3, bob), None)
+    assert booking.version == 3

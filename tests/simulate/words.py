@@ -117,6 +117,8 @@ class Booking:
     ip: str | None
     made_at: datetime
     version: int = 1
+    steps: dict[int, tuple[S, S]] = field(default_factory=dict)
+    """What it went from and to, by the version before."""
     choice: Choice = ()
     claims: list[Claim] = field(default_factory=list)
     expires_at: datetime | None = None
