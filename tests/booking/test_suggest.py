@@ -32,14 +32,14 @@ async def each_is_bookable(house: House, slots: list[dict[str, Any]], **wanted: 
         assert (await cancel(house, booked)).status_code == 200
 
 
-async def test_the_nearest_starts_on_the_same_table_first(house: House) -> None:
+async def test_the_same_time_elsewhere_then_the_nearest_starts_on_the_same_table(house: House) -> None:
     wanted = {"start": at("18:00"), "resource_ids": house.ids("t1"), "duration_minutes": 60}
     await house.booked(**wanted)
     slots = await suggested(house, **wanted)
     assert slots == [
+        {"start": at("18:00"), "end": at("19:00"), "resource_ids": house.ids("t2")},
         {"start": at("17:00"), "end": at("18:00"), "resource_ids": house.ids("t1")},
         {"start": at("19:00"), "end": at("20:00"), "resource_ids": house.ids("t1")},
-        {"start": at("16:45"), "end": at("17:45"), "resource_ids": house.ids("t1")},
     ]
     await each_is_bookable(house, slots)
 

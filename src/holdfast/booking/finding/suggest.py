@@ -42,8 +42,9 @@ async def suggest(
     """Returns up to SUGGESTIONS_MAX slots {start, end, resource_ids}, nearest to the wanted start first.
     `change`: changes the occupancy before the search.
 
-    1. The same resources at other times within two hours, on the slot step.
-    2. If these are too few: equivalent resources, the same time first.
+    1. The same time on equivalent resources, if some were named.
+    2. The nearest starts within two hours, on the slot step: on the same resources.
+    3. If these are too few: on equivalent resources.
 
     Each slot is free as of this transaction, by the rules and the ledger. Nothing is reserved.
     """
@@ -63,13 +64,24 @@ async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     around = Span(span.start - WITHIN, span.end + WITHIN)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
-    found = await _nearest(await read(same, around), same, wanted)
-    if len(found) < SUGGESTIONS_MAX and wanted.wanted.resource_ids:
-        others = search.equivalent(venue, wanted.wanted.resource_ids, party_size)
-        more = await _nearest(await read(others, around), others, wanted) if others else []
-        found += more[: SUGGESTIONS_MAX - len(found)]
+    named = wanted.wanted.resource_ids
+    others = search.equivalent(venue, named, party_size) if named else ()
+    found: list[Found] = []
+    if others:
+        outlook = await read(others, span)
+        there = outlook.free(others, span, party_size=party_size, slot_id=wanted.slot_id)
+        found = [] if there is None else [there]
+    found = _and(found, await _nearest(await read(same, around), same, wanted))
+    if len(found) < SUGGESTIONS_MAX and others:
+        found = _and(found, await _nearest(await read(others, around), others, wanted))
     found.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
     return [slot_json(each, venue) for each in found]
+
+
+def _and(found: list[Found], more: list[Found]) -> list[Found]:
+    """Adds those at other times, up to SUGGESTIONS_MAX in all."""
+    done = {each.span for each in found}
+    return [*found, *(each for each in more if each.span not in done)][:SUGGESTIONS_MAX]
 
 
 async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
