@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from holdfast.booking.deciding.conflicts import NotAvailable
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.finding.by_reference import ByReference
 from holdfast.booking.finding.suggest import Suggestions
@@ -147,7 +147,7 @@ class Engine:
         gets the venue as the transaction sees it.
 
         `is_long`: once it has the lock, it has no deadline; the verb must bound what it writes.
-        Raises what the verb raises; to NotAvailable it adds suggestions, searched for after the lock is released.
+        Raises what the verb raises; to a Suggestible it adds suggestions, searched for after the lock is released.
         Raises Overloaded if it doesn't get the turn or the lock in time, and OutcomeUnknown.
         """
 
@@ -215,11 +215,11 @@ class Engine:
             with self._changing():
                 async with self._turns.of(venue.id):
                     return await call.run(changed)
-        except NotAvailable as error:
+        except Suggestible as error:
             refused = error
         raise await self.suggesting(refused)
 
-    async def suggesting(self, refused: NotAvailable) -> NotAvailable:
+    async def suggesting(self, refused: Suggestible) -> Suggestible:
         """Returns the refusal, with suggestions of free times if there is time to find them."""
         if refused.wanted is not None:
             refused.suggesting(await self.suggestions.near(refused.wanted))

@@ -62,7 +62,7 @@ async def change_planned(
             planned = await make_plan(engine, actor, venue, plan)
         except HoldfastError as refused:
             with request_deadline(engine.db.deadline_s):
-                if refused.kind.is_final:
+                if refused.is_final:
                     return await engine.change_once(actor, venue, refuse, refused, **more)
                 # What is in the way may have been taken by this same request, sent twice.
                 if key is not None and (stored := await read(idempotency.kept, key)):

@@ -12,7 +12,7 @@ from holdfast.booking.finding import suggest as suggesting
 from tests.conftest import House
 from tests.processes import until
 
-from .asking import DAY, at, cancel, instant, refused
+from .asking import DAY, at, cancel, change, instant, refused
 
 ALL_WEEK = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
 
@@ -194,3 +194,21 @@ async def test_of_many_refused_at_once_some_get_none_and_are_told_so(
     turned_away = [body["detail"] for body in bodies if not body["suggested_slots"]]
     told = "T1 is taken at that time. There was no time to look for alternatives: check what else is free that day."
     assert turned_away == [told] * (len(clocks) - suggesting.AT_ONCE_MAX)
+
+
+async def test_hours_and_pacing_are_refused_with_what_can_be_booked(house: House) -> None:
+    """For a new booking and for a change, with a key and without; each suggestion is taken at its word."""
+    await house.change_policy(pacing_covers_max=2)
+    await house.booked(start=at("18:00"), resource_ids=house.ids("l1"))
+    mine = await house.booked(start=at("14:00"), resource_ids=house.ids("t1"))
+    for start, code in (("18:00", "PACING_EXCEEDED"), ("22:30", "OUTSIDE_OPENING_HOURS")):
+        for key in ({}, {"idempotency_key": f"k-{start}"}):
+            wanted = {"start": at(start), "resource_ids": house.ids("t1")}
+            for response in (await house.book(**wanted, **key), await change(house, mine, **wanted, **key)):
+                body = refused(response, 400, code)
+                assert body["detail"].endswith("Take one of the suggested slots.")
+                assert len(body["suggested_slots"]) == 3
+            await each_is_bookable(house, body["suggested_slots"])
+    far = refused(await house.book(start=at("02:00")), 400, "OUTSIDE_OPENING_HOURS")
+    assert far["suggested_slots"] == []
+    assert "suggested" not in far["detail"]

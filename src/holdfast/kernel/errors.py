@@ -41,6 +41,9 @@ class HoldfastError(Exception):
     kind: Kind = Kind.INTERNAL
     code: str = "INTERNAL"
     type_code: str | None = None
+    detail: str
+    may_pass: ClassVar[bool] = False
+    """Whether the refusal may go away by itself, whatever its kind."""
     _kinds: ClassVar[dict[str, Kind]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -52,6 +55,11 @@ class HoldfastError(Exception):
         self.detail = detail or " ".join((type(self).__doc__ or "").split())
         self.fields = fields
         super().__init__(self.detail)
+
+    @property
+    def is_final(self) -> bool:
+        """True if repeating the request always gets the same answer."""
+        return self.kind.is_final and not self.may_pass
 
     @classmethod
     def codes(cls) -> Iterable[str]:

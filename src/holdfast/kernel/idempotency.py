@@ -137,7 +137,7 @@ async def once(
             value = await change()
         done = Done(Reply(DONE, encode_text(show(value)), keyed.request_hash), value)
     except HoldfastError as error:
-        if not error.kind.is_final:
+        if not error.is_final:
             raise
         done = Done(Reply(error.code, refusal_body(error), keyed.request_hash))
     try:

@@ -34,7 +34,7 @@ class Answer:
     @property
     def is_final(self) -> bool:
         """True if the same request under the same key must get this answer again."""
-        return self.code != UNKNOWN and (self.refused is None or self.refused.kind.is_final)
+        return self.code != UNKNOWN and (self.refused is None or self.refused.is_final)
 
 
 @dataclass(slots=True)

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.choose import distinct
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy
-from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.kernel.errors import Kind
 from holdfast.place.document import RESOURCE_KINDS
 from holdfast.place.venue import Resource, Venue
 
@@ -23,7 +24,7 @@ TOO_MANY_MOVES = "Too many bookings would have to move to make room at that time
 """For when a unit is free at every instant, but `claim/recolour.py` gives up on moving others to make room."""
 
 
-class NotAvailable(HoldfastError):
+class NotAvailable(Suggestible):
     """It is taken.
 
     `resource_kind`: of the requested resources; the code is made from it, such as TABLE_NOT_AVAILABLE. `wanted`: what

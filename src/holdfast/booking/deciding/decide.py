@@ -17,6 +17,7 @@ from holdfast.booking.deciding.places import find_place, ids_of, sets_for
 from holdfast.booking.deciding.reference import reference
 from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, with_sale
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
@@ -133,6 +134,8 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
     try:
         decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
+        if isinstance(error, Suggestible):
+            error.wanted = prepared
         return Refused(error, prepared)
     if isinstance(decided, Created):
         _remember(decided, prepared, known)

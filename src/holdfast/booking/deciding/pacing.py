@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.booking.deciding.suggestible import Suggestible
+from holdfast.kernel.errors import Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
 from holdfast.place.opening.clock import day_span, instant_of, midnight_of, to_wall
@@ -24,7 +25,7 @@ REACH = timedelta(hours=48)
 WALK_IN = "walk_in"
 
 
-class PacingExceeded(HoldfastError):
+class PacingExceeded(Suggestible):
     """Too many would arrive in that part of the day.
 
     Fields `covers_booked`, and of the quarter of an hour `pacing_covers_max`; of a rule `rule_exceeded` (the rule),

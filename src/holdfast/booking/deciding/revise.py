@@ -21,6 +21,7 @@ from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
 from holdfast.booking.deciding.places import find_place, ids_of, open_sets
 from holdfast.booking.deciding.sale import Sales
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
 from holdfast.booking.model import Booking, due_of
@@ -95,6 +96,8 @@ def revise(
     except Overloaded:
         raise
     except HoldfastError as error:
+        if isinstance(error, Suggestible):
+            error.wanted = wish.prepared
         return error
     if isinstance(revised, Revised):
         if wish.before.id not in around.out:

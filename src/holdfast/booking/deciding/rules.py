@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from holdfast.booking.deciding.override import Overruled, check_rule
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
@@ -19,7 +20,7 @@ SUGGESTED_WITHIN = timedelta(days=7)
 """How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
 
-class OutsideOpeningHours(HoldfastError):
+class OutsideOpeningHours(Suggestible):
     """The venue is not open for all of that time. Field `opening_hours`: the open spans of that day."""
 
     kind = Kind.INVALID

@@ -204,7 +204,7 @@ class _Set:
             self.further[index] = result.probes
             return Busy()
         if isinstance(result, Refused):
-            if result.error.kind.is_final:
+            if result.error.is_final:
                 self._store(wanted, result.error.code, idempotency.refusal_body(result.error))
             return result
         booking, actor = result.booking, wanted.actor

@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Guest
@@ -174,9 +175,9 @@ async def _submit(
             return show_reply(reply, status=201)
         case Refused(error):
             WANTED.labels(error.code).inc()
-            if isinstance(error, NotAvailable):
-                if seen_version is not None:
-                    count_refused_after_view(seen_version, _newest_version(request, error))
+            if isinstance(error, NotAvailable) and seen_version is not None:
+                count_refused_after_view(seen_version, _newest_version(request, error))
+            if isinstance(error, Suggestible):
                 error = await engine.suggesting(error)
             raise error
         case _:
