@@ -23,7 +23,7 @@ FIELDS = [
     "payment_intent_id", "payment_status", "inventory_reservation_id", "special_requests", "internal_notes",
     "source", "metadata", "cancellation_reason", "cancelled_by", "created_at", "updated_at", "confirmed_at",
     "cancelled_at", "checked_in_at", "completed_at", "expires_at", "shared_facility_owner_tenant_id",
-    "read_only", "overrides",
+    "read_only", "overrides", "answers", "group",
 ]  # fmt: skip
 
 

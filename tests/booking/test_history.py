@@ -79,7 +79,7 @@ NOT_WRITTEN = {
         "length_asked",
         "nights",
     ),
-    *("answers", "overrides", "items"),
+    *("overrides", "items"),
 }
 """Columns that no verb writes yet."""
 

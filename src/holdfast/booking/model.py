@@ -250,6 +250,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "special_requests": booking.details.special_requests,
         "source": booking.details.source,
         "metadata": booking.details.metadata,
+        "answers": booking.details.answers,
         "cancellation_reason": booking.cancellation_reason,
         "cancelled_by": booking.cancelled_by,
         "created_at": booking.created_at,

@@ -43,3 +43,4 @@ class Details:
     internal_notes: str | None = None
     source: str = "api"
     metadata: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)

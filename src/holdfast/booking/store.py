@@ -245,6 +245,7 @@ def from_row(row: Any) -> Booking:
     values["status"] = Status(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
     values["metadata"] = orjson.loads(values["metadata"])
+    values["answers"] = {} if values["answers"] == "{}" else orjson.loads(values["answers"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
     values["price_lines"] = _lines(values["price_lines"])
     values["extras"] = taken_of(values["extras"])

@@ -28,6 +28,7 @@ from holdfast.place.parts import problems_of_parts, problems_of_types
 from holdfast.place.policy import Policy
 from holdfast.place.prices.amounts import Amount, fractions
 from holdfast.place.prices.sold import amounts_of
+from holdfast.place.questions.question import QUESTIONS_MAX, Question
 
 RESOURCES_MAX = 5000
 PARTS_MAX = 50
@@ -210,6 +211,8 @@ class VenueDocument(Rule):
     """When it is open. Default: always."""
     slots: tuple[Slot, ...] = Field(default=(), max_length=200)
     """Its named time windows. Without any, each opening day is one slot `day`."""
+    questions: tuple[Question, ...] = Field(default=(), max_length=QUESTIONS_MAX)
+    """What it asks of those who book, in this order."""
     resources: Annotated[tuple[ResourceDocument, ...], AfterValidator(_in_this_order)] = Field(
         max_length=RESOURCES_MAX
     )
@@ -221,6 +224,7 @@ class VenueDocument(Rule):
             "VenueDocument",
             [
                 *_repeated("slots", "id", [each.id for each in self.slots]),
+                *_repeated("questions", "id", [each.id for each in self.questions]),
                 *_repeated("resources", "slug", [each.slug for each in self.resources]),
                 *self._lost_neighbours(),
                 *problems_of_parts(self.resources),

@@ -122,6 +122,7 @@ def snapshot(
         policy=document.policy,
         hours=document.hours,
         slots=document.slots,
+        questions=document.questions,
         resources=resources,
         joins=_joins(document, resource_ids),
         wholes=_wholes(resources),

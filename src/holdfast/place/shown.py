@@ -16,6 +16,7 @@ from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, 
 from holdfast.place.kept import Kept
 from holdfast.place.opening.spans import Hours, Rule, Slot
 from holdfast.place.policy import Policy
+from holdfast.place.questions.question import QUESTIONS_MAX, Question
 
 VERSION_MAX = 2**31 - 1
 ExpectedVersion = Annotated[
@@ -57,6 +58,8 @@ class VenueChange(Rule):
     """The IANA time zone of all its wall times."""
     currency: Currency = ""
     """The currency of all its prices, ISO 4217."""
+    questions: tuple[Question, ...] = Field(default=(), max_length=QUESTIONS_MAX)
+    """What it asks of those who book; replaces all questions."""
     expected_version: ExpectedVersion = None
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from holdfast.kernel.text import natural
 from holdfast.place.opening.spans import Hours, Slot
 from holdfast.place.policy import Policy
+from holdfast.place.questions.question import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +91,7 @@ class Venue:
     resources: Mapping[UUID, Resource]
     joins: Mapping[UUID, Mapping[UUID, int]]
     wholes: Mapping[UUID, tuple[Resource, ...]] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
     rules_version: int
     version: int
 

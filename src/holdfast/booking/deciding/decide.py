@@ -18,7 +18,7 @@ from holdfast.booking.deciding.reference import reference
 from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, with_sale
+from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, answered, with_sale
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import UNBOUND, Claim, Occupancy, Probe, claimed_span
@@ -163,6 +163,8 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         known.sales.check_uses(venue, prepared.sale.discount)
     resources, fits = found
     booking = _booking(prepared, resources, now=known.now, pricing=pricing)
+    if venue.questions or wanted.details.answers:
+        booking = replace(booking, details=answered(prepared, resources))
     if over is not None and wanted.overriding is not None:
         booking = replace(booking, overrides=wanted.overriding.entries(over.hit, wanted.actor))
     settle(fits, known.occupancy)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from uuid import UUID
@@ -13,6 +13,7 @@ from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
+from holdfast.place.questions.answers import new_answers
 from holdfast.place.venue import Resource, Venue
 
 NOBODY = Guest()
@@ -88,6 +89,7 @@ class Wanted:
     `extras`: ids and quantities; None: the usual quantity.
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
+    `is_asked`: whether the questions of the venue that need an answer must have one.
     `ip`: the address that a hold counts against.
     """
 
@@ -112,6 +114,7 @@ class Wanted:
     hold_ttl_seconds: int | None = None
     walk_in: bool = False
     overriding: Overriding | None = None
+    is_asked: bool = False
     ip: str | None = None
     traceparent: str | None = None
     key: str | None = None
@@ -203,3 +206,17 @@ def binds_late(prepared: Prepared, *, now: datetime) -> bool:
         policy.bind_group == "at_check_in"
         or to_wall(now, tz).date() < to_wall(prepared.span.start, tz).date()
     )
+
+
+def answered(prepared: Prepared, resources: Sequence[Resource]) -> Details:
+    """Returns the details of the request, with its answers checked for these resources. Raises InvalidRequest."""
+    wanted = prepared.wanted
+    answers = new_answers(
+        prepared.venue,
+        wanted.details.answers,
+        resources=resources,
+        slot_id=prepared.slot_id,
+        is_staff=wanted.actor.is_staff,
+        is_complete=wanted.is_asked,
+    )
+    return replace(wanted.details, answers=answers)

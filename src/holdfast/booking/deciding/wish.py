@@ -24,6 +24,7 @@ from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
+from holdfast.place.questions.answers import changed_answers
 from holdfast.place.venue import Venue
 
 
@@ -105,10 +106,17 @@ def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish 
                 f"A booking that is {before.status} can no longer be changed: create a new one.",
                 **{"from": before.status, "to": before.status, "allowed": []},
             )
+        if "answers" in asked.details:
+            asked = replace(asked, details=_answered(asked, before, venue, actor))
         prepared = _prepare(asked, before, venue, actor)
         return Wish(asked, before, None if prepared is None else with_sale(prepared))
     except HoldfastError as error:
         return error
+
+
+def _answered(asked: Change, before: Booking, venue: Venue, actor: Actor) -> dict[str, Any]:
+    given, stored = asked.details["answers"], before.details.answers
+    return {**asked.details, "answers": changed_answers(venue, given, stored, is_staff=actor.is_staff)}
 
 
 def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prepared | None:

@@ -17,7 +17,7 @@ from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.routes.creating import HOLDS
-from holdfast.booking.routes.fields import Metadata
+from holdfast.booking.routes.fields import Answers, Metadata
 from holdfast.booking.routes.requests import (
     PARTY_MAX,
     DetailsBody,
@@ -56,6 +56,8 @@ class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
     source: Source | None = None
     metadata: Metadata | None = None
+    answers: Answers | None = None
+    """Answers to add or replace, by id of the question; null removes one."""
 
     @property
     def sale_changed(self) -> dict[str, Any]:
@@ -133,7 +135,7 @@ async def put_booking(
         preferences=body.preferred,
         guest=body.said("id", "name", "email", "phone", prefix="guest_"),
         overriding=body.overriding(),
-        details=body.said("special_requests", "internal_notes", "source", "metadata"),
+        details=body.said("special_requests", "internal_notes", "source", "metadata", "answers"),
         sale=body.sale_changed,
     )
     key = asked.keyed(venue, "update", body, about=f"{booking_id} {version}")
@@ -147,7 +149,7 @@ def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
         raise Forbidden("Only staff can transfer a booking to another guest.", needed_roles=["staff"])
     if asked.source is not None and asked.source != booking.details.source:
         check_source(actor, asked.source)
-    for name in ("source", "metadata", "party_size"):
+    for name in ("source", "metadata", "party_size", "answers"):
         if name in said and getattr(asked, name) is None:
             raise InvalidRequest.of(name, None, "can be changed but not removed: omit it to keep it")
 

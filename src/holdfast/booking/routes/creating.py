@@ -80,6 +80,7 @@ async def post_booking(request: Request) -> Response:
         hold=body.hold,
         source=body.source,
         ip=address_of(request) if body.hold else None,
+        is_asked=not body.hold,
     )
     return await _submit(request, asked.engine, wanted, seen_version=body.seen_version)
 
@@ -123,7 +124,7 @@ def _wanted(
         resource_ids=body.resource_ids or (),
         preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
-        details=body.details(source, body.metadata),
+        details=body.details(source, body.metadata, body.answers),
         overriding=body.overriding(),
         extras=body.taken(),
         discount_code=body.discount_code,

@@ -78,6 +78,20 @@ Metadata = Annotated[
     AfterValidator(_small),
 ]
 """The client's own data about a booking: at most 4096 bytes of JSON."""
+ANSWERS_BYTES_MAX = 32 * 1024
+
+
+def _few(value: dict[str, Any]) -> dict[str, Any]:
+    size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    if size > ANSWERS_BYTES_MAX:
+        raise ValueError(f"must be at most {ANSWERS_BYTES_MAX} bytes of JSON, but has {size}")
+    return value
+
+
+Answers = Annotated[
+    dict[str, JsonValue], Field(json_schema_extra=free_form(ANSWERS_BYTES_MAX)), AfterValidator(_few)
+]
+"""Answers to the venue's questions, by id of the question: text, a number, a date, true or false."""
 Attributes = Annotated[
     dict[str, Any],
     WithJsonSchema(

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.wanted import Overriding, When
 from holdfast.booking.model import Details, Guest
-from holdfast.booking.routes.fields import Attributes, Metadata
+from holdfast.booking.routes.fields import Answers, Attributes, Metadata
 from holdfast.booking.routes.sale import SaleBody
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
@@ -169,7 +169,12 @@ class PartyBody(PlaceBody):
 class DetailsBody(PartyBody, TimeBody):
     """The fields that requests to create and to change a booking have in common."""
 
-    unsaid: ClassVar[frozenset[str]] = PartyBody.unsaid | {"special_requests", "internal_notes", "metadata"}
+    unsaid: ClassVar[frozenset[str]] = PartyBody.unsaid | {
+        "special_requests",
+        "internal_notes",
+        "metadata",
+        "answers",
+    }
 
     special_requests: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
     internal_notes: lines(2000) | None = None  # pyright: ignore[reportInvalidTypeForm]
@@ -177,12 +182,15 @@ class DetailsBody(PartyBody, TimeBody):
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Alternative to the Idempotency-Key header."""
 
-    def details(self, source: str, metadata: dict[str, Any]) -> Details:
+    def details(
+        self, source: str, metadata: dict[str, Any], answers: dict[str, Any] | None = None
+    ) -> Details:
         return Details(
             special_requests=self.special_requests,
             internal_notes=self.internal_notes,
             source=source,
             metadata=metadata,
+            answers=answers or {},
         )
 
 
@@ -228,6 +236,8 @@ class CreateBooking(NewBody, OverrideBody, SaleBody):
     source: Source = "api"
     """Where the booking came from."""
     metadata: Metadata = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the questions of the venue, by id of the question."""
     seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
     """The version of the availability that the client displayed."""
 
@@ -238,6 +248,8 @@ class WalkIn(DetailsBody, OverrideBody, SaleBody):
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
     metadata: Metadata = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the questions of the venue, by id of the question."""
 
     @model_validator(mode="after")
     def _starts_now(self) -> WalkIn:

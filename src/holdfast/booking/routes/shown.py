@@ -94,6 +94,8 @@ class BookingShown(BaseModel):
     overrides: list[OverrideShown] = []
     source: str
     metadata: dict[str, JsonValue]
+    answers: dict[str, JsonValue]
+    """Answers to the questions of the venue, by question. Personal data."""
     cancellation_reason: str | None
     cancelled_by: str | None
     created_at: datetime

@@ -11,10 +11,17 @@ from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge, Kept, edges_by_id
 from holdfast.place.parts import leaves_of
 
-OWN_FIELDS = ("slug", "name", "kind", "timezone", "currency", "policy", "hours", "slots")
+OWN_FIELDS = ("slug", "name", "kind", "timezone", "currency", "policy", "hours", "slots", "questions")
 CHANGES_MAX = 100
 """How many changes an answer lists."""
-_KEYS = {"slots": "id", "exceptions": "date", "adjacent": "slug"}
+_KEYS = {
+    "slots": "id",
+    "questions": "id",
+    "extras": "id",
+    "discounts": "code",
+    "exceptions": "date",
+    "adjacent": "slug",
+}
 """Lists whose entries have a name of their own, by the name of the list -> the field with it."""
 
 

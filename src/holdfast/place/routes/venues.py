@@ -187,7 +187,7 @@ async def patch_venue(
     if_match: IfMatch,
     dry_run: DryRunQuery = False,
 ) -> Response:
-    """Changes name, kind, time zone and currency. Managers only. Bookings keep their instants."""
+    """Changes name, kind, time zone, currency and questions. Managers only. Bookings keep their instants."""
     require(actor, "manager")
     version = required_version(body.expected_version, if_match)
     amended = await amended_venue(

@@ -1,0 +1,144 @@
+"""A venue's own questions, and the answers of those who book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import House
+
+from .asking import at, change, refused
+
+Json = dict[str, Any]
+QUESTIONS: list[Json] = [
+    {"id": "allergies", "label": "Any allergies?", "required": True},
+    {"id": "occasion", "label": "Occasion", "type": "choice", "choices": ["birthday", "none"]},
+    {"id": "children", "label": "Children", "type": "number"},
+    {"id": "born", "label": "Date of birth", "type": "date"},
+    {"id": "terms", "label": "House rules", "type": "consent", "required": True},
+    {"id": "shoes", "label": "Shoe size", "required": True, "kinds": ["lane"]},
+    {"id": "call", "label": "Who took the call?", "required": True, "asked_of": "staff"},
+]
+GUEST = {"allergies": "nuts", "terms": True}
+
+
+@pytest.fixture
+async def house(open_house: Callable[..., Any]) -> House:
+    return await open_house(questions=QUESTIONS)
+
+
+def fields(problem: Json) -> set[str]:
+    return {each["field"] for each in problem["errors"]}
+
+
+async def test_answers_come_back_to_the_guest_and_to_staff(house: House) -> None:
+    answers = {**GUEST, "occasion": "birthday", "children": 2, "born": "2016-05-04"}
+    visit = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t2"), answers=answers)
+    assert visit["answers"] == answers
+    for who in (house.gina, house.bob):
+        path = f"/bookings/{visit['id']}"
+        assert (await house.client.get(path, headers=who)).json()["answers"] == answers
+    listed = await house.client.get(f"/bookings/venue/{house.venue_id}", headers=house.bob)
+    assert [each["answers"] for each in listed.json()["items"]] == [answers]
+    assert (await house.client.get(f"/bookings/{visit['id']}")).status_code in (401, 404)
+    events = await house.client.get("/events", headers=house.bob)
+    assert "nuts" not in events.text
+    history = await house.client.get(f"/bookings/{visit['id']}/history", headers=house.bob)
+    assert "nuts" not in history.text
+
+
+async def test_what_is_required_is_named(house: House) -> None:
+    none = await house.book(house.gina, start=at("18:00"), resource_ids=house.ids("t2"))
+    assert fields(refused(none, 400, "INVALID_REQUEST")) == {"answers.allergies", "answers.terms"}
+    lane = await house.book(house.gina, start=at("18:00"), resource_ids=house.ids("l1"), answers=GUEST)
+    assert fields(refused(lane, 400, "INVALID_REQUEST")) == {"answers.shoes"}
+    staff = await house.book(start=at("18:00"), resource_ids=house.ids("t2"))
+    assert fields(refused(staff, 400, "INVALID_REQUEST")) == {"answers.call"}
+    await house.booked(start=at("18:00"), resource_ids=house.ids("t2"), answers={"call": "Bob"})
+    held = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t3"), hold=True)
+    assert held["answers"] == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"allergies": 5}, "text"),
+        ({"allergies": ""}, "characters"),
+        ({"allergies": "x" * 501}, "500 characters"),
+        ({"allergies": "a\0"}, "plain text"),
+        ({"occasion": "wedding"}, "birthday"),
+        ({"occasion": ["birthday"]}, "birthday"),
+        ({"children": "2"}, "number"),
+        ({"children": True}, "number"),
+        ({"children": 10**17}, "must be from"),
+        ({"born": "4 May"}, "date"),
+        ({"born": "2016-02-30"}, "date"),
+        ({"terms": "yes"}, "true or false"),
+        ({"terms": False}, "must be true"),
+        ({"terms": None}, "required"),
+        ({"colour": "red"}, "allergies"),
+        ({"call": "me"}, "staff"),
+    ],
+)
+async def test_each_type_takes_its_own_answers(house: House, answer: Json, said: str) -> None:
+    response = await house.book(
+        house.gina, start=at("18:00"), resource_ids=house.ids("t2"), answers=GUEST | answer
+    )
+    problem = refused(response, 400, "INVALID_REQUEST")
+    assert fields(problem) == {f"answers.{name}" for name in answer}
+    assert said in problem["errors"][0]["problem"]
+    assert problem["errors"][0]["value"] is None
+
+
+async def test_a_change_adds_replaces_and_removes(house: House) -> None:
+    visit = await house.booked(
+        house.gina, start=at("18:00"), resource_ids=house.ids("t2"), answers=GUEST | {"children": 2}
+    )
+    changed = await change(house, visit, house.gina, answers={"children": None, "occasion": "none"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["answers"] == GUEST | {"occasion": "none"}
+    withheld = await change(house, changed.json(), house.gina, answers={"allergies": None})
+    assert fields(refused(withheld, 400, "INVALID_REQUEST")) == {"answers.allergies"}
+    by_staff = await change(house, changed.json(), answers={"allergies": None, "call": "Bob"})
+    assert by_staff.json()["answers"] == {"terms": True, "occasion": "none", "call": "Bob"}
+
+
+async def test_other_questions_never_invalidate_old_answers(house: House) -> None:
+    visit = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t2"), answers=GUEST)
+    await house.replace(house.document | {"questions": [{"id": "plate", "label": "Plate", "required": True}]})
+    renamed = await change(house, visit, house.gina, guest_name="Gina", party_size=3)
+    assert (renamed.status_code, renamed.json()["answers"]) == (200, GUEST)
+    same = await change(house, renamed.json(), house.gina, answers=GUEST | {"plate": "ABC 123"})
+    assert same.json()["answers"] == GUEST | {"plate": "ABC 123"}
+    gone = await change(house, same.json(), house.gina, answers={"terms": None})
+    assert gone.json()["answers"] == {"allergies": "nuts", "plate": "ABC 123"}
+
+
+async def test_questions_are_a_part_of_the_document(house: House) -> None:
+    document = await house.client.get(f"/venues/{house.venue_id}/document", headers=house.alice)
+    assert [each["id"] for each in document.json()["questions"]] == [each["id"] for each in QUESTIONS]
+    changed = {**house.document, "questions": [QUESTIONS[0] | {"required": False}, *QUESTIONS[1:]]}
+    dry = await house.client.post("/venues/import?dry_run=true", json=changed, headers=house.alice)
+    assert [each["path"] for each in dry.json()["changes"]] == ["questions.allergies.required"]
+    body = {"questions": QUESTIONS[:2], "expected_version": house.venue["version"]}
+    patched = await house.client.patch(f"/venues/{house.venue_id}", json=body, headers=house.alice)
+    assert [each["id"] for each in patched.json()["questions"]] == ["allergies", "occasion"]
+    for wrong in (
+        [QUESTIONS[0], QUESTIONS[0]],
+        [{"id": "a", "label": "A", "type": "choice"}],
+        [{"id": "a", "label": "A", "choices": ["x"]}],
+        [{"id": f"q{number}", "label": "Q"} for number in range(51)],
+    ):
+        response = await house.client.post(
+            "/venues/import", json={**house.document, "questions": wrong}, headers=house.alice
+        )
+        assert all(each.startswith("questions") for each in fields(refused(response, 400, "INVALID_REQUEST")))
+
+
+async def test_a_walk_in_is_not_asked_and_may_answer(open_house: Callable[..., Any]) -> None:
+    house: House = await open_house(questions=QUESTIONS, hours={"weekly": []})
+    body = {"venue_id": house.venue_id, "party_size": 2, "resource_ids": house.ids("t2")}
+    first = await house.client.post("/walk-ins", json={**body, "answers": {"children": 1}}, headers=house.bob)
+    assert (first.status_code, first.json()["answers"]) == (201, {"children": 1})
