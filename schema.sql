@@ -94,7 +94,7 @@ CREATE TABLE venue (
                                                    -- older can't decide
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
-    stay          jsonb,                           -- place/document.py: Stay; NULL: it sells no nights
+    stay          jsonb,                           -- place/opening/stay.py: StayTimes; NULL: it sells no nights
     questions     jsonb       NOT NULL DEFAULT '[]', -- place/document.py: list of Question
     CONSTRAINT venue_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT venue_slug_is_unique UNIQUE (tenant_id, slug),
@@ -224,6 +224,9 @@ CREATE TABLE booking (
     items           jsonb       NOT NULL DEFAULT '[]', -- of an order of several things
     tax_included    boolean     NOT NULL DEFAULT false, -- whether the base has the tax in it
     deposit_minor   bigint      NOT NULL DEFAULT 0, -- the part that is paid in advance
+    minutes_asked   boolean     NOT NULL DEFAULT false, -- its length was asked for in minutes; otherwise a
+                                                   -- move keeps its end on the clock
+    arrival_on      date,                          -- the date of the first night of a stay
     CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT booking_reference_is_unique UNIQUE (tenant_id, reference),
     CONSTRAINT booking_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
@@ -237,6 +240,7 @@ CREATE TABLE booking (
         total_minor = base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor),
     CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
     CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
+    CONSTRAINT booking_stay_has_an_arrival CHECK ((arrival_on IS NULL) = (nights IS NULL)),
     CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0),
     CONSTRAINT booking_hold_expires CHECK (status <> 'HELD' OR expires_at IS NOT NULL),
     CONSTRAINT booking_that_ended_is_not_due CHECK (

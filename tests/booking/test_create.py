@@ -16,7 +16,8 @@ from .asking import DAY, at, claims, instant, read, refused
 
 FIELDS = [
     "id", "booking_reference", "idempotency_key", "tenant", "venue_id", "venue_name", "venue_kind",
-    "resource_ids", "resources", "chosen_by", "slot_id", "start", "end", "booking_date", "booking_time", "end_time",
+    "resource_ids", "resources", "chosen_by", "slot_id", "start", "end", "booking_date",
+    "booking_time", "end_time", "arrival", "departure", "nights",
     "duration_minutes", "party_size", "guest_id", "guest_name", "guest_email", "guest_phone", "status",
     "version", "base_price", "tax_amount", "discount_amount", "total_price", "currency", "price_source",
     "tax_included", "price_lines", "minimum_spend", "deposit_amount", "extras", "discount_code",

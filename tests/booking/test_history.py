@@ -77,7 +77,6 @@ NOT_WRITTEN = {
         "preferences",
         "chosen_by",
         "length_asked",
-        "nights",
     ),
     *("overrides", "items"),
 }

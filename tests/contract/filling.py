@@ -134,7 +134,7 @@ class Filling:
 
     def _fill_query(self, query: dict[str, Any]) -> None:
         # Cursors are opaque, so the document can't say which there are.
-        for name in ("cursor", "after", "duration_minutes"):
+        for name in ("cursor", "after", "duration_minutes", "nights"):
             query.pop(name, None)
         if query.pop("to", None) and "resource_id" in query:
             query["to"] = at("24:00")
@@ -146,6 +146,8 @@ class Filling:
             query[name] = at("00:00") if is_instant else days[name]
 
     def _fill_body(self, body: dict[str, Any]) -> None:
+        for name in ("arrival", "departure", "nights"):  # for venues that sell nights
+            body.pop(name, None)
         if body.get("start") or "end" in body:
             for name in (*STARTS, "booking_time", "slot_id", "end", "preferences"):
                 body.pop(name, None)

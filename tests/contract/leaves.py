@@ -105,7 +105,7 @@ class Schemas:
 
     def sample(self, schema: Json, name: str | int = "") -> Any:
         """A valid value, of a field of that name."""
-        if name in self._by_name:
+        if name in self._by_name and not self._is_date(schema):
             return deepcopy(self._by_name[str(name)])
         found = next((each for each in self.alternatives(schema) if each.get("type") != "null"), {})
         if found.get("title") in BY_MODEL:
@@ -117,6 +117,10 @@ class Schemas:
             if key in found:
                 return found[key][0]
         return self._made(found)
+
+    def _is_date(self, schema: Json) -> bool:
+        """Whether it is a date: `to` is one in rules, and a status in steps."""
+        return any(each.get("format") == "date" for each in self.alternatives(schema))
 
     def _made(self, schema: Json) -> Any:
         match schema.get("type"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
+from holdfast.place.opening.stay import Nights
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue, resources_named
 from holdfast.port.lines import Price
@@ -65,6 +66,16 @@ class Booking:
     chosen_by: ChosenBy = "guest"
     length_asked: bool = True
     overrides: tuple[Mapping[str, str], ...] = ()
+    minutes_asked: bool = False
+    nights: int | None = None
+    arrival_on: date | None = None
+
+    @property
+    def stay_nights(self) -> Nights | None:
+        """The nights of a stay; None if it is none."""
+        if self.nights is None or self.arrival_on is None:
+            return None
+        return Nights(self.arrival_on, self.nights)
 
     @property
     def occupies(self) -> bool:
@@ -217,7 +228,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     """Returns the booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes, and
     which rules were overruled."""
     zone = ZoneInfo(booking.timezone)
-    start, end = booking.local_start, booking.local_end
+    start, end, stay = booking.local_start, booking.local_end, booking.stay_nights
     shown = {
         "id": booking.id,
         "booking_reference": booking.reference,
@@ -236,6 +247,9 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "booking_date": start.date(),
         "booking_time": f"{start.hour:02}:{start.minute:02}",
         "end_time": f"{end.hour:02}:{end.minute:02}",
+        "arrival": booking.arrival_on,
+        "departure": None if stay is None else stay.departure,
+        "nights": booking.nights,
         "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
         "party_size": booking.party_size,
         **booking.guest.as_json(),

@@ -35,8 +35,8 @@ async def change_venue(
     expected_version: int,
     amending: Amending = WRITTEN,
 ) -> Amended:
-    """Changes fields of the venue's document: name, kind, timezone, currency, policy, hours, slots. Runs under the
-    venue's lock. `amending`: `FORESEEN` only says what would change, here and below.
+    """Changes fields of the venue's document: name, kind, timezone, currency, policy, hours, slots, stay. Runs under
+    the venue's lock. `amending`: `FORESEEN` only says what would change, here and below.
 
     Raises `NotFound`, `VersionConflict`, and `InvalidRequest` if the fields contradict each other.
     """

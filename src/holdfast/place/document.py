@@ -24,6 +24,7 @@ from holdfast.kernel.body import Problem, invalid_request, refuse
 from holdfast.kernel.money import CURRENCIES, minor_units
 from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
+from holdfast.place.opening.stay import StayTimes, problems_of_slots
 from holdfast.place.parts import problems_of_parts, problems_of_types
 from holdfast.place.policy import Policy
 from holdfast.place.prices.amounts import Amount, fractions
@@ -106,8 +107,7 @@ class Adjacent(Rule):
     slug: Slug
     """The neighbour's slug."""
     seats_lost: StrictInt = Field(default=0, ge=0, le=100_000)
-    """Seats lost when the two are combined (where the tables meet). If both neighbours give a number, the larger one
-    counts."""
+    """Seats lost when the two are combined, where they meet. If both neighbours give a number, the larger counts."""
 
 
 def _without_default(schema: dict[str, Any]) -> None:
@@ -213,6 +213,8 @@ class VenueDocument(Rule):
     """Its named time windows. Without any, each opening day is one slot `day`."""
     questions: tuple[Question, ...] = Field(default=(), max_length=QUESTIONS_MAX)
     """What it asks of those who book, in this order."""
+    stay: StayTimes | None = None
+    """When guests come and go, if it sells nights. Opening days are then the dates of nights for sale."""
     resources: Annotated[tuple[ResourceDocument, ...], AfterValidator(_in_this_order)] = Field(
         max_length=RESOURCES_MAX
     )
@@ -230,6 +232,7 @@ class VenueDocument(Rule):
                 *problems_of_parts(self.resources),
                 *(problems_of_types(self.resources) if self.policy.bind_group != "at_once" else ()),
                 *self._fractions_of_minor_units(),
+                *problems_of_slots(self.stay, self.slots),
             ],
         )
         return self

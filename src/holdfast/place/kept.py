@@ -128,6 +128,7 @@ def snapshot(
         wholes=_wholes(resources),
         rules_version=rules_version,
         version=version,
+        stay=document.stay,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 
 from holdfast.kernel.body import Problem, refuse
 from holdfast.place.opening.spans import DAY_MINUTES, Rule
+from holdfast.place.opening.stay import NIGHTS_LIMIT, ArrivalRule, nights_in_order
 from holdfast.place.policies.overrides import MayOverride
 from holdfast.place.policies.pacing import PacingRule
 from holdfast.place.prices.amounts import Percent
@@ -47,6 +48,12 @@ class Policy(Rule):
     """A length that is asked for is a multiple of this many minutes. The usual length is always allowed."""
     guests_choose_duration: StrictBool = True
     """Whether guests may ask for a length; false: they get the usual one, and staff may give any."""
+    nights_min: StrictInt = Field(default=1, ge=1, le=NIGHTS_LIMIT)
+    """The shortest stay at a venue that sells nights."""
+    nights_max: StrictInt | None = Field(default=None, ge=1, le=NIGHTS_LIMIT)
+    """The longest stay at a venue that sells nights; null: as long as any."""
+    arrival_rules: tuple[ArrivalRule, ...] = Field(default=(), max_length=200)
+    """Rules for arrivals and departures on some dates of a venue that sells nights. All that match apply."""
     buffer_before_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
     """Minutes before a booking that its claims also cover, unless the resource has its own value."""
     buffer_after_minutes: StrictInt = Field(default=0, ge=0, le=DAY_MINUTES)
@@ -117,6 +124,7 @@ class Policy(Rule):
 
     @model_validator(mode="after")
     def _durations_fit(self) -> Policy:
+        refuse("Policy", nights_in_order(self.nights_min, self.nights_max))
         refuse("Policy", [*self._unreachable(), *self._out_of_range()])
         return self
 

@@ -15,6 +15,7 @@ from holdfast.kernel.text import natural, stored_line
 from holdfast.place.document import Adjacent, Currency, ResourceDocument, Slug, VenueDocument, Zone
 from holdfast.place.kept import Kept
 from holdfast.place.opening.spans import Hours, Rule, Slot
+from holdfast.place.opening.stay import StayTimes
 from holdfast.place.policy import Policy
 from holdfast.place.questions.question import QUESTIONS_MAX, Question
 
@@ -60,6 +61,8 @@ class VenueChange(Rule):
     """The currency of all its prices, ISO 4217."""
     questions: tuple[Question, ...] = Field(default=(), max_length=QUESTIONS_MAX)
     """What it asks of those who book; replaces all questions."""
+    stay: StayTimes | None = None
+    """When guests come and go, if it sells nights; null: it sells none."""
     expected_version: ExpectedVersion = None
 
 

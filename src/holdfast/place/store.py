@@ -35,7 +35,7 @@ async def get_tenant(tx: Tx, tenant_id: UUID) -> Tenant | None:
 
 READ_VENUES = """
     SELECT v.tenant_id, t.slug AS tenant_slug, v.id, v.slug, v.name, v.kind, v.timezone, v.currency,
-           v.policy, v.hours, v.slots, v.questions, v.version, v.rules_version, v.created_at, v.updated_at,
+           v.policy, v.hours, v.slots, v.questions, v.stay, v.version, v.rules_version, v.created_at, v.updated_at,
            (SELECT coalesce(jsonb_agg(jsonb_build_object(
                        'id', r.id, 'version', r.version, 'slug', r.slug, 'name', r.name, 'kind', r.kind,
                        'zone', r.zone, 'seats_min', r.seats_min, 'seats_max', r.seats_max, 'units', r.units,
@@ -135,7 +135,8 @@ def _kept(row: Any) -> Kept:
     documents = [ResourceDocument.model_validate(each, context=STORED) for each in resources]
     documents.sort(key=lambda each: (each.sort_order, natural(each.slug)))
     own = {name: row[name] for name in ("slug", "name", "kind", "timezone", "currency")}
-    rules = {name: orjson.loads(row[name]) for name in ("policy", "hours", "slots", "questions")}
+    named = ("policy", "hours", "slots", "questions", "stay")
+    rules = {name: orjson.loads(row[name]) for name in named if row[name] is not None}
     return Kept(
         id=plain_id(row["id"]),
         tenant_id=plain_id(row["tenant_id"]),

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.kernel.text import natural
 from holdfast.place.opening.spans import Hours, Slot
+from holdfast.place.opening.stay import StayTimes
 from holdfast.place.policy import Policy
 from holdfast.place.questions.question import Question
 
@@ -69,7 +70,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """A venue at one version of its rules.
+    """A venue at one version of its rules. `stay`: if it sells nights, when guests come and go.
 
     `joins`: resource id -> neighbour id -> seats lost when the two are combined; each join is in it in both directions.
     `wholes`: leaf id -> the wholes that contain it. `rules_version` increases with each change of anything in the
@@ -94,6 +95,7 @@ class Venue:
     questions: tuple[Question, ...] = ()
     rules_version: int
     version: int
+    stay: StayTimes | None = None
 
     def sharing(self, resource_id: UUID) -> tuple[UUID, ...]:
         """Returns the ids of the resources that share what they claim with this one: itself, its leaves, and the wholes

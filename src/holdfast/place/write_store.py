@@ -31,8 +31,8 @@ async def insert_tenant(tx: Tx, *, id: UUID, slug: str, name: str) -> Tenant | N
 
 INSERT_VENUE = """
     INSERT INTO venue (tenant_id, id, slug, name, kind, timezone, currency, policy, hours, slots,
-                       questions, created_at, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+                       questions, stay, created_at, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13)
     ON CONFLICT ON CONSTRAINT venue_slug_is_unique DO NOTHING
     RETURNING id
 """
@@ -47,8 +47,8 @@ async def insert_venue(tx: Tx, document: VenueDocument, *, tenant_id: UUID, id: 
 UPDATE_VENUE = """
     UPDATE venue
        SET slug = $3, name = $4, kind = $5, timezone = $6, currency = $7,
-           policy = $8, hours = $9, slots = $10, questions = $11,
-           version = version + 1, rules_version = rules_version + 1, updated_at = $12
+           policy = $8, hours = $9, slots = $10, questions = $11, stay = $12,
+           version = version + 1, rules_version = rules_version + 1, updated_at = $13
      WHERE tenant_id = $1 AND id = $2
 """
 
@@ -72,7 +72,8 @@ def _columns(document: VenueDocument) -> tuple[Any, ...]:
     data = document.model_dump(mode="json", exclude={"resources"})
     own = (data[name] for name in ("slug", "name", "kind", "timezone", "currency"))
     rules = (orjson.dumps(data[name]).decode() for name in ("policy", "hours", "slots", "questions"))
-    return (*own, *rules)
+    stay = None if document.stay is None else document.stay.model_dump_json()
+    return (*own, *rules, stay)
 
 
 PUT_RESOURCES = """

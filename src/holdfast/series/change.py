@@ -22,6 +22,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
+from holdfast.place.opening.clock import instant_of, later
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.planning import Read, StalePlan
@@ -49,16 +50,21 @@ class SeriesChange(SeriesTarget):
     guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
 
-    def of(self, booking: Booking) -> Change:
-        """Returns the change to one of the bookings."""
-        wall = None
+    def of(self, booking: Booking, series: Series, venue: Venue) -> Change:
+        """Returns the change to one of the bookings. The length is on the clock, so that they all end at one time of
+        the day; a start that clocks skip is the first instant after that."""
+        start = kept = None
+        # An end in a skipped hour is shown as later than it is for the others.
+        if later(booking.start_at, series.duration_minutes, venue.tz) == booking.end_at:
+            kept = series.duration_minutes
         if self.booking_time is not None:
             wall = datetime.combine(booking.local_start.date(), self.booking_time)
-        timed = wall is not None or self.duration_minutes is not None
+            start = instant_of(wall, venue.tz)
+        timed = start is not None or self.duration_minutes is not None
         return Change(
             booking_id=booking.id,
             expected_version=booking.version,
-            when=When(wall=wall, duration_minutes=self.duration_minutes) if timed else None,
+            when=When(start=start, wall_minutes=self.duration_minutes, kept_minutes=kept) if timed else None,
             party_size=self.party_size,
             resource_ids=self.resource_ids,
             preferences=self.preferences,
@@ -93,10 +99,11 @@ async def plan_change(
     by: Basis = await read(basis, venue, places)
     found: SeriesSelection = await read(find_bookings, asked, by.venue)
     ordered = _in_order(found.coming, asked)
-    outcomes = await _revise_all(read, ordered, asked, actor, by)
+    wanted = [asked.of(each.booking, found.series, by.venue) for each in ordered]
+    outcomes = await _revise_all(read, list(zip(wanted, ordered, strict=True)), actor, by)
     changes = [
-        _planned(asked.of(each.booking), outcome)
-        for each, outcome in zip(ordered, outcomes, strict=True)
+        _planned(each, outcome)
+        for each, outcome in zip(wanted, outcomes, strict=True)
         if isinstance(outcome, Revised)
     ]
     missed = _missed(ordered, outcomes)
@@ -124,13 +131,14 @@ def _missed(members: Sequence[Member], outcomes: Sequence[Revised | HoldfastErro
 
 
 async def _revise_all(
-    read: Read, members: Sequence[Member], asked: SeriesChange, actor: Actor, by: Basis
+    read: Read, wanted: Sequence[tuple[Change, Member]], actor: Actor, by: Basis
 ) -> list[Revised | HoldfastError]:
     """Decides on each booking in turn, counting the earlier ones as changed already."""
     outcomes, slices = list[Revised | HoldfastError](), Slices()
-    named = max(len(asked.resource_ids or each.booking.resource_ids) for each in members)
-    for part in in_parts(members, named if asked.preferences is None else len(by.venue.resources)):
-        wishes = [wish(asked.of(each.booking), each.booking, by.venue, actor=actor) for each in part]
+    named = max(len(change.resource_ids or each.booking.resource_ids) for change, each in wanted)
+    chosen = any(change.preferences is not None for change, _ in wanted)
+    for part in in_parts(wanted, len(by.venue.resources) if chosen else named):
+        wishes = [wish(change, each.booking, by.venue, actor=actor) for change, each in part]
         around: Around = await read(
             look_around, [each for each in wishes if isinstance(each, Wish)], by.venue
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from holdfast.booking.deciding.decide import timed
+from holdfast.booking.deciding.length import timed
 from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
@@ -59,6 +59,9 @@ def expand(asked: SeriesWanted, venue: Venue, *, now: datetime) -> Expanded:
     Raises InvalidRequest, NonexistentLocalTime.
     """
     first = asked.first
+    if venue.stay is not None:
+        problem = "is not for venues that sell nights: book each stay on its own"
+        raise InvalidRequest.of("rrule", asked.recurrence.text, problem)
     span, slot_id = timed(first.when, venue, party_size=first.party_size)
     local_start = hours.to_wall(span.start, venue.tz)
     local_end = local_start + span.duration if first.when.end is None else hours.to_wall(span.end, venue.tz)

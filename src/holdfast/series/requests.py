@@ -9,9 +9,7 @@ from pydantic import Field, model_validator
 
 from holdfast.booking.routes.fields import Metadata
 from holdfast.booking.routes.requests import (
-    MINUTES_MAX,
     PARTY_MAX,
-    Day,
     DetailsBody,
     Key,
     NewBody,
@@ -20,6 +18,7 @@ from holdfast.booking.routes.requests import (
     Source,
     Version,
 )
+from holdfast.booking.routes.times import MINUTES_MAX, Day
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX

@@ -96,10 +96,10 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
 
 
 def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str | None:
-    """Returns the price for the smallest party: for the slot or, where it is a whole day, for the default duration."""
+    """Returns the price for the smallest party: for the slot or night or, where it is a day, for the usual duration."""
     venue, resource, span = snapshot.venue, section.resource, snapshot.slot.span
     party_size = max(resource.seats_min, 1)
-    if snapshot.slot.id == DAY_SLOT_ID and not venue.slots:
+    if snapshot.slot.id == DAY_SLOT_ID and not venue.slots and venue.stay is None:
         minutes = usual_minutes(venue.policy, party_size)
         span = Span(span.start, span.start + timedelta(minutes=minutes))
     try:

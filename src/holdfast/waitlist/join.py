@@ -13,7 +13,7 @@ from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.rules import TooFarAhead
 from holdfast.booking.deciding.sittings import slots_near
 from holdfast.booking.deciding.wanted import NOBODY
-from holdfast.booking.finding.search import Sets, starts
+from holdfast.booking.finding.search import Sets, starts, visit
 from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
@@ -75,7 +75,7 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> EntryView:
     """
     entry = _entry(tx, asked, venue)
     _check(venue, entry, now=tx.now)
-    if asked.duration_minutes is not None:
+    if asked.duration_minutes is not None and venue.stay is None:
         check_length(entry.length, venue.policy, party_size=entry.party_size, is_staff=tx.actor.is_staff)
     await _check_room(tx, venue, entry, ip=asked.ip)
     entry = await store.insert(tx, entry, ip=asked.ip)
@@ -145,9 +145,9 @@ def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> N
     if within.end >= soonest:
         from_now = Span(max(within.start, soonest), within.end)
         for start in starts(venue, sets, minutes=entry.duration_minutes, within=from_now):
-            if _allowed(venue, named, Span(start, start + entry.length), now=now):
+            if _allowed(venue, named, visit(venue, start, entry.length), now=now):
                 return
-    rules.check_time(venue, named, Span(entry.earliest_at, entry.earliest_at + entry.length), now=now)
+    rules.check_time(venue, named, visit(venue, entry.earliest_at, entry.length), now=now)
     raise InvalidRequest.of("earliest", entry.earliest_at.isoformat(), "no visit can start in the window")
 
 

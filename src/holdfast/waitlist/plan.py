@@ -10,7 +10,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.deciding.sittings import slot_of
-from holdfast.booking.finding.search import Found, Outlook, Sets, starts
+from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening.spans import Hours
@@ -192,7 +192,7 @@ class _Draft:
             )
             times: list[datetime] = []
             for start in starts(venue, sets, minutes=minutes, within=within) if sets else ():
-                if Span(start, start + length).overlaps(piece):
+                if visit(self.seen.venue, start, length).overlaps(piece):
                     times.append(start)
                     if len(times) % CHUNK_STARTS == 0:
                         yield None
@@ -205,7 +205,7 @@ class _Draft:
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
-            span = Span(start, start + length)
+            span = visit(self.seen.venue, start, length)
             slot_id = slot_of(self.seen.venue, span)
             found = outlook.free(wish.sets, span, party_size=wish.party_size, slot_id=slot_id)
             if found is not None:

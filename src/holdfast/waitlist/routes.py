@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from holdfast.assigning.preferences import ANYTHING
+from holdfast.booking.deciding.stays import check_nights, time_of_stay
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.routes.creating import address_of, guest_of
 from holdfast.booking.routes.parts import own_venue
-from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, Instant, Key, PartyBody, ResourceIds
+from holdfast.booking.routes.requests import PARTY_MAX, Key, PartyBody, ResourceIds
+from holdfast.booking.routes.times import MINUTES_MAX, NIGHTS_MAX, Day, Instant
 from holdfast.kernel.actor import require_visible
-from holdfast.kernel.body import Body
+from holdfast.kernel.body import Body, Problem, refuse
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import HoldfastError, Kind
+from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.http import Caller, answer, json_body, show_reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.paging import AskedPage
+from holdfast.place.opening.clock import minutes_between
 from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed, VenueInPath
 from holdfast.place.venue import Venue
 from holdfast.waitlist import lists, store
@@ -46,12 +51,45 @@ class _WindowBody(Body):
     venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
     """The number of guests."""
-    earliest: Instant
+    earliest: Instant | None = None
     """The earliest start that suits, RFC 3339 with an offset."""
-    latest: Instant
+    latest: Instant | None = None
     """The latest start that suits, RFC 3339 with an offset; at most 31 days after `earliest`."""
     duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
     """Length of the visit in minutes. If omitted, the venue's default for the party size."""
+    arrival: Day | None = None
+    """The date of arrival, at a venue that sells nights. Alternative to `earliest` and `latest`."""
+    departure: Day | None = None
+    """The date of departure, with `arrival`."""
+    nights: int | None = Field(default=None, ge=1, le=NIGHTS_MAX)
+    """The number of nights, with `arrival`. Alternative to `departure`."""
+
+    @model_validator(mode="after")
+    def _one_window(self) -> _WindowBody:
+        window, stay = {"earliest": self.earliest, "latest": self.latest}, (self.departure, self.nights)
+        if self.arrival is None:
+            problem = "is required (or arrival with nights or departure, at a venue that sells nights)"
+            missing = [name for name, value in window.items() if value is None]
+            refuse("JoinWaitlist", [Problem((name,), None, problem) for name in missing])
+        if self.arrival is not None and (any(window.values()) or self.duration_minutes is not None):
+            raise ValueError("give arrival with nights or departure, or earliest and latest, not both")
+        if stay.count(None) != (1 if self.arrival is not None else 2):
+            raise ValueError("give arrival with nights or departure, one of the two")
+        return self
+
+    def window(self, venue: Venue, *, is_staff: bool) -> tuple[datetime, datetime, int | None]:
+        """Returns the earliest and the latest start, and the length in minutes if it is asked for. Raises
+        InvalidRequest."""
+        if self.earliest is not None and self.latest is not None:
+            return self.earliest, self.latest, self.duration_minutes
+        when = When(arrival=self.arrival, departure=self.departure, nights=self.nights)
+        if venue.stay is None:
+            raise InvalidRequest.of(
+                "arrival", str(self.arrival), "is for venues that sell nights: give earliest and latest"
+            )
+        span, nights = time_of_stay(when, venue, is_staff=is_staff)
+        check_nights(venue, nights)
+        return span.start, span.start, minutes_between(*span)
 
 
 class JoinWaitlist(PartyBody, _WindowBody):
@@ -77,12 +115,13 @@ async def post_entry(
     it fits."""
     actor = asked.actor
     venue = await asked.engine.places.bookable(actor, body.venue_id)
+    earliest, latest, minutes = body.window(venue, is_staff=actor.is_staff)
     joining = Joining(
         id=new_id(),
         party_size=body.party_size,
-        earliest=body.earliest,
-        latest=body.latest,
-        duration_minutes=body.duration_minutes,
+        earliest=earliest,
+        latest=latest,
+        duration_minutes=minutes,
         resource_ids=body.resource_ids or (),
         preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),

@@ -52,6 +52,8 @@ class NotAvailable(Suggestible):
             self.detail += " Take one of the suggested slots."
         elif slots is None:
             self.detail += " There was no time to look for alternatives: check what else is free that day."
+        elif self.wanted is not None and self.wanted.venue.stay is not None:
+            self.detail += " Nothing is free up to three days before or after: choose other dates."
         else:
             self.detail += " Nothing is free within two hours of it: choose another time."
         return self

@@ -10,22 +10,23 @@ from uuid import UUID
 from holdfast.assigning.choose import settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.length import check_length, usual_minutes
+from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
 from holdfast.booking.deciding.places import find_place, ids_of, sets_for
 from holdfast.booking.deciding.reference import reference
 from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.stays import as_stay, from_now, stay_facts
 from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, When, answered, with_sale
+from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, answered, with_sale
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.states import CLAIM_STATES, Status
 from holdfast.claim.model import UNBOUND, Claim, Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit
-from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.kernel.span import Span, merged
-from holdfast.place.opening import hours, slot
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.span import Span
+from holdfast.place.opening import hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.lines import Price
 from holdfast.port.pricing import Pricing
@@ -71,6 +72,9 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     """Works out the span and the candidate resources. Raises the errors of `timed` and `candidate_sets`."""
     over = overruled_by(wanted.overriding, wanted.actor, venue)
     minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
+    if venue.stay is not None:
+        wanted, span = as_stay(wanted, venue, now=minute)
+        return _with_sets(wanted, venue, span, wanted.when.slot_id, over)
     span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
     span, slot_id = as_slot(
         venue, span, slot_id, says_length=wanted.asks_length, is_staff=wanted.actor.is_staff
@@ -79,51 +83,22 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
         check_rule(
             over,
             check_length,
-            span.duration,
+            length_asked(wanted.when, span, venue.tz),
             venue.policy,
             party_size=wanted.party_size,
             is_staff=wanted.actor.is_staff,
         )
     elif wanted.walk_in and slot_id is None:
         span = until_closing(venue, span)
+    return _with_sets(wanted, venue, span, slot_id, over)
+
+
+def _with_sets(
+    wanted: Wanted, venue: Venue, span: Span, slot_id: str | None, over: Overruled | None
+) -> Prepared:
     sets = sets_for(wanted, venue, over)
     hit = () if over is None else tuple(over.hit)
     return with_sale(Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit))
-
-
-def timed(
-    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
-) -> tuple[Span, str | None]:
-    """Returns the requested span, and the slot's id if a slot was requested.
-
-    `now`: the start of a walk-in that gives none. Raises InvalidRequest, NonexistentLocalTime.
-    """
-    if when.slot_id is not None:
-        assert when.day is not None
-        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
-    start = when.start or now
-    if when.wall is not None:
-        start = hours.to_utc(when.wall, venue.tz)
-    if start is None:
-        raise InvalidRequest.of(
-            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
-        )
-    end = when.end
-    if end is None:
-        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
-    if end <= start:
-        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
-    return Span(start, end), None
-
-
-def until_closing(venue: Venue, span: Span) -> Span:
-    """Ends the span at closing time if the venue closes before the usual length is over."""
-    if hours.is_open(venue, None, span.start, span.end):
-        return span
-    day = hours.opening_day(venue, None, span.start)
-    around = (hours.open_spans(venue, None, day + timedelta(days=n)) for n in (0, 1))
-    opened = merged(each for spans in around for each in spans)  # adjacent spans become one
-    return Span(span.start, min([span.end, *(each.end for each in opened if each.holds(span.start))]))
 
 
 def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused | Further:
@@ -131,6 +106,7 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
 
     Further: read those probes and decide again, with `prepared.in_full()`.
     """
+    prepared = from_now(prepared, known.now)
     try:
         decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
@@ -147,7 +123,14 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     named = prepared.sets[0] if wanted.resource_ids else ()
     over = overruling(prepared)
     rules.check_time(
-        venue, named, span, now=known.now, walk_in=wanted.walk_in, slot_id=prepared.slot_id, over=over
+        venue,
+        named,
+        span,
+        now=known.now,
+        walk_in=wanted.walk_in,
+        slot_id=prepared.slot_id,
+        over=over,
+        **stay_facts(wanted),
     )
     rules.check_holds(wanted, venue, known.holds)
     for limit in limits_of(prepared):
@@ -217,6 +200,9 @@ def _booking(
         preferences=wanted.preferences,
         chosen_by=wanted.chosen_by,
         length_asked=wanted.asks_length,
+        minutes_asked=wanted.asks_minutes,
+        nights=None if wanted.nights is None else wanted.nights.count,
+        arrival_on=None if wanted.nights is None else wanted.nights.arrival,
         guest=wanted.guest,
         price=price_of(prepared, resources, pricing, now=now),
         extras=prepared.sale.taken,

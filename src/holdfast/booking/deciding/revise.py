@@ -21,6 +21,7 @@ from holdfast.booking.deciding.override import Overruled, check_rule
 from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
 from holdfast.booking.deciding.places import find_place, ids_of, open_sets
 from holdfast.booking.deciding.sale import Sales
+from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish
@@ -158,6 +159,7 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             walk_in=span.start == before.start_at,
             slot_id=prepared.slot_id,
             over=over,
+            **stay_facts(wanted),
         )
     for limit in wish.limits():
         there = around.arriving.get(limit.window, {}).items()
@@ -185,6 +187,7 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
         after,
         slot_id=prepared.slot_id,
         length_asked=wanted.asks_length,
+        minutes_asked=wanted.asks_minutes,
         party_size=wanted.party_size,
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,
@@ -216,6 +219,9 @@ def _moved(
         **timed_anew,
         slot_id=prepared.slot_id,
         length_asked=wanted.asks_length,
+        minutes_asked=wanted.asks_minutes,
+        nights=None if wanted.nights is None else wanted.nights.count,
+        arrival_on=None if wanted.nights is None else wanted.nights.arrival,
         party_size=wanted.party_size,
         chosen_by=wanted.chosen_by,
         preferences=wanted.preferences,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from holdfast.booking.deciding.override import Overruled, check_rule
+from holdfast.booking.deciding.stays import check_nights, first_night, stay_at
 from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.spans import Hours
+from holdfast.place.opening.stay import Nights, nights_of
 from holdfast.place.venue import Resource, Venue
 
 SUGGESTED_WITHIN = timedelta(days=7)
@@ -67,12 +70,16 @@ def check_time(
     walk_in: bool = False,
     slot_id: str | None = None,
     over: Overruled | None = None,
+    **stay: Any,
 ) -> None:
-    """Checks the span against the venue's opening hours, notice and slot step.
+    """Checks the span against the venue's opening hours, notice and slot step; a stay, against the rules about nights.
 
-    Slots are exempt from the slot step, walk-ins from step and notice. Raises TooSoon, TooFarAhead,
-    OutsideOpeningHours, OffSlotStep, unless `over` overrules them.
+    Slots are exempt from the slot step, walk-ins from step and notice. `stay`: as `stay_facts` has it. Raises TooSoon,
+    TooFarAhead, OutsideOpeningHours, OffSlotStep, and what `check_nights` raises, unless `over` overrules them.
     """
+    if venue.stay is not None:
+        _check_stay(venue, resources, span, now=now, walk_in=walk_in, over=over, **stay)
+        return
     if not walk_in:
         check_rule(over, _check_notice, venue, resources, span, now=now)
     for resource in [opened for each in resources for opened in each.must_open] or (None,):
@@ -81,10 +88,49 @@ def check_time(
         check_rule(over, _check_step, venue, resources, span, now=now)
 
 
-def _check_notice(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
+def _check_stay(
+    venue: Venue,
+    resources: Sequence[Resource],
+    span: Span,
+    *,
+    now: datetime,
+    walk_in: bool,
+    over: Overruled | None,
+    nights: Nights | None = None,
+    kept: Nights | None = None,
+    is_staff: bool = False,
+) -> None:
+    nights = nights or nights_of(stay_at(venue), span, venue.tz)
+    first = first_night(venue, nights)
+    # A night is sold until it is over; with notice, guests can't book one that has begun.
+    late = first.holds(now) and (is_staff or not venue.policy.min_notice_minutes)
+    if not walk_in:
+        begins = Span(now if late else first.start, first.end)
+        check_rule(over, _check_notice, venue, resources, begins, now=now, late=late)
+    for resource in [opened for each in resources for opened in each.must_open] or (None,):
+        check_rule(over, _check_sold, venue, resource, nights)
+    check_rule(over, check_nights, venue, nights, was=kept)
+
+
+def _check_sold(venue: Venue, resource: Resource | None, nights: Nights) -> None:
+    own = None if resource is None else resource.hours
+    if hours.sells(venue, own, nights):
+        return
+    day = next(day for day in nights.dates() if not hours.sells(venue, own, Nights(day, 1)))
+    what = resource.name if resource is not None and own is not None else venue.name
+    raise OutsideOpeningHours(
+        f"{what} sells no night on {day}: choose nights before or after it.",
+        opening_hours=[],
+        closed_on=str(day),
+    )
+
+
+def _check_notice(
+    venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime, late: bool = False
+) -> None:
     policy = venue.policy
     earliest, latest = bounds(venue, now)
-    if span.start < earliest:
+    if span.start < earliest and not late:
         earliest = _start_by(venue, resources, span, Span(earliest, earliest + SUGGESTED_WITHIN), last=False)
         raise TooSoon(
             f"This starts at {_local(span.start, venue)}, which is too soon: the earliest start is now "

@@ -16,7 +16,7 @@ NEAREST_MAX = 2
 
 def is_slots_only(venue: Venue, *, is_staff: bool) -> bool:
     """Returns whether these people can book nothing but slots here."""
-    return venue.policy.starts == "slots" and not is_staff
+    return venue.policy.starts == "slots" and not is_staff and venue.stay is None
 
 
 def as_slot(

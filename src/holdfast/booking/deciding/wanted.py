@@ -13,6 +13,7 @@ from holdfast.booking.model import Booking, ChosenBy, Details, Guest
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
+from holdfast.place.opening.stay import Nights
 from holdfast.place.questions.answers import new_answers
 from holdfast.place.venue import Resource, Venue
 
@@ -24,7 +25,12 @@ SETS_FIRST = 200
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
     """A time as requested: `start`, or `wall` (venue wall time), or `day` with `slot_id`; then `end`, or
-    `duration_minutes`, or neither for the venue's default. A change may say `wall_date` or `wall_time` alone."""
+    `duration_minutes`, or neither for the venue's default. Where nights are sold: `arrival`, with `nights` or
+    `departure`. A change may say `wall_date` or `wall_time` alone.
+
+    `wall_minutes`: the length on the clock that is asked for. `kept_minutes`: the length on the clock that a change
+    keeps, if the booking itself does not tell.
+    """
 
     start: datetime | None = None
     wall: datetime | None = None
@@ -32,8 +38,13 @@ class When:
     slot_id: str | None = None
     end: datetime | None = None
     duration_minutes: int | None = None
+    wall_minutes: int | None = None
+    kept_minutes: int | None = None
     wall_date: date | None = None
     wall_time: time | None = None
+    arrival: date | None = None
+    departure: date | None = None
+    nights: int | None = None
 
     def completed(self, local_start: datetime) -> When:
         """Returns the time with `wall` instead of `wall_date` or `wall_time`: the other is that of `local_start`."""
@@ -46,9 +57,16 @@ class When:
         return replace(self, wall=wall, wall_date=None, wall_time=None)
 
     @property
+    def nights_said(self) -> tuple[str, object] | None:
+        """The first field of a stay that the request gives, and its value; None if it gives none."""
+        said = (("arrival", self.arrival), ("departure", self.departure), ("nights", self.nights))
+        return next((each for each in said if each[1] is not None), None)
+
+    @property
     def says_length(self) -> bool:
         """Whether the request says how long the booking lasts. A slot has its own length."""
-        return self.end is not None or self.duration_minutes is not None
+        lengths = (self.end, self.duration_minutes, self.wall_minutes)
+        return any(each is not None for each in lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +102,9 @@ class Wanted:
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `bound`: the booking has its resources already, although it was made for a type.
+    `minutes_asked`: whether the length was asked for in minutes; None: as `when` says. `nights`: those of a stay, once
+    they are resolved; `nights_kept`: the nights whose rules are not checked, because it had them before or the desk
+    decides.
     `key`, `request_hash`: the idempotency key, if any, and the hash of the request it came with.
     `overriding`: what staff overrule, if anything.
     `extras`: ids and quantities; None: the usual quantity.
@@ -106,6 +127,9 @@ class Wanted:
     named: bool | None = None
     length_asked: bool | None = None
     bound: bool = False
+    minutes_asked: bool | None = None
+    nights: Nights | None = None
+    nights_kept: Nights | None = None
     guest: Guest = NOBODY
     details: Details = field(default_factory=Details)
     extras: tuple[tuple[str, int | None], ...] = ()
@@ -128,6 +152,11 @@ class Wanted:
     def asks_length(self) -> bool:
         """Whether the length was asked for; otherwise it is the usual one of the party."""
         return self.when.says_length if self.length_asked is None else self.length_asked
+
+    @property
+    def asks_minutes(self) -> bool:
+        """Whether the length was asked for in minutes: a move keeps these, and not the end on the clock."""
+        return self.when.duration_minutes is not None if self.minutes_asked is None else self.minutes_asked
 
     @property
     def chosen_by(self) -> ChosenBy:

@@ -9,21 +9,19 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking import states
-from holdfast.booking.deciding.decide import (
-    timed,
-    until_closing,
-)
-from holdfast.booking.deciding.length import check_length, usual_minutes
+from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import Limit, is_paced, limits
 from holdfast.booking.deciding.places import prepared_at, prepared_nearby, probes_of
 from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.deciding.wanted import Overriding, Prepared, Wanted, When, wanted_anew, with_sale
 from holdfast.booking.model import Booking, InvalidTransition
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
+from holdfast.place.opening.clock import minutes_between
 from holdfast.place.questions.answers import changed_answers
 from holdfast.place.venue import Venue
 
@@ -123,16 +121,16 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     """Returns the request for what the booking will be; None if it stays where, when and for whom it is."""
     over = overruled_by(asked.overriding, actor, venue)
     party_size = asked.party_size or before.party_size
-    span, slot_id, length_asked = _time(asked, before, venue, actor, over)
+    span, slot_id, facts = _time(asked, before, venue, actor, over)
     anew = replace(wanted_anew(before, actor), **asked.sale)
     if is_unmoved(asked, before, span, slot_id):
-        return _in_place(anew, before, venue) if asked.sale else None
+        return _in_place(replace(anew, **facts), before, venue) if asked.sale else None
     wanted = replace(
         anew,
         party_size=party_size,
         planned=asked.planned,
-        length_asked=length_asked,
         overriding=asked.overriding,
+        **facts,
     )
     if asked.resource_ids is not None:
         wanted = replace(wanted, resource_ids=asked.resource_ids, named=True)
@@ -169,36 +167,54 @@ def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) 
 
 def _time(
     asked: Change, before: Booking, venue: Venue, actor: Actor, over: Overruled | None
-) -> tuple[Span, str | None, bool]:
-    """Returns the time of the changed booking, its slot, and whether its length was asked for."""
+) -> tuple[Span, str | None, dict[str, Any]]:
+    """Returns the time of the changed booking, its slot, and what else its request knows about its time."""
     when = (asked.when or When()).completed(before.local_start)
     party_size = asked.party_size or before.party_size
+    if venue.stay is not None and asked.when is not None:
+        return _stay(when, before, venue, is_staff=actor.is_staff)
     grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
+    as_before = {"length_asked": before.length_asked, "minutes_asked": before.minutes_asked}
     if asked.when is None and not grows:
-        return before.span, before.slot_id, before.length_asked
+        nights = before.stay_nights
+        return before.span, before.slot_id, as_before | {"nights": nights, "nights_kept": nights}
     usual = usual_minutes(venue.policy, party_size) if grows else None
-    span, slot_id = timed(_fill_in(when, before, usual), venue, party_size=party_size)
+    span, slot_id = timed(_fill_in(when, before, venue, usual), venue, party_size=party_size)
     if asked.when is not None and span != before.span:
         is_staff, says = actor.is_staff, when.says_length
         span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if when.says_length and slot_id is None:
         if span.duration != before.span.duration:
-            is_staff = actor.is_staff
-            check_rule(
-                over, check_length, span.duration, venue.policy, party_size=party_size, is_staff=is_staff
-            )
-        return span, slot_id, True
+            length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
+            check_rule(over, check_length, length, venue.policy, party_size=party_size, is_staff=is_staff)
+        return span, slot_id, {"length_asked": True, "minutes_asked": when.duration_minutes is not None}
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated
-    return span, slot_id, before.length_asked and slot_id is None
+    if slot_id is not None:
+        as_before = {"length_asked": False, "minutes_asked": False}
+    return span, slot_id, as_before
 
 
-def _fill_in(when: When, before: Booking, usual: int | None) -> When:
-    """Fills in what the request leaves out: a new start keeps the length, unless the party gets its usual one; a new
-    end or length keeps the start."""
+def _stay(
+    when: When, before: Booking, venue: Venue, *, is_staff: bool
+) -> tuple[Span, str | None, dict[str, Any]]:
+    span, nights = revised_stay(when, before, venue, is_staff=is_staff)
+    kept = nights if is_staff and says_times(when) else before.stay_nights
+    return span, when.slot_id, {"length_asked": True, "nights": nights, "nights_kept": kept}
+
+
+def _fill_in(when: When, before: Booking, venue: Venue, usual: int | None) -> When:
+    """Fills in what the request leaves out: a new end or length keeps the start. A new start keeps the length, unless
+    the party gets its usual one: minutes if it was asked for in minutes, else the length on the clock."""
+    if when.wall == before.local_start and before.timezone == venue.timezone:
+        when = replace(when, wall=None, start=before.start_at)
     if when.start is None and when.wall is None and when.slot_id is None:
         when = replace(when, start=before.start_at)
-    if not when.says_length and when.slot_id is None:
-        minutes = int(before.span.duration.total_seconds() // 60)
-        when = replace(when, duration_minutes=usual or minutes)
-    return when
+    if when.says_length or when.slot_id is not None:
+        return when
+    if usual is None and when.start == before.start_at:
+        return replace(when, end=before.end_at)
+    wall = when.kept_minutes or minutes_between(before.local_start, before.local_end)
+    if usual is None and wall > 0 and not before.minutes_asked:
+        return replace(when, wall_minutes=wall)
+    return replace(when, duration_minutes=usual or minutes_between(before.start_at, before.end_at))

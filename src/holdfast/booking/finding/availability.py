@@ -14,6 +14,7 @@ from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.decide import price_of
 from holdfast.booking.deciding.length import check_length, usual_minutes
 from holdfast.booking.deciding.sittings import is_slots_only
+from holdfast.booking.deciding.stays import begun, from_now, nights_allowed, stay_at, stay_facts
 from holdfast.booking.deciding.wanted import GUEST, Asker, Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
@@ -26,6 +27,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
+from holdfast.place.opening.stay import Nights, count_of, span_of
 from holdfast.place.venue import Resource, Venue
 
 OPTIONS_MAX = 20
@@ -45,15 +47,19 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
 
     Nothing is reserved. Raises the same errors as creating the booking if the venue's rules refuse it.
     """
+    wanted = from_now(wanted, tx.now)
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
+    facts = stay_facts(wanted.wanted)
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
-    rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id)
+    rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id, **facts)
     asker = wanted.wanted.asker
     outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of)
     outlook.arrived.check(
         venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
     )
-    found = outlook.free(wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX)
+    found = outlook.free(
+        wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX, **facts
+    )
     if wanted.sale.is_limited:
         sales = await read_sales(tx, [wanted])
         sales.check_stock(venue, span, wanted.sale)
@@ -193,6 +199,8 @@ async def _asked(
     """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
     a length is given, the venue's slots; for guests slots alone where they book no others.
     The goal of each is its day."""
+    if venue.stay is not None:
+        return _nights(venue, days, duration_minutes, now=tx.now)
     minutes = duration_minutes or usual_minutes(venue.policy, party_size)
     length = timedelta(minutes=minutes)
     if duration_minutes is not None:
@@ -203,6 +211,21 @@ async def _asked(
         await share(slices)
         of_day = _of_day(venue, day, minutes=minutes, any_length=duration_minutes is None)
         found += [each for each in of_day if each.slot_id is not None] if slots_only else of_day
+    return found
+
+
+def _nights(
+    venue: Venue, days: Sequence[date], duration_minutes: int | None, *, now: datetime
+) -> list[Start]:
+    """Returns a stay from each of these dates, of the length that is asked for or the shortest allowed."""
+    stay, found = stay_at(venue), list[Start]()
+    for day in _bookable(venue, days, now=now):
+        count = (
+            nights_allowed(venue, day)[0] if duration_minutes is None else count_of(stay, duration_minutes)
+        )
+        nights = Nights(day, count)
+        if hours.sells(venue, None, nights):
+            found.append(Start(begun(span_of(stay, nights, venue.tz), nights, venue, now=now), None, day))
     return found
 
 

@@ -230,10 +230,10 @@ async def allowed(
     hours and the step of the venue allow. `but`: a booking that does not count. Raises Overloaded when it takes longer
     than a request has."""
     earliest, latest = rules.bounds(venue, tx.now)
-    near = [each for each in starts if earliest <= each.span.start <= latest]
+    near = [each for each in starts if venue.stay or earliest <= each.span.start <= latest]
     if not near:
         return near
-    if not is_paced(venue) and all(each.slot_id is None for each in near):
+    if venue.stay is None and not is_paced(venue) and all(each.slot_id is None for each in near):
         return near
     named = sets[0] if len(sets) == 1 else ()
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
@@ -256,7 +256,7 @@ def _is_allowed(
     now: datetime,
 ) -> bool:
     try:
-        if start.slot_id is not None:
+        if start.slot_id is not None or venue.stay is not None:
             rules.check_time(venue, named, start.span, now=now, slot_id=start.slot_id)
     except HoldfastError:
         return False

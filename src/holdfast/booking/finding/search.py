@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
+from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.combine import capacity
@@ -19,6 +20,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.open_bits import open_bits
+from holdfast.place.opening.stay import Nights, arrival_of, count_of, nights_of, span_of
 from holdfast.place.venue import Resource, Venue
 
 Sets = Sequence[tuple[Resource, ...]]
@@ -51,14 +53,15 @@ class Outlook:
         party_size: int,
         slot_id: str | None = None,
         most: int = 1,
+        **stay: Any,
     ) -> Found | None:
         """Returns the best sets, at most `most`, that the rules and the ledger allow for that span; None if there
-        are none."""
+        are none. `stay`: what else `rules.check_time` is told about a stay."""
         if slot_id is None and is_slots_only(self.venue, is_staff=self.asker.is_staff):
             return None
         named = sets[0] if len(sets) == 1 else ()
         try:
-            rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id)
+            rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id, **stay)
             self.arrived.check(
                 self.venue, span.start, slot_id=slot_id, source=self.asker.source, party_size=party_size
             )
@@ -145,6 +148,27 @@ def equivalent(
         if ids != set(resource_ids) and least <= party_size <= most:
             found.append(row)
     return tuple(found)
+
+
+def spans_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[Span]:
+    """Returns the spans as long as this one, up to `within` away, nearest first, that the venue's hours and step allow.
+    Where nights are sold: as many nights from other dates."""
+    if venue.stay is None:
+        starts = starts_around(venue, sets, span, within)
+        return [Span(start, start + span.duration) for start in starts]
+    nights = nights_of(venue.stay, span, venue.tz)
+    by = sorted(range(-within.days, within.days + 1), key=lambda days: (abs(days), days))
+    moved = (Nights(nights.arrival + timedelta(days=each), nights.count) for each in by)
+    return [span_of(venue.stay, each, venue.tz) for each in moved]
+
+
+def visit(venue: Venue, start: datetime, length: timedelta) -> Span:
+    """Returns the visit of that length that starts then. Where nights are sold, it ends at check-out."""
+    if venue.stay is None:
+        return Span(start, start + length)
+    count = count_of(venue.stay, length // timedelta(minutes=1))
+    arrival = arrival_of(venue.stay, start, venue.tz)
+    return Span(start, span_of(venue.stay, Nights(arrival, count), venue.tz).end)
 
 
 def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:

@@ -31,6 +31,7 @@ SUGGESTIONS_MAX = 3
 AT_ONCE_MAX = 2
 TURN_S = 0.25
 WITHIN = timedelta(hours=2)
+WITHIN_OF_STAYS = timedelta(days=3)
 log = structlog.get_logger()
 T = TypeVar("T")
 Look = Callable[[Sets, Span], Awaitable[Outlook]]
@@ -43,7 +44,8 @@ async def suggest(
     `change`: changes the occupancy before the search.
 
     1. The same time on equivalent resources, if some were named.
-    2. The nearest starts within two hours, on the slot step: on the same resources.
+    2. The nearest starts within two hours, on the slot step: on the same resources. For a stay: as many nights, up to
+       three days earlier or later.
     3. If these are too few: on equivalent resources.
 
     Each slot is free as of this transaction, by the rules and the ledger. Nothing is reserved.
@@ -62,7 +64,8 @@ async def suggest(
 async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
     """The same without a transaction: `read(sets, span)` returns an Outlook, as `look` does."""
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
-    around = Span(span.start - WITHIN, span.end + WITHIN)
+    within = within_of(venue)
+    around = Span(span.start - within, span.end + within)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
     named = wanted.wanted.resource_ids
     others = search.equivalent(venue, named, party_size) if named else ()
@@ -84,6 +87,11 @@ def _and(found: list[Found], more: list[Found]) -> list[Found]:
     return [*found, *(each for each in more if each.span not in done)][:SUGGESTIONS_MAX]
 
 
+def within_of(venue: Venue) -> timedelta:
+    """Returns how far from the wanted start to look."""
+    return WITHIN if venue.stay is None else WITHIN_OF_STAYS
+
+
 async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found]:
     slices, party_size = Slices(), wanted.wanted.party_size
     found: list[Found] = []
@@ -101,8 +109,8 @@ def _times_near(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[tuple[Sp
     """Returns other times that this asker may book, up to WITHIN away, nearest first, and the slots that they are."""
     venue, span = outlook.venue, wanted.span
     if not is_slots_only(venue, is_staff=outlook.asker.is_staff):
-        starts = search.starts_around(venue, sets, span, WITHIN)
-        return [(Span(each, each + span.duration), None) for each in starts if each != span.start]
+        spans = search.spans_around(venue, sets, span, within_of(venue))
+        return [(each, None) for each in spans if each.start != span.start]
     near = [each for each in slots_near(venue, span) if abs(each.span.start - span.start) <= WITHIN]
     near.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
     return [(each.span, each.id) for each in near if each.id != wanted.slot_id or each.span != span]

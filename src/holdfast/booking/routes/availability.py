@@ -11,16 +11,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.assigning.preferences import ANYTHING
-from holdfast.booking.deciding.decide import timed
-from holdfast.booking.deciding.length import check_length
+from holdfast.booking.deciding.length import check_length, length_asked, timed
 from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.sittings import as_slot
-from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, When, with_sale
+from holdfast.booking.deciding.stays import as_stay
+from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, with_sale
 from holdfast.booking.finding import availability
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.parts import check_year
-from holdfast.booking.routes.requests import MINUTES_MAX, PARTY_MAX, CheckAvailability, Source
+from holdfast.booking.routes.requests import PARTY_MAX, CheckAvailability, Source
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH
+from holdfast.booking.routes.times import MINUTES_MAX, NIGHTS_MAX
 from holdfast.booking.said import Details
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
@@ -28,6 +29,7 @@ from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer, parse
 from holdfast.kernel.ids import new_id
+from holdfast.place.opening.stay import minutes_of_nights
 from holdfast.place.routes.at_hand import VenueInPath
 from holdfast.place.venue import Venue
 
@@ -35,6 +37,14 @@ router = APIRouter()
 
 PARTY_USUAL = 2
 PartySize = Annotated[int, Query(ge=1, le=PARTY_MAX, description="Guests.")]
+NightsAsked = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=NIGHTS_MAX,
+        description="Nights, at a venue that sells them. Default: as few as the date allows.",
+    ),
+]
 Minutes = Annotated[
     int | None, Query(ge=1, le=MINUTES_MAX, description="Length in minutes. Default: the venue's.")
 ]
@@ -87,7 +97,7 @@ async def _but(request: Request, venue: Venue, booking_id: UUID | None) -> UUID 
 
 
 def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUID | None) -> Prepared:
-    when = When(start=asked.start, end=asked.end, duration_minutes=asked.duration_minutes)
+    when = asked.when()
     wanted = Wanted(
         id=new_id(),
         instead_of=but,
@@ -102,11 +112,15 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
         extras=asked.taken(),
         discount_code=asked.discount_code,
     )
+    if venue.stay is not None:
+        wanted, span = as_stay(wanted, venue)
+        return with_sale(prepared_at(wanted, venue, span, when.slot_id))
     span, slot_id = timed(when, venue, party_size=asked.party_size)
     is_staff, says = wanted.actor.is_staff, wanted.asks_length
     span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if says and slot_id is None:
-        check_length(span.duration, venue.policy, party_size=asked.party_size, is_staff=is_staff)
+        length = length_asked(when, span, venue.tz)
+        check_length(length, venue.policy, party_size=asked.party_size, is_staff=is_staff)
     return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 
@@ -124,6 +138,7 @@ async def get_day(
     duration_minutes: Minutes = None,
     except_booking: ExceptBooking = None,
     source: AskedSource = "api",
+    nights: NightsAsked = None,
 ) -> Response:
     """Returns all starts of an opening day that are free for the party."""
     check_year("date", date)
@@ -137,6 +152,7 @@ async def get_day(
         party_size=party_size,
         duration_minutes=duration_minutes,
         except_booking=except_booking,
+        nights=nights,
     )
     return answer({"date": date.isoformat(), "starts": found})
 
@@ -155,6 +171,7 @@ async def get_month(
     duration_minutes: Minutes = None,
     except_booking: ExceptBooking = None,
     source: AskedSource = "api",
+    nights: NightsAsked = None,
 ) -> Response:
     """Returns the days of a month that have a free start for the party."""
     first = date(int(month[:4]) or 1, int(month[5:]), 1)
@@ -169,6 +186,7 @@ async def get_month(
         party_size=party_size,
         duration_minutes=duration_minutes,
         except_booking=except_booking,
+        nights=nights,
     )
     return answer({"month": month, "days": [day.isoformat() for day in found]})
 
@@ -181,13 +199,26 @@ async def _view(
     source: str,
     *,
     except_booking: UUID | None,
+    nights: int | None,
     **asked: Any,
 ) -> Sequence[Any]:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
     but = await _but(request, venue, except_booking)
+    if nights is not None:
+        asked["duration_minutes"] = _minutes_of(nights, venue, asked["duration_minutes"])
     asker = Asker(is_staff=request.state.actor.is_staff, source=source)
     return await look(SYSTEM, venue, verb, venue, asker=asker, but=but, **asked)
+
+
+def _minutes_of(nights: int, venue: Venue, duration_minutes: int | None) -> int:
+    if venue.stay is None:
+        raise InvalidRequest.of(
+            "nights", nights, "is for venues that sell nights: here, give duration_minutes"
+        )
+    if duration_minutes is not None:
+        raise InvalidRequest.of("nights", nights, "can't be given with duration_minutes: omit one of them")
+    return minutes_of_nights(venue.stay, nights)
 
 
 def _engine(request: Request) -> Engine:

@@ -69,7 +69,7 @@ class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
     @property
     def when_changed(self) -> When | None:
         """The requested time; None if it stays the same."""
-        if self.names_a_start or self.end is not None or self.duration_minutes is not None:
+        if self.names_a_start or self.names_a_length:
             return self.when()
         return None
 

@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.wanted import Overriding, When
+from holdfast.booking.deciding.wanted import Overriding
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.routes.fields import Answers, Attributes, Metadata
 from holdfast.booking.routes.sale import SaleBody
+from holdfast.booking.routes.times import TimeBody
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden, Unauthenticated
-from holdfast.kernel.instant import InstantText, whole_minute
 from holdfast.kernel.text import Email, line, lines
-from holdfast.place.opening.spans import WallTime
 
-D = TypeVar("D", bound=date)
-YEAR_MIN, YEAR_MAX = 2000, 2200
 RESOURCES_MAX = 50
 PARTY_MAX = 100_000
-MINUTES_MAX = 366 * 24 * 60
-
-
-def _in_years(value: D) -> D:
-    if not YEAR_MIN <= value.year <= YEAR_MAX:
-        raise ValueError(f"must be in the years {YEAR_MIN} to {YEAR_MAX}")
-    return value
 
 
 def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
@@ -39,9 +28,6 @@ def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
     return value
 
 
-Instant = Annotated[InstantText, AfterValidator(lambda at: whole_minute(_in_years(at)))]
-"""An instant in UTC, on a whole minute."""
-Day = Annotated[date, AfterValidator(_in_years)]
 ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
 ]
@@ -67,66 +53,6 @@ class PreferencesBody(Body):
 
     def value(self) -> Preferences:
         return Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
-
-
-class TimeBody(Body):
-    """The time: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; and `end`, `duration_minutes`
-    or neither."""
-
-    changes_a_booking: ClassVar[bool] = False
-    """Whether there is a booking already, which keeps its date or its time of day if only the other is given."""
-
-    start: Instant | None = None
-    """The start, RFC 3339 with an offset."""
-    booking_date: Day | None = None
-    """The local date of the start at the venue."""
-    booking_time: WallTime | None = None
-    """The local time of the start at the venue, HH:MM."""
-    date: Day | None = None
-    """The opening day of the slot."""
-    slot_id: line(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
-    """The id of a slot of the venue."""
-    end: Instant | None = None
-    """The end, RFC 3339 with an offset."""
-    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
-    """The length in minutes. Alternative to `end`."""
-
-    @model_validator(mode="after")
-    def _one_way_of_saying_it(self) -> TimeBody:
-        if not self.changes_a_booking and (self.booking_date is None) != (self.booking_time is None):
-            raise ValueError("give booking_date and booking_time together")
-        if (self.date is None) != (self.slot_id is None):
-            raise ValueError("give date and slot_id together")
-        ways = (self.start, self.booking_date or self.booking_time, self.date)
-        if sum(way is not None for way in ways) > 1:
-            raise ValueError("give only one of start, booking_date with booking_time, and date with slot_id")
-        if self.end is not None and self.duration_minutes is not None:
-            raise ValueError("give end or duration_minutes, not both")
-        if self.date is not None and (self.end is not None or self.duration_minutes is not None):
-            raise ValueError("a slot has its own length: omit end and duration_minutes")
-        return self
-
-    @property
-    def names_a_start(self) -> bool:
-        return any(way is not None for way in (self.start, self.booking_date, self.booking_time, self.date))
-
-    def when(self) -> When:
-        """Returns the requested time."""
-        day, at, wall = self.booking_date, None, None
-        if self.booking_time is not None:
-            at = time.fromisoformat(self.booking_time)
-        if day is not None and at is not None:
-            day, at, wall = None, None, datetime.combine(day, at)
-        return When(
-            start=self.start,
-            wall=wall,
-            wall_date=day,
-            wall_time=at,
-            day=self.date,
-            slot_id=self.slot_id,
-            end=self.end,
-            duration_minutes=self.duration_minutes,
-        )
 
 
 class PlaceBody(Body):
@@ -223,8 +149,7 @@ class NewBody(DetailsBody):
 
     @model_validator(mode="after")
     def _has_a_start(self) -> NewBody:
-        if not self.names_a_start:
-            raise ValueError("give a start: start, or booking_date with booking_time, or date with slot_id")
+        self.check_start()
         return self
 
 
@@ -253,18 +178,15 @@ class WalkIn(DetailsBody, OverrideBody, SaleBody):
 
     @model_validator(mode="after")
     def _starts_now(self) -> WalkIn:
-        if self.names_a_start:
+        if self.names_a_start and self.arrival is None:
             raise ValueError("a walk-in starts now: omit the start, or make a booking")
         return self
 
 
-class CheckAvailability(PlaceBody, SaleBody):
-    """The span and the party to check availability for."""
+class CheckAvailability(PlaceBody, SaleBody, TimeBody):
+    """The time and the party to check availability for."""
 
     venue_id: UUID
-    start: Instant
-    end: Instant | None = None
-    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
     party_size: int = Field(ge=1, le=PARTY_MAX)
     except_booking: UUID | None = None
     """A booking that you may see and want to change: it is not in its own way."""
@@ -272,9 +194,8 @@ class CheckAvailability(PlaceBody, SaleBody):
     """The source that the booking would have."""
 
     @model_validator(mode="after")
-    def _one_length(self) -> CheckAvailability:
-        if self.end is not None and self.duration_minutes is not None:
-            raise ValueError("give end or duration_minutes, not both")
+    def _has_a_start(self) -> CheckAvailability:
+        self.check_start()
         return self
 
 

@@ -66,6 +66,9 @@ class BookingShown(BaseModel):
     booking_date: date
     booking_time: str
     end_time: str
+    arrival: date | None
+    departure: date | None
+    nights: int | None
     duration_minutes: int
     party_size: int
     guest_id: str | None

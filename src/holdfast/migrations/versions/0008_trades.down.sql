@@ -28,7 +28,9 @@ ALTER TABLE booking
     DROP COLUMN overrides,
     DROP COLUMN items,
     DROP COLUMN tax_included,
-    DROP COLUMN deposit_minor;
+    DROP COLUMN deposit_minor,
+    DROP COLUMN minutes_asked,
+    DROP COLUMN arrival_on;
 
 ALTER TABLE resource
     DROP COLUMN takes,

@@ -26,11 +26,14 @@ ALTER TABLE booking
     ADD COLUMN items               jsonb   NOT NULL DEFAULT '[]',
     ADD COLUMN tax_included        boolean NOT NULL DEFAULT false,
     ADD COLUMN deposit_minor       bigint  NOT NULL DEFAULT 0,
+    ADD COLUMN minutes_asked       boolean NOT NULL DEFAULT false,
+    ADD COLUMN arrival_on          date,
     DROP CONSTRAINT booking_price_adds_up,
     ADD CONSTRAINT booking_price_adds_up CHECK (
         total_minor = base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor),
     ADD CONSTRAINT booking_resources_are_chosen_by_somebody CHECK (chosen_by IN ('guest', 'house')),
     ADD CONSTRAINT booking_stay_has_nights CHECK (nights > 0),
+    ADD CONSTRAINT booking_stay_has_an_arrival CHECK ((arrival_on IS NULL) = (nights IS NULL)),
     ADD CONSTRAINT booking_minimum_spend_is_not_negative CHECK (minimum_spend_minor >= 0);
 
 CREATE INDEX booking_with_extras ON booking (tenant_id, venue_id, end_at) WHERE extras <> '[]';

@@ -11,7 +11,18 @@ from holdfast.place.document import ResourceDocument, VenueDocument
 from holdfast.place.kept import Edge, Kept, edges_by_id
 from holdfast.place.parts import leaves_of
 
-OWN_FIELDS = ("slug", "name", "kind", "timezone", "currency", "policy", "hours", "slots", "questions")
+OWN_FIELDS = (
+    "slug",
+    "name",
+    "kind",
+    "timezone",
+    "currency",
+    "policy",
+    "hours",
+    "slots",
+    "questions",
+    "stay",
+)
 CHANGES_MAX = 100
 """How many changes an answer lists."""
 _KEYS = {
@@ -160,7 +171,9 @@ def _changes(path: str, before: Any, after: Any) -> Iterator[Changed]:
 
 def _changes_in_list(path: str, before: list[Any], after: list[Any]) -> Iterator[Changed]:
     key = _KEYS.get(path.rpartition(".")[2])
-    if key is None and not all(isinstance(each, dict) for each in (*before, *after)):
+    if not all(
+        isinstance(each, dict) for each in (*before, *after)
+    ):  # names, such as the slots of a price rule
         yield Changed(path, before, after)
         return
     old, new = _named(before, key), _named(after, key)

@@ -84,6 +84,12 @@ def later(start: datetime, minutes: int, tz: ZoneInfo) -> datetime:
     return wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
 
 
+def length_on_clock(span: Span, tz: ZoneInfo) -> timedelta:
+    """Returns how much later the clock is at the end of the span, if it is; otherwise the time that passes."""
+    shown = to_wall(span.end, tz) - to_wall(span.start, tz)
+    return shown if shown > timedelta() else span.duration
+
+
 def minutes_between(start: datetime, end: datetime) -> int:
     """Returns the whole minutes from one wall time or instant to another."""
     return (end - start) // _MINUTE

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from holdfast.kernel.span import Span, merged
+from holdfast.place.opening import stay
 from holdfast.place.opening.clock import (
     NonexistentLocalTime,
     day_span,
@@ -35,6 +36,7 @@ __all__ = [
     "open_spans",
     "opening_day",
     "openings",
+    "sells",
     "starts_of_day",
     "steps",
     "to_utc",
@@ -62,18 +64,25 @@ class Opening(NamedTuple):
 
 
 def open_spans(venue: Venue, resource_hours: Hours | None, day: date) -> tuple[Span, ...]:
-    """Returns the openings of an opening day as instants, in order; they never overlap."""
+    """Returns the openings of an opening day as instants, in order; they never overlap. Where nights are sold: the
+    night of that date, if it is for sale."""
+    if venue.stay is not None:
+        night = stay.Nights(day, 1)
+        return (stay.span_of(venue.stay, night, venue.tz),) if sells(venue, resource_hours, night) else ()
     return tuple(each.span for each in openings(_hours(venue, resource_hours), venue.tz, day))
 
 
 def is_open(venue: Venue, resource_hours: Hours | None, start: datetime, end: datetime) -> bool:
     """Returns whether `[start, end)` is completely within open time; openings that touch count as one.
 
-    For a stay of more than 24 hours, only its start and end need to be: hotel guests stay overnight.
+    Of a booking of more than 24 hours, only the start and end need to be. Where nights are sold: whether the dates of
+    all its nights are opening days; when the desk is open does not matter.
     """
     hours = _hours(venue, resource_hours)
     if hours.always_open:
         return True
+    if venue.stay is not None:
+        return sells(venue, resource_hours, stay.nights_of(venue.stay, Span(start, end), venue.tz))
     if end - start > _DAY:
         return _covers(hours, venue.tz, start, start) and _covers(hours, venue.tz, end, end, ends=True)
     return _covers(hours, venue.tz, start, end)
@@ -83,8 +92,10 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     """Returns whether a start is on the venue's slot step.
 
     Steps count in wall-clock minutes from the beginning of the opening that contains the start; outside all openings,
-    and if it is always open, from local midnight.
+    and if it is always open, from local midnight. Where nights are sold there is no step.
     """
+    if venue.stay is not None:
+        return True
     wall = to_wall(start, venue.tz)
     step = timedelta(minutes=venue.policy.slot_step_minutes)
     around = _openings_around(_hours(venue, resource_hours).text, venue.tz, wall.date())
@@ -96,7 +107,9 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
 
 def opening_day(venue: Venue, resource_hours: Hours | None, instant: datetime) -> date:
     """Returns the day whose opening contains the instant (01:00 on Sunday may be Saturday's), otherwise its local
-    date."""
+    date. Where nights are sold: the date of the night."""
+    if venue.stay is not None:
+        return stay.arrival_of(venue.stay, instant, venue.tz)
     day = to_wall(instant, venue.tz).date()
     around = _openings_around(_hours(venue, resource_hours).text, venue.tz, day)
     return next((each.wall.start.date() for each in around if each.span.holds(instant)), day)
@@ -106,7 +119,12 @@ def starts_of_day(
     venue: Venue, resource_hours: Hours | None, day: date, *, duration_minutes: int
 ) -> list[datetime]:
     """Returns all starts (UTC, in order) of an opening day on the slot step for which a booking of that length is
-    within open time. An hour that occurs twice has its starts twice."""
+    within open time. An hour that occurs twice has its starts twice. Where nights are sold: check-in, if the nights
+    that the length makes are for sale."""
+    if venue.stay is not None:
+        nights = stay.Nights(day, stay.count_of(venue.stay, duration_minutes))
+        start = stay.check_in_on(venue.stay, day, venue.tz)
+        return [start] if sells(venue, resource_hours, nights) else []
     length = timedelta(minutes=duration_minutes)
     on_step = steps(_hours(venue, resource_hours), venue.tz, day, venue.policy.slot_step_minutes)
     if length > _DAY:
@@ -167,6 +185,12 @@ def _covers(hours: Hours, tz: ZoneInfo, start: datetime, end: datetime, *, ends:
         if opens <= start and end <= closes:
             return ends or start < closes
     return False
+
+
+def sells(venue: Venue, resource_hours: Hours | None, nights: stay.Nights) -> bool:
+    """Returns whether all the nights are for sale: their dates are opening days."""
+    hours = _hours(venue, resource_hours)
+    return hours.always_open or all(hours.spans_on(day) for day in nights.dates())
 
 
 def _hours(venue: Venue, resource_hours: Hours | None) -> Hours:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from holdfast.kernel.span import bits_between, merged
-from holdfast.place.opening.hours import openings, steps, to_wall
+from holdfast.place.opening.hours import is_open, openings, steps, to_wall
 from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Venue
 
@@ -23,6 +23,9 @@ def open_bits(
     hours = venue.hours if resource_hours is None else resource_hours
     if hours.always_open:
         return (1 << len(times)) - 1
+    if venue.stay is not None:  # one start a day
+        bits = (is_open(venue, resource_hours, each, each + length) << n for n, each in enumerate(times))
+        return sum(bits)
     first, last = to_wall(times[0], venue.tz).date(), to_wall(times[-1] + length, venue.tz).date()
     days = (first + timedelta(days=n) for n in range(-1, (last - first).days + 2))
     opened = merged(each.span for day in days for each in openings(hours, venue.tz, day))
@@ -40,6 +43,8 @@ def open_bits(
 def aligned_bits(venue: Venue, resource_hours: Hours, times: Sequence[datetime]) -> int:
     """Returns a bit for each time, the lowest for the first: set if the time is within an opening and `aligned` is true
     for it. `times`: in order, at least one."""
+    if venue.stay is not None:
+        return (1 << len(times)) - 1
     first, last = to_wall(times[0], venue.tz).date(), to_wall(times[-1], venue.tz).date()
     days = (first + timedelta(days=n) for n in range(-1, (last - first).days + 1))
     step = venue.policy.slot_step_minutes

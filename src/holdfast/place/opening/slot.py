@@ -15,6 +15,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.opening.clock import day_span, instant_of, midnight_of
 from holdfast.place.opening.hours import open_spans
 from holdfast.place.opening.spans import DAY_MINUTES, DAYS, Slot, minutes_of
+from holdfast.place.opening.stay import Nights, span_of
 from holdfast.place.venue import Venue
 
 DAY_SLOT_ID = "day"
@@ -42,11 +43,14 @@ def slots_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
 def slot_span(venue: Venue, day: date, slot_id: str) -> Span:
     """Returns the span of a slot on an opening day.
 
-    The slot `day` of a venue without slots lasts from the first opening to the last closing. On a closed day it lasts
-    from local midnight to midnight, so that bookings from before it was closed can still be shown. Raises
-    `InvalidRequest` for a slot that the venue does not have on that day of the week.
+    The slot `day` of a venue without slots lasts from the first opening to the last closing; where nights are sold it
+    is the night of that date. On a closed day it lasts from local midnight to midnight, so that bookings from before it
+    was closed can still be shown. Raises `InvalidRequest` for a slot that the venue does not have on that day of the
+    week.
     """
     if not venue.slots and slot_id == DAY_SLOT_ID:
+        if venue.stay is not None:
+            return span_of(venue.stay, Nights(day, 1), venue.tz)
         opened = open_spans(venue, None, day)
         return Span(opened[0].start, max(each.end for each in opened)) if opened else day_span(day, venue.tz)
     running = {each.id: each for each in running_on(venue, day)}
