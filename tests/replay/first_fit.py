@@ -1,9 +1,11 @@
-"""The oracle of the replay: first fit over nights, in plain Python, sharing nothing with the engine."""
+"""The oracles of the replay: first fit over nights, and counting them. In plain Python, sharing nothing with the
+engine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from holdfast.replay.plan import Action, Hotel
 from holdfast.replay.stay import Stay
@@ -51,3 +53,28 @@ def _is_free(room: dict[int, Stay], stay: Stay) -> bool:
         other.departure_on <= stay.arrival_on or other.arrival_on >= stay.departure_on
         for other in room.values()
     )
+
+
+def refused_by_count(hotels: dict[str, Hotel], actions: Iterable[Action]) -> list[int]:
+    """The lines that are refused, in order, where a booking is refused only if some of its nights has as many bookings
+    of its type as there are rooms."""
+    taken: dict[tuple[str, str], dict[int, Stay]] = {}
+    refused: list[int] = []
+    for action in actions:
+        stay = action.stay
+        of_type = taken.setdefault((stay.hotel, stay.room_type), {})
+        if action.kind == "create":
+            rooms = hotels[stay.hotel].room_types[stay.room_type]
+            if any(count >= rooms for count in _by_night(of_type, stay)):
+                refused.append(stay.line)
+            else:
+                of_type[stay.line] = stay
+        elif action.kind != "check_in":
+            of_type.pop(stay.line, None)
+    return refused
+
+
+def _by_night(taken: dict[int, Stay], stay: Stay) -> list[int]:
+    nights = (stay.departure_on - stay.arrival_on).days
+    days = [stay.arrival_on + timedelta(days=n) for n in range(nights)]
+    return [sum(each.arrival_on <= day < each.departure_on for each in taken.values()) for day in days]

@@ -15,12 +15,13 @@ from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import InvalidRequest, VersionConflict
 from holdfast.main.ticks import TICKS
 from holdfast.place.places import Places
+from holdfast.replay import run
 from holdfast.replay.plan import ReplayPlan, plan_replay, stay_span
 from holdfast.replay.run import Replayed, replay
 from holdfast.replay.stay import BadRow, Stay
 from tests.engines import engine_over
 
-from .first_fit import first_fit
+from .first_fit import first_fit, refused_by_count
 from .hotel_data import needs_data
 from .rows import stay
 
@@ -31,8 +32,10 @@ async def nothing(_done: int) -> None:
     return None
 
 
-async def put_through(db: Database, plan: ReplayPlan, run_id: str = "once") -> Replayed:
-    return await replay(engine_over(db), plan, run_id=run_id, watch=nothing)
+async def put_through(
+    db: Database, plan: ReplayPlan, run_id: str = "once", *, late: bool = False
+) -> Replayed:
+    return await replay(engine_over(db), plan, run_id=run_id, watch=nothing, late=late)
 
 
 async def rows(db: Database, sql: str) -> list[asyncpg.Record]:
@@ -105,6 +108,19 @@ async def test_a_crowd_gets_the_rooms_that_first_fit_gives(empty_db: Database) -
     assert replayed.operations == len(accepted) + len(replayed.refused)
     assert (await audit(empty_db)).ok
     assert [row["claims"] for row in await rows(empty_db, "SELECT count(*) AS claims FROM claim")] == [0]
+
+
+async def test_a_crowd_that_gets_its_rooms_late_is_refused_only_when_all_are_booked(
+    empty_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # In a set, bookings that need others to move are decided last.
+    monkeypatch.setattr(run, "SET_MAX", 1)
+    plan = plan_replay(crowd(seed=5, size=250))
+    replayed = await put_through(empty_db, plan, late=True)
+    assert list(replayed.refused) == refused_by_count(plan.hotels, plan.actions)
+    assert len(replayed.refused) < len(first_fit(plan.hotels, plan.actions).refused)
+    assert set(replayed.refused.values()) == {"ROOM_NOT_AVAILABLE"}
+    assert (await audit(empty_db)).ok
 
 
 async def test_everything_is_dated_by_the_virtual_clock(empty_db: Database) -> None:
@@ -221,6 +237,16 @@ async def test_the_real_file_goes_as_first_fit_says(
     plan = plan_replay(row for row in real_file if isinstance(row, Stay))
     replayed = await put_through_audited(empty_db, plan, claims_halfway=1_000)
     assert (len(replayed.booking_ids), len(replayed.refused)) == (14_583, 265)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+@needs_data
+async def test_the_real_file_with_late_rooms(empty_db: Database, real_file: list[Stay | BadRow]) -> None:
+    plan = plan_replay(row for row in real_file if isinstance(row, Stay))
+    replayed = await put_through(empty_db, plan, late=True)
+    assert len(replayed.booking_ids) == 14_619
+    assert (await audit(empty_db)).ok
 
 
 async def put_through_audited(db: Database, plan: ReplayPlan, *, claims_halfway: int) -> Replayed:

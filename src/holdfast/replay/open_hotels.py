@@ -22,15 +22,18 @@ ROOM_TYPE: Final = "room_type"
 _TYPE_CHARS_MAX: Final = 90
 
 
-async def open_hotels(engine: Engine, plan: ReplayPlan, *, run_id: str, at: datetime) -> dict[str, Venue]:
+async def open_hotels(
+    engine: Engine, plan: ReplayPlan, *, run_id: str, at: datetime, late: bool = False
+) -> dict[str, Venue]:
     """Creates the venues of the plan's hotels at the time `at`. Returns them by the hotel's name in the file.
 
-    `run_id`: up to 20 lower-case letters and digits, unique among the replays into this database; the tenants' slugs
-    end with it. Raises InvalidRequest if a tenant exists already or a hotel is too large.
+    `late`: guests get their rooms at check-in; until then they have the promise of one of their type. `run_id`: up to
+    20 lower-case letters and digits, unique among the replays into this database; the tenants' slugs end with it.
+    Raises InvalidRequest if a tenant exists already or a hotel is too large.
     """
     opened: dict[str, Venue] = {}
     for name, hotel in plan.hotels.items():
-        document = hotel_document(hotel, plan)
+        document = hotel_document(hotel, plan, late=late)
         call = engine.db.call(SYSTEM, now=at, own_clock=True, deadline_s=None)
         tenant = await call.run(create_tenant, f"{hotel.slug}-{run_id}", hotel.name)
         imported = await call.run(import_venue, document, tenant=tenant.slug)
@@ -38,7 +41,7 @@ async def open_hotels(engine: Engine, plan: ReplayPlan, *, run_id: str, at: date
     return opened
 
 
-def hotel_document(hotel: Hotel, plan: ReplayPlan) -> VenueDocument:
+def hotel_document(hotel: Hotel, plan: ReplayPlan, *, late: bool = False) -> VenueDocument:
     """Returns the venue's document: always open, one resource per room, sorted by type and number.
 
     Nothing happens automatically: the file says who came and who left, and its dates are long past, so a worker on the
@@ -55,6 +58,7 @@ def hotel_document(hotel: Hotel, plan: ReplayPlan) -> VenueDocument:
         "auto_no_show": False,
         "auto_complete": False,
         "waitlist_enabled": False,
+        "bind_group": "at_check_in" if late else "at_once",
     }
     return parse_document(
         {
@@ -67,6 +71,11 @@ def hotel_document(hotel: Hotel, plan: ReplayPlan) -> VenueDocument:
             "resources": _rooms(hotel, party_max=plan.party_max),
         }
     )
+
+
+def group_of(hotel: Hotel, room_type: str) -> str:
+    """Returns the slug of a type of the hotel; the file may call it anything."""
+    return f"type-{[*hotel.room_types].index(room_type) + 1}"
 
 
 def _rooms(hotel: Hotel, *, party_max: int) -> list[dict[str, Any]]:
@@ -83,6 +92,7 @@ def _rooms(hotel: Hotel, *, party_max: int) -> list[dict[str, Any]]:
             "kind": "room",
             "seats_max": max(party_max, 1),
             "attributes": {ROOM_TYPE: room_type},
+            "group": group_of(hotel, room_type),
             "sort_order": place,
         }
         for place, (room_type, name) in enumerate(named, start=1)

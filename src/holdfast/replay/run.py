@@ -24,7 +24,7 @@ from holdfast.kernel.db.call import Call
 from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
-from holdfast.replay.open_hotels import ROOM_TYPE, open_hotels
+from holdfast.replay.open_hotels import ROOM_TYPE, group_of, open_hotels
 from holdfast.replay.plan import ActionKind, ReplayPlan, stay_span
 from holdfast.replay.stay import Stay
 
@@ -62,7 +62,9 @@ class Replayed:
     operations: int = 0
 
 
-async def replay(engine: Engine, plan: ReplayPlan, *, run_id: str, watch: Watch) -> Replayed:
+async def replay(
+    engine: Engine, plan: ReplayPlan, *, run_id: str, watch: Watch, late: bool = False
+) -> Replayed:
     """Replays the plan into the database, in its own tenants, and returns the outcome of each stay.
 
     1. Sets up the hotels at the time of the first action.
@@ -70,13 +72,13 @@ async def replay(engine: Engine, plan: ReplayPlan, *, run_id: str, watch: Watch)
        HOTELS_AT_ONCE_MAX hotels at a time.
     3. Advances the clock when everything is committed and `watch` has returned. `watch` is called with the number of
        actions done since its last call, or skipped because their stay was refused.
-    `run_id`: see `open_hotels`. An API and a worker may use the same database meanwhile. Raises the error of any step
-    that is refused: that is a bug in the engine, or somebody else changed these bookings.
+    `run_id`, `late`: see `open_hotels`. An API and a worker may use the same database meanwhile. Raises the error of
+    any step that is refused: that is a bug in the engine, or somebody else changed these bookings.
     """
     if not plan.actions:
         return Replayed()
-    hotels = await open_hotels(engine, plan, run_id=run_id, at=plan.actions[0].at)
-    replaying = _Replaying(engine, hotels)
+    hotels = await open_hotels(engine, plan, run_id=run_id, at=plan.actions[0].at, late=late)
+    replaying = _Replaying(engine, hotels, plan if late else None)
     seconds = 0.0
     for (at, kind), actions in groupby(plan.actions, key=lambda action: (action.at, action.kind)):
         stays = [action.stay for action in actions]
@@ -97,9 +99,11 @@ async def replay(engine: Engine, plan: ReplayPlan, *, run_id: str, watch: Watch)
 class _Replaying:
     """A replay in progress."""
 
-    def __init__(self, engine: Engine, hotels: dict[str, Venue]) -> None:
+    def __init__(self, engine: Engine, hotels: dict[str, Venue], by_type: ReplayPlan | None) -> None:
+        """`by_type`: bookings ask for the types of this plan; None: for a room that has their type as an attribute."""
         self._engine = engine
         self._hotels = hotels
+        self._by_type = by_type
         self._at_once = asyncio.Semaphore(HOTELS_AT_ONCE_MAX)
         self._versions: dict[int, int] = {}
         self.booking_ids: dict[int, UUID] = {}
@@ -131,7 +135,7 @@ class _Replaying:
                 self.operations += len(some)
 
     async def _create(self, at: datetime, stays: Sequence[Stay], venue: Venue) -> None:
-        wanted = [_wanted(stay, venue) for stay in stays]
+        wanted = [_wanted(stay, venue, self._preferences(stay)) for stay in stays]
         call = self._call(at, venue)
         outcomes = await call.run(create, wanted, places=self._engine.places, further_max=len(wanted))
         for stay, outcome in zip(stays, outcomes, strict=True):
@@ -141,6 +145,11 @@ class _Replaying:
                 assert isinstance(outcome, Booked), "without keys, and with all locks, there is nothing else"
                 self.booking_ids[stay.line] = outcome.booking.id
                 self._versions[stay.line] = outcome.booking.version
+
+    def _preferences(self, stay: Stay) -> Preferences:
+        if self._by_type is None:
+            return Preferences(attributes=((ROOM_TYPE, stay.room_type),))
+        return Preferences(group=group_of(self._by_type.hotels[stay.hotel], stay.room_type))
 
     async def _move(self, at: datetime, to: Status, stays: Sequence[Stay], venue: Venue) -> None:
         asked = [
@@ -162,7 +171,7 @@ class _Replaying:
         )
 
 
-def _wanted(stay: Stay, venue: Venue) -> Wanted:
+def _wanted(stay: Stay, venue: Venue, preferences: Preferences) -> Wanted:
     start, end = stay_span(stay)
     return Wanted(
         id=new_id(),
@@ -171,6 +180,6 @@ def _wanted(stay: Stay, venue: Venue) -> Wanted:
         actor=SYSTEM,
         when=When(start=start, end=end),
         party_size=stay.party_size,
-        preferences=Preferences(attributes=((ROOM_TYPE, stay.room_type),)),
+        preferences=preferences,
         details=Details(source=SOURCE, metadata={"line": stay.line}),
     )

@@ -172,6 +172,9 @@ def replay_(
         Path | None,
         typer.Option(readable=False, help="The occupancy chart. [default: occupancy.svg in the data dir]"),
     ] = None,
+    late: Annotated[
+        bool, typer.Option("--late", help="Give guests their rooms at check-in; book types before.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Replay a real booking history through the engine, on a virtual clock, and report."""
@@ -180,7 +183,7 @@ def replay_(
 
     from holdfast.main.cli.replay import replay_command
 
-    work = replay_command(settings, file, picture=picture, as_json=as_json)
+    work = replay_command(settings, file, picture=picture, as_json=as_json, late=late)
     run(work, loop_factory=uvloop.new_event_loop)
 
 

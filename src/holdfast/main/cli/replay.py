@@ -32,11 +32,14 @@ PICTURE = "occupancy.svg"
 RUN_ID_CHARS = 8
 
 
-async def replay_command(settings: Settings, file: Path, *, picture: Path | None, as_json: bool) -> None:
+async def replay_command(
+    settings: Settings, file: Path, *, picture: Path | None, as_json: bool, late: bool = False
+) -> None:
     """Replays the file's history into the database, in its own tenants, and prints the report.
 
     1. Reads the file and sets aside rows that can't be replayed. Nothing is started for an invalid file.
     2. Runs the history through the engine. Audits halfway, when the ledger is full, and at the end.
+       `late`: guests get their rooms at check-in, and the promise of one before.
     3. Writes the chart, by default PICTURE in the data directory, then prints the report: tables and chart, or with
        `as_json` one line.
     Raises `InvalidRequest` for an invalid file or chart path, `Failed` if the audit found violations.
@@ -45,7 +48,7 @@ async def replay_command(settings: Settings, file: Path, *, picture: Path | None
     rows = list(read_stays(file))
     plan = plan_replay(row for row in rows if isinstance(row, Stay))
     async with open_database(settings) as database:
-        replayed, audits = await _replay(database, plan)
+        replayed, audits = await _replay(database, plan, late=late)
     report = ReplayReport(
         plan=plan,
         bad_rows=[row for row in rows if isinstance(row, BadRow)],
@@ -79,7 +82,7 @@ def _picture(settings: Settings, asked: Path | None) -> Path:
     return path
 
 
-async def _replay(database: Database, plan: ReplayPlan) -> tuple[Replayed, list[Report]]:
+async def _replay(database: Database, plan: ReplayPlan, *, late: bool) -> tuple[Replayed, list[Report]]:
     audits: list[Report] = []
     done, half = 0, len(plan.actions) // 2
     columns = (
@@ -95,7 +98,7 @@ async def _replay(database: Database, plan: ReplayPlan) -> tuple[Replayed, list[
             update(advance=actions)
 
         engine = engine_over(database, reactions=())
-        replayed = await replay(engine, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch)
+        replayed = await replay(engine, plan, run_id=new_id().hex[-RUN_ID_CHARS:], watch=watch, late=late)
         audits.append(await audit(database))
     return replayed, audits
 
