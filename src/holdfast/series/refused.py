@@ -10,7 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.deciding.conflicts import NotAvailable
+from holdfast.booking.deciding.wanted import Asker
 from holdfast.booking.finding.look import look
+from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from
 from holdfast.booking.model import InvalidTransition
 from holdfast.kernel.errors import HoldfastError
@@ -97,9 +99,12 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
     found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
     for error in found[:SUGGESTED_MAX]:
         if error.wanted is not None:
-            error.fields["suggested_slots"] = await suggest_from(
-                partial(read, look, venue, asker=error.wanted.wanted.asker), error.wanted
-            )
+            looking = partial(_look, read, venue, error.wanted.wanted.asker)
+            error.fields["suggested_slots"] = await suggest_from(looking, error.wanted)
+
+
+async def _look(read: Read, venue: Venue, asker: Asker, sets: Sets, around: Span) -> Outlook:
+    return await read(look, venue, sets, around, asker)
 
 
 def unchangeable(member: Member, venue: Venue) -> Missed:
