@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding import decide as booking_decide
-from holdfast.booking.deciding import wanted
+from holdfast.booking.deciding import places
 from holdfast.booking.finding import suggest
 from holdfast.engine import Engine
 from holdfast.kernel.db.database import Database
@@ -93,7 +92,7 @@ async def test_nothing_is_held_while_it_thinks_nor_searched_while_the_lock_is(
 
         return searching
 
-    for module in (booking_decide, wanted, suggest):
+    for module in (places, suggest):
         monkeypatch.setattr(module, "candidate_sets", unlocked(module.candidate_sets))
     monkeypatch.setattr(plan, "look", unlocked(plan.look))
     watched = type("Here", (Watched,), {"db": db, "house": floor, "turns": 0})
