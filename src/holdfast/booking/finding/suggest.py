@@ -159,7 +159,7 @@ class Suggestions:
             log.error("suggestions_failed", stack=stack_of(error))
             return None
 
-    async def run(self, venue: Venue, verb: Callable[..., Awaitable[T]], *args: Any) -> T:
+    async def run(self, venue: Venue, verb: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
         """Waits for a turn, then runs the verb in a read-only transaction. Raises Overloaded."""
         async with AsyncExitStack() as turn:
             try:
@@ -167,4 +167,4 @@ class Suggestions:
                     await turn.enter_async_context(self._at_once)
             except TimeoutError:
                 raise Overloaded from None
-            return await self._db.call(SYSTEM, tenants=[venue.tenant_id]).run(verb, *args)
+            return await self._db.call(SYSTEM, tenants=[venue.tenant_id]).run(verb, *args, **kwargs)
