@@ -15,6 +15,7 @@ import pytest
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.finding import availability, scan
+from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.suggest import slot_json
 from holdfast.kernel.actor import SYSTEM
@@ -22,7 +23,8 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
-from holdfast.place.opening import hours, slot
+from holdfast.place.opening import slot
+from holdfast.place.opening.opened import starts_of_day
 from holdfast.place.opening.spans import DAYS
 from holdfast.place.store import load_venues
 from holdfast.place.venue import Venue
@@ -90,7 +92,8 @@ async def _both(tx: Tx, venue_id: UUID, days: list[date], party_size: int, minut
     """The day views and each start alone, the days with room by the month view and by the day views."""
     venue = (await load_venues(tx, [venue_id]))[venue_id]
     asked: dict[str, Any] = {"party_size": party_size, "duration_minutes": minutes}
-    shown = [await availability.starts(tx, venue, day=day, **asked) for day in days]
+    views = [await day_view(tx, venue, day=day, **asked) for day in days]
+    shown = [[{**each, "price": None} for each in view["starts"]] for view in views]
     alone = [await _alone(tx, venue, day, party_size, minutes) for day in days]
     with_room = await availability.days_with_room(partial(in_one, tx), venue, days=days, **asked)
     return [shown, alone, with_room, [day for day, starts in zip(days, alone, strict=True) if starts]]
@@ -104,12 +107,12 @@ async def _alone(
     except HoldfastError:
         return []
     long = minutes or usual_minutes(venue.policy, party_size)
-    asked: list[tuple[Span, str | None]] = [
-        (Span(start, start + timedelta(minutes=long)), None)
-        for start in hours.starts_of_day(venue, None, day, duration_minutes=long)
-    ]
+    length, windows = timedelta(minutes=long), slot.windows_on(venue, day) if venue.slots else ()
+    times = {*starts_of_day(venue, sets, day, duration_minutes=long)}
+    times |= {each.span.start for each in windows if each.span.duration == length}
+    asked: list[tuple[Span, str | None]] = [(Span(start, start + length), None) for start in times]
     if minutes is None and venue.slots:
-        asked += [(each.span, each.id) for each in slot.slots_on(venue, day)]
+        asked += [(each.span, each.id) for each in windows]
     around = Span(
         datetime.combine(day, datetime.min.time(), STOCKHOLM),
         datetime.combine(day + timedelta(days=5), datetime.min.time(), STOCKHOLM),
@@ -120,7 +123,7 @@ async def _alone(
         for span, slot_id in sorted(asked, key=lambda each: (each[0], each[1] or ""))
         if (free := outlook.free(sets, span, party_size=party_size, slot_id=slot_id)) is not None
     ]
-    return [slot_json(free, venue) | {"slot_id": slot_id} for _, slot_id, free in found]
+    return [slot_json(free, venue) | {"slot_id": slot_id, "price": None} for _, slot_id, free in found]
 
 
 def _document(rng: random.Random) -> dict[str, Any]:

@@ -32,7 +32,7 @@ async def test_it_answers_the_entry_with_its_position(house: House) -> None:
         "latest": at("20:00"),
         "duration_minutes": 90,
         "resource_ids": [],
-        "preferences": {"kinds": [], "zones": [], "attributes": {}},
+        "preferences": {"kinds": [], "zones": [], "attributes": {}, "group": None},
         "guest_id": "gina",
         **GUEST,
         "version": 1,
@@ -49,7 +49,7 @@ async def test_it_keeps_what_was_wanted(house: House) -> None:
     assert named["guest_id"] == "g-1"
     wanted = {"kinds": ["table"], "zones": ["window"], "attributes": {}}
     preferring = await joined(house, preferences=wanted)
-    assert (await entry_of(house, preferring))["preferences"] == wanted
+    assert (await entry_of(house, preferring))["preferences"] == {**wanted, "group": None}
 
 
 async def test_length_is_the_policys_for_such_a_party(house: House) -> None:
@@ -63,7 +63,7 @@ async def test_attributes_are_asked_for_as_they_are(open_house: Any) -> None:
     house = await open_house(resources=lanes)
     wanted = {"kinds": [], "zones": [], "attributes": {"bumpers": True, "length": 18.5}}
     entry = await joined(house, preferences=wanted)
-    assert (await entry_of(house, entry))["preferences"] == wanted
+    assert (await entry_of(house, entry))["preferences"] == {**wanted, "group": None}
     none = {"attributes": {"bumpers": False}}
     body = refused(await ask_to_join(house, preferences=none), 400, "INVALID_REQUEST")
     assert body["errors"][0]["field"] == "preferences"

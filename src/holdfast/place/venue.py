@@ -73,7 +73,8 @@ class Venue:
     """A venue at one version of its rules. `stay`: if it sells nights, when guests come and go.
 
     `joins`: resource id -> neighbour id -> seats lost when the two are combined; each join is in it in both directions.
-    `wholes`: leaf id -> the wholes that contain it. `rules_version` increases with each change of anything in the
+    `wholes`: leaf id -> the wholes that contain it. `has_own_hours`: whether some resource does not have the hours of
+    the venue. `rules_version` increases with each change of anything in the
     snapshot, `version` only with changes of the venue's own fields.
     """
 
@@ -96,6 +97,11 @@ class Venue:
     rules_version: int
     version: int
     stay: StayTimes | None = None
+    has_own_hours: bool = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        own = any(each.hours is not None for each in self.resources.values())
+        object.__setattr__(self, "has_own_hours", own)
 
     def sharing(self, resource_id: UUID) -> tuple[UUID, ...]:
         """Returns the ids of the resources that share what they claim with this one: itself, its leaves, and the wholes

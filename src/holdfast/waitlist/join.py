@@ -18,7 +18,8 @@ from holdfast.booking.model import Guest
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.opening.opened import choices
+from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.lists import EntryView
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
@@ -139,21 +140,21 @@ def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
 def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> None:
     """Checks that a visit could start somewhere in the window if nothing were taken. If not, raises the refusal of
     a start at its first instant."""
-    named = sets[0] if len(sets) == 1 else ()
+    able = choices(venue, sets)
     within = Span(entry.earliest_at, entry.latest_at)
     soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
     if within.end >= soonest:
         from_now = Span(max(within.start, soonest), within.end)
         for start in starts(venue, sets, minutes=entry.duration_minutes, within=from_now):
-            if _allowed(venue, named, visit(venue, start, entry.length), now=now):
+            if _allowed(venue, able, visit(venue, start, entry.length), now=now):
                 return
-    rules.check_time(venue, named, visit(venue, entry.earliest_at, entry.length), now=now)
+    rules.check_time(venue, (), visit(venue, entry.earliest_at, entry.length), now=now, among=able)
     raise InvalidRequest.of("earliest", entry.earliest_at.isoformat(), "no visit can start in the window")
 
 
-def _allowed(venue: Venue, named: tuple[Resource, ...], span: Span, *, now: datetime) -> bool:
+def _allowed(venue: Venue, able: Sets, span: Span, *, now: datetime) -> bool:
     try:
-        rules.check_time(venue, named, span, now=now)
+        rules.check_time(venue, (), span, now=now, among=able)
     except HoldfastError:
         return False
     return True

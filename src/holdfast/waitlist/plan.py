@@ -13,6 +13,7 @@ from holdfast.booking.deciding.sittings import slot_of
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
+from holdfast.place.opening.opened import choices, step_hours
 from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
@@ -137,7 +138,7 @@ class _Draft:
     numbers: dict[tuple[UUID, int], int] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
     of_leaf: dict[UUID, list[int]] = field(default_factory=dict)
-    timetables: dict[tuple[Hours | None, int], _Timetable] = field(default_factory=dict)
+    timetables: dict[tuple[frozenset[Hours | None], int], _Timetable] = field(default_factory=dict)
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
     def place_for(self, entry: Entry) -> Generator[None, None, Found | None]:
@@ -180,7 +181,8 @@ class _Draft:
 
     def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
         """Returns the starts that are neither too soon nor too far ahead; none if no set would do."""
-        key = sets[0][0].hours if len(sets) == 1 else None, minutes if sets else 0
+        able = choices(self.seen.venue, sets)
+        key = frozenset(map(step_hours, able)), minutes if sets else 0
         timetable = self.timetables.get(key)
         if timetable is None:
             venue, piece, now = self.seen.venue, self.seen.piece, self.seen.outlook.now

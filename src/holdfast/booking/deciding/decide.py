@@ -127,6 +127,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         named,
         span,
         now=known.now,
+        among=prepared.all_sets,
         walk_in=wanted.walk_in,
         slot_id=prepared.slot_id,
         over=over,

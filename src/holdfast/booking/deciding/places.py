@@ -24,7 +24,7 @@ from holdfast.claim.model import Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
-from holdfast.place.opening import hours
+from holdfast.place.opening.opened import opened
 from holdfast.place.venue import Resource, Venue
 
 
@@ -106,19 +106,16 @@ def find_place(
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
-    """Returns the sets whose resources are all open during the span; some resources have their own hours."""
-    venue, span = prepared.venue, prepared.span
-    if prepared.wanted.resource_ids or all(resource.hours is None for resource in venue.resources.values()):
+    """Returns the sets that are open during the span, on their own steps; some resources have their own hours. If there
+    are none, but the rules allow the time or don't matter, all of them."""
+    venue, wanted = prepared.venue, prepared.wanted
+    if wanted.resource_ids or not venue.has_own_hours:
         return prepared.sets
-    return [
-        resources
-        for resources in prepared.sets
-        if all(
-            hours.is_open(venue, each.hours, span.start, span.end)
-            for resource in resources
-            for each in resource.must_open
-        )
-    ]
+    for any_start in (wanted.walk_in or prepared.slot_id is not None, True):
+        found = opened(venue, prepared.sets, prepared.span, any_start=any_start)
+        if found or prepared.rest:
+            return found
+    return prepared.sets
 
 
 def probes_of(prepared: Prepared) -> Iterator[Probe]:

@@ -156,6 +156,7 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             prepared.sets[0] if wanted.resource_ids else (),
             span,
             now=around.occupancy.now,
+            among=prepared.all_sets,
             walk_in=span.start == before.start_at,
             slot_id=prepared.slot_id,
             over=over,

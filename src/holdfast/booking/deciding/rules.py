@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,12 +13,13 @@ from holdfast.booking.deciding.stays import check_nights, first_night, stay_at
 from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError, Kind
-from holdfast.kernel.span import Span
-from holdfast.place.opening import hours, slot
-from holdfast.place.opening.spans import Hours
+from holdfast.kernel.span import Span, merged
+from holdfast.place.opening import hours, opened
 from holdfast.place.opening.stay import Nights, nights_of
 from holdfast.place.venue import Resource, Venue
 
+Choices = Sequence[Sequence[Resource]]
+"""Sets of resources, at least one, that differ in when they are open. An empty one stands for the venue."""
 SUGGESTED_WITHIN = timedelta(days=7)
 """How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
@@ -67,6 +68,7 @@ def check_time(
     span: Span,
     *,
     now: datetime,
+    among: opened.Sets = (),
     walk_in: bool = False,
     slot_id: str | None = None,
     over: Overruled | None = None,
@@ -74,23 +76,25 @@ def check_time(
 ) -> None:
     """Checks the span against the venue's opening hours, notice and slot step; a stay, against the rules about nights.
 
+    `resources`: those that are booked, or none: then one of the sets `among` has to be open, on its own step.
+
     Slots are exempt from the slot step, walk-ins from step and notice. `stay`: as `stay_facts` has it. Raises TooSoon,
     TooFarAhead, OutsideOpeningHours, OffSlotStep, and what `check_nights` raises, unless `over` overrules them.
     """
+    choices = (resources,) if resources else opened.choices(venue, among)
     if venue.stay is not None:
-        _check_stay(venue, resources, span, now=now, walk_in=walk_in, over=over, **stay)
+        _check_stay(venue, choices, span, now=now, walk_in=walk_in, over=over, **stay)
         return
     if not walk_in:
-        check_rule(over, _check_notice, venue, resources, span, now=now)
-    for resource in [opened for each in resources for opened in each.must_open] or (None,):
-        check_rule(over, _check_open, venue, resource, span)
+        check_rule(over, _check_notice, venue, choices, span, now=now)
+    check_rule(over, _check_open, venue, choices, span)
     if not walk_in and slot_id is None:
-        check_rule(over, _check_step, venue, resources, span, now=now)
+        check_rule(over, _check_step, venue, choices, span, now=now)
 
 
 def _check_stay(
     venue: Venue,
-    resources: Sequence[Resource],
+    choices: Choices,
     span: Span,
     *,
     now: datetime,
@@ -106,18 +110,19 @@ def _check_stay(
     late = first.holds(now) and (is_staff or not venue.policy.min_notice_minutes)
     if not walk_in:
         begins = Span(now if late else first.start, first.end)
-        check_rule(over, _check_notice, venue, resources, begins, now=now, late=late)
-    for resource in [opened for each in resources for opened in each.must_open] or (None,):
-        check_rule(over, _check_sold, venue, resource, nights)
+        check_rule(over, _check_notice, venue, choices, begins, now=now, late=late)
+    check_rule(over, _check_sold, venue, choices, nights)
     check_rule(over, check_nights, venue, nights, was=kept)
 
 
-def _check_sold(venue: Venue, resource: Resource | None, nights: Nights) -> None:
-    own = None if resource is None else resource.hours
-    if hours.sells(venue, own, nights):
+def _check_sold(venue: Venue, choices: Choices, nights: Nights) -> None:
+    if any(all(hours.sells(venue, own, nights) for own in opened.hours_of(each)) for each in choices):
         return
+    resources = [each for resource in choices[0] for each in resource.must_open]
+    closed = next((each for each in resources if not hours.sells(venue, each.hours, nights)), None)
+    own = None if closed is None else closed.hours
     day = next(day for day in nights.dates() if not hours.sells(venue, own, Nights(day, 1)))
-    what = resource.name if resource is not None and own is not None else venue.name
+    what = closed.name if closed is not None and own is not None and len(choices) == 1 else venue.name
     raise OutsideOpeningHours(
         f"{what} sells no night on {day}: choose nights before or after it.",
         opening_hours=[],
@@ -125,13 +130,11 @@ def _check_sold(venue: Venue, resource: Resource | None, nights: Nights) -> None
     )
 
 
-def _check_notice(
-    venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime, late: bool = False
-) -> None:
+def _check_notice(venue: Venue, choices: Choices, span: Span, *, now: datetime, late: bool = False) -> None:
     policy = venue.policy
     earliest, latest = bounds(venue, now)
     if span.start < earliest and not late:
-        earliest = _start_by(venue, resources, span, Span(earliest, earliest + SUGGESTED_WITHIN), last=False)
+        earliest = _start_by(venue, choices, span, Span(earliest, earliest + SUGGESTED_WITHIN), last=False)
         raise TooSoon(
             f"This starts at {_local(span.start, venue)}, which is too soon: the earliest start is now "
             f"{_local(earliest, venue)} ({policy.min_notice_minutes} minutes' notice).",
@@ -139,7 +142,7 @@ def _check_notice(
             earliest_start=_local(earliest, venue),
         )
     if span.start > latest:
-        latest = _start_by(venue, resources, span, Span(latest - SUGGESTED_WITHIN, latest), last=True)
+        latest = _start_by(venue, choices, span, Span(latest - SUGGESTED_WITHIN, latest), last=True)
         raise TooFarAhead(
             f"This starts at {_local(span.start, venue)}: bookings open {policy.max_advance_days} days "
             f"ahead, so the latest start is now {_local(latest, venue)}.",
@@ -156,18 +159,16 @@ def bounds(venue: Venue, now: datetime) -> Span:
     )
 
 
-def _start_by(
-    venue: Venue, resources: Sequence[Resource], span: Span, within: Span, *, last: bool
-) -> datetime:
+def _start_by(venue: Venue, choices: Choices, span: Span, within: Span, *, last: bool) -> datetime:
     """Returns the first or last start in `within` that the venue's hours and step allow for a stay as long as `span`.
 
     If there is none: the bound itself, rounded inwards to a whole minute.
     """
     bound = within.end if last else within.start
-    day = hours.opening_day(venue, _step_hours(resources), bound)
+    day = hours.opening_day(venue, opened.step_hours(choices[0]), bound)
     order = -1 if last else 1
     for offset in range(-1, SUGGESTED_WITHIN.days + 1):
-        starts = _starts(venue, resources, day + offset * order * timedelta(days=1), span.duration)
+        starts = _starts(venue, choices, day + offset * order * timedelta(days=1), span.duration)
         for start in starts[::order]:
             if within.start <= start <= within.end:
                 return start
@@ -175,39 +176,46 @@ def _start_by(
     return minute if last or minute == bound else minute + timedelta(minutes=1)
 
 
-def _starts(
-    venue: Venue, resources: Sequence[Resource], day: date, duration: timedelta
-) -> Sequence[datetime]:
-    """Returns the starts of an opening day, on the step, from which all the resources are open for that long."""
+def _starts(venue: Venue, choices: Choices, day: date, duration: timedelta) -> Sequence[datetime]:
+    """Returns the starts of an opening day, on the step, from which one of the choices is open for that long."""
     minutes = math.ceil(duration.total_seconds() / 60)
-    return [
+    found = {
         start
-        for start in hours.starts_of_day(venue, _step_hours(resources), day, duration_minutes=minutes)
-        if all(
-            hours.is_open(venue, each.hours, start, start + duration)
-            for resource in resources
-            for each in resource.must_open
-        )
-    ]
+        for each in choices
+        for start in hours.starts_of_day(venue, opened.step_hours(each), day, duration_minutes=minutes)
+        if opened.is_open(venue, each, Span(start, start + duration))
+    }
+    return sorted(found)
 
 
-def _step_hours(resources: Sequence[Resource]) -> Hours | None:
-    """Returns the hours that the step is counted from: the first resource's own, or None for the venue's."""
-    return resources[0].hours if resources else None
+def _check_open(venue: Venue, choices: Choices, span: Span) -> None:
+    if any(opened.is_open(venue, each, span) for each in choices):
+        return
+    if len(choices) > 1:
+        raise _outside_all(venue, choices, span)
+    resources = [each for resource in choices[0] for each in resource.must_open]
+    closed = (each for each in resources if not hours.is_open(venue, each.hours, span.start, span.end))
+    raise _outside(venue, next(closed, None), span)
 
 
-def _check_open(venue: Venue, resource: Resource | None, span: Span) -> None:
-    own = None if resource is None else resource.hours
-    if not hours.is_open(venue, own, span.start, span.end):
-        raise _outside(venue, resource, span)
+def _outside_all(venue: Venue, choices: Choices, span: Span) -> OutsideOpeningHours:
+    owned = dict.fromkeys(own for each in choices for own in opened.hours_of(each))
+    days = {hours.opening_day(venue, own, span.start) for own in owned}
+    spans = merged(
+        sorted(each for own in owned for day in days for each in hours.open_spans(venue, own, day))
+    )
+    return _closed(venue, venue.name, min(days), spans, span)
 
 
 def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpeningHours:
     own = None if resource is None else resource.hours
     day = hours.opening_day(venue, own, span.start)
-    opened = hours.open_spans(venue, own, day)
     what = resource.name if resource is not None and own is not None else venue.name
-    listed = [{"open": _local(each.start, venue), "close": _local(each.end, venue)} for each in opened]
+    return _closed(venue, what, day, hours.open_spans(venue, own, day), span)
+
+
+def _closed(venue: Venue, what: str, day: date, spans: Iterable[Span], span: Span) -> OutsideOpeningHours:
+    listed = [{"open": _local(each.start, venue), "close": _local(each.end, venue)} for each in spans]
     listing = ", ".join(f"{each['open']} to {each['close']}" for each in listed) or "closed"
     return OutsideOpeningHours(
         f"{what} is not open for all of {_local(span.start, venue)} to {_local(span.end, venue)}. "
@@ -216,15 +224,14 @@ def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpen
     )
 
 
-def _check_step(venue: Venue, resources: Sequence[Resource], span: Span, *, now: datetime) -> None:
-    own = _step_hours(resources)
-    if hours.aligned(venue, own, span.start):
+def _check_step(venue: Venue, choices: Choices, span: Span, *, now: datetime) -> None:
+    # Where none is open, which was overruled, any step will do.
+    able = [each for each in choices if opened.is_open(venue, each, span)] or choices
+    if any(opened.is_on_step(venue, each, span) for each in able):
         return
-    day = hours.opening_day(venue, own, span.start)
-    if any(each.span == span for each in slot.slots_on(venue, day)):
-        return
+    day = hours.opening_day(venue, opened.step_hours(able[0]), span.start)
     earliest, latest = bounds(venue, now)
-    starts = [start for start in _starts(venue, resources, day, span.duration) if earliest <= start <= latest]
+    starts = [start for start in _starts(venue, choices, day, span.duration) if earliest <= start <= latest]
     nearest = sorted(starts, key=lambda start: (abs(start - span.start), start))[:2]
     listing = " or ".join(_local(start, venue) for start in sorted(nearest))
     raise OffSlotStep(

@@ -8,7 +8,8 @@ from holdfast.booking.deciding.rules import OffSlotStep
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
-from holdfast.place.opening.slot import SlotWindow, slots_on
+from holdfast.place.opening.opened import choices, is_open
+from holdfast.place.opening.slot import SlotWindow, windows_on
 from holdfast.place.venue import Venue
 
 NEAREST_MAX = 2
@@ -52,12 +53,14 @@ def slot_of(venue: Venue, span: Span) -> str | None:
 
 
 def slots_near(venue: Venue, span: Span) -> list[SlotWindow]:
-    """Returns the slots of that opening day and of those around it."""
+    """Returns the slots of that opening day and of those around it, also where the venue is closed."""
     day = hours.opening_day(venue, None, span.start)
-    return [each for n in (-1, 0, 1) for each in slots_on(venue, day + timedelta(days=n))]
+    return [each for n in (-1, 0, 1) for each in windows_on(venue, day + timedelta(days=n))]
 
 
 def _off(venue: Venue, span: Span, near: list[SlotWindow]) -> OffSlotStep:
+    able = choices(venue, [(each,) for each in venue.resources.values() if each.active])
+    near = [each for each in near if any(is_open(venue, of, each.span) for of in able)]
     nearest = sorted(near, key=lambda each: (abs(each.span.start - span.start), each.span.start))[
         :NEAREST_MAX
     ]

@@ -183,6 +183,11 @@ class Prepared:
     overruled: tuple[str, ...] = ()
     sale: Sale = NO_SALE
 
+    @property
+    def all_sets(self) -> tuple[tuple[Resource, ...], ...]:
+        """All sets, best first."""
+        return self.sets + self.rest if self.rest else self.sets
+
     def in_full(self) -> Prepared:
         """Returns the same with all sets in `sets`."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self

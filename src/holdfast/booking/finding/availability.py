@@ -9,6 +9,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.combine import capacity
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.decide import price_of
@@ -18,15 +19,16 @@ from holdfast.booking.deciding.stays import begun, from_now, nights_allowed, sta
 from holdfast.booking.deciding.wanted import GUEST, Asker, Prepared
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
-from holdfast.booking.finding.search import Sets
-from holdfast.booking.finding.suggest import slot_json, suggest
+from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.price import price_json
 from holdfast.booking.sales_store import read_sales
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
+from holdfast.place.opening.opened import choices, hours_of, starts_of_day
 from holdfast.place.opening.stay import Nights, count_of, span_of
 from holdfast.place.venue import Resource, Venue
 
@@ -51,7 +53,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     facts = stay_facts(wanted.wanted)
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
-    rules.check_time(venue, named, span, now=tx.now, slot_id=wanted.slot_id, **facts)
+    rules.check_time(venue, named, span, now=tx.now, among=wanted.all_sets, slot_id=wanted.slot_id, **facts)
     asker = wanted.wanted.asker
     outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of)
     outlook.arrived.check(
@@ -83,32 +85,31 @@ def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dic
     }
 
 
-async def starts(
+async def free_starts(
     tx: Tx,
     venue: Venue,
     *,
     day: date,
     party_size: int,
     duration_minutes: int | None,
+    preferences: Preferences = ANYTHING,
     asker: Asker = GUEST,
     but: UUID | None = None,
-) -> list[dict[str, Any]]:
-    """Returns every start of the opening day that the asker can book for the party, in order, in the form of the API;
-    `slot_id` is set for starts of slots. `but`: a booking that does not count.
+) -> list[tuple[Start, Found]]:
+    """Returns every start of the opening day that the asker can book for the party, in order, each with the best set it
+    is free on. `but`: a booking that does not count.
 
-    Raises DurationNotAllowed, Overloaded.
+    Raises DurationNotAllowed, InvalidRequest for preferences that no resource has, Overloaded.
     """
+    sets = _sets(venue, party_size, preferences)
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
-    asked = await _asked(tx, venue, [day], **about)
+    asked = await asked_about(tx, venue, sets, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
-    if not (sets := _sets(venue, asked, party_size)):
-        return []
     allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, asker=asker, but=but)
     scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
-    found = sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
-    return [slot_json(free, venue) | {"slot_id": start.slot_id} for start, free in found]
+    return sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
 
 
 async def days_with_room(
@@ -118,6 +119,7 @@ async def days_with_room(
     days: Sequence[date],
     party_size: int,
     duration_minutes: int | None,
+    preferences: Preferences = ANYTHING,
     asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> list[date]:
@@ -129,6 +131,7 @@ async def days_with_room(
        its own, and between two of them other queries have their turns.
     """
     asked = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
+    asked["preferences"] = preferences
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked, but=but)
     for part in _in_parts(left):
         scan = Scan(venue, sets, part, party_size=party_size, but=but)
@@ -145,15 +148,16 @@ async def look_at_best(
     *,
     party_size: int,
     duration_minutes: int | None,
+    preferences: Preferences = ANYTHING,
     asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> tuple[Sets, list[Start], set[Hashable]]:
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
     days with room on these."""
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
-    asked = await _asked(tx, venue, days, **about)
-    sets, left, with_room = _sets(venue, asked, party_size), list[Start](), set[Hashable]()
-    for first in range(0, len(asked) if sets else 0, STARTS_AT_ONCE_MAX):
+    sets, left, with_room = _sets(venue, party_size, preferences), list[Start](), set[Hashable]()
+    asked = await asked_about(tx, venue, sets, days, **about)
+    for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
         part = await allowed(tx, venue, sets, part, party_size=party_size, asker=asker, but=but)
         scan = Scan(venue, sets, part, party_size=party_size, but=but)
@@ -179,53 +183,40 @@ def _in_parts(starts: Sequence[Start]) -> Iterator[list[Start]]:
         yield part
 
 
-def _sets(venue: Venue, asked: Sequence[Start], party_size: int) -> Sets:
-    """The sets of resources for the party, best first. Empty if nothing is asked about."""
+def _sets(venue: Venue, party_size: int, preferences: Preferences) -> Sets:
+    """The sets of resources for the party, best first. Raises InvalidRequest if no resource has what is preferred."""
     try:
-        return candidate_sets(venue, Demand(party_size)) if asked else ()
+        return candidate_sets(venue, Demand(party_size, (), preferences))
+    except InvalidRequest:
+        if preferences != ANYTHING:
+            raise
+        return ()
     except HoldfastError:
         return ()
 
 
-async def _asked(
+async def asked_about(
     tx: Tx,
     venue: Venue,
+    sets: Sets,
     days: Sequence[date],
     *,
     party_size: int,
     duration_minutes: int | None,
     asker: Asker = GUEST,
 ) -> list[Start]:
-    """Returns the starts of these opening days that can be booked as of now: every start on the slot step and, unless
-    a length is given, the venue's slots; for guests slots alone where they book no others.
+    """Returns the starts of these opening days that can be booked as of now: every start on the step of one of the
+    sets and, unless a length is given, the venue's slots; for guests slots alone where they book no others.
     The goal of each is its day."""
-    if venue.stay is not None:
-        return _nights(venue, days, duration_minutes, now=tx.now)
-    minutes = duration_minutes or usual_minutes(venue.policy, party_size)
-    length = timedelta(minutes=minutes)
-    if duration_minutes is not None:
+    if duration_minutes is not None and venue.stay is None:
+        length = timedelta(minutes=duration_minutes)
         check_length(length, venue.policy, party_size=party_size, is_staff=asker.is_staff)
-    slices, slots_only = Slices(), is_slots_only(venue, is_staff=asker.is_staff)
+    slices, able = Slices(), choices(venue, sets)
     found: list[Start] = []
-    for day in _bookable(venue, days, now=tx.now):
+    for day in _bookable(venue, days, now=tx.now) if sets else ():
         await share(slices)
-        of_day = _of_day(venue, day, minutes=minutes, any_length=duration_minutes is None)
-        found += [each for each in of_day if each.slot_id is not None] if slots_only else of_day
-    return found
-
-
-def _nights(
-    venue: Venue, days: Sequence[date], duration_minutes: int | None, *, now: datetime
-) -> list[Start]:
-    """Returns a stay from each of these dates, of the length that is asked for or the shortest allowed."""
-    stay, found = stay_at(venue), list[Start]()
-    for day in _bookable(venue, days, now=now):
-        count = (
-            nights_allowed(venue, day)[0] if duration_minutes is None else count_of(stay, duration_minutes)
-        )
-        nights = Nights(day, count)
-        if hours.sells(venue, None, nights):
-            found.append(Start(begun(span_of(stay, nights, venue.tz), nights, venue, now=now), None, day))
+        about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
+        found += of_day(venue, able, day, now=tx.now, **about)
     return found
 
 
@@ -237,12 +228,40 @@ def _bookable(venue: Venue, days: Sequence[date], *, now: datetime) -> list[date
     return [day for day in days if first - timedelta(days=2) <= day <= last]
 
 
-def _of_day(venue: Venue, day: date, *, minutes: int, any_length: bool) -> list[Start]:
-    length = timedelta(minutes=minutes)
-    starts = hours.starts_of_day(venue, None, day, duration_minutes=minutes)
+def of_day(
+    venue: Venue,
+    sets: Sets,
+    day: date,
+    *,
+    party_size: int,
+    duration_minutes: int | None,
+    asker: Asker,
+    now: datetime,
+) -> list[Start]:
+    """Returns the starts of an opening day, whatever is booked and whether or not there is still time for them: see
+    `asked_about`. A slot may be one in which nothing is open. `now`: a stay whose night has begun starts then."""
+    if venue.stay is not None:
+        return _night_of(venue, sets, day, duration_minutes, now=now)
+    minutes = duration_minutes or usual_minutes(venue.policy, party_size)
+    length, any_length = timedelta(minutes=minutes), duration_minutes is None
     with_slots = venue.slots or venue.policy.starts == "slots"
-    slots = slot.slots_on(venue, day) if with_slots and any_length else ()
-    return [
-        *(Start(Span(start, start + length), None, day) for start in starts),
-        *(Start(each.span, each.id, day) for each in slots),
-    ]
+    slots = slot.windows_on(venue, day) if with_slots else ()
+    named = [Start(each.span, each.id, day) for each in slots if any_length]
+    if is_slots_only(venue, is_staff=asker.is_staff):
+        return named
+    # A start that is exactly a slot's needs no step.
+    starts = {*starts_of_day(venue, sets, day, duration_minutes=minutes)}
+    starts |= {each.span.start for each in slots if each.span.duration == length}
+    return [*(Start(Span(start, start + length), None, day) for start in sorted(starts)), *named]
+
+
+def _night_of(
+    venue: Venue, sets: Sets, day: date, duration_minutes: int | None, *, now: datetime
+) -> list[Start]:
+    """Returns a stay from that date, of the length that is asked for or the shortest allowed."""
+    stay = stay_at(venue)
+    least, _ = nights_allowed(venue, day)
+    nights = Nights(day, least if duration_minutes is None else count_of(stay, duration_minutes))
+    if not any(hours.sells(venue, own, nights) for each in choices(venue, sets) for own in hours_of(each)):
+        return []
+    return [Start(begun(span_of(stay, nights, venue.tz), nights, venue, now=now), None, day)]

@@ -16,6 +16,7 @@ from uuid import UUID
 from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.pacing import Arrived, PacingExceeded, is_paced
+from holdfast.booking.deciding.stays import STAY_RULE
 from holdfast.booking.deciding.wanted import GUEST, Asker
 from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
@@ -26,6 +27,7 @@ from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.span import Span, bits_between
 from holdfast.place.opening.open_bits import aligned_bits, open_bits
+from holdfast.place.opening.opened import choices, hours_of, is_on_step, step_hours
 from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 
@@ -61,8 +63,8 @@ class _SameLength:
             self.of_goal[goal] = self.of_goal.get(goal, 0) | bits_between(first, end)
             first = end
         self._by_resource: dict[UUID, int] = {}
-        self._open: dict[Hours, int] = {}
-        self._aligned: dict[Hours, int] = {}
+        self._open: dict[Hours | None, int] = {}
+        self._aligned: dict[Hours | None, int] = {}
 
     def free(self, resources: Sequence[Resource], times: dict[UUID, FreeTimes]) -> int:
         """The bits of those left for which all of the resources are free."""
@@ -70,11 +72,19 @@ class _SameLength:
         for each in resources:
             if found:
                 found &= self._free(each, times)
-        own = resources[0].hours
-        if found and own is not None and not self.is_slots:
+        if found and self.venue.has_own_hours and not self.is_slots:
+            own = step_hours(resources)
             if own not in self._aligned:
-                self._aligned[own] = aligned_bits(self.venue, own, self.times)
+                self._aligned[own] = self._on_step(resources)
             found &= self._aligned[own]
+        return found
+
+    def _on_step(self, resources: Sequence[Resource]) -> int:
+        found = aligned_bits(self.venue, step_hours(resources), self.times)
+        if self.venue.slots:
+            for place, each in enumerate(self.starts):
+                if not found >> place & 1 and is_on_step(self.venue, resources, each.span):
+                    found |= 1 << place
         return found
 
     def may_be_free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> bool:
@@ -88,12 +98,10 @@ class _SameLength:
             for leaf in resource.claimed:
                 units = resource.units_needed(leaf, self.party_size)
                 found &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
-            for each in resource.must_open:
-                own = each.hours
-                if own is not None:
-                    if own not in self._open:
-                        self._open[own] = open_bits(self.venue, own, self.times, self.length)
-                    found &= self._open[own]
+            for own in hours_of((resource,)):
+                if own not in self._open:
+                    self._open[own] = open_bits(self.venue, own, self.times, self.length)
+                found &= self._open[own]
             self._by_resource[resource.id] = found
         return found
 
@@ -128,7 +136,7 @@ class Scan:
         self._pages: Iterator[list[tuple[Resource, ...]]] = iter(())
         if groups:
             times = [each.times[0] for each in groups], [each.times[-1] + each.length for each in groups]
-            self._around = _with_buffers_of_wholes(venue, Span(min(times[0]), max(times[1])))
+            self._around = with_buffers_of_wholes(venue, Span(min(times[0]), max(times[1])))
             self._pages = _pages(sets, days=self._around.duration // timedelta(days=1) + 1)
         self._page = next(self._pages, None)
 
@@ -225,41 +233,35 @@ async def allowed(
     party_size: int,
     asker: Asker = GUEST,
     but: UUID | None = None,
+    any_stay: bool = False,
 ) -> list[Start]:
-    """The starts that the rules of the venue allow, whatever is booked. Starts without a slot must be ones that the
-    hours and the step of the venue allow. `but`: a booking that does not count. Raises Overloaded when it takes longer
-    than a request has."""
+    """The starts that notice and the limits on arrivals allow, and for stays the rules about nights. Hours and steps
+    are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever the
+    rules about nights say. Raises Overloaded when it takes longer than a request has."""
     earliest, latest = rules.bounds(venue, tx.now)
     near = [each for each in starts if venue.stay or earliest <= each.span.start <= latest]
-    if not near:
+    if not near or (venue.stay is None and not is_paced(venue)):
         return near
-    if venue.stay is None and not is_paced(venue) and all(each.slot_id is None for each in near):
-        return near
-    named = sets[0] if len(sets) == 1 else ()
+    able = choices(venue, sets)
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
     arrived = await read_arrived(tx, venue, around, but=but)
     slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)
-        if _is_allowed(venue, named, each, now=tx.now) and _may_arrive(
+        if _is_sold(venue, able, each, asker, now=tx.now, any_stay=any_stay) and _may_arrive(
             venue, each, arrived, asker, party_size=party_size
         ):
             found.append(each)
     return found
 
 
-def _is_allowed(
-    venue: Venue,
-    named: Sequence[Resource],
-    start: Start,
-    *,
-    now: datetime,
-) -> bool:
+def _is_sold(venue: Venue, able: Sets, start: Start, asker: Asker, *, now: datetime, any_stay: bool) -> bool:
+    if venue.stay is None:
+        return True
     try:
-        if start.slot_id is not None or venue.stay is not None:
-            rules.check_time(venue, named, start.span, now=now, slot_id=start.slot_id)
-    except HoldfastError:
-        return False
+        rules.check_time(venue, (), start.span, now=now, among=able, is_staff=asker.is_staff)
+    except HoldfastError as error:
+        return any_stay and error.fields.get("rule") == STAY_RULE
     return True
 
 
@@ -272,7 +274,7 @@ def _may_arrive(venue: Venue, start: Start, arrived: Arrived, asker: Asker, *, p
     return True
 
 
-def _with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
+def with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
     """Returns the span, widened by the longest buffers of wholes: their leaves may have shorter ones of their own."""
     wholes = {each.id: each for of in venue.wholes.values() for each in of}.values()
     before = max((each.buffer_before_minutes for each in wholes), default=0)

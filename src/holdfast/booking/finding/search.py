@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,14 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.open_bits import open_bits
+from holdfast.place.opening.opened import (
+    choices,
+    hours_of,
+    is_on_step,
+    is_open,
+    starts_of_day,
+    step_hours,
+)
 from holdfast.place.opening.stay import Nights, arrival_of, count_of, nights_of, span_of
 from holdfast.place.venue import Resource, Venue
 
@@ -44,6 +52,7 @@ class Outlook:
     arrived: Arrived
     asker: Asker = GUEST
     _times: dict[UUID, FreeTimes] = field(default_factory=dict)
+    _choices: dict[int, tuple[Sets, Sets]] = field(default_factory=dict)
 
     def free(
         self,
@@ -59,9 +68,9 @@ class Outlook:
         are none. `stay`: what else `rules.check_time` is told about a stay."""
         if slot_id is None and is_slots_only(self.venue, is_staff=self.asker.is_staff):
             return None
-        named = sets[0] if len(sets) == 1 else ()
         try:
-            rules.check_time(self.venue, named, span, now=self.now, slot_id=slot_id, **stay)
+            among, facts = self._choices_of(sets), dict[str, Any](stay, is_staff=self.asker.is_staff)
+            rules.check_time(self.venue, (), span, now=self.now, among=among, slot_id=slot_id, **facts)
             self.arrived.check(
                 self.venue, span.start, slot_id=slot_id, source=self.asker.source, party_size=party_size
             )
@@ -86,9 +95,9 @@ class Outlook:
         for leaf in resource.claimed:
             units = resource.units_needed(leaf, party_size)
             found = found and found & self._times_of(leaf).starts(times, length, leaf=leaf, units=units)
-        for each in resource.must_open:
-            if found and each.hours is not None:
-                found &= open_bits(self.venue, each.hours, times, length)
+        for own in hours_of((resource,)) if self.venue.has_own_hours else ():
+            if found:
+                found &= open_bits(self.venue, own, times, length)
         return found
 
     def take(
@@ -103,10 +112,8 @@ class Outlook:
 
     def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
-            known[resource.id] = all(
-                each.hours is None or hours.is_open(self.venue, each.hours, span.start, span.end)
-                for each in resource.must_open
-            ) and all(
+            is_closed = self.venue.has_own_hours and not is_open(self.venue, (resource,), span)
+            known[resource.id] = not is_closed and all(
                 self._times_of(leaf).free(
                     claimed_span(leaf, span), units=resource.units_needed(leaf, party_size)
                 )
@@ -122,10 +129,15 @@ class Outlook:
         return times
 
     def _starts_right(self, resources: Sequence[Resource], span: Span) -> bool:
-        """Returns whether a booking that names these resources could start then: with hours of their own, they have
-        their own slot steps."""
-        own = resources[0].hours
-        return own is None or hours.aligned(self.venue, own, span.start)
+        """Returns whether a booking of these resources could start then: with hours of their own, they have their own
+        slot steps."""
+        return not self.venue.has_own_hours or is_on_step(self.venue, resources, span)
+
+    def _choices_of(self, sets: Sets) -> Sets:
+        known = self._choices.get(id(sets))
+        if known is None or known[0] is not sets:
+            known = self._choices[id(sets)] = sets, choices(self.venue, sets)
+        return known[1]
 
 
 def equivalent(
@@ -173,37 +185,39 @@ def visit(venue: Venue, start: datetime, length: timedelta) -> Span:
 
 def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:
     """Returns the starts on the slot step for a booking of the span's length, up to `within` away, nearest first."""
-    own = sets[0][0].hours if sets else None
-    first_day = hours.opening_day(venue, own, span.start - within)
-    last_day = hours.opening_day(venue, own, span.start + within)
     minutes = max(int(span.duration.total_seconds() // 60), 1)
-    days = [first_day + timedelta(days=n) for n in range((last_day - first_day).days + 1)]
-    starts = {
-        start for day in days for start in hours.starts_of_day(venue, own, day, duration_minutes=minutes)
-    }
+    able = choices(venue, sets)
+    days = _days_of(venue, able, Span(span.start - within, span.start + within))
+    starts = {start for day in days for start in starts_of_day(venue, able, day, duration_minutes=minutes)}
     near = [start for start in starts if abs(start - span.start) <= within]
     return sorted(near, key=lambda start: (abs(start - span.start), start))
+
+
+def _days_of(venue: Venue, able: Sets, within: Span, *, more: int = 0) -> list[date]:
+    """Returns the opening days that have times in the span, in order, and `more` before and after them."""
+    owned = [step_hours(each) for each in able]
+    first = min(hours.opening_day(venue, own, within.start) for own in owned)
+    last = max(hours.opening_day(venue, own, within.end) for own in owned)
+    return [first + timedelta(days=n) for n in range(-more, (last - first).days + 1 + more)]
 
 
 def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[datetime]:
     """Yields every start from `within.start` to `within.end`, both included, for a booking of that many minutes, in
     order.
 
-    These are the starts on the slot step since opening (of the resource's own hours if there is only one set) and
+    These are the starts on the slot step since opening (of the resources' own hours, if they have them) and
     the starts of slots of exactly that length. Ignores minimum notice, maximum advance and claims.
     """
-    own = sets[0][0].hours if len(sets) == 1 else None
-    first, last = hours.opening_day(venue, own, within.start), hours.opening_day(venue, own, within.end)
+    able = choices(venue, sets)
     # An opening of the day before may continue into this day, and starts of one day may come after the first ones
     # of the next day.
-    days = [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
     done = None
-    for day in days:
+    for day in _days_of(venue, able, within, more=1):
         of_day = set[datetime]()
         if venue.policy.starts == "any":
-            of_day.update(hours.starts_of_day(venue, own, day, duration_minutes=minutes))
+            of_day.update(starts_of_day(venue, able, day, duration_minutes=minutes))
         if venue.slots or venue.policy.starts == "slots":
-            windows = [each.span for each in slot.slots_on(venue, day)]
+            windows = [each.span for each in slot.windows_on(venue, day)]
             of_day.update(span.start for span in windows if span.duration == timedelta(minutes=minutes))
         for start in sorted(of_day):
             if within.start <= start <= within.end and (done is None or start > done):

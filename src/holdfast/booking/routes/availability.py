@@ -10,17 +10,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.assigning.preferences import ANYTHING
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.length import check_length, length_asked, timed
 from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.stays import as_stay
 from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, with_sale
 from holdfast.booking.finding import availability
+from holdfast.booking.finding.day import day_view
+from holdfast.booking.finding.free_range import RANGE_DAYS_MAX, free_by_day
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.parts import check_year
 from holdfast.booking.routes.requests import PARTY_MAX, CheckAvailability, Source
-from holdfast.booking.routes.shown import CHECK, DAY, MONTH
+from holdfast.booking.routes.shown import CHECK, DAY, MONTH, RANGE
 from holdfast.booking.routes.times import MINUTES_MAX, NIGHTS_MAX
 from holdfast.booking.said import Details
 from holdfast.engine import Engine
@@ -29,6 +31,7 @@ from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer, parse
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.text import line
 from holdfast.place.opening.stay import minutes_of_nights
 from holdfast.place.routes.at_hand import VenueInPath
 from holdfast.place.venue import Venue
@@ -60,6 +63,17 @@ AskedSource = Annotated[
         description="The source that the booking would have, for the rules that ask for it.",
     ),
 ]
+Zones = Annotated[
+    list[line(100)] | None,  # pyright: ignore[reportInvalidTypeForm]
+    Query(max_length=100, description="Zones that suit. Default: any."),
+]
+Kinds = Annotated[
+    list[line(50)] | None,  # pyright: ignore[reportInvalidTypeForm]
+    Query(max_length=20, description="Kinds of resources that suit. Default: any."),
+]
+Group = Annotated[line(63) | None, Query(description="The type of resource, by its slug.")]
+From = Annotated[date, Query(alias="from", description="The first day.")]
+To = Annotated[date, Query(description=f"The last day, included; at most {RANGE_DAYS_MAX} days in all.")]
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
 
 
@@ -136,25 +150,30 @@ async def get_day(
     date: date,
     party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
+    zones: Zones = None,
+    kinds: Kinds = None,
+    group: Group = None,
     except_booking: ExceptBooking = None,
     source: AskedSource = "api",
     nights: NightsAsked = None,
 ) -> Response:
-    """Returns all starts of an opening day that are free for the party."""
+    """Returns all starts of an opening day that are free for the party, each with its total price. If there are none,
+    `reason` says why."""
     check_year("date", date)
     found = await _view(
         request,
         venue_id,
         _engine(request).look,
-        availability.starts,
+        day_view,
         source,
         day=date,
         party_size=party_size,
         duration_minutes=duration_minutes,
+        preferences=_preferred(zones, kinds, group),
         except_booking=except_booking,
         nights=nights,
     )
-    return answer({"date": date.isoformat(), "starts": found})
+    return answer(found)
 
 
 @router.get(
@@ -169,6 +188,9 @@ async def get_month(
     month: Month,
     party_size: PartySize = PARTY_USUAL,
     duration_minutes: Minutes = None,
+    zones: Zones = None,
+    kinds: Kinds = None,
+    group: Group = None,
     except_booking: ExceptBooking = None,
     source: AskedSource = "api",
     nights: NightsAsked = None,
@@ -185,30 +207,73 @@ async def get_month(
         days=[first + timedelta(days=n) for n in range(monthrange(first.year, first.month)[1])],
         party_size=party_size,
         duration_minutes=duration_minutes,
+        preferences=_preferred(zones, kinds, group),
         except_booking=except_booking,
         nights=nights,
     )
     return answer({"month": month, "days": [day.isoformat() for day in found]})
 
 
+def _preferred(zones: Sequence[str] | None, kinds: Sequence[str] | None, group: str | None) -> Preferences:
+    return Preferences(tuple(kinds or ()), tuple(zones or ()), group=group)
+
+
+@router.get(
+    "/venues/{venue_id}/availability/range",
+    operation_id="get_availability_range",
+    summary="Count what is free on each of many days",
+    responses={200: RANGE},
+)
+async def get_range(
+    request: Request,
+    venue_id: VenueInPath,
+    from_: From,
+    to: To,
+    party_size: PartySize = PARTY_USUAL,
+    group: Group = None,
+    source: AskedSource = "api",
+) -> Response:
+    """Returns, for each day from one date to another, both included, and each type of resource, how many bookings are
+    free for the party and the lowest price."""
+    check_year("from", from_)
+    check_year("to", to)
+    count = (to - from_).days + 1
+    if not 1 <= count <= RANGE_DAYS_MAX:
+        allowed = f"{from_} to {from_ + timedelta(days=RANGE_DAYS_MAX - 1)}"
+        raise InvalidRequest.of("to", str(to), f"must be {allowed}: at most {RANGE_DAYS_MAX} days in all")
+    items = await _view(
+        request,
+        venue_id,
+        _engine(request).look,
+        free_by_day,
+        source,
+        days=[from_ + timedelta(days=n) for n in range(count)],
+        party_size=party_size,
+        group=group,
+    )
+    return answer(items)
+
+
 async def _view(
     request: Request,
     venue_id: UUID,
     look: Callable[..., Awaitable[Any]],
-    verb: Callable[..., Awaitable[Sequence[Any]]],
+    verb: Callable[..., Awaitable[Any]],
     source: str,
     *,
-    except_booking: UUID | None,
-    nights: int | None,
+    except_booking: UUID | None = None,
+    nights: int | None = None,
     **asked: Any,
-) -> Sequence[Any]:
+) -> Any:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await _venue(request, venue_id)
     but = await _but(request, venue, except_booking)
     if nights is not None:
         asked["duration_minutes"] = _minutes_of(nights, venue, asked["duration_minutes"])
     asker = Asker(is_staff=request.state.actor.is_staff, source=source)
-    return await look(SYSTEM, venue, verb, venue, asker=asker, but=but, **asked)
+    if but is not None:
+        asked["but"] = but
+    return await look(SYSTEM, venue, verb, venue, asker=asker, **asked)
 
 
 def _minutes_of(nights: int, venue: Venue, duration_minutes: int | None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, JsonValue
@@ -138,6 +138,11 @@ class HistoryList(BaseModel):
     next: str | None
 
 
+DayReason = Literal[
+    "CLOSED", "PAST", "TOO_SOON", "TOO_FAR_AHEAD", "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", "FULL"
+]
+
+
 class SlotShown(BaseModel):
     """A free span and its resources."""
 
@@ -195,16 +200,27 @@ class Checked(BaseModel):
 
 
 class StartShown(SlotShown):
-    """A free start; `slot_id` is set for starts of slots."""
+    """A free start; `slot_id` is set for starts of slots. `price`: the total, a decimal string; null: out of range."""
 
     slot_id: str | None
+    price: str | None
+
+
+class OpenShown(BaseModel):
+    """A time for which the venue, or a resource that is asked about, is open."""
+
+    open: datetime
+    close: datetime
 
 
 class DayShown(BaseModel):
-    """The free starts of an opening day, in order."""
+    """The free starts of an opening day, in order. `reason`: why there are none."""
 
     date: date
+    currency: str
+    opening_hours: list[OpenShown]
     starts: list[StartShown]
+    reason: DayReason | None
 
 
 class MonthShown(BaseModel):
@@ -212,6 +228,27 @@ class MonthShown(BaseModel):
 
     month: str
     days: list[date]
+
+
+class FreeShown(BaseModel):
+    """What is free of a type on a day. `group`: null for resources without a type. `free`: how many bookings could be
+    made; `price_from`: the lowest price, null if none. The rest is about nights, where they are sold; `nights_min`: the
+    shortest stay that may arrive on that date."""
+
+    date: date
+    group: str | None
+    free: int
+    price_from: str | None
+    closed_to_arrival: bool
+    closed_to_departure: bool
+    nights_min: int | None
+
+
+class RangeShown(BaseModel):
+    """What is free on each day and of each type, in order."""
+
+    currency: str
+    items: list[FreeShown]
 
 
 Response = dict[str, Any]
@@ -225,3 +262,4 @@ HISTORY: Response = {"model": HistoryList, "description": "A page of the audit t
 CHECK: Response = {"model": Checked, "description": "Whether the span is free, and alternatives."}
 DAY: Response = {"model": DayShown, "description": "The free starts."}
 MONTH: Response = {"model": MonthShown, "description": "The days that have a free start."}
+RANGE: Response = {"model": RangeShown, "description": "What is free on each of the days."}

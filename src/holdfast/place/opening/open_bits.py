@@ -40,7 +40,7 @@ def open_bits(
     return starting & ending
 
 
-def aligned_bits(venue: Venue, resource_hours: Hours, times: Sequence[datetime]) -> int:
+def aligned_bits(venue: Venue, resource_hours: Hours | None, times: Sequence[datetime]) -> int:
     """Returns a bit for each time, the lowest for the first: set if the time is within an opening and `aligned` is true
     for it. `times`: in order, at least one."""
     if venue.stay is not None:
@@ -48,5 +48,6 @@ def aligned_bits(venue: Venue, resource_hours: Hours, times: Sequence[datetime])
     first, last = to_wall(times[0], venue.tz).date(), to_wall(times[-1], venue.tz).date()
     days = (first + timedelta(days=n) for n in range(-1, (last - first).days + 1))
     step = venue.policy.slot_step_minutes
-    on_step = {start for day in days for start in steps(resource_hours, venue.tz, day, step)}
+    own = venue.hours if resource_hours is None else resource_hours
+    on_step = {start for day in days for start in steps(own, venue.tz, day, step)}
     return sum(1 << place for place, start in enumerate(times) if start in on_step)

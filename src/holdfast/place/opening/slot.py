@@ -32,8 +32,12 @@ class SlotWindow(NamedTuple):
 
 def slots_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
     """Returns the slots of an opening day, ordered by start; none if the venue is closed on that day."""
-    if not open_spans(venue, None, day):
-        return ()
+    return windows_on(venue, day) if open_spans(venue, None, day) else ()
+
+
+def windows_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
+    """Returns the slots of an opening day, ordered by start, also if the venue is closed: resources with hours of their
+    own may be open."""
     if not venue.slots:
         return (SlotWindow(DAY_SLOT_ID, "Day", slot_span(venue, day, DAY_SLOT_ID)),)
     windows = (SlotWindow(each.id, each.name, _window(venue, day, each)) for each in running_on(venue, day))

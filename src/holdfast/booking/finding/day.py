@@ -1,0 +1,151 @@
+"""The day view: every start that is free, with its price; or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.booking.deciding import rules
+from holdfast.booking.deciding.wanted import GUEST, Asker
+from holdfast.booking.finding.availability import free_starts, of_day
+from holdfast.booking.finding.search import Found
+from holdfast.booking.finding.suggest import slot_json
+from holdfast.kernel.db.slices import Slices
+from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
+from holdfast.kernel.money import format_money
+from holdfast.kernel.span import merged
+from holdfast.place.opening import hours
+from holdfast.place.opening.opened import choices, hours_of
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import Pricing
+
+CLOSED, PAST, TOO_SOON, TOO_FAR_AHEAD, FULL = "CLOSED", "PAST", "TOO_SOON", "TOO_FAR_AHEAD", "FULL"
+REASONS = (CLOSED, PAST, TOO_SOON, TOO_FAR_AHEAD, "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", FULL)
+
+
+async def day_view(
+    tx: Tx,
+    venue: Venue,
+    *,
+    day: date,
+    party_size: int,
+    duration_minutes: int | None,
+    preferences: Preferences = ANYTHING,
+    asker: Asker = GUEST,
+    but: UUID | None = None,
+) -> dict[str, Any]:
+    """Returns when the opening day is open, every start that the asker can book for the party, in order, and why if
+    there is none, in the form of the API. `but`: a booking that does not count.
+
+    Raises DurationNotAllowed, InvalidRequest for preferences that no resource has, Overloaded.
+    """
+    found = await free_starts(
+        tx,
+        venue,
+        day=day,
+        party_size=party_size,
+        duration_minutes=duration_minutes,
+        preferences=preferences,
+        asker=asker,
+        but=but,
+    )
+    shown, slices = list[dict[str, Any]](), Slices()
+    for start, free in found:
+        price = price_text(tx.ports.pricing, venue, free, party_size, slot_id=start.slot_id, now=tx.now)
+        shown.append(slot_json(free, venue) | {"slot_id": start.slot_id, "price": price})
+        await slices.rest()
+    return {
+        "date": day.isoformat(),
+        "currency": venue.currency,
+        "opening_hours": _opening_hours(venue, preferences, day),
+        "starts": shown,
+        "reason": None
+        if shown
+        else _reason(
+            venue, Demand(party_size, (), preferences), day, duration_minutes, asker=asker, now=tx.now
+        ),
+    }
+
+
+def price_text(
+    pricing: Pricing,
+    venue: Venue,
+    found: Found,
+    party_size: int,
+    *,
+    slot_id: str | None = None,
+    now: datetime | None = None,
+) -> str | None:
+    """Returns the total price of the free span on its best set; None if it is out of range."""
+    try:
+        price = pricing.quote(
+            venue=venue,
+            resources=found.sets[0],
+            span=found.span,
+            party_size=party_size,
+            slot_id=slot_id,
+            now=now,
+        )
+    except InvalidRequest:
+        return None
+    return format_money(price.total_minor, price.currency)
+
+
+def _opening_hours(venue: Venue, preferences: Preferences, day: date) -> list[dict[str, str]]:
+    """Returns when the venue, or any of the resources asked about, is open on the opening day."""
+    asked = [(each,) for each in venue.resources.values() if each.active and preferences.accepts(each)]
+    spans = merged(each for own in _hours(venue, asked) for each in hours.open_spans(venue, own, day))
+    return [
+        {
+            "open": each.start.astimezone(venue.tz).isoformat(),
+            "close": each.end.astimezone(venue.tz).isoformat(),
+        }
+        for each in spans
+    ]
+
+
+def _hours(venue: Venue, sets: Sequence[Any]) -> Iterator[Any]:
+    return iter(dict.fromkeys(own for each in choices(venue, sets) for own in hours_of(each)))
+
+
+def _reason(
+    venue: Venue,
+    demand: Demand,
+    day: date,
+    duration_minutes: int | None,
+    *,
+    asker: Asker,
+    now: datetime,
+) -> str:
+    """Returns why nothing starts on that day: FULL if the rules would allow some start."""
+    try:
+        sets = candidate_sets(venue, demand)
+    except HoldfastError as error:
+        return error.code if error.code in REASONS else CLOSED
+    refused = set[str]()
+    size = demand.party_size
+    for start in of_day(
+        venue, sets, day, party_size=size, duration_minutes=duration_minutes, asker=asker, now=now
+    ):
+        try:
+            rules.check_time(
+                venue,
+                (),
+                start.span,
+                now=now,
+                among=choices(venue, sets),
+                slot_id=start.slot_id,
+                is_staff=asker.is_staff,
+            )
+        except HoldfastError as error:
+            is_past = error.code == TOO_SOON and start.span.start < now
+            refused.add(PAST if is_past else error.code)
+        else:
+            return FULL
+    # Of a day that is partly over, the starts to come say more.
+    return next((each for each in (TOO_SOON, TOO_FAR_AHEAD, PAST) if each in refused), CLOSED)
