@@ -121,12 +121,17 @@ class Script:
     made: dict[str, tuple[dict[str, Any], str, int, Steps]] = field(default_factory=dict)
     """The bookings: as they are, the resource, the party, and when."""
     blocks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_house: set[str] = field(default_factory=set[str])
+    """The bookings whose place the house chose: these may go to another one."""
 
     def one_of(self, pick: int) -> str | None:
         return sorted(self.made)[pick % len(self.made)] if self.made else None
 
-    def settle(self, response: httpx.Response, slug: str, size: int, when: Steps) -> None:
+    def settle(
+        self, response: httpx.Response, slug: str, size: int, when: Steps, *, named: bool = True
+    ) -> None:
         booking = response.json()
+        (self.by_house.discard if named else self.by_house.add)(booking["id"])
         self.made[booking["id"]] = booking, slug, size, when
         self.oracle.taken[booking["id"]] = self.oracle.needs(slug, size, when)
 
@@ -145,13 +150,16 @@ class Script:
 
     async def any(self, slug: str, when: Steps, size: int, pick: int) -> None:
         """Whatever suits, the best first: fewest seats wasted, then the order of the venue's list."""
-        fitting = [each for each in SEATS if self.oracle.fits(each, size, when)]
+        best = self.best(size, when)
         response = await self.house.book(party_size=size, **span_of(when))
-        assert response.status_code == (201 if fitting else 409), (fitting, response.text)
-        if fitting:
-            best = min(fitting, key=lambda each: (SEATS[each][1] - size, each))
+        assert response.status_code == (201 if best else 409), (best, response.text)
+        if best:
             assert response.json()["resource_ids"] == self.house.ids(best)
-            self.settle(response, best, size, when)
+            self.settle(response, best, size, when, named=False)
+
+    def best(self, size: int, when: Steps, *, but: str | None = None) -> str | None:
+        fitting = [each for each in SEATS if self.oracle.fits(each, size, when, but=but)]
+        return min(fitting, key=lambda each: SEATS[each][1] - size, default=None)
 
     async def set(self, slug: str, when: Steps, size: int, pick: int) -> None:
         """Several at once, of which as many win as there is room for."""
@@ -167,11 +175,14 @@ class Script:
     async def move(self, slug: str, when: Steps, size: int, pick: int) -> None:
         if id_ := self.one_of(pick):
             booking, own, had, _ = self.made[id_]
-            ok = self.oracle.fits(own, had, when, but=id_)
+            to, named = own if self.oracle.fits(own, had, when, but=id_) else None, id_ not in self.by_house
+            if to is None and not named:
+                to = self.best(had, when, but=id_)
             response = await change(self.house, booking, **span_of(when))
-            assert response.status_code == (200 if ok else 409), (ok, response.text)
-            if ok:
-                self.settle(response, own, had, when)
+            assert response.status_code == (200 if to else 409), (to, response.text)
+            if to:
+                assert response.json()["resource_ids"] == self.house.ids(to)
+                self.settle(response, to, had, when, named=named)
 
     async def party(self, slug: str, when: Steps, size: int, pick: int) -> None:
         if id_ := self.one_of(pick):
