@@ -42,11 +42,11 @@ def charge(
         return {first: 1}
     if first.is_timeless:
         if first.per == "night":
-            return {first: nights_of(visit.span, tz)}
+            return {first: nights_of(visit, tz)}
         return {first: hours_us(visit.span, exact=exact)}
     if not counting.hourly:
-        return _by_night(counting.rates, _nights(visit.span, tz))
-    found, last = _in_a_day(counting, visit.span, tz, plan) or _by_moment(counting, visit.span, tz, plan)
+        return _by_night(counting.rates, _nights(visit, tz))
+    found, last = _in_a_day(counting, visit.span, tz, plan) or _by_moment(counting, visit, tz, plan)
     if last is not None and not exact:
         # The rest of the hour that has begun costs what its last minute did.
         found[last] += -sum(us for rate, us in found.items() if rate.per == "hour") % HOUR_US
@@ -100,15 +100,20 @@ def hours_us(span: Span, *, exact: bool) -> int:
     return passed if exact else passed + -passed % HOUR_US
 
 
-def nights_of(span: Span, tz: ZoneInfo) -> int:
-    """Returns the number of nights by the calendar, at least 1."""
-    return max((to_wall(span.end, tz).date() - to_wall(span.start, tz).date()).days, 1)
+def nights_of(visit: Visit, tz: ZoneInfo) -> int:
+    """Returns the number of nights: of the stay or, where none are sold, by the calendar, at least 1."""
+    if visit.nights is not None:
+        return len(visit.nights)
+    return max((to_wall(visit.span.end, tz).date() - to_wall(visit.span.start, tz).date()).days, 1)
 
 
-def _nights(span: Span, tz: ZoneInfo) -> list[datetime]:
-    """The wall time at which each night begins: the time of arrival on its date."""
-    arrival = to_wall(span.start, tz)
-    return [arrival + _DAY * n for n in range(nights_of(span, tz))]
+def _nights(visit: Visit, tz: ZoneInfo) -> Sequence[datetime]:
+    """The wall time at which each night begins: check-in or, where no nights are sold, the time of arrival on its
+    date."""
+    if visit.nights is not None:
+        return visit.nights
+    arrival = to_wall(visit.span.start, tz)
+    return [arrival + _DAY * n for n in range(nights_of(visit, tz))]
 
 
 def _by_night(rates: Sequence[Rate], nights: Sequence[datetime]) -> dict[Rate, int]:
@@ -146,15 +151,15 @@ def _in_a_day(
 
 
 def _by_moment(
-    counting: Counting, span: Span, tz: ZoneInfo, plan: Callable[[tuple[Rate, ...], date], Plan]
+    counting: Counting, visit: Visit, tz: ZoneInfo, plan: Callable[[tuple[Rate, ...], date], Plan]
 ) -> tuple[dict[Rate, int], Rate | None]:
     """What counts of each rate, and the rate per hour that counts last."""
-    nights, whole = _nights(span, tz), counting.whole
+    nights, whole = _nights(visit, tz), counting.whole
     per_night = [next((each for each in counting.nightly if each.covers(begins)), None) for begins in nights]
     found: dict[Rate, int] = {}
     seen: set[int] = set()
     last: Rate | None = None
-    for day, start, end in _days(span, tz):
+    for day, start, end in _days(visit.span, tz):
         for lo, hi, hour in plan(counting.hourly, day):
             for us, night in _cut(day, max(lo, start), min(hi, end), nights):
                 rate = _first(_first(hour, per_night[night]), whole)

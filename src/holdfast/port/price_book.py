@@ -105,7 +105,7 @@ class PriceBook:
         if extra.per == "hour":
             times, of = quantity * hours_us(visit.span, exact=self._is_exact), HOUR_US
         elif extra.per == "night":
-            times = quantity * nights_of(visit.span, self.venue.tz)
+            times = quantity * nights_of(visit, self.venue.tz)
         tax = self.venue.policy.tax_percent if extra.tax_percent is None else extra.tax_percent
         return Term(extra.name, self._in_minor(extra.amount), ppm_of(tax), times, of)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from holdfast.kernel.span import Span
+from holdfast.place.opening.stay import nights_begin
 from holdfast.place.prices.sold import Discount, Extra
 from holdfast.place.venue import Resource, Venue
 from holdfast.port.lines import Price
@@ -62,7 +63,8 @@ class LocalPricing:
         book = self._books.get(venue.id)
         if book is None or book.venue is not venue:
             book = self._open(venue)
-        return book.price(resources, Visit(span, party_size, slot_id, now), extras, discount)
+        nights = None if venue.stay is None else nights_begin(venue.stay, span, venue.tz)
+        return book.price(resources, Visit(span, party_size, slot_id, now, nights), extras, discount)
 
     def _open(self, venue: Venue) -> PriceBook:
         if len(self._books) >= BOOKS_CACHED_MAX:

@@ -20,12 +20,14 @@ HOUR_US = 3_600_000_000
 
 
 class Visit(NamedTuple):
-    """What a price is asked for. `now`: when it is booked; None: prices that depend on the lead time do not apply."""
+    """What a price is asked for. `now`: when it is booked; None: prices that depend on the lead time do not apply.
+    `nights`: at a venue that sells nights, the wall time at which each begins; None elsewhere."""
 
     span: Span
     party_size: int
     slot_id: str | None = None
     now: datetime | None = None
+    nights: tuple[datetime, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

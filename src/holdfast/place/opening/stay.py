@@ -129,6 +129,11 @@ def nights_of(stay: StayTimes, span: Span, tz: ZoneInfo) -> Nights:
     return Nights(arrival, max((departure - arrival).days, 1))
 
 
+def nights_begin(stay: StayTimes, span: Span, tz: ZoneInfo) -> tuple[datetime, ...]:
+    """Returns the wall time of check-in on the date of each night that a span touches."""
+    return tuple(_wall(stay.check_in, night) for night in nights_of(stay, span, tz).dates())
+
+
 def arrival_of(stay: StayTimes, start: datetime, tz: ZoneInfo) -> date:
     """Returns the date of the night that somebody has who comes at that instant: until check-out, the night before."""
     wall = to_wall(start, tz)
