@@ -9,6 +9,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from holdfast.channel import names
+from holdfast.channel.closed import closed_in
 from holdfast.channel.state import slot_state
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
@@ -135,6 +136,7 @@ def _events(
                     "previous_state": old.state,
                     "new_state": state.state,
                     "units_free": state.units_free,
+                    "closed": resource.id in closed_in(venue, slot.day, slot.span),
                     "changed_by": state.changed_by,
                     "reason": reason,
                     "updated_at": tx.now,

@@ -13,6 +13,8 @@ staff, who see all five states and who changed them."""
 
 BLOCKED_REASON = "closed for maintenance"
 """The reason for a block that guests see; the real one is internal to the venue."""
+CLOSED_REASON = "closed"
+"""The reason for a resource that the rules of the venue leave closed in a slot."""
 BOOKINGS = "bookings"
 """The venue's channel with every change of its bookings, blocks and waitlist; for staff."""
 
@@ -33,6 +35,11 @@ def slot_of(name: str) -> tuple[date, str] | None:
 def public_epoch(epoch: int, history: str) -> str:
     """Returns the channel's epoch as clients see it; it changes whenever history was lost."""
     return f"{epoch:08x}-{history}"
+
+
+def staff_state(state: str, *, closed: bool = False) -> str:
+    """Returns the state as staff see it: what is closed and not taken is blocked."""
+    return "blocked" if closed and state == "available" else state
 
 
 def guest_state(state: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.channel.names import BLOCKED_REASON, ChannelKey, guest_state
+from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, ChannelKey, guest_state, staff_state
 from holdfast.event.model import Committed
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
@@ -85,19 +85,21 @@ def channel_event(committed: Committed) -> ChannelEvent:
 
 def _availability(committed: Committed) -> tuple[bytes, bytes]:
     payload = committed.event.payload
+    closed = bool(payload.get("closed"))  # older events don't say
     fields: dict[str, Any] = {
         "eventType": AVAILABILITY_UPDATED,
         "sectionId": payload["section_id"],
         "slotId": payload["slot_id"],
         "date": payload["date"],
-        "previousState": payload["previous_state"],
-        "newState": payload["new_state"],
-        "unitsFree": payload["units_free"],
+        "previousState": staff_state(payload["previous_state"], closed=closed),
+        "newState": staff_state(payload["new_state"], closed=closed),
+        "unitsFree": 0 if closed else payload["units_free"],
         "reason": payload["reason"],
         "updatedAt": payload["updated_at"],
     }
     staff = encode({**fields, "actor": committed.event.actor})
-    fields["reason"] = BLOCKED_REASON if fields["newState"] == "blocked" else None
+    blocked = CLOSED_REASON if closed and payload["new_state"] != "blocked" else BLOCKED_REASON
+    fields["reason"] = blocked if fields["newState"] == "blocked" else None
     fields["previousState"] = guest_state(fields["previousState"])
     fields["newState"] = guest_state(fields["newState"])
     return staff[1:], encode(fields)[1:]

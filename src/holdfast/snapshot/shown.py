@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.length import usual_minutes
-from holdfast.channel.names import BLOCKED_REASON, guest_state
+from holdfast.channel.closed import closed_in
+from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, guest_state, staff_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
@@ -74,6 +75,8 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnaps
 
 def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
     resource, state, is_staff = section.resource, section.state, view == "staff"
+    closed = resource.id in closed_in(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
+    seen = staff_state(state.state, closed=closed)
     shown = {
         "sectionId": resource.id,
         "name": resource.name,
@@ -81,10 +84,10 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         "zone": resource.zone,
         "seatsMin": resource.seats_min,
         "seatsMax": resource.seats_max,
-        "unitsFree": state.units_free,
+        "unitsFree": 0 if closed else state.units_free,
         "priceFrom": _price_from(snapshot, section, pricing),
         "currency": snapshot.venue.currency,
-        "state": state.state if is_staff else guest_state(state.state),
+        "state": seen if is_staff else guest_state(seen),
     }
     if resource.minimum_spend is not None:
         shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
@@ -92,6 +95,8 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         shown["changedBy"] = state.changed_by
     if state.state == "blocked":
         shown["reason"] = section.reason if is_staff else BLOCKED_REASON
+    elif seen == "blocked":
+        shown["reason"] = CLOSED_REASON
     return shown
 
 

@@ -97,7 +97,8 @@ class SeriesEvent(Payload):
 
 
 class AvailabilityEvent(Payload):
-    """The new state of one resource in one slot, as staff see it. `units_free`: for the whole slot. `changed_by`: the
+    """The new state of one resource in one slot, as staff see it. `units_free`: for the whole slot. `closed`: by the
+    venue's rules, whatever is taken. `changed_by`: the
     actor whose claim determines the state; null if available."""
 
     section_id: UUID
@@ -106,6 +107,7 @@ class AvailabilityEvent(Payload):
     previous_state: State
     new_state: State
     units_free: int
+    closed: bool = False
     changed_by: str | None
     reason: str
     updated_at: datetime

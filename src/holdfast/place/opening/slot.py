@@ -47,15 +47,18 @@ def windows_on(venue: Venue, day: date) -> tuple[SlotWindow, ...]:
 def slot_span(venue: Venue, day: date, slot_id: str) -> Span:
     """Returns the span of a slot on an opening day.
 
-    The slot `day` of a venue without slots lasts from the first opening to the last closing; where nights are sold it
-    is the night of that date. On a closed day it lasts from local midnight to midnight, so that bookings from before it
-    was closed can still be shown. Raises `InvalidRequest` for a slot that the venue does not have on that day of the
-    week.
+    The slot `day` of a venue without slots lasts from the first opening to the last closing of anything there; where
+    nights are sold it is the night of that date. On a closed day it lasts from local midnight to midnight, so that
+    bookings from before it was closed can still be shown. Raises `InvalidRequest` for a slot that the venue does not
+    have on that day of the week.
     """
     if not venue.slots and slot_id == DAY_SLOT_ID:
         if venue.stay is not None:
             return span_of(venue.stay, Nights(day, 1), venue.tz)
-        opened = open_spans(venue, None, day)
+        own = (
+            {each.hours for each in venue.resources.values() if each.active} if venue.has_own_hours else set()
+        )
+        opened = sorted(span for each in {None, *own} for span in open_spans(venue, each, day))
         return Span(opened[0].start, max(each.end for each in opened)) if opened else day_span(day, venue.tz)
     running = {each.id: each for each in running_on(venue, day)}
     if slot_id not in running:
