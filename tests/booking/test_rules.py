@@ -262,3 +262,23 @@ def test_a_venue_that_never_opens_names_no_start_but_still_answers(venue: Venue)
     with pytest.raises(TooSoon) as refusal:
         checked(closed, NOON - timedelta(days=1), now=NOON + timedelta(seconds=1))
     assert datetime.fromisoformat(refusal.value.fields["earliest_start"]) == NOON + timedelta(minutes=1)
+
+
+async def test_a_holiday_is_named_with_the_next_open_day(open_house: Any) -> None:
+    days = [str(DAY + timedelta(days=n)) for n in range(3)]
+    hours = {
+        "weekly": [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "10:00", "close": "23:00"}],
+        "exceptions": [
+            {"date": days[0], "closed": True, "name": "Christmas Eve"},
+            {"date": days[1], "closed": True},
+            {"date": days[2], "spans": [{"open": "18:00", "close": "20:00"}], "name": "Boxing Day"},
+        ],
+    }
+    house = await open_house(hours=hours)
+    closed = refused(await house.book(start=at("18:00")), 400, "OUTSIDE_OPENING_HOURS")
+    assert f"Open on {days[0]} (Christmas Eve): closed. The next open day is {days[2]}." in closed["detail"]
+    assert (closed["closed_for"], closed["next_open_day"]) == ("Christmas Eve", days[2])
+    unnamed = refused(await house.book(start=at("18:00", 1)), 400, "OUTSIDE_OPENING_HOURS")
+    assert (unnamed["closed_for"], unnamed["next_open_day"]) == (None, days[2])
+    short = refused(await house.book(start=at("12:00", 2)), 400, "OUTSIDE_OPENING_HOURS")
+    assert (short["closed_for"], short["next_open_day"]) == ("Boxing Day", None)

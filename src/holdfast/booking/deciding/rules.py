@@ -20,12 +20,15 @@ from holdfast.place.venue import Resource, Venue
 
 Choices = Sequence[Sequence[Resource]]
 """Sets of resources, at least one, that differ in when they are open. An empty one stands for the venue."""
+NEXT_OPEN_DAYS = 62
+"""How far to look for a day on which a venue opens again."""
 SUGGESTED_WITHIN = timedelta(days=7)
 """How far from the earliest or latest allowed instant to look for an actual start to suggest."""
 
 
 class OutsideOpeningHours(Suggestible):
-    """The venue is not open for all of that time. Field `opening_hours`: the open spans of that day."""
+    """The venue is not open for all of that time. Fields: `opening_hours`, the open spans of that day; `closed_for`,
+    the name of the day if it has hours of its own, such as a holiday; `next_open_day`, where it is closed all day."""
 
     kind = Kind.INVALID
     code = "OUTSIDE_OPENING_HOURS"
@@ -215,13 +218,29 @@ def _outside(venue: Venue, resource: Resource | None, span: Span) -> OutsideOpen
 
 
 def _closed(venue: Venue, what: str, day: date, spans: Iterable[Span], span: Span) -> OutsideOpeningHours:
+    name, following = _name_of(venue, day), None
+    on = f"{day} ({name})" if name else f"{day}"
     listed = [{"open": _local(each.start, venue), "close": _local(each.end, venue)} for each in spans]
     listing = ", ".join(f"{each['open']} to {each['close']}" for each in listed) or "closed"
+    detail = f"{what} is not open for all of {_local(span.start, venue)} to {_local(span.end, venue)}. "
+    detail += f"Open on {on}: {listing}."
+    if not listed:
+        following = _next_open(venue, day)
+        detail += f" The next open day is {following}." if following else ""
     return OutsideOpeningHours(
-        f"{what} is not open for all of {_local(span.start, venue)} to {_local(span.end, venue)}. "
-        f"Open on {day}: {listing}.",
-        opening_hours=listed,
+        detail, opening_hours=listed, closed_for=name, next_open_day=following and str(following)
     )
+
+
+def _name_of(venue: Venue, day: date) -> str | None:
+    """Returns the name of the day's exception, such as that of a holiday."""
+    return next((each.name for each in venue.hours.exceptions if each.date == day), None)
+
+
+def _next_open(venue: Venue, day: date) -> date | None:
+    """Returns the next day on which the venue opens, within NEXT_OPEN_DAYS."""
+    after = (day + timedelta(days=n) for n in range(1, NEXT_OPEN_DAYS + 1))
+    return next((each for each in after if hours.open_spans(venue, None, each)), None)
 
 
 def _check_step(venue: Venue, choices: Choices, span: Span, *, now: datetime) -> None:
