@@ -80,6 +80,28 @@ async def test_a_promise_is_kept_however_the_rooms_are_scattered(
     refused(await house.book(group="double-sea", **nights(1, 2)), 409, "ROOM_NOT_AVAILABLE")
 
 
+async def test_what_can_be_promised_is_shown(open_house: Open, owner: asyncpg.Connection) -> None:
+    """Two rooms are free in one night each; together they have room for both nights."""
+    house: House = await open_house(**hotel(bind_group="at_check_in"))
+    early = [await house.booked(group="double-sea", **nights(0, 1)) for _ in range(DOUBLES)]
+    late = [await house.booked(group="double-sea", **nights(1, 1)) for _ in range(DOUBLES)]
+    on = {each["id"]: (await claims(owner, each))[0][0] for each in (*early, *late)}
+    await cancel(house, early[0])
+    await cancel(house, next(each for each in late if on[each["id"]] != on[early[0]["id"]]))
+    body = {"venue_id": house.venue_id, "group": "double-sea", "party_size": 2, **nights(0, 2)}
+    seen = (await house.client.post("/bookings/availability/check", json=body)).json()
+    params = {"date": str(DAY), "group": "double-sea", "duration_minutes": 44 * 60}
+    path = f"/venues/{house.venue_id}/availability/day"
+    shown = (await house.client.get(path, params=params)).json()["starts"]
+    assert (seen["available"], seen["suggested_slots"]) == (True, [])
+    assert at("15:00") in {each["start"] for each in shown}
+    await house.booked(group="double-sea", **nights(0, 2))
+    seen = (await house.client.post("/bookings/availability/check", json=body)).json()
+    shown = (await house.client.get(path, params=params)).json()["starts"]
+    assert not seen["available"]
+    assert at("15:00") not in {each["start"] for each in shown}
+
+
 async def test_check_in_gives_a_room(open_house: Open, owner: asyncpg.Connection) -> None:
     house: House = await open_house(**hotel(bind_group="at_check_in"))
     booking = await house.booked(group="double-sea", **nights(0, 2))

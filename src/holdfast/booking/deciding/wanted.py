@@ -230,16 +230,23 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
 
 def binds_late(prepared: Prepared, *, now: datetime) -> bool:
     """Returns whether the booking gets no resource yet, only the promise of one of its type."""
-    wanted, policy = prepared.wanted, prepared.venue.policy
-    if policy.bind_group == "at_once" or wanted.preferences.group is None:
+    wanted = prepared.wanted
+    if (
+        wanted.preferences.group is None
+        or wanted.bound
+        or wanted.walk_in
+        or wanted.resource_ids
+        or wanted.planned
+    ):
         return False
-    if wanted.bound or wanted.walk_in or wanted.resource_ids or wanted.planned:
-        return False
-    tz = prepared.venue.tz
-    return (
-        policy.bind_group == "at_check_in"
-        or to_wall(now, tz).date() < to_wall(prepared.span.start, tz).date()
-    )
+    return is_bound_late(prepared.venue, prepared.span, now=now)
+
+
+def is_bound_late(venue: Venue, span: Span, *, now: datetime) -> bool:
+    """Returns whether a booking of a type for that span would get its resource later."""
+    if venue.policy.bind_group == "on_the_day":
+        return to_wall(now, venue.tz).date() < to_wall(span.start, venue.tz).date()
+    return venue.policy.bind_group == "at_check_in"
 
 
 def answered(prepared: Prepared, resources: Sequence[Resource]) -> Details:

@@ -18,6 +18,7 @@ from holdfast.booking.deciding.sittings import is_slots_only
 from holdfast.booking.deciding.stays import begun, from_now, nights_allowed, stay_at, stay_facts
 from holdfast.booking.deciding.wanted import GUEST, Asker, Prepared
 from holdfast.booking.finding.look import look
+from holdfast.booking.finding.promised import promised
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
@@ -62,6 +63,12 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     found = outlook.free(
         wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX, **facts
     )
+    if found is None and wanted.wanted.preferences.group is not None and not wanted.wanted.resource_ids:
+        start = Start(span, wanted.slot_id, None)
+        sets = wanted.all_sets
+        found = next(
+            (each for _, each in await promised(tx, venue, sets, [start], but=wanted.wanted.instead_of)), None
+        )
     if wanted.sale.is_limited:
         sales = await read_sales(tx, [wanted])
         sales.check_stock(venue, span, wanted.sale)
@@ -109,7 +116,12 @@ async def free_starts(
     scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
-    return sorted(scan.found, key=lambda each: (each[0].span, each[0].slot_id or ""))
+    found = scan.found
+    if preferences.group is not None:
+        goals = {start.goal for start, _ in found}
+        missing = [each for each in allowed_starts if each.goal not in goals]
+        found = [*found, *await promised(tx, venue, sets, missing, but=but)]
+    return sorted(found, key=lambda each: (each[0].span, each[0].slot_id or ""))
 
 
 async def days_with_room(
