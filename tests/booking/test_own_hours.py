@@ -10,7 +10,7 @@ import pytest
 from holdfast.place.opening.spans import DAYS
 from tests.conftest import House
 
-from .asking import DAY, at, refused
+from .asking import DAY, at, change, read, refused
 
 NOON_TO_TEN = {"weekly": [{"days": list(DAYS), "open": "12:00", "close": "22:00"}], "exceptions": []}
 BREAKFAST = {"weekly": [{"days": list(DAYS), "open": "07:10", "close": "10:10"}], "exceptions": []}
@@ -108,3 +108,13 @@ async def test_slots_on_a_day_on_which_only_the_terrace_is_open(cafe: House) -> 
     assert [(each["slot_id"], each["resource_ids"]) for each in starts] == [("early", cafe.ids("terrace"))]
     booked = await cafe.booked(cafe.gina, date=str(DAY), slot_id="early", party_size=2)
     assert booked["start"] == at("07:20")
+
+
+async def test_other_preferences_put_no_booking_where_it_is_closed_then(cafe: House) -> None:
+    booking = await cafe.booked(start=at("12:00"), party_size=2)
+    terrace = {"kinds": ["section"]}
+    refused(await change(cafe, booking, preferences=terrace), 400, "OUTSIDE_OPENING_HOURS")
+    refused(await change(cafe, booking, resource_ids=cafe.ids("terrace")), 400, "OUTSIDE_OPENING_HOURS")
+    assert await read(cafe, booking) == booking
+    early = (await change(cafe, booking, start=at("08:10"), preferences=terrace)).json()
+    assert early["resource_ids"] == cafe.ids("terrace")

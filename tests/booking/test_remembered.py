@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import House
 
-from .asking import at, change, claims, history, move, read, refused
+from .asking import at, cancel, change, claims, history, move, read, refused
 
 TABLES = {"kinds": ["table"]}
 
@@ -110,6 +110,30 @@ async def test_the_price_stays_unless_time_party_or_place_change(house: House) -
     same = (await change(house, booking, start=at("18:00"), resource_ids=house.ids("t1"))).json()
     assert (same["total_price"], same["chosen_by"]) == ("0.00", "guest")
     assert (await change(house, same, party_size=1)).json()["total_price"] == "10.00"
+
+
+async def test_who_says_the_same_preferences_again_is_not_moved(house: House) -> None:
+    first = await house.booked(start=at("18:00"), preferences=TABLES)
+    booking = await house.booked(start=at("18:00"), preferences=TABLES)
+    assert booking["resource_ids"] == house.ids("t2")
+    assert (await cancel(house, first)).status_code == 200
+    later = (await change(house, booking, start=at("18:15"), preferences=TABLES)).json()
+    assert (later["start"], later["resource_ids"]) == (at("18:15"), house.ids("t2"))
+    anything = (await change(house, later, preferences={})).json()
+    assert anything["resource_ids"] == house.ids("t1")
+
+
+async def test_who_says_the_time_of_its_slot_again_stays_in_it(house: House) -> None:
+    slots = [{"id": "late", "name": "Late", "start": "20:37", "minutes": 83}]
+    await house.replace({**house.document, "slots": slots})
+    booking = await house.booked(date=at("18:00")[:10], slot_id="late", preferences=TABLES)
+    for again in ({"start": booking["start"]}, {"start": booking["start"], "end": booking["end"]}):
+        booking = (await change(house, booking, **again)).json()
+        assert booking["slot_id"] == "late"
+    four = (await change(house, booking, start=booking["start"], party_size=4)).json()
+    assert (four["slot_id"], four["end"], four["resource_ids"]) == ("late", booking["end"], house.ids("t2"))
+    moved = (await change(house, four, start=at("18:00"))).json()
+    assert (moved["slot_id"], moved["duration_minutes"]) == (None, 83)
 
 
 SEATS = {"t1": 2, "t2": 4, "t3": 4}

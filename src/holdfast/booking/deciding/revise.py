@@ -24,7 +24,7 @@ from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Prepared
-from holdfast.booking.deciding.wish import Wish
+from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
@@ -150,7 +150,9 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
     """Checks the rules that the change affects."""
     venue, span, wanted, before = prepared.venue, prepared.span, prepared.wanted, wish.before
     named = {*wanted.resource_ids}
-    if span != before.span or (named and named != {*before.resource_ids}):
+    renamed = named and named != {*before.resource_ids}
+    sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
+    if span != before.span or renamed or sought:
         rules.check_time(
             venue,
             prepared.sets[0] if wanted.resource_ids else (),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.preferences import Preferences
+from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
@@ -137,8 +137,8 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
         known = [venue.resources[each] for each in asked.resource_ids if each in venue.resources]
         if any(each.group != before.preferences.group for each in known):
             wanted = replace(wanted, preferences=replace(before.preferences, group=None))
-    elif asked.preferences is not None:
-        wanted = replace(wanted, resource_ids=(), preferences=asked.preferences, named=False)
+    elif prefers_anew(asked, before):
+        wanted = replace(wanted, resource_ids=(), preferences=asked.preferences or ANYTHING, named=False)
     elif before.chosen_by == "house" and not asked.planned:
         return prepared_nearby(wanted, before, venue, span, slot_id, over)
     return prepared_at(wanted, venue, span, slot_id, over)
@@ -156,13 +156,19 @@ def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
 def is_unmoved(asked: Change, before: Booking, span: Span, slot_id: str | None) -> bool:
     """Returns whether the change leaves time, party and resources as they are, said again or not."""
     named = before.chosen_by == "guest" and {*before.resource_ids} == {*(asked.resource_ids or ())}
-    preferred = before.chosen_by == "house" and asked.preferences == before.preferences
     return (
         (span, slot_id) == (before.span, before.slot_id)
         and asked.party_size in (None, before.party_size)
         and (asked.resource_ids is None or named)
-        and (asked.preferences is None or preferred)
+        and not prefers_anew(asked, before)
     )
+
+
+def prefers_anew(asked: Change, before: Booking) -> bool:
+    """Returns whether the house is asked to choose by other preferences than it did, or at all."""
+    if asked.preferences is None:
+        return False
+    return before.chosen_by == "guest" or asked.preferences != before.preferences
 
 
 def _time(
@@ -183,6 +189,8 @@ def _time(
     if asked.when is not None and span != before.span:
         is_staff, says = actor.is_staff, when.says_length
         span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
+    if slot_id is None and span == before.span:
+        slot_id = before.slot_id  # the time of its slot, said again
     if when.says_length and slot_id is None:
         if span.duration != before.span.duration:
             length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
