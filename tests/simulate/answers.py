@@ -9,8 +9,16 @@ from uuid import UUID
 from .words import Answer, Request
 
 CONFLICT = "IDEMPOTENCY_CONFLICT"
-# 409, 429 and 503: the same request may fare better another time.
-NOT_KEPT = ("_NOT_AVAILABLE", "VERSION_CONFLICT", CONFLICT, "TOO_MANY_HOLDS", "OVERLOADED")
+# 409, 429, 503, and what comes with other times to take: the same request may fare better another time.
+NOT_KEPT = (
+    "_NOT_AVAILABLE",
+    "VERSION_CONFLICT",
+    CONFLICT,
+    "TOO_MANY_HOLDS",
+    "OVERLOADED",
+    "OUTSIDE_OPENING_HOURS",
+    "PACING_EXCEEDED",
+)
 
 
 @dataclass(frozen=True)

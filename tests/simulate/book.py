@@ -113,9 +113,7 @@ class Book:
         self, house: House, choices: list[Choice], is_named: bool, start: datetime, end: datetime
     ) -> list[Choice]:
         """Those of which every place is open; for what is named that is a question of its own."""
-        if is_named:
-            return choices
-        return [each for each in choices if all(house.is_open(place, start, end) for place in each)]
+        return [each for each in choices if is_named or house.is_all_open(each, start, end)]
 
     def free(
         self,

@@ -68,7 +68,7 @@ class House:
         self.hours = _hours(document)
         self.slot: dict[str, Any] | None = next(iter(document.get("slots", ())), None)
         places = [self._place(each, ids[each["slug"]]) for each in document["resources"]]
-        self.places = {each.slug: each for each in sorted(places, key=lambda each: each.slug)}
+        self.places = {each.slug: each for each in places}
         self.lost = {
             frozenset((each["slug"], other["slug"])): other["seats_lost"]
             for each in document["resources"]
@@ -106,8 +106,8 @@ class House:
             return [], {"INVALID_REQUEST"}
         most = self.rules["combination_resources_max"]
         every = [c for n in range(1, most + 1) for c in combinations(places, n) if self._hang_together(c)]
-        fitting = [each for each in every if self._seats(each, size)]
-        # Sorting is stable: equals stay in the order of their slugs.
+        fitting = [each for each in every if not self.unfit(each, size)]
+        # Sorting is stable: equals stay in the order of the document.
         fitting.sort(key=lambda choice: (len(choice), self.seats(choice)[1] - size))
         if fitting:
             return fitting, set()
@@ -115,9 +115,30 @@ class House:
         too_small = any(self.seats(each)[0] > size for each in every)
         return [], {"PARTY_TOO_LARGE"} if too_large else {"PARTY_TOO_SMALL"} if too_small else set()
 
-    def _seats(self, choice: Choice, size: int) -> bool:
+    def named(self, places: Sequence[str], size: int) -> tuple[list[Choice], set[str]]:
+        """These places, if they take the party; or why they don't."""
+        choice = tuple(self.places[each] for each in places)
+        codes = self.unfit(choice, size)
+        return [] if codes else [choice], codes
+
+    def nearby(self, places: Sequence[str], size: int, kinds: Sequence[str]) -> tuple[list[Choice], set[str]]:
+        """The choices for a party that has these places, and did not ask for them. It stays if it fits there and needs
+        no fewer places; of too many it keeps some."""
+        own = tuple(self.places[each] for each in places)
+        choices, codes = self.choices(size, kinds)
+        stay = [] if self.unfit(own, size) else [own]
+        others = [each for each in choices if set(each) != set(own)]
+        if stay and (not choices or len(own) <= len(choices[0])):
+            return stay + others, set()
+        parts = [each for each in others if len(each) == len(choices[0]) and set(each) < set(own)]
+        return parts + [each for each in others if each not in parts] + stay, codes
+
+    def unfit(self, choice: Choice, size: int) -> set[str]:
+        """Why these places don't take the party; empty: they do."""
+        if not all(each.active for each in choice):
+            return {"INVALID_REQUEST"}
         least, most = self.seats(choice)
-        return least <= size <= most
+        return {"PARTY_TOO_LARGE"} if size > most else {"PARTY_TOO_SMALL"} if size < least else set()
 
     def _hang_together(self, choice: Choice) -> bool:
         reached, left = {choice[0]}, set(choice[1:])
@@ -141,6 +162,9 @@ class House:
             for opens, closes in self._openings(hours, start)
         )
 
+    def is_all_open(self, choice: Choice, start: datetime, end: datetime) -> bool:
+        return all(self.is_open(each, start, end) for each in choice)
+
     def on_step(self, place: Place | None, start: datetime) -> bool:
         """Whether bookings start at that time."""
         hours, wall = self._hours_of(place), self.wall(start)
@@ -157,6 +181,37 @@ class House:
     def is_slot(self, start: datetime, end: datetime) -> bool:
         """Whether that time is just the venue's slot."""
         return self.slot is not None and (start, end) == self.slot_on(self.wall(start).date())
+
+    def wrong_length(self, length: timedelta) -> set[str]:
+        """Why nobody may ask for that length."""
+        usual, most = self.minutes("default_duration_minutes"), self.minutes("duration_minutes_max")
+        return {"INVALID_REQUEST"} if length not in (usual, min(length, most)) else set()
+
+    def wrong_time(
+        self,
+        choices: list[Choice],
+        start: datetime,
+        end: datetime,
+        now: datetime,
+        *,
+        is_slot: bool = False,
+        same_start: bool = False,
+    ) -> set[str]:
+        """One of the choices must be open, and bookings of its first place start then."""
+        codes = set[str]()
+        able = [each for each in choices if self.is_all_open(each, start, end)]
+        if choices and not able:
+            codes.add("OUTSIDE_OPENING_HOURS")
+        if same_start:
+            return codes
+        if start < now + self.minutes("min_notice_minutes"):
+            codes.add("TOO_SOON")
+        if start > now + timedelta(days=self.rules["max_advance_days"]):
+            codes.add("TOO_FAR_AHEAD")
+        is_slot = is_slot or self.is_slot(start, end)
+        if choices and not is_slot and not any(self.on_step(each[0], start) for each in able or choices):
+            codes.add("OFF_SLOT_STEP")
+        return codes
 
     def _hours_of(self, place: Place | None) -> tuple[str, str] | None:
         return self.hours if place is None or place.hours is None else place.hours

@@ -16,7 +16,7 @@ from holdfast.booking.states import Status as S
 
 from .book import Book, due, expiry, quarter, taken
 from .house import Choice, House
-from .words import ENDS, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Who
+from .words import ENDS, FIRST, OCCUPYING, PIPELINE, STEPS, Ask, Booking, Edit, Edited, Who, is_same
 
 
 class Oracle(Book):
@@ -32,12 +32,14 @@ class Oracle(Book):
         """Why the booking can't be had; empty: it must be."""
         house = self.houses[ask.venue]
         start, end = self.span(ask)
-        named, choices, codes = self._choices(house, ask.size, ask.places, ask.kinds)
-        codes |= self._wrong_time(house, named, start, end, now, is_slot=ask.slot)
+        choices, unfit = self._choices(ask)
+        codes = unfit | house.wrong_time(choices, start, end, now, is_slot=ask.slot)
+        if ask.minutes is not None and not ask.slot:
+            codes |= house.wrong_length(end - start)
         if ask.hold and ask.who.kind == "guest":
             codes |= self._too_many_holds(house, ask, now)
         codes |= self._too_busy(house, ask.venue, start, ask.size, now)
-        if choices and self.free(house, choices, bool(named), start, end, now) is None:
+        if choices and self.free(house, choices, bool(ask.places), start, end, now) is None:
             codes |= taken(choices)
         return codes
 
@@ -49,8 +51,9 @@ class Oracle(Book):
         booking = Booking(
             id, ask.venue, status, start, end, ask.size, ask.guest, ask.ip if ask.hold else None, made_at=now
         )
-        named, choices, _ = self._choices(house, ask.size, ask.places, ask.kinds)
-        choice = self.free(house, choices, bool(named), start, end, now)
+        booking.named, booking.kinds = bool(ask.places), ask.kinds
+        booking.length_asked, booking.in_slot = ask.minutes is not None and not ask.slot, ask.slot
+        choice = self.free(house, self._choices(ask)[0], booking.named, start, end, now)
         assert choice is not None
         booking.take(choice)
         booking.expires_at = expiry(house, booking, now)
@@ -88,7 +91,7 @@ class Oracle(Book):
         if to in OCCUPYING and booking.status not in OCCUPYING:
             # Its own places again, as they are now.
             choice = self._now(house, booking.choice)
-            codes |= self._unfit(house, choice, booking.size)
+            codes |= house.unfit(choice, booking.size)
             if self.free(house, [choice], True, booking.start, booking.end, now, but=booking) is None:
                 codes |= taken([choice])
         return codes
@@ -127,58 +130,100 @@ class Oracle(Book):
         codes = self._untouchable(booking, version, who, now)
         if booking.status in ENDS:
             codes.add("INVALID_TRANSITION")
-        if "NOT_FOUND" in codes or booking.status in ENDS or not edit.is_about_the_place:
+        if "NOT_FOUND" in codes or booking.status in ENDS or self._says_nothing_new(booking, edit):
             return codes
-        house = self.houses[booking.venue]
-        start, end, size = self._edited(booking, edit)
-        stays = (start, end) == (booking.start, booking.end)
-        named, choices, unfit = self._choices(house, size, *self._where(booking, edit))
-        codes |= unfit
-        if not stays or {each.id for each in named} != {each.id for each in booking.choice}:
-            codes |= self._wrong_time(house, named, start, end, now, same_start=start == booking.start)
-        if start != booking.start or size > booking.size:
-            codes |= self._too_busy(house, booking.venue, start, size, now, but=booking)
-        if choices and self.open(house, choices, bool(named), start, end) == []:
-            codes |= taken(choices)
-        free = self.free(house, choices, bool(named), start, end, now, but=booking)
-        if choices and booking.status in OCCUPYING and free is None:
+        house, after = self.houses[booking.venue], self._edited(booking, edit)
+        start, end, choices = after.start, after.end, after.choices
+        codes |= after.unfit
+        if edit.minutes is not None and end - start != booking.end - booking.start:
+            codes |= house.wrong_length(end - start)
+        if quarter(start) != quarter(booking.start) or after.size > booking.size:
+            codes |= self._too_busy(house, booking.venue, start, after.size, now, but=booking)
+        if after.leaves(booking):
+            return codes
+        if not after.is_at_the_time_of(booking) or self._seeks_a_place(booking, edit):
+            same_start = start == booking.start
+            codes |= house.wrong_time(choices, start, end, now, same_start=same_start)
+        if choices and self._place(booking, after, now) is None:
             codes |= taken(choices)
         return codes
 
     def change(self, booking: Booking, edit: Edit, now: datetime) -> None:
-        """The booking as changed."""
+        """The booking as changed. What says only what is so already changes nothing."""
         booking.version += 1
-        if not edit.is_about_the_place:
+        if self._says_nothing_new(booking, edit):
             return
-        house = self.houses[booking.venue]
-        start, end, size = self._edited(booking, edit)
-        named, choices, _ = self._choices(house, size, *self._where(booking, edit))
-        if booking.status in OCCUPYING:
-            choice = self.free(house, choices, bool(named), start, end, now, but=booking)
-        else:
-            choice = self.open(house, choices, bool(named), start, end)[0]
+        house, after = self.houses[booking.venue], self._edited(booking, edit)
+        stays, choice = after.leaves(booking), self._place(booking, after, now)
+        booking.start, booking.end, booking.size = after.start, after.end, after.size
+        booking.named, booking.kinds = after.named, after.kinds
+        booking.length_asked, booking.in_slot = after.length_asked, after.in_slot
+        if stays:
+            return  # with the buffers and the deadlines that were agreed
         assert choice is not None
-        booking.start, booking.end, booking.size = start, end, size
         booking.take(choice)
         if booking.status not in OCCUPYING:
             booking.claims = []
         if booking.status is S.PENDING_APPROVAL and booking.expires_at is not None:
             # Its time counts from when it was made, or from when it became a request, whichever is more.
             time_is_up = booking.made_at + timedelta(hours=house.rules["approval_ttl_hours"])
-            booking.expires_at = max(min(max(booking.expires_at, time_is_up), start), now)
+            booking.expires_at = max(min(max(booking.expires_at, time_is_up), booking.start), now)
         booking.due_at = due(house, booking)
 
-    def _edited(self, booking: Booking, edit: Edit) -> tuple[datetime, datetime, int]:
-        start = booking.start if edit.start is None else edit.start
-        length = booking.end - booking.start if edit.minutes is None else timedelta(minutes=edit.minutes)
-        return start, start + length, booking.size if edit.size is None else edit.size
+    def _place(self, booking: Booking, after: Edited, now: datetime) -> Choice | None:
+        """Where the booking goes; one that occupies nothing takes the best place, whoever is there."""
+        house, named = self.houses[booking.venue], after.named
+        if booking.status in OCCUPYING:
+            return self.free(house, after.choices, named, after.start, after.end, now, but=booking)
+        return next(iter(self.open(house, after.choices, named, after.start, after.end)), None)
 
-    def _where(self, booking: Booking, edit: Edit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _says_nothing_new(self, booking: Booking, edit: Edit) -> bool:
+        after = self._edited(booking, edit)
+        named = edit.places is None or (
+            booking.named and is_same(booking.choice, self._of(booking, edit.places))
+        )
+        is_same_party = after.is_at_the_time_of(booking) and after.size == booking.size
+        return is_same_party and named and not self._has_other_wishes(booking, edit)
+
+    def _has_other_wishes(self, booking: Booking, edit: Edit) -> bool:
+        """Whether the house is to choose by other wishes than it did, or where somebody named the place before."""
+        return edit.kinds is not None and (booking.named or edit.kinds != booking.kinds)
+
+    def _seeks_a_place(self, booking: Booking, edit: Edit) -> bool:
+        """Whether it is to be somewhere that was not agreed, which must be open then."""
         if edit.places is not None:
-            return edit.places, ()
-        if edit.kinds is not None:
-            return (), edit.kinds
-        return tuple(each.slug for each in booking.choice), ()
+            return not is_same(booking.choice, self._of(booking, edit.places))
+        return self._has_other_wishes(booking, edit)
+
+    def _of(self, booking: Booking, places: Sequence[str]) -> Choice:
+        return tuple(self.houses[booking.venue].places[each] for each in places)
+
+    def _edited(self, booking: Booking, edit: Edit) -> Edited:
+        house, in_slot, length_asked = self.houses[booking.venue], booking.in_slot, booking.length_asked
+        start = booking.start if edit.start is None else edit.start
+        size = booking.size if edit.size is None else edit.size
+        length = booking.end - booking.start
+        if edit.minutes is not None:
+            length, length_asked = timedelta(minutes=edit.minutes), True
+        elif size != booking.size and not length_asked and not in_slot:
+            length = house.minutes("default_duration_minutes")
+        in_slot = in_slot and (start, start + length) == (booking.start, booking.end)
+        length_asked = length_asked and not in_slot
+        named, kinds, (choices, unfit) = self._where(booking, edit, size)
+        return Edited(start, start + length, size, named, kinds, length_asked, in_slot, choices, unfit)
+
+    def _where(
+        self, booking: Booking, edit: Edit, size: int
+    ) -> tuple[bool, tuple[str, ...], tuple[list[Choice], set[str]]]:
+        """Whether its places are named, the kinds of places, and the choices. What is named is had or refused."""
+        house, own = self.houses[booking.venue], tuple(each.slug for each in booking.choice)
+        if edit.places is not None:
+            return True, booking.kinds, house.named(edit.places, size)
+        if edit.kinds is not None and self._has_other_wishes(booking, edit):
+            return False, edit.kinds, house.choices(size, edit.kinds)
+        if booking.named:
+            return True, booking.kinds, house.named(own, size)
+        return False, booking.kinds, house.nearby(own, size, booking.kinds)
 
     # ---- the rules
 
@@ -192,47 +237,10 @@ class Oracle(Book):
     def _now(self, house: House, choice: Choice) -> Choice:
         return tuple(house.places[each.slug] for each in choice)
 
-    def _choices(
-        self, house: House, size: int, places: Sequence[str], kinds: Sequence[str]
-    ) -> tuple[Choice, list[Choice], set[str]]:
-        """What is named; the choices that seat the party; why there are none."""
-        if not places:
-            return (), *house.choices(size, kinds)
-        named = tuple(house.places[each] for each in places)
-        codes = self._unfit(house, named, size)
-        return named, [] if codes else [named], codes
-
-    def _unfit(self, house: House, choice: Choice, size: int) -> set[str]:
-        if not all(each.active for each in choice):
-            return {"INVALID_REQUEST"}
-        least, most = house.seats(choice)
-        return {"PARTY_TOO_LARGE"} if size > most else {"PARTY_TOO_SMALL"} if size < least else set()
-
-    def _wrong_time(
-        self,
-        house: House,
-        named: Choice,
-        start: datetime,
-        end: datetime,
-        now: datetime,
-        *,
-        is_slot: bool = False,
-        same_start: bool = False,
-    ) -> set[str]:
-        codes = set[str]()
-        if not is_slot and end - start > house.minutes("duration_minutes_max"):
-            codes.add("INVALID_REQUEST")
-        if not all(house.is_open(each, start, end) for each in named or (None,)):
-            codes.add("OUTSIDE_OPENING_HOURS")
-        if same_start:
-            return codes
-        if start < now + house.minutes("min_notice_minutes"):
-            codes.add("TOO_SOON")
-        if start > now + timedelta(days=house.rules["max_advance_days"]):
-            codes.add("TOO_FAR_AHEAD")
-        if not (is_slot or house.is_slot(start, end) or house.on_step(named[0] if named else None, start)):
-            codes.add("OFF_SLOT_STEP")
-        return codes
+    def _choices(self, ask: Ask) -> tuple[list[Choice], set[str]]:
+        """The choices for the party; why there are none."""
+        house = self.houses[ask.venue]
+        return house.named(ask.places, ask.size) if ask.places else house.choices(ask.size, ask.kinds)
 
     def _too_many_holds(self, house: House, ask: Ask, now: datetime) -> set[str]:
         held = [

@@ -228,6 +228,10 @@ def _row(booking: Booking) -> tuple[Any, ...]:
         tuple(each.id for each in booking.choice),
         booking.expires_at,
         booking.version,  # rows of its history
+        booking.named,
+        list(booking.kinds),
+        booking.length_asked,
+        booking.in_slot,
     )
 
 

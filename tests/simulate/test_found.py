@@ -13,6 +13,7 @@ from .world import World
 
 EVENING, NIGHT = At(0, 18 * 60), At(0, 21 * 60)
 SECTION = 3  # of the osteria
+TABLES = 4  # there
 SYSTEM = Who("system", "system")
 
 
@@ -77,3 +78,27 @@ def test_a_step_that_is_done_is_done_once(world: World) -> None:
     run.cancel(Cancelling(booking.id, 1, bob), None)
     run.cancel(Cancelling(booking.id, 3, bob), None)
     assert booking.version == 3
+
+
+def test_who_says_the_start_again_stays_in_the_slot(world: World) -> None:
+    run, asking = begin(world)
+    run.create([(asking.ask(Draft(venue=2, at=NIGHT, slot=True, size=3)), None)])
+    (booking,) = run.oracle.bookings.values()
+    bob = asking.who("bob", 2)
+    run.change(Changing(booking.id, 1, bob, Edit(start=booking.start)), None)
+    run.change(Changing(booking.id, 2, bob, Edit(size=5)), None)
+    assert (booking.in_slot, booking.end - booking.start) == (True, timedelta(minutes=110))
+
+
+def test_who_says_the_same_wishes_again_stays_at_the_table(world: World) -> None:
+    run, asking = begin(world)
+    run.create([(asking.ask(Draft(venue=0, at=EVENING, size=2, kind=TABLES)), None)] * 2)
+    first, second = run.oracle.bookings.values()
+    assert [each.slug for each in second.choice] == ["t2"]
+    bob = asking.who("bob", 0)
+    run.cancel(Cancelling(first.id, 1, bob), None)
+    run.change(
+        Changing(second.id, 1, bob, Edit(start=second.start + timedelta(minutes=15), kinds=second.kinds)),
+        None,
+    )
+    assert [each.slug for each in second.choice] == ["t2"]

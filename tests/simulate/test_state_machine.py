@@ -110,6 +110,24 @@ class Bookings(Simulation):
             edit = Edit(places=named) if named else Edit(kinds=kinds(booking.venue, kind))
             self._change(booking, replace(edit, size=booking.size + more if more else None))
 
+    @rule(
+        pick=PICKS,
+        said=st.sets(st.sampled_from(["start", "minutes", "size", "places", "kinds"]), min_size=1),
+        more=st.sampled_from([0, 0, 1, 3, -1]),
+    )
+    def say_again(self, pick: int, said: set[str], more: int) -> None:
+        """What the booking has already; perhaps for another party."""
+        if booking := self.pick(pick):
+            again = Edit(
+                start=booking.start,
+                minutes=(booking.end - booking.start) // MINUTE,
+                size=max(booking.size + more, 1),
+                places=tuple(each.slug for each in booking.choice),
+                kinds=None if "places" in said else booking.kinds,
+            )
+            unsaid = {name: None for name in ("start", "minutes", "places", "kinds") if name not in said}
+            self._change(booking, replace(again, **unsaid))
+
     def _change(self, booking: Booking, edit: Edit) -> None:
         bob = self.asking.who("bob", booking.venue)
         self.run.change(Changing(booking.id, booking.version, bob, edit), None)

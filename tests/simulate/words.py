@@ -116,6 +116,13 @@ class Booking:
     guest: str | None
     ip: str | None
     made_at: datetime
+    named: bool = False
+    """Whether somebody named its places; otherwise the house chose them."""
+    kinds: tuple[str, ...] = ()
+    """The kinds of places among which the house chooses."""
+    length_asked: bool = False
+    """Whether somebody asked for its length; otherwise it is the usual one, or that of its slot."""
+    in_slot: bool = False
     version: int = 1
     steps: dict[int, tuple[S, S]] = field(default_factory=dict)
     """What it went from and to, by the version before."""
@@ -131,6 +138,34 @@ class Booking:
     def take(self, choice: Choice) -> None:
         self.choice = choice
         self.claims = [Claim(each, *each.claimed(self.start, self.end)) for each in choice]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an edit makes of a booking. `choices`: where it may be then, best first; `unfit`: why nowhere."""
+
+    start: datetime
+    end: datetime
+    size: int
+    named: bool
+    kinds: tuple[str, ...]
+    length_asked: bool
+    in_slot: bool
+    choices: list[Choice]
+    unfit: set[str]
+
+    def is_at_the_time_of(self, booking: Booking) -> bool:
+        return (self.start, self.end) == (booking.start, booking.end)
+
+    def leaves(self, booking: Booking) -> bool:
+        """Whether the booking stays when and where it is. What was agreed then is as good as it was."""
+        if booking.status not in OCCUPYING or not self.is_at_the_time_of(booking):
+            return False
+        return any(is_same(each, booking.choice) for each in self.choices[:1])
+
+
+def is_same(choice: Choice, other: Choice) -> bool:
+    return {each.id for each in choice} == {each.id for each in other}
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ TABLES = """tenant, venue, resource, resource_join, booking, claim, claim_archiv
 @dataclass(frozen=True)
 class State:
     """What the database says. `bookings`: id -> status, version, start, end, size, resources, expiry, length of
-    its history. `claims`: (owner, resource, unit, start, end, expiry)."""
+    its history, whether its places were named, kinds, whether a length was asked for, whether it is in a slot.
+    `claims`: (owner, resource, unit, start, end, expiry)."""
 
     bookings: dict[UUID, tuple[Any, ...]]
     claims: list[tuple[Any, ...]]
@@ -206,7 +207,9 @@ class World:
 BOOKINGS = """
     SELECT id, status, version, start_at, end_at, party_size, resource_ids, expires_at,
            (SELECT count(*) FROM booking_history
-             WHERE booking_history.tenant_id = booking.tenant_id AND booking_id = booking.id)
+             WHERE booking_history.tenant_id = booking.tenant_id AND booking_id = booking.id),
+           chosen_by = 'guest', ARRAY (SELECT jsonb_array_elements_text(preferences -> 'kinds')),
+           length_asked, slot_id IS NOT NULL
       FROM booking WHERE tenant_id = ANY ($1::uuid[])
 """
 CLAIMS = """
