@@ -34,6 +34,7 @@ from bench import (
     size,
     snapshots,
     tenants,
+    trades,
     views,
     waitlist,
 )
@@ -236,6 +237,13 @@ async def bench_waitlist(made: Stand, asked: argparse.Namespace) -> dict[str, An
         return await waitlist.measure(made, port, seconds=asked.seconds)
 
 
+async def bench_trades(made: Stand, asked: argparse.Namespace) -> dict[str, Any]:
+    """300 units by guest, and the calendar of 360 rooms for 62 days; ratio: a booking of 4 units to one of a table."""
+    async with made.api() as port:
+        await bookings.warm_up(made, port)
+        return await trades.measure(made, port, seconds=asked.seconds)
+
+
 BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, Any]]]] = {
     "blocks": bench_blocks,
     "bookings": bench_bookings,
@@ -251,6 +259,7 @@ BENCHMARKS: dict[str, Callable[[Stand, argparse.Namespace], Awaitable[dict[str, 
     "tenants": bench_tenants,
     "views": bench_views,
     "waitlist": bench_waitlist,
+    "trades": bench_trades,
 }
 
 
