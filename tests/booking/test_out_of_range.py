@@ -92,7 +92,7 @@ async def statements_of(
     async def verb(tx: Tx) -> int:
         before, asked = tx.round_trips, {"party_size": party_size, "duration_minutes": minutes}
         if name == "day":
-            found = await availability.starts(tx, venue, day=day, **asked)
+            found = await availability.free_starts(tx, venue, day=day, **asked)
         else:
             days = [day.replace(day=1) + timedelta(days=n) for n in range(28)]
             found = await availability.days_with_room(partial(in_one, tx), venue, days=days, **asked)
