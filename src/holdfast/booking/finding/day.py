@@ -12,6 +12,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.wanted import GUEST, Asker
 from holdfast.booking.finding.availability import free_starts, of_day
+from holdfast.booking.finding.scan import Start
 from holdfast.booking.finding.search import Found
 from holdfast.booking.finding.suggest import slot_json
 from holdfast.kernel.db.slices import Slices
@@ -132,20 +133,30 @@ def _reason(
     for start in of_day(
         venue, sets, day, party_size=size, duration_minutes=duration_minutes, asker=asker, now=now
     ):
-        try:
-            rules.check_time(
-                venue,
-                (),
-                start.span,
-                now=now,
-                among=choices(venue, sets),
-                slot_id=start.slot_id,
-                is_staff=asker.is_staff,
-            )
-        except HoldfastError as error:
-            is_past = error.code == TOO_SOON and start.span.start < now
-            refused.add(PAST if is_past else error.code)
-        else:
+        code = _refusal(venue, sets, start, asker=asker, now=now)
+        if code is None:
             return FULL
+        refused.add(PAST if code == TOO_SOON and start.span.start < now else code)
     # Of a day that is partly over, the starts to come say more.
     return next((each for each in (TOO_SOON, TOO_FAR_AHEAD, PAST) if each in refused), CLOSED)
+
+
+def _refusal(venue: Venue, sets: Sequence[Any], start: Start, *, asker: Asker, now: datetime) -> str | None:
+    """Returns the code by which the rules refuse the start; None if they allow it."""
+    bounds = rules.bounds(venue, now)
+    if venue.stay is None and not bounds.start <= start.span.start <= bounds.end:
+        # The refusal itself would name the nearest start that is right, which is a search of its own.
+        return TOO_SOON if start.span.start < bounds.start else TOO_FAR_AHEAD
+    try:
+        rules.check_time(
+            venue,
+            (),
+            start.span,
+            now=now,
+            among=choices(venue, sets),
+            slot_id=start.slot_id,
+            is_staff=asker.is_staff,
+        )
+    except HoldfastError as error:
+        return error.code
+    return None
