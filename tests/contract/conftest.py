@@ -20,6 +20,7 @@ from holdfast.main.asyncapi.document import asyncapi
 from holdfast.main.http.app import create_app
 from tests.conftest import open_house_at, venue_document
 
+from .leaves import MAP_KEY
 from .nord import Nord
 from .served import Api, served
 
@@ -53,11 +54,24 @@ async def house_owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
 async def arrange_roomy(
     app: FastAPI, client: Any, issuer: DevIssuer, db: Database, house_owner: asyncpg.Connection
 ) -> Callable[[], Awaitable[Nord]]:
-    """Makes a Nord that is always open and takes any number of parties."""
+    """Makes a Nord that is always open, takes any number of parties, and has all that a request may ask for."""
 
     async def arranged() -> Nord:
-        roomy = [{**each, "units": 1000} for each in venue_document()["resources"]]
-        house = await open_house_at(client, issuer, hours={"weekly": []}, resources=roomy)
+        document = venue_document()
+        roomy = [{**each, "units": 1000} for each in document["resources"]]
+        roomy[-1]["group"] = "double-sea"
+        sold = {
+            "extras": [{"id": "a", "name": "A", "amount": "1.00", "per": "booking"}],
+            "discounts": [{"code": "a", "percent": 10}],
+        }
+        house = await open_house_at(
+            client,
+            issuer,
+            hours={"weekly": []},
+            resources=roomy,
+            policy=document["policy"] | sold,
+            questions=[{"id": MAP_KEY, "label": "Colour", "type": "text"}],
+        )
         return await Nord.of(app, house, db=db, owner=house_owner, charlie={})
 
     return arranged

@@ -36,7 +36,11 @@ BY_PATTERN: Mapping[str, str] = {
     "^([01][0-9]|2[0-3]):[0-5][0-9]$": "18:00",
     "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$": "19:00",
 }
-BY_MODEL: Mapping[str, Any] = {"HoursException": {"date": DAY.isoformat(), "closed": True}}
+BY_MODEL: Mapping[str, Any] = {
+    "HoursException": {"date": DAY.isoformat(), "closed": True},
+    "PacingRule": {"covers_max": 20},
+    "Discount": {"code": "SPRING", "percent": 10},
+}
 BY_FORMAT: Mapping[str, Any] = {
     "date": DAY.isoformat(),
     "date-time": at("18:00"),
@@ -126,6 +130,8 @@ class Schemas:
         match schema.get("type"):
             case "object":
                 needed = schema.get("required", ())
+                if schema.get("minProperties") and not needed:
+                    return {MAP_KEY: "a"}
                 return {each: self.sample(schema["properties"][each], each) for each in needed}
             case "array":
                 return [self.sample(schema["items"])] if schema.get("minItems") else []

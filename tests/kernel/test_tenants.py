@@ -48,6 +48,8 @@ BY_ID = {
 OF_ALL = {
     "booking.queries.DUE": "a tick",
     "booking.queries.DUE_VENUES": "a tick",
+    "booking.queries.TO_BIND": "a tick",
+    "booking.queries.VENUES_TO_BIND": "a tick",
     "channel.store.FORGET": "a tick",
     "claim.store.ARCHIVE": "a tick",
     "event.read.READ": "reads the events of all in commit order",

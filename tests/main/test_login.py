@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.embedded import EmbeddedPostgres
 from holdfast.kernel.embedded.account import Account
 from holdfast.kernel.embedded.model import LOGIN
@@ -93,8 +94,7 @@ async def test_a_key_that_somebody_else_planted_is_refused_in_one_sentence(
     tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     data = tmp_path / "data"
-    first = start("token", "--role", "platform_admin", log=tmp_path / "log", data_dir=data)
-    assert first.process.wait() == 0
+    DevIssuer.load(data)  # makes the key
     os.chown(data / "dev-issuer.json", 54321, 54321)
     planted = start(*words, log=tmp_path / "refused", data_dir=data)
     assert planted.process.wait(60) == 1

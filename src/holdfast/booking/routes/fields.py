@@ -82,10 +82,18 @@ ANSWERS_BYTES_MAX = 32 * 1024
 
 
 def _few(value: dict[str, Any]) -> dict[str, Any]:
+    refuse("Answers", [problem for id_, each in value.items() for problem in _too_large(id_, each)])
     size = len(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
     if size > ANSWERS_BYTES_MAX:
         raise ValueError(f"must be at most {ANSWERS_BYTES_MAX} bytes of JSON, but has {size}")
     return value
+
+
+def _too_large(id_: str, value: Any) -> Iterator[Problem]:
+    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+        yield Problem((id_,), value, f"must be from -{INTEGER_MAX} to {INTEGER_MAX}")
+    elif isinstance(value, list | dict):
+        yield Problem((id_,), None, "must be text, a number, a date, true or false")
 
 
 Answers = Annotated[
