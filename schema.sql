@@ -221,7 +221,6 @@ CREATE TABLE booking (
     discount_code   text,
     answers         jsonb       NOT NULL DEFAULT '{}', -- id of the venue's question -> the guest's answer
     overrides       jsonb       NOT NULL DEFAULT '[]', -- [{code, reason, actor}]: rules that staff overruled
-    items           jsonb       NOT NULL DEFAULT '[]', -- of an order of several things
     tax_included    boolean     NOT NULL DEFAULT false, -- whether the base has the tax in it
     deposit_minor   bigint      NOT NULL DEFAULT 0, -- the part that is paid in advance
     minutes_asked   boolean     NOT NULL DEFAULT false, -- its length was asked for in minutes; otherwise a

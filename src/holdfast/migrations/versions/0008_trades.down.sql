@@ -26,7 +26,6 @@ ALTER TABLE booking
     DROP COLUMN discount_code,
     DROP COLUMN answers,
     DROP COLUMN overrides,
-    DROP COLUMN items,
     DROP COLUMN tax_included,
     DROP COLUMN deposit_minor,
     DROP COLUMN minutes_asked,

@@ -23,7 +23,6 @@ ALTER TABLE booking
     ADD COLUMN discount_code       text,
     ADD COLUMN answers             jsonb   NOT NULL DEFAULT '{}',
     ADD COLUMN overrides           jsonb   NOT NULL DEFAULT '[]',
-    ADD COLUMN items               jsonb   NOT NULL DEFAULT '[]',
     ADD COLUMN tax_included        boolean NOT NULL DEFAULT false,
     ADD COLUMN deposit_minor       bigint  NOT NULL DEFAULT 0,
     ADD COLUMN minutes_asked       boolean NOT NULL DEFAULT false,
