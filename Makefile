@@ -94,5 +94,5 @@ $(DEV): requirements-dev.txt tests/contract/asyncapi/package-lock.json $(CLIENTS
 	@scripts/retry scripts/npm-install tests/contract/asyncapi .venv/npm
 	@scripts/retry scripts/npm-install $(CLIENTS) .venv/clients/npm
 	@rm -rf .venv/clients/python
-	@scripts/retry $(PIP) install -qq --require-hashes --target .venv/clients/python -r $(CLIENTS)/requirements.txt
+	@scripts/retry $(PIP) install -qq --no-deps --require-hashes --target .venv/clients/python -r $(CLIENTS)/requirements.txt
 	@touch $@
