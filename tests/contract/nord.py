@@ -109,6 +109,7 @@ class Nord:
         return {
             "GET /api/v1/venues/{venue_id}/availability/day": {"date": DAY, "party_size": 2},
             "GET /api/v1/venues/{venue_id}/availability/month": {"month": f"{DAY:%Y-%m}"},
+            "GET /api/v1/venues/{venue_id}/availability/range": {"from": DAY, "to": DAY},
             "GET /api/v1/venues/{venue_id}/hours/effective": {"from": DAY},
             "GET /api/v1/series": {"venue_id": self.house.venue_id},
             f"GET {BLOCKS}": {"venue_id": self.house.venue_id},

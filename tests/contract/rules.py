@@ -34,6 +34,7 @@ THEIRS: Mapping[str, Rule] = {
     "POST /api/v1/bookings/availability/check": BOOKABLE,
     "GET /api/v1/venues/{venue_id}/availability/day": BOOKABLE,
     "GET /api/v1/venues/{venue_id}/availability/month": BOOKABLE,
+    "GET /api/v1/venues/{venue_id}/availability/range": BOOKABLE,
     "GET /api/v1/bookings/reference/{reference}": OWN_BOOKING,
     # Charlie's own list of a guest of that name is empty.
     "GET /api/v1/bookings/guest/{guest_id}": Rule(None, 404, 401, owner="gina", public="as LISTED"),

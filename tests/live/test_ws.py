@@ -122,11 +122,11 @@ async def test_a_cursor_of_another_history_is_a_reset(api: Running, house: House
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        ("{", "message: Invalid JSON"),
+        ("{", "message: is not JSON"),
         ("[]", "message: "),
         ('"ping"', "message: "),
         ("{}", "message: "),
-        ('{"op": "dance"}', "expected tags"),
+        ('{"op": "dance"}', "message: op must be one of 'subscribe'"),
         ('{"op": "ping", "loudly": true}', "loudly: "),
         ('{"op": "subscribe"}', "channels: "),
         ('{"op": "subscribe", "channels": []}', "channels: "),

@@ -90,10 +90,11 @@ def _few(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def _too_large(id_: str, value: Any) -> Iterator[Problem]:
-    if isinstance(value, int) and abs(value) > INTEGER_MAX:
+    if isinstance(value, list | dict):
+        for each in value if isinstance(value, list) else value.values():
+            yield from _too_large(id_, each)
+    elif isinstance(value, int) and abs(value) > INTEGER_MAX:
         yield Problem((id_,), value, f"must be from -{INTEGER_MAX} to {INTEGER_MAX}")
-    elif isinstance(value, list | dict):
-        yield Problem((id_,), None, "must be text, a number, a date, true or false")
 
 
 Answers = Annotated[

@@ -62,7 +62,6 @@ _BEGINNINGS = {
     "decimal_": _DECIMAL,
     "url_": "must be a URL",
     "bytes_": "must be text",
-    "union_tag_": "must say which kind it is",
 }
 
 
@@ -88,6 +87,10 @@ _LIMITS: dict[str, Callable[[Context], str]] = {
         of["pattern"], f"must match the pattern {of['pattern']}"
     ),
     "literal_error": lambda of: f"must be {of['expected']}",
+    "union_tag_invalid": lambda of: (
+        f"{of['discriminator'].strip(chr(39))} must be one of {of['expected_tags']}"
+    ),
+    "union_tag_not_found": lambda of: f"must have {of['discriminator'].strip(chr(39))}",
     "json_invalid": lambda of: f"is not JSON: {of['error']}",
     "enum": lambda of: f"must be {of['expected']}",
     "decimal_max_digits": lambda of: f"must have at most {_count(of['max_digits'], 'digit')}",
