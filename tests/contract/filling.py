@@ -127,6 +127,9 @@ class Filling:
             # Beside the field of the body, which says something else.
             (case.headers or {}).pop(name, None)
         self._fill_query(case.query or {})
+        if case.path.endswith("/availability/range") and case.query:
+            case.query |= {"from": DAY.isoformat(), "to": DAY.isoformat()}
+            case.query.pop("group", None)  # Nord has none
         if isinstance(case.body, dict):
             self._fill_body(case.body)
             if BLOCKS in case.path:
