@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,12 +137,15 @@ def test_a_long_gap_is_left_for_a_long_booking() -> None:
     assert (found.resource.id, found.to) == (first, (second,))
 
 
-def test_too_many_moves_are_not_made(monkeypatch: object) -> None:
+@pytest.mark.parametrize(("bound", "enough"), [("MOVES_MAX", 1), ("CLAIMS_MAX", 3)])
+def test_beyond_a_bound_nothing_moves(bound: str, enough: int, monkeypatch: pytest.MonkeyPatch) -> None:
     hotel = Hotel(3)
     for n in range(3):
         hotel.claims.append(Claim(TENANT, hotel.pool[n].id, 1, span(n * 10, 10), UUID(int=10 + n), UNBOUND))
     blocked = [(hotel.pool[0].id, span(0, 5))]
+    monkeypatch.setattr(pools, bound, enough)
     placed = placed_again(hotel.pool, hotel.claims, blocked=blocked)
     assert placed is not None
-    assert len(placed.moves) == 1
-    assert timedelta(days=1).days <= pools.MOVES_MAX
+    assert [*placed.moves] == hotel.claims[:1]
+    monkeypatch.setattr(pools, bound, enough - 1)
+    assert placed_again(hotel.pool, hotel.claims, blocked=blocked) is None

@@ -6,7 +6,7 @@ lines as there are resources (interval graph colouring), of which some parts are
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,9 +120,7 @@ class _Lines:
             return False
         starts, ends = self.fixed[id_]
         # What can't move never overlaps, so starts and ends are in the same order.
-        following = bisect_left(ends, span.start)
-        while following < len(ends) and ends[following] <= span.start:
-            following += 1
+        following = bisect_right(ends, span.start)
         return following == len(starts) or starts[following] >= span.end
 
     def next_fixed(self, id_: UUID, at: datetime) -> datetime:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from holdfast.place.opening.spans import Rule
 
-OVERRULABLE = (
+Overrulable = Literal[
     "OUTSIDE_OPENING_HOURS",
     "OFF_SLOT_STEP",
     "TOO_SOON",
@@ -19,23 +19,11 @@ OVERRULABLE = (
     "QUOTA_EXCEEDED",
     "DURATION_NOT_ALLOWED",
     "STAY_NOT_ALLOWED",
-)
+]
+OVERRULABLE: tuple[Overrulable, ...] = get_args(Overrulable)
 """The codes of all rules that can be overruled. What is taken never can."""
 ALL = "*"
-OverrulableCode = Literal[
-    "OUTSIDE_OPENING_HOURS",
-    "OFF_SLOT_STEP",
-    "TOO_SOON",
-    "TOO_FAR_AHEAD",
-    "PARTY_TOO_LARGE",
-    "PARTY_TOO_SMALL",
-    "PACING_EXCEEDED",
-    "QUOTA_EXCEEDED",
-    "DURATION_NOT_ALLOWED",
-    "STAY_NOT_ALLOWED",
-    "*",
-]
-Codes = tuple[OverrulableCode, ...]
+Codes = tuple[Literal[Overrulable, "*"], ...]
 STAFF_MAY: Codes = (
     "OUTSIDE_OPENING_HOURS",
     "OFF_SLOT_STEP",
