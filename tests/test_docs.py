@@ -16,7 +16,7 @@ from typer.main import get_command
 from holdfast.audit.run import CHECKS
 from holdfast.job.run import JOBS
 from holdfast.kernel.config import Settings
-from holdfast.kernel.http import status_of
+from holdfast.kernel.problem import status_of
 from holdfast.main.cli.commands import app as cli
 from holdfast.main.http.app import create_app
 from holdfast.main.http.connection import REFUSED

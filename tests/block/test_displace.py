@@ -14,8 +14,15 @@ import pytest
 from holdfast.audit.bookings import BOOKINGS
 from holdfast.audit.run import audit
 from holdfast.audit.trail import TRAIL
-from holdfast.booking.model import InvalidTransition, check_step, displaced_status
-from holdfast.booking.states import DISPLACEABLE, OCCUPYING, TRANSITIONS, Status
+from holdfast.booking.model import check_step
+from holdfast.booking.states import (
+    DISPLACEABLE,
+    OCCUPYING,
+    TRANSITIONS,
+    InvalidTransition,
+    Status,
+    displaced_status,
+)
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.embedded import Server
 from tests.audit.bookings import step

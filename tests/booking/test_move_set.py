@@ -6,9 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.booking.model import InvalidTransition
 from holdfast.booking.move import Move, move_set
-from holdfast.booking.states import Status
+from holdfast.booking.states import InvalidTransition, Status
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key

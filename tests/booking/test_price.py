@@ -95,7 +95,7 @@ async def test_it_is_a_snapshot_until_the_stay_itself_changes(house: House) -> N
 
 
 def test_the_total_adds_up() -> None:
-    price = Price(1000, 250, 99, "SEK", "local")
+    price = Price(1000, 250, 99, 1151, "SEK", "local")
     assert price.total_minor == 1151
     assert price_json(price)["total_price"] == "11.51"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.booking import states
-from holdfast.booking.model import InvalidTransition, check_step, due_of, expiry_of, initial_status
-from holdfast.booking.states import Status
+from holdfast.booking.model import check_step, due_of, expiry_of, initial_status
+from holdfast.booking.states import InvalidTransition, Status
 from holdfast.place.policy import Policy
 
 # Written out once more on purpose: status, whether it occupies, where it goes.

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from holdfast.booking.routes.requests import CreateBooking
 from holdfast.booking.routes.times import Instant
 from holdfast.kernel.config import Settings
-from holdfast.kernel.instant import InstantText
+from holdfast.kernel.http import InstantText, meaning
 from holdfast.main.http.app import create_app
 from tests.booking.asking import DAY, at, change, refused
 from tests.conftest import House
@@ -130,10 +130,12 @@ def test_one_instant_has_one_meaning(one: tuple[datetime, list[str]]) -> None:
     instant, ways = one
     assert {INSTANT.validate_json(f'"{way}"', strict=True) for way in ways} == {instant}
     meant = {
-        CreateBooking.model_validate_json(
-            f'{{"party_size":2,"start":"{way}","venue_id":"{SOMETHING}","idempotency_key":"k{number}"}}',
-            strict=True,
-        ).meant()
+        meaning(
+            CreateBooking.model_validate_json(
+                f'{{"party_size":2,"start":"{way}","venue_id":"{SOMETHING}","idempotency_key":"k{number}"}}',
+                strict=True,
+            )
+        )
         for number, way in enumerate(ways)
     }
     assert len(meant) == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from holdfast.kernel.errors import HoldfastError, Kind, kind_of
-from holdfast.kernel.http import STATUS, HttpError
 from holdfast.kernel.idempotency import Reply, StoredRefusal
+from holdfast.kernel.problem import STATUS, HttpError
 from tests.refusals import refusals
 
 WITH_CODE = [each for each in refusals() if "code" in each.__dict__]

@@ -20,7 +20,8 @@ from holdfast.kernel import telemetry
 from holdfast.kernel.body import Body
 from holdfast.kernel.config import Settings
 from holdfast.kernel.errors import Overloaded, VersionConflict
-from holdfast.kernel.http import PROBLEM_JSON, answer, parse
+from holdfast.kernel.http import answer, parse
+from holdfast.kernel.problem import PROBLEM_JSON
 from holdfast.kernel.telemetry import merge_context
 from holdfast.main.http import middleware
 from holdfast.main.http.app import create_app

@@ -181,6 +181,13 @@ def _no_fit(venue: Venue, fitting: Fitting, party_size: int) -> PartyTooLarge | 
     return PartyTooLarge(detail, seats_max=smaller)
 
 
+def units_needed(resource: Resource, leaf: Resource, party_size: int) -> int:
+    """Returns how many units of the leaf a party takes that books the resource. A whole takes all of its parts."""
+    if resource.leaves:
+        return leaf.units
+    return party_size if resource.takes == "guests" else 1
+
+
 def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:
     """Returns the resources of the sets without duplicates, in order of first appearance."""
     return list({resource.id: resource for resources in sets for resource in resources}.values())
@@ -219,7 +226,7 @@ def _fits(
     fits: list[Fit | Probe] = []
     for each in resources:
         for leaf in each.claimed:
-            found = fit(occupancy, leaf, span, units=each.units_needed(leaf, party_size), but=but)
+            found = fit(occupancy, leaf, span, units=units_needed(each, leaf, party_size), but=but)
             if found is None:
                 return None
             fits.append(found)

@@ -6,8 +6,7 @@ import json
 
 from holdfast.audit.check import Check
 from holdfast.booking.displace import ACTION, DISPLACED_BY_BLOCK
-from holdfast.booking.model import displaced_status
-from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS
+from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS, displaced_status
 from holdfast.booking.store import EVENT_TYPES
 
 OTHER_TYPE = "booking.status_changed"

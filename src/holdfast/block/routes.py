@@ -29,13 +29,13 @@ from holdfast.kernel.errors import Forbidden, InvalidRequest, NotFound, Unauthen
 from holdfast.kernel.http import (
     Caller,
     IfMatch,
+    InstantText,
     SeenVersion,
     answer,
     json_body,
     required_version,
     show_reply,
 )
-from holdfast.kernel.instant import InstantText
 from holdfast.kernel.paging import AskedPage
 from holdfast.place.routes.at_hand import Asked, AskedChange, EngineUsed
 from holdfast.place.store import find_resource

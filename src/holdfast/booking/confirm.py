@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.booking import queries, store
-from holdfast.booking.model import Booking, InvalidTransition, initial_status
+from holdfast.booking.model import Booking, initial_status
 from holdfast.booking.move import Move, check_version, take
-from holdfast.booking.states import Status
+from holdfast.booking.states import InvalidTransition, Status
 from holdfast.kernel.actor import require_visible
 from holdfast.kernel.db.tx import Tx
 from holdfast.place.venue import Venue

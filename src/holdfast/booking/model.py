@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,13 +13,12 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.price import price_json
 from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest
-from holdfast.booking.states import DISPLACEABLE, EXPIRING, TRANSITIONS, Status
+from holdfast.booking.states import EXPIRING, TRANSITIONS, InvalidTransition, Status
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening.stay import Nights
 from holdfast.place.policy import Policy
-from holdfast.place.venue import Venue, resources_named
+from holdfast.place.venue import Venue
 from holdfast.port.lines import Price
 
 
@@ -124,16 +123,6 @@ def moved(booking: Booking, to: Status, *, policy: Policy, now: datetime, **chan
     return entered(booking, check_step(booking.status, to), policy=policy, now=now, **changes)
 
 
-class InvalidTransition(HoldfastError):
-    """The booking can't go from its current status to the requested one.
-
-    Fields: `from`, `to`, and `allowed`, the statuses it can go to.
-    """
-
-    kind = Kind.INVALID
-    code = "INVALID_TRANSITION"
-
-
 def check_step(from_status: Status, to_status: Status) -> Status:
     """Returns `to_status` if TRANSITIONS allows the step. Raises InvalidTransition."""
     allowed = TRANSITIONS[from_status]
@@ -194,21 +183,6 @@ def due_of(
     return None
 
 
-def displaced_status(status: Status) -> Status:
-    """Returns the status of a booking that loses its resources to a block: MANUAL_REVIEW, so that staff find it
-    another place, or CANCELLED for a hold. Raises InvalidTransition if it can't be displaced, such as a booking whose
-    party is there."""
-    if status is Status.HELD:
-        return Status.CANCELLED
-    if status in DISPLACEABLE:
-        return Status.MANUAL_REVIEW
-    raise InvalidTransition(
-        f"A booking that is {status} can't be displaced: "
-        "only one that occupies its resources and whose party has not checked in can.",
-        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
-    )
-
-
 def initial_status(policy: Policy, *, hold: bool, seated: bool = False) -> Status:
     """Returns the status of a new booking under the venue's policy. `seated`: the party is a walk-in.
 
@@ -228,7 +202,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     """Returns the booking as the API shows it (spec 2.4), for `kernel.encode`. Staff also see the internal notes, and
     which rules were overruled."""
     zone = ZoneInfo(booking.timezone)
-    start, end, stay = booking.local_start, booking.local_end, booking.stay_nights
+    start, end, stay, guest = booking.local_start, booking.local_end, booking.stay_nights, booking.guest
     shown = {
         "id": booking.id,
         "booking_reference": booking.reference,
@@ -238,7 +212,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_name": venue.name,
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
-        "resources": resources_named(venue, booking.resource_ids),
+        "resources": _resources_named(venue, booking.resource_ids),
         "group": booking.preferences.group,
         "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
@@ -252,7 +226,10 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "nights": booking.nights,
         "duration_minutes": int((booking.end_at - booking.start_at).total_seconds()) // 60,
         "party_size": booking.party_size,
-        **booking.guest.as_json(),
+        "guest_id": guest.id,
+        "guest_name": guest.name,
+        "guest_email": guest.email,
+        "guest_phone": guest.phone,
         "status": booking.status,
         "version": booking.version,
         **price_json(booking.price),
@@ -281,3 +258,19 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         shown["internal_notes"] = booking.details.internal_notes
         shown["overrides"] = booking.overrides
     return shown
+
+
+def _resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """Returns the resources as the JSON of bookings has them, in order. Of a removed one, only the id is known."""
+    found = venue.resources.get
+    return [
+        {"id": id_, "name": None, "slug": None, "group": None}
+        if (resource := found(id_)) is None
+        else {
+            "id": id_,
+            "name": resource.name,
+            "slug": resource.slug,
+            "group": resource.group,
+        }
+        for id_ in resource_ids
+    ]

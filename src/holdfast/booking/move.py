@@ -13,8 +13,8 @@ from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.wanted import wanted_anew
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
-from holdfast.booking.model import ACTIONS, Booking, InvalidTransition, check_step, initial_status, moved
-from holdfast.booking.states import Status
+from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
+from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.store import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims

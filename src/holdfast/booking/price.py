@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from holdfast.kernel.money import format_money
 from holdfast.port.lines import Price
 
+PRICES_CACHED_MAX = 4096
 
+
+@lru_cache(PRICES_CACHED_MAX)
 def price_json(price: Price) -> dict[str, Any]:
-    """Returns the price with amounts as decimal strings, under the names that bookings use."""
+    """Returns the price with amounts as decimal strings, under the names that bookings use. It is cached, since many
+    bookings cost the same: don't change it."""
     currency = price.currency
     return {
         "base_price": format_money(price.base_minor, currency),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from holdfast.claim.model import ClaimState
+from holdfast.kernel.errors import HoldfastError, Kind
 
 
 class Status(StrEnum):
@@ -87,3 +88,28 @@ EXPIRING = frozenset({_S.HELD, _S.PENDING, _S.PENDING_APPROVAL})
 # A block sends these to manual review (spec 3, M7), and cancels holds. Not all of these steps are in TRANSITIONS, which
 # lists only what people and the pipeline may request.
 DISPLACEABLE = OCCUPYING - {_S.HELD, _S.CHECKED_IN}
+
+
+class InvalidTransition(HoldfastError):
+    """The booking can't go from its current status to the requested one.
+
+    Fields: `from`, `to`, and `allowed`, the statuses it can go to.
+    """
+
+    kind = Kind.INVALID
+    code = "INVALID_TRANSITION"
+
+
+def displaced_status(status: Status) -> Status:
+    """Returns the status of a booking that loses its resources to a block: MANUAL_REVIEW, so that staff find it
+    another place, or CANCELLED for a hold. Raises InvalidTransition if it can't be displaced, such as a booking whose
+    party is there."""
+    if status is Status.HELD:
+        return Status.CANCELLED
+    if status in DISPLACEABLE:
+        return Status.MANUAL_REVIEW
+    raise InvalidTransition(
+        f"A booking that is {status} can't be displaced: "
+        "only one that occupies its resources and whose party has not checked in can.",
+        **{"from": status, "to": Status.MANUAL_REVIEW, "allowed": list(TRANSITIONS[status])},
+    )

@@ -29,6 +29,7 @@ _PRICE = (  # in the order of `Price`
     "base_minor",
     "tax_minor",
     "discount_minor",
+    "total_minor",
     "currency",
     "price_source",
     "tax_included",
@@ -40,7 +41,6 @@ _DETAILS = tuple(each.name for each in fields(Details))
 _VALUES = {
     **{f"guest_{name}": f"guest.{name}" for name in _GUEST},
     **{name: f"price.{name.removeprefix('price_')}" for name in _PRICE},
-    "total_minor": "total_minor",
     **{name: f"details.{name}" for name in _DETAILS},
     "preferences": "preferences.as_json",
 }
@@ -250,7 +250,6 @@ def from_row(row: Any) -> Booking:
     values["price_lines"] = _lines(values["price_lines"])
     values["extras"] = taken_of(values["extras"])
     take = values.pop
-    take("total_minor")  # computed from the others
     preferences = take("preferences")
     return Booking(
         guest=Guest(**{name: take(f"guest_{name}") for name in _GUEST}),

@@ -11,7 +11,6 @@ import reprlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
-import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.json_schema import models_json_schema
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -39,14 +38,6 @@ class Body(BaseModel):
 
     unsaid: ClassVar[frozenset[str]] = frozenset()
     """Fields with personal data: an error names the field but does not repeat its value."""
-
-    def meant(self) -> bytes:
-        """Returns what the request says, without its idempotency key, as JSON with sorted keys.
-
-        The same bytes for the same request: an instant is in UTC, an id in lower case, however the client wrote it.
-        """
-        said = self.model_dump(exclude_unset=True, exclude={"idempotency_key"})
-        return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
 
     def said(self, *names: str, prefix: str = "") -> dict[str, Any]:
         """Of these fields those that were given, null or not. `prefix`: of their names in the body."""

@@ -1,56 +1,36 @@
-"""What all routes share: the caller, the body, the version that was seen, what makes two changes the same, and how
-responses and errors are written."""
+"""What all routes share: the caller, the body, instants in it, the version that was seen, what makes two changes the
+same, and how responses are written."""
 
 from __future__ import annotations
 
-import json
+import hashlib
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Generic, Protocol, TypeVar
-from urllib.parse import quote
 from uuid import UUID
 
 import orjson
 from fastapi import Depends, Query, Request, Response
 from fastapi.requests import HTTPConnection
-from pydantic import ValidationError
+from pydantic import AwareDatetime, BeforeValidator, ValidationError
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request, unknown
 from holdfast.kernel.encode import encode
-from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
-from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal, request_hash
+from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal
 from holdfast.kernel.words.sentences import nearest
 
 M = TypeVar("M", bound=Body)
 E = TypeVar("E")
 JSON = "application/json"
-PROBLEM_JSON = "application/problem+json"
 KEY_CHARS_MAX = 255
+INSTANT = "2026-12-24T18:00:00+01:00"
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 NAME_CHARS_MAX = 40
 """Longer names of unknown query parameters are truncated."""
-PROBLEM_TYPE = "urn:holdfast:problem:"
-RETRY_AFTER_S = 1
-_PATH_CHARS = "/:@!$&'()*+,;=~"
-"""Characters besides letters and digits that a path may contain unescaped (RFC 3986)."""
-STATUS = {
-    Kind.INVALID: 400,
-    Kind.UNAUTHENTICATED: 401,
-    Kind.FORBIDDEN: 403,
-    Kind.MISSING: 404,
-    Kind.CONFLICT: 409,
-    Kind.TOO_MANY: 429,
-    Kind.INTERNAL: 500,
-    Kind.OVERLOADED: 503,
-    Kind.UNKNOWN: 504,
-}
-
-
-class HttpError(HoldfastError):
-    """A refusal at the HTTP level, before the request reaches the domain."""
-
-    kind = Kind.INVALID
-    status: int
 
 
 def answer(value: Any, *, status: int = 200, version: int | None = None) -> Response:
@@ -60,40 +40,6 @@ def answer(value: Any, *, status: int = 200, version: int | None = None) -> Resp
     if version is not None:
         response.headers["etag"] = f'"{version}"'
     return response
-
-
-def status_of(error: HoldfastError | type[HoldfastError]) -> int:
-    """Returns the HTTP status of a refusal or of a class of refusals."""
-    return getattr(error, "status", None) or STATUS[error.kind]
-
-
-def problem(error: HoldfastError, *, instance: str) -> Response:
-    """Returns the refusal as application/problem+json (RFC 9457). `instance`: the decoded path of the request."""
-    status = status_of(error)
-    type_code = error.type_code or error.code
-    content = {
-        "type": PROBLEM_TYPE + type_code.lower().replace("_", "-"),
-        "title": type_code.replace("_", " ").capitalize(),
-        "status": status,
-        "detail": error.detail,
-        "code": error.code,
-        "instance": quote(instance, safe=_PATH_CHARS, errors="replace"),
-        **error.fields,
-    }
-    response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)
-    if status in (429, 503, 504):
-        response.headers["retry-after"] = str(error.fields.get("retry_after_seconds", RETRY_AFTER_S))
-    if status == 401:
-        response.headers["www-authenticate"] = "Bearer"
-    return response
-
-
-def _dumps(content: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(content, default=str)
-    except TypeError:
-        # A repeated value that orjson can't encode: an integer of more than 64 bits, or a lone surrogate.
-        return json.dumps(content, default=str, ensure_ascii=False).encode("utf-8", "replace")
 
 
 async def _actor(request: Request) -> Actor:
@@ -200,7 +146,7 @@ class KeyedBody(Protocol):
     @property
     def idempotency_key(self) -> str | None: ...
 
-    def meant(self) -> bytes: ...
+    def model_dump(self, *, exclude_unset: bool, exclude: set[str]) -> dict[str, Any]: ...
 
 
 class KeyScope(Protocol):
@@ -249,7 +195,7 @@ class ChangeRequest(Generic[E]):
 
         `about`: what else is part of the request, such as its path.
         """
-        return request_hash(self.actor, about.encode() + body.meant())
+        return request_hash(self.actor, about.encode() + meaning(body))
 
     def keyed(self, scope: KeyScope, operation: str, body: KeyedBody, *, about: str = "") -> Keyed | None:
         """Returns the key with its scope and the request's hash, if there is a key. Raises InvalidRequest."""
@@ -265,6 +211,20 @@ class ChangeRequest(Generic[E]):
         )
 
 
+def meaning(body: KeyedBody) -> bytes:
+    """Returns what the request says, without its idempotency key, as JSON with sorted keys.
+
+    The same bytes for the same request: an instant is in UTC, an id in lower case, however the client wrote it.
+    """
+    said = body.model_dump(exclude_unset=True, exclude={"idempotency_key"})
+    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def request_hash(actor: Actor, request: bytes) -> bytes:
+    """Returns the SHA-256 of actor and request, so that nobody can read a reply with somebody else's key."""
+    return hashlib.sha256(str(actor).encode() + b"\0" + request).digest()
+
+
 async def change_request(request: Request) -> ChangeRequest[Any]:
     """Reads the request; for a dependency too."""
     state, header = request.state, request.headers.get("idempotency-key")
@@ -277,3 +237,29 @@ def show_reply(reply: Reply, *, status: int = 200) -> Response:
     if reply.code != DONE:
         raise StoredRefusal(reply)
     return answer(reply.body.encode(), status=status, version=orjson.loads(reply.body)["version"])
+
+
+def _rfc_3339(value: Any) -> Any:
+    # Pydantic alone would also take digits as seconds since 1970, and other forms of ISO 8601.
+    if isinstance(value, datetime):
+        return value
+    found = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"must be an instant in RFC 3339 such as '{INSTANT}'")
+    if found[3] is None:
+        raise ValueError(f"must have its offset from UTC, as in '{INSTANT}', or end in Z")
+    try:
+        return datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise ValueError("must be a date, a time and an offset that exist") from None
+
+
+def whole_minute(value: datetime) -> datetime:
+    """Returns the instant in UTC. Raises ValueError if it has seconds or fractions of them."""
+    if value.second or value.microsecond:
+        raise ValueError("must be a whole minute, with seconds of 00")
+    return value.astimezone(UTC)
+
+
+InstantText = Annotated[AwareDatetime, BeforeValidator(_rfc_3339, json_schema_input_type=AwareDatetime)]
+"""An instant in a request: RFC 3339, with the offset that it was written with."""

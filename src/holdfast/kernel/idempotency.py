@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +11,6 @@ from uuid import UUID
 import asyncpg
 import orjson
 
-from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.tx import Tx, encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict, kind_of
 
@@ -43,11 +41,6 @@ class StoredRefusal(HoldfastError):
         stored = orjson.loads(reply.body)
         self.code, self.kind = reply.code, kind_of(reply.code)
         super().__init__(stored["detail"], **stored["fields"])
-
-
-def request_hash(actor: Actor, request: bytes) -> bytes:
-    """Returns the SHA-256 of actor and request, so that nobody can read a reply with somebody else's key."""
-    return hashlib.sha256(str(actor).encode() + b"\0" + request).digest()
 
 
 def refusal_body(error: HoldfastError) -> str:
@@ -95,19 +88,19 @@ class Keyed:
     ttl_hours: int = 24
 
 
-def row(keyed: Keyed, reply: Reply, *, now: datetime, subject_id: UUID | None = None) -> dict[str, Any]:
-    """Returns one element of the array that `keep_from` inserts."""
-    return {
-        "tenant_id": keyed.tenant_id,
-        "operation": keyed.operation,
-        "key": keyed.key,
-        "request_hash": f"\\x{reply.request_hash.hex()}",
-        "code": reply.code,
-        "body": reply.body,
-        "subject_id": subject_id,
-        "created_at": now,
-        "expires_at": now + timedelta(hours=keyed.ttl_hours),
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row of table `idempotency`: an element of the array that `keep_from` inserts. `request_hash`: as bytea text."""
+
+    tenant_id: UUID
+    operation: str
+    key: str
+    request_hash: str
+    code: str
+    body: str
+    subject_id: UUID | None = None
+    created_at: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +134,24 @@ async def once(
             raise
         done = Done(Reply(error.code, refusal_body(error), keyed.request_hash))
     try:
-        await tx.execute(KEEP, encode_text([row(keyed, done.reply, now=tx.now)]))
+        await tx.execute(KEEP, encode_text([_row(keyed, done.reply, now=tx.now)]))
     except asyncpg.UniqueViolationError as error:
         # The key is being used at this moment for another request, at another venue.
         raise IdempotencyConflict from error
     return done
+
+
+def _row(keyed: Keyed, reply: Reply, *, now: datetime) -> Row:
+    return Row(
+        tenant_id=keyed.tenant_id,
+        operation=keyed.operation,
+        key=keyed.key,
+        request_hash=f"\\x{reply.request_hash.hex()}",
+        code=reply.code,
+        body=reply.body,
+        created_at=now,
+        expires_at=now + timedelta(hours=keyed.ttl_hours),
+    )
 
 
 FIND = """

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -31,32 +32,17 @@ CONTEXT: ContextVar[dict[str, str]] = ContextVar("log_context", default={})  # n
 """Fields of every log line of the current task: `request_id`, `trace_id`. Replace the dict, never change it."""
 
 
+@dataclass(slots=True)
 class About:
-    """What a request turned out to be about, for its log line. `code`: of the refusal. `venue_id`: None for several
-    venues too."""
+    """What a request turned out to be about, for its log line. `code`: of the refusal. `venue_ids`: the venues it
+    used."""
 
-    __slots__ = ("_is_several", "code", "venue_id")
-
-    def __init__(self) -> None:
-        self.code: str | None = None
-        self.venue_id: UUID | None = None
-        self._is_several = False
-
-    def venue(self, venue_id: UUID) -> None:
-        """Notes a venue that the request uses."""
-        self._is_several = self._is_several or self.venue_id not in (None, venue_id)
-        self.venue_id = None if self._is_several else venue_id
+    code: str | None = None
+    venue_ids: set[UUID] = field(default_factory=set[UUID])
 
 
 ABOUT: ContextVar[About | None] = ContextVar("about", default=None)
 """Of the current request; None in background work."""
-
-
-def note_venue(venue_id: UUID) -> None:
-    """Notes that the current request, if there is one, uses this venue."""
-    about = ABOUT.get()
-    if about is not None:
-        about.venue(venue_id)
 
 
 QUIET = {"uvicorn": logging.WARNING, "alembic": logging.WARNING, "asyncio": logging.WARNING}

@@ -15,7 +15,7 @@ from fastapi import APIRouter, Header, Query, Request, Response, WebSocket
 from holdfast.identity.token import TOKEN_CHARS_MAX
 from holdfast.kernel.actor import ANONYMOUS, Actor
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Unauthenticated
-from holdfast.kernel.http import problem
+from holdfast.kernel.problem import problem
 from holdfast.live import subscribe
 from holdfast.live.frames import CURSOR_CHARS_MAX
 from holdfast.live.hub import Hub

@@ -14,7 +14,7 @@ from holdfast.kernel.actor import SYSTEM, Actor, require_venue
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.telemetry import note_venue
+from holdfast.kernel.telemetry import ABOUT
 from holdfast.place import store
 from holdfast.place.kept import Kept
 from holdfast.place.venue import Venue
@@ -165,6 +165,13 @@ class Places:
         self._venues.move_to_end(venue.id)
         if len(self._venues) > VENUES_KEPT_MAX:
             self._venues.popitem(last=False)
+
+
+def note_venue(venue_id: UUID) -> None:
+    """Notes that the current request, if there is one, uses this venue."""
+    about = ABOUT.get()
+    if about is not None:
+        about.venue_ids.add(venue_id)
 
 
 def _size(kept: Kept) -> int:

@@ -3,7 +3,7 @@ combinations of resources for a party. A resource can be in many combinations an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,8 @@ class Resource:
 
     `takes`: what takes a unit, the party or each of its guests. `group`: the slug of its type. `leaves`: for a whole,
     the parts that have no parts themselves, which are what is claimed in its place. Their buffers here are those that a
-    booking of the whole has: the longer of the part's and the whole's. `active`: false also where a part is not.
+    booking of the whole has: the longer of the part's and the whole's. `claimed`: what a booking of it claims: the
+    resource itself, or the leaves of a whole. `active`: false also where a part is not.
     """
 
     id: UUID
@@ -45,22 +46,15 @@ class Resource:
     group: str | None = None
     leaves: tuple[Resource, ...] = ()
     minimum_spend: Decimal | None = None
+    claimed: tuple[Resource, ...] = field(init=False, compare=False, repr=False)
 
-    @property
-    def claimed(self) -> tuple[Resource, ...]:
-        """What a booking of it claims: the resource itself, or the leaves of a whole."""
-        return self.leaves or (self,)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "claimed", self.leaves or (self,))
 
     @property
     def must_open(self) -> tuple[Resource, ...]:
         """What has to be open for a booking of it: the resource, and leaves that have hours of their own."""
         return (self, *(each for each in self.leaves if each.hours is not None))
-
-    def units_needed(self, leaf: Resource, party_size: int) -> int:
-        """Returns how many units of the leaf a party takes that books this resource. A whole takes all of its parts."""
-        if self.leaves:
-            return leaf.units
-        return party_size if self.takes == "guests" else 1
 
     @property
     def order(self) -> tuple[int, tuple[str | int, ...]]:
@@ -110,19 +104,3 @@ class Venue:
         for leaf in resource.claimed if resource is not None else ():
             found |= {leaf.id, *(each.id for each in self.wholes.get(leaf.id, ()))}
         return tuple(sorted(found))
-
-
-def resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
-    """Returns the resources as the JSON of bookings has them, in order. Of a removed one, only the id is known."""
-    found = venue.resources.get
-    return [
-        {"id": id_, "name": None, "slug": None, "group": None}
-        if (resource := found(id_)) is None
-        else {
-            "id": id_,
-            "name": resource.name,
-            "slug": resource.slug,
-            "group": resource.group,
-        }
-        for id_ in resource_ids
-    ]

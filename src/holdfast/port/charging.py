@@ -1,4 +1,4 @@
-"""What is charged of each rate for a visit to one resource: hours, nights, or the booking."""
+"""What is charged of each rate where rates take turns during a visit: hours, nights, or the booking."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.opening.spans import DAY_MINUTES
 from holdfast.place.opening.stretches import stretches
-from holdfast.port.rates import HOUR_US, Rate, Visit
+from holdfast.port.rates import HOUR_US, Counting, Rate, Visit, nights_of
 
 _US = timedelta(microseconds=1)
 _MINUTE_US = 60_000_000
@@ -21,8 +21,8 @@ Plan = Sequence[tuple[int, int, Rate | None]]
 """A day in parts: [start, end) in microseconds after midnight, and the rate per hour that counts in each."""
 
 
-def charge(
-    rates: RateList,
+def charge_in_turn(
+    counting: Counting,
     visit: Visit,
     tz: ZoneInfo,
     *,
@@ -31,19 +31,8 @@ def charge(
 ) -> dict[Rate, int]:
     """Returns what counts of each rate, in order of time: microseconds, nights, or 1 for the whole booking.
 
-    `rates`: those that apply to the resource. `exact`: the last hour counts only as far as it goes. `plan`: `paint`, or
-    a cache of it.
+    `exact`: the last hour counts only as far as it goes. `plan`: `paint`, or a cache of it.
     """
-    counting = rates.counting or _counting_for(rates.rates, visit, to_wall(visit.span.start, tz))
-    first = counting.first
-    if first is None:
-        return {}
-    if first.is_whole:
-        return {first: 1}
-    if first.is_timeless:
-        if first.per == "night":
-            return {first: nights_of(visit, tz)}
-        return {first: hours_us(visit.span, exact=exact)}
     if not counting.hourly:
         return _by_night(counting.rates, _nights(visit, tz))
     found, last = _in_a_day(counting, visit.span, tz, plan) or _by_moment(counting, visit, tz, plan)
@@ -51,60 +40,6 @@ def charge(
         # The rest of the hour that has begun costs what its last minute did.
         found[last] += -sum(us for rate, us in found.items() if rate.per == "hour") % HOUR_US
     return found
-
-
-class Counting:
-    """The rates that may count at some moment of a visit, in order: none follows one that always counts."""
-
-    __slots__ = ("first", "hourly", "nightly", "rates", "whole")
-
-    def __init__(self, rates: Sequence[Rate]) -> None:
-        self.rates = rates
-        self.first = rates[0] if rates else None
-        self.hourly = tuple([each for each in rates if each.per == "hour"])
-        self.nightly = tuple([each for each in rates if each.per == "night"])
-        self.whole = rates[-1] if rates and rates[-1].is_whole else None
-
-
-class RateList:
-    """The rates that apply to a resource, in order. `counting`: those that may count for any visit; None if that
-    depends on the visit."""
-
-    __slots__ = ("counting", "rates")
-
-    def __init__(self, rates: Sequence[Rate]) -> None:
-        self.rates = tuple(rates)
-        first = next((n for n, each in enumerate(self.rates, 1) if each.is_timeless), len(self.rates))
-        counting = self.rates[:first]
-        depends = any(not each.is_for_all or (each.is_whole and not each.is_timeless) for each in counting)
-        self.counting = None if depends else Counting(counting)
-
-
-def _counting_for(rates: Sequence[Rate], visit: Visit, wall: datetime) -> Counting:
-    """Returns the rates that may count for the visit. `wall`: its local start."""
-    found: list[Rate] = []
-    for rate in rates:
-        if not rate.is_for(visit):
-            continue
-        if not rate.is_whole or rate.is_timeless or rate.covers(wall):
-            found.append(rate)
-            if rate.is_whole or rate.is_timeless:
-                break
-    return Counting(found)
-
-
-def hours_us(span: Span, *, exact: bool) -> int:
-    """Returns the time that is charged per hour, in microseconds: what passes, up to the next whole hour unless
-    `exact`."""
-    passed = (span.end - span.start) // _US
-    return passed if exact else passed + -passed % HOUR_US
-
-
-def nights_of(visit: Visit, tz: ZoneInfo) -> int:
-    """Returns the number of nights: of the stay or, where none are sold, by the calendar, at least 1."""
-    if visit.nights is not None:
-        return len(visit.nights)
-    return max((to_wall(visit.span.end, tz).date() - to_wall(visit.span.start, tz).date()).days, 1)
 
 
 def _nights(visit: Visit, tz: ZoneInfo) -> Sequence[datetime]:

@@ -31,23 +31,20 @@ class PriceLine:
 class Price:
     """The agreed price, in minor units of the currency.
 
-    The lines add up to the base. The total is the base, plus the tax unless it is included in the base, minus the
+    The lines add up to the base. `total_minor`: the base, plus the tax unless it is included in the base, minus the
     discount. `minimum_spend_minor`: what the party has to spend there; no part of the total. `deposit_minor`: what is
     paid in advance."""
 
     base_minor: int
     tax_minor: int
     discount_minor: int
+    total_minor: int
     currency: str
     source: str
     tax_included: bool = False
     lines: tuple[PriceLine, ...] = ()
     minimum_spend_minor: int = 0
     deposit_minor: int = 0
-
-    @property
-    def total_minor(self) -> int:
-        return self.base_minor + (0 if self.tax_included else self.tax_minor) - self.discount_minor
 
 
 class Term(NamedTuple):
@@ -101,6 +98,7 @@ def add_up(
         base,
         tax,
         discount_minor,
+        total,
         terms.currency,
         "local",
         terms.tax_included,

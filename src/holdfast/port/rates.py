@@ -1,14 +1,16 @@
-"""A price rule, made ready for matching."""
+"""Price rules, made ready for matching, and which of them may count for a visit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from holdfast.kernel.span import Span
+from holdfast.place.opening.hours import to_wall
 from holdfast.place.opening.spans import DAY_MINUTES, DAYS, minutes_of
 from holdfast.place.prices.rules import PriceRule, PriceUnit
 from holdfast.place.venue import Resource
@@ -16,6 +18,7 @@ from holdfast.port.lines import Term, ppm_of
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
+_US = timedelta(microseconds=1)
 HOUR_US = 3_600_000_000
 
 
@@ -128,3 +131,58 @@ class Rate:
         if self.per == "hour":
             return Term(self.label, self.unit_minor, self.tax_ppm, times, HOUR_US)
         return Term(self.label, self.unit_minor, self.tax_ppm, party_size if self.per == "guest" else times)
+
+
+class Counting:
+    """The rates that may count at some moment of a visit, in order: none follows one that always counts."""
+
+    __slots__ = ("first", "hourly", "nightly", "rates", "whole")
+
+    def __init__(self, rates: Sequence[Rate]) -> None:
+        self.rates = rates
+        self.first = rates[0] if rates else None
+        self.hourly = tuple([each for each in rates if each.per == "hour"])
+        self.nightly = tuple([each for each in rates if each.per == "night"])
+        self.whole = rates[-1] if rates and rates[-1].is_whole else None
+
+
+class RateList:
+    """The rates that apply to a resource, in order. `counting`: those that may count for any visit; None if that
+    depends on the visit."""
+
+    __slots__ = ("counting", "rates")
+
+    def __init__(self, rates: Sequence[Rate]) -> None:
+        self.rates = tuple(rates)
+        first = next((n for n, each in enumerate(self.rates, 1) if each.is_timeless), len(self.rates))
+        counting = self.rates[:first]
+        depends = any(not each.is_for_all or (each.is_whole and not each.is_timeless) for each in counting)
+        self.counting = None if depends else Counting(counting)
+
+
+def counting_for(rates: Sequence[Rate], visit: Visit, tz: ZoneInfo) -> Counting:
+    """Returns the rates that may count for the visit."""
+    wall = to_wall(visit.span.start, tz)
+    found: list[Rate] = []
+    for rate in rates:
+        if not rate.is_for(visit):
+            continue
+        if not rate.is_whole or rate.is_timeless or rate.covers(wall):
+            found.append(rate)
+            if rate.is_whole or rate.is_timeless:
+                break
+    return Counting(found)
+
+
+def hours_us(span: Span, *, exact: bool) -> int:
+    """Returns the time that is charged per hour, in microseconds: what passes, up to the next whole hour unless
+    `exact`."""
+    passed = (span.end - span.start) // _US
+    return passed if exact else passed + -passed % HOUR_US
+
+
+def nights_of(visit: Visit, tz: ZoneInfo) -> int:
+    """Returns the number of nights: of the stay or, where none are sold, by the calendar, at least 1."""
+    if visit.nights is not None:
+        return len(visit.nights)
+    return max((to_wall(visit.span.end, tz).date() - to_wall(visit.span.start, tz).date()).days, 1)

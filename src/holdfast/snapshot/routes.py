@@ -11,8 +11,8 @@ from holdfast.channel.announce import slots_of_day
 from holdfast.kernel.actor import Actor, works_at
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
-from holdfast.kernel.telemetry import note_venue
 from holdfast.kernel.text import line
+from holdfast.place.places import note_venue
 from holdfast.place.venue import Venue
 from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import Names, SlotCache, SlotQuery, day_of

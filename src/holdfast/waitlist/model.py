@@ -10,8 +10,8 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.model import Guest, InvalidTransition
-from holdfast.booking.states import Status
+from holdfast.booking.model import Guest
+from holdfast.booking.states import InvalidTransition, Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id

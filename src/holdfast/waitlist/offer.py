@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
-from holdfast.assigning.choose import claimed_by
+from holdfast.assigning.choose import claimed_by, units_needed
 from holdfast.booking.deciding.length import usual_minutes
 from holdfast.booking.deciding.pacing import is_paced
 from holdfast.booking.deciding.wanted import Wanted, When
@@ -142,7 +142,7 @@ async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
 
 def _has_room(now: Occupancy, offer: Offer) -> bool:
     return all(
-        now.has_room(leaf, offer.span, units=each.units_needed(leaf, offer.entry.party_size))
+        now.has_room(leaf, offer.span, units=units_needed(each, leaf, offer.entry.party_size))
         for each in offer.resources
         for leaf in each.claimed
     )

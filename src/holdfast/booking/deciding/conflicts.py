@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct
+from holdfast.assigning.choose import distinct, units_needed
 from holdfast.booking.deciding.suggestible import Suggestible
 from holdfast.booking.deciding.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy
@@ -89,7 +89,7 @@ def conflicts_of(
     venue, staff = prepared.venue, prepared.wanted.actor.is_staff
     found: list[dict[str, object]] = []
     for resource, leaf in _claimed(prepared):
-        units = resource.units_needed(leaf, prepared.wanted.party_size)
+        units = units_needed(resource, leaf, prepared.wanted.party_size)
         if occupancy.has_room(leaf, prepared.span, units=units, but=but):
             continue
         # A party of several guests has a claim for each.

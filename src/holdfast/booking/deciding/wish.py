@@ -16,7 +16,8 @@ from holdfast.booking.deciding.places import prepared_at, prepared_nearby, probe
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.deciding.wanted import Overriding, Prepared, Wanted, When, wanted_anew, with_sale
-from holdfast.booking.model import Booking, InvalidTransition
+from holdfast.booking.model import Booking
+from holdfast.booking.states import InvalidTransition
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest

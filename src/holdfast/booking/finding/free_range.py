@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.assigning.choose import Demand, candidate_sets, units_needed
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.stays import is_closed, nights_allowed
 from holdfast.booking.deciding.wanted import GUEST, Asker
@@ -85,7 +85,7 @@ class _Starts:
         bits = self._able(resource)
         for count in range(1, _bookings_max(resource, party_size) + 1):
             for leaf in resource.claimed:
-                units = count * resource.units_needed(leaf, party_size)
+                units = count * units_needed(resource, leaf, party_size)
                 bits &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
             if not bits:
                 return
@@ -108,7 +108,7 @@ class _Starts:
 def _bookings_max(resource: Resource, party_size: int) -> int:
     if resource.leaves:
         return 1
-    return resource.units // resource.units_needed(resource, party_size)
+    return resource.units // units_needed(resource, resource, party_size)
 
 
 @dataclass(slots=True)

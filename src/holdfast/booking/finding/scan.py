@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct
+from holdfast.assigning.choose import distinct, units_needed
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.pacing import Arrived, PacingExceeded, is_paced
 from holdfast.booking.deciding.stays import STAY_RULE
@@ -96,7 +96,7 @@ class _SameLength:
         if found is None:
             found = (1 << len(self.times)) - 1
             for leaf in resource.claimed:
-                units = resource.units_needed(leaf, self.party_size)
+                units = units_needed(resource, leaf, self.party_size)
                 found &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
             for own in hours_of((resource,)):
                 if own not in self._open:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from holdfast.assigning.choose import units_needed
 from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.pacing import Arrived
@@ -93,7 +94,7 @@ class Outlook:
         leave room for the party for that long. Ignores the venue's rules."""
         found = (1 << len(times)) - 1
         for leaf in resource.claimed:
-            units = resource.units_needed(leaf, party_size)
+            units = units_needed(resource, leaf, party_size)
             found = found and found & self._times_of(leaf).starts(times, length, leaf=leaf, units=units)
         for own in hours_of((resource,)) if self.venue.has_own_hours else ():
             if found:
@@ -106,7 +107,7 @@ class Outlook:
         """Marks these resources, which must be free, as booked for the span."""
         for resource in resources:
             for leaf in resource.claimed:
-                units = resource.units_needed(leaf, party_size)
+                units = units_needed(resource, leaf, party_size)
                 self._times_of(leaf).take(claimed_span(leaf, span), units=units)
         self.arrived.add(span.start, slot_id, self.asker.source, party_size)
 
@@ -115,7 +116,7 @@ class Outlook:
             is_closed = self.venue.has_own_hours and not is_open(self.venue, (resource,), span)
             known[resource.id] = not is_closed and all(
                 self._times_of(leaf).free(
-                    claimed_span(leaf, span), units=resource.units_needed(leaf, party_size)
+                    claimed_span(leaf, span), units=units_needed(resource, leaf, party_size)
                 )
                 for leaf in resource.claimed
             )

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from holdfast.assigning.choose import units_needed
 from holdfast.booking.deciding.pacing import PacingExceeded, quarter_of
 from holdfast.booking.fitting.standing import Standing
 from holdfast.booking.fitting.wrong import Wrong, not_available
@@ -45,7 +46,7 @@ class Crowd:
             resource = self._venue.resources.get(each)
             for leaf in () if resource is None else resource.claimed:
                 if resource is not None and leaf.id in self._watched:
-                    units = resource.units_needed(leaf, booked.party_size)
+                    units = units_needed(resource, leaf, booked.party_size)
                     yield from self._add_to(leaf, _Taken(claimed_span(leaf, booked.span), units, booked))
         if self._venue.policy.pacing_covers_max is not None:
             yield from self._arrive(booked)

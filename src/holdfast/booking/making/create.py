@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from uuid import UUID
 
 from holdfast.booking import model
@@ -20,7 +21,7 @@ from holdfast.claim.model import Claim, Probe, Shift
 from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx, encode_text, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound, Overloaded
-from holdfast.kernel.idempotency import DONE, Keyed, Reply
+from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
@@ -177,7 +178,7 @@ class _Set:
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     claims: list[Claim] = field(default_factory=list)
-    replies: list[dict[str, object]] = field(default_factory=list)
+    replies: list[idempotency.Row] = field(default_factory=list)
     stored: dict[tuple[UUID, str], Reply] = field(default_factory=dict)
     further: dict[int, Sequence[Probe]] = field(default_factory=dict)
 
@@ -229,16 +230,19 @@ class _Set:
             return
         venue, now = self.venues.get(wanted.venue_id), self.read.known.now
         policy = model.DEFAULT_POLICY if venue is None else venue.policy
-        keyed = Keyed(
+        self.stored[wanted.tenant_id, wanted.key] = Reply(code, body, wanted.request_hash)
+        reply = idempotency.Row(
             tenant_id=wanted.tenant_id,
             operation="create",
             key=wanted.key,
-            request_hash=wanted.request_hash,
-            ttl_hours=policy.idempotency_ttl_hours,
+            request_hash=f"\\x{wanted.request_hash.hex()}",
+            code=code,
+            body=body,
+            subject_id=subject_id,
+            created_at=now,
+            expires_at=now + timedelta(hours=policy.idempotency_ttl_hours),
         )
-        reply = Reply(code, body, wanted.request_hash)
-        self.stored[wanted.tenant_id, wanted.key] = reply
-        self.replies.append(idempotency.row(keyed, reply, now=now, subject_id=subject_id))
+        self.replies.append(reply)
 
 
 async def _decide_further(tx: Tx, prepared: Sequence[Prepared | Refused], done: _Set, *, most: int) -> None:

@@ -202,7 +202,7 @@ WRITE = f"""
 
 
 async def write(
-    tx: Tx, *, steps: Sequence[Step], claims: Sequence[Claim], replies: Sequence[dict[str, Any]]
+    tx: Tx, *, steps: Sequence[Step], claims: Sequence[Claim], replies: Sequence[idempotency.Row]
 ) -> None:
     """Writes everything that was decided, or raises the constraint's error and writes nothing."""
     if not steps and not replies:
@@ -211,7 +211,7 @@ async def write(
         WRITE,
         # Sorted the same way in every process: two sets at different venues may insert the same keys, and would
         # otherwise deadlock.
-        encode_text(sorted(replies, key=lambda each: (each["tenant_id"], each["key"]))),
+        encode_text(sorted(replies, key=lambda each: (each.tenant_id, each.key))),
         encode_text([store.row(step.booking) for step in steps]),
         encode_text([claim.row() for claim in claims]),
         encode_text([step.history() for step in steps]),

@@ -20,8 +20,7 @@ from holdfast.booking.states import Status
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest, NotFound, Unauthenticated
-from holdfast.kernel.http import Caller, answer
-from holdfast.kernel.instant import InstantText
+from holdfast.kernel.http import Caller, InstantText, answer
 from holdfast.kernel.paging import AskedPage, Keyset, Page
 from holdfast.kernel.text import line
 from holdfast.place.routes.at_hand import EngineUsed, TenantQuery, VenueInPath

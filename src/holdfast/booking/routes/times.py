@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.booking.deciding.wanted import When
 from holdfast.kernel.body import Body
-from holdfast.kernel.instant import InstantText, whole_minute
+from holdfast.kernel.http import InstantText, whole_minute
 from holdfast.kernel.text import line
 from holdfast.place.opening.spans import WallTime
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
-from holdfast.kernel.http import problem
+from holdfast.kernel.problem import problem
 from holdfast.main.http.refusals import RequestTimeout, TooManyConnections
 
 

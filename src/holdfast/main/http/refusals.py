@@ -17,7 +17,7 @@ from starlette.types import Message, Receive, Scope, Send
 from holdfast.kernel.body import invalid_request
 from holdfast.kernel.errors import Forbidden, HoldfastError, InvalidRequest, Kind, NotFound, Unauthenticated
 from holdfast.kernel.failure import InternalError
-from holdfast.kernel.http import HttpError, problem
+from holdfast.kernel.problem import HttpError, problem
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
 

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 from holdfast.booking.routes.shown import Conflict, SlotShown
 from holdfast.kernel.body import REF_TEMPLATE
 from holdfast.kernel.errors import refusals
-from holdfast.kernel.http import PROBLEM_JSON, RETRY_AFTER_S, status_of
+from holdfast.kernel.problem import PROBLEM_JSON, RETRY_AFTER_S, status_of
 
 Json = dict[str, Any]
 
