@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.finding.by_reference import ByReference
 from holdfast.booking.finding.suggest import Suggestions
 from holdfast.booking.fitting.no_longer_fit import Unfit
 from holdfast.booking.making.create import Outcome
 from holdfast.booking.making.writer import Writer
+from holdfast.booking.wanted import Suggestible, Wanted
 from holdfast.event.read import is_written
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database

@@ -12,8 +12,8 @@ import pytest
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, change, decide_set, write_set
 from holdfast.booking.deciding.revise import Revised
-from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking
+from holdfast.booking.wanted import When
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key

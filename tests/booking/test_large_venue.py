@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
-from holdfast.booking.deciding.decide import SETS_FIRST
+from holdfast.booking.wanted import SETS_FIRST
 from tests.conftest import House
 
 from .asking import at

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.booking.deciding.length import DurationNotAllowed, check_length
+from holdfast.booking.deciding.prepare import usual_minutes
+from holdfast.booking.rules.length import DurationNotAllowed, check_length
 from holdfast.place.policy import Policy
 from tests.conftest import House
 
@@ -83,7 +84,7 @@ def test_a_length_is_allowed_if_it_is_usual_or_in_the_range_and_on_the_step(
     in_range = minutes in range(least, 90 + more + 1) and minutes in range(0, 1000, step)
     allowed = minutes == 90 or (in_range and (choose or is_staff))
     with nullcontext() if allowed else pytest.raises(DurationNotAllowed) as refusal:
-        check_length(timedelta(minutes=minutes), policy, party_size=2, is_staff=is_staff)
+        check_length(timedelta(minutes=minutes), policy, usual=usual_minutes(policy, 2), is_staff=is_staff)
     assert allowed or refusal.value.fields["usual_minutes"] == 90
 
 

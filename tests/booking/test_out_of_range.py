@@ -15,7 +15,7 @@ import pytest
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.availability import STARTS_AT_ONCE_MAX
 from holdfast.booking.finding.scan import RESOURCES_FIRST
-from holdfast.booking.routes.times import YEAR_MAX, YEAR_MIN
+from holdfast.booking.routes.requests import YEAR_MAX, YEAR_MIN
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx

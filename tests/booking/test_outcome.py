@@ -14,10 +14,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making import writer
 from holdfast.booking.making.create import Booked
 from holdfast.booking.making.writer import Writer
+from holdfast.booking.wanted import Wanted, When
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.config import Settings

@@ -9,6 +9,7 @@ import pytest
 
 from holdfast.place.policies.overrides import OVERRULABLE, STAFF_MAY
 from tests.conftest import House
+from tests.processes import until
 
 from .asking import at, change, history, read, refused
 
@@ -48,6 +49,12 @@ BROKEN: list[tuple[list[str], dict[str, Any]]] = [
 ]
 
 
+async def event_about(house: House, booking: dict[str, Any]) -> dict[str, Any] | None:
+    """The first event about the booking; None as long as it has no position yet."""
+    events = (await house.client.get("/events?limit=500", headers=house.alice)).json()["items"]
+    return next((each for each in events if each["payload"].get("booking_id") == booking["id"]), None)
+
+
 def named(house: House, wanted: dict[str, Any]) -> dict[str, Any]:
     slugs = wanted.get("resource_ids")
     return wanted if slugs is None else {**wanted, "resource_ids": house.ids(*slugs)}
@@ -68,8 +75,7 @@ async def test_what_is_named_and_no_more(house: House, codes: list[str], wanted:
     assert sorted(booking["overrides"], key=str) == sorted(expected, key=str)
     assert (await history(house, booking))[0]["metadata"]["overrides"] == booking["overrides"]
     assert (await read(house, booking)) == booking
-    events = (await house.client.get("/events?limit=500", headers=house.alice)).json()["items"]
-    [mine] = [each for each in events if each["payload"].get("booking_id") == booking["id"]]
+    mine = await until(lambda: event_about(house, booking))
     assert mine["payload"]["overrides"] == booking["overrides"]
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from holdfast.booking.deciding.reference import REFERENCE_ALPHABET, reference_code
+from holdfast.booking.deciding.decide import REFERENCE_ALPHABET, reference_code
 from holdfast.booking.finding.by_reference import ByReference
 from holdfast.booking.model import Guest
 from holdfast.event.model import Event
@@ -131,6 +131,6 @@ async def test_a_reference_that_is_taken_is_drawn_again(
 ) -> None:
     first = await house.booked(start=at("18:00"))
     drawn = iter([first["booking_reference"][-6:], "ABCDEF"])
-    monkeypatch.setattr("holdfast.booking.deciding.reference.reference_code", lambda _: next(drawn))
+    monkeypatch.setattr("holdfast.booking.deciding.decide.reference_code", lambda _: next(drawn))
     second = await house.booked(start=at("18:00"))
     assert second["booking_reference"] == first["booking_reference"][:-6] + "ABCDEF"

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.rules import OffSlotStep, TooFarAhead, TooSoon
+from holdfast.booking.deciding.prepare import check_time
+from holdfast.booking.rules import times
+from holdfast.booking.rules.times import OffSlotStep, TooFarAhead, TooSoon
 from holdfast.kernel.span import Span
 from holdfast.place.document import parse_document
 from holdfast.place.places import Places
@@ -193,7 +194,7 @@ NOON = datetime(2027, 2, 3, 11, 0, tzinfo=UTC)  # 12:00 in Stockholm, a Wednesda
 
 
 def checked(venue: Venue, start: datetime, *, now: datetime, minutes: int = 90) -> None:
-    rules.check_time(venue, (), Span(start, start + timedelta(minutes=minutes)), now=now)
+    check_time(venue, (), Span(start, start + timedelta(minutes=minutes)), now=now)
 
 
 @pytest.fixture
@@ -229,7 +230,7 @@ def test_the_latest_start_it_names_is_allowed_at_that_moment(venue: Venue, clock
         checked(venue, NOON + timedelta(days=40), now=now)
     latest = datetime.fromisoformat(refusal.value.fields["latest_start"])
     checked(venue, latest, now=now)
-    with pytest.raises((TooFarAhead, rules.OutsideOpeningHours)):
+    with pytest.raises((TooFarAhead, times.OutsideOpeningHours)):
         checked(venue, latest + timedelta(minutes=15), now=now)
 
 

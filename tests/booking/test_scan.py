@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from holdfast.assigning.choose import Demand, candidate_sets
-from holdfast.booking.deciding.length import usual_minutes
+from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.finding import availability, scan
 from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.look import look

@@ -8,8 +8,10 @@ from uuid import UUID
 import asyncpg
 from fastapi import FastAPI
 
-from holdfast.booking.deciding.decide import Created, Known, decide, prepare
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.decide import decide
+from holdfast.booking.deciding.known import Created, Known
+from holdfast.booking.deciding.prepare import prepare
+from holdfast.booking.wanted import Wanted, When
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id

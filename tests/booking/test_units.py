@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from holdfast.booking import due
-from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked, create
+from holdfast.booking.wanted import Wanted, When
 from holdfast.claim import recolour
 from holdfast.claim import store as claim_store
 from holdfast.claim.model import Claim

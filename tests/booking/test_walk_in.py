@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
-from holdfast.booking.deciding.decide import prepare
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.prepare import prepare
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue

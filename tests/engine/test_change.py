@@ -12,11 +12,11 @@ import pytest
 
 from holdfast.booking.change import Change, change
 from holdfast.booking.deciding.conflicts import NotAvailable
-from holdfast.booking.deciding.wanted import Wanted, When
 from holdfast.booking.making.create import Booked
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.event.emit import emit
 from holdfast.event.model import Event

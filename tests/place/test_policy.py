@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from holdfast.booking.deciding.length import usual_minutes
+from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.kernel.body import invalid_request
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span

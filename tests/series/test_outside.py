@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding import places
+from holdfast.booking.deciding import prepare as places
 from holdfast.booking.finding import suggest
 from holdfast.engine import Engine
 from holdfast.kernel.db.database import Database

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Again, Booked, Outcome
 from holdfast.booking.model import Details, Guest
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.http import request_hash
 from holdfast.kernel.idempotency import DONE, Keyed, Reply

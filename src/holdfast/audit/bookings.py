@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.audit.check import Check
-from holdfast.booking.deciding.reference import REFERENCE_ALPHABET, REFERENCE_CHARS
+from holdfast.booking.deciding.decide import REFERENCE_ALPHABET, REFERENCE_CHARS
 from holdfast.booking.states import EXPIRING, TRANSITIONS
 from holdfast.kernel.money import CURRENCIES
 

@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from holdfast.block import define
 from holdfast.block.model import Kind
-from holdfast.booking.routes.requests import Key, ResourceIds, Version
-from holdfast.booking.routes.times import Day, Instant
+from holdfast.booking.routes.fields import Key, Version
+from holdfast.booking.routes.requests import Day, Instant, ResourceIds
 from holdfast.kernel.body import Body
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.text import line, lines

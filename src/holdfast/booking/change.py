@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.booking import queries, states, store
-from holdfast.booking.deciding.decide import Further
+from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.revise import Around, Revised, revise
 from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put

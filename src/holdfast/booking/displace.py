@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import states, store
-from holdfast.booking.deciding.places import prepared_at
-from holdfast.booking.deciding.wanted import wanted_anew
+from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.model import ACTIONS, DEFAULT_POLICY, Booking, entered
 from holdfast.booking.states import displaced_status
 from holdfast.booking.store import READ_COLUMNS, Step, from_row
+from holdfast.booking.wanted import wanted_anew
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError

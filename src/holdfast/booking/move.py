@@ -9,13 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking import queries, states, store
-from holdfast.booking.deciding.places import prepared_at
-from holdfast.booking.deciding.wanted import wanted_anew
+from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.store import Step
+from holdfast.booking.wanted import wanted_anew
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of

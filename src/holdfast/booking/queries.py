@@ -7,8 +7,8 @@ from uuid import UUID
 
 import asyncpg
 
-from holdfast.booking.deciding.pacing import Window
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.pacing import Window
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.booking.store import COLUMNS, READ_COLUMNS, from_row, one_found
 from holdfast.kernel.db.tx import Tx, plain_id

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from holdfast.booking.deciding.sale import Sales
-from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.rules.sale import Sales
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.booking.store import taken_of
+from holdfast.booking.wanted import Prepared
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
 

@@ -111,7 +111,7 @@ class Rate:
         return (least is None or least * _MINUTE <= lead) and (most is None or lead <= most * _MINUTE)
 
     def covers(self, wall: datetime) -> bool:
-        """Returns whether the wall time is in the rule's window on one of its days."""
+        """Returns whether the local time is in the rule's window on one of its days."""
         day, minute = wall.date(), wall.hour * 60 + wall.minute
         return any(start <= minute < end for start, end in self.on_day(day))
 
@@ -162,7 +162,7 @@ class RateList:
 
 def counting_for(rates: Sequence[Rate], visit: Visit, tz: ZoneInfo) -> Counting:
     """Returns the rates that may count for the visit."""
-    wall = to_wall(visit.span.start, tz)
+    wall = visit.span.start.astimezone(tz)
     found: list[Rate] = []
     for rate in rates:
         if not rate.is_for(visit):

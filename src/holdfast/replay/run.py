@@ -12,12 +12,12 @@ from typing import Final
 from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.call import Call

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
-from holdfast.booking.deciding.decide import Further
+from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.revise import Around, Revised, revise
-from holdfast.booking.deciding.wanted import When
 from holdfast.booking.deciding.wish import Wish, wish
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import When
 from holdfast.event.emit import emit
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.slices import Slices

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 from holdfast.booking.deciding.conflicts import lost
-from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Booking
 from holdfast.event.emit import emit

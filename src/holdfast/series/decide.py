@@ -7,18 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from holdfast.booking.deciding.decide import (
-    SETS_FIRST,
-    Created,
-    Further,
-    Known,
-    Refused,
-    decide,
-    prepare,
-)
-from holdfast.booking.deciding.places import probes_of
-from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.deciding.decide import decide
+from holdfast.booking.deciding.known import Created, Further, Known, Refused
+from holdfast.booking.deciding.prepare import prepare, probes_of
 from holdfast.booking.making import create_store
+from holdfast.booking.wanted import SETS_FIRST, Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim
 from holdfast.kernel.db.slices import Slices

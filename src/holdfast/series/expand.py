@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import TypeVar
 
-from holdfast.booking.deciding.length import timed
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.prepare import asks_length, timed
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
@@ -91,7 +91,7 @@ def _planned(first: Wanted, on: date, span: Span, slot_id: str | None, venue: Ve
         when = When(day=on, slot_id=slot_id)
         with suppress(InvalidRequest):  # it does not run on that day: the occurrence is refused
             span = slot_span(venue, on, slot_id)
-    return Planned(on, span, replace(first, id=new_id(), when=when, length_asked=first.asks_length))
+    return Planned(on, span, replace(first, id=new_id(), when=when, length_asked=asks_length(first)))
 
 
 def in_parts(wanted: Sequence[T], probes_each: int) -> Iterator[Sequence[T]]:

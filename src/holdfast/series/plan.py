@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from holdfast.booking.deciding.conflicts import NotAvailable
-from holdfast.booking.deciding.decide import Created, Refused
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.known import Created, Refused
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours

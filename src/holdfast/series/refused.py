@@ -10,11 +10,11 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.booking.deciding.conflicts import NotAvailable
-from holdfast.booking.deciding.wanted import Asker
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from
 from holdfast.booking.states import InvalidTransition
+from holdfast.booking.wanted import Asker
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue

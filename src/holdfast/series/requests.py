@@ -7,18 +7,16 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from holdfast.booking.routes.fields import Metadata
+from holdfast.booking.routes.fields import Key, Metadata, Source, Version
 from holdfast.booking.routes.requests import (
+    MINUTES_MAX,
     PARTY_MAX,
+    Day,
     DetailsBody,
-    Key,
     NewBody,
     PreferencesBody,
     ResourceIds,
-    Source,
-    Version,
 )
-from holdfast.booking.routes.times import MINUTES_MAX, Day
 from holdfast.kernel.body import Body
 from holdfast.kernel.text import Email, line, lines
 from holdfast.place.opening.parse_rrule import TEXT_CHARS_MAX

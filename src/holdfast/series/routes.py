@@ -11,12 +11,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from holdfast.assigning.preferences import ANYTHING
-from holdfast.booking.deciding.wanted import Wanted
 from holdfast.booking.routes.changing import MOVED
-from holdfast.booking.routes.creating import WANTED, count_created, guest_of
+from holdfast.booking.routes.creating import WANTED, check_notes, check_source, count_created, guest_of
 from holdfast.booking.routes.parts import own_venue
-from holdfast.booking.routes.requests import check_notes, check_source
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import Wanted
 from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import Overloaded, Unauthenticated
 from holdfast.kernel.http import Caller, IfMatch, answer, json_body, required_version, show_reply

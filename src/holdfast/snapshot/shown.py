@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from holdfast.booking.deciding.length import usual_minutes
+from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.channel.closed import closed_in
 from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, guest_state, staff_state
 from holdfast.kernel.encode import encode

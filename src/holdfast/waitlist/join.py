@@ -8,13 +8,13 @@ from uuid import UUID
 
 from holdfast.assigning.choose import candidate_sets
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.length import check_length, usual_minutes
-from holdfast.booking.deciding.rules import TooFarAhead
-from holdfast.booking.deciding.sittings import slots_near
-from holdfast.booking.deciding.wanted import NOBODY
+from holdfast.booking.deciding.prepare import check_time, usual_minutes
 from holdfast.booking.finding.search import Sets, starts, visit
 from holdfast.booking.model import Guest
+from holdfast.booking.rules.length import check_length
+from holdfast.booking.rules.sittings import slots_near
+from holdfast.booking.rules.times import TooFarAhead
+from holdfast.booking.wanted import NOBODY
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
@@ -77,7 +77,12 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> EntryView:
     entry = _entry(tx, asked, venue)
     _check(venue, entry, now=tx.now)
     if asked.duration_minutes is not None and venue.stay is None:
-        check_length(entry.length, venue.policy, party_size=entry.party_size, is_staff=tx.actor.is_staff)
+        check_length(
+            entry.length,
+            venue.policy,
+            usual=usual_minutes(venue.policy, entry.party_size),
+            is_staff=tx.actor.is_staff,
+        )
     await _check_room(tx, venue, entry, ip=asked.ip)
     entry = await store.insert(tx, entry, ip=asked.ip)
     return EntryView(entry, await queue_store.position(tx, entry), None)
@@ -148,13 +153,13 @@ def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> N
         for start in starts(venue, sets, minutes=entry.duration_minutes, within=from_now):
             if _allowed(venue, able, visit(venue, start, entry.length), now=now):
                 return
-    rules.check_time(venue, (), visit(venue, entry.earliest_at, entry.length), now=now, among=able)
+    check_time(venue, (), visit(venue, entry.earliest_at, entry.length), now=now, among=able)
     raise InvalidRequest.of("earliest", entry.earliest_at.isoformat(), "no visit can start in the window")
 
 
 def _allowed(venue: Venue, able: Sets, span: Span, *, now: datetime) -> bool:
     try:
-        rules.check_time(venue, (), span, now=now, among=able)
+        check_time(venue, (), span, now=now, among=able)
     except HoldfastError:
         return False
     return True

@@ -9,11 +9,11 @@ from itertools import takewhile
 from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by, units_needed
-from holdfast.booking.deciding.length import usual_minutes
-from holdfast.booking.deciding.pacing import is_paced
-from holdfast.booking.deciding.wanted import Wanted, When
+from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
+from holdfast.booking.rules.pacing import is_paced
+from holdfast.booking.wanted import Wanted, When
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
 from holdfast.claim import store as claims

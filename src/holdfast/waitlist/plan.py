@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
-from holdfast.booking.deciding.sittings import slot_of
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
+from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening.opened import choices, step_hours

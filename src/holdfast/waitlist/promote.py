@@ -13,10 +13,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets
-from holdfast.booking.deciding.pacing import PACING_WINDOW, REACH
-from holdfast.booking.deciding.wanted import Asker
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
+from holdfast.booking.rules.pacing import PACING_WINDOW, REACH
+from holdfast.booking.wanted import Asker
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.call import Call

@@ -11,12 +11,21 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
 from holdfast.assigning.preferences import ANYTHING
-from holdfast.booking.deciding.stays import check_nights, time_of_stay
-from holdfast.booking.deciding.wanted import When
+from holdfast.booking.deciding.stays import time_of_stay
 from holdfast.booking.routes.creating import address_of, guest_of
+from holdfast.booking.routes.fields import Key
 from holdfast.booking.routes.parts import own_venue
-from holdfast.booking.routes.requests import PARTY_MAX, Key, PartyBody, ResourceIds
-from holdfast.booking.routes.times import MINUTES_MAX, NIGHTS_MAX, Day, Instant
+from holdfast.booking.routes.requests import (
+    MINUTES_MAX,
+    NIGHTS_MAX,
+    PARTY_MAX,
+    Day,
+    Instant,
+    PartyBody,
+    ResourceIds,
+)
+from holdfast.booking.rules.nights import check_nights
+from holdfast.booking.wanted import When
 from holdfast.kernel.actor import require_visible
 from holdfast.kernel.body import Body, Problem, refuse
 from holdfast.kernel.db.tx import Tx

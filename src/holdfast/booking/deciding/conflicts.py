@@ -7,8 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.choose import distinct, units_needed
-from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.wanted import Prepared, Suggestible
 from holdfast.claim.model import Claim, Occupancy
 from holdfast.kernel.errors import Kind
 from holdfast.place.document import RESOURCE_KINDS

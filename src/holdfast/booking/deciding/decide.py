@@ -3,102 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import settle
-from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing
-from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
-from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
-from holdfast.booking.deciding.places import find_place, ids_of, sets_for
-from holdfast.booking.deciding.reference import reference
-from holdfast.booking.deciding.sale import Sales
-from holdfast.booking.deciding.sittings import as_slot
-from holdfast.booking.deciding.stays import as_stay, from_now, stay_facts
-from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import SETS_FIRST, Prepared, Wanted, answered, with_sale
+from holdfast.booking.deciding.known import Created, Further, Known, Refused
+from holdfast.booking.deciding.prepare import (
+    asks_length,
+    asks_minutes,
+    check_time,
+    chosen_by,
+    find_place,
+    ids_of,
+)
+from holdfast.booking.deciding.stays import from_now, stay_facts
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
+from holdfast.booking.rules.holds import check_holds, hold_limits
+from holdfast.booking.rules.override import Overruled, check_rule
+from holdfast.booking.rules.pacing import NONE, Limit, check_limit, limits
 from holdfast.booking.states import CLAIM_STATES, Status
-from holdfast.claim.model import UNBOUND, Claim, Occupancy, Probe, claimed_span
+from holdfast.booking.wanted import NO_SALE, Prepared, Suggestible, answered
+from holdfast.claim.model import UNBOUND, Claim, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.span import Span
-from holdfast.place.opening import hours
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource
 from holdfast.port.lines import Price
 from holdfast.port.pricing import Pricing
 
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """The booking to create, and its claims."""
-
-    booking: Booking
-    claims: list[Claim]
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why the booking is refused. `prepared`: the request, if it got that far."""
-
-    error: HoldfastError
-    prepared: Prepared | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """The decision needs further ledger reads: the sets checked so far are all taken, or claims would have to move that
-    have not been read far enough ahead. `probes`: what to read before deciding again."""
-
-    probes: Sequence[Probe]
-
-
-@dataclass(slots=True)
-class Known:
-    """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder,
-    extras and uses of discount codes."""
-
-    now: datetime
-    occupancy: Occupancy
-    arrivals: dict[tuple[UUID, Window], Arrivals] = field(default_factory=dict)
-    holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
-    sales: Sales = field(default_factory=Sales)
-
-
-def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
-    """Works out the span and the candidate resources. Raises the errors of `timed` and `candidate_sets`."""
-    over = overruled_by(wanted.overriding, wanted.actor, venue)
-    minute = now.replace(second=0, microsecond=0) if wanted.walk_in else None
-    if venue.stay is not None:
-        wanted, span = as_stay(wanted, venue, now=minute)
-        return _with_sets(wanted, venue, span, wanted.when.slot_id, over)
-    span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
-    span, slot_id = as_slot(
-        venue, span, slot_id, says_length=wanted.asks_length, is_staff=wanted.actor.is_staff
-    )
-    if wanted.asks_length and slot_id is None:
-        check_rule(
-            over,
-            check_length,
-            length_asked(wanted.when, span, venue.tz),
-            venue.policy,
-            party_size=wanted.party_size,
-            is_staff=wanted.actor.is_staff,
-        )
-    elif wanted.walk_in and slot_id is None:
-        span = until_closing(venue, span)
-    return _with_sets(wanted, venue, span, slot_id, over)
-
-
-def _with_sets(
-    wanted: Wanted, venue: Venue, span: Span, slot_id: str | None, over: Overruled | None
-) -> Prepared:
-    sets = sets_for(wanted, venue, over)
-    hit = () if over is None else tuple(over.hit)
-    return with_sale(Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit))
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # no 0/O, 1/I/L, U
+REFERENCE_CHARS = 6
+RANDOM_BITS = (1 << 62) - 1  # the last 62 of a UUIDv7 are random (RFC 9562, 5.7)
 
 
 def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refused | Further:
@@ -106,7 +42,8 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
 
     Further: read those probes and decide again, with `prepared.in_full()`.
     """
-    prepared = from_now(prepared, known.now)
+    if prepared.wanted.nights is not None:
+        prepared = from_now(prepared, known.now)
     try:
         decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
@@ -122,18 +59,19 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
     named = prepared.sets[0] if wanted.resource_ids else ()
     over = overruling(prepared)
-    rules.check_time(
+    check_time(
         venue,
         named,
         span,
         now=known.now,
-        among=prepared.all_sets,
+        among=prepared.sets + prepared.rest if venue.has_own_hours else (),
         walk_in=wanted.walk_in,
         slot_id=prepared.slot_id,
         over=over,
-        **stay_facts(wanted),
+        **({} if wanted.nights is None else stay_facts(wanted)),
     )
-    rules.check_holds(wanted, venue, known.holds)
+    if wanted.hold:
+        check_holds(wanted, venue, known.holds)
     for limit in limits_of(prepared):
         arrivals = known.arrivals.get((venue.id, limit.window), NONE)
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
@@ -142,7 +80,7 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         return Further(found)
     if found is None:
         raise taken(prepared, known.occupancy)
-    if prepared.sale.is_limited:
+    if prepared.sale is not NO_SALE:
         known.sales.check_stock(venue, span, prepared.sale)
         known.sales.check_uses(venue, prepared.sale.discount)
     resources, fits = found
@@ -157,6 +95,9 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
 
 def limits_of(prepared: Prepared) -> Sequence[Limit]:
     """Returns the bounds on arrivals that apply to the request."""
+    policy = prepared.venue.policy
+    if policy.pacing_covers_max is None and not policy.pacing:
+        return ()
     source = prepared.wanted.details.source
     return limits(prepared.venue, prepared.span.start, prepared.slot_id, source)
 
@@ -177,8 +118,8 @@ def overruling(prepared: Prepared) -> Overruled | None:
 def _booking(
     prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
 ) -> Booking:
-    wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
-    local_start = hours.to_wall(span.start, venue.tz)
+    wanted, venue, span, sale = prepared.wanted, prepared.venue, prepared.span, prepared.sale
+    local_start = span.start.astimezone(venue.tz).replace(tzinfo=None, fold=0)
     status = initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
     expires = expiry_of(status, policy=venue.policy, now=now, start=span.start)
     if wanted.hold_ttl_seconds is not None and status is Status.HELD:
@@ -193,21 +134,21 @@ def _booking(
         start_at=span.start,
         end_at=span.end,
         local_start=local_start,
-        local_end=hours.to_wall(span.end, venue.tz),
+        local_end=span.end.astimezone(venue.tz).replace(tzinfo=None, fold=0),
         timezone=venue.timezone,
         slot_id=prepared.slot_id,
         party_size=wanted.party_size,
         resource_ids=ids_of(prepared, resources, now=now),
         preferences=wanted.preferences,
-        chosen_by=wanted.chosen_by,
-        length_asked=wanted.asks_length,
-        minutes_asked=wanted.asks_minutes,
+        chosen_by=chosen_by(wanted),
+        length_asked=asks_length(wanted),
+        minutes_asked=asks_minutes(wanted),
         nights=None if wanted.nights is None else wanted.nights.count,
         arrival_on=None if wanted.nights is None else wanted.nights.arrival,
         guest=wanted.guest,
         price=price_of(prepared, resources, pricing, now=now),
-        extras=prepared.sale.taken,
-        discount_code=prepared.sale.code,
+        extras=() if sale is NO_SALE else sale.taken,
+        discount_code=None if sale.discount is None else sale.discount.code,
         details=wanted.details,
         idempotency_key=wanted.key,
         hold_ip=wanted.ip if status is Status.HELD else None,
@@ -257,9 +198,25 @@ def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list
 def _remember(created: Created, prepared: Prepared, known: Known) -> None:
     for claim in created.claims:
         known.occupancy.add(claim)
-    known.sales.add(created.booking)
-    if known.arrivals or is_paced(prepared.venue):
+    if prepared.sale is not NO_SALE:
+        known.sales.add(created.booking)
+    if known.arrivals:
         _count(created.booking, known)
-    # Staff have no quota, but the holds they make count towards the guest's.
-    for who, _ in rules.hold_limits(prepared.wanted, prepared.venue):
-        known.holds[who] = known.holds.get(who, 0) + 1
+    if prepared.wanted.hold:
+        # Staff have no quota, but the holds they make count towards the guest's.
+        for who, _ in hold_limits(prepared.wanted, prepared.venue):
+            known.holds[who] = known.holds.get(who, 0) + 1
+
+
+def reference(id_: UUID, local_day: date) -> str:
+    """Returns BR-YYYYMMDD-XXXXXX, with the local day of the visit."""
+    return f"BR-{local_day.year}{local_day.month:02}{local_day.day:02}-{reference_code(id_)}"
+
+
+def reference_code(id_: UUID) -> str:
+    """Returns the random end of a reference: six of thirty unambiguous characters, 729 million per day and tenant.
+
+    It is derived from the random bits of a UUIDv7, so that it needs no source of randomness of its own.
+    """
+    number, base = id_.int & RANDOM_BITS, len(REFERENCE_ALPHABET)
+    return "".join([REFERENCE_ALPHABET[number // base**place % base] for place in range(REFERENCE_CHARS)])

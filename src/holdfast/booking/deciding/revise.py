@@ -9,23 +9,25 @@ from uuid import UUID
 
 from holdfast.assigning.choose import settle
 from holdfast.booking import states
-from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import (
-    Further,
-    claims_of,
-    overruling,
-    price_of,
+from holdfast.booking.deciding.decide import claims_of, overruling, price_of
+from holdfast.booking.deciding.known import Further
+from holdfast.booking.deciding.prepare import (
+    asks_length,
+    asks_minutes,
+    check_time,
+    chosen_by,
+    find_place,
+    ids_of,
+    open_sets,
 )
-from holdfast.booking.deciding.override import Overruled, check_rule
-from holdfast.booking.deciding.pacing import Arrivals, Window, check_limit
-from holdfast.booking.deciding.places import find_place, ids_of, open_sets
-from holdfast.booking.deciding.sale import Sales
 from holdfast.booking.deciding.stays import stay_facts
-from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
+from holdfast.booking.rules.override import Overruled, check_rule
+from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
+from holdfast.booking.rules.sale import Sales
+from holdfast.booking.wanted import Prepared, Suggestible
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
@@ -153,7 +155,7 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
     renamed = named and named != {*before.resource_ids}
     sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
     if span != before.span or renamed or sought:
-        rules.check_time(
+        check_time(
             venue,
             prepared.sets[0] if wanted.resource_ids else (),
             span,
@@ -189,10 +191,10 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
     return replace(
         after,
         slot_id=prepared.slot_id,
-        length_asked=wanted.asks_length,
-        minutes_asked=wanted.asks_minutes,
+        length_asked=asks_length(wanted),
+        minutes_asked=asks_minutes(wanted),
         party_size=wanted.party_size,
-        chosen_by=wanted.chosen_by,
+        chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
         price=price,
         extras=sale.taken,
@@ -221,12 +223,12 @@ def _moved(
         after,
         **timed_anew,
         slot_id=prepared.slot_id,
-        length_asked=wanted.asks_length,
-        minutes_asked=wanted.asks_minutes,
+        length_asked=asks_length(wanted),
+        minutes_asked=asks_minutes(wanted),
         nights=None if wanted.nights is None else wanted.nights.count,
         arrival_on=None if wanted.nights is None else wanted.nights.arrival,
         party_size=wanted.party_size,
-        chosen_by=wanted.chosen_by,
+        chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
         resource_ids=ids_of(prepared, resources, now=now),
         price=price_of(prepared, resources, pricing, now=now),

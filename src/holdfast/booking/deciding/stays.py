@@ -6,48 +6,23 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from holdfast.booking.deciding.wanted import Prepared, Wanted, When
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.nights import longest, stay_at, wrong_count
+from holdfast.booking.wanted import Prepared, Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening.clock import to_utc, to_wall
 from holdfast.place.opening.slot import slot_span
-from holdfast.place.opening.spans import DAYS
 from holdfast.place.opening.stay import (
-    NIGHTS_LIMIT,
     Nights,
-    StayTimes,
     arrival_of,
-    check_in_on,
     check_out_on,
     nights_of,
     span_of,
 )
 from holdfast.place.venue import Venue
 
-STAY_RULE = "STAY_NOT_ALLOWED"
-"""What staff name to overrule these. The refusals are an INVALID_REQUEST like that of any value out of range."""
 DAY = timedelta(days=1)
-LOOKED_AHEAD_DAYS = 62
-"""How far to look for the next date on which stays arrive or depart."""
-
-
-class NightsNotAllowed(InvalidRequest):
-    """The venue takes no stays of so many nights then. Fields `errors`, `rule`, `nights_min`, `nights_max`."""
-
-
-class ClosedToArrival(InvalidRequest):
-    """No stay arrives on that date. Fields `errors`, `rule`, `next_arrival` (a date; null: none within 62 days)."""
-
-
-class ClosedToDeparture(InvalidRequest):
-    """No stay departs on that date. Fields `errors`, `rule`, `next_departure` (a date; null: none within 62 days)."""
-
-
-def stay_at(venue: Venue) -> StayTimes:
-    """Returns when guests come and go at a venue that sells nights."""
-    assert venue.stay is not None
-    return venue.stay
 
 
 def as_stay(wanted: Wanted, venue: Venue, *, now: datetime | None = None) -> tuple[Wanted, Span]:
@@ -147,72 +122,6 @@ def says_times(when: When) -> bool:
     return any(each is not None for each in (when.start, when.wall, when.end, when.duration_minutes))
 
 
-def check_nights(venue: Venue, nights: Nights, *, was: Nights | None = None) -> None:
-    """Checks the nights against the venue's rules, as far as they differ from those that it `was` before a change.
-
-    Raises NightsNotAllowed, ClosedToArrival, ClosedToDeparture.
-    """
-    if was is None or nights.arrival != was.arrival:
-        _check_open(venue, nights.arrival, "arrival")
-    if was is None or nights.departure != was.departure:
-        _check_open(venue, nights.departure, "departure")
-    if nights != was:
-        least, most = nights_allowed(venue, nights.arrival)
-        if not least <= nights.count <= most:
-            raise _wrong_count(nights, least, most)
-
-
-def nights_allowed(venue: Venue, arrival: date) -> tuple[int, int]:
-    """Returns how many nights a stay that arrives on that date has at least and at most."""
-    policy = venue.policy
-    rules = [each for each in policy.arrival_rules if each.covers(arrival)]
-    least = max([policy.nights_min, *(each.nights_min for each in rules if each.nights_min is not None)])
-    most = [longest(venue), *(each.nights_max for each in rules if each.nights_max is not None)]
-    return least, min(most)
-
-
-def longest(venue: Venue) -> int:
-    """Returns the most nights of any stay at the venue."""
-    policy = venue.policy
-    by_minutes = max(policy.duration_minutes_max // (24 * 60), 1)
-    return min(policy.nights_max or NIGHTS_LIMIT, by_minutes)
-
-
-def is_closed(venue: Venue, day: date, *, to: str) -> bool:
-    """Returns whether no stay may arrive on, or depart from, that date. `to`: "arrival" or "departure"."""
-    weekday = DAYS[day.weekday()]
-    return any(
-        weekday in (each.closed_to_arrival if to == "arrival" else each.closed_to_departure)
-        for each in venue.policy.arrival_rules
-        if each.covers(day)
-    )
-
-
-def _check_open(venue: Venue, day: date, to: str) -> None:
-    if not is_closed(venue, day, to=to):
-        return
-    after = (day + DAY * number for number in range(1, LOOKED_AHEAD_DAYS + 1))
-    following = next((each for each in after if not is_closed(venue, each, to=to)), None)
-    problem = f"must not be {day}: no stay {'arrives' if to == 'arrival' else 'departs'} on that date"
-    problem += f", the next is {following}" if following is not None else ""
-    kind = ClosedToArrival if to == "arrival" else ClosedToDeparture
-    errors = [{"field": to, "value": str(day), "problem": problem}]
-    raise kind(
-        f"{to}: {problem}", errors=errors, rule=STAY_RULE, **{f"next_{to}": following and str(following)}
-    )
-
-
-def _wrong_count(nights: Nights, least: int, most: int) -> NightsNotAllowed:
-    if nights.count < least:
-        problem = f"must be at least {least} for an arrival on {nights.arrival}"
-    else:
-        problem = f"must be at most {most} for an arrival on {nights.arrival}"
-    errors = [{"field": "nights", "value": nights.count, "problem": problem}]
-    return NightsNotAllowed(
-        f"nights: {problem}", errors=errors, rule=STAY_RULE, nights_min=least, nights_max=most
-    )
-
-
 def _count(when: When, arrival: date, venue: Venue, *, default: int = 1) -> int:
     count = when.nights or default
     if when.departure is not None:
@@ -240,7 +149,7 @@ def _nights(span: Span, venue: Venue) -> Nights:
 def _check_longest(nights: Nights, venue: Venue) -> None:
     # Whoever asks: lists of bookings look back no further than the longest one.
     if nights.count > longest(venue):
-        raise _wrong_count(nights, 1, longest(venue))
+        raise wrong_count(nights, 1, longest(venue))
 
 
 def _end(when: When, start: datetime) -> datetime | None:
@@ -267,11 +176,3 @@ def _from_now(whole: Span, nights: Nights, venue: Venue, now: datetime) -> Span:
             "departure", str(nights.departure), f"must be after {today}: it is past check-out"
         )
     return Span(now, whole.end)
-
-
-def first_night(venue: Venue, nights: Nights) -> Span:
-    """Returns the first night from check-in to check-out."""
-    stay = stay_at(venue)
-    return Span(
-        check_in_on(stay, nights.arrival, venue.tz), check_out_on(stay, nights.arrival + DAY, venue.tz)
-    )

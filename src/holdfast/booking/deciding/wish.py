@@ -7,17 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from holdfast.assigning.choose import Demand, candidate_sets, fitting
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
-from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing, usual_minutes
-from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
-from holdfast.booking.deciding.pacing import Limit, is_paced, limits
-from holdfast.booking.deciding.places import prepared_at, prepared_nearby, probes_of
-from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
 from holdfast.booking.deciding.stays import revised_stay, says_times
-from holdfast.booking.deciding.wanted import Overriding, Prepared, Wanted, When, wanted_anew, with_sale
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.length import check_length, length_asked, until_closing
+from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
+from holdfast.booking.rules.pacing import Limit, is_paced, limits
+from holdfast.booking.rules.sale import with_sale
+from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.states import InvalidTransition
+from holdfast.booking.wanted import SETS_FIRST, Overriding, Prepared, Wanted, When, wanted_anew
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -188,14 +190,15 @@ def _time(
     usual = usual_minutes(venue.policy, party_size) if grows else None
     span, slot_id = timed(_fill_in(when, before, venue, usual), venue, party_size=party_size)
     if asked.when is not None and span != before.span:
-        is_staff, says = actor.is_staff, when.says_length
+        is_staff, says = actor.is_staff, says_length(when)
         span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if slot_id is None and span == before.span:
         slot_id = before.slot_id  # the time of its slot, said again
-    if when.says_length and slot_id is None:
+    if says_length(when) and slot_id is None:
         if span.duration != before.span.duration:
             length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
-            check_rule(over, check_length, length, venue.policy, party_size=party_size, is_staff=is_staff)
+            usual = usual_minutes(venue.policy, party_size)
+            check_rule(over, check_length, length, venue.policy, usual=usual, is_staff=is_staff)
         return span, slot_id, {"length_asked": True, "minutes_asked": when.duration_minutes is not None}
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated
@@ -219,7 +222,7 @@ def _fill_in(when: When, before: Booking, venue: Venue, usual: int | None) -> Wh
         when = replace(when, wall=None, start=before.start_at)
     if when.start is None and when.wall is None and when.slot_id is None:
         when = replace(when, start=before.start_at)
-    if when.says_length or when.slot_id is not None:
+    if says_length(when) or when.slot_id is not None:
         return when
     if usual is None and when.start == before.start_at:
         return replace(when, end=before.end_at)
@@ -227,3 +230,36 @@ def _fill_in(when: When, before: Booking, venue: Venue, usual: int | None) -> Wh
     if usual is None and wall > 0 and not before.minutes_asked:
         return replace(when, wall_minutes=wall)
     return replace(when, duration_minutes=usual or minutes_between(before.start_at, before.end_at))
+
+
+def prepared_nearby(
+    wanted: Wanted,
+    booking: Booking,
+    venue: Venue,
+    span: Span,
+    slot_id: str | None,
+    over: Overruled | None = None,
+) -> Prepared:
+    """Returns the request of a booking whose place the house chose: its own place first if that still fits, then the
+    best fit. Raises the errors of `candidate_sets`, if nothing fits.
+
+    A place of several resources no longer fits if fewer would do; then one of its own comes first.
+    """
+    wanted, hit = replace(wanted, resource_ids=()), () if over is None else tuple(over.hit)
+    kept = fitting(venue, booking.resource_ids, wanted.party_size)
+    try:
+        sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
+    except HoldfastError:
+        if kept is None:
+            raise
+        return Prepared(wanted, venue, span, slot_id, (kept,), overruled=hit)
+    own, fewest = {*booking.resource_ids}, len(sets[0])
+    if kept is not None and len(kept) <= fewest:
+        first, last = [kept], []
+    else:
+        first = [each for each in sets if len(each) == fewest and {one.id for one in each} < own]
+        last = [kept] if kept is not None else []
+    done = [{one.id for one in each} for each in (*first, *last)]
+    others = [each for each in sets if {one.id for one in each} not in done]
+    ordered, most = (*first, *others, *last), len(first) or SETS_FIRST
+    return Prepared(wanted, venue, span, slot_id, ordered[:most], ordered[most:], hit)

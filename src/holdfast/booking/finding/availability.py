@@ -10,20 +10,21 @@ from uuid import UUID
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.combine import capacity
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import conflicts_of
 from holdfast.booking.deciding.decide import price_of
-from holdfast.booking.deciding.length import check_length, usual_minutes
-from holdfast.booking.deciding.sittings import is_slots_only
-from holdfast.booking.deciding.stays import begun, from_now, nights_allowed, stay_at, stay_facts
-from holdfast.booking.deciding.wanted import GUEST, Asker, Prepared
+from holdfast.booking.deciding.prepare import bounds, check_time, usual_minutes
+from holdfast.booking.deciding.stays import begun, from_now, stay_facts
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.promised import promised
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.price import price_json
+from holdfast.booking.rules.length import check_length
+from holdfast.booking.rules.nights import nights_allowed, stay_at
+from holdfast.booking.rules.sittings import is_slots_only
 from holdfast.booking.sales_store import read_sales
+from holdfast.booking.wanted import GUEST, Asker, Prepared
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -54,7 +55,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     venue, span, party_size = wanted.venue, wanted.span, wanted.wanted.party_size
     facts = stay_facts(wanted.wanted)
     named = wanted.sets[0] if wanted.wanted.resource_ids else ()
-    rules.check_time(venue, named, span, now=tx.now, among=wanted.all_sets, slot_id=wanted.slot_id, **facts)
+    check_time(venue, named, span, now=tx.now, among=wanted.all_sets, slot_id=wanted.slot_id, **facts)
     asker = wanted.wanted.asker
     outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of)
     outlook.arrived.check(
@@ -222,7 +223,9 @@ async def asked_about(
     The goal of each is its day."""
     if duration_minutes is not None and venue.stay is None:
         length = timedelta(minutes=duration_minutes)
-        check_length(length, venue.policy, party_size=party_size, is_staff=asker.is_staff)
+        check_length(
+            length, venue.policy, usual=usual_minutes(venue.policy, party_size), is_staff=asker.is_staff
+        )
     slices, able = Slices(), choices(venue, sets)
     found: list[Start] = []
     for day in _bookable(venue, days, now=tx.now) if sets else ():
@@ -235,7 +238,7 @@ async def asked_about(
 def _bookable(venue: Venue, days: Sequence[date], *, now: datetime) -> list[date]:
     """Returns those of the opening days on which a booking made now can start. An opening ends at the end of the next
     day at the latest."""
-    earliest, latest = rules.bounds(venue, now)
+    earliest, latest = bounds(venue, now)
     first, last = hours.to_wall(earliest, venue.tz).date(), hours.to_wall(latest, venue.tz).date()
     return [day for day in days if first - timedelta(days=2) <= day <= last]
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.wanted import GUEST, Asker
+from holdfast.booking.deciding.prepare import bounds, check_time
 from holdfast.booking.finding.availability import free_starts, of_day
 from holdfast.booking.finding.scan import Start
 from holdfast.booking.finding.search import Found
 from holdfast.booking.finding.suggest import slot_json
+from holdfast.booking.wanted import GUEST, Asker
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -143,12 +143,12 @@ def _reason(
 
 def _refusal(venue: Venue, sets: Sequence[Any], start: Start, *, asker: Asker, now: datetime) -> str | None:
     """Returns the code by which the rules refuse the start; None if they allow it."""
-    bounds = rules.bounds(venue, now)
-    if venue.stay is None and not bounds.start <= start.span.start <= bounds.end:
+    allowed = bounds(venue, now)
+    if venue.stay is None and not allowed.start <= start.span.start <= allowed.end:
         # The refusal itself would name the nearest start that is right, which is a search of its own.
-        return TOO_SOON if start.span.start < bounds.start else TOO_FAR_AHEAD
+        return TOO_SOON if start.span.start < allowed.start else TOO_FAR_AHEAD
     try:
-        rules.check_time(
+        check_time(
             venue,
             (),
             start.span,

@@ -10,10 +10,10 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets, units_needed
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.stays import is_closed, nights_allowed
-from holdfast.booking.deciding.wanted import GUEST, Asker
 from holdfast.booking.finding.availability import asked_about
 from holdfast.booking.finding.scan import Start, allowed, share, with_buffers_of_wholes
+from holdfast.booking.rules.nights import is_closed, nights_allowed
+from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices

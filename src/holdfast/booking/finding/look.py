@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by
-from holdfast.booking.deciding.pacing import PACING_WINDOW, REACH, Arrived, is_paced
-from holdfast.booking.deciding.wanted import GUEST, Asker
 from holdfast.booking.finding.search import Outlook
+from holdfast.booking.rules.pacing import PACING_WINDOW, REACH, Arrived, is_paced
 from holdfast.booking.states import OCCUPYING
+from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim import store as claims
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.db.slices import Slices

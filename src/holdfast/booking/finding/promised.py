@@ -7,7 +7,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import distinct
 from holdfast.assigning.pool import fit_in_pool
-from holdfast.booking.deciding.wanted import is_bound_late
+from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.scan import Start, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.claim import store as claims

@@ -14,12 +14,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from holdfast.assigning.choose import distinct, units_needed
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.pacing import Arrived, PacingExceeded, is_paced
-from holdfast.booking.deciding.stays import STAY_RULE
-from holdfast.booking.deciding.wanted import GUEST, Asker
+from holdfast.booking.deciding.prepare import bounds, check_time
 from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.rules.nights import STAY_RULE
+from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
+from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices
@@ -238,7 +238,7 @@ async def allowed(
     """The starts that notice and the limits on arrivals allow, and for stays the rules about nights. Hours and steps
     are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever the
     rules about nights say. Raises Overloaded when it takes longer than a request has."""
-    earliest, latest = rules.bounds(venue, tx.now)
+    earliest, latest = bounds(venue, tx.now)
     near = [each for each in starts if venue.stay or earliest <= each.span.start <= latest]
     if not near or (venue.stay is None and not is_paced(venue)):
         return near
@@ -259,7 +259,7 @@ def _is_sold(venue: Venue, able: Sets, start: Start, asker: Asker, *, now: datet
     if venue.stay is None:
         return True
     try:
-        rules.check_time(venue, (), start.span, now=now, among=able, is_staff=asker.is_staff)
+        check_time(venue, (), start.span, now=now, among=able, is_staff=asker.is_staff)
     except HoldfastError as error:
         return any_stay and error.fields.get("rule") == STAY_RULE
     return True

@@ -11,10 +11,10 @@ from uuid import UUID
 
 from holdfast.assigning.choose import units_needed
 from holdfast.assigning.combine import capacity
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.pacing import Arrived
-from holdfast.booking.deciding.sittings import is_slots_only
-from holdfast.booking.deciding.wanted import GUEST, Asker
+from holdfast.booking.deciding.prepare import check_time
+from holdfast.booking.rules.pacing import Arrived
+from holdfast.booking.rules.sittings import is_slots_only
+from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
@@ -71,7 +71,7 @@ class Outlook:
             return None
         try:
             among, facts = self._choices_of(sets), dict[str, Any](stay, is_staff=self.asker.is_staff)
-            rules.check_time(self.venue, (), span, now=self.now, among=among, slot_id=slot_id, **facts)
+            check_time(self.venue, (), span, now=self.now, among=among, slot_id=slot_id, **facts)
             self.arrived.check(
                 self.venue, span.start, slot_id=slot_id, source=self.asker.source, party_size=party_size
             )

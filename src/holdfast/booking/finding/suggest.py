@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import structlog
 
 from holdfast.assigning.choose import Demand, candidate_sets
-from holdfast.booking.deciding.sittings import is_slots_only, slots_near
-from holdfast.booking.deciding.wanted import Prepared
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Found, Outlook, Sets
+from holdfast.booking.rules.sittings import is_slots_only, slots_near
+from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database

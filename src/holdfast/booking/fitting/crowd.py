@@ -8,9 +8,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from holdfast.assigning.choose import units_needed
-from holdfast.booking.deciding.pacing import PacingExceeded, quarter_of
 from holdfast.booking.fitting.standing import Standing
 from holdfast.booking.fitting.wrong import Wrong, not_available
+from holdfast.booking.rules.pacing import PacingExceeded, quarter_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening.spans import DAY_MINUTES

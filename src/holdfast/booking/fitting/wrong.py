@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from holdfast.assigning.choose import check_party
-from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.length import check_length
+from holdfast.booking.deciding.prepare import check_time, usual_minutes
 from holdfast.booking.fitting.standing import Standing
+from holdfast.booking.rules import times
+from holdfast.booking.rules.length import check_length
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
@@ -66,18 +67,23 @@ def _wrong_time(booked: Standing, venue: Venue, resources: list[Resource]) -> It
     span, policy = booked.span, venue.policy
     for own in {opened.hours for each in resources for opened in each.must_open} or {None}:
         if not hours.is_open(venue, own, span.start, span.end):
-            yield Wrong(rules.OutsideOpeningHours.code, lambda: _hours_sentence(booked, venue, resources))
+            yield Wrong(times.OutsideOpeningHours.code, lambda: _hours_sentence(booked, venue, resources))
             break
     if booked.slot_id is None and booked.source != "walk_in" and not _is_on_step(booked, venue, resources):
         step = f"Bookings start every {policy.slot_step_minutes} minutes from opening."
-        yield Wrong(rules.OffSlotStep.code, lambda: f"{step} This one starts at {booked.local_start:%H:%M}.")
+        yield Wrong(times.OffSlotStep.code, lambda: f"{step} This one starts at {booked.local_start:%H:%M}.")
     if booked.length_asked:
         yield from _wrong_length(booked, venue)
 
 
 def _wrong_length(booked: Standing, venue: Venue) -> Iterator[Wrong]:
     try:
-        check_length(booked.span.duration, venue.policy, party_size=booked.party_size, is_staff=True)
+        check_length(
+            booked.span.duration,
+            venue.policy,
+            usual=usual_minutes(venue.policy, booked.party_size),
+            is_staff=True,
+        )
     except HoldfastError as error:
         code, detail = error.code, error.detail
         yield Wrong(code, lambda: detail)
@@ -85,7 +91,7 @@ def _wrong_length(booked: Standing, venue: Venue) -> Iterator[Wrong]:
 
 def _hours_sentence(booked: Standing, venue: Venue, resources: list[Resource]) -> str:
     try:
-        rules.check_time(venue, resources, booked.span, now=booked.span.start, walk_in=True)
+        check_time(venue, resources, booked.span, now=booked.span.start, walk_in=True)
     except HoldfastError as error:
         return error.detail
     return f"{venue.name} is not open at that time."

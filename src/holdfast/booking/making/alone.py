@@ -9,7 +9,7 @@ import asyncpg
 import structlog
 
 from holdfast.booking.deciding.conflicts import lost
-from holdfast.booking.deciding.decide import Refused
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Outcome, Waiting
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of

@@ -10,11 +10,11 @@ from holdfast.assigning.choose import settle
 from holdfast.booking import store
 from holdfast.booking.deciding.conflicts import lost, taken
 from holdfast.booking.deciding.decide import claims_of
-from holdfast.booking.deciding.places import find_place, probes_of
-from holdfast.booking.deciding.wanted import Prepared
+from holdfast.booking.deciding.prepare import find_place, probes_of
 from holdfast.booking.model import ACTIONS, Booking, ended
 from holdfast.booking.states import CLAIM_STATES, EXPIRING, Status
 from holdfast.booking.store import Step
+from holdfast.booking.wanted import Prepared
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.actor import SYSTEM

@@ -9,12 +9,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from holdfast.booking import model
-from holdfast.booking.deciding.decide import Further, Refused, decide, prepare
-from holdfast.booking.deciding.wanted import Prepared, Wanted
+from holdfast.booking.deciding.decide import decide
+from holdfast.booking.deciding.known import Further, Refused
+from holdfast.booking.deciding.prepare import prepare
 from holdfast.booking.making import create_store
 from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.store import Step, said_of
+from holdfast.booking.wanted import Prepared, Wanted
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift

@@ -13,14 +13,15 @@ from uuid import UUID
 import orjson
 
 from holdfast.booking import store
-from holdfast.booking.deciding.decide import Known, limits_of
-from holdfast.booking.deciding.pacing import NONE, Arrivals, Window
-from holdfast.booking.deciding.places import probes_of
-from holdfast.booking.deciding.rules import hold_quotas
-from holdfast.booking.deciding.wanted import Prepared, Wanted
+from holdfast.booking.deciding.decide import limits_of
+from holdfast.booking.deciding.known import Known
+from holdfast.booking.deciding.prepare import probes_of
+from holdfast.booking.rules.holds import hold_quotas
+from holdfast.booking.rules.pacing import NONE, Arrivals, Window
 from holdfast.booking.sales_store import read_sales
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
+from holdfast.booking.wanted import NO_SALE, Prepared, Wanted
 from holdfast.channel.store import maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from
@@ -117,7 +118,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         (each.venue.tenant_id, each.venue.id, each.span.start.date(), each.span.end.date())
         for each in prepared
     }
-    held = {who for each in prepared for who, _ in hold_quotas(each.wanted, each.venue)}
+    held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
         sql,
         *_transposed({(each.tenant_id, each.venue_id) for each in wanted}, 2),
@@ -140,7 +141,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
     tx.locked = tx.locked or parse_locked(row["locked"])
     tx.xid = row["xid"]
     found = _read(row, tx.now, paced)
-    if any(each.sale.is_limited for each in prepared):
+    if any(each.sale is not NO_SALE for each in prepared):
         found.known.sales = await read_sales(tx, prepared)
     return found
 

@@ -13,10 +13,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from holdfast.booking.deciding.decide import SETS_FIRST, Refused
-from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.alone import one_by_one
 from holdfast.booking.making.create import TOO_LATE, Busy, Outcome, Waiting, create
+from holdfast.booking.wanted import SETS_FIRST, Wanted
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import LateLocks, Tx, left_s, lock_key

@@ -11,20 +11,21 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.length import check_length, length_asked, timed
-from holdfast.booking.deciding.places import prepared_at
-from holdfast.booking.deciding.sittings import as_slot
+from holdfast.booking.deciding.prepare import asks_length, prepared_at, timed, usual_minutes
 from holdfast.booking.deciding.stays import as_stay
-from holdfast.booking.deciding.wanted import Asker, Prepared, Wanted, with_sale
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.free_range import RANGE_DAYS_MAX, free_by_day
 from holdfast.booking.routes.changing import find_booking
+from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import check_year
-from holdfast.booking.routes.requests import PARTY_MAX, CheckAvailability, Source
+from holdfast.booking.routes.requests import MINUTES_MAX, NIGHTS_MAX, PARTY_MAX, CheckAvailability
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH, RANGE
-from holdfast.booking.routes.times import MINUTES_MAX, NIGHTS_MAX
+from holdfast.booking.rules.length import check_length, length_asked
+from holdfast.booking.rules.sale import with_sale
+from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.said import Details
+from holdfast.booking.wanted import Asker, Prepared, Wanted
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.body import takes
@@ -130,11 +131,13 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
         wanted, span = as_stay(wanted, venue)
         return with_sale(prepared_at(wanted, venue, span, when.slot_id))
     span, slot_id = timed(when, venue, party_size=asked.party_size)
-    is_staff, says = wanted.actor.is_staff, wanted.asks_length
+    is_staff, says = wanted.actor.is_staff, asks_length(wanted)
     span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if says and slot_id is None:
         length = length_asked(when, span, venue.tz)
-        check_length(length, venue.policy, party_size=asked.party_size, is_staff=is_staff)
+        check_length(
+            length, venue.policy, usual=usual_minutes(venue.policy, asked.party_size), is_staff=is_staff
+        )
     return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 

@@ -13,24 +13,14 @@ from pydantic import Field
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
 from holdfast.booking.confirm import Confirmation, confirm
-from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
-from holdfast.booking.routes.creating import HOLDS
-from holdfast.booking.routes.fields import Answers, Metadata
-from holdfast.booking.routes.requests import (
-    PARTY_MAX,
-    DetailsBody,
-    Key,
-    OverrideBody,
-    Source,
-    Version,
-    check_notes,
-    check_source,
-)
-from holdfast.booking.routes.sale import SaleBody
+from holdfast.booking.routes.creating import HOLDS, check_notes, check_source
+from holdfast.booking.routes.fields import Answers, Key, Metadata, Source, Version
+from holdfast.booking.routes.requests import PARTY_MAX, DetailsBody, OverrideBody, SaleBody
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import OCCUPYING, Status
+from holdfast.booking.wanted import When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor, require_visible
 from holdfast.kernel.body import Body

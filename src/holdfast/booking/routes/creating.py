@@ -10,29 +10,29 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Counter
+from pydantic import Field, model_validator
 
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.conflicts import NotAvailable
-from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.suggestible import Suggestible
-from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Guest
+from holdfast.booking.routes.fields import GUEST_SOURCES, Answers, Metadata, Source
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import (
+    PARTY_MAX,
     CreateBooking,
-    Source,
-    WalkIn,
-    check_hold,
-    check_notes,
-    check_source,
+    DetailsBody,
+    OverrideBody,
+    SaleBody,
 )
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import Suggestible, Wanted
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import takes
-from holdfast.kernel.errors import Forbidden
+from holdfast.kernel.errors import Forbidden, Unauthenticated
 from holdfast.kernel.http import answer, change_request, json_body, parse, show_reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.money import format_money
@@ -55,6 +55,22 @@ REFUSED_AFTER_VIEW = Counter(
 )
 _CREATED = WANTED.labels("created")
 UNKNOWN_ADDRESS = "0.0.0.0"
+
+
+class WalkIn(DetailsBody, OverrideBody, SaleBody):
+    """A party without a booking, to be seated now."""
+
+    venue_id: UUID
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    metadata: Metadata = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the questions of the venue, by id of the question."""
+
+    @model_validator(mode="after")
+    def _starts_now(self) -> WalkIn:
+        if self.names_a_start and self.arrival is None:
+            raise ValueError("a walk-in starts now: omit the start, or make a booking")
+        return self
 
 
 @router.post(
@@ -133,6 +149,27 @@ def _wanted(
         request_hash=b"" if key is None else asked.hash(body, request.scope["path"]),
         **own,
     )
+
+
+def check_notes(actor: Actor, *, is_said: bool) -> None:
+    """Raises Forbidden if somebody other than staff sends internal notes. `is_said`: the request has some."""
+    if is_said and not actor.is_staff:
+        raise Forbidden("Internal notes are for staff: omit internal_notes.", needed_roles=["staff"])
+
+
+def check_source(actor: Actor, source: Source) -> None:
+    """Raises Forbidden if the actor may not use this source."""
+    if not actor.is_staff and source not in GUEST_SOURCES:
+        allowed = " or ".join(sorted(GUEST_SOURCES))
+        raise Forbidden(
+            f"The source {source} is for staff: guests can use {allowed}.", needed_roles=["staff"]
+        )
+
+
+def check_hold(actor: Actor, *, is_hold: bool) -> None:
+    """Raises Unauthenticated if a caller without a token wants to hold: nobody could confirm that hold."""
+    if is_hold and actor.kind == "anonymous":
+        raise Unauthenticated("To hold a place, sign in; or book it at once, without hold.")
 
 
 def address_of(request: Request) -> str:

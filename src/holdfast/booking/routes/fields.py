@@ -1,23 +1,26 @@
-"""Types of free-form fields in requests, with their bounds."""
+"""Types of fields in requests about bookings, with their bounds."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import AfterValidator, Field, JsonValue, WithJsonSchema
 
-from holdfast.kernel.body import Problem, refuse
-from holdfast.kernel.text import free_form, one_line
+from holdfast.assigning.preferences import Preferences
+from holdfast.kernel.body import Body, Problem, refuse
+from holdfast.kernel.text import free_form, line, one_line
 from holdfast.place.storable import INTEGER_MAX
 
 METADATA_BYTES_MAX = 4096
 ATTRIBUTES_MAX = 50
 NAME_CHARS_MAX, ATTRIBUTE_CHARS_MAX = 100, 500
 FLOAT_MAX = sys.float_info.max
+EXTRAS_MAX = 50
+EXTRA_QUANTITY_MAX = 10_000
 
 
 def _small(value: dict[str, Any]) -> dict[str, Any]:
@@ -121,3 +124,45 @@ Attributes = Annotated[
     AfterValidator(_plain_values),
 ]
 """Attributes that a resource must have, such as `{"view": "sea"}`."""
+
+
+Group = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["double-sea"])]
+
+
+class PreferencesBody(Body):
+    """Which resources suit, if `resource_ids` is omitted. An omitted preference means that any will do."""
+
+    kinds: tuple[line(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
+    zones: tuple[line(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
+    attributes: Attributes = Field(default_factory=dict)
+
+    def value(self) -> Preferences:
+        return Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
+
+
+class ExtraBody(Body):
+    """An extra that a booking takes."""
+
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")
+    """The id of an extra of the venue."""
+    quantity: int | None = Field(default=None, ge=1, le=EXTRA_QUANTITY_MAX)
+    """How many. Default: one for each guest if it is priced per guest, otherwise one."""
+
+
+def _each_extra_once(value: tuple[ExtraBody, ...]) -> tuple[ExtraBody, ...]:
+    if len({each.id for each in value}) != len(value):
+        raise ValueError("must name each extra once: give its quantity")
+    return value
+
+
+Extras = Annotated[tuple[ExtraBody, ...], Field(max_length=EXTRAS_MAX), AfterValidator(_each_extra_once)]
+
+
+Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
+OverrideCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$", examples=["PACING_EXCEEDED"])]
+OverrideCodes = Annotated[tuple[OverrideCode, ...], Field(min_length=1, max_length=20)]
+Key = line(255)
+Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
+"""Where a booking came from."""
+GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
+"""The sources that guests may use; the others are for staff."""

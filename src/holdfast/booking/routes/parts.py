@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from holdfast.booking.routes.times import YEAR_MAX, YEAR_MIN
+from holdfast.booking.routes.requests import YEAR_MAX, YEAR_MIN
 from holdfast.engine import Engine
 from holdfast.identity.roles import only_tenant
 from holdfast.kernel.actor import Actor, can_touch_tenant, require_staff

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import date, datetime, time
+from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, model_validator
 
 from holdfast.assigning.preferences import Preferences
-from holdfast.booking.deciding.wanted import Overriding
 from holdfast.booking.model import Details, Guest
-from holdfast.booking.routes.fields import Answers, Attributes, Metadata
-from holdfast.booking.routes.sale import SaleBody
-from holdfast.booking.routes.times import TimeBody
-from holdfast.kernel.actor import Actor
+from holdfast.booking.routes.fields import (
+    Answers,
+    Extras,
+    Group,
+    Key,
+    Metadata,
+    OverrideCodes,
+    PreferencesBody,
+    Source,
+)
+from holdfast.booking.wanted import Overriding, When
 from holdfast.kernel.body import Body
-from holdfast.kernel.errors import Forbidden, Unauthenticated
+from holdfast.kernel.http import InstantText, whole_minute
 from holdfast.kernel.text import Email, line, lines
+from holdfast.place.opening.spans import WallTime
 
 RESOURCES_MAX = 50
 PARTY_MAX = 100_000
+D = TypeVar("D", bound=date)
+YEAR_MIN, YEAR_MAX = 2000, 2200
+MINUTES_MAX = 366 * 24 * 60
+NIGHTS_MAX = 366
+
+
+def _in_years(value: D) -> D:
+    if not YEAR_MIN <= value.year <= YEAR_MAX:
+        raise ValueError(f"must be in the years {YEAR_MIN} to {YEAR_MAX}")
+    return value
+
+
+Instant = Annotated[InstantText, AfterValidator(lambda at: whole_minute(_in_years(at)))]
+"""An instant in UTC, on a whole minute."""
+Day = Annotated[date, AfterValidator(_in_years)]
 
 
 def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
@@ -31,28 +54,111 @@ def _each_once(value: tuple[UUID, ...]) -> tuple[UUID, ...]:
 ResourceIds = Annotated[
     tuple[UUID, ...], Field(min_length=1, max_length=RESOURCES_MAX), AfterValidator(_each_once)
 ]
-Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
-OverrideCode = Annotated[str, Field(pattern=r"^[A-Z_]{1,64}$", examples=["PACING_EXCEEDED"])]
-OverrideCodes = Annotated[tuple[OverrideCode, ...], Field(min_length=1, max_length=20)]
-Key = line(255)
-Source = Literal["web", "phone", "email", "walk_in", "partner", "api", "import"]
-"""Where a booking came from."""
-GUEST_SOURCES: frozenset[Source] = frozenset({"web", "api"})
-"""The sources that guests may use; the others are for staff."""
 
 
-Group = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["double-sea"])]
+class TimeBody(Body):
+    """The time: `start`, or `booking_date` with `booking_time`, or `date` with `slot_id`; and `end`, `duration_minutes`
+    or neither. At venues that sell nights: `arrival`, and `nights` or `departure`."""
+
+    changes_a_booking: ClassVar[bool] = False
+    """Whether there is a booking already, which keeps its date or its time of day if only the other is given."""
+
+    start: Instant | None = None
+    """The start, RFC 3339 with an offset."""
+    booking_date: Day | None = None
+    """The local date of the start at the venue."""
+    booking_time: WallTime | None = None
+    """The local time of the start at the venue, HH:MM."""
+    date: Day | None = None
+    """The opening day of the slot."""
+    slot_id: line(63) | None = None  # pyright: ignore[reportInvalidTypeForm]
+    """The id of a slot of the venue."""
+    end: Instant | None = None
+    """The end, RFC 3339 with an offset."""
+    duration_minutes: int | None = Field(default=None, ge=1, le=MINUTES_MAX)
+    """The length in minutes. Alternative to `end`."""
+    arrival: Day | None = None
+    """The date of arrival, at a venue that sells nights."""
+    departure: Day | None = None
+    """The date of departure, at a venue that sells nights."""
+    nights: int | None = Field(default=None, ge=1, le=NIGHTS_MAX)
+    """The number of nights, at a venue that sells them. Alternative to `departure`."""
+
+    @model_validator(mode="after")
+    def _one_way_of_saying_it(self) -> TimeBody:
+        if not self.changes_a_booking and (self.booking_date is None) != (self.booking_time is None):
+            raise ValueError("give booking_date and booking_time together")
+        if (self.date is None) != (self.slot_id is None):
+            raise ValueError("give date and slot_id together")
+        ways = (self.start, self.booking_date or self.booking_time, self.date, self.arrival)
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError(
+                "give only one of start, booking_date with booking_time, date with slot_id, and arrival"
+            )
+        if self.end is not None and self.duration_minutes is not None:
+            raise ValueError("give end or duration_minutes, not both")
+        if self.date is not None and (self.end is not None or self.duration_minutes is not None):
+            raise ValueError("a slot has its own length: omit end and duration_minutes")
+        if self.nights is not None and self.departure is not None:
+            raise ValueError("give nights or departure, not both")
+        stays = self.nights is not None or self.departure is not None
+        if stays and (self.end is not None or self.duration_minutes is not None or self.date is not None):
+            raise ValueError("nights and departure say the length: omit end, duration_minutes and slot_id")
+        if self.arrival is not None and (self.end is not None or self.duration_minutes is not None):
+            raise ValueError("give nights or departure with arrival, not end or duration_minutes")
+        return self
+
+    @property
+    def names_a_start(self) -> bool:
+        ways = (self.start, self.booking_date, self.booking_time, self.date, self.arrival)
+        return any(way is not None for way in ways)
+
+    @property
+    def names_a_length(self) -> bool:
+        lengths = (self.end, self.duration_minutes, self.nights, self.departure)
+        return any(length is not None for length in lengths)
+
+    def check_start(self) -> None:
+        """Raises ValueError if the body does not say when a booking starts."""
+        if not self.names_a_start:
+            raise ValueError(
+                "give a start: start, or booking_date with booking_time, or date with slot_id, or arrival"
+            )
+        if self.arrival is not None and not self.names_a_length:
+            raise ValueError("give nights or departure with arrival")
+
+    def when(self) -> When:
+        """Returns the requested time."""
+        day, at, wall = self.booking_date, None, None
+        if self.booking_time is not None:
+            at = time.fromisoformat(self.booking_time)
+        if day is not None and at is not None:
+            day, at, wall = None, None, datetime.combine(day, at)
+        return When(
+            start=self.start,
+            wall=wall,
+            wall_date=day,
+            wall_time=at,
+            day=self.date,
+            slot_id=self.slot_id,
+            end=self.end,
+            duration_minutes=self.duration_minutes,
+            arrival=self.arrival,
+            departure=self.departure,
+            nights=self.nights,
+        )
 
 
-class PreferencesBody(Body):
-    """Which resources suit, if `resource_ids` is omitted. An omitted preference means that any will do."""
+class SaleBody(Body):
+    """What a booking takes beside its place."""
 
-    kinds: tuple[line(50), ...] = Field(default=(), max_length=20)  # pyright: ignore[reportInvalidTypeForm]
-    zones: tuple[line(100), ...] = Field(default=(), max_length=100)  # pyright: ignore[reportInvalidTypeForm]
-    attributes: Attributes = Field(default_factory=dict)
+    extras: Extras = ()
+    """Extras of the venue, with quantities."""
+    discount_code: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    """A discount code of the venue. Capital and small letters are the same."""
 
-    def value(self) -> Preferences:
-        return Preferences(self.kinds, self.zones, tuple(sorted(self.attributes.items())))
+    def taken(self) -> tuple[tuple[str, int | None], ...]:
+        return tuple((each.id, each.quantity) for each in self.extras)
 
 
 class PlaceBody(Body):
@@ -167,22 +273,6 @@ class CreateBooking(NewBody, OverrideBody, SaleBody):
     """The version of the availability that the client displayed."""
 
 
-class WalkIn(DetailsBody, OverrideBody, SaleBody):
-    """A party without a booking, to be seated now."""
-
-    venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    metadata: Metadata = Field(default_factory=dict)
-    answers: Answers = Field(default_factory=dict)
-    """Answers to the questions of the venue, by id of the question."""
-
-    @model_validator(mode="after")
-    def _starts_now(self) -> WalkIn:
-        if self.names_a_start and self.arrival is None:
-            raise ValueError("a walk-in starts now: omit the start, or make a booking")
-        return self
-
-
 class CheckAvailability(PlaceBody, SaleBody, TimeBody):
     """The time and the party to check availability for."""
 
@@ -197,24 +287,3 @@ class CheckAvailability(PlaceBody, SaleBody, TimeBody):
     def _has_a_start(self) -> CheckAvailability:
         self.check_start()
         return self
-
-
-def check_notes(actor: Actor, *, is_said: bool) -> None:
-    """Raises Forbidden if somebody other than staff sends internal notes. `is_said`: the request has some."""
-    if is_said and not actor.is_staff:
-        raise Forbidden("Internal notes are for staff: omit internal_notes.", needed_roles=["staff"])
-
-
-def check_source(actor: Actor, source: Source) -> None:
-    """Raises Forbidden if the actor may not use this source."""
-    if not actor.is_staff and source not in GUEST_SOURCES:
-        allowed = " or ".join(sorted(GUEST_SOURCES))
-        raise Forbidden(
-            f"The source {source} is for staff: guests can use {allowed}.", needed_roles=["staff"]
-        )
-
-
-def check_hold(actor: Actor, *, is_hold: bool) -> None:
-    """Raises Unauthenticated if a caller without a token wants to hold: nobody could confirm that hold."""
-    if is_hold and actor.kind == "anonymous":
-        raise Unauthenticated("To hold a place, sign in; or book it at once, without hold.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, get_args
 
-from holdfast.booking.routes.requests import Source
+from holdfast.booking.routes.fields import Source
 from holdfast.kernel.body import REF_TEMPLATE
 from holdfast.place.document import RESOURCE_KINDS
 from holdfast.place.opening.spans import DAYS

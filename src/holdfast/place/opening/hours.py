@@ -96,7 +96,7 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     """
     if venue.stay is not None:
         return True
-    wall = to_wall(start, venue.tz)
+    wall = start.astimezone(venue.tz).replace(tzinfo=None, fold=0)
     step = timedelta(minutes=venue.policy.slot_step_minutes)
     around = _openings_around(_hours(venue, resource_hours).text, venue.tz, wall.date())
     opened = [each.wall.start for each in around if each.span.start <= start < each.span.end] or [

@@ -11,12 +11,12 @@ from uuid import UUID
 
 from holdfast.booking import store
 from holdfast.booking.change import Change, change
-from holdfast.booking.deciding.decide import Refused
-from holdfast.booking.deciding.wanted import Wanted
+from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Details, Guest, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded

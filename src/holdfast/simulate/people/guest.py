@@ -11,9 +11,9 @@ from uuid import UUID
 from holdfast.booking import states
 from holdfast.booking.change import Change
 from holdfast.booking.deciding.conflicts import NotAvailable
-from holdfast.booking.deciding.wanted import When
 from holdfast.booking.model import Booking, initial_status
 from holdfast.booking.states import Status
+from holdfast.booking.wanted import When
 from holdfast.simulate.people.booker import Booker
 from holdfast.simulate.people.repeat import repeat
 from holdfast.simulate.people.wait import wait

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.length import usual_minutes
-from holdfast.booking.deciding.wanted import When
+from holdfast.booking.deciding.prepare import usual_minutes
+from holdfast.booking.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall
 from holdfast.place.opening.slot import slots_on
 from holdfast.place.venue import Venue

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast.booking.deciding.wanted import Overriding
+from holdfast.booking.wanted import Overriding
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import Forbidden, HoldfastError
 from holdfast.place.policies.overrides import ALL, OVERRULABLE

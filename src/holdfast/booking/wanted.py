@@ -1,19 +1,22 @@
-"""The request for a booking: its time, its party, and the resources that fit. Pure."""
+"""The request for a booking: its time, its party, and the resources that fit; and the refusals that suggest others.
+Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
+from typing import Any, ClassVar
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.sale import NO_SALE, Sale, sale_of
-from holdfast.booking.model import Booking, ChosenBy, Details, Guest
+from holdfast.booking.model import Booking, Details, Guest
+from holdfast.booking.said import ExtraTaken
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
-from holdfast.place.opening.hours import to_wall
 from holdfast.place.opening.stay import Nights
+from holdfast.place.prices.sold import Discount, Extra
 from holdfast.place.questions.answers import new_answers
 from holdfast.place.venue import Resource, Venue
 
@@ -57,16 +60,10 @@ class When:
         return replace(self, wall=wall, wall_date=None, wall_time=None)
 
     @property
-    def nights_said(self) -> tuple[str, object] | None:
-        """The first field of a stay that the request gives, and its value; None if it gives none."""
+    def nights_said(self) -> tuple[str, object]:
+        """The first field of a stay that the request gives, and its value. It must give one."""
         said = (("arrival", self.arrival), ("departure", self.departure), ("nights", self.nights))
-        return next((each for each in said if each[1] is not None), None)
-
-    @property
-    def says_length(self) -> bool:
-        """Whether the request says how long the booking lasts. A slot has its own length."""
-        lengths = (self.end, self.duration_minutes, self.wall_minutes)
-        return any(each is not None for each in lengths)
+        return next(each for each in said if each[1] is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,21 +145,34 @@ class Wanted:
     def asker(self) -> Asker:
         return Asker(self.actor.is_staff, self.details.source)
 
-    @property
-    def asks_length(self) -> bool:
-        """Whether the length was asked for; otherwise it is the usual one of the party."""
-        return self.when.says_length if self.length_asked is None else self.length_asked
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """What a booking takes beside its place."""
+
+    extras: tuple[tuple[Extra, int], ...] = ()
+    discount: Discount | None = None
 
     @property
-    def asks_minutes(self) -> bool:
-        """Whether the length was asked for in minutes: a move keeps these, and not the end on the clock."""
-        return self.when.duration_minutes is not None if self.minutes_asked is None else self.minutes_asked
+    def taken(self) -> tuple[ExtraTaken, ...]:
+        return tuple([ExtraTaken(extra.id, quantity) for extra, quantity in self.extras])
 
     @property
-    def chosen_by(self) -> ChosenBy:
-        """Who chose the resources: the guest, who named them, or the house."""
-        named = bool(self.resource_ids) if self.named is None else self.named
-        return "guest" if named else "house"
+    def code(self) -> str | None:
+        return None if self.discount is None else self.discount.code
+
+    @property
+    def stocked(self) -> Sequence[tuple[Extra, int]]:
+        """The extras of which there are only so many."""
+        return [each for each in self.extras if each[0].stock is not None]
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether there may be none of it left."""
+        return bool(self.stocked) or (self.discount is not None and self.discount.uses_max is not None)
+
+
+NO_SALE = Sale()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,21 +203,6 @@ class Prepared:
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self
 
 
-def with_sale(prepared: Prepared) -> Prepared:
-    """Returns the request with the extras and the discount that it asks for. Raises InvalidRequest."""
-    wanted = prepared.wanted
-    if not wanted.extras and wanted.discount_code is None:
-        return prepared
-    sale = sale_of(
-        prepared.venue,
-        prepared.span,
-        extras=wanted.extras,
-        discount_code=wanted.discount_code,
-        party_size=wanted.party_size,
-    )
-    return replace(prepared, sale=sale)
-
-
 def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     """Returns a new request for what the booking has, on its own resources. Its `when` is empty."""
     return Wanted(
@@ -228,27 +223,6 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     )
 
 
-def binds_late(prepared: Prepared, *, now: datetime) -> bool:
-    """Returns whether the booking gets no resource yet, only the promise of one of its type."""
-    wanted = prepared.wanted
-    if (
-        wanted.preferences.group is None
-        or wanted.bound
-        or wanted.walk_in
-        or wanted.resource_ids
-        or wanted.planned
-    ):
-        return False
-    return is_bound_late(prepared.venue, prepared.span, now=now)
-
-
-def is_bound_late(venue: Venue, span: Span, *, now: datetime) -> bool:
-    """Returns whether a booking of a type for that span would get its resource later."""
-    if venue.policy.bind_group == "on_the_day":
-        return to_wall(now, venue.tz).date() < to_wall(span.start, venue.tz).date()
-    return venue.policy.bind_group == "at_check_in"
-
-
 def answered(prepared: Prepared, resources: Sequence[Resource]) -> Details:
     """Returns the details of the request, with its answers checked for these resources. Raises InvalidRequest."""
     wanted = prepared.wanted
@@ -261,3 +235,20 @@ def answered(prepared: Prepared, resources: Sequence[Resource]) -> Details:
         is_complete=wanted.is_asked,
     )
     return replace(wanted.details, answers=answers)
+
+
+class Suggestible(HoldfastError):
+    """Another time or place may do.
+
+    `wanted`: what to suggest alternatives to; None: nothing is suggested.
+    """
+
+    may_pass: ClassVar[bool] = True
+    wanted: Prepared | None = None
+
+    def suggesting(self, slots: list[dict[str, Any]] | None) -> Suggestible:
+        """Adds what is free instead, to the fields and the sentence. None: there was no time to search."""
+        self.fields["suggested_slots"] = slots or []
+        if slots:
+            self.detail += " Take one of the suggested slots."
+        return self

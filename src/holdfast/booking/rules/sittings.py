@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from holdfast.booking.deciding.rules import OffSlotStep
+from holdfast.booking.rules.times import OffSlotStep
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours

@@ -1,14 +1,14 @@
-"""The span of a requested time: when it starts, how long it lasts, and the lengths that may be asked for. Pure."""
+"""The lengths that may be asked for. Pure."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from holdfast.booking.deciding.wanted import When
+from holdfast.booking.wanted import When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span, merged
-from holdfast.place.opening import hours, slot
+from holdfast.place.opening import hours
 from holdfast.place.opening.clock import length_on_clock
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
@@ -25,21 +25,14 @@ class DurationNotAllowed(InvalidRequest):
     """
 
 
-def usual_minutes(policy: Policy, party_size: int) -> int:
-    """Returns the usual length of a booking for that many guests, in minutes."""
-    fitting = (each.minutes for each in policy.durations if party_size <= each.party_size_max)
-    return next(fitting, policy.default_duration_minutes)
-
-
 def length_asked(when: When, span: Span, tz: ZoneInfo) -> timedelta:
     """Returns the length that was asked for: in minutes that pass, or from one time on the clock to another."""
     return span.duration if when.duration_minutes is not None else length_on_clock(span, tz)
 
 
-def check_length(length: timedelta, policy: Policy, *, party_size: int, is_staff: bool) -> None:
-    """Checks a length that was asked for. The usual length of the party is always allowed; guests of a venue where
-    they don't choose get no other. Raises DurationNotAllowed."""
-    usual = usual_minutes(policy, party_size)
+def check_length(length: timedelta, policy: Policy, *, usual: int, is_staff: bool) -> None:
+    """Checks a length that was asked for. `usual`: that of the party, in minutes, which is always allowed; guests of a
+    venue where they don't choose get no other. Raises DurationNotAllowed."""
     minutes = length / timedelta(minutes=1)
     if minutes == usual:
         return
@@ -69,37 +62,6 @@ def _problem(minutes: float, policy: Policy, *, usual: int, is_staff: bool) -> s
     if minutes % step:
         return f"must be a multiple of {step} minutes here, or the usual {usual}"
     return None
-
-
-def timed(
-    when: When, venue: Venue, *, party_size: int, now: datetime | None = None
-) -> tuple[Span, str | None]:
-    """Returns the requested span, and the slot's id if a slot was requested.
-
-    `now`: the start of a walk-in that gives none. Raises InvalidRequest, NonexistentLocalTime.
-    """
-    if when.nights_said is not None:
-        field, value = when.nights_said
-        problem = "is for venues that sell nights: here, give start, or booking_date with booking_time"
-        raise InvalidRequest.of(field, str(value), problem)
-    if when.slot_id is not None:
-        assert when.day is not None
-        return slot.slot_span(venue, when.day, when.slot_id), when.slot_id
-    start = when.start or now
-    if when.wall is not None:
-        start = hours.to_utc(when.wall, venue.tz)
-    if start is None:
-        raise InvalidRequest.of(
-            "start", None, "is required (or booking_date with booking_time, or date with slot_id)"
-        )
-    end = when.end
-    if end is None and when.wall_minutes is not None:
-        end = hours.later(start, when.wall_minutes, venue.tz)
-    elif end is None:
-        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
-    if end <= start:
-        raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
-    return Span(start, end), None
 
 
 def until_closing(venue: Venue, span: Span) -> Span:

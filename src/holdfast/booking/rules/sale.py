@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from holdfast.booking.model import Booking
 from holdfast.booking.said import ExtraTaken
+from holdfast.booking.wanted import NO_SALE, Prepared, Sale
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening.hours import to_wall
@@ -21,35 +22,6 @@ class ExtraNotAvailable(HoldfastError):
 
     kind = Kind.CONFLICT
     code = "EXTRA_NOT_AVAILABLE"
-
-
-@dataclass(frozen=True, slots=True)
-class Sale:
-    """What a booking takes beside its place."""
-
-    extras: tuple[tuple[Extra, int], ...] = ()
-    discount: Discount | None = None
-
-    @property
-    def taken(self) -> tuple[ExtraTaken, ...]:
-        return tuple([ExtraTaken(extra.id, quantity) for extra, quantity in self.extras])
-
-    @property
-    def code(self) -> str | None:
-        return None if self.discount is None else self.discount.code
-
-    @property
-    def stocked(self) -> Sequence[tuple[Extra, int]]:
-        """The extras of which there are only so many."""
-        return [each for each in self.extras if each[0].stock is not None]
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether there may be none of it left."""
-        return bool(self.stocked) or (self.discount is not None and self.discount.uses_max is not None)
-
-
-NO_SALE = Sale()
 
 
 def sale_of(
@@ -89,6 +61,21 @@ def _discount(venue: Venue, span: Span, code: str) -> Discount:
     raise InvalidRequest.of(
         "discount_code", code, "must be a code of this venue: check its spelling, or omit it"
     )
+
+
+def with_sale(prepared: Prepared) -> Prepared:
+    """Returns the request with the extras and the discount that it asks for. Raises InvalidRequest."""
+    wanted = prepared.wanted
+    if not wanted.extras and wanted.discount_code is None:
+        return prepared
+    sale = sale_of(
+        prepared.venue,
+        prepared.span,
+        extras=wanted.extras,
+        discount_code=wanted.discount_code,
+        party_size=wanted.party_size,
+    )
+    return replace(prepared, sale=sale)
 
 
 @dataclass(slots=True)

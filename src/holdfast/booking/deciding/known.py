@@ -1,0 +1,51 @@
+"""What bookings are decided with, and what is decided. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from holdfast.booking.model import Booking
+from holdfast.booking.rules.pacing import Arrivals, Window
+from holdfast.booking.rules.sale import Sales
+from holdfast.booking.wanted import Prepared
+from holdfast.claim.model import Claim, Occupancy, Probe
+from holdfast.kernel.errors import HoldfastError
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The booking to create, and its claims."""
+
+    booking: Booking
+    claims: list[Claim]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the booking is refused. `prepared`: the request, if it got that far."""
+
+    error: HoldfastError
+    prepared: Prepared | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """The decision needs further ledger reads: the sets checked so far are all taken, or claims would have to move that
+    have not been read far enough ahead. `probes`: what to read before deciding again."""
+
+    probes: Sequence[Probe]
+
+
+@dataclass(slots=True)
+class Known:
+    """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder,
+    extras and uses of discount codes."""
+
+    now: datetime
+    occupancy: Occupancy
+    arrivals: dict[tuple[UUID, Window], Arrivals] = field(default_factory=dict)
+    holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    sales: Sales = field(default_factory=Sales)
