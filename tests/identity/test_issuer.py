@@ -13,11 +13,12 @@ import jwt
 import pytest
 
 from holdfast.identity import issuer
+from holdfast.identity.claims import GROUPS_MAX, IssuerRules, read_claims
 from holdfast.identity.issuer import DevIssuer, parse_ttl, trusted_issuers
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TokenVerifier
 from holdfast.kernel.config import Settings
-from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.errors import InvalidRequest, Unauthenticated
 from holdfast.kernel.files.acl import PathError
 from holdfast.kernel.files.own import read_secret
 
@@ -113,6 +114,36 @@ def test_a_minted_token_says_what_was_asked(tmp_path: Path) -> None:
     assert claims.expires_at == NOW.timestamp() + 90
 
 
+def test_a_token_names_the_groups_of_its_bearer(tmp_path: Path) -> None:
+    issuer = DevIssuer.load(tmp_path)
+    token = issuer.mint("osteria-nord", ["guest"], "gina", groups=["members", "over-60", "members"], now=NOW)
+    assert TokenVerifier([issuer]).verify(token, NOW.timestamp()).groups == {"members", "over-60"}
+
+
+@pytest.mark.parametrize(
+    ("value", "groups"),
+    [
+        (None, set[str]()),
+        ([], set[str]()),
+        (["members", "/staff/All Users", "", "x" * 64], {"members"}),
+        ([f"g{n}" for n in range(80)], {f"g{n}" for n in range(GROUPS_MAX)}),
+    ],
+)
+def test_groups_that_no_rule_can_name_are_ignored(value: Any, groups: set[str]) -> None:
+    payload = {
+        "iss": "i",
+        "aud": "a",
+        "sub": "gina",
+        "exp": 2_000_000_000,
+        "tenant": "osteria",
+        "roles": ["guest"],
+    }
+    rules = IssuerRules("i", "a", frozenset({"EdDSA"}), frozenset({"at+jwt"}))
+    assert read_claims({**payload, "groups": value}, rules=rules, now=1_900_000_000).groups == groups
+    with pytest.raises(Unauthenticated, match="list of strings"):
+        read_claims({**payload, "groups": "members"}, rules=rules, now=1_900_000_000)
+
+
 def test_bearers_without_a_name_are_different_people(tmp_path: Path) -> None:
     issuer = DevIssuer.load(tmp_path)
     verifier = TokenVerifier([issuer])
@@ -131,6 +162,7 @@ def test_bearers_without_a_name_are_different_people(tmp_path: Path) -> None:
         ({"subject": ""}, "subject"),
         ({"subject": "a\nb"}, "subject"),
         ({"subject": "a" * 256}, "subject"),
+        ({"groups": ["Members"]}, "group"),
         ({"ttl_s": 0}, "ttl_s"),
         ({"ttl_s": -5}, "ttl_s"),
         ({"ttl_s": 3601}, "ttl_s"),

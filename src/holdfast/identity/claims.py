@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeGuard
 from uuid import UUID
 
+from holdfast.kernel.actor import GROUP_PATTERN
 from holdfast.kernel.errors import Unauthenticated
 
 ROLES = frozenset(
@@ -24,6 +25,9 @@ ROLES = frozenset(
     }
 )
 TENANT_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+GROUP = re.compile(GROUP_PATTERN)
+GROUPS_MAX = 50
+"""The most groups that are read from a token."""
 LEEWAY_S = 10
 SUBJECT_CHARS_MAX = 255
 # 9999-12-31: the last date that both Python and PostgreSQL support.
@@ -35,8 +39,8 @@ class Claims:
     """The claims of a verified token.
 
     `tenant` is a slug; None only for a platform administrator. `venues`: the only venues the bearer may access; None
-    means all of the tenant's, the empty set none. `expires_at`: seconds since 1970. `subject` is unique only within
-    `issuer`.
+    means all of the tenant's, the empty set none. `groups`: groups of guests that the bearer is in, such as `members`.
+    `expires_at`: seconds since 1970. `subject` is unique only within `issuer`.
     """
 
     subject: str
@@ -45,6 +49,7 @@ class Claims:
     venues: frozenset[UUID] | None
     expires_at: float
     issuer: str
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class IssuerRules:
     unknown_roles: Literal["refuse", "drop"] = "drop"
     tenant_claim: str = "tenant"
     roles_claim: str = "roles"
+    groups_claim: str = "groups"
 
 
 def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -> Claims:
@@ -92,6 +98,7 @@ def read_claims(payload: Mapping[str, Any], *, rules: IssuerRules, now: float) -
         venues=_venues(payload),
         expires_at=expires_at,
         issuer=rules.issuer,
+        groups=_groups(_lookup(payload, rules.groups_claim)),
     )
 
 
@@ -132,6 +139,15 @@ def _roles(value: Any, rules: IssuerRules) -> frozenset[str]:
     if not named or named - ROLES:
         raise Unauthenticated("The token carries no role, or one that does not exist.")
     return named
+
+
+def _groups(value: Any) -> frozenset[str]:
+    # Issuers list groups of all kinds. Rules of venues can name only those that are slugs.
+    if value is None:
+        return frozenset()
+    if not _is_text_list(value):
+        raise Unauthenticated("The groups of the token must be a list of strings.")
+    return frozenset([each for each in value if GROUP.fullmatch(each)][:GROUPS_MAX])
 
 
 def _tenant(value: Any, roles: frozenset[str]) -> str | None:

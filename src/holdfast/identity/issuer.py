@@ -18,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
-from holdfast.identity.claims import ROLES, SUBJECT_CHARS_MAX, TENANT_SLUG, IssuerRules
+from holdfast.identity.claims import GROUP, ROLES, SUBJECT_CHARS_MAX, TENANT_SLUG, IssuerRules
 from holdfast.identity.oidc import OidcIssuer
 from holdfast.identity.token import TOKEN_CHARS_MAX, TrustedIssuer, VerifyingKey
 from holdfast.kernel.config import Settings
@@ -54,6 +54,7 @@ def trusted_issuers(settings: Settings) -> list[TrustedIssuer]:
             jwks_url=settings.oidc_jwks_url,
             tenant_claim=settings.oidc_tenant_claim,
             roles_claim=settings.oidc_roles_claim,
+            groups_claim=settings.oidc_groups_claim,
         )
     ]
 
@@ -118,11 +119,12 @@ class DevIssuer:
         venues: Sequence[str] | None = None,
         ttl_s: int = 3600,
         now: datetime | None = None,
+        groups: Sequence[str] = (),
     ) -> str:
         """Returns a signed token for `subject` (default: a new random one), valid for `ttl_s` seconds.
 
         `tenant`: slug, required for every role but platform_admin. `venues`: the only venues (ids) the bearer may
-        access; None means all of the tenant's, an empty list none. Raises `InvalidRequest`.
+        access; None means all of the tenant's, an empty list none. `groups`: groups of guests. Raises `InvalidRequest`.
         """
         subject = subject if subject is not None else f"dev-{uuid4().hex[:12]}"
         check_wanted(tenant=tenant, roles=roles, subject=subject, ttl_s=ttl_s)
@@ -139,6 +141,7 @@ class DevIssuer:
         }
         claims |= {} if tenant is None else {"tenant": tenant}
         claims |= {} if venues is None else {"venues": _venue_ids(venues)}
+        claims |= {"groups": _groups(groups)} if groups else {}
         token = jwt.encode(
             claims, self.private, algorithm="EdDSA", headers={"typ": "at+jwt", "kid": self.kid}
         )
@@ -208,3 +211,9 @@ def _venue_ids(venues: Sequence[str]) -> list[str]:
         return [str(UUID(venue)) for venue in venues]
     except ValueError:
         raise InvalidRequest.of("venues", list(venues), "must be venue ids (UUID)") from None
+
+
+def _groups(groups: Sequence[str]) -> list[str]:
+    if wrong := [each for each in groups if not GROUP.fullmatch(each)]:
+        raise InvalidRequest.of("group", wrong, "must be slugs: lower-case letters, digits, - and _")
+    return list(dict.fromkeys(groups))

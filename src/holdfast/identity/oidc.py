@@ -54,6 +54,7 @@ class OidcIssuer:
         jwks_url: str | None = None,
         tenant_claim: str = "tenant",
         roles_claim: str = "roles",
+        groups_claim: str = "groups",
     ) -> None:
         for field, value in (("oidc_issuer", url), ("oidc_jwks_url", jwks_url)):
             if value is not None and not is_safe_url(value):
@@ -71,6 +72,7 @@ class OidcIssuer:
             types=TYPES,
             tenant_claim=tenant_claim,
             roles_claim=roles_claim,
+            groups_claim=groups_claim,
         )
         self._jwks_url = jwks_url
         self._keys: dict[str, VerifyingKey] = {}

@@ -31,6 +31,7 @@ def actor_of(claims: Claims, tenant_id: UUID | None) -> Actor:
         tenant_ids=None if "platform_admin" in claims.roles else tenant_ids,
         roles=expand(claims.roles),
         venue_ids=claims.venues,
+        groups=claims.groups,
     )
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from holdfast.kernel.errors import Forbidden, NotFound, Unauthenticated
 
+GROUP_PATTERN = r"[a-z0-9][a-z0-9_-]{0,62}"
+"""The name of a group of guests."""
 STAFF_ROLES = frozenset({"staff", "manager", "admin"})
 
 
@@ -19,6 +21,7 @@ class Actor:
     `tenant_ids`: the tenants whose rows the actor's transactions can reach; `None` means all of
     them and is for `system` and platform administrators alone.
     `venue_ids`: the only venues the actor may touch; `None` means every venue of the tenants.
+    `groups`: groups of guests that the actor is in, such as `members`; rules of a venue may name them.
     """
 
     kind: Literal["guest", "staff", "anonymous", "system"]
@@ -26,6 +29,7 @@ class Actor:
     tenant_ids: tuple[UUID, ...] | None = ()
     roles: frozenset[str] = frozenset()
     venue_ids: frozenset[UUID] | None = None
+    groups: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return self.kind if self.kind in ("system", "anonymous") else f"{self.kind}:{self.id}"

@@ -140,6 +140,9 @@ class Settings(BaseSettings):
     oidc_roles_claim: str = Field(default="roles", min_length=1)
     """The claim with the roles; may be a dotted path such as `realm_access.roles`. Default: `roles`."""
 
+    oidc_groups_claim: str = Field(default="groups", min_length=1)
+    """The claim with the groups of guests that rules of venues may name; may be a dotted path. Default: `groups`."""
+
     live: bool = True
     """Serve the live channels (SSE and WebSocket). Default: true."""
 

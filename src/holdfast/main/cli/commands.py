@@ -226,13 +226,16 @@ def token_(
     tenant: Annotated[str | None, typer.Option(help="Slug. Required, except for platform_admin.")] = None,
     subject: Annotated[str | None, typer.Option(help="The bearer's id. [default: a new one]")] = None,
     ttl: Annotated[str, typer.Option(help="How long it is valid, such as 90s or 30m; 1h at most.")] = "1h",
+    group: Annotated[
+        list[str] | None, typer.Option(help="A group of guests, such as members; repeat it for more.")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Print a token of the development issuer, and nothing else."""
     settings = start(data_dir=data_dir)
     from holdfast.main.process.tokens import mint
 
-    typer.echo(mint(settings, tenant=tenant, roles=role, subject=subject, ttl=ttl))
+    typer.echo(mint(settings, tenant=tenant, roles=role, subject=subject, ttl=ttl, groups=group or ()))
 
 
 @command("openapi")

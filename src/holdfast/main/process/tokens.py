@@ -25,7 +25,13 @@ class Persona:
 
 
 def mint(
-    settings: Settings, *, tenant: str | None, roles: Sequence[str], subject: str | None, ttl: str
+    settings: Settings,
+    *,
+    tenant: str | None,
+    roles: Sequence[str],
+    subject: str | None,
+    ttl: str,
+    groups: Sequence[str] = (),
 ) -> str:
     """Issues a token. `ttl`: `90s`, `30m`, `1h`. Never makes a key: a token of a new one would fit no server.
 
@@ -33,7 +39,7 @@ def mint(
     """
     ttl_s = parse_ttl(ttl)
     check_wanted(tenant=tenant, roles=roles, subject="new" if subject is None else subject, ttl_s=ttl_s)
-    return _issuer(settings, DevIssuer.existing).mint(tenant, roles, subject, ttl_s=ttl_s)
+    return _issuer(settings, DevIssuer.existing).mint(tenant, roles, subject, ttl_s=ttl_s, groups=groups)
 
 
 def personas(settings: Settings, *, tenant: str, venue_id: str) -> list[Persona]:
