@@ -226,6 +226,7 @@ CREATE TABLE booking (
     minutes_asked   boolean     NOT NULL DEFAULT false, -- its length was asked for in minutes; otherwise a
                                                    -- move keeps its end on the clock
     arrival_on      date,                          -- the date of the first night of a stay
+    items           jsonb       NOT NULL DEFAULT '[]', -- booking/said.py: list of Item; of an order of several things
     CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT booking_reference_is_unique UNIQUE (tenant_id, reference),
     CONSTRAINT booking_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),

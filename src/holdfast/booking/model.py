@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
-from holdfast.booking.price import price_json
-from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest
+from holdfast.booking.price import lines_json, price_json
+from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest, Item
 from holdfast.booking.states import EXPIRING, TRANSITIONS, InvalidTransition, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
@@ -68,6 +68,7 @@ class Booking:
     minutes_asked: bool = False
     nights: int | None = None
     arrival_on: date | None = None
+    items: tuple[Item, ...] = ()
 
     @property
     def stay_nights(self) -> Nights | None:
@@ -212,7 +213,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_name": venue.name,
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
-        "resources": _resources_named(venue, booking.resource_ids),
+        "resources": resources_named(venue, booking.resource_ids),
         "group": booking.preferences.group,
         "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
@@ -254,13 +255,15 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "shared_facility_owner_tenant_id": booking.shared_facility_owner_tenant_id,
         "read_only": False,
     }
+    if booking.items:
+        shown["items"] = [_item_json(each, booking, venue) for each in booking.items]
     if viewer.is_staff:
         shown["internal_notes"] = booking.details.internal_notes
         shown["overrides"] = booking.overrides
     return shown
 
 
-def _resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+def resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
     """Returns the resources as the JSON of bookings has them, in order. Of a removed one, only the id is known."""
     found = venue.resources.get
     return [
@@ -274,3 +277,16 @@ def _resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[st
         }
         for id_ in resource_ids
     ]
+
+
+def _item_json(item: Item, booking: Booking, venue: Venue) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "status": Status.CANCELLED if item.is_cancelled else booking.status,
+        "group": item.preferences.group,
+        "chosen_by": item.chosen_by,
+        "resource_ids": item.resource_ids,
+        "resources": resources_named(venue, item.resource_ids),
+        "party_size": item.party_size,
+        "price_lines": lines_json(item.lines, booking.price.currency),
+    }

@@ -78,7 +78,7 @@ async def _is_done(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> bool:
     step = await queries.step_after(tx, booking, asked.expected_version)
     if step is None or step[1] is not asked.to:
         return False
-    _require_right(tx, replace(booking, status=step[0]), asked.to, venue)
+    require_right(tx, replace(booking, status=step[0]), asked.to, venue)
     return True
 
 
@@ -102,12 +102,12 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
 def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
     check_version(tx, booking, asked.expected_version)
     check_step(booking.status, asked.to)
-    _require_right(tx, booking, asked.to, venue)
+    require_right(tx, booking, asked.to, venue)
     changes: dict[str, Any] = {}
     metadata = dict(asked.metadata)
     if asked.to is Status.CANCELLED:
         changes = {"cancellation_reason": asked.reason, "cancelled_by": str(tx.actor)}
-        metadata |= _fee(booking, venue, tx)
+        metadata |= fee_of(booking, venue, tx, of_minor=booking.total_minor)
     after = moved(booking, asked.to, policy=venue.policy, now=tx.now, **changes)
     return Step(
         booking=after,
@@ -139,7 +139,7 @@ def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
         )
 
 
-def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
+def require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
     """Raises Forbidden unless the actor may take the step. Staff may take any that is not the pipeline's; guests may
     cancel and confirm a hold."""
     if to in PIPELINE and tx.actor.kind != "system":
@@ -151,16 +151,16 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
         raise Forbidden(f"Guests can cancel a booking or turn a hold into {onward}. Ask the venue for {to}.")
 
 
-def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
-    """Returns the fee for cancelling after the cut-off, for the history. Staff cancel without a fee, and cancelling a
-    hold is free: nothing was booked yet."""
+def fee_of(booking: Booking, venue: Venue, tx: Tx, *, of_minor: int) -> dict[str, str]:
+    """Returns the fee for cancelling after the cut-off, for the history. `of_minor`: the price of what is cancelled, in
+    minor units. Staff cancel without a fee, and cancelling a hold is free: nothing was booked yet."""
     policy = venue.policy
     if booking.status is Status.HELD:
         return {}
     late = tx.now > booking.start_at - timedelta(minutes=policy.cancellation_cutoff_minutes)
     if not late or not policy.cancellation_fee_percent or tx.actor.is_staff:
         return {}
-    fee_minor = int(booking.total_minor * policy.cancellation_fee_percent / 100)
+    fee_minor = int(of_minor * policy.cancellation_fee_percent / 100)
     currency = booking.price.currency
     return {"cancellation_fee": format_money(fee_minor, currency), "currency": currency}
 

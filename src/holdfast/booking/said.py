@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
+
+from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.port.lines import PriceLine
 
 ChosenBy = Literal["guest", "house"]
 
@@ -25,6 +29,19 @@ class Guest:
             "guest_email": self.email,
             "guest_phone": self.phone,
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One of several things that were booked in one order. `lines`: those of the order's price that are its own."""
+
+    id: UUID
+    party_size: int
+    resource_ids: tuple[UUID, ...]
+    preferences: Preferences = ANYTHING
+    chosen_by: ChosenBy = "guest"
+    lines: tuple[PriceLine, ...] = ()
+    is_cancelled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

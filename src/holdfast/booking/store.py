@@ -13,7 +13,7 @@ import orjson
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.booking.said import ExtraTaken
+from holdfast.booking.said import ExtraTaken, Item
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.emit import emit_from
@@ -61,6 +61,7 @@ EVENT_TYPES = {
     "create": "booking.created",
     "update": "booking.updated",
     "bind": "booking.updated",
+    "cancel_item": "booking.updated",
     "cancel": "booking.cancelled",
     "confirm": "booking.confirmed",
     "check_in": "booking.checked_in",
@@ -249,6 +250,7 @@ def from_row(row: Any) -> Booking:
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
     values["price_lines"] = _lines(values["price_lines"])
     values["extras"] = taken_of(values["extras"])
+    values["items"] = () if values["items"] == "[]" else items_of(values["items"])
     take = values.pop
     preferences = take("preferences")
     return Booking(
@@ -263,6 +265,23 @@ def from_row(row: Any) -> Booking:
 def taken_of(text: str) -> tuple[ExtraTaken, ...]:
     """Returns the extras in the column of that name."""
     return () if text == "[]" else tuple([ExtraTaken(**each) for each in orjson.loads(text)])
+
+
+def items_of(text: str) -> tuple[Item, ...]:
+    """Returns the items of an order in the column of that name."""
+    return tuple([_item(each) for each in orjson.loads(text)])
+
+
+def _item(stored: dict[str, Any]) -> Item:
+    return Item(
+        id=UUID(stored["id"]),
+        party_size=stored["party_size"],
+        resource_ids=tuple(map(UUID, stored["resource_ids"])),
+        preferences=Preferences.of_json(stored["preferences"]["as_json"]),
+        chosen_by=stored["chosen_by"],
+        lines=tuple([PriceLine(**each) for each in stored["lines"]]),
+        is_cancelled=stored["is_cancelled"],
+    )
 
 
 def _lines(text: str) -> tuple[PriceLine, ...]:

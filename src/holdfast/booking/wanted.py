@@ -11,7 +11,7 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.booking.said import ExtraTaken
+from holdfast.booking.said import ExtraTaken, Item
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
@@ -90,6 +90,18 @@ class Overriding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ItemWanted:
+    """One thing of an order. `named`: as in `Wanted`. `kept`: the resources that it has already, which come first."""
+
+    id: UUID
+    party_size: int
+    resource_ids: tuple[UUID, ...] = ()
+    preferences: Preferences = ANYTHING
+    named: bool | None = None
+    kept: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """A request for one booking. Its id is generated beforehand, so that deciding is pure; the end of the booking's
     reference is derived from it.
@@ -109,6 +121,7 @@ class Wanted:
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
     `is_asked`: whether the questions of the venue that need an answer must have one.
     `ip`: the address that a hold counts against.
+    `items`: what an order is for; then `party_size` is that of all of them, and the request itself names no resources.
     """
 
     id: UUID
@@ -137,6 +150,7 @@ class Wanted:
     overriding: Overriding | None = None
     is_asked: bool = False
     ip: str | None = None
+    items: tuple[ItemWanted, ...] = ()
     traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
@@ -181,7 +195,7 @@ class Prepared:
 
     `sets`: the sets of resources that fit, best first. `rest`: more sets, considered only if none of these is free.
     In a large venue, few bookings need them. `overruled`: the rules that would have refused it so far.
-    `sale`: what it takes beside its place.
+    `sale`: what it takes beside its place. `items`: the request for each thing of an order; `sets` has those of all.
     """
 
     wanted: Wanted
@@ -192,6 +206,7 @@ class Prepared:
     rest: tuple[tuple[Resource, ...], ...] = ()
     overruled: tuple[str, ...] = ()
     sale: Sale = NO_SALE
+    items: tuple[Prepared, ...] = ()
 
     @property
     def all_sets(self) -> tuple[tuple[Resource, ...], ...]:
@@ -213,13 +228,26 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         actor=actor,
         when=When(),
         party_size=booking.party_size,
-        resource_ids=booking.resource_ids,
+        resource_ids=() if booking.items else booking.resource_ids,
         preferences=booking.preferences,
+        items=tuple([_item_anew(each) for each in booking.items if not each.is_cancelled]),
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
         bound=bool(booking.resource_ids),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
+    )
+
+
+def _item_anew(item: Item) -> ItemWanted:
+    named = item.chosen_by == "guest"
+    return ItemWanted(
+        id=item.id,
+        party_size=item.party_size,
+        resource_ids=item.resource_ids if named else (),
+        preferences=item.preferences,
+        named=named,
+        kept=item.resource_ids,
     )
 
 

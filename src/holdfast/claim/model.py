@@ -132,6 +132,11 @@ class Occupancy:
         self.add(moved)
         self._was[moved] = self._was.pop(claim, claim)
 
+    def copied(self) -> Occupancy:
+        """Returns a copy that can be changed without changing this one."""
+        by_resource = {id_: [*claims] for id_, claims in self.by_resource.items()}
+        return Occupancy(self.now, by_resource, {**self.ahead}, {**self._was})
+
     @property
     def moved(self) -> dict[Claim, Claim]:
         """The claims that changed units or resources: original -> moved."""

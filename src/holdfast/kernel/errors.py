@@ -97,6 +97,11 @@ class InvalidRequest(HoldfastError):
         """Returns the refusal for one wrong field; `problem` says what is allowed."""
         return cls(f"{field}: {problem}", errors=[{"field": field, "value": value, "problem": problem}])
 
+    def within(self, path: str) -> InvalidRequest:
+        """Returns the same refusal, of fields that are inside of `path`."""
+        errors = [{**each, "field": f"{path}.{each['field']}"} for each in self.fields["errors"]]
+        return InvalidRequest(f"{path}.{self.detail}", **{**self.fields, "errors": errors})
+
 
 class NotFound(HoldfastError):
     """There is no such thing here, or it is not yours to see."""

@@ -59,7 +59,11 @@ class NotAvailable(Suggestible):
 
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
-    """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released."""
+    """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released. Of an order,
+    that of the item with the fewest free places."""
+    order = prepared
+    if order.items:
+        prepared = min(order.items, key=lambda each: _left(each, order, occupancy, but))
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
@@ -74,10 +78,33 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     return NotAvailable(
         kind,
         detail,
-        wanted=prepared,
+        wanted=None if order.items else prepared,
         conflicts=conflicts,
         suggested_slots=[],
         can_join_waitlist=prepared.venue.policy.waitlist_enabled,
+    )
+
+
+def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID | None) -> int:
+    """Returns how many of the item's sets have room, less what other items want of the same."""
+    span, party_size = prepared.span, prepared.wanted.party_size
+    places = {frozenset(each.id for each in resources) for resources in prepared.sets}
+    rivals = [
+        each
+        for each in order.items
+        if places == {frozenset(one.id for one in resources) for resources in each.sets}
+    ]
+    return (
+        1
+        - len(rivals)
+        + sum(
+            all(
+                occupancy.has_room(leaf, span, units=units_needed(each, leaf, party_size), but=but)
+                for each in resources
+                for leaf in each.claimed
+            )
+            for resources in prepared.sets
+        )
     )
 
 

@@ -10,17 +10,17 @@ from uuid import UUID
 from holdfast.assigning.choose import settle
 from holdfast.booking import states
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import claims_of, overruling, price_of
+from holdfast.booking.deciding.decide import asks_minutes, chosen_by, claims_of, overruling, quoted
 from holdfast.booking.deciding.known import Further
+from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import (
     asks_length,
-    asks_minutes,
     check_time,
-    chosen_by,
     find_place,
     ids_of,
     open_sets,
 )
+from holdfast.booking.deciding.reorder import with_cancelled
 from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
@@ -100,7 +100,8 @@ def revise(
         raise
     except HoldfastError as error:
         if isinstance(error, Suggestible):
-            error.wanted = wish.prepared
+            is_order = wish.prepared is not None and wish.prepared.items
+            error.wanted = None if is_order else wish.prepared
         return error
     if isinstance(revised, Revised):
         if wish.before.id not in around.out:
@@ -132,35 +133,32 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     if before.id in around.in_full or not before.occupies:
         prepared = prepared.in_full()
     if not before.occupies:  # it has no place yet and gets the best set that is open
-        sets = open_sets(prepared)
-        if not sets:
+        best = [next(iter(open_sets(each)), None) for each in prepared.items or (prepared,)]
+        of_items = tuple(each for each in best if each is not None)
+        if len(of_items) < len(best):
             raise taken(prepared, Occupancy(now))
-        return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)
+        return Revised(before, _moved(after, prepared, _place(of_items), now=now, pricing=pricing), None)
     found = find_place(prepared, around.occupancy, but=before.id)
     if found is None:
         raise taken(prepared, around.occupancy, but=before.id)
     if isinstance(found, list):
         around.in_full.add(before.id)
         return Further(found)
-    resources, fits = found
-    after = _moved(after, prepared, resources, now=now, pricing=pricing)
-    settle(fits, around.occupancy)
-    return Revised(before, after, claims_of(after, fits, changed_by=str(actor)))
+    after = _moved(after, prepared, found, now=now, pricing=pricing)
+    settle(found.fits, around.occupancy)
+    return Revised(before, after, claims_of(after, found.fits, changed_by=str(actor)))
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | None) -> None:
     """Checks the rules that the change affects."""
     venue, span, wanted, before = prepared.venue, prepared.span, prepared.wanted, wish.before
-    named = {*wanted.resource_ids}
-    renamed = named and named != {*before.resource_ids}
-    sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
-    if span != before.span or renamed or sought:
+    for each in _placed_anew(wish, prepared):
         check_time(
             venue,
-            prepared.sets[0] if wanted.resource_ids else (),
+            each.sets[0] if each.wanted.resource_ids else (),
             span,
             now=around.occupancy.now,
-            among=prepared.all_sets,
+            among=each.all_sets,
             walk_in=span.start == before.start_at,
             slot_id=prepared.slot_id,
             over=over,
@@ -171,6 +169,20 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
         others = [size for id_, size in there if id_ != before.id]
         arrivals = Arrivals(sum(others), len(others))
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
+
+
+def _placed_anew(wish: Wish, prepared: Prepared) -> Sequence[Prepared]:
+    """Returns the requests that the rules on time are asked about: the booking, or items of an order."""
+    before, wanted = wish.before, prepared.wanted
+    if prepared.span != before.span:
+        return prepared.items or (prepared,)
+    if prepared.items:
+        anew = {each.id for each in wish.asked.items if each.is_new or each.resource_ids or each.preferences}
+        return [each for each in prepared.items if each.wanted.id in anew]
+    named = {*wanted.resource_ids}
+    renamed = named and named != {*before.resource_ids}
+    sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
+    return (prepared,) if renamed or sought else ()
 
 
 def _check_sale(wish: Wish, prepared: Prepared, around: Around) -> None:
@@ -184,10 +196,11 @@ def _check_sale(wish: Wish, prepared: Prepared, around: Around) -> None:
 
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
     """Returns the booking at the time and place it had. Another party or slot, or other extras, have another price."""
-    wanted, sale, price = prepared.wanted, prepared.sale, after.price
+    wanted, sale, price, items = prepared.wanted, prepared.sale, after.price, after.items
     asked = (wanted.party_size, prepared.slot_id, sale.taken, sale.code)
     if asked != (after.party_size, after.slot_id, after.extras, after.discount_code):
-        price = price_of(prepared, prepared.sets[0], pricing, now=after.updated_at)
+        place = _place(tuple(each.sets[0] for each in prepared.items or (prepared,)))
+        price, items = quoted(prepared, place, pricing, now=after.updated_at)
     return replace(
         after,
         slot_id=prepared.slot_id,
@@ -197,14 +210,17 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
         chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
         price=price,
+        items=with_cancelled(items, after.items),
         extras=sale.taken,
         discount_code=sale.code,
     )
 
 
-def _moved(
-    after: Booking, prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
-) -> Booking:
+def _place(of_items: tuple[tuple[Resource, ...], ...]) -> Place:
+    return Place(tuple(each for own in of_items for each in own), [], of_items)
+
+
+def _moved(after: Booking, prepared: Prepared, place: Place, *, now: datetime, pricing: Pricing) -> Booking:
     """Returns the booking at its new time and place, with a new price and new deadlines."""
     venue, span, wanted = prepared.venue, prepared.span, prepared.wanted
     timed_anew = (
@@ -218,6 +234,7 @@ def _moved(
             "timezone": venue.timezone,
         }
     )
+    price, items = quoted(prepared, place, pricing, now=now)
     expires = max(_expires(after, span.start, venue.policy) or now, now) if after.expires_at else None
     return replace(
         after,
@@ -230,8 +247,9 @@ def _moved(
         party_size=wanted.party_size,
         chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
-        resource_ids=ids_of(prepared, resources, now=now),
-        price=price_of(prepared, resources, pricing, now=now),
+        resource_ids=ids_of(prepared, place.resources, now=now),
+        price=price,
+        items=with_cancelled(items, after.items),
         extras=prepared.sale.taken,
         discount_code=prepared.sale.code,
         expires_at=expires,

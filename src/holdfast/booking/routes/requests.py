@@ -246,31 +246,23 @@ class OverrideBody(Body):
         return Overriding(tuple(dict.fromkeys(self.override)), self.override_reason)
 
 
+class BookedBody(DetailsBody, OverrideBody, SaleBody):
+    """What a single booking is made with."""
+
+    metadata: Metadata = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the questions of the venue, by id of the question."""
+
+
 class NewBody(DetailsBody):
     """A new booking or series of bookings."""
 
     venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    """The number of guests."""
 
     @model_validator(mode="after")
     def _has_a_start(self) -> NewBody:
         self.check_start()
         return self
-
-
-class CreateBooking(NewBody, OverrideBody, SaleBody):
-    """A new booking."""
-
-    hold: bool = False
-    """Hold the resources until `expires_at` instead of booking them."""
-    source: Source = "api"
-    """Where the booking came from."""
-    metadata: Metadata = Field(default_factory=dict)
-    answers: Answers = Field(default_factory=dict)
-    """Answers to the questions of the venue, by id of the question."""
-    seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
-    """The version of the availability that the client displayed."""
 
 
 class CheckAvailability(PlaceBody, SaleBody, TimeBody):

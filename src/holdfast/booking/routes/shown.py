@@ -45,6 +45,19 @@ class ExtraShown(BaseModel):
     quantity: int
 
 
+class ItemShown(BaseModel):
+    """One thing of an order. `status`: that of the order, or CANCELLED."""
+
+    id: UUID
+    status: Status
+    group: str | None
+    chosen_by: ChosenBy
+    resource_ids: list[UUID]
+    resources: list[BookedResource]
+    party_size: int
+    price_lines: list[PriceLineShown]
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
     venue's wall time. `internal_notes` and `overrides` are for staff only."""
@@ -89,6 +102,8 @@ class BookingShown(BaseModel):
     deposit_amount: str
     extras: list[ExtraShown]
     discount_code: str | None
+    items: list[ItemShown] = []
+    """Of an order of several things. Absent from other bookings."""
     payment_intent_id: str | None
     payment_status: str | None
     inventory_reservation_id: str | None
