@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import asyncpg
 import pytest
 
 from tests.conftest import House
 
-from .asking import at
+from .asking import at, cancel, claims, move, refused
 from .changing import Json, edited, replaced, unfit
 
 Open = Callable[..., Any]
@@ -106,3 +107,35 @@ async def test_a_room_that_is_of_another_type_now(open_house: Open) -> None:
     await house.booked(resource_ids=house.ids("d1"), **nights(0, 1))
     changed = [each | {"group": "suite"} for each in house.document["resources"]]
     assert await unfit(house, resources=changed) == {typed["booking_reference"]: "ROOM_NOT_AVAILABLE"}
+
+
+async def rooms_of(owner: asyncpg.Connection, house: House, *stays: Json) -> list[str]:
+    """The room that each promise is on now."""
+    slugs = {id_: slug for slug, id_ in house.resources.items()}
+    return [slugs[str((await claims(owner, each))[0][0])] for each in stays]
+
+
+async def test_promises_leave_a_room_that_is_out_of_use(inn: House, owner: asyncpg.Connection) -> None:
+    long, short = [await inn.booked(group="double", **nights(0, many)) for many in (2, 1)]
+    closed = (await rooms_of(owner, inn, long))[0]
+    assert await unfit(inn, resources=without(inn, closed)) == {}
+    now = await rooms_of(owner, inn, long, short)
+    assert {*now, closed} == {"d0", "d1", "d2"}
+    refused(await inn.book(group="double", **nights(0, 1)), 409, "ROOM_NOT_AVAILABLE")
+    here = (await move(inn, long, "CHECKED_IN")).json()
+    assert here["resource_ids"] == inn.ids(now[0])
+
+
+async def test_where_not_all_find_room_each_that_does_moves(
+    open_house: Open, owner: asyncpg.Connection
+) -> None:
+    house: House = await open_house(resources=rooms(2), hours={}, policy=POLICY)
+    named = await house.booked(resource_ids=house.ids("d0"), **nights(1, 1))
+    moves = await house.booked(group="double", **nights(1, 1))
+    await cancel(house, named)
+    stay = [await house.booked(group="double", **nights(0, 1)) for _ in range(2)]
+    before = await rooms_of(owner, house, moves, *stay)
+    assert before[0] == "d1"
+    found = await unfit(house, resources=without(house, "d1"))
+    assert found == dict.fromkeys([each["booking_reference"] for each in stay], "ROOM_NOT_AVAILABLE")
+    assert await rooms_of(owner, house, moves, *stay) == ["d0", *before[1:]]
