@@ -149,6 +149,9 @@ def _where(random: Random, venue: Venue, size: int, *, seed: int) -> tuple[tuple
     if types and roll < 0.75:
         return (), Preferences(group=zipf(random, types))
     resources = sorted(venue.resources.values(), key=lambda each: each.order)
+    wholes = [each for each in resources if each.leaves]
+    if wholes and roll < 0.2:
+        return (random.choice(wholes).id,), ANYTHING
     if roll < 0.3:
         fitting = [each for each in resources if each.seats_max >= size] or resources
         first = hot(random, fitting, seed=seed, name=f"{venue.slug} resources")
