@@ -36,17 +36,21 @@ PRICE = """
     SELECT tenant_id, id AS booking_id, base_minor, tax_minor, discount_minor, total_minor, currency
       FROM booking
      WHERE total_minor <> base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor
-        OR least(base_minor, tax_minor, discount_minor, total_minor) < 0
+        OR least(base_minor, tax_minor, discount_minor, total_minor) < 0 OR discount_minor > base_minor
         OR currency <> ALL ($1::text[])
 """
 
-# Bookings from before there were lines have none.
+# Bookings from before there were lines have none. Quantities have six decimals, and amounts none.
 PRICE_LINES = """
     SELECT tenant_id, id AS booking_id, base_minor, price_lines
       FROM booking
      WHERE price_lines <> '[]'
-       AND base_minor <> (SELECT sum((line ->> 'amount_minor')::bigint)
-                            FROM jsonb_array_elements(price_lines) AS line)
+       AND (base_minor <> (SELECT sum((line ->> 'amount_minor')::bigint)
+                             FROM jsonb_array_elements(price_lines) AS line)
+            OR EXISTS (SELECT FROM jsonb_array_elements(price_lines) AS line
+                        WHERE abs((line ->> 'quantity')::numeric * (line ->> 'unit_minor')::numeric
+                                  - (line ->> 'amount_minor')::numeric)
+                            > 1 + (line ->> 'unit_minor')::numeric * 0.000001))
 """
 
 # For a venue that was never changed, the policy is the one the booking was made under. For others only the bounds are
@@ -126,13 +130,14 @@ BOOKINGS = (
     ),
     Check(
         "prices_add_up",
-        "The total is base plus tax (unless included) minus discount, no amount is negative, and the currency exists.",
+        "The total is base plus tax (unless included) minus discount, which is at most the base. No amount is "
+        "negative, and the currency exists.",
         PRICE,
         (sorted(CURRENCIES),),
     ),
     Check(
         "price_lines_add_up",
-        "The lines of a price add up to its base.",
+        "The lines of a price add up to its base, and each is its quantity times its unit price.",
         PRICE_LINES,
     ),
     Check(

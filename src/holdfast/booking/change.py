@@ -10,9 +10,9 @@ from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.revise import Around, Revised, revise
 from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
-from holdfast.booking.sales_store import read_sales
 from holdfast.booking.store import Step, said_of
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims

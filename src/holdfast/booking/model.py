@@ -141,7 +141,8 @@ def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, 
     expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
     due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
-        changes.setdefault(stamp, now)
+        # The clock may be behind that of the check-in's server, but nobody leaves before having come.
+        changes.setdefault(stamp, max(now, booking.checked_in_at or now))
     if status is not Status.HELD:
         changes["hold_ip"] = None
     return replace(

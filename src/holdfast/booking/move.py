@@ -12,10 +12,12 @@ from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
+from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.store import Step
-from holdfast.booking.wanted import wanted_anew
+from holdfast.booking.wanted import Prepared, wanted_anew
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
@@ -57,7 +59,8 @@ async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
     expected version is not taken again: it returns the booking as it is.
 
     Runs under the lock of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidTransition,
-    Forbidden, and NotAvailable (if the booking needs resources again and there are none).
+    Forbidden, and NotAvailable or ExtraNotAvailable (if the booking needs its place again, and there is none, or there
+    are too few of its extras).
     """
     booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
     return (
@@ -198,8 +201,19 @@ async def _bound(
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
     if before.occupies:
         return await claiming.follow(tx, before, after)
-    wanted = wanted_anew(after, tx.actor)
-    return await claiming.occupy(tx, after, prepared_at(wanted, venue, after.span, after.slot_id))
+    prepared = prepared_at(wanted_anew(after, tx.actor), venue, after.span, after.slot_id)
+    if after.extras:
+        await _check_extras(tx, after, prepared)
+    return await claiming.occupy(tx, after, prepared)
+
+
+async def _check_extras(tx: Tx, after: Booking, prepared: Prepared) -> None:
+    """Checks that there are enough of its extras for a booking that gets a place again: others may have taken them
+    meanwhile. What is no longer sold is not counted. Raises ExtraNotAvailable."""
+    sold = {each.id for each in prepared.venue.policy.extras}
+    extras = tuple((each.id, each.quantity) for each in after.extras if each.id in sold)
+    asked = with_sale(replace(prepared, wanted=replace(prepared.wanted, extras=extras, discount_code=None)))
+    (await read_sales(tx, [asked])).check_stock(asked.venue, asked.span, asked.sale, but=after.id)
 
 
 async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resource] | None = None) -> Shift:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -83,12 +84,20 @@ class Wish:
         return prepared is None or (
             before.occupies
             and prepared.span == before.span
-            and {each.id for each in prepared.sets[0]} == {*before.resource_ids}
+            and (self._keeps_promise or {each.id for each in prepared.sets[0]} == {*before.resource_ids})
             and (
                 prepared.wanted.party_size == before.party_size
                 or all(each.takes == "party" for each in prepared.sets[0])
             )
         )
+
+    @property
+    def _keeps_promise(self) -> bool:
+        """Whether it is promised one of a type and still is: all of the type are alike."""
+        if self.prepared is None or not self.before.is_unbound:
+            return False
+        wanted = self.prepared.wanted
+        return not (wanted.resource_ids or wanted.planned) and wanted.preferences == self.before.preferences
 
     def limits(self) -> Sequence[Limit]:
         """Returns the bounds on arrivals that the change affects: not those under which the booking counts already."""
@@ -176,6 +185,10 @@ def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
         problem = "were removed from the venue, so that the price can't be computed: choose others"
         raise InvalidRequest.of("resource_ids", missing, problem)
     place = tuple(venue.resources[each] for each in before.resource_ids)
+    if before.is_unbound:  # any of its type has its price
+        place = tuple(
+            islice((each for each in venue.resources.values() if before.preferences.accepts(each)), 1)
+        )
     return Prepared(wanted, venue, before.span, before.slot_id, (place,))
 
 

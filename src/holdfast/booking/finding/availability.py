@@ -19,11 +19,11 @@ from holdfast.booking.finding.promised import promised
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.price import price_json
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.nights import nights_allowed, stay_at
 from holdfast.booking.rules.sittings import is_slots_only
-from holdfast.booking.sales_store import read_sales
 from holdfast.booking.wanted import GUEST, Asker, Prepared
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx

@@ -10,13 +10,15 @@ from holdfast.booking import states
 from holdfast.booking.states import Status
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
+from holdfast.place.opening.stay import Nights
 from holdfast.place.venue import Venue
 
 OPEN = sorted(each for each in Status if each not in states.TERMINAL)
 
 
 class Standing(NamedTuple):
-    """A booking that is not over. `local_start`: the venue's wall time as it was agreed, in `timezone`."""
+    """A booking that is not over. `local_start`: the venue's wall time as it was agreed, in `timezone`. `group`: the
+    type that was booked; without resources, it has the promise of one. `nights`: of a stay."""
 
     id: UUID
     reference: str
@@ -29,6 +31,13 @@ class Standing(NamedTuple):
     source: str
     occupies: bool
     length_asked: bool
+    group: str | None = None
+    nights: Nights | None = None
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether it has no resource yet, only the promise of one of its type."""
+        return self.group is not None and not self.resource_ids
 
     @property
     def order(self) -> tuple[datetime, UUID]:
@@ -39,7 +48,7 @@ class Standing(NamedTuple):
 # Served by booking_by_venue.
 NOT_OVER = """
     SELECT id, reference, start_at, end_at, local_start, timezone, slot_id, party_size, resource_ids, source, status,
-           length_asked
+           length_asked, preferences ->> 'group' AS type, nights, arrival_on
       FROM booking
      WHERE tenant_id = $1 AND venue_id = $2 AND (start_at, id) > ($3, $4) AND end_at > $5
        AND status = ANY ($6::text[]) AND (expires_at IS NULL OR expires_at > $5)
@@ -68,6 +77,8 @@ async def read_standing(tx: Tx, venue: Venue, after: Standing | None, *, limit: 
             row["source"],
             Status(row["status"]) in states.OCCUPYING,
             row["length_asked"],
+            row["type"],
+            None if row["nights"] is None else Nights(row["arrival_on"], row["nights"]),
         )
         for row in rows
     ]

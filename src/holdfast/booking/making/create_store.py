@@ -16,9 +16,9 @@ from holdfast.booking import store
 from holdfast.booking.deciding.decide import limits_of
 from holdfast.booking.deciding.known import Known
 from holdfast.booking.deciding.prepare import probes_of
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.rules.holds import hold_quotas
 from holdfast.booking.rules.pacing import NONE, Arrivals, Window
-from holdfast.booking.sales_store import read_sales
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
 from holdfast.booking.wanted import NO_SALE, Prepared, Wanted

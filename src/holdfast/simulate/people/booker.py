@@ -67,6 +67,8 @@ class Booker:
             party_size=wish.party_size,
             resource_ids=wish.resource_ids,
             preferences=wish.preferences,
+            extras=wish.extras,
+            discount_code=wish.discount_code,
             guest=Guest(id=self.actor.id if self.actor.kind == "guest" else None, name="Sim"),
             details=Details(source=SOURCE),
             **more,
