@@ -41,6 +41,7 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     await _promised(client, issuer, db)
     await _sold(await open_house(client, issuer, policy=SOLD))
     await _changed(house)
+    await _ordered(await open_house(client, issuer, policy=policy))
     await _keyed(house)
     await _blocked(await open_house(client, issuer, policy=policy))
     await _undecided(await open_house(client, issuer, policy={**policy, "lifecycle": "approval"}))
@@ -129,6 +130,19 @@ async def _living(house: House) -> None:
         assert seated.status_code == 201, seated.text
         if name != "seated":
             await step(house, seated.json(), "COMPLETED" if name == "cleaned" else "CANCELLED")
+
+
+async def _ordered(house: House) -> None:
+    """Twice the same section, and a table that was taken out again."""
+    items = [
+        {"resource_ids": house.ids("s1"), "party_size": 2},
+        {"resource_ids": house.ids("s1"), "party_size": 3},
+        {"resource_ids": house.ids("t2"), "party_size": 2},
+    ]
+    order = await house.booked(start=at(10, days=5), party_size=7, items=items, special_requests="order")
+    path = f"/bookings/{order['id']}/items/{order['items'][2]['id']}/cancel"
+    less = await house.client.post(path, json={"expected_version": 1}, headers=house.bob)
+    assert less.status_code == 200, less.text
 
 
 async def _changed(house: House) -> None:

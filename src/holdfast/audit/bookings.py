@@ -53,6 +53,25 @@ PRICE_LINES = """
                             > 1 + (line ->> 'unit_minor')::numeric * 0.000001))
 """
 
+# The lines of an item are among those of the order; an item that was cancelled keeps its own.
+ITEMS = """
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.party_size, booking.resource_ids, booking.items
+      FROM booking
+     CROSS JOIN LATERAL (
+           SELECT array_agg(DISTINCT of_item.id ORDER BY of_item.id) FILTER (WHERE of_item.id IS NOT NULL) AS ids,
+                  bool_and(booking.price_lines @> (item -> 'lines')) AS are_priced
+             FROM jsonb_array_elements(booking.items) AS item
+             LEFT JOIN LATERAL (SELECT jsonb_array_elements_text(item -> 'resource_ids')::uuid AS id) AS of_item ON true
+            WHERE NOT (item ->> 'is_cancelled')::boolean) AS there
+     CROSS JOIN LATERAL (
+           SELECT sum((item ->> 'party_size')::bigint) AS guests
+             FROM jsonb_array_elements(booking.items) AS item
+            WHERE NOT (item ->> 'is_cancelled')::boolean) AS counted
+     WHERE booking.items <> '[]'
+       AND (counted.guests IS DISTINCT FROM booking.party_size OR NOT there.are_priced
+            OR there.ids IS DISTINCT FROM (SELECT array_agg(id ORDER BY id) FROM unnest(booking.resource_ids) AS id))
+"""
+
 # For a venue that was never changed, the policy is the one the booking was made under. For others only the bounds are
 # known: a grace of at most a week, and no tick at all if staff record no-shows and departures themselves.
 DUE = """
@@ -134,6 +153,11 @@ BOOKINGS = (
         "negative, and the currency exists.",
         PRICE,
         (sorted(CURRENCIES),),
+    ),
+    Check(
+        "orders_are_the_sum_of_their_items",
+        "An order has the guests, the resources and the lines of the price of its items that are not cancelled.",
+        ITEMS,
     ),
     Check(
         "price_lines_add_up",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast.audit.check import Check
-from holdfast.audit.ledger import BELOW, OCCUPYING_STATUSES
+from holdfast.audit.ledger import BELOW, NAMED, OCCUPYING_STATUSES
 from holdfast.booking.making.sales_store import GIVEN_BACK
 from holdfast.place.policies.overrides import OVERRULABLE
 
@@ -13,9 +13,9 @@ from holdfast.place.policies.overrides import OVERRULABLE
 UNITS = f"""
     WITH {BELOW}, needed AS (
         SELECT booking.tenant_id, leaf.leaf_id, leaf.units AS there, booking.start_at, booking.end_at,
-               CASE leaf.takes WHEN 'whole' THEN leaf.units WHEN 'guests' THEN booking.party_size ELSE 1 END AS units
-          FROM booking
-         CROSS JOIN LATERAL (SELECT DISTINCT unnest(booking.resource_ids)) AS named (resource_id)
+               CASE leaf.takes WHEN 'whole' THEN leaf.units WHEN 'guests' THEN named.guests ELSE named.items END
+                   AS units
+          FROM booking {NAMED}
           JOIN leaf ON leaf.tenant_id = booking.tenant_id AND leaf.resource_id = named.resource_id
          WHERE booking.status = ANY ($1::text[]) AND booking.start_at < booking.end_at AND booking.end_at > now()
     ), step AS (

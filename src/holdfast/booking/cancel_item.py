@@ -99,7 +99,7 @@ def _after(before: Booking, item: Item, left: Sequence[Item], venue: Venue, tx: 
             replace(each, is_cancelled=each.is_cancelled or each.id == item.id) for each in before.items
         ),
         party_size=sum(each.party_size for each in left),
-        resource_ids=tuple(id_ for each in left for id_ in each.resource_ids),
+        resource_ids=tuple(dict.fromkeys(id_ for each in left for id_ in each.resource_ids)),
         price=without(before.price, item.lines, minimum_spend_minor=_minimum_minor(left, venue)),
     )
 

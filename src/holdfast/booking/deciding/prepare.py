@@ -190,6 +190,8 @@ def probes_of(prepared: Prepared) -> Iterator[Probe]:
 
 def ids_of(prepared: Prepared, resources: Sequence[Resource], *, now: datetime) -> tuple[UUID, ...]:
     """Returns the resources that the booking has: these, or none yet if it is promised a type."""
+    if prepared.items:
+        return tuple(dict.fromkeys([each.id for each in resources]))
     return () if binds_late(prepared, now=now) else tuple([each.id for each in resources])
 
 

@@ -52,15 +52,21 @@ class Crowd:
         """Adds the booking; yields those that it makes too many, itself included. One may come more than once."""
         if not booked.occupies:
             return
-        for each in booked.resource_ids if self._watched else ():
-            resource = self._venue.resources.get(each)
-            for leaf in () if resource is None else resource.claimed:
-                if resource is not None and leaf.id in self._watched:
-                    units = units_needed(resource, leaf, booked.party_size)
-                    yield from self._add_to(leaf, _Taken(claimed_span(leaf, booked.span), units, booked))
+        for place in booked.places if self._watched else ():
+            for resource, leaf in self._claimed(place):
+                units = units_needed(resource, leaf, place.party_size)
+                yield from self._add_to(leaf, _Taken(claimed_span(leaf, booked.span), units, booked))
         yield from self._promised.add(booked)
         if self._arriving is not None:
             yield from self._arriving.add(booked)
+
+    def _claimed(self, place: Standing) -> Iterator[tuple[Resource, Resource]]:
+        """Yields the resources of the place, each with what it claims of those that are looked at."""
+        for each in place.resource_ids:
+            resource = self._venue.resources.get(each)
+            for leaf in () if resource is None else resource.claimed:
+                if resource is not None and leaf.id in self._watched:
+                    yield resource, leaf
 
     def _add_to(self, leaf: Resource, new: _Taken) -> Iterator[tuple[Standing, Wrong]]:
         # Later bookings may have longer buffers, as those of a whole.

@@ -28,11 +28,14 @@ def wrongs(booked: Standing, venue: Venue) -> Iterator[Wrong]:
         if not resources:
             yield Wrong(GONE, lambda: _no_type_sentence(booked, venue))
     else:
-        resources = [venue.resources[each] for each in booked.resource_ids if each in venue.resources]
+        resources = _known(booked, venue)
         yield from _out_of_use(booked, venue, resources)
-        yield from _mistyped(booked, resources)
-    if resources and (booked.is_promised or len(resources) == len(booked.resource_ids)):
-        yield from _wrong_party(booked, venue, resources)
+        for place in booked.places:
+            yield from _mistyped(place, _known(place, venue))
+    for place in booked.places:
+        own = resources if place.is_promised else _known(place, venue)
+        if own and (place.is_promised or len(own) == len(place.resource_ids)):
+            yield from _wrong_party(place, venue, own)
     if venue.stay is not None:
         yield from wrong_nights(booked, venue, venue.stay, resources)
     else:
@@ -41,6 +44,10 @@ def wrongs(booked: Standing, venue: Venue) -> Iterator[Wrong]:
         yield Wrong(SLOT_CHANGED, lambda: _slot_sentence(booked, venue))
     if hours.to_wall(booked.span.start, venue.tz) != booked.local_start:
         yield Wrong(TIMEZONE_CHANGED, lambda: _timezone_sentence(booked, venue))
+
+
+def _known(place: Standing, venue: Venue) -> list[Resource]:
+    return [venue.resources[each] for each in place.resource_ids if each in venue.resources]
 
 
 def _out_of_use(booked: Standing, venue: Venue, resources: list[Resource]) -> Iterator[Wrong]:
