@@ -10,7 +10,7 @@ from uuid import UUID
 from holdfast.assigning.choose import settle
 from holdfast.booking.deciding import rules
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing
+from holdfast.booking.deciding.length import check_asked, timed, until_closing
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import NONE, Arrivals, Limit, Window, check_limit, is_paced, limits
 from holdfast.booking.deciding.places import find_place, ids_of, sets_for
@@ -82,9 +82,10 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     if wanted.asks_length and slot_id is None:
         check_rule(
             over,
-            check_length,
-            length_asked(wanted.when, span, venue.tz),
-            venue.policy,
+            check_asked,
+            wanted.when,
+            span,
+            venue,
             party_size=wanted.party_size,
             is_staff=wanted.actor.is_staff,
         )

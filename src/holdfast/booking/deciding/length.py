@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
+from holdfast.booking.deciding.sittings import is_slot_span
 from holdfast.booking.deciding.wanted import When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span, merged
@@ -31,9 +31,21 @@ def usual_minutes(policy: Policy, party_size: int) -> int:
     return next(fitting, policy.default_duration_minutes)
 
 
-def length_asked(when: When, span: Span, tz: ZoneInfo) -> timedelta:
-    """Returns the length that was asked for: in minutes that pass, or from one time on the clock to another."""
-    return span.duration if when.duration_minutes is not None else length_on_clock(span, tz)
+def check_asked(when: When, span: Span, venue: Venue, *, party_size: int, is_staff: bool) -> None:
+    """Checks the length of a span that was asked for with a length or an end. Raises DurationNotAllowed.
+
+    A start and an end, as suggestions and views show them, say two lengths where clocks change in between, on the clock
+    and in minutes that pass: it is enough if one of them is right. The span of a slot is as long as it is.
+    """
+    if is_slot_span(venue, span):
+        return
+    try:
+        check_length(span.duration, venue.policy, party_size=party_size, is_staff=is_staff)
+    except DurationNotAllowed:
+        if when.duration_minutes is not None:
+            raise
+        on_clock = length_on_clock(span, venue.tz)
+        check_length(on_clock, venue.policy, party_size=party_size, is_staff=is_staff)
 
 
 def check_length(length: timedelta, policy: Policy, *, party_size: int, is_staff: bool) -> None:

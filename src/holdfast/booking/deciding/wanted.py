@@ -149,6 +149,12 @@ class Wanted:
         return Asker(self.actor.is_staff, self.details.source)
 
     @property
+    def is_of_type(self) -> bool:
+        """Whether it asks for a type and for no resource of it, nor has one already: it may be promised."""
+        has_place = self.bound or self.walk_in or self.resource_ids or self.planned
+        return self.preferences.group is not None and not has_place
+
+    @property
     def asks_length(self) -> bool:
         """Whether the length was asked for; otherwise it is the usual one of the party."""
         return self.when.says_length if self.length_asked is None else self.length_asked
@@ -230,16 +236,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
 
 def binds_late(prepared: Prepared, *, now: datetime) -> bool:
     """Returns whether the booking gets no resource yet, only the promise of one of its type."""
-    wanted = prepared.wanted
-    if (
-        wanted.preferences.group is None
-        or wanted.bound
-        or wanted.walk_in
-        or wanted.resource_ids
-        or wanted.planned
-    ):
-        return False
-    return is_bound_late(prepared.venue, prepared.span, now=now)
+    return prepared.wanted.is_of_type and is_bound_late(prepared.venue, prepared.span, now=now)
 
 
 def is_bound_late(venue: Venue, span: Span, *, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
-from holdfast.booking.deciding.length import check_length, length_asked, timed, until_closing, usual_minutes
+from holdfast.booking.deciding.length import check_asked, timed, until_closing, usual_minutes
 from holdfast.booking.deciding.override import Overruled, check_rule, overruled_by
 from holdfast.booking.deciding.pacing import Limit, is_paced, limits
 from holdfast.booking.deciding.places import prepared_at, prepared_nearby, probes_of
@@ -193,8 +193,8 @@ def _time(
         slot_id = before.slot_id  # the time of its slot, said again
     if when.says_length and slot_id is None:
         if span.duration != before.span.duration:
-            length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
-            check_rule(over, check_length, length, venue.policy, party_size=party_size, is_staff=is_staff)
+            is_staff = actor.is_staff
+            check_rule(over, check_asked, when, span, venue, party_size=party_size, is_staff=is_staff)
         return span, slot_id, {"length_asked": True, "minutes_asked": when.duration_minutes is not None}
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated

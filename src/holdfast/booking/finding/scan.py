@@ -75,16 +75,8 @@ class _SameLength:
         if found and self.venue.has_own_hours and not self.is_slots:
             own = step_hours(resources)
             if own not in self._aligned:
-                self._aligned[own] = self._on_step(resources)
+                self._aligned[own] = on_step_bits(self.venue, resources, self.starts, self.times)
             found &= self._aligned[own]
-        return found
-
-    def _on_step(self, resources: Sequence[Resource]) -> int:
-        found = aligned_bits(self.venue, step_hours(resources), self.times)
-        if self.venue.slots:
-            for place, each in enumerate(self.starts):
-                if not found >> place & 1 and is_on_step(self.venue, resources, each.span):
-                    found |= 1 << place
         return found
 
     def may_be_free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> bool:
@@ -104,6 +96,18 @@ class _SameLength:
                 found &= self._open[own]
             self._by_resource[resource.id] = found
         return found
+
+
+def on_step_bits(
+    venue: Venue, resources: Sequence[Resource], starts: Sequence[Start], times: Sequence[datetime]
+) -> int:
+    """Returns a bit for each start, the lowest for the first: set if a booking of these resources that is no slot may
+    start then. `times`: of the starts, which are in order."""
+    found = aligned_bits(venue, step_hours(resources), times)
+    for place, each in enumerate(starts if venue.slots else ()):
+        if not found >> place & 1 and is_on_step(venue, resources, each.span):
+            found |= 1 << place
+    return found
 
 
 class Scan:

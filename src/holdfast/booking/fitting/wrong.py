@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from holdfast.assigning.choose import check_party
 from holdfast.booking.deciding import rules
-from holdfast.booking.deciding.length import check_length
+from holdfast.booking.deciding.length import check_asked
+from holdfast.booking.deciding.wanted import When
 from holdfast.booking.fitting.standing import Standing
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.opening import hours, slot
@@ -77,7 +78,7 @@ def _wrong_time(booked: Standing, venue: Venue, resources: list[Resource]) -> It
 
 def _wrong_length(booked: Standing, venue: Venue) -> Iterator[Wrong]:
     try:
-        check_length(booked.span.duration, venue.policy, party_size=booked.party_size, is_staff=True)
+        check_asked(When(), booked.span, venue, party_size=booked.party_size, is_staff=True)
     except HoldfastError as error:
         code, detail = error.code, error.detail
         yield Wrong(code, lambda: detail)

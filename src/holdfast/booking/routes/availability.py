@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.length import check_length, length_asked, timed
+from holdfast.booking.deciding.length import check_asked, timed
 from holdfast.booking.deciding.places import prepared_at
 from holdfast.booking.deciding.sittings import as_slot
 from holdfast.booking.deciding.stays import as_stay
@@ -133,8 +133,7 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
     is_staff, says = wanted.actor.is_staff, wanted.asks_length
     span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if says and slot_id is None:
-        length = length_asked(when, span, venue.tz)
-        check_length(length, venue.policy, party_size=asked.party_size, is_staff=is_staff)
+        check_asked(when, span, venue, party_size=asked.party_size, is_staff=is_staff)
     return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 
