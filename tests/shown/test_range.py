@@ -42,7 +42,8 @@ async def _counts(world: World) -> int:
 def _whens(world: World, day: date, asker: Asker, party: int) -> list[When]:
     if world.venue.stay is not None:
         return [When(arrival=day, nights=1)]
-    sets = [(each,) for each in world.venue.resources.values()]
+    able = (each for each in world.venue.resources.values() if each.seats_min <= party <= each.seats_max)
+    sets = [(each,) for each in able]
     starts = of_day(
         world.venue, sets, day, party_size=party, duration_minutes=None, asker=asker, now=world.now
     )
