@@ -94,7 +94,11 @@ async def test_what_can_be_promised_is_shown(open_house: Open, owner: asyncpg.Co
     path = f"/venues/{house.venue_id}/availability/day"
     shown = (await house.client.get(path, params=params)).json()["starts"]
     assert (seen["available"], seen["suggested_slots"]) == (True, [])
-    assert at("15:00") in {each["start"] for each in shown}
+    assert [each["resource_ids"] for each in seen["options"]] == [[]], "nobody can have it by name"
+    assert [each["resource_ids"] for each in shown if each["start"] == at("15:00")] == [[]]
+    asked = {"month": str(DAY)[:7], "group": "double-sea", "duration_minutes": 44 * 60}
+    month = await house.client.get(path.replace("/day", "/month"), params=asked)
+    assert str(DAY) in month.json()["days"]
     await house.booked(group="double-sea", **nights(0, 2))
     seen = (await house.client.post("/bookings/availability/check", json=body)).json()
     shown = (await house.client.get(path, params=params)).json()["starts"]

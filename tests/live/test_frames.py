@@ -19,11 +19,13 @@ from tests.live.made import TENANT, VENUE
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
-def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0) -> frames.ChannelEvent:
+def updated(
+    previous: str, new: str, *, reason: str = "VIP", units_free: int = 0, **more: Any
+) -> frames.ChannelEvent:
     payload = {
         "section_id": str(VENUE), "slot_id": "late", "date": "2027-01-01", "previous_state": previous,
         "new_state": new, "units_free": units_free, "changed_by": "staff:bob", "reason": reason,
-        "updated_at": "2027-01-01T12:00:00+00:00",
+        "updated_at": "2027-01-01T12:00:00+00:00", **more,
     }  # fmt: skip
     event = Event(
         id=VENUE, tenant_id=TENANT, event_type="availability.updated", venue_id=VENUE, subject_id=VENUE,
@@ -43,6 +45,15 @@ def test_guests_can_not_tell_why_it_is_not_available(state: str) -> None:
     assert seen["reason"] == ("closed for maintenance" if state == "blocked" else None)
     assert "bob" not in str(seen)
     assert "secret" not in str(seen)
+
+
+def test_guests_see_what_they_can_book_at_the_time() -> None:
+    event = updated("confirmed", "available", units_free=2, guests=False)
+    assert fields(event, staff=True)["newState"] == "available"
+    seen = fields(event, staff=False)
+    assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("unavailable", 0, "not now")
+    seen = fields(updated("confirmed", "available", units_free=2, guests=True), staff=False)
+    assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("available", 2, None)
 
 
 def test_staff_see_all_of_it() -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from uuid import UUID
 
-from holdfast.assigning.choose import units_needed
 from holdfast.booking import store
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, check_version, fee_of, require_right, take
@@ -17,7 +16,7 @@ from holdfast.booking.states import TERMINAL, InvalidTransition, Status
 from holdfast.booking.store import Step
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Shift
+from holdfast.claim.model import Claim, Shift, units_needed
 from holdfast.kernel.actor import require_visible
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound

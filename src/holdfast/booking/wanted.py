@@ -159,6 +159,12 @@ class Wanted:
     def asker(self) -> Asker:
         return Asker(self.actor.is_staff, self.details.source)
 
+    @property
+    def is_of_type(self) -> bool:
+        """Whether it asks for a type and for no resource of it, nor has one already: it may be promised."""
+        has_place = self.bound or self.walk_in or self.resource_ids or self.planned
+        return self.preferences.group is not None and not has_place
+
 
 @dataclass(frozen=True, slots=True)
 class Sale:

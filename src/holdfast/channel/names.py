@@ -15,6 +15,8 @@ BLOCKED_REASON = "closed for maintenance"
 """The reason for a block that guests see; the real one is internal to the venue."""
 CLOSED_REASON = "closed"
 """The reason for a resource that the rules of the venue leave closed in a slot."""
+NOT_NOW_REASON = "not now"
+"""The reason that guests see for what is free, but can't be booked at this time: past, too soon, or too far ahead."""
 BOOKINGS = "bookings"
 """The venue's channel with every change of its bookings, blocks and waitlist; for staff."""
 
@@ -42,6 +44,7 @@ def staff_state(state: str, *, closed: bool = False) -> str:
     return "blocked" if closed and state == "available" else state
 
 
-def guest_state(state: str) -> str:
-    """Returns the state as guests see it: whether the resource can be booked."""
-    return "available" if state == "available" else "unavailable"
+def guest_state(state: str, *, is_time: bool = True) -> str:
+    """Returns the state as guests see it: whether the resource can be booked. `is_time`: whether that is possible at
+    this time, notice and the like considered."""
+    return "available" if state == "available" and is_time else "unavailable"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.prepare import usual_minutes
-from holdfast.channel.closed import closed_in
-from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, guest_state, staff_state
+from holdfast.channel.closed import INSTANT, closed_in, is_time, times_for_guests
+from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, NOT_NOW_REASON, guest_state, staff_state
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
@@ -25,7 +25,8 @@ View = Literal["staff", "guest"]
 
 
 class SectionShown(BaseModel):
-    """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`."""
+    """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`, and
+    when they can book it: from `bookableFrom` to `bookableUntil`, where that lies ahead."""
 
     sectionId: UUID
     name: str
@@ -40,6 +41,8 @@ class SectionShown(BaseModel):
     minimumSpend: str | None = None
     changedBy: str | None = None
     reason: str | None = None
+    bookableFrom: datetime | None = None
+    bookableUntil: datetime | None = None
 
 
 class SnapshotShown(BaseModel):
@@ -73,10 +76,21 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnaps
     return CachedSnapshot.of(snapshot.revision, encode(shown))
 
 
+def changes_at(snapshot: Snapshot) -> datetime | None:
+    """Returns the next instant at which guests can book more or less of the slot, although nothing happens; None if
+    there is none."""
+    times = times_for_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
+    ends = {at for each in {*times.values()} for span in each for at in (span.start, span.end + INSTANT)}
+    return min((each for each in ends if each > snapshot.at), default=None)
+
+
 def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
     resource, state, is_staff = section.resource, section.state, view == "staff"
-    closed = resource.id in closed_in(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
+    venue, slot = snapshot.venue, snapshot.slot
+    closed = resource.id in closed_in(venue, slot.day, slot.span)
     seen = staff_state(state.state, closed=closed)
+    times = times_for_guests(venue, slot.day, slot.span)[resource.id]
+    is_over = not is_staff and not is_time(times, snapshot.at)
     shown = {
         "sectionId": resource.id,
         "name": resource.name,
@@ -84,11 +98,14 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         "zone": resource.zone,
         "seatsMin": resource.seats_min,
         "seatsMax": resource.seats_max,
-        "unitsFree": 0 if closed else state.units_free,
+        "unitsFree": 0 if closed or is_over else state.units_free,
         "priceFrom": _price_from(snapshot, section, pricing),
         "currency": snapshot.venue.currency,
-        "state": seen if is_staff else guest_state(seen),
+        "state": seen if is_staff else guest_state(seen, is_time=not is_over),
     }
+    bookable = next((each for each in times if snapshot.at <= each.end), None)
+    if not is_staff and bookable is not None:
+        shown |= {"bookableFrom": bookable.start, "bookableUntil": bookable.end}
     if resource.minimum_spend is not None:
         shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
     if is_staff and state.changed_by is not None:
@@ -97,6 +114,8 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         shown["reason"] = section.reason if is_staff else BLOCKED_REASON
     elif seen == "blocked":
         shown["reason"] = CLOSED_REASON
+    elif seen == "available" and is_over:
+        shown["reason"] = NOT_NOW_REASON
     return shown
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
+from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
@@ -44,11 +45,13 @@ class QueueSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The place that an entry will be offered."""
+    """The place that an entry will be offered. `is_promise`: the entry gets a promise of its type; the resource is one
+    that it may be on."""
 
     entry: Entry
     span: Span
     resources: tuple[Resource, ...]
+    is_promise: bool = False
 
 
 def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer | None]:
@@ -59,16 +62,24 @@ def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer 
     taken in `seen`.
     """
     draft = _Draft(seen)
-    longest = timedelta(minutes=seen.venue.policy.duration_minutes_max)
+    policy, longest = seen.venue.policy, timedelta.max
+    if policy.starts == "any":  # a slot is as long as it is
+        longest = timedelta(minutes=policy.duration_minutes_max)
     for entry in seen.entries:
         # A visit that the policy no longer allows to be so long gets no offer, and must not block later entries.
         if entry.id in skip or entry.length > longest:
             continue
         found = yield from draft.place_for(entry)
         if found is not None:
-            draft.take(found, party_size=entry.party_size)
-            yield Offer(entry, found.span, found.sets[0])
+            draft.take(found, entry)
+            is_promise = is_type(entry) and is_bound_late(seen.venue, found.span, now=seen.outlook.now)
+            yield Offer(entry, found.span, found.sets[0], is_promise)
         yield None
+
+
+def is_type(entry: Entry) -> bool:
+    """Whether the entry waits for any resource of a type."""
+    return entry.preferences.group is not None and not entry.resource_ids
 
 
 @dataclass(slots=True)
@@ -110,7 +121,8 @@ class _Wish:
 
     `members`: the sets, as numbers of their resources. `left`: the chunks that may still have something free for
     them. `masks`: by chunk, its `changes` at the time, and the mask of the starts at which something was free then.
-    A plan frees nothing, so a bit that is cleared stays cleared.
+    A plan frees nothing, so a bit that is cleared stays cleared. `is_late`: one of a type will do that is bound late,
+    so that it may be promised although none is free: each start is tried.
     """
 
     sets: Sets
@@ -118,6 +130,7 @@ class _Wish:
     party_size: int
     timetable: _Timetable
     left: list[int]
+    is_late: bool
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def keep(self, number: int, mask: int) -> None:
@@ -166,7 +179,8 @@ class _Draft:
                 tuple([self._number(each, entry.party_size) for each in resources]) for resources in sets
             ]
             left = list(range(len(timetable.chunks)))
-            wish = _Wish(sets, members, entry.party_size, timetable, left)
+            is_late = is_type(entry) and self.seen.venue.policy.bind_group != "at_once"
+            wish = _Wish(sets, members, entry.party_size, timetable, left, is_late)
             self.wishes[demand, entry.duration_minutes] = wish
         return wish
 
@@ -209,9 +223,12 @@ class _Draft:
             start = times[place]
             span = visit(self.seen.venue, start, length)
             slot_id = slot_of(self.seen.venue, span)
-            found = outlook.free(wish.sets, span, party_size=wish.party_size, slot_id=slot_id)
+            about = {"party_size": wish.party_size, "slot_id": slot_id, "is_type": wish.is_late}
+            found = outlook.free(wish.sets, span, **about)
             if found is not None:
                 return found
+            if wish.is_late:
+                yield None
             # The limit of arrivals is reached, or a resource with hours of its own has another step.
             wish.keep(number, wish.masks[number][1] & ~(1 << place))
         return None
@@ -221,7 +238,8 @@ class _Draft:
         chunk = wish.timetable.chunks[number]
         changes, mask = wish.masks.get(number, (-1, chunk.all))
         if changes != chunk.changes and mask & window:
-            mask &= yield from self._some_set_is_free(wish, chunk)
+            if not wish.is_late:
+                mask &= yield from self._some_set_is_free(wish, chunk)
             wish.keep(number, mask)
         return mask & window
 
@@ -245,12 +263,22 @@ class _Draft:
                 break
         return found
 
-    def take(self, found: Found, *, party_size: int) -> None:
+    def take(self, found: Found, entry: Entry) -> None:
         """Marks the best of the found sets as taken for the span."""
         slot_id = slot_of(self.seen.venue, found.span)
-        self.seen.outlook.take(found.sets[0], found.span, party_size=party_size, slot_id=slot_id)
+        about = {"party_size": entry.party_size, "slot_id": slot_id, "is_type": is_type(entry)}
+        self.seen.outlook.take(found, **about)
+        if found.fit is not None:
+            self._forget_all()  # others have moved
+            return
         for leaf in claimed_by(found.sets[:1]):
             taken = claimed_span(leaf, found.span)
             for number in self.of_leaf[leaf.id]:
                 for timetable in self.timetables.values():
                     timetable.forget(number, self.resources[number], taken)
+
+    def _forget_all(self) -> None:
+        for timetable in self.timetables.values():
+            for chunk in timetable.chunks:
+                chunk.changes += 1
+                chunk.free.clear()

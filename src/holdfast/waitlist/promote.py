@@ -29,7 +29,7 @@ from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, read_overview, read_queue, read_venue
 from holdfast.waitlist.model import Entry
 from holdfast.waitlist.offer import SOURCE, Batch, BatchResult, offer, recheck
-from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
+from holdfast.waitlist.plan import Offer, QueueSnapshot, is_type, plan
 
 OFFERS_AT_ONCE = 8
 """The most offers in one transaction, under the venue's lock."""
@@ -127,7 +127,8 @@ class Promotion:
         longest = max(entry.length for entry in queue.entries)
         around = Span(piece.start - longest, piece.end + longest)
         every = [resources for each in sets.values() for resources in each]
-        outlook = await self._reading().run(look, queue.venue, every, around, WAITING)
+        types = any(map(is_type, queue.entries))
+        outlook = await self._reading().run(look, queue.venue, every, around, WAITING, is_type=types)
         return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version)
 
     async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:

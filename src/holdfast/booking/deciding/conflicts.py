@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct, units_needed
+from holdfast.assigning.choose import distinct
 from holdfast.booking.wanted import Prepared, Suggestible
-from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.model import Claim, Occupancy, units_needed
 from holdfast.kernel.errors import Kind
 from holdfast.place.document import RESOURCE_KINDS
 from holdfast.place.venue import Resource, Venue

@@ -20,7 +20,7 @@ from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.order import Place, place_order, prepare_order
 from holdfast.booking.deciding.stays import as_stay
 from holdfast.booking.rules import times
-from holdfast.booking.rules.length import check_length, length_asked, until_closing
+from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.nights import check_stay
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
 from holdfast.booking.rules.sale import with_sale
@@ -53,9 +53,10 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     if says_length and slot_id is None:
         check_rule(
             over,
-            check_length,
-            length_asked(wanted.when, span, venue.tz),
-            venue.policy,
+            check_asked,
+            wanted.when,
+            span,
+            venue,
             usual=usual_minutes(venue.policy, party_size),
             is_staff=is_staff,
         )
@@ -198,13 +199,7 @@ def ids_of(prepared: Prepared, resources: Sequence[Resource], *, now: datetime) 
 def binds_late(prepared: Prepared, *, now: datetime) -> bool:
     """Returns whether the booking gets no resource yet, only the promise of one of its type."""
     wanted = prepared.wanted
-    if (
-        wanted.preferences.group is None
-        or wanted.bound
-        or wanted.walk_in
-        or wanted.resource_ids
-        or wanted.planned
-    ):
+    if wanted.preferences.group is None or not wanted.is_of_type:
         return False
     return is_bound_late(prepared.venue, prepared.span, now=now)
 

@@ -15,7 +15,7 @@ from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_lengt
 from holdfast.booking.deciding.reorder import ItemChange, check_items, reorder
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.model import Booking
-from holdfast.booking.rules.length import check_length, length_asked, until_closing
+from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
 from holdfast.booking.rules.pacing import Limit, is_paced, limits
 from holdfast.booking.rules.sale import with_sale
@@ -232,9 +232,8 @@ def _time(
         slot_id = before.slot_id  # the time of its slot, said again
     if says_length(when) and slot_id is None:
         if span.duration != before.span.duration:
-            length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
-            usual = usual_minutes(venue.policy, party_size)
-            check_rule(over, check_length, length, venue.policy, usual=usual, is_staff=is_staff)
+            usual, is_staff = usual_minutes(venue.policy, party_size), actor.is_staff
+            check_rule(over, check_asked, when, span, venue, usual=usual, is_staff=is_staff)
         return span, slot_id, {"length_asked": True, "minutes_asked": when.duration_minutes is not None}
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct, units_needed
+from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.prepare import bounds, check_time
 from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
@@ -21,6 +21,7 @@ from holdfast.booking.rules.nights import STAY_RULE
 from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
 from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
+from holdfast.claim.model import units_needed
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s
@@ -75,16 +76,8 @@ class _SameLength:
         if found and self.venue.has_own_hours and not self.is_slots:
             own = step_hours(resources)
             if own not in self._aligned:
-                self._aligned[own] = self._on_step(resources)
+                self._aligned[own] = on_step_bits(self.venue, resources, self.starts, self.times)
             found &= self._aligned[own]
-        return found
-
-    def _on_step(self, resources: Sequence[Resource]) -> int:
-        found = aligned_bits(self.venue, step_hours(resources), self.times)
-        if self.venue.slots:
-            for place, each in enumerate(self.starts):
-                if not found >> place & 1 and is_on_step(self.venue, resources, each.span):
-                    found |= 1 << place
         return found
 
     def may_be_free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> bool:
@@ -104,6 +97,18 @@ class _SameLength:
                 found &= self._open[own]
             self._by_resource[resource.id] = found
         return found
+
+
+def on_step_bits(
+    venue: Venue, resources: Sequence[Resource], starts: Sequence[Start], times: Sequence[datetime]
+) -> int:
+    """Returns a bit for each start, the lowest for the first: set if a booking of these resources that is no slot may
+    start then. `times`: of the starts, which are in order."""
+    found = aligned_bits(venue, step_hours(resources), times)
+    for place, each in enumerate(starts if venue.slots else ()):
+        if not found >> place & 1 and is_on_step(venue, resources, each.span):
+            found |= 1 << place
+    return found
 
 
 class Scan:

@@ -8,12 +8,11 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.assigning.choose import units_needed
 from holdfast.booking.fitting.arriving import Arriving
 from holdfast.booking.fitting.promised import Promised
 from holdfast.booking.fitting.reasons import Wrong, not_available
 from holdfast.booking.fitting.standing import Standing
-from holdfast.claim.model import claimed_span
+from holdfast.claim.model import claimed_span, units_needed
 from holdfast.kernel.span import Span
 from holdfast.place.opening.spans import DAY_MINUTES
 from holdfast.place.venue import Resource, Venue

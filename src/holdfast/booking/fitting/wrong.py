@@ -12,8 +12,9 @@ from holdfast.booking.fitting.nights import wrong_nights
 from holdfast.booking.fitting.reasons import GONE, SLOT_CHANGED, TIMEZONE_CHANGED, Wrong, not_available
 from holdfast.booking.fitting.standing import Standing
 from holdfast.booking.rules import times
-from holdfast.booking.rules.length import DURATION_RULE, check_length
+from holdfast.booking.rules.length import DURATION_RULE, check_asked
 from holdfast.booking.rules.sittings import slot_of
+from holdfast.booking.wanted import When
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.opening import hours, slot
 from holdfast.place.venue import Resource, Venue
@@ -108,7 +109,8 @@ def _wrong_length(booked: Standing, venue: Venue) -> Iterator[Wrong]:
         if booked.slot_id is not None or booked.source == "walk_in" or least <= length <= most:
             return
     try:
-        check_length(length, policy, usual=usual_minutes(policy, booked.party_size), is_staff=True)
+        usual = usual_minutes(policy, booked.party_size)
+        check_asked(When(), booked.span, venue, usual=usual, is_staff=True)
     except HoldfastError as error:
         detail = error.detail
         yield Wrong(error.code, lambda: detail, DURATION_RULE)

@@ -21,7 +21,7 @@ from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import check_year
 from holdfast.booking.routes.requests import MINUTES_MAX, NIGHTS_MAX, PARTY_MAX, CheckAvailability
 from holdfast.booking.routes.shown import CHECK, DAY, MONTH, RANGE
-from holdfast.booking.rules.length import check_length, length_asked
+from holdfast.booking.rules.length import check_asked
 from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.said import Details
@@ -134,10 +134,8 @@ def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUI
     is_staff, says = wanted.actor.is_staff, asks_length(wanted)
     span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
     if says and slot_id is None:
-        length = length_asked(when, span, venue.tz)
-        check_length(
-            length, venue.policy, usual=usual_minutes(venue.policy, asked.party_size), is_staff=is_staff
-        )
+        usual = usual_minutes(venue.policy, asked.party_size)
+        check_asked(when, span, venue, usual=usual, is_staff=is_staff)
     return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 
