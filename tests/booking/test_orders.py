@@ -318,3 +318,44 @@ async def test_the_same_key_orders_once(hall: House) -> None:
     assert (await order(hall, item, item, idempotency_key="k")).json() == first
     refused(await order(hall, item, idempotency_key="k"), 409, "IDEMPOTENCY_CONFLICT")
     assert await free(hall, "r1", "r2") == []
+
+
+async def checked(house: House, *items: dict[str, Any], **more: Any) -> Booked:
+    body = {"venue_id": house.venue_id, "start": at("18:00"), "items": list(items), **more}
+    response = await house.client.post("/bookings/availability/check", json=body, headers=house.gina)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+async def test_the_check_says_what_an_order_would_get_and_cost(hall: House) -> None:
+    room, table = {"group": "room", "party_size": 2}, {"party_size": 2}
+    found = await checked(hall, table, room, extras=[{"id": "cake"}])
+    [option] = found["options"]
+    made = await ordered(hall, table, room, extras=[{"id": "cake"}])
+    assert [each["resource_ids"] for each in option["items"]] == [
+        each["resource_ids"] for each in made["items"]
+    ]
+    assert (found["available"], found["price"]["total_price"]) == (True, made["total_price"])
+    none = await checked(hall, room, room)
+    assert (none["available"], none["options"], none["can_join_waitlist"]) == (False, [], False)
+    assert {each["resource_name"] for each in none["conflicts"]} == {"R1"}
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_what_is_suggested_for_an_order_can_be_booked(hall: House, named: bool) -> None:
+    room: dict[str, Any] = {"resource_ids": hall.ids("r1")} if named else {"group": "room"}
+    for clock in ("16:30", "18:00"):
+        await hall.booked(start=at(clock), resource_ids=hall.ids("r1"))
+    await hall.booked(start=at("21:15"), resource_ids=hall.ids("t1"))
+    items = [
+        {"party_size": 2, **room},
+        {"party_size": 2, "group": "room"},
+        {"party_size": 2, "resource_ids": hall.ids("t1")},
+    ]
+    body = refused(await order(hall, *items), 409, "ROOM_NOT_AVAILABLE")
+    assert body["suggested_slots"]
+    assert body["suggested_slots"] == (await checked(hall, *items))["suggested_slots"]
+    for slot in body["suggested_slots"]:
+        made = await ordered(hall, *items, start=slot["start"], end=slot["end"])
+        assert made["resource_ids"] == slot["resource_ids"]
+        assert (await cancel(hall, made)).status_code == 200

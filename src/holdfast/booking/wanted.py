@@ -219,6 +219,11 @@ class Prepared:
         """All sets, best first."""
         return self.sets + self.rest if self.rest else self.sets
 
+    def at(self, span: Span, slot_id: str | None) -> Prepared:
+        """Returns the same at another time; of an order, with all of its items."""
+        items = tuple([each.at(span, slot_id) for each in self.items])
+        return replace(self, span=span, slot_id=slot_id, items=items)
+
     def in_full(self) -> Prepared:
         """Returns the same with all sets in `sets`."""
         return replace(self, sets=self.sets + self.rest, rest=()) if self.rest else self

@@ -78,10 +78,10 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     return NotAvailable(
         kind,
         detail,
-        wanted=None if order.items else prepared,
+        wanted=order,
         conflicts=conflicts,
         suggested_slots=[],
-        can_join_waitlist=prepared.venue.policy.waitlist_enabled,
+        can_join_waitlist=prepared.venue.policy.waitlist_enabled and not order.items,
     )
 
 

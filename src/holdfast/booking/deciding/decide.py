@@ -48,7 +48,7 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
         decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
         if isinstance(error, Suggestible):
-            error.wanted = None if prepared.items else prepared
+            error.wanted = prepared
         return Refused(error, prepared)
     if isinstance(decided, Created):
         _remember(decided, prepared, known)

@@ -100,8 +100,7 @@ def revise(
         raise
     except HoldfastError as error:
         if isinstance(error, Suggestible):
-            is_order = wish.prepared is not None and wish.prepared.items
-            error.wanted = None if is_order else wish.prepared
+            error.wanted = wish.prepared
         return error
     if isinstance(revised, Revised):
         if wish.before.id not in around.out:

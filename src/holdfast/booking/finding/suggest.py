@@ -15,6 +15,7 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
+from holdfast.booking.finding.orders import check_order_rules, look_for_order, room_for_order
 from holdfast.booking.finding.search import Found, Outlook, Sets
 from holdfast.booking.rules.length import DurationNotAllowed, check_length
 from holdfast.booking.rules.sittings import is_slots_only, slots_near
@@ -24,7 +25,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx
-from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
@@ -51,7 +52,11 @@ async def suggest(
     3. If these are too few: on equivalent resources.
 
     Each slot is free as of this transaction, by the rules and the ledger. Nothing is reserved.
+
+    Of an order: the nearest starts at which there is room for all of it.
     """
+    if wanted.items:
+        return await _suggest_order(tx, wanted, change)
 
     async def changed(sets: Sets, around: Span) -> Outlook:
         asked = wanted.wanted
@@ -63,6 +68,29 @@ async def suggest(
         return outlook
 
     return await suggest_from(changed, wanted)
+
+
+async def _suggest_order(
+    tx: Tx, order: Prepared, change: Callable[[Occupancy], None] | None
+) -> list[dict[str, Any]]:
+    within = within_of(order.venue)
+    outlook = await look_for_order(tx, order, Span(order.span.start - within, order.span.end + within))
+    if change is not None:
+        change(outlook.occupancy)
+    slices, found = Slices(), list[dict[str, Any]]()
+    for span, slot_id in _times_near(outlook, order.sets, order):
+        there = order.at(span, slot_id)
+        try:
+            check_order_rules(there, outlook)
+        except HoldfastError:
+            continue
+        place = await room_for_order(tx, there, outlook)
+        if place is not None:
+            found.append(slot_json(Found(span, (place.resources,)), order.venue))
+        if len(found) == SUGGESTIONS_MAX:
+            break
+        await slices.rest()
+    return found
 
 
 async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
@@ -162,7 +190,14 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
-        demand = (asked.party_size, asked.resource_ids, asked.preferences, asked.asker, asked.instead_of)
+        demand = (
+            asked.party_size,
+            asked.resource_ids,
+            asked.preferences,
+            asked.asker,
+            asked.instead_of,
+            asked.items,
+        )
         key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:

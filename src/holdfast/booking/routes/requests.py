@@ -18,7 +18,6 @@ from holdfast.booking.routes.fields import (
     Metadata,
     OverrideCodes,
     PreferencesBody,
-    Source,
 )
 from holdfast.booking.wanted import Overriding, When
 from holdfast.kernel.body import Body
@@ -261,21 +260,5 @@ class NewBody(DetailsBody):
 
     @model_validator(mode="after")
     def _has_a_start(self) -> NewBody:
-        self.check_start()
-        return self
-
-
-class CheckAvailability(PlaceBody, SaleBody, TimeBody):
-    """The time and the party to check availability for."""
-
-    venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    except_booking: UUID | None = None
-    """A booking that you may see and want to change: it is not in its own way."""
-    source: Source = "api"
-    """The source that the booking would have."""
-
-    @model_validator(mode="after")
-    def _has_a_start(self) -> CheckAvailability:
         self.check_start()
         return self

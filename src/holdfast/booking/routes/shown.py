@@ -166,10 +166,17 @@ class SlotShown(BaseModel):
     resource_ids: list[UUID]
 
 
-class Option(BaseModel):
-    """A set of resources that fits the party."""
+class OptionItem(BaseModel):
+    """The resources for one item of an order."""
 
     resource_ids: list[UUID]
+
+
+class Option(BaseModel):
+    """A set of resources that fits the party. `items`: of an order, the resources for each."""
+
+    resource_ids: list[UUID]
+    items: list[OptionItem] = []
     seats_wasted: int
 
 
