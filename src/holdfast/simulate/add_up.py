@@ -40,7 +40,8 @@ def _wrong_quantities(
             yield f"Booking {row['id']} has {taken['quantity']} {taken['id']} and pays for others: {lines}."
     rules = policy.get("price_rules", ())
     nightly = {each.get("label", "Night") for each in rules if each["per"] == "night"}
-    if row["nights"] is not None and nightly and _quantity(lines, nightly) != row["nights"]:
+    rooms = sum(not each["is_cancelled"] for each in orjson.loads(row["items"])) or 1
+    if row["nights"] is not None and nightly and _quantity(lines, nightly) != rooms * row["nights"]:
         yield f"Booking {row['id']} has {row['nights']} nights and pays for others: {lines}."
 
 

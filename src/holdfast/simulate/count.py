@@ -94,12 +94,13 @@ def _units(at: Counted, rows: Sequence[asyncpg.Record], blocked: Sequence[asyncp
         span = _there(row)
         if span is None:
             continue
-        ids = row["resource_ids"] or row["promised_ids"] or ()
-        if not ids:
+        places = list(_places(row))
+        if not places:
             yield f"Booking {row['id']} occupies nothing, and nothing is kept for it."
-        for slug in (slugs[plain_id(each)] for each in ids):
-            yield from _mistyped(row, resources[slug])
-            for leaf, units in _needed(resources, slug, row["party_size"]):
+        for id_, party_size, preferences in places:
+            slug = slugs[id_]
+            yield from _mistyped(row, preferences, resources[slug])
+            for leaf, units in _needed(resources, slug, party_size):
                 taken[leaf].append((*span, units))
     for row in blocked:
         if (slug := slugs.get(plain_id(row["resource_id"]))) is not None:
@@ -108,6 +109,17 @@ def _units(at: Counted, rows: Sequence[asyncpg.Record], blocked: Sequence[asyncp
         units, since = most(takings)
         if units > resources[slug].get("units", 1):
             yield f"{units} units of {slug} are taken at {since}."
+
+
+def _places(row: asyncpg.Record) -> Iterator[tuple[UUID, int, Mapping[str, Any]]]:
+    """Yields what the booking has, or each item of an order: the resource, the guests, and what was asked for."""
+    for item in orjson.loads(row["items"]):
+        if not item["is_cancelled"]:
+            for each in item["resource_ids"]:
+                yield UUID(each), item["party_size"], item["preferences"]["as_json"]
+    if row["items"] == "[]":
+        for each in row["resource_ids"] or row["promised_ids"] or ():
+            yield plain_id(each), row["party_size"], orjson.loads(row["preferences"])
 
 
 def _there(row: asyncpg.Record) -> tuple[datetime, datetime] | None:
@@ -129,8 +141,8 @@ def _needed(resources: Mapping[str, Any], slug: str, party_size: int) -> Iterato
     yield from ((leaf, resources[leaf].get("units", 1)) for leaf in sorted(leaves))
 
 
-def _mistyped(row: asyncpg.Record, said: Mapping[str, Any]) -> Iterator[str]:
-    group = orjson.loads(row["preferences"]).get("group")
+def _mistyped(row: asyncpg.Record, preferences: Mapping[str, Any], said: Mapping[str, Any]) -> Iterator[str]:
+    group = preferences.get("group")
     if group is not None and said.get("group") != group:
         yield f"Booking {row['id']} is for {group} and is on {said['slug']}."
 

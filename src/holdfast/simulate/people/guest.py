@@ -14,6 +14,7 @@ from holdfast.booking.model import Booking, initial_status
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Overriding, When
 from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.order import with_more
 from holdfast.simulate.people.reconsider import reconsider
 from holdfast.simulate.people.repeat import repeat
 from holdfast.simulate.people.wait import wait
@@ -22,6 +23,8 @@ from holdfast.simulate.world import World
 
 QUEUES_SHARE: Final = 0.4
 """Of those who find it taken."""
+ORDERS_SHARE: Final = 0.1
+"""The share of bookings that are for several things."""
 RUSHES_A_DAY: Final = 5
 RUSH: Final = timedelta(seconds=90)
 RUSH_SHARE: Final = 0.6
@@ -99,7 +102,10 @@ async def _call(booker: Booker, wanted: Intention) -> None:
 
 
 async def _book(booker: Booker, wanted: Intention, *, hold: bool) -> None:
-    answer = await booker.book(booker.wanted(wanted, hold=hold), "hold" if hold else "create")
+    asked, action = booker.wanted(wanted, hold=hold), "hold" if hold else "create"
+    if booker.random.random() < ORDERS_SHARE:
+        asked, action = with_more(booker.random, booker.house.venue, asked), "order"
+    answer = await booker.book(asked, action)
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))
     elif isinstance(answer.refused, NotAvailable) and booker.random.random() < QUEUES_SHARE:

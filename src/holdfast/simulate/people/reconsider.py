@@ -12,11 +12,14 @@ from holdfast.booking.states import Status
 from holdfast.booking.wanted import When
 from holdfast.place.venue import Venue
 from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.order import reconsider_items
 from holdfast.simulate.people.wish import sale
 
 STAYS_AS_IT_IS: Final = 0.52
 """The share of guests who change nothing."""
 CANCELS: Final = 0.16
+RECONSIDERS_ITEMS: Final = 0.7
+"""The share of the guests with an order who change an item of it, and not all of it."""
 
 
 async def reconsider(booker: Booker, booking: Booking) -> None:
@@ -28,6 +31,9 @@ async def reconsider(booker: Booker, booking: Booking) -> None:
     await clock.sleep(timedelta(seconds=random.uniform(60, min(left, 2 * 86400))))
     if random.random() < CANCELS / (1 - STAYS_AS_IT_IS):
         await booker.move(booking, Status.CANCELLED)
+        return
+    if booking.items and random.random() < RECONSIDERS_ITEMS:
+        await reconsider_items(booker, booking)
         return
     changes = _changes(random, booking, booker.house.venue)
     await booker.change(Change(booking_id=booking.id, expected_version=booking.version, **changes))
