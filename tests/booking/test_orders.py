@@ -359,3 +359,42 @@ async def test_what_is_suggested_for_an_order_can_be_booked(hall: House, named: 
         made = await ordered(hall, *items, start=slot["start"], end=slot["end"])
         assert made["resource_ids"] == slot["resource_ids"]
         assert (await cancel(hall, made)).status_code == 200
+
+
+async def test_who_gets_the_place_of_an_order_again_gets_the_same(hall: House) -> None:
+    """A block takes it, staff take it back: the items are where they were, although better places are free."""
+    for slug in ("t1", "t2"):
+        await hall.booked(start=at("18:00"), resource_ids=hall.ids(slug), special_requests=slug)
+    made = await ordered(
+        hall, {"party_size": 2, "preferences": {"kinds": ["table"]}}, {"group": "room", "party_size": 2}
+    )
+    assert names(made) == [["t4"], ["r1"]]
+    block = {
+        "venue_id": hall.venue_id,
+        "resource_ids": hall.ids("r1"),
+        "start": at("17:00"),
+        "end": at("21:00"),
+        "on_conflict": "displace",
+        "reason": "Leak",
+    }
+    path = f"/chain/maintenance-blocks/{(await blocked(hall, block))['id']}"
+    gone = await read(hall, made)
+    assert gone["status"] == "MANUAL_REVIEW"
+    assert {each["status"] for each in gone["items"]} == {"MANUAL_REVIEW"}
+    listed = await hall.client.get(f"/bookings/venue/{hall.venue_id}", headers=hall.bob)
+    for each in listed.json()["items"]:
+        if each["special_requests"] == "t1":
+            await cancel(hall, each)
+    removed = await hall.client.delete(path, headers={**hall.bob, "if-match": '"1"'})
+    assert removed.is_success, removed.text
+    body = {"to": "CONFIRMED", "expected_version": gone["version"]}
+    back = await hall.client.post(f"/bookings/{made['id']}/status", json=body, headers=hall.bob)
+    assert back.status_code == 200, back.text
+    assert names(back.json()) == [["t4"], ["r1"]]
+    assert await free(hall, "t1", "t4", "r1", "r2") == ["t1", "r2"]
+
+
+async def blocked(house: House, block: dict[str, Any]) -> dict[str, Any]:
+    made = await house.client.post("/chain/maintenance-blocks", json=block, headers=house.alice)
+    assert made.status_code == 201, made.text
+    return made.json()

@@ -91,7 +91,7 @@ class Overriding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemWanted:
-    """One thing of an order. `named`: as in `Wanted`. `kept`: the resources that it has already, which come first."""
+    """One thing of an order. `named`: as in `Wanted`. `kept`: those that the house chose for it, which come first."""
 
     id: UUID
     party_size: int
@@ -99,6 +99,11 @@ class ItemWanted:
     preferences: Preferences = ANYTHING
     named: bool | None = None
     kept: tuple[UUID, ...] = ()
+
+    @property
+    def released(self) -> ItemWanted:
+        """The same on any place that suits, if the house chose the one that it has."""
+        return self if self.named in (None, True) else replace(self, resource_ids=(), kept=self.resource_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,14 +256,12 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
 
 
 def _item_anew(item: Item) -> ItemWanted:
-    named = item.chosen_by == "guest"
     return ItemWanted(
         id=item.id,
         party_size=item.party_size,
-        resource_ids=item.resource_ids if named else (),
+        resource_ids=item.resource_ids,
         preferences=item.preferences,
-        named=named,
-        kept=item.resource_ids,
+        named=item.chosen_by == "guest",
     )
 
 

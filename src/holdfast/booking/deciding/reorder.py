@@ -81,7 +81,7 @@ def reorder(
     """Returns the request for what the order will be. `wanted`: for what it is. An item whose place the house chose
     keeps it if it still fits. Raises the errors of `candidate_sets`."""
     by_id: Mapping[UUID, ItemChange] = {each.id: each for each in changes}
-    items = [_changed(each, by_id.get(each.id)) for each in wanted.items]
+    items = [_changed(each.released, by_id.get(each.id)) for each in wanted.items]
     items += [
         ItemWanted(
             id=each.id,
