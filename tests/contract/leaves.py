@@ -39,6 +39,7 @@ BY_PATTERN: Mapping[str, str] = {
 BY_MODEL: Mapping[str, Any] = {
     "HoursException": {"date": DAY.isoformat(), "closed": True},
     "PacingRule": {"covers_max": 20},
+    "FairUseRule": {"per": "guest", "open_bookings_max": 2},
     "Discount": {"code": "SPRING", "percent": 10},
 }
 BY_FORMAT: Mapping[str, Any] = {

@@ -57,6 +57,7 @@ OF_ALL = {
     "job.store.EXPIRE": "the leases of all",
     "job.store.LAGS": "a metric",
     "job.letters.PURGE": "a tick",
+    "booking.making.usage_store.FORGET": "a tick",
     "job.store.TAKE": "the jobs of all, in the order in which they are due",
     "kernel.idempotency.PURGE": "a tick",
     "place.store.LIST_ALL_VENUES": "a list for platform administrators",

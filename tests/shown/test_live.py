@@ -12,7 +12,8 @@ import pytest
 
 from holdfast.booking import due
 from holdfast.booking.model import Booking
-from holdfast.booking.wanted import Asker, When
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import When
 from holdfast.channel.announce import DatedSlot, slots_of_day
 from holdfast.place.opening import hours
 from holdfast.place.opening.slot import DAY_SLOT_ID

@@ -11,7 +11,8 @@ from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.availability import of_day
 from holdfast.booking.finding.free_range import free_by_day
 from holdfast.booking.making.create import Booked
-from holdfast.booking.wanted import Asker, Overriding, When
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import Overriding, When
 from holdfast.place.opening.slot import windows_on
 
 from .world import Ask, World, campaign

@@ -13,7 +13,8 @@ from holdfast.booking.finding.availability import check, days_with_room, free_st
 from holdfast.booking.finding.scan import Start
 from holdfast.booking.finding.search import Found
 from holdfast.booking.model import Booking
-from holdfast.booking.wanted import Asker, Wanted, When
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.errors import HoldfastError
 from holdfast.place.opening.stay import nights_of
 

@@ -10,7 +10,8 @@ import pytest
 from holdfast.assigning.choose import candidate_sets
 from holdfast.booking.finding.look import look
 from holdfast.booking.model import Booking
-from holdfast.booking.wanted import Asker, When
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import When
 from holdfast.channel.names import BOOKINGS
 from holdfast.channel.store import version
 from holdfast.kernel.errors import HoldfastError

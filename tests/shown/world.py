@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.making.create import Booked, Outcome, Refused, create
 from holdfast.booking.model import Booking, Details
-from holdfast.booking.wanted import Asker, Wanted, When
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.tx import Tx, lock_key

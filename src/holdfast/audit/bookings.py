@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.audit.check import Check
 from holdfast.booking.deciding.decide import REFERENCE_ALPHABET, REFERENCE_CHARS
-from holdfast.booking.states import EXPIRING, TRANSITIONS
+from holdfast.booking.states import EXPIRING, TRANSITIONS, UNDONE
 from holdfast.kernel.money import CURRENCIES
 
 POSSIBLE = """
@@ -118,6 +118,12 @@ ADDRESSES = """
      WHERE hold_ip IS NOT NULL AND status <> 'HELD'
 """
 
+COUNTED = """
+    SELECT tenant_id, id AS booking_id, status
+      FROM booking
+     WHERE (booked_ip IS NOT NULL OR booked_groups <> '{}') AND status = ANY ($1::text[])
+"""
+
 REFERENCE = (
     rf"^BR-[0-9]{{4}}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])-[{REFERENCE_ALPHABET}]{{{REFERENCE_CHARS}}}$"
 )
@@ -184,6 +190,12 @@ BOOKINGS = (
         "addresses_are_kept_of_holds_alone",
         "Only holds keep the client's network address; it is deleted when the hold ends.",
         ADDRESSES,
+    ),
+    Check(
+        "what_is_undone_counts_for_nobody",
+        "Bookings that were cancelled or expired have no address and no groups that rules of fair use count them for.",
+        COUNTED,
+        (sorted(UNDONE),),
     ),
     Check(
         "references_are_well_formed",

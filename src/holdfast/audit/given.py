@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.audit.check import Check
 from holdfast.audit.ledger import BELOW, NAMED, OCCUPYING_STATUSES
-from holdfast.booking.making.sales_store import GIVEN_BACK
+from holdfast.booking.states import UNDONE
 from holdfast.place.policies.overrides import OVERRULABLE
 
 # The other checks compare bookings with their claims, and claims with each other. This one asks no claim, so that it
@@ -108,7 +108,7 @@ GIVEN = (
         "codes_are_used_no_more_than_they_may_be",
         "No more bookings use a discount code than it allows.",
         CODES,
-        (sorted(GIVEN_BACK),),
+        (sorted(UNDONE),),
     ),
     Check(
         "stays_have_the_nights_they_last",

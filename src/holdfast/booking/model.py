@@ -69,6 +69,8 @@ class Booking:
     nights: int | None = None
     arrival_on: date | None = None
     items: tuple[Item, ...] = ()
+    booked_ip: str | None = None
+    booked_groups: tuple[str, ...] = ()
 
     @property
     def stay_nights(self) -> Nights | None:
@@ -145,6 +147,8 @@ def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, 
         changes.setdefault(stamp, max(now, booking.checked_in_at or now))
     if status is not Status.HELD:
         changes["hold_ip"] = None
+    if status in states.UNDONE:
+        changes |= {"booked_ip": None, "booked_groups": ()}
     return replace(
         booking,
         status=status,

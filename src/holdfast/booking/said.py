@@ -61,3 +61,26 @@ class Details:
     source: str = "api"
     metadata: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks what can be booked: whether they work here, and the source that their booking would have.
+
+    `guest_id`, `groups`, `ip`: the guest that it would be for, and the groups and the address that it would count for,
+    where the rules of fair use bind them.
+    """
+
+    is_staff: bool = False
+    source: str = "api"
+    guest_id: str | None = None
+    groups: frozenset[str] = frozenset()
+    ip: str | None = None
+
+    @property
+    def unnamed(self) -> Asker:
+        """Anybody who asks the same, where no rule binds one more than another."""
+        return Asker(self.is_staff, self.source)
+
+
+GUEST = Asker()

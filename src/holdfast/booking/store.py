@@ -49,8 +49,18 @@ _OWN = [each.name for each in fields(Booking) if each.name not in _NESTED]
 COLUMNS = (*_OWN, *_VALUES)
 _flat = attrgetter(*_OWN, *_VALUES.values())
 _NAMES = ", ".join(COLUMNS)
-# hold_ip is read as text: asyncpg would decode inet into an address object.
-READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
+_ADDRESSES = ("hold_ip", "booked_ip")
+
+
+def read_columns(prefix: str = "") -> str:
+    """Returns the columns as `from_row` takes them. `prefix`: of the names, such as `booking.`."""
+    # Addresses are read as text: asyncpg would decode inet into an address object.
+    return ", ".join(
+        f"host({prefix}{name}) AS {name}" if name in _ADDRESSES else f"{prefix}{name}" for name in COLUMNS
+    )
+
+
+READ_COLUMNS = read_columns()
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
 _IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
@@ -245,6 +255,7 @@ def from_row(row: Any) -> Booking:
         values[name] = values[name] and plain_id(values[name])
     values["status"] = Status(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
+    values["booked_groups"] = tuple(values["booked_groups"])
     values["metadata"] = orjson.loads(values["metadata"])
     values["answers"] = {} if values["answers"] == "{}" else orjson.loads(values["answers"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.booking.said import ExtraTaken, Item
+from holdfast.booking.said import Asker, ExtraTaken, Item
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
@@ -67,17 +67,6 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks what can be booked: whether they work here, and the source that their booking would have."""
-
-    is_staff: bool = False
-    source: str = "api"
-
-
-GUEST = Asker()
-
-
-@dataclass(frozen=True, slots=True)
 class Overriding:
     """Rules that staff overrule with a request, by the codes of their refusals, and why."""
 
@@ -125,8 +114,9 @@ class Wanted:
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
     `is_asked`: whether the questions of the venue that need an answer must have one.
-    `ip`: the address that a hold counts against.
+    `ip`: the address that it counts against: a hold, or a booking at a venue with rules of fair use.
     `items`: what an order is for; then `party_size` is that of all of them, and the request itself names no resources.
+    `asked_by`: whom rules of fair use bind, if the actor books for somebody else.
     """
 
     id: UUID
@@ -156,13 +146,22 @@ class Wanted:
     is_asked: bool = False
     ip: str | None = None
     items: tuple[ItemWanted, ...] = ()
+    asked_by: Asker | None = None
     traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
 
     @property
     def asker(self) -> Asker:
-        return Asker(self.actor.is_staff, self.details.source)
+        """Who asks. Nobody is bound by a walk-in, or by what the system does of its own accord."""
+        if self.asked_by is not None:
+            return self.asked_by
+        actor, source = self.actor, self.details.source
+        if actor.kind == "system" or self.walk_in:
+            return Asker(actor.is_staff, source)
+        if actor.is_staff:
+            return Asker(True, source, self.guest.id)
+        return Asker(False, source, self.guest.id, actor.groups, self.ip)
 
     @property
     def is_of_type(self) -> bool:
@@ -252,6 +251,8 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         bound=bool(booking.resource_ids),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
+        guest=booking.guest,
+        ip=booking.booked_ip,
     )
 
 

@@ -61,6 +61,11 @@ class HoldfastError(Exception):
         """True if repeating the request always gets the same answer."""
         return self.kind.is_final and not self.may_pass
 
+    @property
+    def passes_by_itself(self) -> bool:
+        """Whether a client that waits may succeed, so that it is told how long to wait."""
+        return True
+
     @classmethod
     def codes(cls) -> Iterable[str]:
         """Returns the codes that refusals of this class can have."""

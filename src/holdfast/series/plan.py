@@ -92,8 +92,7 @@ async def _find_alternatives(
         for at, why, error in taken[:ALTERNATIVES_MAX]
         if (other := await _find_alternative(read, at, error, booked, by.venue)) is not None
     ]
-    tentative = [claim for each in booked for claim in each.claims]
-    decided = await decide_all(read, [other for _, _, other in found], by, tentative=tentative)
+    decided = await decide_all(read, [other for _, _, other in found], by, tentative=booked)
     return [
         _seat(at, other, each, why)
         for (at, why, other), each in zip(found, decided, strict=True)

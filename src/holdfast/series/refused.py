@@ -58,6 +58,10 @@ class SeriesRefused(HoldfastError):
             **{**first.fields, "occurrences": [each.as_json(venue) for each in missed]},
         )
 
+    @property
+    def passes_by_itself(self) -> bool:
+        return self.missed[0].error.passes_by_itself
+
     def suggesting(self, venue: Venue) -> SeriesRefused:
         """Returns itself, with the suggestions that the missed occurrences have got since."""
         first = self.missed[0].error.fields

@@ -25,12 +25,11 @@ from holdfast.kernel.span import Span
 from holdfast.place.places import Places, rules_version
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.model import EntryStatus, moved
+from holdfast.waitlist.model import SOURCE, EntryStatus, moved
 from holdfast.waitlist.plan import Offer, QueueSnapshot
 
 OFFER_TTL_S_MIN = 60
 """Even if the visit is about to begin: nobody could answer in less."""
-SOURCE = "waitlist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,8 @@ async def recheck(tx: Tx, batch: Batch) -> int | None:
     nearby that could make a place for an entry that has waited longer.
     """
     venue = batch.venue
-    if is_paced(venue):
-        return None  # one arrival fewer, at any table, may make room
+    if is_paced(venue) or venue.policy.fair_use:
+        return None  # one arrival fewer, at any table, may make room; and so may another booking of the guest
     if venue.policy.bind_group != "at_once":
         return None  # promises move, and the plan has moved some of them
     if await rules_version(tx, venue) != venue.rules_version:
@@ -193,6 +192,7 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
         named=bool(entry.resource_ids),
         length_asked=entry.duration_minutes != usual_minutes(venue.policy, entry.party_size),
         guest=entry.guest,
+        asked_by=entry.asker,
         hold=True,
         hold_ttl_seconds=_ttl_s(tx, venue, span),
         details=Details(source=SOURCE),

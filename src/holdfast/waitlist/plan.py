@@ -11,6 +11,7 @@ from uuid import UUID
 from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
+from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
@@ -29,7 +30,8 @@ class QueueSnapshot:
 
     `piece`: the plan is for visits that overlap it. `entries`: all that wait for one, in queue order. `sets`: for each
     of their demands, the sets of resources that would do, best first; empty if none would. `version`: of the venue's
-    channel `bookings`, read before the rest. As long as it is the same, nothing has changed.
+    channel `bookings`, read before the rest. As long as it is the same, nothing has changed. `usage`: what the guests
+    have booked; None if the venue has no rules of fair use.
     """
 
     piece: Span
@@ -37,10 +39,16 @@ class QueueSnapshot:
     sets: Mapping[Demand, Sets]
     outlook: Outlook
     version: int
+    usage: Usage | None = None
 
     @property
     def venue(self) -> Venue:
         return self.outlook.venue
+
+    def allowance(self, entry: Entry) -> Allowance | None:
+        """Returns what the guest may still book; None if no rule binds them."""
+        usage, now = self.usage, self.outlook.now
+        return None if usage is None else Allowance.of(self.venue, entry.asker, usage, now=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +77,12 @@ def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer 
         # A visit that the policy no longer allows to be so long gets no offer, and must not block later entries.
         if entry.id in skip or entry.length > longest:
             continue
-        found = yield from draft.place_for(entry)
+        may = seen.allowance(entry)
+        found = None if may is not None and may.is_used_up else (yield from draft.place_for(entry, may))
         if found is not None:
             draft.take(found, entry)
+            if may is not None:
+                may.take(entry.id, found.span)
             is_promise = is_type(entry) and is_bound_late(seen.venue, found.span, now=seen.outlook.now)
             yield Offer(entry, found.span, found.sets[0], is_promise)
         yield None
@@ -154,7 +165,7 @@ class _Draft:
     timetables: dict[tuple[frozenset[Hours | None], int], _Timetable] = field(default_factory=dict)
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
-    def place_for(self, entry: Entry) -> Generator[None, None, Found | None]:
+    def place_for(self, entry: Entry, may: Allowance | None = None) -> Generator[None, None, Found | None]:
         """Returns the first start in its window with a free set. Yields wherever the caller may pause."""
         wish = yield from self._wish_of(entry)
         times = wish.timetable.times
@@ -164,7 +175,7 @@ class _Draft:
         for number in numbers:
             from_, to = max(first - number * CHUNK_STARTS, 0), min(end - number * CHUNK_STARTS, CHUNK_STARTS)
             window = (1 << to) - (1 << from_) if from_ < to else 0
-            found = yield from self._first_in(wish, number, window)
+            found = yield from self._first_in(wish, number, window, may)
             if found is not None:
                 return found
         return None
@@ -216,12 +227,17 @@ class _Draft:
             timetable = self.timetables[key] = _Timetable(length, times, chunks)
         return timetable
 
-    def _first_in(self, wish: _Wish, number: int, window: int) -> Generator[None, None, Found | None]:
+    def _first_in(
+        self, wish: _Wish, number: int, window: int, may: Allowance | None
+    ) -> Generator[None, None, Found | None]:
         outlook, times, length = self.seen.outlook, wish.timetable.chunks[number].times, wish.timetable.length
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
             span = visit(self.seen.venue, start, length)
+            if may is not None and not may.allows(span):
+                window &= ~(1 << place)  # for this guest alone
+                continue
             slot_id = slot_of(self.seen.venue, span)
             about = {"party_size": wish.party_size, "slot_id": slot_id, "is_type": wish.is_late}
             found = outlook.free(wish.sets, span, **about)

@@ -233,6 +233,16 @@ BOOKINGS = (
         booking("hold_ip = '192.0.2.1'", "converted"),
     ),
     Harm(
+        "what_is_undone_counts_for_nobody",
+        "a cancelled booking counts for an address",
+        booking("booked_ip = '192.0.2.1'", "cancelled"),
+    ),
+    Harm(
+        "what_is_undone_counts_for_nobody",
+        "a cancelled booking counts for a group",
+        booking("booked_groups = '{members}'", "cancelled"),
+    ),
+    Harm(
         "references_are_well_formed",
         "a thirteenth month",
         booking("reference = 'BR-20261301-ABCDEF'", "later"),

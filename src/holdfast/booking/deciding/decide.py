@@ -19,6 +19,7 @@ from holdfast.booking.deciding.prepare import (
 )
 from holdfast.booking.deciding.stays import from_now, stay_facts
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
+from holdfast.booking.rules.fair_use import Allowance, counted_for
 from holdfast.booking.rules.holds import check_holds, hold_limits
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import NONE, Limit, check_limit, limits
@@ -72,6 +73,9 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
         )
     if wanted.hold:
         check_holds(wanted, venue, known.holds)
+    if venue.policy.fair_use:
+        may = Allowance.of(venue, wanted.asker, known.usage, now=known.now)
+        check_rule(over, may.check, span, things=max(len(prepared.items), 1))
     for limit in limits_of(prepared):
         arrivals = known.arrivals.get((venue.id, limit.window), NONE)
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
@@ -156,6 +160,7 @@ def _booking(prepared: Prepared, place: Place, *, now: datetime, pricing: Pricin
         created_at=now,
         updated_at=now,
         checked_in_at=now if status is Status.CHECKED_IN else None,
+        **(counted_for(venue.policy, wanted.asker) if venue.policy.fair_use else {}),
     )
 
 
@@ -242,6 +247,8 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
         known.sales.add(created.booking)
     if known.arrivals:
         _count(created.booking, known)
+    if prepared.venue.policy.fair_use:
+        known.usage.add(created.booking)
     if prepared.wanted.hold:
         # Staff have no quota, but the holds they make count towards the guest's.
         for who, _ in hold_limits(prepared.wanted, prepared.venue):

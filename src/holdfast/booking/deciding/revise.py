@@ -24,6 +24,7 @@ from holdfast.booking.deciding.reorder import with_cancelled
 from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
+from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
 from holdfast.booking.rules.sale import Sales
@@ -48,22 +49,24 @@ class Revised:
 
 @dataclass(slots=True)
 class Around:
-    """What a change is decided by: the claims, the guests arriving by pacing window and booking, and what is taken of
-    extras and codes. `out`: bookings whose old claims, arrivals and extras no longer count. `in_full`: bookings for
-    which every set is looked at, because the first ones are taken."""
+    """What a change is decided by: the claims, the guests arriving by pacing window and booking, what is taken of
+    extras and codes, and what rules of fair use count. `out`: bookings whose old claims, arrivals and extras no longer
+    count. `in_full`: bookings for which every set is looked at, because the first ones are taken."""
 
     occupancy: Occupancy
     arriving: dict[Window, dict[UUID, int]]
     out: set[UUID] = field(default_factory=set[UUID])
     in_full: set[UUID] = field(default_factory=set[UUID])
     sales: Sales = field(default_factory=Sales)
+    usage: Usage = field(default_factory=Usage)
 
     def learn(self, claims: Iterable[Claim], probes: Sequence[Probe]) -> None:
         """Adds the ledger's answer to these probes, without the claims of bookings that no longer count."""
         self.occupancy.learn((each for each in claims if each.owner_id not in self.out), probes)
 
     def leave_out(self, ids: Collection[UUID]) -> None:
-        """Removes these bookings: from now on their old claims and arrivals no longer count."""
+        """Removes these bookings: from now on their old claims and arrivals no longer count. For fair use they do until
+        they are changed: one that is refused stays."""
         self.out |= set(ids)
         self.sales.leave_out(ids)
         by_resource = self.occupancy.by_resource
@@ -77,6 +80,7 @@ class Around:
         for claim in revised.claims or ():
             self.occupancy.add(claim)
         after = revised.after
+        self.usage.add(after)
         if after.occupies:
             self.sales.add_extras(after)
             for window, guests in self.arriving.items():
@@ -163,6 +167,10 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             over=over,
             **stay_facts(wanted),
         )
+    things = len(prepared.items)
+    if venue.policy.fair_use and (span != before.span or things > len(before.items)):
+        may = Allowance.of(venue, wanted.asker, around.usage, now=around.occupancy.now, but=before.id)
+        check_rule(over, may.check, span, things=max(things, 1))
     for limit in wish.limits():
         there = around.arriving.get(limit.window, {}).items()
         others = [size for id_, size in there if id_ != before.id]

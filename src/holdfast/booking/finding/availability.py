@@ -24,7 +24,8 @@ from holdfast.booking.price import price_json
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.nights import nights_allowed, stay_at
 from holdfast.booking.rules.sittings import is_slots_only
-from holdfast.booking.wanted import GUEST, Asker, Prepared
+from holdfast.booking.said import GUEST, Asker
+from holdfast.booking.wanted import Prepared
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -61,6 +62,8 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     outlook.arrived.check(
         venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
     )
+    if outlook.allowance is not None:
+        outlook.allowance.check(span)
     about = facts | {"party_size": party_size, "slot_id": wanted.slot_id}
     found = outlook.free(wanted.sets, span, most=OPTIONS_MAX, **about)
     if found is None and wanted.wanted.is_of_type:

@@ -18,7 +18,7 @@ from holdfast.booking.finding.promised import most_promised
 from holdfast.booking.finding.scan import Start, allowed, share, with_buffers_of_wholes
 from holdfast.booking.rules.nights import is_closed, nights_allowed
 from holdfast.booking.rules.pacing import Arrived
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices

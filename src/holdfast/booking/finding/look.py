@@ -1,4 +1,4 @@
-"""Reads what a search needs: claims and arrivals."""
+"""Reads what a search needs: claims, arrivals, and what binds the asker."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by
 from holdfast.booking.finding.search import Outlook
+from holdfast.booking.making.usage_store import allowance
 from holdfast.booking.rules.pacing import PACING_WINDOW, REACH, Arrived, is_paced
+from holdfast.booking.said import GUEST, Asker
 from holdfast.booking.states import OCCUPYING
-from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim import store as claims
 from holdfast.claim.model import NEVER, Occupancy, Probe, claimed_span
 from holdfast.kernel.db.slices import Slices
@@ -52,7 +53,8 @@ async def look(
         occupancy.learn([each for each in found if each.owner_id != but], probes if is_late else ())
         await slices.rest()
     arrived = await read_arrived(tx, venue, span, but=but)
-    return Outlook(venue, tx.now, occupancy, arrived, asker)
+    may = await allowance(tx, venue, asker, span, but=but) if venue.policy.fair_use else None
+    return Outlook(venue, tx.now, occupancy, arrived, asker, may)
 
 
 def _probe(venue: Venue, resource: Resource, span: Span, *, now: datetime, is_late: bool) -> Probe:

@@ -22,6 +22,8 @@ async def look_for_order(tx: Tx, order: Prepared, span: Span) -> Outlook:
 def check_order_rules(order: Prepared, outlook: Outlook) -> None:
     """Raises the refusal of the venue's rules, if they refuse the order at its time."""
     asker = outlook.asker
+    if outlook.allowance is not None:
+        outlook.allowance.check(order.span, things=len(order.items))
     for each in order.items:
         check_time(
             order.venue,

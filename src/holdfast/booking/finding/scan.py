@@ -17,9 +17,10 @@ from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.prepare import bounds, check_time
 from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.making.usage_store import allowance
 from holdfast.booking.rules.nights import STAY_RULE
 from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import units_needed
 from holdfast.claim.read_free_times import read_free_times
@@ -240,21 +241,24 @@ async def allowed(
     but: UUID | None = None,
     any_stay: bool = False,
 ) -> list[Start]:
-    """The starts that notice and the limits on arrivals allow, and for stays the rules about nights. Hours and steps
-    are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever the
-    rules about nights say. Raises Overloaded when it takes longer than a request has."""
+    """The starts that notice, the limits on arrivals and fair use allow, and for stays the rules about nights. Hours
+    and steps are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever
+    the rules about nights say. Raises Overloaded when it takes longer than a request has."""
     earliest, latest = bounds(venue, tx.now)
     near = [each for each in starts if venue.stay or earliest <= each.span.start <= latest]
-    if not near or (venue.stay is None and not is_paced(venue)):
+    if not near or (venue.stay is None and not is_paced(venue) and not venue.policy.fair_use):
         return near
     able = choices(venue, sets)
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
+    may = await allowance(tx, venue, asker, around, but=but) if venue.policy.fair_use else None
     arrived = await read_arrived(tx, venue, around, but=but)
     slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)
-        if _is_sold(venue, able, each, asker, now=tx.now, any_stay=any_stay) and _may_arrive(
-            venue, each, arrived, asker, party_size=party_size
+        if (
+            _is_sold(venue, able, each, asker, now=tx.now, any_stay=any_stay)
+            and _may_arrive(venue, each, arrived, asker, party_size=party_size)
+            and (may is None or may.allows(each.span))
         ):
             found.append(each)
     return found

@@ -13,9 +13,10 @@ from holdfast.assigning.choose import distinct, settle
 from holdfast.assigning.combine import capacity
 from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.prepare import check_time, is_bound_late
+from holdfast.booking.rules.fair_use import Allowance
 from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.rules.sittings import is_slots_only
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import UNBOUND, Claim, Occupancy, claimed_span, units_needed
 from holdfast.claim.recolour import Fit
@@ -58,13 +59,15 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a search reads about a period at a venue: its claims, and who arrives. `asker`: for whom it searches."""
+    """What a search reads about a period at a venue: its claims, and who arrives. `asker`: for whom it searches.
+    `allowance`: what they may still book; None: as much as there is."""
 
     venue: Venue
     now: datetime
     occupancy: Occupancy
     arrived: Arrived
     asker: Asker = GUEST
+    allowance: Allowance | None = None
     _times: dict[UUID, FreeTimes] = field(default_factory=dict)
     _choices: dict[int, tuple[Sets, Sets]] = field(default_factory=dict)
 
@@ -83,6 +86,8 @@ class Outlook:
         are none. `is_type`: the sets are the resources of a type, and one of them is asked for by it: it may be
         promised, if `look` was told so. `stay`: what else `rules.check_time` is told about a stay."""
         if slot_id is None and is_slots_only(self.venue, is_staff=self.asker.is_staff):
+            return None
+        if self.allowance is not None and not self.allowance.allows(span):
             return None
         try:
             among, facts = self._choices_of(sets), dict[str, Any](stay, is_staff=self.asker.is_staff)

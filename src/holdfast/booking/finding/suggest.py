@@ -190,14 +190,9 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
-        demand = (
-            asked.party_size,
-            asked.resource_ids,
-            asked.preferences,
-            asked.asker,
-            asked.instead_of,
-            asked.items,
-        )
+        asker = asked.asker if venue.policy.fair_use else asked.asker.unnamed
+        place = (asked.party_size, asked.resource_ids, asked.preferences)
+        demand = (*place, asker, asked.instead_of, asked.items)
         key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:

@@ -14,12 +14,13 @@ from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.free_range import RANGE_DAYS_MAX, free_by_day
+from holdfast.booking.model import Booking
+from holdfast.booking.routes.callers import asker_of
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import check_year
 from holdfast.booking.routes.requests import MINUTES_MAX, NIGHTS_MAX, PARTY_MAX
 from holdfast.booking.routes.shown import DAY, MONTH, RANGE
-from holdfast.booking.wanted import Asker
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import InvalidRequest
@@ -199,12 +200,12 @@ async def _view(
 ) -> Any:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
     venue = await fresh_venue(request, venue_id)
-    but = await but_booking(request, venue, except_booking)
+    changed = await but_booking(request, venue, except_booking)
     if nights is not None:
         asked["duration_minutes"] = _minutes_of(nights, venue, asked["duration_minutes"])
-    asker = Asker(is_staff=request.state.actor.is_staff, source=source)
-    if but is not None:
-        asked["but"] = but
+    asker = asker_of(request, venue, source, changed=changed)
+    if changed is not None:
+        asked["but"] = changed.id
     return await look(SYSTEM, venue, verb, venue, asker=asker, **asked)
 
 
@@ -228,11 +229,12 @@ async def fresh_venue(request: Request, venue_id: UUID) -> Venue:
     return await _engine(request).places.venue(venue.id)
 
 
-async def but_booking(request: Request, venue: Venue, booking_id: UUID | None) -> UUID | None:
+async def but_booking(request: Request, venue: Venue, booking_id: UUID | None) -> Booking | None:
     """Returns the booking that does not count. Raises NotFound, InvalidRequest."""
-    if booking_id is not None:
-        booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
-        if at.id != venue.id:
-            problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
-            raise InvalidRequest.of("except_booking", str(booking.id), problem)
-    return booking_id
+    if booking_id is None:
+        return None
+    booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
+    if at.id != venue.id:
+        problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
+        raise InvalidRequest.of("except_booking", str(booking.id), problem)
+    return booking

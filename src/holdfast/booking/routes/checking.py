@@ -12,7 +12,9 @@ from holdfast.booking.deciding.prepare import asks_length, prepared_at, timed, u
 from holdfast.booking.deciding.stays import as_stay
 from holdfast.booking.finding.availability import check
 from holdfast.booking.finding.check_order import check_order
+from holdfast.booking.model import Booking
 from holdfast.booking.routes.availability import but_booking, fresh_venue
+from holdfast.booking.routes.callers import asker_of
 from holdfast.booking.routes.creating import OrderBody
 from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.requests import SaleBody, TimeBody
@@ -59,18 +61,18 @@ async def post_check(request: Request) -> Response:
     and the nearest free slots."""
     asked = parse(await request.body(), CheckAvailability)
     venue = await fresh_venue(request, asked.venue_id)
-    but = await but_booking(request, venue, asked.except_booking)
-    wanted = _prepared(request, asked, venue, but)
+    wanted = _prepared(request, asked, venue, await but_booking(request, venue, asked.except_booking))
     verb = check_order if wanted.items else check
     engine: Engine = request.app.state.engine
     return answer(await engine.look(SYSTEM, venue, verb, wanted))
 
 
-def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUID | None) -> Prepared:
+def _prepared(request: Request, asked: CheckAvailability, venue: Venue, changed: Booking | None) -> Prepared:
     when = asked.when()
     wanted = Wanted(
         id=new_id(),
-        instead_of=but,
+        instead_of=None if changed is None else changed.id,
+        asked_by=asker_of(request, venue, asked.source, changed=changed),
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=request.state.actor,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from holdfast.booking.deciding.known import Refused
 from holdfast.booking.deciding.order import ITEMS_MAX
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Guest
+from holdfast.booking.routes.callers import address_of
 from holdfast.booking.routes.fields import GUEST_SOURCES, Source
 from holdfast.booking.routes.requests import (
     PARTY_MAX,
@@ -53,7 +53,6 @@ REFUSED_AFTER_VIEW = Counter(
     ["stale"],
 )
 _CREATED = WANTED.labels("created")
-UNKNOWN_ADDRESS = "0.0.0.0"
 
 
 class ItemBody(PlaceBody):
@@ -125,17 +124,18 @@ async def post_booking(request: Request) -> Response:
     asked: Asked = await change_request(request)
     body = parse(asked.body, CreateBooking)
     check_hold(asked.actor, is_hold=body.hold)
+    venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
     wanted = wanted_booking(
         request,
         asked,
         body,
-        await asked.engine.places.bookable(asked.actor, body.venue_id),
+        venue,
         when=body.when(),
         party_size=body.guests,
         items=() if body.items is None else tuple(each.wanted() for each in body.items),
         hold=body.hold,
         source=body.source,
-        ip=address_of(request) if body.hold else None,
+        ip=address_of(request) if body.hold or venue.policy.fair_use else None,
         is_asked=not body.hold,
     )
     return await submit(request, asked.engine, wanted, seen_version=body.seen_version)
@@ -193,20 +193,6 @@ def check_hold(actor: Actor, *, is_hold: bool) -> None:
     """Raises Unauthenticated if a caller without a token wants to hold: nobody could confirm that hold."""
     if is_hold and actor.kind == "anonymous":
         raise Unauthenticated("To hold a place, sign in; or book it at once, without hold.")
-
-
-def address_of(request: Request) -> str:
-    """Returns the address that the caller's holds are counted under: an IPv4 address, or the /64 network of an IPv6
-    address, since one customer usually has all of it. All callers without a valid address share one quota."""
-    try:
-        address = ip_address((request.state.client_ip or "").partition("%")[0])
-    except ValueError:
-        return UNKNOWN_ADDRESS
-    if isinstance(address, IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address, 64), strict=False).network_address)
 
 
 def guest_of(actor: Actor, guest: Guest) -> Guest:

@@ -154,7 +154,14 @@ class HistoryList(BaseModel):
 
 
 DayReason = Literal[
-    "CLOSED", "PAST", "TOO_SOON", "TOO_FAR_AHEAD", "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", "FULL"
+    "CLOSED",
+    "PAST",
+    "TOO_SOON",
+    "TOO_FAR_AHEAD",
+    "PARTY_TOO_LARGE",
+    "PARTY_TOO_SMALL",
+    "QUOTA_EXCEEDED",
+    "FULL",
 ]
 
 

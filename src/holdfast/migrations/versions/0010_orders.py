@@ -9,7 +9,7 @@ from alembic import op
 from holdfast.main.process.migrate import run_file
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 HERE = Path(__file__)
 
