@@ -68,6 +68,7 @@ AUDIT = "audit."  # its checks read all there is
 OF_A_TENANT = {
     "place.write_store.REMOVE_RESOURCES": "its resources are few",
     "place.write_store.RESOURCES_IN_USE": "row-level security keeps && from the index",
+    "simulate.count.BLOCKED": "compares all there is",
     "simulate.check.BLOCKS": "compares all there is",
     "simulate.check.OFFERS": "compares all there is",
     "simulate.check.QUEUE": "compares all there is",

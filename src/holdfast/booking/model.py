@@ -241,6 +241,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         **price_json(booking.price),
         "extras": [{"id": each.id, "quantity": each.quantity} for each in booking.extras],
         "discount_code": booking.discount_code,
+        "items": [_item_json(each, booking, venue) for each in booking.items],
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,
@@ -260,8 +261,6 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "shared_facility_owner_tenant_id": booking.shared_facility_owner_tenant_id,
         "read_only": False,
     }
-    if booking.items:
-        shown["items"] = [_item_json(each, booking, venue) for each in booking.items]
     if viewer.is_staff:
         shown["internal_notes"] = booking.details.internal_notes
         shown["overrides"] = booking.overrides

@@ -102,14 +102,14 @@ class BookingShown(BaseModel):
     deposit_amount: str
     extras: list[ExtraShown]
     discount_code: str | None
-    items: list[ItemShown] = []
-    """Of an order of several things. Absent from other bookings."""
+    items: list[ItemShown]
+    """Of an order of several things; other bookings have none."""
     payment_intent_id: str | None
     payment_status: str | None
     inventory_reservation_id: str | None
     special_requests: str | None
     internal_notes: str | None = None
-    overrides: list[OverrideShown] = []
+    overrides: list[OverrideShown] | None = None
     source: str
     metadata: dict[str, JsonValue]
     answers: dict[str, JsonValue]
@@ -180,10 +180,10 @@ class OptionItem(BaseModel):
 
 
 class Option(BaseModel):
-    """A set of resources that fits the party. `items`: of an order, the resources for each."""
+    """A set of resources that fits the party. `items`: of an order, the resources for each; otherwise empty."""
 
     resource_ids: list[UUID]
-    items: list[OptionItem] = []
+    items: list[OptionItem]
     seats_wasted: int
 
 
