@@ -90,7 +90,7 @@ class TimeBody(Body):
         if (self.date is None) != (self.slot_id is None):
             raise ValueError("give date and slot_id together")
         ways = (self.start, self.booking_date or self.booking_time, self.date, self.arrival)
-        if sum(way is not None for way in ways) > 1:
+        if len(ways) - ways.count(None) > 1:
             raise ValueError(
                 "give only one of start, booking_date with booking_time, date with slot_id, and arrival"
             )
@@ -110,12 +110,12 @@ class TimeBody(Body):
     @property
     def names_a_start(self) -> bool:
         ways = (self.start, self.booking_date, self.booking_time, self.date, self.arrival)
-        return any(way is not None for way in ways)
+        return ways.count(None) < len(ways)
 
     @property
     def names_a_length(self) -> bool:
         lengths = (self.end, self.duration_minutes, self.nights, self.departure)
-        return any(length is not None for length in lengths)
+        return lengths.count(None) < len(lengths)
 
     def check_start(self) -> None:
         """Raises ValueError if the body does not say when a booking starts."""
@@ -171,7 +171,8 @@ class PlaceBody(Body):
 
     @model_validator(mode="after")
     def _one_way_of_saying_where(self) -> PlaceBody:
-        if sum(each is not None for each in (self.resource_ids, self.group, self.preferences)) > 1:
+        ways = (self.resource_ids, self.group, self.preferences)
+        if len(ways) - ways.count(None) > 1:
             raise ValueError("give only one of resource_ids, group and preferences")
         return self
 
