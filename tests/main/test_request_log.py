@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from typing import Any
+from uuid import UUID
 
 import orjson
 import pytest
 import structlog
+from fastapi import FastAPI
 
 from holdfast.kernel import telemetry
+from holdfast.kernel.actor import ANONYMOUS
 from holdfast.kernel.ids import new_id
 from holdfast.main.http import middleware
 from tests.booking.asking import DAY, at
@@ -86,11 +89,15 @@ async def test_a_venue_that_there_is_not_is_named_as_it_was_asked_for(house: Hou
     assert log.about() == (404, "NOT_FOUND", nowhere, "anonymous", None)
 
 
-def test_several_venues_are_none() -> None:
-    about, first, second = telemetry.About(), new_id(), new_id()
-    for venue_id, noted in ((first, first), (first, first), (second, None), (first, None)):
-        about.venue(venue_id)
-        assert about.venue_id == noted
+async def test_several_venues_are_none(log: Log, app: FastAPI) -> None:
+    """A request that used one venue has its id in its line, one that used several has none."""
+    layer = middleware.Middleware(app, shortcuts={}, templates={}, request_deadline_s=1)
+    ids = {new_id(), new_id()}
+    for used, noted in ((set[UUID](), None), ({min(ids)}, str(min(ids))), (ids, None)):
+        state = {"about": telemetry.About(venue_ids=used), "actor": ANONYMOUS}
+        scope = {"method": "GET", "path": "/api/v1/venues", "state": state, "app": app}
+        layer.record(scope, status=200, seconds=0.0)
+        assert log.last()["venue_id"] == noted
 
 
 @pytest.mark.parametrize("subject", ["gina@example.com", "Gina Svensson", "x" * 65, "gînа"])

@@ -89,9 +89,7 @@ def _options(venue: Venue, found: Found, party_size: int) -> list[dict[str, Any]
     for resources in found.sets:
         ids = [each.id for each in resources]
         wasted = max(capacity(venue, ids).seats_max - party_size, 0)
-        options.append(
-            {"resource_ids": [] if found.fit else [*map(str, ids)], "items": [], "seats_wasted": wasted}
-        )
+        options.append({"resource_ids": [] if found.fit else [*map(str, ids)], "seats_wasted": wasted})
     return options
 
 

@@ -180,10 +180,10 @@ class OptionItem(BaseModel):
 
 
 class Option(BaseModel):
-    """A set of resources that fits the party. `items`: of an order, the resources for each; otherwise empty."""
+    """A set of resources that fits the party. `items`: of an order alone, the resources for each."""
 
     resource_ids: list[UUID]
-    items: list[OptionItem]
+    items: list[OptionItem] | None = None
     seats_wasted: int
 
 
