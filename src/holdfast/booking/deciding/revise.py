@@ -167,8 +167,8 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             over=over,
             **stay_facts(wanted),
         )
-    things = len(prepared.items)
-    if venue.policy.fair_use and (span != before.span or things > len(before.items)):
+    things, had = len(prepared.items), sum(not each.is_cancelled for each in before.items)
+    if venue.policy.fair_use and (span != before.span or things > had):
         may = Allowance.of(venue, wanted.asker, around.usage, now=around.occupancy.now, but=before.id)
         check_rule(over, may.check, span, things=max(things, 1))
     for limit in wish.limits():
