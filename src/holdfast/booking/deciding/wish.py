@@ -12,7 +12,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.deciding.nearby import prepared_nearby
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
-from holdfast.booking.deciding.reorder import ItemChange, check_items, reorder
+from holdfast.booking.deciding.reorder import ItemChange, check_items, order_in_place, reorder
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import check_asked, until_closing
@@ -176,7 +176,9 @@ def _reorder(
     if not asked.items and not asked.sale and (span, slot_id) == (before.span, before.slot_id):
         return None
     anew = replace(wanted_anew(before, actor), **asked.sale, **facts, overriding=asked.overriding)
-    return reorder(anew, asked.items, venue, span, slot_id, over)
+    if not asked.items and span == before.span:
+        return order_in_place(anew, venue, span, slot_id)
+    return reorder(anew, asked.items, venue, span, slot_id, over, stays=span == before.span)
 
 
 def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
