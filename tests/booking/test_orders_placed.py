@@ -126,3 +126,20 @@ async def test_a_promise_makes_room_for_a_new_item_as_for_a_new_order(open_house
     more = await change(house, made, items=[{"group": "double", "party_size": 2}])
     assert more.status_code == 200, more.text
     assert names(more.json()) == [["s"], ["r1"]]
+
+
+async def test_an_order_is_as_long_as_its_largest_party_usually_is(open_house: Any) -> None:
+    long = [{"party_size_max": 2, "minutes": 90}, {"party_size_max": 6, "minutes": 120}]
+    policy = {**POLICY, "durations": long, "guests_choose_duration": False}
+    house: House = await open_house(policy=policy, resources=[table("t1", 6), table("t2", 6), table("t3", 6)])
+    made = await ordered(house, {"party_size": 2}, {"party_size": 2}, who=house.gina)
+    item = {"id": made["items"][0]["id"]}
+    assert made["duration_minutes"] == 90
+    more = (await change(house, made, house.gina, items=[{**item, "party_size": 5}])).json()
+    assert more["duration_minutes"] == 120
+    fewer = (await change(house, more, house.gina, items=[{**item, "party_size": 1}])).json()
+    added = (await change(house, fewer, house.gina, items=[{"party_size": 2}])).json()
+    assert (fewer["duration_minutes"], added["duration_minutes"]) == (90, 90)
+    said = await change(house, added, house.gina, booking_time="12:00", duration_minutes=90)
+    assert said.status_code == 200, said.text
+    refused(await change(house, said.json(), house.gina, duration_minutes=120), 400, "INVALID_REQUEST")

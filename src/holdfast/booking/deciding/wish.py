@@ -217,10 +217,10 @@ def _time(
 ) -> tuple[Span, str | None, dict[str, Any]]:
     """Returns the time of the changed booking, its slot, and what else its request knows about its time."""
     when = (asked.when or When()).completed(before.local_start)
-    party_size = asked.party_size or before.party_size
+    had, party_size = largest_party(before), largest_party(before, asked)
     if venue.stay is not None and asked.when is not None:
         return _stay(when, before, venue, is_staff=actor.is_staff)
-    grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
+    grows = party_size != had and not before.length_asked and before.slot_id is None
     as_before = {"length_asked": before.length_asked, "minutes_asked": before.minutes_asked}
     if asked.when is None and not grows:
         nights = before.stay_nights
@@ -242,6 +242,17 @@ def _time(
     if slot_id is not None:
         as_before = {"length_asked": False, "minutes_asked": False}
     return span, slot_id, as_before
+
+
+def largest_party(before: Booking, asked: Change | None = None) -> int:
+    """Returns how many guests the usual length is that of: the booking's or, of an order, those of its largest item.
+    `asked`: after this change."""
+    sizes = {each.id: each.party_size for each in before.items if not each.is_cancelled}
+    if asked is not None:
+        sizes |= {each.id: each.party_size for each in asked.items if each.party_size is not None}
+    if before.items and sizes:
+        return max(sizes.values())
+    return (asked and asked.party_size) or before.party_size
 
 
 def _stay(
