@@ -104,6 +104,7 @@ async def test_each_item_of_an_order_counts(bound: Any) -> None:
     for count, bound_hit in ((4, "open_bookings_max"), (3, "hours_per_week_max")):
         body = refused(await order(count, start=at("12:00"), **LONG), 429, "QUOTA_EXCEEDED")
         assert (body["bound"], body["used"]) == (bound_hit, 0)
+        assert (bound_hit == "open_bookings_max") == ("an order of 4 is too much" in body["detail"].lower())
         asked = {"venue_id": house.venue_id, "items": [one] * count, "start": at("12:00"), **LONG}
         refused(await gina.ask("POST", "/bookings/availability/check", json=asked), 429, "QUOTA_EXCEEDED")
     assert (
@@ -115,7 +116,8 @@ async def test_each_item_of_an_order_counts(bound: Any) -> None:
     moved = await gina.change(made, start=at("12:30"))
     assert moved.status_code == 200, moved.text
     item = f"/bookings/{made['id']}/items/{made['items'][0]['id']}/cancel"
-    assert (
-        await gina.ask("POST", item, json={"expected_version": moved.json()["version"]})
-    ).status_code == 200
+    fewer = await gina.ask("POST", item, json={"expected_version": moved.json()["version"]})
+    assert fewer.status_code == 200
     assert (await order(2, start=at("15:00"), **SHORT)).status_code == 201
+    body = refused(await gina.change(fewer.json(), items=[one]), 429, "QUOTA_EXCEEDED")  # it has one left
+    assert body["detail"].startswith("You have 2 open bookings here; with 2 more it would be over 3: ")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 from uuid import UUID
 
 from fastapi import FastAPI
 
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.decide import decide
 from holdfast.booking.deciding.known import Created, Known
-from holdfast.booking.deciding.prepare import prepare
-from holdfast.booking.wanted import ItemWanted, Wanted, When
+from holdfast.booking.deciding.order import Place, place_order
+from holdfast.booking.deciding.prepare import find_place, prepare
+from holdfast.booking.wanted import ItemWanted, Prepared, Wanted, When
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
@@ -69,6 +72,31 @@ async def test_it_is_placed_if_it_can_be(open_house: Any, app: FastAPI) -> None:
             assert known.occupancy.by_resource == before
             refused += 1
     assert min(placed, refused) > WORLDS // 10
+
+
+async def test_where_one_of_many_alike_is_missing_no_other_way_is_tried(
+    open_house: Any, app: FastAPI
+) -> None:
+    many = [{"slug": f"t{n}", "kind": "table", "seats_max": 2, "zone": f"z{n % 2}"} for n in range(38)]
+    house: House = await open_house(resources=many)
+    venue: Venue = await app.state.engine.places.venue(UUID(house.venue_id))
+    wanted = order(venue, {}, [(1, None)] * 20)
+    zones = [Preferences(zones=(f"z{int(n > 0)}",)) for n in range(20)]  # the one in z0 can be anywhere there
+    items = [replace(each, preferences=zone) for each, zone in zip(wanted.items, zones, strict=True)]
+    prepared = prepare(replace(wanted, items=tuple(items)), venue, now=instant("12:00"))
+    taken = Claim(venue.tenant_id, UUID(house.resources["t1"]), 1, SPAN, new_id())
+    calls: list[Prepared] = []
+
+    def counted(item: Prepared, occupancy: Occupancy, **but: Any) -> Any:
+        calls.append(item)
+        return find_place(item, occupancy, **but)
+
+    nobody, somebody = (Occupancy.of(there, now=instant("12:00")) for there in ((), (taken,)))
+    assert isinstance(place_order(prepared, nobody, find_place=counted), Place)
+    assert len(calls) == 20
+    calls.clear()
+    assert place_order(prepared, somebody, find_place=counted) is None
+    assert len(calls) == 20
 
 
 def _seats(slug: str, size: int) -> bool:

@@ -67,7 +67,7 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
-        detail = TOO_MANY_MOVES
+        detail = _shared(prepared, order) or TOO_MANY_MOVES
     elif prepared.wanted.resource_ids:
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
         closed = conflicts and all("reason" in each for each in conflicts)
@@ -83,6 +83,19 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
         suggested_slots=[],
         can_join_waitlist=prepared.venue.policy.waitlist_enabled and not order.items,
     )
+
+
+def _shared(prepared: Prepared, order: Prepared) -> str | None:
+    """Returns the refusal of an item that names what another one of the order names too, or a part of it."""
+    own = {leaf.id for each in prepared.sets[0] for leaf in each.claimed}
+    for other in order.items:
+        if other.wanted.id != prepared.wanted.id and other.wanted.resource_ids:
+            for each in other.sets[0]:
+                if own & {leaf.id for leaf in each.claimed}:
+                    return (
+                        f"Another item of this order takes {each.name}: name something else for one of them."
+                    )
+    return None
 
 
 def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID | None) -> int:

@@ -53,6 +53,7 @@ def _wanted(order: Wanted, asked: ItemWanted) -> Wanted:
         preferences=asked.preferences,
         named=asked.named,
         planned=(),
+        bound=order.bound and bool(asked.resource_ids or asked.kept),
         extras=(),
         discount_code=None,
         items=(),
@@ -80,8 +81,10 @@ def place_order(
     If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
     Items with the fewest choices come first; each takes its best place, or another one if the rest does not fit then.
     """
-    placing = _Placing(order, find_place, but)
-    numbers = sorted(range(len(order.items)), key=lambda each: len(order.items[each].sets))
+    kinds = _kinds(order.items)
+    placing = _Placing(order, find_place, but, kinds)
+    # Items that are alike come one after the other.
+    numbers = sorted(range(len(kinds)), key=lambda each: (len(order.items[each].sets), kinds[each].first))
     after = placing.place(numbers, replace(occupancy.copied(), _was={}))
     if after is None:
         return placing.unknown or None
@@ -100,6 +103,16 @@ def place_order(
     return Place(tuple(each for of_item in chosen for each in of_item), fits, chosen)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kind:
+    """What items are that are alike. `first`: the number of the first; `leaves`: what they can claim; `is_apart`: no
+    two of their sets have anything in common."""
+
+    first: int
+    leaves: frozenset[UUID]
+    is_apart: bool
+
+
 @dataclass(slots=True)
 class _Placing:
     """The search for places. `claims`: by item, what it claims so far. `unknown`: what the search needs to know."""
@@ -107,10 +120,12 @@ class _Placing:
     order: Prepared
     find_place: FindPlace
     but: UUID | None
+    kinds: Sequence[_Kind]
     tries: int = 0
     chosen: dict[int, tuple[Resource, ...]] = field(default_factory=dict)
     claims: dict[int, list[tuple[Resource, Claim]]] = field(default_factory=dict)
     unknown: list[Probe] = field(default_factory=list)
+    stuck: _Kind | None = None
 
     def place(self, numbers: Sequence[int], occupancy: Occupancy) -> Occupancy | None:
         """Places the items with these numbers. Returns the occupancy with them; None if they don't all fit."""
@@ -122,16 +137,26 @@ class _Placing:
             self.tries += 1
             found = self.find_place(item, occupancy, but=self.but)
             if found is None:
+                self.stuck = self.kinds[number] if item is self.order.items[number] else None
                 return None
             if isinstance(found, list):
                 self.unknown += found
                 return None
             trial = self._with(number, found, occupancy)
             after = self.place(rest, trial)
-            if after is not None or self.unknown:
+            if after is not None or self.unknown or self._changes_nothing(number):
                 return after
+            self.stuck = None
             item = replace(item, sets=_after(item.sets, found.resources))
         return None
+
+    def _changes_nothing(self, number: int) -> bool:
+        """Whether an item found no place that will find none either, wherever this one goes: it can have nothing that
+        this one can, or they are alike, and each takes one of as many places."""
+        own, stuck = self.kinds[number], self.stuck
+        if stuck is None:
+            return False
+        return own.is_apart if own is stuck else own.leaves.isdisjoint(stuck.leaves)
 
     def _with(self, number: int, found: Place, occupancy: Occupancy) -> Occupancy:
         trial, item = occupancy.copied(), self.order.items[number]
@@ -143,6 +168,19 @@ class _Placing:
             trial.add(claim)
         self.chosen[number], self.claims[number] = found.resources, claims
         return trial
+
+
+def _kinds(items: Sequence[Prepared]) -> list[_Kind]:
+    """Returns what kind each item is of: those are alike that are as many guests and fit on the same sets."""
+    kinds: dict[tuple[object, ...], _Kind] = {}
+    found: list[_Kind] = []
+    for number, item in enumerate(items):
+        like = (item.wanted.party_size, *[tuple([one.id for one in each]) for each in item.sets])
+        if like not in kinds:
+            leaves = [leaf.id for each in item.sets for one in each for leaf in one.claimed]
+            kinds[like] = _Kind(number, frozenset(leaves), len({*leaves}) == len(leaves))
+        found.append(kinds[like])
+    return found
 
 
 def _claim(item: Prepared, resource: Resource, unit: int) -> Claim:

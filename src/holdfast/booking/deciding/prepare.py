@@ -4,6 +4,7 @@ whether the venue's rules allow the time. Pure."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -156,6 +157,11 @@ def find_place(
     `prepared.in_full()`.
     """
     if prepared.items:
+        if (
+            prepared.venue.has_own_hours
+        ):  # the search goes on with fewer sets, none of which must be a closed one
+            items = tuple([replace(each, sets=tuple(open_sets(each))) for each in prepared.items])
+            prepared = replace(prepared, items=items)
         return place_order(prepared, occupancy, find_place=find_place, but=but)
     sets, party_size = open_sets(prepared), prepared.wanted.party_size
     found = first_free(sets, prepared.span, occupancy, party_size=party_size, but=but)

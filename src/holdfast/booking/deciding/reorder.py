@@ -15,7 +15,7 @@ from holdfast.booking.model import Booking
 from holdfast.booking.rules.override import Overruled
 from holdfast.booking.said import Item
 from holdfast.booking.wanted import ItemWanted, Prepared, Wanted
-from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Resource, Venue
 
@@ -77,11 +77,15 @@ def reorder(
     span: Span,
     slot_id: str | None,
     over: Overruled | None,
+    *,
+    stays: bool,
 ) -> Prepared:
     """Returns the request for what the order will be. `wanted`: for what it is. An item whose place the house chose
-    keeps it if it still fits. Raises the errors of `candidate_sets`."""
+    keeps it if it still fits. `stays`: at the time that it had; then items that don't change keep their places whatever
+    the rules are by now. Raises the errors of `candidate_sets`."""
     by_id: Mapping[UUID, ItemChange] = {each.id: each for each in changes}
-    items = [_changed(each.released, by_id.get(each.id)) for each in wanted.items]
+    unchanged = {each.id: each.resource_ids for each in wanted.items if stays and each.id not in by_id}
+    items = [_changed(each.released, by_id.get(each.id), venue) for each in wanted.items]
     items += [
         ItemWanted(
             id=each.id,
@@ -96,9 +100,20 @@ def reorder(
 
     def sets(item: Wanted, venue: Venue, over: Overruled | None) -> tuple[tuple[Resource, ...], ...]:
         own = kept[item.id]
-        if own and not item.resource_ids:
-            return prepared_nearby(item, own, venue, span, slot_id, over).all_sets
-        return sets_for(item, venue, over)
+        here = tuple(
+            [venue.resources[each] for each in unchanged.get(item.id, ()) if each in venue.resources]
+        )
+        if here and item.resource_ids:
+            return (here,)
+        if not own or item.resource_ids:
+            return sets_for(item, venue, over)
+        try:
+            near = prepared_nearby(item, own, venue, span, slot_id, over).all_sets
+        except HoldfastError:
+            if not here:
+                raise
+            near = ()
+        return (here, *(each for each in near if each != here)) if here else near
 
     size = sum(each.party_size for each in items)
     return prepare_order(
@@ -106,11 +121,26 @@ def reorder(
     )
 
 
-def _changed(item: ItemWanted, change: ItemChange | None) -> ItemWanted:
+def order_in_place(wanted: Wanted, venue: Venue, span: Span, slot_id: str | None) -> Prepared:
+    """Returns the request for the order where it is, with other extras or another code. No rule is asked."""
+    return prepare_order(wanted, venue, span, slot_id, None, _own_set)
+
+
+def _own_set(item: Wanted, venue: Venue, over: Overruled | None) -> tuple[tuple[Resource, ...], ...]:
+    if missing := [str(each) for each in item.resource_ids if each not in venue.resources]:
+        problem = "were removed from the venue, so that the price can't be computed: choose others"
+        raise InvalidRequest.of("resource_ids", missing, problem)
+    return (tuple([venue.resources[each] for each in item.resource_ids]),)
+
+
+def _changed(item: ItemWanted, change: ItemChange | None, venue: Venue) -> ItemWanted:
     if change is None:
         return item
     size = change.party_size or item.party_size
     if change.resource_ids is not None:
+        known = [venue.resources[each] for each in change.resource_ids if each in venue.resources]
+        if any(each.group != item.preferences.group for each in known):
+            item = replace(item, preferences=replace(item.preferences, group=None))
         return replace(item, party_size=size, resource_ids=change.resource_ids, named=True, kept=())
     if change.preferences is not None and (item.resource_ids or change.preferences != item.preferences):
         return replace(

@@ -136,11 +136,10 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     if before.id in around.in_full or not before.occupies:
         prepared = prepared.in_full()
     if not before.occupies:  # it has no place yet and gets the best set that is open
-        best = [next(iter(open_sets(each)), None) for each in prepared.items or (prepared,)]
-        of_items = tuple(each for each in best if each is not None)
-        if len(of_items) < len(best):
+        best = _best(prepared, now=now)
+        if best is None:
             raise taken(prepared, Occupancy(now))
-        return Revised(before, _moved(after, prepared, _place(of_items), now=now, pricing=pricing), None)
+        return Revised(before, _moved(after, prepared, best, now=now, pricing=pricing), None)
     found = find_place(prepared, around.occupancy, but=before.id)
     if found is None:
         raise taken(prepared, around.occupancy, but=before.id)
@@ -150,6 +149,15 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     after = _moved(after, prepared, found, now=now, pricing=pricing)
     settle(found.fits, around.occupancy)
     return Revised(before, after, claims_of(after, found.fits, changed_by=str(actor)))
+
+
+def _best(prepared: Prepared, *, now: datetime) -> Place | None:
+    """Returns the best place that is open, whether it is taken or not; of an order, one that its items can share."""
+    if prepared.items:
+        found = find_place(prepared, Occupancy(now))
+        return found if isinstance(found, Place) else None
+    best = next(iter(open_sets(prepared)), None)
+    return None if best is None else _place((best,))
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | None) -> None:
@@ -167,8 +175,8 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             over=over,
             **stay_facts(wanted),
         )
-    things = len(prepared.items)
-    if venue.policy.fair_use and (span != before.span or things > len(before.items)):
+    things, had = len(prepared.items), sum(not each.is_cancelled for each in before.items)
+    if venue.policy.fair_use and (span != before.span or things > had):
         may = Allowance.of(venue, wanted.asker, around.usage, now=around.occupancy.now, but=before.id)
         check_rule(over, may.check, span, things=max(things, 1))
     for limit in wish.limits():

@@ -12,7 +12,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
 from holdfast.booking.deciding.nearby import prepared_nearby
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
-from holdfast.booking.deciding.reorder import ItemChange, check_items, reorder
+from holdfast.booking.deciding.reorder import ItemChange, check_items, order_in_place, reorder
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import check_asked, until_closing
@@ -176,7 +176,9 @@ def _reorder(
     if not asked.items and not asked.sale and (span, slot_id) == (before.span, before.slot_id):
         return None
     anew = replace(wanted_anew(before, actor), **asked.sale, **facts, overriding=asked.overriding)
-    return reorder(anew, asked.items, venue, span, slot_id, over)
+    if not asked.items and span == before.span:
+        return order_in_place(anew, venue, span, slot_id)
+    return reorder(anew, asked.items, venue, span, slot_id, over, stays=span == before.span)
 
 
 def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
@@ -215,10 +217,10 @@ def _time(
 ) -> tuple[Span, str | None, dict[str, Any]]:
     """Returns the time of the changed booking, its slot, and what else its request knows about its time."""
     when = (asked.when or When()).completed(before.local_start)
-    party_size = asked.party_size or before.party_size
+    had, party_size = largest_party(before), largest_party(before, asked)
     if venue.stay is not None and asked.when is not None:
         return _stay(when, before, venue, is_staff=actor.is_staff)
-    grows = party_size != before.party_size and not before.length_asked and before.slot_id is None
+    grows = party_size != had and not before.length_asked and before.slot_id is None
     as_before = {"length_asked": before.length_asked, "minutes_asked": before.minutes_asked}
     if asked.when is None and not grows:
         nights = before.stay_nights
@@ -240,6 +242,17 @@ def _time(
     if slot_id is not None:
         as_before = {"length_asked": False, "minutes_asked": False}
     return span, slot_id, as_before
+
+
+def largest_party(before: Booking, asked: Change | None = None) -> int:
+    """Returns how many guests the usual length is that of: the booking's or, of an order, those of its largest item.
+    `asked`: after this change."""
+    sizes = {each.id: each.party_size for each in before.items if not each.is_cancelled}
+    if asked is not None:
+        sizes |= {each.id: each.party_size for each in asked.items if each.party_size is not None}
+    if before.items and sizes:
+        return max(sizes.values())
+    return (asked and asked.party_size) or before.party_size
 
 
 def _stay(

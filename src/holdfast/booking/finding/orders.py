@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.booking.deciding.order import Place, place_order
+from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import check_time, find_place
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook
@@ -46,7 +46,7 @@ def check_order_rules(order: Prepared, outlook: Outlook) -> None:
 async def room_for_order(tx: Tx, order: Prepared, outlook: Outlook) -> Place | None:
     """Returns room for all of the order; None if there is none. Nothing is reserved."""
     occupancy = outlook.occupancy
-    while isinstance(found := place_order(order, occupancy, find_place=find_place), list):
+    while isinstance(found := find_place(order, occupancy), list):
         known = await claims.overlapping(tx, found)
         occupancy.learn([each for each in known if each.owner_id != order.wanted.instead_of], found)
     return found

@@ -156,7 +156,8 @@ def _times_near(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[tuple[Sp
 
 def _may_be_as_long(wanted: Prepared, *, is_staff: bool) -> bool:
     """Whether a booking at another time may be as long as the slot that was asked for, if it was one."""
-    length, party_size = wanted.span.duration, wanted.wanted.party_size
+    length = wanted.span.duration
+    party_size = max(each.wanted.party_size for each in wanted.items or (wanted,))
     try:
         if wanted.slot_id is not None:
             usual = usual_minutes(wanted.venue.policy, party_size)

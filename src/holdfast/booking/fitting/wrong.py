@@ -109,7 +109,7 @@ def _wrong_length(booked: Standing, venue: Venue) -> Iterator[Wrong]:
         if booked.slot_id is not None or booked.source == "walk_in" or least <= length <= most:
             return
     try:
-        usual = usual_minutes(policy, booked.party_size)
+        usual = usual_minutes(policy, max(each.party_size for each in booked.places))
         check_asked(When(), booked.span, venue, usual=usual, is_staff=True)
     except HoldfastError as error:
         detail = error.detail

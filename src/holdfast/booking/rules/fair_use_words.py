@@ -47,6 +47,11 @@ def _open(excess: Excess, has: str, may: str, tz: tzinfo) -> str:
     until = (
         "one is over" if excess.until is None else excess.until.astimezone(tz).isoformat(timespec="minutes")
     )
+    if excess.asked > excess.most:
+        return f"An order of {excess.asked:g} is too much: {may} have {excess.most:g} open bookings at a time here."
+    if excess.asked > 1:
+        right = f"order fewer, cancel one, or wait until {until}"
+        return f"{has} {there} here; with {excess.asked:g} more it would be over {excess.most:g}: {right}."
     return f"{has} {there} here, and {may} have {excess.most:g} at a time: cancel one, or wait until {until}."
 
 
