@@ -59,8 +59,12 @@ GIVEN = {
 NOT_HERE = (
     *((name, "venues that sell nights") for name in ("arrival", "departure", "nights")),
     *(("parts.0", said) for said in ("slug of a resource", "a resource with parts", "goes too deep")),
+    ("held_back.0.group", "either group or resources"),
+    ("held_back.0.share_percent", "a share of a group"),
+    *((f"held_back.0.resources{end}", "slug of a resource") for end in ("", ".0")),
 )
-"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, and it has no whole."""
+"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, it has no whole, and what it
+holds back is one of its resources."""
 
 numbers = itertools.count()
 

@@ -68,10 +68,13 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks what can be booked: whether they work here, and the source that their booking would have."""
+    """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
+    guests that they are in. `own`: the resources of the booking that they would change, which they may keep."""
 
     is_staff: bool = False
     source: str = "api"
+    groups: frozenset[str] = frozenset()
+    own: tuple[UUID, ...] = ()
 
 
 GUEST = Asker()
@@ -95,7 +98,7 @@ class Wanted:
     reference is derived from it.
 
     `planned`: the resources that a plan has already chosen; no others are considered.
-    `instead_of`: the booking that this request changes: it is not in its own way.
+    `instead_of`: the booking that this request changes: it is not in its own way. `own`: the resources that it has.
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `bound`: the booking has its resources already, although it was made for a type.
@@ -121,6 +124,7 @@ class Wanted:
     preferences: Preferences = ANYTHING
     planned: tuple[UUID, ...] = ()
     instead_of: UUID | None = None
+    own: tuple[UUID, ...] = ()
     named: bool | None = None
     length_asked: bool | None = None
     bound: bool = False
@@ -143,7 +147,7 @@ class Wanted:
 
     @property
     def asker(self) -> Asker:
-        return Asker(self.actor.is_staff, self.details.source)
+        return Asker(self.actor.is_staff, self.details.source, self.actor.groups, self.own)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +212,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     return Wanted(
         id=booking.id,
         instead_of=booking.id,
+        own=booking.resource_ids,
         tenant_id=booking.tenant_id,
         venue_id=booking.venue_id,
         actor=actor,
@@ -218,6 +223,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
         bound=bool(booking.resource_ids),
+        details=Details(source=booking.details.source),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
     )

@@ -24,6 +24,7 @@ from holdfast.booking.deciding.prepare import (
 from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
+from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
 from holdfast.booking.rules.sale import Sales
@@ -133,6 +134,8 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         prepared = prepared.in_full()
     if not before.occupies:  # it has no place yet and gets the best set that is open
         sets = open_sets(prepared)
+        if prepared.venue.policy.held_back:
+            sets = open_to(prepared, sets, now=now)
         if not sets:
             raise taken(prepared, Occupancy(now))
         return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)

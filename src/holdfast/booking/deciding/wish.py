@@ -13,6 +13,7 @@ from holdfast.booking import states
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import check_length, length_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
 from holdfast.booking.rules.pacing import Limit, is_paced, limits
@@ -249,6 +250,8 @@ def prepared_nearby(
     kept = fitting(venue, booking.resource_ids, wanted.party_size)
     try:
         sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
+        if venue.policy.held_back:
+            sets = in_order(venue, wanted.asker, sets)
     except HoldfastError:
         if kept is None:
             raise

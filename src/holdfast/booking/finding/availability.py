@@ -20,6 +20,7 @@ from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.price import price_json
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.nights import nights_allowed, stay_at
 from holdfast.booking.rules.sittings import is_slots_only
@@ -68,7 +69,13 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
         start = Start(span, wanted.slot_id, None)
         sets = wanted.all_sets
         found = next(
-            (each for _, each in await promised(tx, venue, sets, [start], but=wanted.wanted.instead_of)), None
+            (
+                each
+                for _, each in await promised(
+                    tx, venue, sets, [start], asker=asker, but=wanted.wanted.instead_of
+                )
+            ),
+            None,
         )
     if wanted.sale.is_limited:
         sales = await read_sales(tx, [wanted])
@@ -109,19 +116,19 @@ async def free_starts(
 
     Raises DurationNotAllowed, InvalidRequest for preferences that no resource has, Overloaded.
     """
-    sets = _sets(venue, party_size, preferences)
+    sets = _sets(venue, party_size, preferences, asker)
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     asked = await asked_about(tx, venue, sets, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, asker=asker, but=but)
-    scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
+    scan = Scan(venue, sets, allowed_starts, party_size=party_size, asker=asker, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
     found = scan.found
     if preferences.group is not None:
         goals = {start.goal for start, _ in found}
         missing = [each for each in allowed_starts if each.goal not in goals]
-        found = [*found, *await promised(tx, venue, sets, missing, but=but)]
+        found = [*found, *await promised(tx, venue, sets, missing, asker=asker, but=but)]
     return sorted(found, key=lambda each: (each[0].span, each[0].slot_id or ""))
 
 
@@ -147,7 +154,7 @@ async def days_with_room(
     asked["preferences"] = preferences
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked, but=but)
     for part in _in_parts(left):
-        scan = Scan(venue, sets, part, party_size=party_size, but=but)
+        scan = Scan(venue, sets, part, party_size=party_size, asker=asker, but=but)
         while not scan.is_over:
             await read(scan.look_on)
         with_room.update(start.goal for start, _ in scan.found)
@@ -168,12 +175,12 @@ async def look_at_best(
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
     days with room on these."""
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
-    sets, left, with_room = _sets(venue, party_size, preferences), list[Start](), set[Hashable]()
+    sets, left, with_room = _sets(venue, party_size, preferences, asker), list[Start](), set[Hashable]()
     asked = await asked_about(tx, venue, sets, days, **about)
     for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
         part = await allowed(tx, venue, sets, part, party_size=party_size, asker=asker, but=but)
-        scan = Scan(venue, sets, part, party_size=party_size, but=but)
+        scan = Scan(venue, sets, part, party_size=party_size, asker=asker, but=but)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
         left += [] if scan.is_over else scan.left()
@@ -196,10 +203,11 @@ def _in_parts(starts: Sequence[Start]) -> Iterator[list[Start]]:
         yield part
 
 
-def _sets(venue: Venue, party_size: int, preferences: Preferences) -> Sets:
+def _sets(venue: Venue, party_size: int, preferences: Preferences, asker: Asker) -> Sets:
     """The sets of resources for the party, best first. Raises InvalidRequest if no resource has what is preferred."""
     try:
-        return candidate_sets(venue, Demand(party_size, (), preferences))
+        sets = candidate_sets(venue, Demand(party_size, (), preferences))
+        return in_order(venue, asker, sets) if venue.policy.held_back else sets
     except InvalidRequest:
         if preferences != ANYTHING:
             raise

@@ -12,6 +12,7 @@ from holdfast.assigning.choose import Demand, candidate_sets, units_needed
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.availability import asked_about
 from holdfast.booking.finding.scan import Start, allowed, share, with_buffers_of_wholes
+from holdfast.booking.rules.held_back import kept_bits
 from holdfast.booking.rules.nights import is_closed, nights_allowed
 from holdfast.booking.wanted import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
@@ -80,9 +81,12 @@ class _Starts:
             found[each.goal] = found.get(each.goal, 0) | 1 << place
         return found
 
-    def counts(self, resource: Resource, times: Mapping[UUID, FreeTimes], party_size: int) -> Iterator[int]:
-        """Yields the starts for which the resource takes one booking, two bookings, and so on."""
-        bits = self._able(resource)
+    def counts(
+        self, resource: Resource, times: Mapping[UUID, FreeTimes], party_size: int, kept: int = 0
+    ) -> Iterator[int]:
+        """Yields the starts for which the resource takes one booking, two bookings, and so on. `kept`: the starts for
+        which it is held back for others."""
+        bits = self._able(resource) & ~kept
         for count in range(1, _bookings_max(resource, party_size) + 1):
             for leaf in resource.claimed:
                 units = count * units_needed(resource, leaf, party_size)
@@ -145,7 +149,7 @@ async def free_by_day(
     found: dict[tuple[Hashable, str | None], tuple[int, int | None]] = {}
     for starts in _by_length(venue, asked):
         for of in types:
-            await _count(tx, venue, starts, of, times, party_size=party_size, found=found)
+            await _count(tx, venue, starts, of, times, party_size=party_size, asker=asker, found=found)
     items = [_item(venue, day, of.slug, *found.get((day, of.slug), NOTHING)) for day in days for of in types]
     return {"currency": venue.currency, "items": items}
 
@@ -185,12 +189,15 @@ async def _count(
     times: Mapping[UUID, FreeTimes],
     *,
     party_size: int,
+    asker: Asker,
     found: dict[tuple[Hashable, str | None], tuple[int, int | None]],
 ) -> None:
     """Adds to `found`, by day and type, the largest number of bookings of any of these starts, and the lowest price."""
     count, slices, free = Count(), Slices(), dict[object, tuple[Resource, int]]()
+    keeps = bool(venue.policy.held_back)
     for each in of.resources:
-        for bits in starts.counts(each, times, party_size):
+        kept = kept_bits(venue, asker, each, starts.times, now=tx.now) if keeps else 0
+        for bits in starts.counts(each, times, party_size, kept):
             count.add(bits)
             like = _priced_like(each)
             free[like] = each, free.get(like, (each, 0))[1] | bits

@@ -10,6 +10,8 @@ from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.scan import Start, share
 from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.rules.held_back import open_at
+from holdfast.booking.wanted import Asker
 from holdfast.claim import store as claims
 from holdfast.claim.model import NEVER, Occupancy
 from holdfast.claim.recolour import Fit
@@ -20,7 +22,7 @@ from holdfast.place.venue import Venue
 
 
 async def promised(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, but: UUID | None = None
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, asker: Asker, but: UUID | None = None
 ) -> list[tuple[Start, Found]]:
     """Returns those of the starts, for which no resource of the type is free, that can be promised all the same, each
     with the resource that it would be on. `sets`: the resources of the type. `but`: a booking that does not count."""
@@ -34,7 +36,11 @@ async def promised(
     slices, found = Slices(), list[tuple[Start, Found]]()
     for start in late:
         await share(slices)
-        fit = fit_in_pool(pool, start.span, occupancy, tenant_id=venue.tenant_id, but=but)
+        if venue.policy.held_back:
+            pool = distinct(open_at(venue, asker, sets, start.span.start, now=tx.now))
+        fit = (
+            None if not pool else fit_in_pool(pool, start.span, occupancy, tenant_id=venue.tenant_id, but=but)
+        )
         if isinstance(fit, Fit):
             found.append((start, Found(start.span, ((fit.resource,),))))
     return found

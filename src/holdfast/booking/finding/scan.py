@@ -17,6 +17,7 @@ from holdfast.assigning.choose import distinct, units_needed
 from holdfast.booking.deciding.prepare import bounds, check_time
 from holdfast.booking.finding.look import read_arrived
 from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.rules.held_back import kept_bits
 from holdfast.booking.rules.nights import STAY_RULE
 from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
 from holdfast.booking.wanted import GUEST, Asker
@@ -48,7 +49,8 @@ class Start(NamedTuple):
 
 
 class _SameLength:
-    """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at."""
+    """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at.
+    `kept`: by resource, the starts for which it is held back for others."""
 
     def __init__(self, venue: Venue, starts: Sequence[Start], *, party_size: int) -> None:
         self.venue, self.starts, self.party_size = venue, starts, party_size
@@ -62,6 +64,7 @@ class _SameLength:
             end = first + sum(1 for _ in run)
             self.of_goal[goal] = self.of_goal.get(goal, 0) | bits_between(first, end)
             first = end
+        self.kept: dict[UUID, int] = {}
         self._by_resource: dict[UUID, int] = {}
         self._open: dict[Hours | None, int] = {}
         self._aligned: dict[Hours | None, int] = {}
@@ -94,7 +97,7 @@ class _SameLength:
     def _free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> int:
         found = self._by_resource.get(resource.id)
         if found is None:
-            found = (1 << len(self.times)) - 1
+            found = (1 << len(self.times)) - 1 & ~self.kept.get(resource.id, 0)
             for leaf in resource.claimed:
                 units = units_needed(resource, leaf, self.party_size)
                 found &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
@@ -123,10 +126,11 @@ class Scan:
         starts: Sequence[Start],
         *,
         party_size: int,
+        asker: Asker,
         but: UUID | None = None,
     ) -> None:
         """`starts`: allowed by the rules (`allowed`). `but`: a booking that does not count."""
-        self._but = but
+        self._but, self._asker = but, asker
         self.found: list[tuple[Start, Found]] = []
         self._venue = venue
         self._groups = groups = _groups(venue, starts, party_size=party_size)
@@ -177,6 +181,9 @@ class Scan:
             self._known |= await read_free_times(
                 tx, self._venue.tenant_id, list(new.values()), self._around, but=self._but
             )
+        for each in self._groups if self._venue.policy.held_back else ():
+            keeping = (self._venue, self._asker)
+            each.kept |= {one.id: kept_bits(*keeping, one, each.times, now=tx.now) for one in resources}
         for resource in resources:
             await share(slices)
             if not any(each.may_be_free(resource, self._known) for each in self._groups):

@@ -12,6 +12,7 @@ from uuid import UUID
 from holdfast.assigning.choose import units_needed
 from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding.prepare import check_time
+from holdfast.booking.rules.held_back import is_kept, kept_bits
 from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.rules.sittings import is_slots_only
 from holdfast.booking.wanted import GUEST, Asker
@@ -93,6 +94,8 @@ class Outlook:
         """Returns a bit for each time, as `FreeTimes.starts` does: set if the ledger and the resource's own hours
         leave room for the party for that long. Ignores the venue's rules."""
         found = (1 << len(times)) - 1
+        if self.venue.policy.held_back:
+            found &= ~kept_bits(self.venue, self.asker, resource, times, now=self.now)
         for leaf in resource.claimed:
             units = units_needed(resource, leaf, party_size)
             found = found and found & self._times_of(leaf).starts(times, length, leaf=leaf, units=units)
@@ -114,6 +117,8 @@ class Outlook:
     def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
             is_closed = self.venue.has_own_hours and not is_open(self.venue, (resource,), span)
+            if self.venue.policy.held_back and not is_closed:
+                is_closed = is_kept(self.venue, self.asker, resource, span.start, now=self.now)
             known[resource.id] = not is_closed and all(
                 self._times_of(leaf).free(
                     claimed_span(leaf, span), units=units_needed(resource, leaf, party_size)

@@ -15,6 +15,7 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Found, Outlook, Sets
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.sittings import is_slots_only, slots_near
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Occupancy
@@ -67,6 +68,8 @@ async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
     within = within_of(venue)
     around = Span(span.start - within, span.end + within)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
+    if venue.policy.held_back:
+        same = in_order(venue, wanted.wanted.asker, same)
     named = wanted.wanted.resource_ids
     others = search.equivalent(venue, named, party_size) if named else ()
     found: list[Found] = []

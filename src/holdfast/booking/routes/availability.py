@@ -16,6 +16,7 @@ from holdfast.booking.deciding.stays import as_stay
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.free_range import RANGE_DAYS_MAX, free_by_day
+from holdfast.booking.model import Booking
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import check_year
@@ -27,7 +28,7 @@ from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.said import Details
 from holdfast.booking.wanted import Asker, Prepared, Wanted
 from holdfast.engine import Engine
-from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.body import takes
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer, parse
@@ -101,21 +102,23 @@ async def _venue(request: Request, venue_id: UUID) -> Venue:
     return await _engine(request).places.venue(venue.id)
 
 
-async def _but(request: Request, venue: Venue, booking_id: UUID | None) -> UUID | None:
+async def _but(request: Request, venue: Venue, booking_id: UUID | None) -> Booking | None:
     """The booking that does not count. Raises NotFound, InvalidRequest."""
-    if booking_id is not None:
-        booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
-        if at.id != venue.id:
-            problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
-            raise InvalidRequest.of("except_booking", str(booking.id), problem)
-    return booking_id
+    if booking_id is None:
+        return None
+    booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
+    if at.id != venue.id:
+        problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
+        raise InvalidRequest.of("except_booking", str(booking.id), problem)
+    return booking
 
 
-def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: UUID | None) -> Prepared:
+def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: Booking | None) -> Prepared:
     when = asked.when()
     wanted = Wanted(
         id=new_id(),
-        instead_of=but,
+        instead_of=None if but is None else but.id,
+        own=() if but is None else but.resource_ids,
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=request.state.actor,
@@ -273,9 +276,10 @@ async def _view(
     but = await _but(request, venue, except_booking)
     if nights is not None:
         asked["duration_minutes"] = _minutes_of(nights, venue, asked["duration_minutes"])
-    asker = Asker(is_staff=request.state.actor.is_staff, source=source)
+    actor: Actor = request.state.actor
+    asker = Asker(actor.is_staff, source, actor.groups, () if but is None else but.resource_ids)
     if but is not None:
-        asked["but"] = but
+        asked["but"] = but.id
     return await look(SYSTEM, venue, verb, venue, asker=asker, **asked)
 
 
