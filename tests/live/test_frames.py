@@ -19,11 +19,13 @@ from tests.live.made import TENANT, VENUE
 NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
-def updated(previous: str, new: str, *, reason: str = "VIP", units_free: int = 0) -> frames.ChannelEvent:
+def updated(
+    previous: str, new: str, *, reason: str = "VIP", units_free: int = 0, **more: bool
+) -> frames.ChannelEvent:
     payload = {
         "section_id": str(VENUE), "slot_id": "late", "date": "2027-01-01", "previous_state": previous,
         "new_state": new, "units_free": units_free, "changed_by": "staff:bob", "reason": reason,
-        "updated_at": "2027-01-01T12:00:00+00:00",
+        "updated_at": "2027-01-01T12:00:00+00:00", **more,
     }  # fmt: skip
     event = Event(
         id=VENUE, tenant_id=TENANT, event_type="availability.updated", venue_id=VENUE, subject_id=VENUE,
@@ -43,6 +45,15 @@ def test_guests_can_not_tell_why_it_is_not_available(state: str) -> None:
     assert seen["reason"] == ("closed for maintenance" if state == "blocked" else None)
     assert "bob" not in str(seen)
     assert "secret" not in str(seen)
+
+
+def test_guests_see_nothing_of_what_is_held_back_but_that() -> None:
+    event = updated("confirmed", "available", units_free=2, held_back=True)
+    seen = fields(event, staff=False)
+    assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("unavailable", "unavailable", 0)
+    assert seen["reason"] == "held back"
+    seen = fields(event, staff=True)
+    assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("confirmed", "available", 2)
 
 
 def test_staff_see_all_of_it() -> None:

@@ -38,7 +38,7 @@ def _closed_in(slot: _Slot) -> frozenset[UUID]:
     known: dict[object, bool] = {}
     found = set[UUID]()
     for each in slot.venue.resources.values():
-        minutes = _usual_minutes(slot.venue, each)
+        minutes = usual_minutes_of(slot.venue, each)
         like = frozenset(opened.hours_of((each,))), opened.step_hours((each,)), minutes
         if like not in known:
             known[like] = not _can_start(slot, each, timedelta(minutes=minutes))
@@ -61,7 +61,7 @@ def _can_start(slot: _Slot, resource: Resource, length: timedelta) -> bool:
     )
 
 
-def _usual_minutes(venue: Venue, resource: Resource) -> int:
+def usual_minutes_of(venue: Venue, resource: Resource) -> int:
     """The length of a booking of the smallest party that gives none."""
     policy, size = venue.policy, max(resource.seats_min, 1)
     fitting = (each.minutes for each in policy.durations if size <= each.party_size_max)

@@ -15,6 +15,8 @@ BLOCKED_REASON = "closed for maintenance"
 """The reason for a block that guests see; the real one is internal to the venue."""
 CLOSED_REASON = "closed"
 """The reason for a resource that the rules of the venue leave closed in a slot."""
+HELD_BACK_REASON = "held back"
+"""The reason that guests see for a free resource that is held back for others."""
 BOOKINGS = "bookings"
 """The venue's channel with every change of its bookings, blocks and waitlist; for staff."""
 
@@ -42,6 +44,6 @@ def staff_state(state: str, *, closed: bool = False) -> str:
     return "blocked" if closed and state == "available" else state
 
 
-def guest_state(state: str) -> str:
-    """Returns the state as guests see it: whether the resource can be booked."""
-    return "available" if state == "available" else "unavailable"
+def guest_state(state: str, *, held_back: bool = False) -> str:
+    """Returns the state as guests see it: whether the resource can be booked. `held_back`: it is kept from them."""
+    return "available" if state == "available" and not held_back else "unavailable"

@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, ChannelKey, guest_state, staff_state
+from holdfast.channel.names import (
+    BLOCKED_REASON,
+    CLOSED_REASON,
+    HELD_BACK_REASON,
+    ChannelKey,
+    guest_state,
+    staff_state,
+)
 from holdfast.event.model import Committed
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
@@ -85,7 +92,8 @@ def channel_event(committed: Committed) -> ChannelEvent:
 
 def _availability(committed: Committed) -> tuple[bytes, bytes]:
     payload = committed.event.payload
-    closed = bool(payload.get("closed"))  # older events don't say
+    # Older events say neither.
+    closed, held_back = bool(payload.get("closed")), bool(payload.get("held_back"))
     fields: dict[str, Any] = {
         "eventType": AVAILABILITY_UPDATED,
         "sectionId": payload["section_id"],
@@ -100,8 +108,10 @@ def _availability(committed: Committed) -> tuple[bytes, bytes]:
     staff = encode({**fields, "actor": committed.event.actor})
     blocked = CLOSED_REASON if closed and payload["new_state"] != "blocked" else BLOCKED_REASON
     fields["reason"] = blocked if fields["newState"] == "blocked" else None
-    fields["previousState"] = guest_state(fields["previousState"])
-    fields["newState"] = guest_state(fields["newState"])
+    if held_back and fields["newState"] == "available":
+        fields |= {"reason": HELD_BACK_REASON, "unitsFree": 0}
+    fields["previousState"] = guest_state(fields["previousState"], held_back=held_back)
+    fields["newState"] = guest_state(fields["newState"], held_back=held_back)
     return staff[1:], encode(fields)[1:]
 
 

@@ -18,10 +18,10 @@ from holdfast.kernel.span import Span
 from holdfast.place.opening import hours
 from holdfast.place.places import Places
 from holdfast.port.pricing import Pricing
-from holdfast.snapshot.cache import CachedSnapshot, MemoryCache, SharedCache
+from holdfast.snapshot.cache import TTL_S, CachedSnapshot, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.metrics import SNAPSHOTS
-from holdfast.snapshot.shown import View, entry_of
+from holdfast.snapshot.shown import View, entry_of, lasts_s
 from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 AT_ONCE_MAX = 4
@@ -135,8 +135,9 @@ class Snapshots:
         entry = entry_of(snapshot, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.generation(wanted.venue_id) == generation:
-            self.memory.put(key, entry)
-            self._share(key, entry, view)
+            self.memory.put(key, entry, ttl_s=lasts_s(snapshot))
+            if lasts_s(snapshot) == TTL_S:  # there it would last that long
+                self._share(key, entry, view)
         return entry
 
     async def _take(self, wanted: SlotKey) -> Snapshot:

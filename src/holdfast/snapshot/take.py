@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
 from holdfast.channel import names
@@ -52,12 +52,13 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The states of a venue's active resources in a slot, in display order, at one version."""
+    """The states of a venue's active resources in a slot, in display order, at one version. `at`: when it was taken."""
 
     venue: Venue
     slot: DatedSlot
     revision: Revision
     sections: tuple[Section, ...]
+    at: datetime
 
 
 async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Snapshot:
@@ -97,7 +98,7 @@ async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | Non
         if read is None:
             break
         if read.rules_version == venue.rules_version:
-            return await shown(venue, slot, read)
+            return await shown(venue, slot, read, at=tx.now)
         reloaded = (await places.reload(tx, [venue.id])).get(venue.id)
         if reloaded is None:
             break
@@ -136,7 +137,7 @@ def probes(venue: Venue, slot: DatedSlot) -> Iterator[Probe]:
             yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.span)
 
 
-async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead) -> Snapshot | None:
+async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead, *, at: datetime) -> Snapshot | None:
     """Builds the snapshot from what was read; None while the channel is not open."""
     if read.epoch is None or read.version is None:
         return None
@@ -152,7 +153,8 @@ async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead) -> Snapshot
         here = [claim for leaf in resource.claimed for claim in by_resource.get(leaf.id, ())]
         sections.append(_section(resource, slot, here, read))
         await slices.rest()
-    return Snapshot(venue, slot, Revision(read.epoch, read.version, read.rules_version), tuple(sections))
+    revision = Revision(read.epoch, read.version, read.rules_version)
+    return Snapshot(venue, slot, revision, tuple(sections), at)
 
 
 def _section(resource: Resource, slot: DatedSlot, claims: list[Claim], read: store.SlotRead) -> Section:
