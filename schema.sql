@@ -226,6 +226,9 @@ CREATE TABLE booking (
     minutes_asked   boolean     NOT NULL DEFAULT false, -- its length was asked for in minutes; otherwise a
                                                    -- move keeps its end on the clock
     arrival_on      date,                          -- the date of the first night of a stay
+    booked_ip       inet,                          -- rules of fair use: the address it counts for, and the groups
+    booked_groups   text[]      NOT NULL DEFAULT '{}', -- of its guest; forgotten when no rule can need them
+    items           jsonb       NOT NULL DEFAULT '[]', -- booking/said.py: list of Item; of an order of several things
     CONSTRAINT booking_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT booking_reference_is_unique UNIQUE (tenant_id, reference),
     CONSTRAINT booking_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
@@ -250,7 +253,7 @@ CREATE TABLE booking (
 CREATE UNIQUE INDEX booking_id_is_unique ON booking (id);
 -- Lists and day views of a venue, and pacing (covers that start in a window).
 CREATE INDEX booking_by_venue ON booking (tenant_id, venue_id, start_at, id);
--- "My bookings", and the quota of holds per guest.
+-- "My bookings", the quota of holds per guest, and rules of fair use per guest.
 CREATE INDEX booking_by_guest ON booking (tenant_id, guest_id, start_at, id) WHERE guest_id IS NOT NULL;
 -- The ticks: expiry, no-show, completion. Rows that ended are not in it.
 CREATE INDEX booking_due ON booking (due_at) WHERE due_at IS NOT NULL;
@@ -262,6 +265,11 @@ CREATE INDEX booking_by_discount ON booking (tenant_id, venue_id, discount_code)
 CREATE INDEX booking_unbound ON booking (start_at) WHERE resource_ids = '{}';
 -- The quota of holds per address.
 CREATE INDEX booking_held_by_ip ON booking (tenant_id, hold_ip) WHERE hold_ip IS NOT NULL;
+-- Rules of fair use per address, and per group: what is booked and has not ended long ago.
+CREATE INDEX booking_by_address ON booking (tenant_id, venue_id, booked_ip, end_at) WHERE booked_ip IS NOT NULL;
+CREATE INDEX booking_by_group ON booking (tenant_id, venue_id, end_at) WHERE booked_groups <> '{}';
+-- Bookings whose address and groups a tick forgets.
+CREATE INDEX booking_to_forget ON booking (end_at) WHERE booked_ip IS NOT NULL OR booked_groups <> '{}';
 
 CREATE TABLE claim (
     tenant_id   uuid      NOT NULL,
@@ -439,6 +447,7 @@ CREATE TABLE waitlist_entry (
     created_by       text        NOT NULL,
     created_at       timestamptz NOT NULL,
     updated_at       timestamptz NOT NULL,
+    joined_groups    text[]      NOT NULL DEFAULT '{}', -- of the guest, as rules of fair use name them; while open
     CONSTRAINT waitlist_entry_pkey PRIMARY KEY (tenant_id, id),
     CONSTRAINT waitlist_entry_venue_exists FOREIGN KEY (tenant_id, venue_id) REFERENCES venue (tenant_id, id),
     CONSTRAINT waitlist_entry_status_is_known

@@ -23,6 +23,7 @@ from holdfast.main.http.connection import REFUSED
 from holdfast.main.process.work import LAG
 from holdfast.main.process.worker import ROWS, RUNS
 from holdfast.place.document import ResourceDocument, VenueDocument
+from holdfast.place.policies.fair_use import FairUseRule
 from holdfast.place.policy import Policy
 from holdfast.place.prices.rules import PriceRule
 from holdfast.place.prices.sold import Discount, Extra
@@ -132,7 +133,7 @@ def test_every_call_is_explained_and_none_is_made_up() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [VenueDocument, ResourceDocument, Policy, PriceRule, Extra, Discount],
+    [VenueDocument, ResourceDocument, Policy, PriceRule, Extra, Discount, FairUseRule],
     ids=lambda each: each.__name__,
 )
 def test_every_field_of_a_venue_is_explained(model: Any) -> None:

@@ -19,7 +19,7 @@ from holdfast.place.venue import Venue
 T = TypeVar("T")
 P = TypeVar("P")
 Read = Callable[..., Awaitable[Any]]
-"""`await read(verb, *args)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
+"""`await read(verb, *args, **kwargs)`: a verb that writes nothing, run in a transaction of its own, without a lock."""
 PLANS_MAX = 3
 """How often a change is planned. After the last plan, whatever others have taken meanwhile is refused."""
 PLAN_TIMES = 3

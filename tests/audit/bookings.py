@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from holdfast.booking import due
+from holdfast.booking import bind, due
 from holdfast.claim import store as claims
 from holdfast.identity.issuer import DevIssuer
 from holdfast.kernel.actor import SYSTEM
@@ -18,6 +18,12 @@ from tests.waitlist.asking import answer, joined, promoted
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 ALL_DAY = [{"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"], "open": "00:00", "close": "24:00"}]
+
+SOLD = {
+    "extras": [{"id": "shoes", "amount": "2.50", "stock": 4}],
+    "discounts": [{"code": "SPRING", "percent": "10", "uses_max": 2}],
+    "price_rules": [{"per": "hour", "amount": "20.00"}],
+}
 
 
 def at(hour: int, *, days: int = 0) -> str:
@@ -32,8 +38,10 @@ async def fill(client: httpx.AsyncClient, db: Database, issuer: DevIssuer) -> No
     stays = await open_house(client, issuer, policy={**policy, "auto_complete": False})
     await _past(house, stays, db)
     await _living(house)
-    await _promised(client, issuer)
+    await _promised(client, issuer, db)
+    await _sold(await open_house(client, issuer, policy=SOLD))
     await _changed(house)
+    await _ordered(await open_house(client, issuer, policy=policy))
     await _keyed(house)
     await _blocked(await open_house(client, issuer, policy=policy))
     await _undecided(await open_house(client, issuer, policy={**policy, "lifecycle": "approval"}))
@@ -66,7 +74,7 @@ async def _past(house: House, stays: House, db: Database) -> None:
     assert await call.run(claims.archive, before=TOMORROW + timedelta(days=30), limit=100) == 1
 
 
-async def _promised(client: httpx.AsyncClient, issuer: DevIssuer) -> None:
+async def _promised(client: httpx.AsyncClient, issuer: DevIssuer, db: Database) -> None:
     """A hotel whose rooms are bound at check-in, a hall of two courts, and a counter."""
     hotel = await open_house(client, issuer, policy={"bind_group": "at_check_in"})
     rooms = [{"slug": slug, "kind": "room", "group": "double", "seats_max": 2} for slug in ("r1", "r2")]
@@ -81,6 +89,25 @@ async def _promised(client: httpx.AsyncClient, issuer: DevIssuer) -> None:
     await hotel.booked(
         start=at(15), resource_ids=hotel.ids("counter"), party_size=3, special_requests="stools"
     )
+    daily = await open_house(client, issuer, policy={"bind_group": "on_the_day"})
+    await daily.replace({**daily.document, "resources": rooms})
+    await daily.booked(start=at(15, days=2), group="double", special_requests="bound that day")
+    assert (
+        await db.call(SYSTEM, now=TOMORROW + timedelta(days=2), deadline_s=None).run(bind.bind_due, 100) == 1
+    )
+
+
+async def _sold(house: House) -> None:
+    """Two visits at a time that share what there is of an extra and a code; and a stay."""
+    taken = {"extras": [{"id": "shoes", "quantity": 2}], "discount_code": "SPRING"}
+    await house.booked(start=at(10), resource_ids=house.ids("l1"), **taken, special_requests="sold")
+    await house.booked(start=at(10), resource_ids=house.ids("t1"), **taken, special_requests="sold too")
+    await house.booked(start=at(20), resource_ids=house.ids("t1"), extras=[{"id": "shoes", "quantity": 4}])
+    await house.replace(
+        {**house.document, "slug": "inn", "stay": {"check_in": "15:00", "check_out": "11:00"}}
+    )
+    day = (TOMORROW + timedelta(days=3)).date().isoformat()
+    await house.booked(arrival=day, nights=2, resource_ids=house.ids("t2"), special_requests="stay")
 
 
 async def _living(house: House) -> None:
@@ -103,6 +130,19 @@ async def _living(house: House) -> None:
         assert seated.status_code == 201, seated.text
         if name != "seated":
             await step(house, seated.json(), "COMPLETED" if name == "cleaned" else "CANCELLED")
+
+
+async def _ordered(house: House) -> None:
+    """Twice the same section, and a table that was taken out again."""
+    items = [
+        {"resource_ids": house.ids("s1"), "party_size": 2},
+        {"resource_ids": house.ids("s1"), "party_size": 3},
+        {"resource_ids": house.ids("t2"), "party_size": 2},
+    ]
+    order = await house.booked(start=at(10, days=5), party_size=7, items=items, special_requests="order")
+    path = f"/bookings/{order['id']}/items/{order['items'][2]['id']}/cancel"
+    less = await house.client.post(path, json={"expected_version": 1}, headers=house.bob)
+    assert less.status_code == 200, less.text
 
 
 async def _changed(house: House) -> None:

@@ -20,7 +20,7 @@ FIELDS = [
     "booking_time", "end_time", "arrival", "departure", "nights",
     "duration_minutes", "party_size", "guest_id", "guest_name", "guest_email", "guest_phone", "status",
     "version", "base_price", "tax_amount", "discount_amount", "total_price", "currency", "price_source",
-    "tax_included", "price_lines", "minimum_spend", "deposit_amount", "extras", "discount_code",
+    "tax_included", "price_lines", "minimum_spend", "deposit_amount", "extras", "discount_code", "items",
     "payment_intent_id", "payment_status", "inventory_reservation_id", "special_requests", "internal_notes",
     "source", "metadata", "cancellation_reason", "cancelled_by", "created_at", "updated_at", "confirmed_at",
     "cancelled_at", "checked_in_at", "completed_at", "expires_at", "shared_facility_owner_tenant_id",

@@ -82,3 +82,17 @@ async def test_full(house: House, by: str) -> None:
     else:
         await house.change_policy(pacing_covers_max=2)
     assert (await day(house, party_size=3))["reason"] == "FULL"
+
+
+async def test_staff_see_a_start_that_is_a_slots_as_the_slot_they_would_get(house: House) -> None:
+    slots = [{"id": "early", "name": "Early", "start": "18:00", "minutes": 120}]
+    await house.replace({**house.document, "slots": slots})
+    await house.change_policy(starts="slots")
+    path, query = f"/venues/{house.venue_id}/availability/day", {"date": str(DAY)}
+    shown = (await house.client.get(path, params=query, headers=house.bob)).json()["starts"]
+    assert [(each["slot_id"], each["end"]) for each in shown if each["start"] == at("18:00")] == [
+        ("early", at("20:00"))
+    ]
+    assert {at("17:45"), at("18:15")} <= {each["start"] for each in shown if each["slot_id"] is None}
+    booked = await house.booked(start=at("18:00"))
+    assert (booked["slot_id"], booked["end"]) == ("early", at("20:00"))

@@ -154,3 +154,14 @@ async def test_nights_count_one_by_one(open_house: Any) -> None:
         409,
         "ROOM_NOT_AVAILABLE",
     )
+
+
+async def test_what_shares_parts_or_may_not_arrive_counts_once(open_house: Any) -> None:
+    courts = [{"slug": f"c{n}", "kind": "facility", "group": "court"} for n in range(2)]
+    hall = {"slug": "hall", "kind": "facility", "group": "court", "parts": ["c0", "c1"], "seats_max": 8}
+    house: House = await open_house(resources=[*courts, hall])
+    assert [each["free"] for each in await items(house)] == [2]
+    await house.change_policy(pacing=[{"parties_max": 1}])
+    assert [each["free"] for each in await items(house)] == [1]
+    await house.booked(start=at("12:00"), group="court")
+    assert [each["free"] for each in await items(house)] == [0]

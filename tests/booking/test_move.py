@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from uuid import UUID
+
 import asyncpg
 import pytest
 
@@ -34,6 +37,19 @@ async def test_the_way_of_a_visit(house: House, owner: asyncpg.Connection) -> No
     last = (await history(house, booking))[-1]
     assert (last["from_status"], last["to_status"], last["action"]) == ("CHECKED_IN", "COMPLETED", "complete")
     assert (last["reason"], last["metadata"], last["actor"]) == ("because", {"n": 1}, "staff:bob")
+
+
+async def test_nobody_leaves_before_having_come(house: House, owner: asyncpg.Connection) -> None:
+    """The clock of the server that checked the party in was ahead."""
+    booking = await house.booked(start=at("18:00"))
+    here = (await move(house, booking, "CHECKED_IN")).json()
+    ahead = await owner.fetchval(
+        "UPDATE booking SET checked_in_at = checked_in_at + interval '2 minutes' WHERE id = $1 RETURNING checked_in_at",
+        UUID(booking["id"]),
+    )
+    gone = (await move(house, here, "COMPLETED")).json()
+    assert datetime.fromisoformat(gone["completed_at"]) == ahead
+    assert datetime.fromisoformat(gone["updated_at"]) < ahead
 
 
 @pytest.mark.parametrize(

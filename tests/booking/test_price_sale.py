@@ -8,6 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from tests.block.asking import blocked, remove
 from tests.conftest import House
 
 from .asking import DAY, at, cancel, change, move, read, refused
@@ -73,6 +74,23 @@ async def test_a_hold_takes_extras_until_it_expires(alley: House, owner: asyncpg
     expired = "UPDATE booking SET expires_at = now() - interval '1 second' WHERE id = $1"
     await owner.execute(expired, held["id"])
     await alley.booked(**ball, resource_ids=alley.ids("t2"))
+
+
+async def test_who_gets_a_place_again_needs_the_extras_again(alley: House) -> None:
+    """A block took their lane, and others took the shoes meanwhile."""
+    shoes = {"extras": [{"id": "shoes", "quantity": 6}]}
+    late = {"start": at("18:00"), "resource_ids": alley.ids("l1")}
+    displaced = await alley.booked(**late, **shoes)
+    closed = await blocked(alley, "l1", start=at("17:00"), end=at("21:00"), on_conflict="displace")
+    others = await alley.booked(start=at("18:30"), resource_ids=alley.ids("t1"), **shoes)
+    await remove(alley, closed)
+    again = await read(alley, displaced)
+    assert again["status"] == "MANUAL_REVIEW"
+    problem = refused(await move(alley, again, "CONFIRMED"), 409, "EXTRA_NOT_AVAILABLE")
+    assert (problem["stock"], problem["available"]) == (10, 4)
+    assert await read(alley, displaced) == again
+    await cancel(alley, others)
+    assert (await move(alley, again, "CONFIRMED")).json()["status"] == "CONFIRMED"
 
 
 async def test_changes_of_extras_are_priced_and_checked_alone(alley: House) -> None:

@@ -94,7 +94,11 @@ async def test_what_can_be_promised_is_shown(open_house: Open, owner: asyncpg.Co
     path = f"/venues/{house.venue_id}/availability/day"
     shown = (await house.client.get(path, params=params)).json()["starts"]
     assert (seen["available"], seen["suggested_slots"]) == (True, [])
-    assert at("15:00") in {each["start"] for each in shown}
+    assert [each["resource_ids"] for each in seen["options"]] == [[]], "nobody can have it by name"
+    assert [each["resource_ids"] for each in shown if each["start"] == at("15:00")] == [[]]
+    asked = {"month": str(DAY)[:7], "group": "double-sea", "duration_minutes": 44 * 60}
+    month = await house.client.get(path.replace("/day", "/month"), params=asked)
+    assert str(DAY) in month.json()["days"]
     await house.booked(group="double-sea", **nights(0, 2))
     seen = (await house.client.post("/bookings/availability/check", json=body)).json()
     shown = (await house.client.get(path, params=params)).json()["starts"]
@@ -237,3 +241,24 @@ async def test_check_and_waitlist_take_a_type(open_house: Open) -> None:
     entry = await house.client.post("/waitlist", json=wanted, headers=house.gina)
     assert entry.status_code == 201, entry.text
     assert entry.json()["preferences"]["group"] == "single"
+
+
+async def test_extras_of_a_promised_type_are_added_to_its_nights(
+    open_house: Open, owner: asyncpg.Connection
+) -> None:
+    sold = {
+        "price_rules": [{"groups": ["double-sea"], "per": "hour", "amount": "5.00"}],
+        "extras": [{"id": "cot", "name": "Cot", "amount": "10.00", "stock": 1}],
+    }
+    house: House = await open_house(**hotel(bind_group="at_check_in", **sold))
+    made = await house.booked(group="double-sea", **nights(0, 1))
+    held = await claims(owner, made)
+    asked = await change(house, made, extras=[{"id": "cot"}])
+    assert asked.status_code == 200, asked.text
+    assert [(each["label"], each["amount"]) for each in asked.json()["price_lines"]] == [
+        ("Hour", "100.00"),
+        ("Cot", "10.00"),
+    ]
+    assert (asked.json()["resource_ids"], asked.json()["group"]) == ([], "double-sea")
+    again = await change(house, asked.json(), party_size=1)
+    assert (again.json()["total_price"], await claims(owner, made)) == ("110.00", held)

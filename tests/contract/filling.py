@@ -33,6 +33,7 @@ class There:
 
     house: House
     bookings: list[dict[str, Any]]
+    orders: list[dict[str, Any]]
     series: dict[str, Any]
     entries: dict[str, dict[str, Any]]
     block: dict[str, Any]
@@ -45,10 +46,16 @@ class There:
             await house.booked(start=at("18:00", days), hold=days % 3 == 0, guest_id="gina")
             for days in range(BOOKINGS)
         ]
+        items = [{"resource_ids": house.ids(slug), "party_size": 2} for slug in ("t1", "t2", "t3")]
+        orders = [
+            await house.booked(start=at("12:00", days), party_size=6, items=items, guest_id="gina")
+            for days in range(BOOKINGS)
+        ]
         entries = await offered(db, house, 3, days=BOOKINGS, resource_ids=house.ids("s1"))
         return cls(
             house,
             bookings,
+            orders,
             await series.made(house, start=at("15:00"), rrule="FREQ=DAILY;COUNT=3"),
             dict(zip(("accept", "decline", ""), entries, strict=True)),
             await blocked(house, "l1", rrule="FREQ=WEEKLY;COUNT=3"),
@@ -67,7 +74,14 @@ class Filling:
         self.house = there.house
         self._turns: Counter[bool] = Counter()
         self._turn = 0
-        made = [self.house.venue, *self.house.venue["resources"], *there.bookings, there.series, there.block]
+        made = [
+            self.house.venue,
+            *self.house.venue["resources"],
+            *there.bookings,
+            *there.orders,
+            there.series,
+            there.block,
+        ]
         self._versions: dict[str, int] = {each["id"]: each["version"] for each in made}
 
     def fill(self, case: Any) -> None:
@@ -94,12 +108,15 @@ class Filling:
 
     def _known(self, case: Any) -> dict[str, str]:
         there = self.there
-        booking = there.bookings[self._turn // 2 % len(there.bookings)]
+        among = there.orders if "{item_id}" in case.operation.path else there.bookings
+        booking = among[self._turn // 2 % len(among)]
+        item = self._turn % 3
         entry = there.entries.get(case.operation.path.rpartition("/")[2], there.entries[""])
         return {
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["t3"],
             "booking_id": booking["id"],
+            "item_id": booking["items"][item]["id"] if booking["items"] else booking["id"],
             "series_id": there.series["id"],
             "entry_id": entry["id"],
             "block_id": there.block["id"],

@@ -40,6 +40,7 @@ BY_MODEL: Mapping[str, Any] = {
     "HoursException": {"date": DAY.isoformat(), "closed": True},
     "HeldBack": {"resources": ["t1"], "for": "members"},
     "PacingRule": {"covers_max": 20},
+    "FairUseRule": {"per": "guest", "open_bookings_max": 2},
     "Discount": {"code": "SPRING", "percent": 10},
 }
 BY_FORMAT: Mapping[str, Any] = {

@@ -40,6 +40,7 @@ class Nord:
     app: Any
     house: House
     booking: Json
+    order: Json
     series: Json
     entry: Json
     block: Json
@@ -52,10 +53,12 @@ class Nord:
     ) -> Nord:
         gina = {"guest_id": "gina", "resource_ids": house.ids("t3"), **PERSONAL}
         booking = await house.booked(start=at("18:00"), **gina)
+        items = [{"resource_ids": house.ids(slug), "party_size": 2} for slug in ("t1", "t2")]
+        order = await house.booked(start=at("12:30"), party_size=4, items=items, guest_id="gina", **PERSONAL)
         made = await series.made(house, start=at("15:00"), rrule="FREQ=WEEKLY;COUNT=2", **gina)
         [entry] = await offered(db, house, guest_id="gina", **CONTACT)
         block = await blocked(house, "l1", start=at("17:00"), end=at("21:00"), reason=REASON)
-        return cls(app, house, booking, made, entry, block, await buried(owner, house), charlie)
+        return cls(app, house, booking, order, made, entry, block, await buried(owner, house), charlie)
 
     def headers(self, who: str) -> dict[str, str]:
         if who == "mallory":
@@ -69,7 +72,7 @@ class Nord:
         method, _, path = operation.partition(" ")
         if path == "/api/v1/live":
             return await self.follow(f"availability:{self.place(':')}:{DAY}:day", who)
-        path = (alias or path).format(**self.ids())
+        path = (alias or path).format(**self.ids(path))
         url = httpx.URL(f"http://holdfast.test{path}", params=self.query(operation))
         return await self.house.client.request(
             method, url, headers=self.headers(who), json=self.body(operation)
@@ -89,11 +92,13 @@ class Nord:
     def place(self, between: str) -> str:
         return f"{self.house.tenant}{between}{self.house.venue['slug']}"
 
-    def ids(self) -> dict[str, str]:
+    def ids(self, path: str) -> dict[str, str]:
+        booking = self.order if "{item_id}" in path else self.booking
         return {
             "venue_id": self.house.venue_id,
             "resource_id": self.house.resources["s1"],
-            "booking_id": self.booking["id"],
+            "booking_id": booking["id"],
+            "item_id": self.order["items"][0]["id"],
             "series_id": self.series["id"],
             "entry_id": self.entry["id"],
             "block_id": self.block["id"],
@@ -145,6 +150,9 @@ class Nord:
             "PUT /api/v1/bookings/{booking_id}": {**version, "guest_name": "Somebody"},
             "POST /api/v1/bookings/{booking_id}/confirm": version,
             "POST /api/v1/bookings/{booking_id}/cancel": version,
+            "POST /api/v1/bookings/{booking_id}/items/{item_id}/cancel": {
+                "expected_version": self.order["version"]
+            },
             "POST /api/v1/bookings/{booking_id}/status": {**version, "to": "CANCELLED"},
             "POST /api/v1/series/preview": weekly,
             "POST /api/v1/series": weekly,

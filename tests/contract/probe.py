@@ -58,13 +58,14 @@ GIVEN = {
 """Fields to leave out and fields to add so that a field of a body is valid."""
 NOT_HERE = (
     *((name, "venues that sell nights") for name in ("arrival", "departure", "nights")),
+    ("items", "is for orders"),
     *(("parts.0", said) for said in ("slug of a resource", "a resource with parts", "goes too deep")),
     ("held_back.0.group", "either group or resources"),
     ("held_back.0.share_percent", "a share of a group"),
     *((f"held_back.0.resources{end}", "slug of a resource") for end in ("", ".0")),
 )
-"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, it has no whole, and what it
-holds back is one of its resources."""
+"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, it has no whole, the booking
+that is changed is no order, and what it holds back is one of its resources."""
 
 numbers = itertools.count()
 
@@ -134,7 +135,7 @@ class Probe:
         asked = "&".join(f"{name}={value}" for name, value in (self.query() | (query or {})).items())
         request = Request(
             self.method,
-            self.path.format(**(self.nord.ids() | (path or {}))),
+            self.path.format(**(self.nord.ids(self.path) | (path or {}))),
             asked + more,
             list(given.items()),
             body or b"",
@@ -155,6 +156,10 @@ class Probe:
 
     async def _renewed(self, answer: Answer) -> Nord:
         house, nord = self.nord.house, self.nord
+        if "{item_id}" in self.path:
+            items = [{"resource_ids": house.ids(slug), "party_size": 2} for slug in ("t1", "t2")]
+            order = await house.booked(start=at("12:30"), party_size=4, items=items, guest_id="gina")
+            return replace(nord, order=order)
         if "{booking_id}" in self.path:
             return replace(nord, booking=await house.booked(start=at("18:00"), guest_id="gina"))
         if "{series_id}" in self.path:

@@ -44,6 +44,7 @@ THEIRS: Mapping[str, Rule] = {
     "GET /api/v1/bookings/{booking_id}/history": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/confirm": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/cancel": OWN_BOOKING,
+    "POST /api/v1/bookings/{booking_id}/items/{item_id}/cancel": OWN_BOOKING,
     "POST /api/v1/bookings/{booking_id}/status": Rule(404, 404, 404),
     "POST /api/v1/series/preview": REPEATED,
     "POST /api/v1/series": REPEATED,

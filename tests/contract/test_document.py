@@ -139,7 +139,7 @@ def test_no_field_has_a_default_that_would_make_it_required_in_clients(openapi: 
 
 def test_only_a_field_that_is_always_needed_is_required(openapi: Json) -> None:
     schemas = openapi["components"]["schemas"]
-    assert sorted(schemas["CreateBooking"]["required"]) == ["party_size", "venue_id"]
+    assert sorted(schemas["CreateBooking"]["required"]) == ["venue_id"]
     assert "required" not in schemas["UpdateBooking"]
     assert sorted(schemas["VenueDocument"]["required"]) == ["name", "resources", "slug", "timezone"]
     assert {"policy", "hours", "slots", "currency"} <= set(schemas["VenueShown"]["required"])

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from holdfast.booking.routes.requests import CreateBooking, Instant
+from holdfast.booking.routes.creating import CreateBooking
+from holdfast.booking.routes.requests import Instant
 from holdfast.kernel.config import Settings
 from holdfast.kernel.http import InstantText, meaning
 from holdfast.main.http.app import create_app

@@ -30,7 +30,7 @@ from tests.guides.blocks import ASSIGNED, COMMAND, NOT_RUN, ROOT, Block, blocks_
 GUIDES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 ELSEWHERE = {"clients.md": "tests/contract/test_clients.py runs it: it installs packages"}
 REASONS = {
-    "make run     # sets up and starts everything, with four demo venues, on port 8000": "it is the server",
+    "make run     # sets up and starts everything, with five demo venues, on port 8000": "it is the server",
     ".venv/bin/holdfast replay ../shared/data/hotel_bookings.csv.gz": "a minute of work, with a data set beside",
     'DAY=$(.venv/bin/python -c "from datetime import *; print(date.today() + timedelta(7))")': (
         "it follows until it is stopped; tests/live/test_examples.py runs it"

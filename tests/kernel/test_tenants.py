@@ -57,6 +57,7 @@ OF_ALL = {
     "job.store.EXPIRE": "the leases of all",
     "job.store.LAGS": "a metric",
     "job.letters.PURGE": "a tick",
+    "booking.making.usage_store.FORGET": "a tick",
     "job.store.TAKE": "the jobs of all, in the order in which they are due",
     "kernel.idempotency.PURGE": "a tick",
     "place.store.LIST_ALL_VENUES": "a list for platform administrators",
@@ -67,6 +68,7 @@ AUDIT = "audit."  # its checks read all there is
 OF_A_TENANT = {
     "place.write_store.REMOVE_RESOURCES": "its resources are few",
     "place.write_store.RESOURCES_IN_USE": "row-level security keeps && from the index",
+    "simulate.count.BLOCKED": "compares all there is",
     "simulate.check.BLOCKS": "compares all there is",
     "simulate.check.OFFERS": "compares all there is",
     "simulate.check.QUEUE": "compares all there is",

@@ -20,7 +20,7 @@ NOW = datetime(2027, 1, 1, 12, tzinfo=UTC)
 
 
 def updated(
-    previous: str, new: str, *, reason: str = "VIP", units_free: int = 0, **more: bool
+    previous: str, new: str, *, reason: str = "VIP", units_free: int = 0, **more: Any
 ) -> frames.ChannelEvent:
     payload = {
         "section_id": str(VENUE), "slot_id": "late", "date": "2027-01-01", "previous_state": previous,
@@ -48,12 +48,21 @@ def test_guests_can_not_tell_why_it_is_not_available(state: str) -> None:
 
 
 def test_guests_see_nothing_of_what_is_held_back_but_that() -> None:
-    event = updated("confirmed", "available", units_free=2, held_back=True)
+    event = updated("confirmed", "available", units_free=2, guests=False, held_back=True)
     seen = fields(event, staff=False)
     assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("unavailable", "unavailable", 0)
     assert seen["reason"] == "held back"
     seen = fields(event, staff=True)
     assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("confirmed", "available", 2)
+
+
+def test_guests_see_what_they_can_book_at_the_time() -> None:
+    event = updated("confirmed", "available", units_free=2, guests=False)
+    assert fields(event, staff=True)["newState"] == "available"
+    seen = fields(event, staff=False)
+    assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("unavailable", 0, "not now")
+    seen = fields(updated("confirmed", "available", units_free=2, guests=True), staff=False)
+    assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("available", 2, None)
 
 
 def test_staff_see_all_of_it() -> None:

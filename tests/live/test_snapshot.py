@@ -22,6 +22,10 @@ from tests.processes import until
 DAYS = {"days": ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]}
 
 
+def utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
 async def test_all_active_resources_in_their_order_with_what_one_chooses_by(house: House) -> None:
     seen = await look(house, {})
     assert [each["name"] for each in seen["sections"]] == ["T1", "T2", "T3", "L1", "S1"]
@@ -36,6 +40,8 @@ async def test_all_active_resources_in_their_order_with_what_one_chooses_by(hous
         "unitsFree": 1,
         "priceFrom": "0.00",
         "currency": "SEK",
+        "bookableFrom": utc(instant("10:00") - timedelta(days=365)),
+        "bookableUntil": utc(instant("21:30")),
     }
     assert section(seen, "S1")["unitsFree"] == 10
     assert seen["channel"] == f"availability:{house.tenant}:osteria:{DAY}:day"

@@ -198,7 +198,19 @@ def test_what_is_open_by_the_clock_on_the_wall_is_open(name: str):
 @pytest.mark.parametrize("name", ZONES)
 def test_starts_of_a_day_are_all_that_are_open_and_on_the_step(name: str):
     venue = venue_in(name, weekly=[("21:10", "04:10")], step_minutes=20)
-    for day in days_around(name)[:9]:
+    _are_all(venue, days_around(name)[:9])
+
+
+@pytest.mark.parametrize("name", ["America/Santiago", "Europe/Stockholm", "Antarctica/Troll"])
+def test_starts_before_the_opening_on_the_clock_come_after_it_where_clocks_go_back(name: str):
+    """It opens at half past; half an hour later the clocks go back to before that."""
+    for opens in ("23:30", "01:40", "02:30"):
+        venue = venue_in(name, weekly=[(opens, "06:00")], step_minutes=20)
+        _are_all(venue, days_around(name)[:9])
+
+
+def _are_all(venue: Venue, days: list[date]) -> None:
+    for day in days:
         starts = hours.starts_of_day(venue, None, day, duration_minutes=60)
         [opened] = hours.open_spans(venue, None, day)
         every = minutes_between(opened.start, opened.end)

@@ -44,6 +44,7 @@ def test_a_stay_keeps_its_wall_times(
     assert list(nights.dates()) == [nights.arrival + DAY * n for n in range(count)]
     assert count_of(stay, (span.end - span.start) // MINUTE) == count or stay.gap > DAY - timedelta(hours=3)
     assert count_of(stay, minutes_of_nights(stay, count)) == count
+    assert nights_of(stay, span, ZoneInfo(zone)) == nights
 
 
 @given(

@@ -118,11 +118,11 @@ class Repeating:
         return watched
 
 
-async def _looking(read: Read, verb: Any, *args: Any) -> Any:
+async def _looking(read: Read, verb: Any, *args: Any, **more: Any) -> Any:
     """Runs the verb, and checks that it only reads: its transaction gets no id."""
 
     async def look(tx: Tx) -> Any:
-        found = await verb(tx, *args)
+        found = await verb(tx, *args, **more)
         assert await tx.fetchval("SELECT pg_current_xact_id_if_assigned() IS NULL"), verb.__name__
         return found
 

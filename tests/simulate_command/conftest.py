@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import count
 
+import asyncpg
 import pytest
 
 from holdfast.kernel.embedded import Server
@@ -22,6 +23,14 @@ Play = Callable[..., Awaitable[Simulated]]
 
 def nothing(_days: float) -> None:
     return None
+
+
+@pytest.fixture
+async def owner(database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the tests' common database that nothing is forbidden."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture

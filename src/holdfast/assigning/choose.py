@@ -11,7 +11,7 @@ from uuid import UUID
 
 from holdfast.assigning.combine import Fitting, capacity, find_fitting
 from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.claim.model import Occupancy, Probe
+from holdfast.claim.model import Occupancy, Probe, units_needed
 from holdfast.claim.recolour import Fit, make_room
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
@@ -179,13 +179,6 @@ def _no_fit(venue: Venue, fitting: Fitting, party_size: int) -> PartyTooLarge | 
     if smaller is None:
         return PartyTooSmall(detail, seats_min=larger)
     return PartyTooLarge(detail, seats_max=smaller)
-
-
-def units_needed(resource: Resource, leaf: Resource, party_size: int) -> int:
-    """Returns how many units of the leaf a party takes that books the resource. A whole takes all of its parts."""
-    if resource.leaves:
-        return leaf.units
-    return party_size if resource.takes == "guests" else 1
 
 
 def distinct(sets: Iterable[tuple[Resource, ...]]) -> list[Resource]:

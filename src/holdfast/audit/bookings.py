@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from holdfast.audit.check import Check
 from holdfast.booking.deciding.decide import REFERENCE_ALPHABET, REFERENCE_CHARS
-from holdfast.booking.states import EXPIRING, TRANSITIONS
+from holdfast.booking.states import EXPIRING, TRANSITIONS, UNDONE
 from holdfast.kernel.money import CURRENCIES
 
 POSSIBLE = """
@@ -36,17 +36,40 @@ PRICE = """
     SELECT tenant_id, id AS booking_id, base_minor, tax_minor, discount_minor, total_minor, currency
       FROM booking
      WHERE total_minor <> base_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END - discount_minor
-        OR least(base_minor, tax_minor, discount_minor, total_minor) < 0
+        OR least(base_minor, tax_minor, discount_minor, total_minor) < 0 OR discount_minor > base_minor
         OR currency <> ALL ($1::text[])
 """
 
-# Bookings from before there were lines have none.
+# Bookings from before there were lines have none. Quantities have six decimals, and amounts none.
 PRICE_LINES = """
     SELECT tenant_id, id AS booking_id, base_minor, price_lines
       FROM booking
      WHERE price_lines <> '[]'
-       AND base_minor <> (SELECT sum((line ->> 'amount_minor')::bigint)
-                            FROM jsonb_array_elements(price_lines) AS line)
+       AND (base_minor <> (SELECT sum((line ->> 'amount_minor')::bigint)
+                             FROM jsonb_array_elements(price_lines) AS line)
+            OR EXISTS (SELECT FROM jsonb_array_elements(price_lines) AS line
+                        WHERE abs((line ->> 'quantity')::numeric * (line ->> 'unit_minor')::numeric
+                                  - (line ->> 'amount_minor')::numeric)
+                            > 1 + (line ->> 'unit_minor')::numeric * 0.000001))
+"""
+
+# The lines of an item are among those of the order; an item that was cancelled keeps its own.
+ITEMS = """
+    SELECT booking.tenant_id, booking.id AS booking_id, booking.party_size, booking.resource_ids, booking.items
+      FROM booking
+     CROSS JOIN LATERAL (
+           SELECT array_agg(DISTINCT of_item.id ORDER BY of_item.id) FILTER (WHERE of_item.id IS NOT NULL) AS ids,
+                  bool_and(booking.price_lines @> (item -> 'lines')) AS are_priced
+             FROM jsonb_array_elements(booking.items) AS item
+             LEFT JOIN LATERAL (SELECT jsonb_array_elements_text(item -> 'resource_ids')::uuid AS id) AS of_item ON true
+            WHERE NOT (item ->> 'is_cancelled')::boolean) AS there
+     CROSS JOIN LATERAL (
+           SELECT sum((item ->> 'party_size')::bigint) AS guests
+             FROM jsonb_array_elements(booking.items) AS item
+            WHERE NOT (item ->> 'is_cancelled')::boolean) AS counted
+     WHERE booking.items <> '[]'
+       AND (counted.guests IS DISTINCT FROM booking.party_size OR NOT there.are_priced
+            OR there.ids IS DISTINCT FROM (SELECT array_agg(id ORDER BY id) FROM unnest(booking.resource_ids) AS id))
 """
 
 # For a venue that was never changed, the policy is the one the booking was made under. For others only the bounds are
@@ -95,6 +118,12 @@ ADDRESSES = """
      WHERE hold_ip IS NOT NULL AND status <> 'HELD'
 """
 
+COUNTED = """
+    SELECT tenant_id, id AS booking_id, status
+      FROM booking
+     WHERE (booked_ip IS NOT NULL OR booked_groups <> '{}') AND status = ANY ($1::text[])
+"""
+
 REFERENCE = (
     rf"^BR-[0-9]{{4}}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])-[{REFERENCE_ALPHABET}]{{{REFERENCE_CHARS}}}$"
 )
@@ -126,13 +155,19 @@ BOOKINGS = (
     ),
     Check(
         "prices_add_up",
-        "The total is base plus tax (unless included) minus discount, no amount is negative, and the currency exists.",
+        "The total is base plus tax (unless included) minus discount, which is at most the base. No amount is "
+        "negative, and the currency exists.",
         PRICE,
         (sorted(CURRENCIES),),
     ),
     Check(
+        "orders_are_the_sum_of_their_items",
+        "An order has the guests, the resources and the lines of the price of its items that are not cancelled.",
+        ITEMS,
+    ),
+    Check(
         "price_lines_add_up",
-        "The lines of a price add up to its base.",
+        "The lines of a price add up to its base, and each is its quantity times its unit price.",
         PRICE_LINES,
     ),
     Check(
@@ -155,6 +190,12 @@ BOOKINGS = (
         "addresses_are_kept_of_holds_alone",
         "Only holds keep the client's network address; it is deleted when the hold ends.",
         ADDRESSES,
+    ),
+    Check(
+        "what_is_undone_counts_for_nobody",
+        "Bookings that were cancelled or expired have no address and no groups that rules of fair use count them for.",
+        COUNTED,
+        (sorted(UNDONE),),
     ),
     Check(
         "references_are_well_formed",

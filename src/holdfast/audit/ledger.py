@@ -91,7 +91,22 @@ ENDED = """
      WHERE claim.owner_kind IN ('booking', 'unbound') AND booking.status <> ALL ($1::text[])
 """
 
-# `place`: a resource listed twice must not be counted twice; another check reports that.
+# What a booking has of each resource: the guests there, and how many of its items; one, if it is no order. A resource
+# listed twice must not be counted twice; another check reports that.
+NAMED = """
+    CROSS JOIN LATERAL (
+        SELECT one.resource_id, booking.party_size AS guests, 1 AS items
+          FROM unnest(booking.resource_ids) AS one (resource_id)
+         WHERE booking.items = '[]'
+         GROUP BY one.resource_id
+         UNION ALL
+        SELECT of_item.resource_id::uuid, sum((item ->> 'party_size')::integer)::integer, count(*)::integer
+          FROM jsonb_array_elements(booking.items) AS item
+         CROSS JOIN jsonb_array_elements_text(item -> 'resource_ids') AS of_item (resource_id)
+         WHERE NOT (item ->> 'is_cancelled')::boolean
+         GROUP BY of_item.resource_id) AS named
+"""
+
 MISSING = f"""
     WITH {BELOW}, held AS (
         SELECT tenant_id, owner_id, resource_id, during, false AS archived
@@ -101,11 +116,11 @@ MISSING = f"""
           FROM claim_archive WHERE owner_kind = 'booking'
     ), wanted AS (
         SELECT booking.tenant_id, booking.id, booking.status, booking.start_at, booking.end_at,
-               coalesce(leaf.leaf_id, named.resource_id) AS resource_id, named.place,
-               CASE leaf.takes WHEN 'whole' THEN leaf.units WHEN 'guests' THEN booking.party_size ELSE 1 END AS units,
+               coalesce(leaf.leaf_id, named.resource_id) AS resource_id, named.resource_id AS of_id,
+               CASE leaf.takes WHEN 'whole' THEN leaf.units WHEN 'guests' THEN named.guests ELSE named.items END
+                   AS units,
                booking.party_size, coalesce(leaf.takes, 'party') AS takes, coalesce(leaf.is_fixed, false) AS is_fixed
-          FROM booking
-         CROSS JOIN unnest(booking.resource_ids) WITH ORDINALITY AS named (resource_id, place)
+          FROM booking {NAMED}
           LEFT JOIN leaf ON leaf.tenant_id = booking.tenant_id AND leaf.resource_id = named.resource_id
          WHERE booking.status = ANY ($1::text[])
     ), counted AS (
@@ -119,7 +134,7 @@ MISSING = f"""
           FROM wanted
           LEFT JOIN held ON held.tenant_id = wanted.tenant_id AND held.owner_id = wanted.id
                         AND held.resource_id = wanted.resource_id
-         GROUP BY wanted.tenant_id, wanted.id, wanted.status, wanted.resource_id, wanted.place,
+         GROUP BY wanted.tenant_id, wanted.id, wanted.status, wanted.resource_id, wanted.of_id,
                   wanted.start_at, wanted.end_at, wanted.units, wanted.party_size, wanted.takes, wanted.is_fixed
     )
     SELECT * FROM counted
@@ -203,7 +218,8 @@ CLEANING = f"""
       LEFT JOIN venue ON venue.tenant_id = booking.tenant_id AND venue.id = booking.venue_id
      WHERE NOT coalesce(
            c.claims <= CASE resource.takes WHEN 'guests' THEN booking.party_size ELSE greatest(resource.units, 1) END
-           AND (c.claims = 1 OR resource.takes = 'guests' OR c.resource_id <> ALL (booking.resource_ids))
+           AND (c.claims = 1 OR resource.takes = 'guests' OR c.resource_id <> ALL (booking.resource_ids)
+                OR booking.items <> '[]')
            AND c.expires_at IS NULL
            AND EXISTS (SELECT FROM leaf
                         WHERE leaf.tenant_id = booking.tenant_id AND leaf.resource_id = ANY (booking.resource_ids)

@@ -15,6 +15,7 @@ from holdfast.audit.blocks import BLOCKS
 from holdfast.audit.bookings import BOOKINGS
 from holdfast.audit.channels import CHANNELS
 from holdfast.audit.check import Check, Judge
+from holdfast.audit.given import GIVEN
 from holdfast.audit.ledger import LEDGER
 from holdfast.audit.replies import REPLIES
 from holdfast.audit.trail import TRAIL
@@ -32,7 +33,7 @@ STATEMENT_TIMEOUT_S = 3600
 WORK_MEM_MB = 64
 """Memory for each sort or hash of the auditing connection."""
 
-CHECKS: tuple[Check, ...] = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)
+CHECKS: tuple[Check, ...] = (*LEDGER, *GIVEN, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)
 """Every invariant, in the order in which they are checked."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from holdfast.audit.check import Check
+from holdfast.booking import bind, cancel_item
 from holdfast.booking.displace import ACTION, DISPLACED_BY_BLOCK
 from holdfast.booking.states import DISPLACEABLE, INITIAL, TRANSITIONS, displaced_status
 from holdfast.booking.store import EVENT_TYPES
@@ -56,10 +57,12 @@ ILLEGAL = """
      WHERE (walked.action = 'create') <> (walked.version = 1)
         OR walked.version_before = walked.version - 1
            AND walked.from_status IS DISTINCT FROM walked.status_before
-        OR NOT CASE walked.action
-               WHEN 'create' THEN walked.from_status IS NULL AND walked.to_status = ANY ($3::text[])
-               WHEN 'update' THEN walked.from_status IS NOT DISTINCT FROM walked.to_status
-               WHEN $4 THEN walked.reason IS NOT DISTINCT FROM $5 AND EXISTS (
+        OR NOT CASE
+               WHEN walked.action = 'create'
+               THEN walked.from_status IS NULL AND walked.to_status = ANY ($3::text[])
+               WHEN walked.action = ANY ($8::text[])
+               THEN walked.from_status IS NOT DISTINCT FROM walked.to_status
+               WHEN walked.action = $4 THEN walked.reason IS NOT DISTINCT FROM $5 AND EXISTS (
                    SELECT FROM unnest($6::text[], $7::text[]) AS displaced (from_status, to_status)
                     WHERE (displaced.from_status, displaced.to_status)
                         = (walked.from_status, walked.to_status))
@@ -150,6 +153,7 @@ TRAIL = (
             DISPLACED_BY_BLOCK,
             [before for before, _ in DISPLACED],
             [after for _, after in DISPLACED],
+            ["update", bind.ACTION, cancel_item.ACTION],
         ),
     ),
     Check("steps_have_one_event", "Every step has exactly one event.", UNTOLD, (TYPES,)),

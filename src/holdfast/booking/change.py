@@ -10,9 +10,11 @@ from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.revise import Around, Revised, revise
 from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import put
+from holdfast.booking.making.sales_store import read_sales
+from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.model import Booking
 from holdfast.booking.move import check_version
-from holdfast.booking.sales_store import read_sales
+from holdfast.booking.rules.fair_use import CountedBooking
 from holdfast.booking.store import Step, said_of
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
@@ -48,8 +50,8 @@ async def decide_set(tx: Tx, asked: Sequence[Change], *, venue: Venue) -> Decide
     """Decides the changes without writing anything. They take effect together: resources that one booking gives up are
     free for the others.
 
-    Locks the bookings. Takes two round trips, three if the venue has pacing, and more if other claims must move to
-    make room. Runs under the lock of `venue`.
+    Locks the bookings. Takes two round trips, one more each if the venue has pacing or rules of fair use, and more if
+    other claims must move to make room. Runs under the lock of `venue`.
     """
     locked = await store.of_ids(tx, {(venue.tenant_id, each.booking_id) for each in asked})
     found = {booking.id: booking for booking in locked}
@@ -76,7 +78,11 @@ async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
     found = await claims.overlapping(tx, probes) if probes else []
     arriving = await queries.arriving(tx, venue, windows, sorted(states.OCCUPYING)) if windows else {}
     asked = [each.prepared for each in wishes if each.prepared is not None]
-    return Around(Occupancy.of(found, now=tx.now), arriving, sales=await read_sales(tx, asked))
+    around = Around(Occupancy.of(found, now=tx.now), arriving, sales=await read_sales(tx, asked))
+    if venue.policy.fair_use:
+        around.usage = await read_usage(tx, [(venue, each.wanted.asker, each.span) for each in asked])
+        around.usage.changed = {each.before.id: CountedBooking.of(each.before) for each in wishes}
+    return around
 
 
 async def _revise(tx: Tx, each: Wish | HoldfastError, around: Around) -> Revised | HoldfastError:

@@ -75,7 +75,8 @@ async def alternatives_to(
     try:
         anew = wanted_anew(booking, tx.actor)
         if booking.chosen_by == "house":
-            anew = replace(anew, resource_ids=())  # any other place suits as well
+            items = tuple(each.released for each in anew.items)
+            anew = replace(anew, resource_ids=(), items=items)  # any other place suits as well
         wanted = prepared_at(anew, venue, booking.span, booking.slot_id)
         return await suggest(tx, wanted, displaced)
     except HoldfastError:

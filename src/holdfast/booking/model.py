@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
-from holdfast.booking.price import price_json
-from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest
+from holdfast.booking.price import lines_json, price_json
+from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest, Item
 from holdfast.booking.states import EXPIRING, TRANSITIONS, InvalidTransition, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
@@ -68,6 +68,9 @@ class Booking:
     minutes_asked: bool = False
     nights: int | None = None
     arrival_on: date | None = None
+    items: tuple[Item, ...] = ()
+    booked_ip: str | None = None
+    booked_groups: tuple[str, ...] = ()
 
     @property
     def stay_nights(self) -> Nights | None:
@@ -140,9 +143,12 @@ def entered(booking: Booking, status: Status, *, policy: Policy, now: datetime, 
     expires = expiry_of(status, policy=policy, now=now, start=booking.start_at)
     due = due_of(status, policy=policy, start=booking.start_at, end=booking.end_at, expires=expires)
     if stamp := _STAMPS.get(status):
-        changes.setdefault(stamp, now)
+        # The clock may be behind that of the check-in's server, but nobody leaves before having come.
+        changes.setdefault(stamp, max(now, booking.checked_in_at or now))
     if status is not Status.HELD:
         changes["hold_ip"] = None
+    if status in states.UNDONE:
+        changes |= {"booked_ip": None, "booked_groups": ()}
     return replace(
         booking,
         status=status,
@@ -212,7 +218,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         "venue_name": venue.name,
         "venue_kind": venue.kind,
         "resource_ids": booking.resource_ids,
-        "resources": _resources_named(venue, booking.resource_ids),
+        "resources": resources_named(venue, booking.resource_ids),
         "group": booking.preferences.group,
         "chosen_by": booking.chosen_by,
         "slot_id": booking.slot_id,
@@ -235,6 +241,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
         **price_json(booking.price),
         "extras": [{"id": each.id, "quantity": each.quantity} for each in booking.extras],
         "discount_code": booking.discount_code,
+        "items": [_item_json(each, booking, venue) for each in booking.items],
         "payment_intent_id": booking.payment_intent_id,
         "payment_status": booking.payment_status,
         "inventory_reservation_id": booking.inventory_reservation_id,
@@ -260,7 +267,7 @@ def as_json(booking: Booking, venue: Venue, viewer: Actor) -> dict[str, Any]:
     return shown
 
 
-def _resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
+def resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str, Any]]:
     """Returns the resources as the JSON of bookings has them, in order. Of a removed one, only the id is known."""
     found = venue.resources.get
     return [
@@ -274,3 +281,16 @@ def _resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[st
         }
         for id_ in resource_ids
     ]
+
+
+def _item_json(item: Item, booking: Booking, venue: Venue) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "status": Status.CANCELLED if item.is_cancelled else booking.status,
+        "group": item.preferences.group,
+        "chosen_by": item.chosen_by,
+        "resource_ids": item.resource_ids,
+        "resources": resources_named(venue, item.resource_ids),
+        "party_size": item.party_size,
+        "price_lines": lines_json(item.lines, booking.price.currency),
+    }

@@ -12,10 +12,12 @@ from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.making import claiming
 from holdfast.booking.making.claiming import evict_expired_holds
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
+from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.store import Step
-from holdfast.booking.wanted import wanted_anew
+from holdfast.booking.wanted import Prepared, wanted_anew
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import CLEANING, Claim, Occupancy, Shift, clear_of
@@ -57,7 +59,8 @@ async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
     expected version is not taken again: it returns the booking as it is.
 
     Runs under the lock of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidTransition,
-    Forbidden, and NotAvailable (if the booking needs resources again and there are none).
+    Forbidden, and NotAvailable or ExtraNotAvailable (if the booking needs its place again, and there is none, or there
+    are too few of its extras).
     """
     booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
     return (
@@ -78,7 +81,7 @@ async def _is_done(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> bool:
     step = await queries.step_after(tx, booking, asked.expected_version)
     if step is None or step[1] is not asked.to:
         return False
-    _require_right(tx, replace(booking, status=step[0]), asked.to, venue)
+    require_right(tx, replace(booking, status=step[0]), asked.to, venue)
     return True
 
 
@@ -102,12 +105,12 @@ async def move_set(tx: Tx, asked: Sequence[Move], *, venue: Venue) -> list[Booki
 def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
     check_version(tx, booking, asked.expected_version)
     check_step(booking.status, asked.to)
-    _require_right(tx, booking, asked.to, venue)
+    require_right(tx, booking, asked.to, venue)
     changes: dict[str, Any] = {}
     metadata = dict(asked.metadata)
     if asked.to is Status.CANCELLED:
         changes = {"cancellation_reason": asked.reason, "cancelled_by": str(tx.actor)}
-        metadata |= _fee(booking, venue, tx)
+        metadata |= fee_of(booking, venue, tx, of_minor=booking.total_minor)
     after = moved(booking, asked.to, policy=venue.policy, now=tx.now, **changes)
     return Step(
         booking=after,
@@ -139,7 +142,7 @@ def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:
         )
 
 
-def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
+def require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
     """Raises Forbidden unless the actor may take the step. Staff may take any that is not the pipeline's; guests may
     cancel and confirm a hold."""
     if to in PIPELINE and tx.actor.kind != "system":
@@ -151,16 +154,16 @@ def _require_right(tx: Tx, booking: Booking, to: Status, venue: Venue) -> None:
         raise Forbidden(f"Guests can cancel a booking or turn a hold into {onward}. Ask the venue for {to}.")
 
 
-def _fee(booking: Booking, venue: Venue, tx: Tx) -> dict[str, str]:
-    """Returns the fee for cancelling after the cut-off, for the history. Staff cancel without a fee, and cancelling a
-    hold is free: nothing was booked yet."""
+def fee_of(booking: Booking, venue: Venue, tx: Tx, *, of_minor: int) -> dict[str, str]:
+    """Returns the fee for cancelling after the cut-off, for the history. `of_minor`: the price of what is cancelled, in
+    minor units. Staff cancel without a fee, and cancelling a hold is free: nothing was booked yet."""
     policy = venue.policy
     if booking.status is Status.HELD:
         return {}
     late = tx.now > booking.start_at - timedelta(minutes=policy.cancellation_cutoff_minutes)
     if not late or not policy.cancellation_fee_percent or tx.actor.is_staff:
         return {}
-    fee_minor = int(booking.total_minor * policy.cancellation_fee_percent / 100)
+    fee_minor = int(of_minor * policy.cancellation_fee_percent / 100)
     currency = booking.price.currency
     return {"cancellation_fee": format_money(fee_minor, currency), "currency": currency}
 
@@ -198,8 +201,19 @@ async def _bound(
 async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shift:
     if before.occupies:
         return await claiming.follow(tx, before, after)
-    wanted = wanted_anew(after, tx.actor)
-    return await claiming.occupy(tx, after, prepared_at(wanted, venue, after.span, after.slot_id))
+    prepared = prepared_at(wanted_anew(after, tx.actor), venue, after.span, after.slot_id)
+    if after.extras:
+        await _check_extras(tx, after, prepared)
+    return await claiming.occupy(tx, after, prepared)
+
+
+async def _check_extras(tx: Tx, after: Booking, prepared: Prepared) -> None:
+    """Checks that there are enough of its extras for a booking that gets a place again: others may have taken them
+    meanwhile. What is no longer sold is not counted. Raises ExtraNotAvailable."""
+    sold = {each.id for each in prepared.venue.policy.extras}
+    extras = tuple((each.id, each.quantity) for each in after.extras if each.id in sold)
+    asked = with_sale(replace(prepared, wanted=replace(prepared.wanted, extras=extras, discount_code=None)))
+    (await read_sales(tx, [asked])).check_stock(asked.venue, asked.span, asked.sale, but=after.id)
 
 
 async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resource] | None = None) -> Shift:

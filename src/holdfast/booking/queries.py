@@ -10,7 +10,7 @@ import asyncpg
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.pacing import Window
 from holdfast.booking.states import OCCUPYING, Status
-from holdfast.booking.store import COLUMNS, READ_COLUMNS, from_row, one_found
+from holdfast.booking.store import READ_COLUMNS, from_row, one_found, read_columns
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.place.venue import Venue
 
@@ -137,8 +137,7 @@ VENUES_TO_BIND = f"""
         SELECT booking.tenant_id, booking.venue_id {_TO_BIND} ORDER BY booking.start_at LIMIT $3) AS booking
 """
 TO_BIND = f"""
-    SELECT {", ".join(f"booking.{name}" for name in COLUMNS if name != "hold_ip")},
-           host(booking.hold_ip) AS hold_ip {_TO_BIND}
+    SELECT {read_columns("booking.")} {_TO_BIND}
        AND booking.venue_id = ANY ($4::uuid[])
      ORDER BY booking.start_at
      LIMIT $3

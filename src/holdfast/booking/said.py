@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from uuid import UUID
+
+from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.port.lines import PriceLine
 
 ChosenBy = Literal["guest", "house"]
 
@@ -27,6 +31,19 @@ class Guest:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One of several things that were booked in one order. `lines`: those of the order's price that are its own."""
+
+    id: UUID
+    party_size: int
+    resource_ids: tuple[UUID, ...]
+    preferences: Preferences = ANYTHING
+    chosen_by: ChosenBy = "guest"
+    lines: tuple[PriceLine, ...] = ()
+    is_cancelled: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ExtraTaken:
     """How many of an extra a booking has."""
@@ -44,3 +61,28 @@ class Details:
     source: str = "api"
     metadata: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
+    guests that they are in.
+
+    `guest_id`, `ip`: the guest that it would be for, and the address that it would count for, as for the groups, where
+    the rules of fair use bind them. `own`: the resources of the booking that they would change, which they may keep.
+    """
+
+    is_staff: bool = False
+    source: str = "api"
+    guest_id: str | None = None
+    groups: frozenset[str] = frozenset()
+    ip: str | None = None
+    own: tuple[UUID, ...] = ()
+
+    @property
+    def unnamed(self) -> Asker:
+        """Anybody of the same groups who asks the same, where no rule binds one guest more than another."""
+        return Asker(self.is_staff, self.source, groups=self.groups, own=self.own)
+
+
+GUEST = Asker()

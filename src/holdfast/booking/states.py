@@ -69,6 +69,8 @@ TRANSITIONS: dict[Status, tuple[Status, ...]] = {
 }
 
 TERMINAL = frozenset(status for status, onward in TRANSITIONS.items() if not onward)
+UNDONE = (_S.CANCELLED, _S.EXPIRED)
+"""A booking in these statuses counts for nobody, and gives its discount code back."""
 # How a floor plan shows the claims of a booking. In any other status it occupies nothing.
 CLAIM_STATES: dict[Status, ClaimState] = {
     _S.HELD: "held",

@@ -13,7 +13,7 @@ import orjson
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.booking.said import ExtraTaken
+from holdfast.booking.said import ExtraTaken, Item
 from holdfast.booking.states import Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.emit import emit_from
@@ -49,8 +49,18 @@ _OWN = [each.name for each in fields(Booking) if each.name not in _NESTED]
 COLUMNS = (*_OWN, *_VALUES)
 _flat = attrgetter(*_OWN, *_VALUES.values())
 _NAMES = ", ".join(COLUMNS)
-# hold_ip is read as text: asyncpg would decode inet into an address object.
-READ_COLUMNS = ", ".join("host(hold_ip) AS hold_ip" if name == "hold_ip" else name for name in COLUMNS)
+_ADDRESSES = ("hold_ip", "booked_ip")
+
+
+def read_columns(prefix: str = "") -> str:
+    """Returns the columns as `from_row` takes them. `prefix`: of the names, such as `booking.`."""
+    # Addresses are read as text: asyncpg would decode inet into an address object.
+    return ", ".join(
+        f"host({prefix}{name}) AS {name}" if name in _ADDRESSES else f"{prefix}{name}" for name in COLUMNS
+    )
+
+
+READ_COLUMNS = read_columns()
 _FIXED = {"tenant_id", "id", "venue_id", "reference", "created_at", "idempotency_key"}
 _IDS = ("tenant_id", "id", "venue_id", "shared_facility_owner_tenant_id")
 _CHANGES = ", ".join(f"{name} = new.{name}" for name in COLUMNS if name not in _FIXED)
@@ -61,6 +71,7 @@ EVENT_TYPES = {
     "create": "booking.created",
     "update": "booking.updated",
     "bind": "booking.updated",
+    "cancel_item": "booking.updated",
     "cancel": "booking.cancelled",
     "confirm": "booking.confirmed",
     "check_in": "booking.checked_in",
@@ -244,11 +255,13 @@ def from_row(row: Any) -> Booking:
         values[name] = values[name] and plain_id(values[name])
     values["status"] = Status(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
+    values["booked_groups"] = tuple(values["booked_groups"])
     values["metadata"] = orjson.loads(values["metadata"])
     values["answers"] = {} if values["answers"] == "{}" else orjson.loads(values["answers"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
     values["price_lines"] = _lines(values["price_lines"])
     values["extras"] = taken_of(values["extras"])
+    values["items"] = () if values["items"] == "[]" else items_of(values["items"])
     take = values.pop
     preferences = take("preferences")
     return Booking(
@@ -263,6 +276,23 @@ def from_row(row: Any) -> Booking:
 def taken_of(text: str) -> tuple[ExtraTaken, ...]:
     """Returns the extras in the column of that name."""
     return () if text == "[]" else tuple([ExtraTaken(**each) for each in orjson.loads(text)])
+
+
+def items_of(text: str) -> tuple[Item, ...]:
+    """Returns the items of an order in the column of that name."""
+    return tuple([_item(each) for each in orjson.loads(text)])
+
+
+def _item(stored: dict[str, Any]) -> Item:
+    return Item(
+        id=UUID(stored["id"]),
+        party_size=stored["party_size"],
+        resource_ids=tuple(map(UUID, stored["resource_ids"])),
+        preferences=Preferences.of_json(stored["preferences"]["as_json"]),
+        chosen_by=stored["chosen_by"],
+        lines=tuple([PriceLine(**each) for each in stored["lines"]]),
+        is_cancelled=stored["is_cancelled"],
+    )
 
 
 def _lines(text: str) -> tuple[PriceLine, ...]:

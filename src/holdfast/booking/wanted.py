@@ -11,7 +11,7 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
-from holdfast.booking.said import ExtraTaken
+from holdfast.booking.said import Asker, ExtraTaken, Item
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
@@ -67,20 +67,6 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
-    guests that they are in. `own`: the resources of the booking that they would change, which they may keep."""
-
-    is_staff: bool = False
-    source: str = "api"
-    groups: frozenset[str] = frozenset()
-    own: tuple[UUID, ...] = ()
-
-
-GUEST = Asker()
-
-
-@dataclass(frozen=True, slots=True)
 class Overriding:
     """Rules that staff overrule with a request, by the codes of their refusals, and why."""
 
@@ -90,6 +76,23 @@ class Overriding:
     def entries(self, hit: Iterable[str], actor: Actor) -> tuple[dict[str, str], ...]:
         """Returns what is recorded of the rules that were hit."""
         return tuple({"code": code, "reason": self.reason, "actor": str(actor)} for code in hit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemWanted:
+    """One thing of an order. `named`: as in `Wanted`. `kept`: those that the house chose for it, which come first."""
+
+    id: UUID
+    party_size: int
+    resource_ids: tuple[UUID, ...] = ()
+    preferences: Preferences = ANYTHING
+    named: bool | None = None
+    kept: tuple[UUID, ...] = ()
+
+    @property
+    def released(self) -> ItemWanted:
+        """The same on any place that suits, if the house chose the one that it has."""
+        return self if self.named in (None, True) else replace(self, resource_ids=(), kept=self.resource_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,9 @@ class Wanted:
     `walk_in`: the party is at the door and seated at once; notice and slot step do not apply.
     `hold_ttl_seconds`: how long to hold the place, if not as long as the policy says.
     `is_asked`: whether the questions of the venue that need an answer must have one.
-    `ip`: the address that a hold counts against.
+    `ip`: the address that it counts against: a hold, or a booking at a venue with rules of fair use.
+    `items`: what an order is for; then `party_size` is that of all of them, and the request itself names no resources.
+    `asked_by`: whom rules of fair use bind, if the actor books for somebody else.
     """
 
     id: UUID
@@ -141,13 +146,29 @@ class Wanted:
     overriding: Overriding | None = None
     is_asked: bool = False
     ip: str | None = None
+    items: tuple[ItemWanted, ...] = ()
+    asked_by: Asker | None = None
     traceparent: str | None = None
     key: str | None = None
     request_hash: bytes = b""
 
     @property
     def asker(self) -> Asker:
-        return Asker(self.actor.is_staff, self.details.source, self.actor.groups, self.own)
+        """Who asks. Nobody is bound by a walk-in, or by what the system does of its own accord."""
+        if self.asked_by is not None:
+            return self.asked_by
+        actor, source = self.actor, self.details.source
+        if actor.kind == "system" or self.walk_in:
+            return Asker(actor.is_staff, source, own=self.own)
+        if actor.is_staff:
+            return Asker(True, source, self.guest.id, own=self.own)
+        return Asker(False, source, self.guest.id, actor.groups, self.ip, self.own)
+
+    @property
+    def is_of_type(self) -> bool:
+        """Whether it asks for a type and for no resource of it, nor has one already: it may be promised."""
+        has_place = self.bound or self.walk_in or self.resource_ids or self.planned
+        return self.preferences.group is not None and not has_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +206,7 @@ class Prepared:
 
     `sets`: the sets of resources that fit, best first. `rest`: more sets, considered only if none of these is free.
     In a large venue, few bookings need them. `overruled`: the rules that would have refused it so far.
-    `sale`: what it takes beside its place.
+    `sale`: what it takes beside its place. `items`: the request for each thing of an order; `sets` has those of all.
     """
 
     wanted: Wanted
@@ -196,11 +217,17 @@ class Prepared:
     rest: tuple[tuple[Resource, ...], ...] = ()
     overruled: tuple[str, ...] = ()
     sale: Sale = NO_SALE
+    items: tuple[Prepared, ...] = ()
 
     @property
     def all_sets(self) -> tuple[tuple[Resource, ...], ...]:
         """All sets, best first."""
         return self.sets + self.rest if self.rest else self.sets
+
+    def at(self, span: Span, slot_id: str | None) -> Prepared:
+        """Returns the same at another time; of an order, with all of its items."""
+        items = tuple([each.at(span, slot_id) for each in self.items])
+        return replace(self, span=span, slot_id=slot_id, items=items)
 
     def in_full(self) -> Prepared:
         """Returns the same with all sets in `sets`."""
@@ -218,14 +245,27 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         actor=actor,
         when=When(),
         party_size=booking.party_size,
-        resource_ids=booking.resource_ids,
+        resource_ids=() if booking.items else booking.resource_ids,
         preferences=booking.preferences,
+        items=tuple([_item_anew(each) for each in booking.items if not each.is_cancelled]),
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
         bound=bool(booking.resource_ids),
         details=Details(source=booking.details.source),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
+        guest=booking.guest,
+        ip=booking.booked_ip,
+    )
+
+
+def _item_anew(item: Item) -> ItemWanted:
+    return ItemWanted(
+        id=item.id,
+        party_size=item.party_size,
+        resource_ids=item.resource_ids,
+        preferences=item.preferences,
+        named=item.chosen_by == "guest",
     )
 
 

@@ -17,6 +17,8 @@ CLOSED_REASON = "closed"
 """The reason for a resource that the rules of the venue leave closed in a slot."""
 HELD_BACK_REASON = "held back"
 """The reason that guests see for a free resource that is held back for others."""
+NOT_NOW_REASON = "not now"
+"""The reason that guests see for what is free, but can't be booked at this time: past, too soon, or too far ahead."""
 BOOKINGS = "bookings"
 """The venue's channel with every change of its bookings, blocks and waitlist; for staff."""
 
@@ -44,6 +46,7 @@ def staff_state(state: str, *, closed: bool = False) -> str:
     return "blocked" if closed and state == "available" else state
 
 
-def guest_state(state: str, *, held_back: bool = False) -> str:
-    """Returns the state as guests see it: whether the resource can be booked. `held_back`: it is kept from them."""
-    return "available" if state == "available" and not held_back else "unavailable"
+def guest_state(state: str, *, is_time: bool = True) -> str:
+    """Returns the state as guests see it: whether the resource can be booked. `is_time`: whether that is possible at
+    this time, notice and the like considered."""
+    return "available" if state == "available" and is_time else "unavailable"

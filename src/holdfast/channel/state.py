@@ -8,7 +8,7 @@ from datetime import datetime
 from heapq import heappop, heappush
 from typing import Literal
 
-from holdfast.claim.model import Claim, claimed_span
+from holdfast.claim.model import Claim, claimed_span, units_needed
 from holdfast.kernel.span import Span, most_at_once
 from holdfast.place.venue import Resource
 
@@ -23,9 +23,9 @@ class SlotState:
     """One resource in one slot.
 
     `units_free`: the number of units free throughout the slot, buffers included, so how many more bookings of the
-    whole slot fit; which unit is free when does not matter. `state`: available if that is above zero; otherwise the
-    state of the claim that has to go first. At each instant at which all units are taken, that is the least firm claim;
-    of these the firmest counts, as it is the last to give way. `changed_by`: the actor of that claim.
+    whole slot fit; which unit is free when does not matter. `state`: available if the smallest party fits; otherwise
+    that of the claim that has to go first, and `units_free` is 0. At each instant at which too many units are taken,
+    that is the least firm claim; of these the firmest counts, as it is the last to give way. `changed_by`: its actor.
     """
 
     state: State
@@ -49,9 +49,10 @@ def slot_state(resource: Resource, slot: Span, claims: Iterable[Claim]) -> SlotS
         return SlotState(last.state, 0, last.changed_by)
     here = _here(resource, slot, claims)
     free = resource.units - most_at_once(each.span for each in here)
-    if free > 0:
+    needed = units_needed(resource, resource, resource.seats_min)
+    if free >= needed:
         return SlotState("available", free)
-    last = max(_loosest(here, units=resource.units), key=_order)
+    last = max(_loosest(here, units=resource.units - needed + 1), key=_order)
     return SlotState(last.state, 0, last.changed_by)
 
 
@@ -65,7 +66,7 @@ def _here(resource: Resource, slot: Span, claims: Iterable[Claim]) -> list[Claim
 
 
 def _loosest(claims: list[Claim], *, units: int) -> Iterator[Claim]:
-    """Yields, at each instant at which a claim begins and all units are taken, the least firm claim."""
+    """Yields, at each instant at which a claim begins and that many units are taken, the least firm claim."""
     ends, standing = list[datetime](), list[tuple[tuple[int, str], int, Claim]]()
     for number, claim in enumerate(sorted(claims, key=lambda each: each.span.start)):
         while ends and ends[0] <= claim.span.start:

@@ -95,6 +95,13 @@ def claimed_span(resource: Resource, span: Span) -> Span:
     return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
 
 
+def units_needed(resource: Resource, leaf: Resource, party_size: int) -> int:
+    """Returns how many units of the leaf a party takes that books the resource. A whole takes all of its parts."""
+    if resource.leaves:
+        return leaf.units
+    return party_size if resource.takes == "guests" else 1
+
+
 @dataclass(slots=True)
 class Occupancy:
     """The claims relevant to a decision, by resource; the decision adds its own as it goes.
@@ -131,6 +138,11 @@ class Occupancy:
         self.by_resource[claim.resource_id].remove(claim)
         self.add(moved)
         self._was[moved] = self._was.pop(claim, claim)
+
+    def copied(self) -> Occupancy:
+        """Returns a copy that can be changed without changing this one."""
+        by_resource = {id_: [*claims] for id_, claims in self.by_resource.items()}
+        return Occupancy(self.now, by_resource, {**self.ahead}, {**self._was})
 
     @property
     def moved(self) -> dict[Claim, Claim]:

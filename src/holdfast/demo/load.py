@@ -1,4 +1,4 @@
-"""The demo: a chain with four venues to try."""
+"""The demo: a chain with five venues to try, each with the ordinary day of its trade."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from holdfast.place.import_venue import import_venue
 
 TENANT = "nordlek"
 TENANT_NAME = "Nordlek"
-NAMES = ("petanque", "restaurant", "hotel", "nightclub")
+NAMES = ("petanque", "restaurant", "hotel", "nightclub", "sports-hall")
 LOAD_DEADLINE_S = 30.0
 LOAD_LOCK = 0x64656D6F
 """Advisory lock: two concurrent loads take turns. Not the lock of any venue (those have 64 bits)."""

@@ -61,6 +61,11 @@ class HoldfastError(Exception):
         """True if repeating the request always gets the same answer."""
         return self.kind.is_final and not self.may_pass
 
+    @property
+    def passes_by_itself(self) -> bool:
+        """Whether a client that waits may succeed, so that it is told how long to wait."""
+        return True
+
     @classmethod
     def codes(cls) -> Iterable[str]:
         """Returns the codes that refusals of this class can have."""
@@ -96,6 +101,11 @@ class InvalidRequest(HoldfastError):
     def of(cls, field: str, value: Any, problem: str) -> InvalidRequest:
         """Returns the refusal for one wrong field; `problem` says what is allowed."""
         return cls(f"{field}: {problem}", errors=[{"field": field, "value": value, "problem": problem}])
+
+    def within(self, path: str) -> InvalidRequest:
+        """Returns the same refusal, of fields that are inside of `path`."""
+        errors = [{**each, "field": f"{path}.{each['field']}"} for each in self.fields["errors"]]
+        return InvalidRequest(f"{path}.{self.detail}", **{**self.fields, "errors": errors})
 
 
 class NotFound(HoldfastError):

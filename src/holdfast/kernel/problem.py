@@ -55,7 +55,7 @@ def problem(error: HoldfastError, *, instance: str) -> Response:
         **error.fields,
     }
     response = Response(_dumps(content), status_code=status, media_type=PROBLEM_JSON)
-    if status in (429, 503, 504):
+    if status in (429, 503, 504) and error.passes_by_itself:
         response.headers["retry-after"] = str(error.fields.get("retry_after_seconds", RETRY_AFTER_S))
     if status == 401:
         response.headers["www-authenticate"] = "Bearer"

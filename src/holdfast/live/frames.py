@@ -14,6 +14,7 @@ from holdfast.channel.names import (
     BLOCKED_REASON,
     CLOSED_REASON,
     HELD_BACK_REASON,
+    NOT_NOW_REASON,
     ChannelKey,
     guest_state,
     staff_state,
@@ -93,7 +94,7 @@ def channel_event(committed: Committed) -> ChannelEvent:
 def _availability(committed: Committed) -> tuple[bytes, bytes]:
     payload = committed.event.payload
     # Older events say neither.
-    closed, held_back = bool(payload.get("closed")), bool(payload.get("held_back"))
+    closed, is_time = bool(payload.get("closed")), bool(payload.get("guests", True))
     fields: dict[str, Any] = {
         "eventType": AVAILABILITY_UPDATED,
         "sectionId": payload["section_id"],
@@ -108,10 +109,11 @@ def _availability(committed: Committed) -> tuple[bytes, bytes]:
     staff = encode({**fields, "actor": committed.event.actor})
     blocked = CLOSED_REASON if closed and payload["new_state"] != "blocked" else BLOCKED_REASON
     fields["reason"] = blocked if fields["newState"] == "blocked" else None
-    if held_back and fields["newState"] == "available":
-        fields |= {"reason": HELD_BACK_REASON, "unitsFree": 0}
-    fields["previousState"] = guest_state(fields["previousState"], held_back=held_back)
-    fields["newState"] = guest_state(fields["newState"], held_back=held_back)
+    if fields["newState"] == "available" and not is_time:
+        reason = HELD_BACK_REASON if payload.get("held_back") else NOT_NOW_REASON
+        fields |= {"reason": reason, "unitsFree": 0}
+    fields["previousState"] = guest_state(fields["previousState"], is_time=is_time)
+    fields["newState"] = guest_state(fields["newState"], is_time=is_time)
     return staff[1:], encode(fields)[1:]
 
 

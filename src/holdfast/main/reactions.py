@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.block.refit import refit
+from holdfast.booking.rehouse import rehouse
 from holdfast.claim.narrow import narrow
 from holdfast.engine import Engine
 from holdfast.event.model import Event
@@ -23,6 +24,13 @@ async def narrow_units(tx: Tx, event: Event) -> None:
             await narrow(tx, venue, resource_ids=changed)
 
 
+async def rehouse_promises(tx: Tx, event: Event) -> None:
+    """Moves promises of a type off the resources that this change of the venue takes out of use."""
+    if changed := event.payload["resource_ids"]:
+        for venue in (await load_venues(tx, [event.subject_id])).values():
+            await rehouse(tx, venue, resource_ids=changed)
+
+
 async def refit_blocks(tx: Tx, event: Event) -> None:
     """Extends blocks to units that this change of the venue adds: a block takes all units of its resources."""
     if grown := event.payload["grown_resource_ids"]:
@@ -33,7 +41,11 @@ async def refit_blocks(tx: Tx, event: Event) -> None:
 
 PLANNING = "planning"
 
-IMMEDIATE = (Immediate(("venue.updated",), narrow_units), Immediate(("venue.updated",), refit_blocks))
+IMMEDIATE = (
+    Immediate(("venue.updated",), narrow_units),
+    Immediate(("venue.updated",), rehouse_promises),
+    Immediate(("venue.updated",), refit_blocks),
+)
 REACTIONS = (Reaction("promote_freed", FREEING, PLANNING, promote_freed, awaited),)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.booking import bind, due
+from holdfast.booking.making import usage_store
 from holdfast.claim import store as claims
 from holdfast.engine import Engine
 from holdfast.event import months
@@ -71,6 +72,7 @@ TICKS: tuple[Tick, ...] = (
     Tick("no_show", 10.0, due.no_show, DUE_AT_ONCE, due.tenants_with(due.NO_SHOW)),
     Tick("complete", 10.0, due.complete, DUE_AT_ONCE, due.tenants_with(due.COMPLETE)),
     Tick("bind", 60.0, bind.bind_due, DUE_AT_ONCE, bind.tenants_to_bind),
+    Tick(name="forget_addresses", period_s=HOURLY_S, verb=usage_store.forget, batch=1_000),
     Tick(name="archive_claims", period_s=HOURLY_S, verb=archive_claims, batch=1_000),
     Tick(name="close_channels", period_s=NIGHTLY_S, verb=close_channels, batch=1_000),
     Tick(name="purge_idempotency", period_s=60.0, verb=purge_idempotency, batch=1_000),

@@ -10,6 +10,7 @@ from pydantic import Field, StrictBool, StrictInt, model_validator
 from holdfast.kernel.body import Problem, refuse
 from holdfast.place.opening.spans import DAY_MINUTES, Rule
 from holdfast.place.opening.stay import NIGHTS_LIMIT, ArrivalRule, nights_in_order
+from holdfast.place.policies.fair_use import FairUseRule
 from holdfast.place.policies.held_back import HeldBack, problems_of_shares
 from holdfast.place.policies.overrides import MayOverride
 from holdfast.place.policies.pacing import PacingRule
@@ -114,6 +115,8 @@ class Policy(Rule):
     """How many holds a guest may have at a time."""
     holds_per_ip_max: StrictInt = Field(default=20, ge=1, le=10_000)
     """How many holds may exist at a time from one IP address."""
+    fair_use: tuple[FairUseRule, ...] = Field(default=(), max_length=50)
+    """What a guest, a group of guests or an address may have at a time. For each, the first that matches counts."""
     may_override: MayOverride = MayOverride()
     """Which rules staff may overrule, by role."""
     idempotency_ttl_hours: StrictInt = Field(default=24, ge=1, le=24 * 30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -105,6 +105,31 @@ def add_up(
         tuple(lines),
         minimum_spend_minor,
         deposit,
+    )
+
+
+def without(price: Price, lines: Sequence[PriceLine], *, minimum_spend_minor: int) -> Price:
+    """Returns the price without these of its lines. Discount and deposit shrink with it.
+
+    `minimum_spend_minor`: what then has to be spent.
+    """
+    left = [*price.lines]
+    for line in lines:
+        left.remove(line)
+    base = sum(line.amount_minor for line in left)
+    discount = rounded(price.discount_minor * base, price.base_minor) if price.base_minor else 0
+    tax = _tax(left, base, discount, included=price.tax_included)
+    total = base + (0 if price.tax_included else tax) - discount
+    owed, owes = max(price.total_minor, price.minimum_spend_minor), max(total, minimum_spend_minor)
+    return replace(
+        price,
+        base_minor=base,
+        tax_minor=tax,
+        discount_minor=discount,
+        total_minor=total,
+        lines=tuple(left),
+        minimum_spend_minor=minimum_spend_minor,
+        deposit_minor=rounded(price.deposit_minor * owes, owed) if owed else 0,
     )
 
 

@@ -21,6 +21,9 @@ from holdfast.port.rates import HOUR_US, Rate, RateList, Visit, counting_for, ho
 BOOKS_CACHED_MAX = 4096
 PLANS_CACHED_MAX = 4096
 PRICES_CACHED_MAX = 4096
+Part = tuple[Sequence[Resource], int]
+"""The resources of one thing of an order, and its guests."""
+Lines = tuple[tuple[PriceLine, ...], ...]
 
 
 class Pricing(Protocol):
@@ -44,6 +47,20 @@ class Pricing(Protocol):
         do not apply. `extras`: what is taken beside the place, with quantities.
         Raises InvalidRequest if the price is too large to store.
         """
+        ...
+
+    def quote_order(
+        self,
+        *,
+        venue: Venue,
+        parts: Sequence[Part],
+        span: Span,
+        slot_id: str | None = None,
+        now: datetime | None = None,
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
+    ) -> tuple[Price, Lines]:
+        """Like `quote`, for several things in one order: the price of all, and the lines of each."""
         ...
 
 
@@ -70,6 +87,24 @@ class LocalPricing:
             book = self._open(venue)
         nights = None if venue.stay is None else nights_begin(venue.stay, span, venue.tz)
         return book.price(resources, Visit(span, party_size, slot_id, now, nights), extras, discount)
+
+    def quote_order(
+        self,
+        *,
+        venue: Venue,
+        parts: Sequence[Part],
+        span: Span,
+        slot_id: str | None = None,
+        now: datetime | None = None,
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
+    ) -> tuple[Price, Lines]:
+        book = self._books.get(venue.id)
+        if book is None or book.venue is not venue:
+            book = self._open(venue)
+        nights = None if venue.stay is None else nights_begin(venue.stay, span, venue.tz)
+        visits = [(resources, Visit(span, size, slot_id, now, nights)) for resources, size in parts]
+        return book.price_order(visits, extras, discount)
 
     def _open(self, venue: Venue) -> PriceBook:
         if len(self._books) >= BOOKS_CACHED_MAX:
@@ -123,12 +158,29 @@ class PriceBook:
         if price is None:
             if len(self._prices) >= PRICES_CACHED_MAX:
                 self._prices.clear()
-            terms = [rate.term(many, visit.party_size) for rate, many in charged.items()]
-            lines = [line_of(term) for term in (*terms, *sold)]
+            lines = [line_of(term) for term in (*_terms_of(charged, visit), *sold)]
             off = self._off(lines, discount)
             price = add_up(lines, self._terms, discount_minor=off, minimum_spend_minor=minimum)
             self._prices[asked] = price
         return price
+
+    def price_order(
+        self,
+        visits: Sequence[tuple[Sequence[Resource], Visit]],
+        extras: Sequence[tuple[Extra, int]] = (),
+        discount: Discount | None = None,
+    ) -> tuple[Price, Lines]:
+        """Returns the price of all these visits together, and the lines of each. Raises InvalidRequest if it is too
+        large."""
+        of_each = tuple(
+            tuple(line_of(term) for term in _terms_of(self._charged(*each), each[1])) for each in visits
+        )
+        sold = [line_of(self._sold(*each, visits[0][1])) for each in extras]
+        lines = [*(line for lines in of_each for line in lines), *sold]
+        minimum = sum(self._minimum(resources) for resources, _ in visits)
+        off = self._off(lines, discount)
+        price = add_up(lines, self._terms, discount_minor=off, minimum_spend_minor=minimum)
+        return price, of_each
 
     def _charged(self, resources: Sequence[Resource], visit: Visit) -> dict[Rate, int]:
         """Returns what is charged of each rate on all the resources, in order of time."""
@@ -195,3 +247,7 @@ class PriceBook:
 
     def _in_minor(self, amount: Decimal) -> int:
         return int(amount * self._minor)  # documents allow no more decimals than the currency has
+
+
+def _terms_of(charged: dict[Rate, int], visit: Visit) -> list[Term]:
+    return [rate.term(many, visit.party_size) for rate, many in charged.items()]

@@ -59,23 +59,25 @@ def _shown(planned: Planned, result: Created | Refused, venue: Venue) -> dict[st
 
 
 async def decide_all(
-    read: Read, planned: Sequence[Planned], by: Basis, *, tentative: Sequence[Claim] = ()
+    read: Read, planned: Sequence[Planned], by: Basis, *, tentative: Sequence[Created] = ()
 ) -> list[Created | Refused]:
     """Decides on each occurrence in order, counting the earlier ones as booked. Writes nothing, so somebody else may
-    still take the place. `tentative`: claims to count as if they were in the ledger."""
+    still take the place. `tentative`: bookings to count as if they were made."""
     found: list[Created | Refused] = []
-    taken, slices = list(tentative), Slices()
+    made, slices = list(tentative), Slices()
     named = len(planned[0].wanted.resource_ids) if planned else 0
     for part in in_parts(planned, named or min(len(by.venue.resources), SETS_FIRST)):
         prepared = [_prepare(each, by) for each in part]
         ready = [each for each in prepared if isinstance(each, Prepared)]
         known: Known = (await read(create_store.look, [each.wanted for each in part], ready)).known
-        for claim in _near(taken, ready):
+        for claim in _near([claim for each in made for claim in each.claims], ready):
             known.occupancy.add(claim)
+        for each in made if by.venue.policy.fair_use else ():
+            known.usage.add(each.booking)
         for each in prepared:
             result = each if isinstance(each, Refused) else await _decide_one(read, each, known, by.pricing)
             if isinstance(result, Created):
-                taken += result.claims
+                made.append(result)
             found.append(result)
             await slices.rest()
     return found

@@ -92,8 +92,7 @@ async def _find_alternatives(
         for at, why, error in taken[:ALTERNATIVES_MAX]
         if (other := await _find_alternative(read, at, error, booked, by.venue)) is not None
     ]
-    tentative = [claim for each in booked for claim in each.claims]
-    decided = await decide_all(read, [other for _, _, other in found], by, tentative=tentative)
+    decided = await decide_all(read, [other for _, _, other in found], by, tentative=booked)
     return [
         _seat(at, other, each, why)
         for (at, why, other), each in zip(found, decided, strict=True)
@@ -108,10 +107,10 @@ async def _find_alternative(
     if error.wanted is None:
         return None
 
-    asker = error.wanted.wanted.asker
+    asker, is_type = error.wanted.wanted.asker, error.wanted.wanted.is_of_type
 
     async def with_booked(sets: Sets, around: Span) -> Outlook:
-        return _add_booked(await read(look, venue, sets, around, asker), booked, around)
+        return _add_booked(await read(look, venue, sets, around, asker, is_type=is_type), booked, around)
 
     error.fields["suggested_slots"] = await suggest_from(with_booked, error.wanted)
     wanted_on = hours.to_wall(planned.span.start, venue.tz).date()
@@ -123,7 +122,8 @@ async def _find_alternative(
                 id=new_id(),
                 when=When(start=span.start, end=span.end),
                 resource_ids=tuple(map(UUID, each["resource_ids"])),
-                named={*each["resource_ids"]} == {*map(str, planned.wanted.resource_ids)},
+                named=bool(planned.wanted.resource_ids)
+                and {*each["resource_ids"]} == {*map(str, planned.wanted.resource_ids)},
             )
             return Planned(planned.on, span, wanted)
     return None
@@ -133,7 +133,7 @@ def _add_booked(outlook: Outlook, booked: Sequence[Created], around: Span) -> Ou
     """Adds what has been planned so far."""
     for each in booked:
         for claim in each.claims:
-            if claim.span.overlaps(around):
+            if claim.span.overlaps(around) or outlook.occupancy.ahead:
                 outlook.occupancy.add(claim)
         if each.booking.span.overlaps(around):
             one = each.booking

@@ -14,7 +14,7 @@ from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook, Sets
 from holdfast.booking.finding.suggest import suggest_from
 from holdfast.booking.states import InvalidTransition
-from holdfast.booking.wanted import Asker
+from holdfast.booking.wanted import Wanted
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
@@ -58,6 +58,10 @@ class SeriesRefused(HoldfastError):
             **{**first.fields, "occurrences": [each.as_json(venue) for each in missed]},
         )
 
+    @property
+    def passes_by_itself(self) -> bool:
+        return self.missed[0].error.passes_by_itself
+
     def suggesting(self, venue: Venue) -> SeriesRefused:
         """Returns itself, with the suggestions that the missed occurrences have got since."""
         first = self.missed[0].error.fields
@@ -99,12 +103,12 @@ async def suggest_all(read: Read, missed: Sequence[Missed], venue: Venue) -> Non
     found = [each.error for each in missed if isinstance(each.error, NotAvailable)]
     for error in found[:SUGGESTED_MAX]:
         if error.wanted is not None:
-            looking = partial(_look, read, venue, error.wanted.wanted.asker)
+            looking = partial(_look, read, venue, error.wanted.wanted)
             error.fields["suggested_slots"] = await suggest_from(looking, error.wanted)
 
 
-async def _look(read: Read, venue: Venue, asker: Asker, sets: Sets, around: Span) -> Outlook:
-    return await read(look, venue, sets, around, asker)
+async def _look(read: Read, venue: Venue, wanted: Wanted, sets: Sets, around: Span) -> Outlook:
+    return await read(look, venue, sets, around, wanted.asker, is_type=wanted.is_of_type)
 
 
 def unchangeable(member: Member, venue: Venue) -> Missed:

@@ -29,6 +29,8 @@ ABOUT_A_PERSON = DetailsBody.unsaid | {"changes", "reason"}
 class CreateSeries(NewBody):
     """A repeating booking, always at the same time on the venue's clock."""
 
+    party_size: int = Field(ge=1, le=PARTY_MAX)
+    """The number of guests."""
     rrule: line(TEXT_CHARS_MAX)  # pyright: ignore[reportInvalidTypeForm]
     """RFC 5545: FREQ (DAILY, WEEKLY, MONTHLY), INTERVAL, BYDAY, and COUNT or UNTIL."""
     on_conflict: OnConflict = OnConflict.REFUSE

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from holdfast.assigning.preferences import ANYTHING
+from holdfast.booking.routes.callers import address_of
 from holdfast.booking.routes.changing import MOVED
 from holdfast.booking.routes.creating import WANTED, check_notes, check_source, count_created, guest_of
 from holdfast.booking.routes.parts import own_venue
@@ -51,12 +52,12 @@ router = APIRouter(tags=["Series"])
     responses={200: shown.PREVIEW},
 )
 async def post_preview(
-    body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange
+    request: Request, body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange
 ) -> Response:
     """Returns what each occurrence would get, or what is in its way. Nothing is stored."""
     asked.key(body.idempotency_key)  # unused, but a key that booking would refuse is refused here too
     engine, venue = asked.engine, await asked.engine.places.bookable(asked.actor, body.venue_id)
-    look = partial(preview, asked=_wanted(asked, body, venue), venue=venue, places=engine.places)
+    look = partial(preview, asked=_wanted(request, asked, body, venue), venue=venue, places=engine.places)
     found = await make_plan(engine, asked.actor, venue, look, is_preview=True)
     return answer({"occurrences": found, "free": sum(each["free"] for each in found)})
 
@@ -68,10 +69,12 @@ async def post_preview(
     responses={201: shown.CREATED},
     status_code=201,
 )
-async def post_series(body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange) -> Response:
+async def post_series(
+    request: Request, body: Annotated[CreateSeries, json_body(CreateSeries)], asked: AskedChange
+) -> Response:
     """Book a whole series at once. `on_conflict` decides what happens if an occurrence is not available."""
     venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
-    plan = partial(plan_series, asked=_wanted(asked, body, venue), on_conflict=body.on_conflict)
+    plan = partial(plan_series, asked=_wanted(request, asked, body, venue), on_conflict=body.on_conflict)
     key = asked.keyed(venue, "series_create", body, about="/api/v1/series")
     try:
         done = await _change(asked, venue, plan, create_series, key)
@@ -211,7 +214,7 @@ async def _venue_of(asked: Asked, series_id: UUID) -> Venue:
     return await asked.engine.places.venue(series.venue_id)
 
 
-def _wanted(asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
+def _wanted(request: Request, asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
     actor = asked.actor
     if actor.kind == "anonymous":
         raise Unauthenticated("A series needs a guest who can access it later: sign in to book one.")
@@ -228,6 +231,7 @@ def _wanted(asked: Asked, body: CreateSeries, venue: Venue) -> SeriesWanted:
         preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
         details=body.details(body.source, body.metadata),
+        ip=address_of(request) if venue.policy.fair_use else None,
         traceparent=asked.traceparent,
     )
     return SeriesWanted(first=first, recurrence=parse_rrule.parse(body.rrule))

@@ -12,6 +12,8 @@ import orjson
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, plain_id
+from holdfast.simulate.count import Counted, count
+from holdfast.simulate.places import DOCUMENTS
 from holdfast.simulate.record import Record
 from holdfast.simulate.world import World
 
@@ -20,7 +22,7 @@ SYSTEM_ACTOR: Final = str(SYSTEM)
 
 async def check_record(db: Database, world: World) -> None:
     """Checks that every acknowledged step exists, and no step without an acknowledgement; likewise for blocks, series
-    and waitlist entries. Records violations."""
+    and waitlist entries. Counts what every venue has given away. Records violations."""
     call = db.call(SYSTEM, tenants=world.tenants, deadline_s=None)
     await call.run(_check, world)
 
@@ -45,6 +47,11 @@ async def _check(tx: Tx, world: World) -> None:
     _check_queues(await tx.fetch(QUEUE, world.tenants), record)
     for row in await tx.fetch(OFFERS, world.tenants):
         record.found_wrong(f"The offer to entry {row['id']} has no claim: its booking is {row['status']}.")
+    for house in world.houses:
+        venue = house.venue
+        ids = {each.slug: each.id for each in venue.resources.values()}
+        at = Counted(DOCUMENTS[venue.slug], venue.tenant_id, venue.id, ids, world.clock.now)
+        await count(tx, at, record)
 
 
 def _compare_steps(rows: Sequence[asyncpg.Record], record: Record) -> None:
@@ -84,13 +91,16 @@ def _compare(
             record.found_wrong(f"The {name} {id_} exists but was never acknowledged.")
 
 
-# Each waitlist event in the order of its venue's channel, with what the entry wants and what it was offered.
+# Each waitlist event in the order of its venue's channel, with what the entry wants and the start it was offered, which
+# may be changed once it is accepted.
 QUEUE = """
     SELECT event.venue_id, event.version, event.event_type, e.id, e.seq, e.party_size, e.duration_minutes,
-           e.earliest_at, e.latest_at, e.resource_ids, e.preferences, b.start_at
+           e.earliest_at, e.latest_at, e.resource_ids, e.preferences,
+           (made.payload ->> 'start')::timestamptz AS start_at
       FROM event
       JOIN waitlist_entry AS e ON e.tenant_id = event.tenant_id AND e.id = event.subject_id
-      LEFT JOIN booking AS b ON b.tenant_id = e.tenant_id AND b.id = e.booking_id
+      LEFT JOIN event AS made ON made.tenant_id = e.tenant_id AND made.subject_id = e.booking_id
+                             AND made.event_type = 'booking.created'
      WHERE event.tenant_id = ANY ($1::uuid[]) AND event.event_type LIKE 'waitlist.%'
      ORDER BY event.venue_id, event.version
 """

@@ -4,24 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-EVERY_DAY: Final = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
-
-
-def _open(opens: str, closes: str) -> dict[str, Any]:
-    return {"weekly": [{"days": EVERY_DAY, "open": opens, "close": closes}]}
-
-
-def _venue(
-    slug: str, kind: str, timezone: str, currency: str, *, policy: dict[str, Any], **more: Any
-) -> dict[str, Any]:
-    return {
-        "slug": slug,
-        "name": slug.capitalize(),
-        "kind": kind,
-        "timezone": timezone,
-        "currency": currency,
-        "policy": {"max_advance_days": 60, **policy},
-    } | more
+from holdfast.simulate.describe import described, open_daily
+from holdfast.simulate.trades import ARENA, CELLAR, INN
 
 
 def _table(number: int, seats: int, zone: str) -> dict[str, Any]:
@@ -30,7 +14,7 @@ def _table(number: int, seats: int, zone: str) -> dict[str, Any]:
     return {"slug": f"t{number}", "kind": "table", "zone": zone, "seats_max": seats, "adjacent": near}
 
 
-RESTAURANT: Final = _venue(
+RESTAURANT: Final = described(
     "restaurant",
     "restaurant",
     "Europe/Stockholm",
@@ -40,28 +24,28 @@ RESTAURANT: Final = _venue(
         "durations": [{"party_size_max": 2, "minutes": 75}, {"party_size_max": 20, "minutes": 105}],
         "pacing_covers_max": 18,
     },
-    hours=_open("10:00", "23:00"),
+    hours=open_daily("10:00", "23:00"),
     resources=[_table(n, 2 if n < 5 else 4, "window" if n % 2 else "hall") for n in range(1, 9)],
 )
-BOWLING: Final = _venue(
+BOWLING: Final = described(
     "bowling",
     "bowling",
     "Europe/Stockholm",
     "SEK",
     policy={"slot_step_minutes": 30, "default_duration_minutes": 60},
-    hours=_open("12:00", "23:30"),
+    hours=open_daily("12:00", "23:30"),
     resources=[
         {"slug": f"l{n}", "kind": "lane", "seats_max": 6, "adjacent": [f"l{n + 1}"]} for n in range(1, 5)
     ]
     + [{"slug": "l5", "kind": "lane", "seats_max": 6}],
 )
-NIGHTCLUB: Final = _venue(
+NIGHTCLUB: Final = described(
     "nightclub",
     "nightclub",
     "America/New_York",
     "USD",
     policy={"slot_step_minutes": 30, "default_duration_minutes": 120},
-    hours=_open("20:00", "03:00"),
+    hours=open_daily("20:00", "03:00"),
     slots=[
         {"id": "slot_21_00", "name": "Early", "start": "21:00", "minutes": 135},
         {"id": "slot_23_30", "name": "Late", "start": "23:30", "minutes": 180},
@@ -72,7 +56,7 @@ NIGHTCLUB: Final = _venue(
         {"slug": "floor", "kind": "section", "seats_max": 6, "units": 10},
     ],
 )
-HOTEL: Final = _venue(
+HOTEL: Final = described(
     "hotel",
     "hotel",
     "Europe/Lisbon",
@@ -87,7 +71,7 @@ HOTEL: Final = _venue(
     },
     resources=[{"slug": f"r{n}", "kind": "room", "seats_max": 1 + n % 3} for n in range(1, 11)],
 )
-STUDIO: Final = _venue(
+STUDIO: Final = described(
     "studio",
     "meeting",
     "America/Sao_Paulo",
@@ -98,10 +82,10 @@ STUDIO: Final = _venue(
         "default_duration_minutes": 60,
         "min_notice_minutes": 60,
     },
-    hours=_open("07:00", "21:00"),
+    hours=open_daily("07:00", "21:00"),
     resources=[{"slug": f"m{n}", "kind": "room", "seats_max": 4 * n} for n in range(1, 4)],
 )
-PADDOCK: Final = _venue(
+PADDOCK: Final = described(
     "paddock",
     "facility",
     "Asia/Tokyo",
@@ -112,12 +96,17 @@ PADDOCK: Final = _venue(
         "buffer_before_minutes": 10,
         "default_duration_minutes": 90,
     },
-    hours=_open("09:00", "19:00"),
+    hours=open_daily("09:00", "19:00"),
     resources=[{"slug": f"f{n}", "kind": "facility", "seats_max": 10} for n in range(1, 4)],
 )
 
-TENANTS: Final = {"north": (RESTAURANT, BOWLING, NIGHTCLUB), "south": (HOTEL, STUDIO, PADDOCK)}
+TENANTS: Final = {
+    "north": (RESTAURANT, BOWLING, NIGHTCLUB, ARENA, CELLAR),
+    "south": (HOTEL, STUDIO, PADDOCK, INN),
+}
 """Venue documents, by the name of their tenant."""
+DOCUMENTS: Final = {said["slug"]: said for documents in TENANTS.values() for said in documents}
+"""The same by slug."""
 
 RULES: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -127,5 +116,7 @@ RULES: Final[tuple[dict[str, Any], ...]] = (
     {"min_notice_minutes": 45},
     {"auto_complete": False},
     {"offer_ttl_seconds": 1800, "payment_deadline_minutes": 20},
+    {"bind_group": "on_the_day"},
+    {"bind_group": "at_once"},
 )
 """Policy changes that managers make, one at a time."""

@@ -19,7 +19,7 @@ from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.call import Call
 from holdfast.kernel.db.database import Bounds, Database, lanes
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.record import Record
@@ -109,6 +109,7 @@ class OnClock(Database):
     clock: Clock
     chaos: Chaos
     record: Record
+    is_killed = False
 
     def call(self, actor: Actor, **knobs: Any) -> Call:
         return ShakyCall(self, actor, **{"now": self.clock.seen(), "deadline_s": None, **knobs})
@@ -127,6 +128,8 @@ class ShakyCall(Call):
             self.db.record.objections += 1
             raise
         except Exception as error:
+            if self.db.is_killed:  # asyncpg does not expect to lose its connection between two steps
+                raise Overloaded("The process was killed.") from error
             self.db.record.found_wrong(f"{verb.__name__} failed: {stack_of(error)}")
             raise
 
@@ -154,6 +157,8 @@ class Process:
 
     async def kill(self) -> None:
         """Stops at once, whatever is running: the server decides how open transactions end."""
+        assert isinstance(self.engine.db, OnClock)
+        self.engine.db.is_killed = True
         self.engine.db.late.close()
         self.engine.db.pool.terminate()
         await self.engine.stop()

@@ -19,7 +19,7 @@ from holdfast.simulate.check import check_record
 from holdfast.simulate.clock import Clock
 from holdfast.simulate.people import guest, staff
 from holdfast.simulate.people.asking import Asking
-from holdfast.simulate.places import TENANTS
+from holdfast.simulate.places import DOCUMENTS
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import Record
 from holdfast.simulate.watch import Watch
@@ -141,11 +141,10 @@ async def _world(asked: Scenario, url: str, engine: Engine) -> World:
 
 async def _populate(world: World, asked: Scenario, ticks: Sequence[PeriodicVerb], watch: Watch) -> None:
     """Starts everybody except the guests; they sleep until their time comes."""
-    documents = {said["slug"]: said for documents in TENANTS.values() for said in documents}
     for house in world.houses:
         world.clock.start(staff.block_now_and_then(world, house))
         world.clock.start(staff.meddle(world, house))
-        world.clock.start(staff.change_rules(world, house, documents[house.venue.slug], watch))
+        world.clock.start(staff.change_rules(world, house, DOCUMENTS[house.venue.slug], watch))
     for number in range(WORKERS):
         world.clock.start(Worker(world, ticks).tick(f"worker {number}"))
     promoter = Promoter(world, ())

@@ -9,17 +9,23 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.prepare import usual_minutes
-from holdfast.channel.closed import closed_in
-from holdfast.channel.held_back import held_for, kept_from_guests
-from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, HELD_BACK_REASON, guest_state, staff_state
+from holdfast.channel.closed import INSTANT, closed_in, is_held_back, is_time, times_for_guests
+from holdfast.channel.names import (
+    BLOCKED_REASON,
+    CLOSED_REASON,
+    HELD_BACK_REASON,
+    NOT_NOW_REASON,
+    guest_state,
+    staff_state,
+)
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.opening.slot import DAY_SLOT_ID
-from holdfast.place.venue import Resource
+from holdfast.place.policies.withhold import held_for
 from holdfast.port.pricing import Pricing
-from holdfast.snapshot.cache import TTL_S, CachedSnapshot
+from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import availability_name
 from holdfast.snapshot.take import Section, Snapshot
 
@@ -27,8 +33,9 @@ View = Literal["staff", "guest"]
 
 
 class SectionShown(BaseModel):
-    """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`. What
-    is held back is unavailable to the public until `heldBackUntil`. Staff see for whom it is: `heldBackFor`."""
+    """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`, and
+    when they can book it: from `bookableFrom` to `bookableUntil`, where that lies ahead. Of what is held
+    back from the public now, staff see for whom: `heldBackFor`."""
 
     sectionId: UUID
     name: str
@@ -43,7 +50,8 @@ class SectionShown(BaseModel):
     minimumSpend: str | None = None
     changedBy: str | None = None
     reason: str | None = None
-    heldBackUntil: datetime | None = None
+    bookableFrom: datetime | None = None
+    bookableUntil: datetime | None = None
     heldBackFor: list[str] | None = None
 
 
@@ -78,20 +86,24 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnaps
     return CachedSnapshot.of(snapshot.revision, encode(shown))
 
 
-def lasts_s(snapshot: Snapshot) -> float:
-    """Returns for how many seconds the snapshot may be cached: until something is released that is held back, although
-    nothing happens, and for TTL_S at most."""
-    times = kept_from_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
-    changes = [at for each in {*times.values()} for span in each for at in span if at > snapshot.at]
-    return min(TTL_S, (min(changes) - snapshot.at).total_seconds()) if changes else TTL_S
+def changes_at(snapshot: Snapshot, view: View) -> datetime | None:
+    """Returns the next instant at which guests can book more or less of the slot, although nothing happens; None if
+    there is none, or if this view does not show it."""
+    if view == "staff" and not snapshot.venue.policy.held_back:
+        return None
+    times = times_for_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
+    ends = {at for each in {*times.values()} for span in each for at in (span.start, span.end + INSTANT)}
+    return min((each for each in ends if each > snapshot.at), default=None)
 
 
 def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
     resource, state, is_staff = section.resource, section.state, view == "staff"
-    closed = resource.id in closed_in(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
+    venue, slot = snapshot.venue, snapshot.slot
+    closed = resource.id in closed_in(venue, slot.day, slot.span)
     seen = staff_state(state.state, closed=closed)
-    held_until = _held_until(snapshot, resource)
-    is_held = held_until is not None and not is_staff
+    times = times_for_guests(venue, slot.day, slot.span)[resource.id]
+    is_over = not is_staff and not is_time(times, snapshot.at)
+    is_held = is_held_back(venue, resource.id, slot.day, slot.span, now=snapshot.at)
     shown = {
         "sectionId": resource.id,
         "name": resource.name,
@@ -99,15 +111,16 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         "zone": resource.zone,
         "seatsMin": resource.seats_min,
         "seatsMax": resource.seats_max,
-        "unitsFree": 0 if closed or is_held else state.units_free,
+        "unitsFree": 0 if closed or is_over else state.units_free,
         "priceFrom": _price_from(snapshot, section, pricing),
         "currency": snapshot.venue.currency,
-        "state": seen if is_staff else guest_state(seen, held_back=is_held),
+        "state": seen if is_staff else guest_state(seen, is_time=not is_over),
     }
-    if held_until is not None:
-        shown["heldBackUntil"] = held_until
-        if is_staff:
-            shown["heldBackFor"] = held_for(snapshot.venue, resource)
+    bookable = next((each for each in times if snapshot.at <= each.end), None)
+    if not is_staff and bookable is not None:
+        shown |= {"bookableFrom": bookable.start, "bookableUntil": bookable.end}
+    if is_staff and is_held:
+        shown["heldBackFor"] = held_for(venue, resource)
     if resource.minimum_spend is not None:
         shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
     if is_staff and state.changed_by is not None:
@@ -116,15 +129,9 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         shown["reason"] = section.reason if is_staff else BLOCKED_REASON
     elif seen == "blocked":
         shown["reason"] = CLOSED_REASON
-    elif seen == "available" and is_held:
-        shown["reason"] = HELD_BACK_REASON
+    elif seen == "available" and is_over:
+        shown["reason"] = HELD_BACK_REASON if is_held else NOT_NOW_REASON
     return shown
-
-
-def _held_until(snapshot: Snapshot, resource: Resource) -> datetime | None:
-    """Returns until when the resource is held back from the public; None if it is not."""
-    times = kept_from_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span).get(resource.id, ())
-    return next((each.end for each in times if each.holds(snapshot.at)), None)
 
 
 def _price_from(snapshot: Snapshot, section: Section, pricing: Pricing) -> str | None:

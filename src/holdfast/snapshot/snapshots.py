@@ -21,7 +21,7 @@ from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import TTL_S, CachedSnapshot, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.metrics import SNAPSHOTS
-from holdfast.snapshot.shown import View, entry_of, lasts_s
+from holdfast.snapshot.shown import View, changes_at, entry_of
 from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 AT_ONCE_MAX = 4
@@ -135,8 +135,10 @@ class Snapshots:
         entry = entry_of(snapshot, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.generation(wanted.venue_id) == generation:
-            self.memory.put(key, entry, ttl_s=lasts_s(snapshot))
-            if lasts_s(snapshot) == TTL_S:  # there it would last that long
+            following = changes_at(snapshot, view)
+            lasts = timedelta.max if following is None else following - snapshot.at
+            self.memory.put(key, entry, ttl_s=min(TTL_S, lasts.total_seconds()))
+            if lasts.total_seconds() > TTL_S:
                 self._share(key, entry, view)
         return entry
 

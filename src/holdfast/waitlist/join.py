@@ -11,6 +11,7 @@ from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.prepare import check_time, usual_minutes
 from holdfast.booking.finding.search import Sets, starts, visit
 from holdfast.booking.model import Guest
+from holdfast.booking.rules.fair_use import named_groups
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.sittings import slots_near
 from holdfast.booking.rules.times import TooFarAhead
@@ -83,8 +84,8 @@ async def join(tx: Tx, asked: Joining, *, venue: Venue) -> EntryView:
             usual=usual_minutes(venue.policy, entry.party_size),
             is_staff=tx.actor.is_staff,
         )
-    await _check_room(tx, venue, entry, ip=asked.ip)
-    entry = await store.insert(tx, entry, ip=asked.ip)
+    await _check_room(tx, venue, entry)
+    entry = await store.insert(tx, entry)
     return EntryView(entry, await queue_store.position(tx, entry), None)
 
 
@@ -105,6 +106,8 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         created_by=str(tx.actor),
         created_at=tx.now,
         updated_at=tx.now,
+        joined_ip=asked.ip,
+        joined_groups=tuple(sorted(tx.actor.groups & named_groups(venue.policy))),
     )
 
 
@@ -165,9 +168,11 @@ def _allowed(venue: Venue, able: Sets, span: Span, *, now: datetime) -> bool:
     return True
 
 
-async def _check_room(tx: Tx, venue: Venue, entry: Entry, *, ip: str | None) -> None:
+async def _check_room(tx: Tx, venue: Venue, entry: Entry) -> None:
     """Checks the quotas. Only the venue's applies to staff, who add other people to the list all evening."""
-    everybody, own, here = await queue_store.count_open(tx, venue, guest_id=entry.guest.id, ip=ip)
+    everybody, own, here = await queue_store.count_open(
+        tx, venue, guest_id=entry.guest.id, ip=entry.joined_ip
+    )
     if everybody >= ENTRIES_MAX:
         raise WaitlistFull(entries_max=ENTRIES_MAX)
     if tx.actor.is_staff:

@@ -11,11 +11,14 @@ from uuid import UUID
 from holdfast.assigning.choose import Demand
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.model import Guest
+from holdfast.booking.said import Asker
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.channel.names import BOOKINGS
 from holdfast.event.model import Event
 from holdfast.kernel.ids import new_id
 
+SOURCE = "waitlist"
+"""The source of bookings that are offers."""
 ENTRIES_MAX = 2_000
 """The most open entries at one venue."""
 
@@ -57,7 +60,8 @@ class Entry:
     """One waiting party: the row of table `waitlist_entry`.
 
     `seq`: its place in the venue's queue, lowest first. `earliest_at`, `latest_at`: when the visit may start.
-    `booking_id`: the booking that was offered to it, even after the offer has ended.
+    `booking_id`: the booking that was offered to it, even after the offer has ended. `joined_ip`, `joined_groups`: the
+    address and the groups of the guest who joined, as far as offers count for them; forgotten when it is closed.
     """
 
     tenant_id: UUID
@@ -78,6 +82,13 @@ class Entry:
     created_by: str
     created_at: datetime
     updated_at: datetime
+    joined_ip: str | None = None
+    joined_groups: tuple[str, ...] = ()
+
+    @property
+    def asker(self) -> Asker:
+        """For whom a place is looked for."""
+        return Asker(False, SOURCE, self.guest.id, frozenset(self.joined_groups), self.joined_ip)
 
     @property
     def length(self) -> timedelta:

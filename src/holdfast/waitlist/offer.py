@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from uuid import UUID
 
-from holdfast.assigning.choose import claimed_by, units_needed
+from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
@@ -17,7 +17,7 @@ from holdfast.booking.wanted import Wanted, When
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
 from holdfast.claim import store as claims
-from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
+from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span, units_needed
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
@@ -25,12 +25,11 @@ from holdfast.kernel.span import Span
 from holdfast.place.places import Places, rules_version
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store
-from holdfast.waitlist.model import EntryStatus, moved
+from holdfast.waitlist.model import SOURCE, EntryStatus, moved
 from holdfast.waitlist.plan import Offer, QueueSnapshot
 
 OFFER_TTL_S_MIN = 60
 """Even if the visit is about to begin: nobody could answer in less."""
-SOURCE = "waitlist"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,10 @@ async def recheck(tx: Tx, batch: Batch) -> int | None:
     nearby that could make a place for an entry that has waited longer.
     """
     venue = batch.venue
-    if is_paced(venue):
-        return None  # one arrival fewer, at any table, may make room
+    if is_paced(venue) or venue.policy.fair_use:
+        return None  # one arrival fewer, at any table, may make room; and so may another booking of the guest
+    if venue.policy.bind_group != "at_once":
+        return None  # promises move, and the plan has moved some of them
     if await rules_version(tx, venue) != venue.rules_version:
         return None
     version = await _version(tx, venue)
@@ -141,7 +142,7 @@ async def _still_free(tx: Tx, batch: Batch) -> list[Offer]:
 
 
 def _has_room(now: Occupancy, offer: Offer) -> bool:
-    return all(
+    return offer.is_promise or all(
         now.has_room(leaf, offer.span, units=units_needed(each, leaf, offer.entry.party_size))
         for each in offer.resources
         for leaf in each.claimed
@@ -186,11 +187,12 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
         actor=SYSTEM,
         when=When(start=span.start, end=span.end),
         party_size=entry.party_size,
-        resource_ids=tuple(resource.id for resource in planned.resources),
+        resource_ids=() if planned.is_promise else tuple(resource.id for resource in planned.resources),
         preferences=entry.preferences,
         named=bool(entry.resource_ids),
         length_asked=entry.duration_minutes != usual_minutes(venue.policy, entry.party_size),
         guest=entry.guest,
+        asked_by=entry.asker,
         hold=True,
         hold_ttl_seconds=_ttl_s(tx, venue, span),
         details=Details(source=SOURCE),

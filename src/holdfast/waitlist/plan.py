@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
+from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
+from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
@@ -28,7 +30,8 @@ class QueueSnapshot:
 
     `piece`: the plan is for visits that overlap it. `entries`: all that wait for one, in queue order. `sets`: for each
     of their demands, the sets of resources that would do, best first; empty if none would. `version`: of the venue's
-    channel `bookings`, read before the rest. As long as it is the same, nothing has changed.
+    channel `bookings`, read before the rest. As long as it is the same, nothing has changed. `usage`: what the guests
+    have booked; None if the venue has no rules of fair use.
     """
 
     piece: Span
@@ -36,19 +39,27 @@ class QueueSnapshot:
     sets: Mapping[Demand, Sets]
     outlook: Outlook
     version: int
+    usage: Usage | None = None
 
     @property
     def venue(self) -> Venue:
         return self.outlook.venue
 
+    def allowance(self, entry: Entry) -> Allowance | None:
+        """Returns what the guest may still book; None if no rule binds them."""
+        usage, now = self.usage, self.outlook.now
+        return None if usage is None else Allowance.of(self.venue, entry.asker, usage, now=now)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The place that an entry will be offered."""
+    """The place that an entry will be offered. `is_promise`: the entry gets a promise of its type; the resource is one
+    that it may be on."""
 
     entry: Entry
     span: Span
     resources: tuple[Resource, ...]
+    is_promise: bool = False
 
 
 def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer | None]:
@@ -59,16 +70,27 @@ def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer 
     taken in `seen`.
     """
     draft = _Draft(seen)
-    longest = timedelta(minutes=seen.venue.policy.duration_minutes_max)
+    policy, longest = seen.venue.policy, timedelta.max
+    if policy.starts == "any":  # a slot is as long as it is
+        longest = timedelta(minutes=policy.duration_minutes_max)
     for entry in seen.entries:
         # A visit that the policy no longer allows to be so long gets no offer, and must not block later entries.
         if entry.id in skip or entry.length > longest:
             continue
-        found = yield from draft.place_for(entry)
+        may = seen.allowance(entry)
+        found = None if may is not None and may.is_used_up else (yield from draft.place_for(entry, may))
         if found is not None:
-            draft.take(found, party_size=entry.party_size)
-            yield Offer(entry, found.span, found.sets[0])
+            draft.take(found, entry)
+            if may is not None:
+                may.take(entry.id, found.span)
+            is_promise = is_type(entry) and is_bound_late(seen.venue, found.span, now=seen.outlook.now)
+            yield Offer(entry, found.span, found.sets[0], is_promise)
         yield None
+
+
+def is_type(entry: Entry) -> bool:
+    """Whether the entry waits for any resource of a type."""
+    return entry.preferences.group is not None and not entry.resource_ids
 
 
 @dataclass(slots=True)
@@ -110,7 +132,8 @@ class _Wish:
 
     `members`: the sets, as numbers of their resources. `left`: the chunks that may still have something free for
     them. `masks`: by chunk, its `changes` at the time, and the mask of the starts at which something was free then.
-    A plan frees nothing, so a bit that is cleared stays cleared.
+    A plan frees nothing, so a bit that is cleared stays cleared. `is_late`: one of a type will do that is bound late,
+    so that it may be promised although none is free: each start is tried.
     """
 
     sets: Sets
@@ -118,6 +141,7 @@ class _Wish:
     party_size: int
     timetable: _Timetable
     left: list[int]
+    is_late: bool
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def keep(self, number: int, mask: int) -> None:
@@ -141,7 +165,7 @@ class _Draft:
     timetables: dict[tuple[frozenset[Hours | None], int], _Timetable] = field(default_factory=dict)
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
-    def place_for(self, entry: Entry) -> Generator[None, None, Found | None]:
+    def place_for(self, entry: Entry, may: Allowance | None = None) -> Generator[None, None, Found | None]:
         """Returns the first start in its window with a free set. Yields wherever the caller may pause."""
         wish = yield from self._wish_of(entry)
         times = wish.timetable.times
@@ -151,7 +175,7 @@ class _Draft:
         for number in numbers:
             from_, to = max(first - number * CHUNK_STARTS, 0), min(end - number * CHUNK_STARTS, CHUNK_STARTS)
             window = (1 << to) - (1 << from_) if from_ < to else 0
-            found = yield from self._first_in(wish, number, window)
+            found = yield from self._first_in(wish, number, window, may)
             if found is not None:
                 return found
         return None
@@ -166,7 +190,8 @@ class _Draft:
                 tuple([self._number(each, entry.party_size) for each in resources]) for resources in sets
             ]
             left = list(range(len(timetable.chunks)))
-            wish = _Wish(sets, members, entry.party_size, timetable, left)
+            is_late = is_type(entry) and self.seen.venue.policy.bind_group != "at_once"
+            wish = _Wish(sets, members, entry.party_size, timetable, left, is_late)
             self.wishes[demand, entry.duration_minutes] = wish
         return wish
 
@@ -202,16 +227,24 @@ class _Draft:
             timetable = self.timetables[key] = _Timetable(length, times, chunks)
         return timetable
 
-    def _first_in(self, wish: _Wish, number: int, window: int) -> Generator[None, None, Found | None]:
+    def _first_in(
+        self, wish: _Wish, number: int, window: int, may: Allowance | None
+    ) -> Generator[None, None, Found | None]:
         outlook, times, length = self.seen.outlook, wish.timetable.chunks[number].times, wish.timetable.length
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
             span = visit(self.seen.venue, start, length)
+            if may is not None and not may.allows(span):
+                window &= ~(1 << place)  # for this guest alone
+                continue
             slot_id = slot_of(self.seen.venue, span)
-            found = outlook.free(wish.sets, span, party_size=wish.party_size, slot_id=slot_id)
+            about = {"party_size": wish.party_size, "slot_id": slot_id, "is_type": wish.is_late}
+            found = outlook.free(wish.sets, span, **about)
             if found is not None:
                 return found
+            if wish.is_late:
+                yield None
             # The limit of arrivals is reached, or a resource with hours of its own has another step.
             wish.keep(number, wish.masks[number][1] & ~(1 << place))
         return None
@@ -221,7 +254,8 @@ class _Draft:
         chunk = wish.timetable.chunks[number]
         changes, mask = wish.masks.get(number, (-1, chunk.all))
         if changes != chunk.changes and mask & window:
-            mask &= yield from self._some_set_is_free(wish, chunk)
+            if not wish.is_late:
+                mask &= yield from self._some_set_is_free(wish, chunk)
             wish.keep(number, mask)
         return mask & window
 
@@ -245,12 +279,22 @@ class _Draft:
                 break
         return found
 
-    def take(self, found: Found, *, party_size: int) -> None:
+    def take(self, found: Found, entry: Entry) -> None:
         """Marks the best of the found sets as taken for the span."""
         slot_id = slot_of(self.seen.venue, found.span)
-        self.seen.outlook.take(found.sets[0], found.span, party_size=party_size, slot_id=slot_id)
+        about = {"party_size": entry.party_size, "slot_id": slot_id, "is_type": is_type(entry)}
+        self.seen.outlook.take(found, **about)
+        if found.fit is not None:
+            self._forget_all()  # others have moved
+            return
         for leaf in claimed_by(found.sets[:1]):
             taken = claimed_span(leaf, found.span)
             for number in self.of_leaf[leaf.id]:
                 for timetable in self.timetables.values():
                     timetable.forget(number, self.resources[number], taken)
+
+    def _forget_all(self) -> None:
+        for timetable in self.timetables.values():
+            for chunk in timetable.chunks:
+                chunk.changes += 1
+                chunk.free.clear()

@@ -15,9 +15,10 @@ from uuid import UUID
 from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
+from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.pacing import PACING_WINDOW, REACH
-from holdfast.booking.wanted import Asker
+from holdfast.booking.said import Asker
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.call import Call
@@ -28,9 +29,9 @@ from holdfast.kernel.span import Span, merged
 from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, read_overview, read_queue, read_venue
-from holdfast.waitlist.model import Entry
-from holdfast.waitlist.offer import SOURCE, Batch, BatchResult, offer, recheck
-from holdfast.waitlist.plan import Offer, QueueSnapshot, plan
+from holdfast.waitlist.model import SOURCE, Entry
+from holdfast.waitlist.offer import Batch, BatchResult, offer, recheck
+from holdfast.waitlist.plan import Offer, QueueSnapshot, is_type, plan
 
 OFFERS_AT_ONCE = 8
 """The most offers in one transaction, under the venue's lock."""
@@ -128,8 +129,13 @@ class Promotion:
         longest = max(entry.length for entry in queue.entries)
         around = Span(piece.start - longest, piece.end + longest)
         every = [resources for each in sets.values() for resources in each]
-        outlook = await self._reading().run(look, queue.venue, every, around, WAITING)
-        return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version)
+        types = any(map(is_type, queue.entries))
+        outlook = await self._reading().run(look, queue.venue, every, around, WAITING, is_type=types)
+        usage = None
+        if queue.venue.policy.fair_use:
+            asked = [(queue.venue, each.asker, around) for each in queue.entries]
+            usage = await self._reading().run(read_usage, asked)
+        return QueueSnapshot(piece, queue.entries, sets, outlook, queue.version, usage)
 
     async def _batches(self, seen: QueueSnapshot) -> AsyncIterator[list[Offer]]:
         """Yields the plan's offers, up to OFFERS_AT_ONCE at a time."""

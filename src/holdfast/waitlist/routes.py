@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.stays import time_of_stay
-from holdfast.booking.routes.creating import address_of, guest_of
+from holdfast.booking.routes.callers import address_of
+from holdfast.booking.routes.creating import guest_of
 from holdfast.booking.routes.fields import Key
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import (

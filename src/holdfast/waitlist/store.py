@@ -23,23 +23,24 @@ COLUMNS = (
     *(each.name for each in fields(Entry) if each.name != "guest"),
     *(f"guest_{each.name}" for each in fields(Guest)),
 )
-READ_COLUMNS = ", ".join(f"e.{name}" for name in COLUMNS)
+# The address is read as text: asyncpg would decode inet into an address object.
+READ_COLUMNS = ", ".join(
+    "host(e.joined_ip) AS joined_ip" if name == "joined_ip" else f"e.{name}" for name in COLUMNS
+)
 
 _NAMES = ", ".join(name for name in COLUMNS if name != "seq")
 INSERT = f"""
-    INSERT INTO waitlist_entry ({_NAMES}, joined_ip)
-    SELECT {_NAMES}, $2::text::inet FROM json_populate_record(NULL::waitlist_entry, $1::text::json)
+    INSERT INTO waitlist_entry ({_NAMES})
+    SELECT {_NAMES} FROM json_populate_record(NULL::waitlist_entry, $1::text::json)
     RETURNING seq
 """
 
 
-async def insert(tx: Tx, entry: Entry, *, ip: str | None) -> Entry:
-    """Writes a new entry at the end of its venue's queue, with its event, and returns it. Runs under the venue's lock.
-
-    `ip`: the address whose quota it counts against while it is open. It is deleted afterwards.
-    """
+async def insert(tx: Tx, entry: Entry) -> Entry:
+    """Writes a new entry at the end of its venue's queue, with its event, and returns it. Runs under the venue's
+    lock."""
     row = asdict(entry) | {"preferences": model.preferences_json(entry.preferences), **entry.guest.as_json()}
-    seq: int = await tx.fetchval(INSERT, encode_text(row), ip)
+    seq: int = await tx.fetchval(INSERT, encode_text(row))
     await _emit(tx, [entry], actor=str(tx.actor))
     return replace(entry, seq=seq)
 
@@ -50,7 +51,8 @@ SAVE = """
     UPDATE waitlist_entry AS e
        SET status = new.status, version = new.version, booking_id = new.booking_id,
            offer_expires_at = new.offer_expires_at, updated_at = new.updated_at,
-           joined_ip = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN e.joined_ip END
+           joined_ip = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN e.joined_ip END,
+           joined_groups = CASE WHEN new.status IN ('WAITING', 'OFFERED') THEN e.joined_groups ELSE '{}' END
       FROM json_populate_recordset(NULL::waitlist_entry, $1::text::json) AS new,
            LATERAL (SELECT ctid AS place FROM waitlist_entry AS old
                      WHERE old.tenant_id = new.tenant_id AND old.id = new.id
@@ -150,6 +152,7 @@ def from_row(row: Any) -> Entry:
         values[name] = values[name] and plain_id(values[name])
     values["status"] = EntryStatus(values["status"])
     values["resource_ids"] = tuple(map(plain_id, values["resource_ids"]))
+    values["joined_groups"] = tuple(values["joined_groups"])
     values["preferences"] = Preferences.of_json(orjson.loads(values["preferences"]))
     guest = Guest(**{each.name: values.pop(f"guest_{each.name}") for each in fields(Guest)})
     return Entry(guest=guest, **values)

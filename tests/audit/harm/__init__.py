@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.audit.harm.blocks import BLOCKS
 from tests.audit.harm.bookings import BOOKINGS
 from tests.audit.harm.channels import CHANNELS
+from tests.audit.harm.given import GIVEN
 from tests.audit.harm.ledger import LEDGER
 from tests.audit.harm.parts import Harm
 from tests.audit.harm.replies import REPLIES
@@ -13,4 +14,4 @@ from tests.audit.harm.waitlist import WAITLIST
 
 __all__ = ["HARMS", "Harm"]
 
-HARMS = (*LEDGER, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)
+HARMS = (*LEDGER, *GIVEN, *BOOKINGS, *TRAIL, *REPLIES, *BLOCKS, *CHANNELS, *WAITLIST)

@@ -203,9 +203,44 @@ BOOKINGS = (
     Harm("stamps_fit_the_status", "cancelled and reserved", booking("cancelled_at = now()", "plain")),
     Harm("stamps_fit_the_status", "cancelled by nobody", booking("cancelled_by = NULL", "cancelled")),
     Harm(
+        "orders_are_the_sum_of_their_items",
+        "another number of guests",
+        booking("party_size = party_size + 1", "order"),
+        then=RETELL,
+    ),
+    Harm(
+        "orders_are_the_sum_of_their_items",
+        "a line that was not charged",
+        booking("items = jsonb_set(items, '{0,lines,0,amount_minor}', '1')", "order"),
+    ),
+    Harm(
+        "orders_are_the_sum_of_their_items",
+        "an item that is elsewhere",
+        booking("items = jsonb_set(items, '{1,resource_ids,0}', to_jsonb(gen_random_uuid()))", "order"),
+        also=("bookings_hold_what_was_booked",),
+    ),
+    Harm(
+        "bookings_hold_what_was_booked",
+        "one unit for two items",
+        """
+        DELETE FROM claim USING booking WHERE booking.id = owner_id AND special_requests = 'order'
+           AND unit = (SELECT max(unit) FROM claim AS other WHERE other.owner_id = booking.id)
+        RETURNING owner_id""",
+    ),
+    Harm(
         "addresses_are_kept_of_holds_alone",
         "a booking's address was kept",
         booking("hold_ip = '192.0.2.1'", "converted"),
+    ),
+    Harm(
+        "what_is_undone_counts_for_nobody",
+        "a cancelled booking counts for an address",
+        booking("booked_ip = '192.0.2.1'", "cancelled"),
+    ),
+    Harm(
+        "what_is_undone_counts_for_nobody",
+        "a cancelled booking counts for a group",
+        booking("booked_groups = '{members}'", "cancelled"),
     ),
     Harm(
         "references_are_well_formed",

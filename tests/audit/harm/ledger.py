@@ -84,6 +84,7 @@ LEDGER = (
         """
         UPDATE resource SET units = 1, version = 2 FROM claim JOIN booking ON booking.id = owner_id
          WHERE resource.id = resource_id AND special_requests = 'neighbour' RETURNING owner_id""",
+        also=("bookings_need_no_more_than_there_is",),
     ),
     Harm(
         "claims_are_on_units_that_exist",

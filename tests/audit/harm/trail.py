@@ -96,6 +96,12 @@ TRAIL = (
     ),
     Harm(
         "steps_are_legal",
+        "a binding that changes the status",
+        history("action = 'bind'", "approved", version=2),
+        then=event("event_type = 'booking.updated'", "approved", version=2),
+    ),
+    Harm(
+        "steps_are_legal",
         "made twice",
         history("action = 'create', from_status = NULL", "changed", version=2),
         then=event(

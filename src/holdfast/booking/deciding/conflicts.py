@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct, units_needed
-from holdfast.booking.rules.held_back import kept_in
+from holdfast.assigning.choose import distinct
+from holdfast.booking.rules.held_back import kept_in, open_to
 from holdfast.booking.wanted import Prepared, Suggestible
-from holdfast.claim.model import Claim, Occupancy
+from holdfast.claim.model import Claim, Occupancy, units_needed
 from holdfast.kernel.errors import Kind
 from holdfast.place.document import RESOURCE_KINDS
 from holdfast.place.venue import Resource, Venue
@@ -63,7 +63,11 @@ class NotAvailable(Suggestible):
 
 
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
-    """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released."""
+    """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released. Of an order,
+    that of the item with the fewest free places."""
+    order = prepared
+    if order.items:
+        prepared = min(order.items, key=lambda each: _left(each, order, occupancy, but))
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
@@ -80,10 +84,35 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     return NotAvailable(
         kind,
         detail,
-        wanted=prepared,
+        wanted=order,
         conflicts=conflicts,
         suggested_slots=[],
-        can_join_waitlist=prepared.venue.policy.waitlist_enabled,
+        can_join_waitlist=prepared.venue.policy.waitlist_enabled and not order.items,
+    )
+
+
+def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID | None) -> int:
+    """Returns how many of the item's sets have room, less what other items want that have no choice but these."""
+    span, party_size, sets = prepared.span, prepared.wanted.party_size, prepared.sets
+    if prepared.venue.policy.held_back:
+        sets = open_to(prepared, sets, now=occupancy.now)
+    places = {frozenset(each.id for each in resources) for resources in prepared.sets}
+    rivals = [
+        each
+        for each in order.items
+        if places >= {frozenset(one.id for one in resources) for resources in each.sets}
+    ]
+    return (
+        1
+        - len(rivals)
+        + sum(
+            all(
+                occupancy.has_room(leaf, span, units=units_needed(each, leaf, party_size), but=but)
+                for each in resources
+                for leaf in each.claimed
+            )
+            for resources in sets
+        )
     )
 
 

@@ -10,21 +10,22 @@ from uuid import UUID
 from holdfast.assigning.choose import settle
 from holdfast.booking.deciding.conflicts import taken
 from holdfast.booking.deciding.known import Created, Further, Known, Refused
+from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import (
     asks_length,
-    asks_minutes,
     check_time,
-    chosen_by,
     find_place,
     ids_of,
 )
 from holdfast.booking.deciding.stays import from_now, stay_facts
 from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
+from holdfast.booking.rules.fair_use import Allowance, counted_for
 from holdfast.booking.rules.holds import check_holds, hold_limits
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import NONE, Limit, check_limit, limits
+from holdfast.booking.said import ChosenBy, Item
 from holdfast.booking.states import CLAIM_STATES, Status
-from holdfast.booking.wanted import NO_SALE, Prepared, Suggestible, answered
+from holdfast.booking.wanted import NO_SALE, Prepared, Suggestible, Wanted, answered
 from holdfast.claim.model import UNBOUND, Claim, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
@@ -57,21 +58,24 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
 
 def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Further:
     wanted, venue, span = prepared.wanted, prepared.venue, prepared.span
-    named = prepared.sets[0] if wanted.resource_ids else ()
     over = overruling(prepared)
-    check_time(
-        venue,
-        named,
-        span,
-        now=known.now,
-        among=prepared.sets + prepared.rest if venue.has_own_hours else (),
-        walk_in=wanted.walk_in,
-        slot_id=prepared.slot_id,
-        over=over,
-        **({} if wanted.nights is None else stay_facts(wanted)),
-    )
+    for each in prepared.items or (prepared,):
+        check_time(
+            venue,
+            each.sets[0] if each.wanted.resource_ids else (),
+            span,
+            now=known.now,
+            among=each.sets + each.rest if venue.has_own_hours else (),
+            walk_in=wanted.walk_in,
+            slot_id=prepared.slot_id,
+            over=over,
+            **({} if wanted.nights is None else stay_facts(wanted)),
+        )
     if wanted.hold:
         check_holds(wanted, venue, known.holds)
+    if venue.policy.fair_use:
+        may = Allowance.of(venue, wanted.asker, known.usage, now=known.now)
+        check_rule(over, may.check, span, things=max(len(prepared.items), 1))
     for limit in limits_of(prepared):
         arrivals = known.arrivals.get((venue.id, limit.window), NONE)
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
@@ -83,14 +87,13 @@ def _decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Fur
     if prepared.sale is not NO_SALE:
         known.sales.check_stock(venue, span, prepared.sale)
         known.sales.check_uses(venue, prepared.sale.discount)
-    resources, fits = found
-    booking = _booking(prepared, resources, now=known.now, pricing=pricing)
+    booking = _booking(prepared, found, now=known.now, pricing=pricing)
     if venue.questions or wanted.details.answers:
-        booking = replace(booking, details=answered(prepared, resources))
+        booking = replace(booking, details=answered(prepared, found.resources))
     if over is not None and wanted.overriding is not None:
         booking = replace(booking, overrides=wanted.overriding.entries(over.hit, wanted.actor))
-    settle(fits, known.occupancy)
-    return Created(booking, claims_of(booking, fits, changed_by=str(wanted.actor)))
+    settle(found.fits, known.occupancy)
+    return Created(booking, claims_of(booking, found.fits, changed_by=str(wanted.actor)))
 
 
 def limits_of(prepared: Prepared) -> Sequence[Limit]:
@@ -115,10 +118,9 @@ def overruling(prepared: Prepared) -> Overruled | None:
     return None if asked is None else Overruled(frozenset(asked.codes), [*prepared.overruled])
 
 
-def _booking(
-    prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
-) -> Booking:
+def _booking(prepared: Prepared, place: Place, *, now: datetime, pricing: Pricing) -> Booking:
     wanted, venue, span, sale = prepared.wanted, prepared.venue, prepared.span, prepared.sale
+    price, items = quoted(prepared, place, pricing, now=now)
     local_start = span.start.astimezone(venue.tz).replace(tzinfo=None, fold=0)
     status = initial_status(venue.policy, hold=wanted.hold, seated=wanted.walk_in)
     expires = expiry_of(status, policy=venue.policy, now=now, start=span.start)
@@ -138,7 +140,7 @@ def _booking(
         timezone=venue.timezone,
         slot_id=prepared.slot_id,
         party_size=wanted.party_size,
-        resource_ids=ids_of(prepared, resources, now=now),
+        resource_ids=ids_of(prepared, place.resources, now=now),
         preferences=wanted.preferences,
         chosen_by=chosen_by(wanted),
         length_asked=asks_length(wanted),
@@ -146,7 +148,8 @@ def _booking(
         nights=None if wanted.nights is None else wanted.nights.count,
         arrival_on=None if wanted.nights is None else wanted.nights.arrival,
         guest=wanted.guest,
-        price=price_of(prepared, resources, pricing, now=now),
+        price=price,
+        items=items,
         extras=() if sale is NO_SALE else sale.taken,
         discount_code=None if sale.discount is None else sale.discount.code,
         details=wanted.details,
@@ -157,7 +160,38 @@ def _booking(
         created_at=now,
         updated_at=now,
         checked_in_at=now if status is Status.CHECKED_IN else None,
+        **(counted_for(venue.policy, wanted.asker) if venue.policy.fair_use else {}),
     )
+
+
+def quoted(
+    prepared: Prepared, place: Place, pricing: Pricing, *, now: datetime
+) -> tuple[Price, tuple[Item, ...]]:
+    """Returns the current price at this place and, of an order, its items with their lines of it."""
+    if not prepared.items:
+        return price_of(prepared, place.resources, pricing, now=now), ()
+    asked = [each.wanted for each in prepared.items]
+    price, lines = pricing.quote_order(
+        venue=prepared.venue,
+        parts=[(own, each.party_size) for each, own in zip(asked, place.of_items, strict=True)],
+        span=prepared.span,
+        slot_id=prepared.slot_id,
+        now=now,
+        extras=prepared.sale.extras,
+        discount=prepared.sale.discount,
+    )
+    items = [
+        Item(
+            id=each.id,
+            party_size=each.party_size,
+            resource_ids=tuple([one.id for one in own]),
+            preferences=each.preferences,
+            chosen_by=chosen_by(each),
+            lines=of_item,
+        )
+        for each, own, of_item in zip(asked, place.of_items, lines, strict=True)
+    ]
+    return price, tuple(items)
 
 
 def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing, *, now: datetime) -> Price:
@@ -172,6 +206,17 @@ def price_of(prepared: Prepared, resources: Sequence[Resource], pricing: Pricing
         extras=prepared.sale.extras,
         discount=prepared.sale.discount,
     )
+
+
+def asks_minutes(wanted: Wanted) -> bool:
+    """Returns whether the length was asked for in minutes: a move keeps these, and not the end on the clock."""
+    return wanted.when.duration_minutes is not None if wanted.minutes_asked is None else wanted.minutes_asked
+
+
+def chosen_by(wanted: Wanted) -> ChosenBy:
+    """Returns who chose the resources: the guest, who named them, or the house."""
+    named = bool(wanted.resource_ids) if wanted.named is None else wanted.named
+    return "guest" if named else "house"
 
 
 def claims_of(booking: Booking, fits: Sequence[Fit], *, changed_by: str) -> list[Claim]:
@@ -202,6 +247,8 @@ def _remember(created: Created, prepared: Prepared, known: Known) -> None:
         known.sales.add(created.booking)
     if known.arrivals:
         _count(created.booking, known)
+    if prepared.venue.policy.fair_use:
+        known.usage.add(created.booking)
     if prepared.wanted.hold:
         # Staff have no quota, but the holds they make count towards the guest's.
         for who, _ in hold_limits(prepared.wanted, prepared.venue):

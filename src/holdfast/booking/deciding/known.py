@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.fair_use import Usage
 from holdfast.booking.rules.pacing import Arrivals, Window
 from holdfast.booking.rules.sale import Sales
 from holdfast.booking.wanted import Prepared
@@ -42,10 +43,11 @@ class Further:
 @dataclass(slots=True)
 class Known:
     """What the transaction has read: claims by resource, arrivals by venue and pacing window, open holds by holder,
-    extras and uses of discount codes."""
+    extras and uses of discount codes, and what rules of fair use count."""
 
     now: datetime
     occupancy: Occupancy
     arrivals: dict[tuple[UUID, Window], Arrivals] = field(default_factory=dict)
     holds: dict[tuple[UUID, str], int] = field(default_factory=dict)
     sales: Sales = field(default_factory=Sales)
+    usage: Usage = field(default_factory=Usage)

@@ -17,14 +17,14 @@ from holdfast.assigning.choose import (
     named_resources,
 )
 from holdfast.assigning.pool import fit_in_pool
+from holdfast.booking.deciding.order import Place, place_order, prepare_order
 from holdfast.booking.deciding.stays import as_stay
 from holdfast.booking.rules import held_back, times
-from holdfast.booking.rules.length import check_length, length_asked, until_closing
+from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.nights import check_stay
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
 from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.rules.sittings import as_slot
-from holdfast.booking.said import ChosenBy
 from holdfast.booking.wanted import SETS_FIRST, Prepared, Wanted, When
 from holdfast.claim.model import Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit
@@ -45,17 +45,19 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
     if venue.stay is not None:
         wanted, span = as_stay(wanted, venue, now=minute)
         return _with_sets(wanted, venue, span, wanted.when.slot_id, over)
-    span, slot_id = timed(wanted.when, venue, party_size=wanted.party_size, now=minute)
+    party_size = max((each.party_size for each in wanted.items), default=wanted.party_size)
+    span, slot_id = timed(wanted.when, venue, party_size=party_size, now=minute)
     says_length, is_staff = asks_length(wanted), wanted.actor.is_staff
     if slot_id is None and venue.policy.starts != "any":
         span, slot_id = as_slot(venue, span, slot_id, says_length=says_length, is_staff=is_staff)
     if says_length and slot_id is None:
         check_rule(
             over,
-            check_length,
-            length_asked(wanted.when, span, venue.tz),
-            venue.policy,
-            usual=usual_minutes(venue.policy, wanted.party_size),
+            check_asked,
+            wanted.when,
+            span,
+            venue,
+            usual=usual_minutes(venue.policy, party_size),
             is_staff=is_staff,
         )
     elif wanted.walk_in and slot_id is None:
@@ -66,9 +68,12 @@ def prepare(wanted: Wanted, venue: Venue, *, now: datetime) -> Prepared:
 def _with_sets(
     wanted: Wanted, venue: Venue, span: Span, slot_id: str | None, over: Overruled | None
 ) -> Prepared:
-    sets = sets_for(wanted, venue, over)
-    hit = () if over is None else tuple(over.hit)
-    prepared = Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit)
+    if wanted.items:
+        prepared = prepared_at(wanted, venue, span, slot_id, over)
+    else:
+        sets = sets_for(wanted, venue, over)
+        hit = () if over is None else tuple(over.hit)
+        prepared = Prepared(wanted, venue, span, slot_id, sets[:SETS_FIRST], sets[SETS_FIRST:], hit)
     return with_sale(prepared) if wanted.extras or wanted.discount_code is not None else prepared
 
 
@@ -119,22 +124,13 @@ def asks_length(wanted: Wanted) -> bool:
     return says_length(wanted.when) if wanted.length_asked is None else wanted.length_asked
 
 
-def asks_minutes(wanted: Wanted) -> bool:
-    """Returns whether the length was asked for in minutes: a move keeps these, and not the end on the clock."""
-    return wanted.when.duration_minutes is not None if wanted.minutes_asked is None else wanted.minutes_asked
-
-
-def chosen_by(wanted: Wanted) -> ChosenBy:
-    """Returns who chose the resources: the guest, who named them, or the house."""
-    named = bool(wanted.resource_ids) if wanted.named is None else wanted.named
-    return "guest" if named else "house"
-
-
 def prepared_at(
     wanted: Wanted, venue: Venue, span: Span, slot_id: str | None, over: Overruled | None = None
 ) -> Prepared:
     """Returns the request at that time, with every set that fits. Raises the errors of `candidate_sets`, unless they
     are overruled: for named resources only, since they alone are somebody's choice."""
+    if wanted.items:
+        return prepare_order(wanted, venue, span, slot_id, over, sets_for)
     sets = sets_for(wanted, venue, over)
     return Prepared(wanted, venue, span, slot_id, sets, overruled=() if over is None else tuple(over.hit))
 
@@ -151,10 +147,6 @@ def sets_for(wanted: Wanted, venue: Venue, over: Overruled | None) -> tuple[tupl
     return held_back.in_order(venue, wanted.asker, sets) if venue.policy.held_back else sets
 
 
-Place = tuple[tuple[Resource, ...], list[Fit]]
-"""The resources of a booking, with a fit for each that it claims."""
-
-
 def find_place(
     prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None
 ) -> Place | list[Probe] | None:
@@ -164,17 +156,21 @@ def find_place(
     If it can't tell yet, it returns the probes that the occupancy must learn before it is asked again, with
     `prepared.in_full()`.
     """
+    if prepared.items:
+        return place_order(prepared, occupancy, find_place=find_place, but=but)
     sets, party_size = open_sets(prepared), prepared.wanted.party_size
     if prepared.venue.policy.held_back:
         sets = held_back.open_to(prepared, sets, now=occupancy.now)
     found = first_free(sets, prepared.span, occupancy, party_size=party_size, but=but)
     if prepared.rest and (found is None or isinstance(found, list)):
         return [*(found or ()), *probes_of(prepared.in_full())]
+    if isinstance(found, tuple):
+        return Place(*found)
     if found is not None or not sets or not binds_late(prepared, now=occupancy.now):
         return found
     pool, tenant_id = [each for each, *_ in sets], prepared.venue.tenant_id
     fit = fit_in_pool(pool, prepared.span, occupancy, tenant_id=tenant_id, but=but)
-    return ((fit.resource,), [fit]) if isinstance(fit, Fit) else fit
+    return Place((fit.resource,), [fit]) if isinstance(fit, Fit) else fit
 
 
 def open_sets(prepared: Prepared) -> Sequence[tuple[Resource, ...]]:
@@ -198,19 +194,15 @@ def probes_of(prepared: Prepared) -> Iterator[Probe]:
 
 def ids_of(prepared: Prepared, resources: Sequence[Resource], *, now: datetime) -> tuple[UUID, ...]:
     """Returns the resources that the booking has: these, or none yet if it is promised a type."""
+    if prepared.items:
+        return tuple(dict.fromkeys([each.id for each in resources]))
     return () if binds_late(prepared, now=now) else tuple([each.id for each in resources])
 
 
 def binds_late(prepared: Prepared, *, now: datetime) -> bool:
     """Returns whether the booking gets no resource yet, only the promise of one of its type."""
     wanted = prepared.wanted
-    if (
-        wanted.preferences.group is None
-        or wanted.bound
-        or wanted.walk_in
-        or wanted.resource_ids
-        or wanted.planned
-    ):
+    if wanted.preferences.group is None or not wanted.is_of_type:
         return False
     return is_bound_late(prepared.venue, prepared.span, now=now)
 

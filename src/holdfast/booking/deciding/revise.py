@@ -10,20 +10,21 @@ from uuid import UUID
 from holdfast.assigning.choose import settle
 from holdfast.booking import states
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import claims_of, overruling, price_of
+from holdfast.booking.deciding.decide import asks_minutes, chosen_by, claims_of, overruling, quoted
 from holdfast.booking.deciding.known import Further
+from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import (
     asks_length,
-    asks_minutes,
     check_time,
-    chosen_by,
     find_place,
     ids_of,
     open_sets,
 )
+from holdfast.booking.deciding.reorder import with_cancelled
 from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
+from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
@@ -49,22 +50,24 @@ class Revised:
 
 @dataclass(slots=True)
 class Around:
-    """What a change is decided by: the claims, the guests arriving by pacing window and booking, and what is taken of
-    extras and codes. `out`: bookings whose old claims, arrivals and extras no longer count. `in_full`: bookings for
-    which every set is looked at, because the first ones are taken."""
+    """What a change is decided by: the claims, the guests arriving by pacing window and booking, what is taken of
+    extras and codes, and what rules of fair use count. `out`: bookings whose old claims, arrivals and extras no longer
+    count. `in_full`: bookings for which every set is looked at, because the first ones are taken."""
 
     occupancy: Occupancy
     arriving: dict[Window, dict[UUID, int]]
     out: set[UUID] = field(default_factory=set[UUID])
     in_full: set[UUID] = field(default_factory=set[UUID])
     sales: Sales = field(default_factory=Sales)
+    usage: Usage = field(default_factory=Usage)
 
     def learn(self, claims: Iterable[Claim], probes: Sequence[Probe]) -> None:
         """Adds the ledger's answer to these probes, without the claims of bookings that no longer count."""
         self.occupancy.learn((each for each in claims if each.owner_id not in self.out), probes)
 
     def leave_out(self, ids: Collection[UUID]) -> None:
-        """Removes these bookings: from now on their old claims and arrivals no longer count."""
+        """Removes these bookings: from now on their old claims and arrivals no longer count. For fair use they do until
+        they are changed: one that is refused stays."""
         self.out |= set(ids)
         self.sales.leave_out(ids)
         by_resource = self.occupancy.by_resource
@@ -78,6 +81,7 @@ class Around:
         for claim in revised.claims or ():
             self.occupancy.add(claim)
         after = revised.after
+        self.usage.add(after)
         if after.occupies:
             self.sales.add_extras(after)
             for window, guests in self.arriving.items():
@@ -133,47 +137,65 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
     if before.id in around.in_full or not before.occupies:
         prepared = prepared.in_full()
     if not before.occupies:  # it has no place yet and gets the best set that is open
-        sets = open_sets(prepared)
-        if prepared.venue.policy.held_back:
-            sets = open_to(prepared, sets, now=now)
-        if not sets:
+        best = [next(iter(_open_to(each, now=now)), None) for each in prepared.items or (prepared,)]
+        of_items = tuple(each for each in best if each is not None)
+        if len(of_items) < len(best):
             raise taken(prepared, Occupancy(now))
-        return Revised(before, _moved(after, prepared, sets[0], now=now, pricing=pricing), None)
+        return Revised(before, _moved(after, prepared, _place(of_items), now=now, pricing=pricing), None)
     found = find_place(prepared, around.occupancy, but=before.id)
     if found is None:
         raise taken(prepared, around.occupancy, but=before.id)
     if isinstance(found, list):
         around.in_full.add(before.id)
         return Further(found)
-    resources, fits = found
-    after = _moved(after, prepared, resources, now=now, pricing=pricing)
-    settle(fits, around.occupancy)
-    return Revised(before, after, claims_of(after, fits, changed_by=str(actor)))
+    after = _moved(after, prepared, found, now=now, pricing=pricing)
+    settle(found.fits, around.occupancy)
+    return Revised(before, after, claims_of(after, found.fits, changed_by=str(actor)))
+
+
+def _open_to(prepared: Prepared, *, now: datetime) -> Sequence[tuple[Resource, ...]]:
+    sets = open_sets(prepared)
+    return open_to(prepared, sets, now=now) if prepared.venue.policy.held_back else sets
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | None) -> None:
     """Checks the rules that the change affects."""
     venue, span, wanted, before = prepared.venue, prepared.span, prepared.wanted, wish.before
-    named = {*wanted.resource_ids}
-    renamed = named and named != {*before.resource_ids}
-    sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
-    if span != before.span or renamed or sought:
+    for each in _placed_anew(wish, prepared):
         check_time(
             venue,
-            prepared.sets[0] if wanted.resource_ids else (),
+            each.sets[0] if each.wanted.resource_ids else (),
             span,
             now=around.occupancy.now,
-            among=prepared.all_sets,
+            among=each.all_sets,
             walk_in=span.start == before.start_at,
             slot_id=prepared.slot_id,
             over=over,
             **stay_facts(wanted),
         )
+    things = len(prepared.items)
+    if venue.policy.fair_use and (span != before.span or things > len(before.items)):
+        may = Allowance.of(venue, wanted.asker, around.usage, now=around.occupancy.now, but=before.id)
+        check_rule(over, may.check, span, things=max(things, 1))
     for limit in wish.limits():
         there = around.arriving.get(limit.window, {}).items()
         others = [size for id_, size in there if id_ != before.id]
         arrivals = Arrivals(sum(others), len(others))
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
+
+
+def _placed_anew(wish: Wish, prepared: Prepared) -> Sequence[Prepared]:
+    """Returns the requests that the rules on time are asked about: the booking, or items of an order."""
+    before, wanted = wish.before, prepared.wanted
+    if prepared.span != before.span:
+        return prepared.items or (prepared,)
+    if prepared.items:
+        anew = {each.id for each in wish.asked.items if each.is_new or each.resource_ids or each.preferences}
+        return [each for each in prepared.items if each.wanted.id in anew]
+    named = {*wanted.resource_ids}
+    renamed = named and named != {*before.resource_ids}
+    sought = prefers_anew(wish.asked, before) and not wish.keeps_claims
+    return (prepared,) if renamed or sought else ()
 
 
 def _check_sale(wish: Wish, prepared: Prepared, around: Around) -> None:
@@ -187,10 +209,11 @@ def _check_sale(wish: Wish, prepared: Prepared, around: Around) -> None:
 
 def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
     """Returns the booking at the time and place it had. Another party or slot, or other extras, have another price."""
-    wanted, sale, price = prepared.wanted, prepared.sale, after.price
+    wanted, sale, price, items = prepared.wanted, prepared.sale, after.price, after.items
     asked = (wanted.party_size, prepared.slot_id, sale.taken, sale.code)
     if asked != (after.party_size, after.slot_id, after.extras, after.discount_code):
-        price = price_of(prepared, prepared.sets[0], pricing, now=after.updated_at)
+        place = _place(tuple(each.sets[0] for each in prepared.items or (prepared,)))
+        price, items = quoted(prepared, place, pricing, now=after.updated_at)
     return replace(
         after,
         slot_id=prepared.slot_id,
@@ -200,14 +223,17 @@ def _stayed(after: Booking, prepared: Prepared, pricing: Pricing) -> Booking:
         chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
         price=price,
+        items=with_cancelled(items, after.items),
         extras=sale.taken,
         discount_code=sale.code,
     )
 
 
-def _moved(
-    after: Booking, prepared: Prepared, resources: tuple[Resource, ...], *, now: datetime, pricing: Pricing
-) -> Booking:
+def _place(of_items: tuple[tuple[Resource, ...], ...]) -> Place:
+    return Place(tuple(each for own in of_items for each in own), [], of_items)
+
+
+def _moved(after: Booking, prepared: Prepared, place: Place, *, now: datetime, pricing: Pricing) -> Booking:
     """Returns the booking at its new time and place, with a new price and new deadlines."""
     venue, span, wanted = prepared.venue, prepared.span, prepared.wanted
     timed_anew = (
@@ -221,6 +247,7 @@ def _moved(
             "timezone": venue.timezone,
         }
     )
+    price, items = quoted(prepared, place, pricing, now=now)
     expires = max(_expires(after, span.start, venue.policy) or now, now) if after.expires_at else None
     return replace(
         after,
@@ -233,8 +260,9 @@ def _moved(
         party_size=wanted.party_size,
         chosen_by=chosen_by(wanted),
         preferences=wanted.preferences,
-        resource_ids=ids_of(prepared, resources, now=now),
-        price=price_of(prepared, resources, pricing, now=now),
+        resource_ids=ids_of(prepared, place.resources, now=now),
+        price=price,
+        items=with_cancelled(items, after.items),
         extras=prepared.sale.taken,
         discount_code=prepared.sale.code,
         expires_at=expires,

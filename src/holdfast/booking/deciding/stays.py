@@ -113,7 +113,7 @@ def from_now(prepared: Prepared, now: datetime) -> Prepared:
     if nights is None:
         return prepared
     span = begun(prepared.span, nights, prepared.venue, now=now)
-    return prepared if span == prepared.span else replace(prepared, span=span)
+    return prepared if span == prepared.span else prepared.at(span, prepared.slot_id)
 
 
 def says_times(when: When) -> bool:

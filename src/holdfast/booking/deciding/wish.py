@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import Demand, candidate_sets, fitting
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking import states
+from holdfast.booking.deciding.nearby import prepared_nearby
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
+from holdfast.booking.deciding.reorder import ItemChange, check_items, reorder
 from holdfast.booking.deciding.stays import revised_stay, says_times
 from holdfast.booking.model import Booking
-from holdfast.booking.rules.held_back import in_order
-from holdfast.booking.rules.length import check_length, length_asked, until_closing
+from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
 from holdfast.booking.rules.pacing import Limit, is_paced, limits
 from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.states import InvalidTransition
-from holdfast.booking.wanted import SETS_FIRST, Overriding, Prepared, Wanted, When, wanted_anew
+from holdfast.booking.wanted import Overriding, Prepared, Wanted, When, wanted_anew
 from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -37,7 +38,7 @@ class Change:
     `planned`: the resources that a plan has already chosen; no others are considered.
     `overriding`: what staff overrule, if anything.
     `guest`, `details`: the fields to change. No decision depends on them.
-    `sale`: the new `extras` and `discount_code`, if they change.
+    `sale`: the new `extras` and `discount_code`, if they change. `items`: the items of an order that change or are new.
     """
 
     booking_id: UUID
@@ -51,12 +52,13 @@ class Change:
     guest: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
     sale: dict[str, Any] = field(default_factory=dict)
+    items: tuple[ItemChange, ...] = ()
 
     @property
     def moves(self) -> bool:
         """Whether it is about the time, the party or the resources."""
         changes = (self.when, self.party_size, self.resource_ids, self.preferences)
-        return any(value is not None for value in changes)
+        return bool(self.items) or any(value is not None for value in changes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +79,25 @@ class Wish:
     def keeps_claims(self) -> bool:
         """Whether the booking stays where and when it is, whatever else changes: its claims are right as they are."""
         prepared, before = self.prepared, self.before
+        if prepared is not None and prepared.items:
+            return prepared.span == before.span and not self.asked.items and before.occupies
         return prepared is None or (
             before.occupies
             and prepared.span == before.span
-            and {each.id for each in prepared.sets[0]} == {*before.resource_ids}
+            and (self._keeps_promise or {each.id for each in prepared.sets[0]} == {*before.resource_ids})
             and (
                 prepared.wanted.party_size == before.party_size
                 or all(each.takes == "party" for each in prepared.sets[0])
             )
         )
+
+    @property
+    def _keeps_promise(self) -> bool:
+        """Whether it is promised one of a type and still is: all of the type are alike."""
+        if self.prepared is None or not self.before.is_unbound:
+            return False
+        wanted = self.prepared.wanted
+        return not (wanted.resource_ids or wanted.planned) and wanted.preferences == self.before.preferences
 
     def limits(self) -> Sequence[Limit]:
         """Returns the bounds on arrivals that the change affects: not those under which the booking counts already."""
@@ -126,6 +138,8 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     over = overruled_by(asked.overriding, actor, venue)
     party_size = asked.party_size or before.party_size
     span, slot_id, facts = _time(asked, before, venue, actor, over)
+    if before.items or asked.items:
+        return _reorder(asked, before, venue, actor, over, span, slot_id, facts)
     anew = replace(wanted_anew(before, actor), **asked.sale)
     if is_unmoved(asked, before, span, slot_id):
         return _in_place(replace(anew, **facts), before, venue) if asked.sale else None
@@ -144,8 +158,25 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     elif prefers_anew(asked, before):
         wanted = replace(wanted, resource_ids=(), preferences=asked.preferences or ANYTHING, named=False)
     elif before.chosen_by == "house" and not asked.planned:
-        return prepared_nearby(wanted, before, venue, span, slot_id, over)
+        return prepared_nearby(wanted, before.resource_ids, venue, span, slot_id, over)
     return prepared_at(wanted, venue, span, slot_id, over)
+
+
+def _reorder(
+    asked: Change,
+    before: Booking,
+    venue: Venue,
+    actor: Actor,
+    over: Overruled | None,
+    span: Span,
+    slot_id: str | None,
+    facts: dict[str, Any],
+) -> Prepared | None:
+    check_items(asked, before, asked.items)
+    if not asked.items and not asked.sale and (span, slot_id) == (before.span, before.slot_id):
+        return None
+    anew = replace(wanted_anew(before, actor), **asked.sale, **facts, overriding=asked.overriding)
+    return reorder(anew, asked.items, venue, span, slot_id, over)
 
 
 def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
@@ -154,6 +185,10 @@ def _in_place(wanted: Wanted, before: Booking, venue: Venue) -> Prepared:
         problem = "were removed from the venue, so that the price can't be computed: choose others"
         raise InvalidRequest.of("resource_ids", missing, problem)
     place = tuple(venue.resources[each] for each in before.resource_ids)
+    if before.is_unbound:  # any of its type has its price
+        place = tuple(
+            islice((each for each in venue.resources.values() if before.preferences.accepts(each)), 1)
+        )
     return Prepared(wanted, venue, before.span, before.slot_id, (place,))
 
 
@@ -197,9 +232,8 @@ def _time(
         slot_id = before.slot_id  # the time of its slot, said again
     if says_length(when) and slot_id is None:
         if span.duration != before.span.duration:
-            length, is_staff = length_asked(when, span, venue.tz), actor.is_staff
-            usual = usual_minutes(venue.policy, party_size)
-            check_rule(over, check_length, length, venue.policy, usual=usual, is_staff=is_staff)
+            usual, is_staff = usual_minutes(venue.policy, party_size), actor.is_staff
+            check_rule(over, check_asked, when, span, venue, usual=usual, is_staff=is_staff)
         return span, slot_id, {"length_asked": True, "minutes_asked": when.duration_minutes is not None}
     if grows and before.status is states.Status.CHECKED_IN:
         span = until_closing(venue, span)  # as when it was seated
@@ -231,38 +265,3 @@ def _fill_in(when: When, before: Booking, venue: Venue, usual: int | None) -> Wh
     if usual is None and wall > 0 and not before.minutes_asked:
         return replace(when, wall_minutes=wall)
     return replace(when, duration_minutes=usual or minutes_between(before.start_at, before.end_at))
-
-
-def prepared_nearby(
-    wanted: Wanted,
-    booking: Booking,
-    venue: Venue,
-    span: Span,
-    slot_id: str | None,
-    over: Overruled | None = None,
-) -> Prepared:
-    """Returns the request of a booking whose place the house chose: its own place first if that still fits, then the
-    best fit. Raises the errors of `candidate_sets`, if nothing fits.
-
-    A place of several resources no longer fits if fewer would do; then one of its own comes first.
-    """
-    wanted, hit = replace(wanted, resource_ids=()), () if over is None else tuple(over.hit)
-    kept = fitting(venue, booking.resource_ids, wanted.party_size)
-    try:
-        sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
-        if venue.policy.held_back:
-            sets = in_order(venue, wanted.asker, sets)
-    except HoldfastError:
-        if kept is None:
-            raise
-        return Prepared(wanted, venue, span, slot_id, (kept,), overruled=hit)
-    own, fewest = {*booking.resource_ids}, len(sets[0])
-    if kept is not None and len(kept) <= fewest:
-        first, last = [kept], []
-    else:
-        first = [each for each in sets if len(each) == fewest and {one.id for one in each} < own]
-        last = [kept] if kept is not None else []
-    done = [{one.id for one in each} for each in (*first, *last)]
-    others = [each for each in sets if {one.id for one in each} not in done]
-    ordered, most = (*first, *others, *last), len(first) or SETS_FIRST
-    return Prepared(wanted, venue, span, slot_id, ordered[:most], ordered[most:], hit)

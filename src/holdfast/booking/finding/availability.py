@@ -19,13 +19,14 @@ from holdfast.booking.finding.promised import promised
 from holdfast.booking.finding.scan import Scan, Start, allowed, share
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
+from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.price import price_json
 from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.nights import nights_allowed, stay_at
 from holdfast.booking.rules.sittings import is_slots_only
-from holdfast.booking.sales_store import read_sales
-from holdfast.booking.wanted import GUEST, Asker, Prepared
+from holdfast.booking.said import GUEST, Asker
+from holdfast.booking.wanted import Prepared
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
@@ -33,7 +34,7 @@ from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.opened import choices, hours_of, starts_of_day
 from holdfast.place.opening.stay import Nights, count_of, span_of
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Venue
 
 OPTIONS_MAX = 20
 DAYS_MAX = 31
@@ -62,21 +63,13 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     outlook.arrived.check(
         venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
     )
-    found = outlook.free(
-        wanted.sets, span, party_size=party_size, slot_id=wanted.slot_id, most=OPTIONS_MAX, **facts
-    )
-    if found is None and wanted.wanted.preferences.group is not None and not wanted.wanted.resource_ids:
-        start = Start(span, wanted.slot_id, None)
-        sets = wanted.all_sets
-        found = next(
-            (
-                each
-                for _, each in await promised(
-                    tx, venue, sets, [start], asker=asker, but=wanted.wanted.instead_of
-                )
-            ),
-            None,
-        )
+    if outlook.allowance is not None:
+        outlook.allowance.check(span)
+    about = facts | {"party_size": party_size, "slot_id": wanted.slot_id}
+    found = outlook.free(wanted.sets, span, most=OPTIONS_MAX, **about)
+    if found is None and wanted.wanted.is_of_type:
+        outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of, is_type=True)
+        found = outlook.free(wanted.sets, span, is_type=True, **about)
     if wanted.sale.is_limited:
         sales = await read_sales(tx, [wanted])
         sales.check_stock(venue, span, wanted.sale)
@@ -84,7 +77,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     price = price_of(wanted, found.sets[0] if found else wanted.sets[0], tx.ports.pricing, now=tx.now)
     return {
         "available": found is not None,
-        "options": [_option(venue, each, party_size) for each in (found.sets if found else ())],
+        "options": _options(venue, found, party_size) if found else [],
         "price": price_json(price),
         "conflicts": [] if found else conflicts_of(wanted, outlook.occupancy),
         "suggested_slots": [] if found else await suggest(tx, wanted),
@@ -92,12 +85,15 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     }
 
 
-def _option(venue: Venue, resources: Sequence[Resource], party_size: int) -> dict[str, Any]:
-    seats = capacity(venue, [resource.id for resource in resources]).seats_max
-    return {
-        "resource_ids": [str(resource.id) for resource in resources],
-        "seats_wasted": max(seats - party_size, 0),
-    }
+def _options(venue: Venue, found: Found, party_size: int) -> list[dict[str, Any]]:
+    options = list[dict[str, Any]]()
+    for resources in found.sets:
+        ids = [each.id for each in resources]
+        wasted = max(capacity(venue, ids).seats_max - party_size, 0)
+        options.append(
+            {"resource_ids": [] if found.fit else [*map(str, ids)], "items": [], "seats_wasted": wasted}
+        )
+    return options
 
 
 async def free_starts(
@@ -149,6 +145,7 @@ async def days_with_room(
     1. Look at the best sets, for all days at once. Where there is room, that is mostly enough.
     2. Look at all sets, for a few of the remaining days at a time. Each `await read(verb, *args)` is a transaction of
        its own, and between two of them other queries have their turns.
+    3. Of a type that is bound late, look at what can be promised on the rest.
     """
     asked = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     asked["preferences"] = preferences
@@ -158,6 +155,10 @@ async def days_with_room(
         while not scan.is_over:
             await read(scan.look_on)
         with_room.update(start.goal for start, _ in scan.found)
+        if preferences.group is not None:
+            rest = [each for each in part if each.goal not in with_room]
+            late = await read(promised, venue, sets, rest, asker=asker, but=but)
+            with_room.update(start.goal for start, _ in late)
     return [day for day in days if day in with_room]
 
 
@@ -172,18 +173,19 @@ async def look_at_best(
     asker: Asker = GUEST,
     but: UUID | None = None,
 ) -> tuple[Sets, list[Start], set[Hashable]]:
-    """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, and the
-    days with room on these."""
+    """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, as far as
+    others or a promise may do, and the days with room on these."""
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     sets, left, with_room = _sets(venue, party_size, preferences, asker), list[Start](), set[Hashable]()
     asked = await asked_about(tx, venue, sets, days, **about)
+    is_late = preferences.group is not None and venue.policy.bind_group != "at_once"
     for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
         part = await allowed(tx, venue, sets, part, party_size=party_size, asker=asker, but=but)
         scan = Scan(venue, sets, part, party_size=party_size, asker=asker, but=but)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
-        left += [] if scan.is_over else scan.left()
+        left += scan.left() if is_late or not scan.is_over else []
     return sets, [each for each in left if each.goal not in with_room], with_room
 
 
@@ -275,6 +277,9 @@ def of_day(
     # A start that is exactly a slot's needs no step.
     starts = {*starts_of_day(venue, sets, day, duration_minutes=minutes)}
     starts |= {each.span.start for each in slots if each.span.duration == length}
+    if any_length and venue.policy.starts == "slots":  # there, a start that is a slot's means that slot
+        around = (slot.windows_on(venue, day + timedelta(days=n)) for n in (-1, 0, 1, 2))
+        starts -= {each.span.start for windows in around for each in windows}
     return [*(Start(Span(start, start + length), None, day) for start in sorted(starts)), *named]
 
 

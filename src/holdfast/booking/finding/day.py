@@ -14,19 +14,23 @@ from holdfast.booking.finding.availability import free_starts, of_day
 from holdfast.booking.finding.scan import Start
 from holdfast.booking.finding.search import Found
 from holdfast.booking.finding.suggest import slot_json
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.making.usage_store import allowance
+from holdfast.booking.rules.fair_use import Allowance, QuotaExceeded
+from holdfast.booking.said import GUEST, Asker
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import merged
 from holdfast.place.opening import hours
+from holdfast.place.opening.clock import day_span
 from holdfast.place.opening.opened import choices, hours_of
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
 
 CLOSED, PAST, TOO_SOON, TOO_FAR_AHEAD, FULL = "CLOSED", "PAST", "TOO_SOON", "TOO_FAR_AHEAD", "FULL"
-REASONS = (CLOSED, PAST, TOO_SOON, TOO_FAR_AHEAD, "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", FULL)
+QUOTA_EXCEEDED = QuotaExceeded.code
+REASONS = (CLOSED, PAST, TOO_SOON, TOO_FAR_AHEAD, "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", QUOTA_EXCEEDED, FULL)
 
 
 async def day_view(
@@ -60,16 +64,18 @@ async def day_view(
         price = price_text(tx.ports.pricing, venue, free, party_size, slot_id=start.slot_id, now=tx.now)
         shown.append(slot_json(free, venue) | {"slot_id": start.slot_id, "price": price})
         await slices.rest()
+    reason = None
+    if not shown:
+        demand, may = Demand(party_size, (), preferences), None
+        if venue.policy.fair_use:
+            may = await allowance(tx, venue, asker, day_span(day, venue.tz), but=but)
+        reason = _reason(venue, demand, day, duration_minutes, asker=asker, now=tx.now, may=may)
     return {
         "date": day.isoformat(),
         "currency": venue.currency,
         "opening_hours": _opening_hours(venue, preferences, day),
         "starts": shown,
-        "reason": None
-        if shown
-        else _reason(
-            venue, Demand(party_size, (), preferences), day, duration_minutes, asker=asker, now=tx.now
-        ),
+        "reason": reason,
     }
 
 
@@ -122,8 +128,10 @@ def _reason(
     *,
     asker: Asker,
     now: datetime,
+    may: Allowance | None = None,
 ) -> str:
-    """Returns why nothing starts on that day: FULL if the rules would allow some start."""
+    """Returns why nothing starts on that day: FULL if the rules would allow some start, QUOTA_EXCEEDED if they would if
+    it were not for fair use."""
     try:
         sets = candidate_sets(venue, demand)
     except HoldfastError as error:
@@ -134,11 +142,13 @@ def _reason(
         venue, sets, day, party_size=size, duration_minutes=duration_minutes, asker=asker, now=now
     ):
         code = _refusal(venue, sets, start, asker=asker, now=now)
-        if code is None:
+        if code is None and (may is None or may.allows(start.span)):
             return FULL
-        refused.add(PAST if code == TOO_SOON and start.span.start < now else code)
+        refused.add(
+            QUOTA_EXCEEDED if code is None else PAST if code == TOO_SOON and start.span.start < now else code
+        )
     # Of a day that is partly over, the starts to come say more.
-    return next((each for each in (TOO_SOON, TOO_FAR_AHEAD, PAST) if each in refused), CLOSED)
+    return next((each for each in (QUOTA_EXCEEDED, TOO_SOON, TOO_FAR_AHEAD, PAST) if each in refused), CLOSED)
 
 
 def _refusal(venue: Venue, sets: Sequence[Any], start: Start, *, asker: Asker, now: datetime) -> str | None:

@@ -13,15 +13,17 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct, units_needed
+from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.prepare import bounds, check_time
-from holdfast.booking.finding.look import read_arrived
+from holdfast.booking.finding.look import read_arrived, with_buffers_of_wholes
 from holdfast.booking.finding.search import Found, Sets
+from holdfast.booking.making.usage_store import allowance
 from holdfast.booking.rules.held_back import kept_bits
 from holdfast.booking.rules.nights import STAY_RULE
 from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
+from holdfast.claim.model import units_needed
 from holdfast.claim.read_free_times import read_free_times
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s
@@ -78,16 +80,8 @@ class _SameLength:
         if found and self.venue.has_own_hours and not self.is_slots:
             own = step_hours(resources)
             if own not in self._aligned:
-                self._aligned[own] = self._on_step(resources)
+                self._aligned[own] = on_step_bits(self.venue, resources, self.starts, self.times)
             found &= self._aligned[own]
-        return found
-
-    def _on_step(self, resources: Sequence[Resource]) -> int:
-        found = aligned_bits(self.venue, step_hours(resources), self.times)
-        if self.venue.slots:
-            for place, each in enumerate(self.starts):
-                if not found >> place & 1 and is_on_step(self.venue, resources, each.span):
-                    found |= 1 << place
         return found
 
     def may_be_free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> bool:
@@ -107,6 +101,18 @@ class _SameLength:
                 found &= self._open[own]
             self._by_resource[resource.id] = found
         return found
+
+
+def on_step_bits(
+    venue: Venue, resources: Sequence[Resource], starts: Sequence[Start], times: Sequence[datetime]
+) -> int:
+    """Returns a bit for each start, the lowest for the first: set if a booking of these resources that is no slot may
+    start then. `times`: of the starts, which are in order."""
+    found = aligned_bits(venue, step_hours(resources), times)
+    for place, each in enumerate(starts if venue.slots else ()):
+        if not found >> place & 1 and is_on_step(venue, resources, each.span):
+            found |= 1 << place
+    return found
 
 
 class Scan:
@@ -242,21 +248,24 @@ async def allowed(
     but: UUID | None = None,
     any_stay: bool = False,
 ) -> list[Start]:
-    """The starts that notice and the limits on arrivals allow, and for stays the rules about nights. Hours and steps
-    are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever the
-    rules about nights say. Raises Overloaded when it takes longer than a request has."""
+    """The starts that notice, the limits on arrivals and fair use allow, and for stays the rules about nights. Hours
+    and steps are those of the sets: `Scan` looks at them. `but`: a booking that does not count. `any_stay`: whatever
+    the rules about nights say. Raises Overloaded when it takes longer than a request has."""
     earliest, latest = bounds(venue, tx.now)
     near = [each for each in starts if venue.stay or earliest <= each.span.start <= latest]
-    if not near or (venue.stay is None and not is_paced(venue)):
+    if not near or (venue.stay is None and not is_paced(venue) and not venue.policy.fair_use):
         return near
     able = choices(venue, sets)
     around = Span(min(each.span.start for each in near), max(each.span.end for each in near))
+    may = await allowance(tx, venue, asker, around, but=but) if venue.policy.fair_use else None
     arrived = await read_arrived(tx, venue, around, but=but)
     slices, found = Slices(), list[Start]()
     for each in near:
         await share(slices)
-        if _is_sold(venue, able, each, asker, now=tx.now, any_stay=any_stay) and _may_arrive(
-            venue, each, arrived, asker, party_size=party_size
+        if (
+            _is_sold(venue, able, each, asker, now=tx.now, any_stay=any_stay)
+            and _may_arrive(venue, each, arrived, asker, party_size=party_size)
+            and (may is None or may.allows(each.span))
         ):
             found.append(each)
     return found
@@ -279,14 +288,6 @@ def _may_arrive(venue: Venue, start: Start, arrived: Arrived, asker: Asker, *, p
     except PacingExceeded:
         return False
     return True
-
-
-def with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
-    """Returns the span, widened by the longest buffers of wholes: their leaves may have shorter ones of their own."""
-    wholes = {each.id: each for of in venue.wholes.values() for each in of}.values()
-    before = max((each.buffer_before_minutes for each in wholes), default=0)
-    after = max((each.buffer_after_minutes for each in wholes), default=0)
-    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
 
 
 def _groups(venue: Venue, starts: Sequence[Start], *, party_size: int) -> list[_SameLength]:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import units_needed
+from holdfast.assigning.choose import distinct, settle
 from holdfast.assigning.combine import capacity
-from holdfast.booking.deciding.prepare import check_time
-from holdfast.booking.rules.held_back import is_kept, kept_bits
+from holdfast.assigning.pool import fit_in_pool
+from holdfast.booking.deciding.prepare import check_time, is_bound_late
+from holdfast.booking.rules.fair_use import Allowance
+from holdfast.booking.rules.held_back import is_kept, kept_bits, open_at
 from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.rules.sittings import is_slots_only
-from holdfast.booking.wanted import GUEST, Asker
+from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
-from holdfast.claim.model import Occupancy, claimed_span
+from holdfast.claim.model import UNBOUND, Claim, Occupancy, claimed_span, units_needed
+from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.open_bits import open_bits
@@ -38,21 +42,33 @@ Sets = Sequence[tuple[Resource, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A free span, and the sets of resources that are free for it, best first."""
+    """A free span, and the sets of resources that are free for it, best first.
+
+    `fit`: for a type that is bound late, of which no resource is free: the place it has if others move. Then the only
+    set is that of a booking of the type; nobody can have it by name.
+    """
 
     span: Span
     sets: tuple[tuple[Resource, ...], ...]
+    fit: Fit | None = None
+
+    @property
+    def resource_ids(self) -> tuple[UUID, ...]:
+        """What a booking of that place may name; empty where it has to ask for the type."""
+        return () if self.fit is not None else tuple([each.id for each in self.sets[0]])
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What a search reads about a period at a venue: its claims, and who arrives. `asker`: for whom it searches."""
+    """What a search reads about a period at a venue: its claims, and who arrives. `asker`: for whom it searches.
+    `allowance`: what they may still book; None: as much as there is."""
 
     venue: Venue
     now: datetime
     occupancy: Occupancy
     arrived: Arrived
     asker: Asker = GUEST
+    allowance: Allowance | None = None
     _times: dict[UUID, FreeTimes] = field(default_factory=dict)
     _choices: dict[int, tuple[Sets, Sets]] = field(default_factory=dict)
 
@@ -64,11 +80,15 @@ class Outlook:
         party_size: int,
         slot_id: str | None = None,
         most: int = 1,
+        is_type: bool = False,
         **stay: Any,
     ) -> Found | None:
         """Returns the best sets, at most `most`, that the rules and the ledger allow for that span; None if there
-        are none. `stay`: what else `rules.check_time` is told about a stay."""
+        are none. `is_type`: the sets are the resources of a type, and one of them is asked for by it: it may be
+        promised, if `look` was told so. `stay`: what else `rules.check_time` is told about a stay."""
         if slot_id is None and is_slots_only(self.venue, is_staff=self.asker.is_staff):
+            return None
+        if self.allowance is not None and not self.allowance.allows(span):
             return None
         try:
             among, facts = self._choices_of(sets), dict[str, Any](stay, is_staff=self.asker.is_staff)
@@ -86,7 +106,9 @@ class Outlook:
             and (slot_id is not None or self._starts_right(resources, span))
         )
         found = tuple(islice(free, most))
-        return Found(span, found) if found else None
+        if found or not is_type:
+            return Found(span, found) if found else None
+        return fit_promise(self.venue, self.asker, sets, span, self.occupancy)
 
     def starts(
         self, resource: Resource, times: Sequence[datetime], length: timedelta, *, party_size: int
@@ -105,14 +127,34 @@ class Outlook:
         return found
 
     def take(
-        self, resources: Iterable[Resource], span: Span, *, party_size: int, slot_id: str | None = None
+        self, found: Found, *, party_size: int, slot_id: str | None = None, is_type: bool = False
     ) -> None:
-        """Marks these resources, which must be free, as booked for the span."""
-        for resource in resources:
+        """Marks the best of the found sets as booked for the span."""
+        for resource in found.sets[0] if found.fit is None else ():
             for leaf in resource.claimed:
                 units = units_needed(resource, leaf, party_size)
-                self._times_of(leaf).take(claimed_span(leaf, span), units=units)
-        self.arrived.add(span.start, slot_id, self.asker.source, party_size)
+                self._times_of(leaf).take(claimed_span(leaf, found.span), units=units)
+        if self.venue.policy.bind_group != "at_once":
+            self._add(found, party_size, is_type=is_type)
+        self.arrived.add(found.span.start, slot_id, self.asker.source, party_size)
+
+    def _add(self, found: Found, party_size: int, *, is_type: bool) -> None:
+        """Adds what is taken to the occupancy, by which promises are made."""
+        if found.fit is not None:
+            settle([found.fit], self.occupancy)
+            for id_ in (
+                found.fit.resource.id,
+                *found.fit.to,
+                *(each.resource_id for each, _ in found.fit.moves),
+            ):
+                self._times.pop(id_, None)
+        late = is_type and is_bound_late(self.venue, found.span, now=self.now)
+        kind = UNBOUND if late else "booking"
+        for resource in found.sets[0]:
+            for leaf in resource.claimed:
+                span, owner = claimed_span(leaf, found.span), new_id()
+                for unit in range(1, units_needed(resource, leaf, party_size) + 1):
+                    self.occupancy.add(Claim(self.venue.tenant_id, leaf.id, unit, span, owner, kind))
 
     def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
@@ -144,6 +186,18 @@ class Outlook:
         if known is None or known[0] is not sets:
             known = self._choices[id(sets)] = sets, choices(self.venue, sets)
         return known[1]
+
+
+def fit_promise(venue: Venue, asker: Asker, sets: Sets, span: Span, occupancy: Occupancy) -> Found | None:
+    """Returns the place that a booking of the type, which the sets are the resources of, would be promised at a time
+    that the rules allow, although none is free: others that have no resource yet move. None if the type is bound at
+    once, or there is no such place. `occupancy`: with all claims to come."""
+    if venue.policy.held_back:
+        sets = open_at(venue, asker, sets, span.start, now=occupancy.now)
+    if not sets or not is_bound_late(venue, span, now=occupancy.now):
+        return None
+    fit = fit_in_pool(distinct(sets), span, occupancy, tenant_id=venue.tenant_id)
+    return Found(span, ((fit.resource,),), fit) if isinstance(fit, Fit) else None
 
 
 def equivalent(

@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 import structlog
 
 from holdfast.assigning.choose import Demand, candidate_sets
+from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
+from holdfast.booking.finding.orders import check_order_rules, look_for_order, room_for_order
 from holdfast.booking.finding.search import Found, Outlook, Sets
 from holdfast.booking.rules.held_back import in_order
+from holdfast.booking.rules.length import DurationNotAllowed, check_length
 from holdfast.booking.rules.sittings import is_slots_only, slots_near
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Occupancy
@@ -23,7 +26,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx
-from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.kernel.span import Span
 from holdfast.place.venue import Venue
@@ -50,16 +53,45 @@ async def suggest(
     3. If these are too few: on equivalent resources.
 
     Each slot is free as of this transaction, by the rules and the ledger. Nothing is reserved.
+
+    Of an order: the nearest starts at which there is room for all of it.
     """
+    if wanted.items:
+        return await _suggest_order(tx, wanted, change)
 
     async def changed(sets: Sets, around: Span) -> Outlook:
         asked = wanted.wanted
-        outlook = await look(tx, wanted.venue, sets, around, asked.asker, but=asked.instead_of)
+        outlook = await look(
+            tx, wanted.venue, sets, around, asked.asker, but=asked.instead_of, is_type=asked.is_of_type
+        )
         if change is not None:
             change(outlook.occupancy)
         return outlook
 
     return await suggest_from(changed, wanted)
+
+
+async def _suggest_order(
+    tx: Tx, order: Prepared, change: Callable[[Occupancy], None] | None
+) -> list[dict[str, Any]]:
+    within = within_of(order.venue)
+    outlook = await look_for_order(tx, order, Span(order.span.start - within, order.span.end + within))
+    if change is not None:
+        change(outlook.occupancy)
+    slices, found = Slices(), list[dict[str, Any]]()
+    for span, slot_id in _times_near(outlook, order.sets, order):
+        there = order.at(span, slot_id)
+        try:
+            check_order_rules(there, outlook)
+        except HoldfastError:
+            continue
+        place = await room_for_order(tx, there, outlook)
+        if place is not None:
+            found.append(slot_json(Found(span, (place.resources,)), order.venue))
+        if len(found) == SUGGESTIONS_MAX:
+            break
+        await slices.rest()
+    return found
 
 
 async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
@@ -99,7 +131,9 @@ async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found
     slices, party_size = Slices(), wanted.wanted.party_size
     found: list[Found] = []
     for span, slot_id in [(wanted.span, wanted.slot_id), *_times_near(outlook, sets, wanted)]:
-        free = outlook.free(sets, span, party_size=party_size, slot_id=slot_id)
+        free = outlook.free(
+            sets, span, party_size=party_size, slot_id=slot_id, is_type=wanted.wanted.is_of_type
+        )
         if free is not None:
             found.append(free)
         if len(found) == SUGGESTIONS_MAX:
@@ -110,21 +144,37 @@ async def _nearest(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[Found
 
 def _times_near(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[tuple[Span, str | None]]:
     """Returns other times that this asker may book, up to WITHIN away, nearest first, and the slots that they are."""
-    venue, span = outlook.venue, wanted.span
-    if not is_slots_only(venue, is_staff=outlook.asker.is_staff):
+    venue, span, found = outlook.venue, wanted.span, list[tuple[Span, str | None]]()
+    is_staff = outlook.asker.is_staff
+    if wanted.slot_id is not None or is_slots_only(venue, is_staff=is_staff):
+        near = slots_near(venue, span)
+        found += [(each.span, each.id) for each in near if each.id != wanted.slot_id or each.span != span]
+    if not is_slots_only(venue, is_staff=is_staff) and _may_be_as_long(wanted, is_staff=is_staff):
         spans = search.spans_around(venue, sets, span, within_of(venue))
-        return [(each, None) for each in spans if each.start != span.start]
-    near = [each for each in slots_near(venue, span) if abs(each.span.start - span.start) <= WITHIN]
-    near.sort(key=lambda each: (abs(each.span.start - span.start), each.span.start))
-    return [(each.span, each.id) for each in near if each.id != wanted.slot_id or each.span != span]
+        known = {each for each, _ in found}
+        found += [(each, None) for each in spans if each.start != span.start and each not in known]
+    near = [each for each in found if abs(each[0].start - span.start) <= within_of(venue)]
+    return sorted(near, key=lambda each: (abs(each[0].start - span.start), each[0].start))
+
+
+def _may_be_as_long(wanted: Prepared, *, is_staff: bool) -> bool:
+    """Whether a booking at another time may be as long as the slot that was asked for, if it was one."""
+    length, party_size = wanted.span.duration, wanted.wanted.party_size
+    try:
+        if wanted.slot_id is not None:
+            usual = usual_minutes(wanted.venue.policy, party_size)
+            check_length(length, wanted.venue.policy, usual=usual, is_staff=is_staff)
+    except DurationNotAllowed:
+        return False
+    return True
 
 
 def slot_json(found: Found, venue: Venue) -> dict[str, Any]:
-    """A free slot in the form of the API, with the venue's offset."""
+    """A free slot in the form of the API, with the venue's offset. Without resources, it is a promise of the type."""
     return {
         "start": found.span.start.astimezone(venue.tz).isoformat(),
         "end": found.span.end.astimezone(venue.tz).isoformat(),
-        "resource_ids": [str(resource.id) for resource in found.sets[0]],
+        "resource_ids": [str(each) for each in found.resource_ids],
     }
 
 
@@ -143,7 +193,9 @@ class Suggestions:
     async def near(self, wanted: Prepared) -> list[dict[str, Any]] | None:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
-        demand = (asked.party_size, asked.resource_ids, asked.preferences, asked.asker, asked.instead_of)
+        asker = asked.asker if venue.policy.fair_use else asked.asker.unnamed
+        place = (asked.party_size, asked.resource_ids, asked.preferences)
+        demand = (*place, asker, asked.instead_of, asked.items)
         key = (venue.id, venue.rules_version, wanted.span, *demand)
         task = self._running.get(key)
         if task is None:

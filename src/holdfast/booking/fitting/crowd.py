@@ -1,4 +1,5 @@
-"""Which bookings together are more than a venue takes: units and buffers of its resources, and arrivals. Pure."""
+"""Which bookings together are more than a venue takes: units and buffers of its resources, promises of a type, and
+arrivals. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +8,11 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from holdfast.assigning.choose import units_needed
+from holdfast.booking.fitting.arriving import Arriving
+from holdfast.booking.fitting.promised import Promised
+from holdfast.booking.fitting.reasons import Wrong, not_available
 from holdfast.booking.fitting.standing import Standing
-from holdfast.booking.fitting.wrong import Wrong, not_available
-from holdfast.booking.rules.pacing import PacingExceeded, quarter_of
-from holdfast.claim.model import claimed_span
+from holdfast.claim.model import claimed_span, units_needed
 from holdfast.kernel.span import Span
 from holdfast.place.opening.spans import DAY_MINUTES
 from holdfast.place.venue import Resource, Venue
@@ -30,26 +31,41 @@ class _Taken(NamedTuple):
 class Crowd:
     """The bookings around the present one, which come in order of their start."""
 
-    def __init__(self, venue: Venue, leaf_ids: Collection[UUID]) -> None:
-        """`leaf_ids`: the resources to look at, by what is claimed of them."""
+    def __init__(
+        self,
+        venue: Venue,
+        leaf_ids: Collection[UUID],
+        *,
+        groups: Collection[str] = (),
+        is_paced: bool = False,
+    ) -> None:
+        """`leaf_ids`: the resources to look at, by what is claimed of them; `groups`: the types; `is_paced`: whether to
+        look at arrivals."""
         self._venue = venue
         self._watched = frozenset(leaf_ids)
         self._there: dict[UUID, list[_Taken]] = {}
-        self._window: Span | None = None
-        self._arriving: list[Standing] = []
+        self._promised = Promised(venue, groups)
+        self._arriving = Arriving(venue) if is_paced else None
 
     def add(self, booked: Standing) -> Iterator[tuple[Standing, Wrong]]:
         """Adds the booking; yields those that it makes too many, itself included. One may come more than once."""
         if not booked.occupies:
             return
-        for each in booked.resource_ids if self._watched else ():
+        for place in booked.places if self._watched else ():
+            for resource, leaf in self._claimed(place):
+                units = units_needed(resource, leaf, place.party_size)
+                yield from self._add_to(leaf, _Taken(claimed_span(leaf, booked.span), units, booked))
+        yield from self._promised.add(booked)
+        if self._arriving is not None:
+            yield from self._arriving.add(booked)
+
+    def _claimed(self, place: Standing) -> Iterator[tuple[Resource, Resource]]:
+        """Yields the resources of the place, each with what it claims of those that are looked at."""
+        for each in place.resource_ids:
             resource = self._venue.resources.get(each)
             for leaf in () if resource is None else resource.claimed:
                 if resource is not None and leaf.id in self._watched:
-                    units = units_needed(resource, leaf, booked.party_size)
-                    yield from self._add_to(leaf, _Taken(claimed_span(leaf, booked.span), units, booked))
-        if self._venue.policy.pacing_covers_max is not None:
-            yield from self._arrive(booked)
+                    yield resource, leaf
 
     def _add_to(self, leaf: Resource, new: _Taken) -> Iterator[tuple[Standing, Wrong]]:
         # Later bookings may have longer buffers, as those of a whole.
@@ -60,16 +76,6 @@ class Crowd:
         if sum(each.units for each in near) + new.units > leaf.units:
             wrong = Wrong(not_available(leaf), lambda: _too_close(leaf))
             yield from ((each, wrong) for each in _too_many([*near, new], leaf.units))
-
-    def _arrive(self, booked: Standing) -> Iterator[tuple[Standing, Wrong]]:
-        window, most = quarter_of(booked.span.start), self._venue.policy.pacing_covers_max
-        if window != self._window:
-            self._window, self._arriving = window, []
-        self._arriving.append(booked)
-        covers = sum(each.party_size for each in self._arriving)
-        if most is not None and covers > most:
-            detail = f"At most {most} guests may arrive in a quarter of an hour; {covers} do."
-            yield from ((each, Wrong(PacingExceeded.code, lambda: detail)) for each in self._arriving)
 
 
 def _too_many(near: list[_Taken], units: int) -> Iterator[Standing]:

@@ -10,8 +10,11 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from holdfast.booking.fitting.crowd import Crowd, leaf_rooms
+from holdfast.booking.fitting.promised import changed_groups
+from holdfast.booking.fitting.reasons import GONE, Wrong, not_available
 from holdfast.booking.fitting.standing import Standing, read_standing
-from holdfast.booking.fitting.wrong import GONE, Wrong, not_available, wrongs
+from holdfast.booking.fitting.wrong import wrongs
+from holdfast.booking.rules.pacing import is_paced
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices, giving_way
@@ -80,20 +83,22 @@ class Finding:
 
     async def look(self, read: Callable[[Venue, Standing | None], Awaitable[list[Standing]]]) -> None:
         """Looks at the bookings, a page at a time."""
-        changed = set(_closer(self.before, self.after))
-        crowds = Crowd(self.before, changed), Crowd(self.after, changed)
+        before, after = self.before, self.after
+        leaves, groups = set(_closer(before, after)), changed_groups(before, after)
+        is_paced = _paces_otherwise(before, after)
+        old, new = (Crowd(each, leaves, groups=groups, is_paced=is_paced) for each in (before, after))
         slices, last = Slices(), None
         while self.seen < BOOKINGS_MAX and (page := await read(self.before, last)):
             for each in page:
-                self._judge(each, *crowds)
+                self._judge(each, old, new)
                 await slices.rest()
             self.seen, last = self.seen + len(page), page[-1]
 
     def _judge(self, booked: Standing, before: Crowd, after: Crowd) -> None:
         if now_wrong := list(wrongs(booked, self.after)):
-            was = {each.reason for each in wrongs(booked, self.before)}
+            was = {each.key for each in wrongs(booked, self.before)}
             for each in now_wrong:
-                if each.reason not in was:
+                if each.key not in was:
                     self.found[booked.id] = booked, self._named(each, booked)
                     break
         self._was |= {(each.id, wrong.reason) for each, wrong in before.add(booked)}
@@ -106,7 +111,12 @@ class Finding:
         gone = [
             known[each] for each in booked.resource_ids if each in known and each not in self.after.resources
         ]
-        if wrong.reason != GONE or not gone:
+        if wrong.reason != GONE:
+            return wrong
+        if booked.is_promised:
+            kind = next((each for each in known.values() if each.group == booked.group), None)
+            return wrong if kind is None else wrong._replace(reason=not_available(kind))
+        if not gone:
             return wrong
         names = ", ".join(each.name for each in gone)
         return Wrong(not_available(gone[0]), lambda: f"{self.after.name} no longer has {names}.")
@@ -127,6 +137,17 @@ def _closer(before: Venue, after: Venue) -> Iterator[UUID]:
     """Yields the resources whose bookings may be too many or too close now, and were not before."""
     old, new = leaf_rooms(before), leaf_rooms(after)
     return (id_ for id_ in old.keys() & new.keys() if old[id_] != new[id_])
+
+
+def _paces_otherwise(before: Venue, after: Venue) -> bool:
+    """Whether more might arrive in some part of the day than may, where no more did before."""
+    if not is_paced(after):
+        return False
+    rules = [
+        (each.policy.pacing, each.policy.pacing_covers_max, each.hours, each.timezone)
+        for each in (before, after)
+    ]
+    return rules[0] != rules[1]
 
 
 def _json(booked: Standing, wrong: Wrong) -> dict[str, Any]:

@@ -55,9 +55,8 @@ async def occupy(tx: Tx, booking: Booking, prepared: Prepared) -> Shift:
         await claims.learn(tx, occupancy, best)
     if best is None:
         raise taken(prepared, occupancy, but=booking.id)
-    _, fits = best
-    settle(fits, occupancy)
-    wanted = claims_of(booking, fits, changed_by=str(tx.actor))
+    settle(best.fits, occupancy)
+    wanted = claims_of(booking, best.fits, changed_by=str(tx.actor))
     return await put(tx, [booking], wanted, occupancy, prepared.venue)
 
 

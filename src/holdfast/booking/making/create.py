@@ -139,7 +139,7 @@ async def create(
     # An evicted hold may have covered more than the new booking does.
     evicted = {claim.resource_id for claim in shift.freed}
     for venue in venues.values():
-        if venue.id in read.maybe_open or not evicted.isdisjoint(venue.resources):
+        if venue.id in read.maybe_open or any(each in venue.resources for each in evicted):
             await announce(tx, venue, shift + Shift(taken=taken), reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 

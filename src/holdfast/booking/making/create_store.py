@@ -16,9 +16,10 @@ from holdfast.booking import store
 from holdfast.booking.deciding.decide import limits_of
 from holdfast.booking.deciding.known import Known
 from holdfast.booking.deciding.prepare import probes_of
+from holdfast.booking.making.sales_store import read_sales
+from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.rules.holds import hold_quotas
 from holdfast.booking.rules.pacing import NONE, Arrivals, Window
-from holdfast.booking.sales_store import read_sales
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
 from holdfast.booking.wanted import NO_SALE, Prepared, Wanted
@@ -105,8 +106,8 @@ async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
-    """Reads everything in one round trip; if extras or codes are limited, up to two more. Sets `tx.xid`, and `tx.now`
-    and `tx.locked` if they are not set yet."""
+    """Reads all of it in one round trip; if extras or codes are limited, up to two more, and one for fair use.
+    Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
     paced = [
         *dict.fromkeys(
             (each.venue.tenant_id, each.venue.id, limit.window)
@@ -143,6 +144,11 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
     found = _read(row, tx.now, paced)
     if any(each.sale is not NO_SALE for each in prepared):
         found.known.sales = await read_sales(tx, prepared)
+    bound = [each for each in prepared if each.venue.policy.fair_use]
+    if bound:
+        found.known.usage = await read_usage(
+            tx, [(each.venue, each.wanted.asker, each.span) for each in bound]
+        )
     return found
 
 

@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter
 
-from holdfast.booking.routes import availability, changing, creating, reading
+from holdfast.booking.routes import availability, changing, checking, creating, items, reading, walking_in
 
 router = APIRouter(tags=["Bookings"])
-for part in (creating, availability, reading, changing):
+for part in (creating, walking_in, checking, availability, reading, changing, items):
     router.include_router(part.router)

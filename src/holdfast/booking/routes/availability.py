@@ -1,4 +1,4 @@
-"""The availability check, the day view and the month view. Public."""
+"""The day, month and range views. Public."""
 
 from __future__ import annotations
 
@@ -10,29 +10,21 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from holdfast.assigning.preferences import ANYTHING, Preferences
-from holdfast.booking.deciding.prepare import asks_length, prepared_at, timed, usual_minutes
-from holdfast.booking.deciding.stays import as_stay
+from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding import availability
 from holdfast.booking.finding.day import day_view
 from holdfast.booking.finding.free_range import RANGE_DAYS_MAX, free_by_day
 from holdfast.booking.model import Booking
+from holdfast.booking.routes.callers import asker_of
 from holdfast.booking.routes.changing import find_booking
 from holdfast.booking.routes.fields import Source
 from holdfast.booking.routes.parts import check_year
-from holdfast.booking.routes.requests import MINUTES_MAX, NIGHTS_MAX, PARTY_MAX, CheckAvailability
-from holdfast.booking.routes.shown import CHECK, DAY, MONTH, RANGE
-from holdfast.booking.rules.length import check_length, length_asked
-from holdfast.booking.rules.sale import with_sale
-from holdfast.booking.rules.sittings import as_slot
-from holdfast.booking.said import Details
-from holdfast.booking.wanted import Asker, Prepared, Wanted
+from holdfast.booking.routes.requests import MINUTES_MAX, NIGHTS_MAX, PARTY_MAX
+from holdfast.booking.routes.shown import DAY, MONTH, RANGE
 from holdfast.engine import Engine
-from holdfast.kernel.actor import SYSTEM, Actor
-from holdfast.kernel.body import takes
+from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.http import answer, parse
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.http import answer
 from holdfast.kernel.text import line
 from holdfast.place.opening.stay import minutes_of_nights
 from holdfast.place.routes.at_hand import VenueInPath
@@ -77,71 +69,6 @@ Group = Annotated[line(63) | None, Query(description="The type of resource, by i
 From = Annotated[date, Query(alias="from", description="The first day.")]
 To = Annotated[date, Query(description=f"The last day, included; at most {RANGE_DAYS_MAX} days in all.")]
 Month = Annotated[str, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="YYYY-MM")]
-
-
-@router.post(
-    "/bookings/availability/check",
-    operation_id="check_availability",
-    summary="Check whether a span is free",
-    openapi_extra=takes(CheckAvailability),
-    responses={200: CHECK},
-)
-async def post_check(request: Request) -> Response:
-    """Returns whether the span is free for the party, on which resources and at what price; otherwise the conflicts
-    and the nearest free slots."""
-    asked = parse(await request.body(), CheckAvailability)
-    venue = await _venue(request, asked.venue_id)
-    but = await _but(request, venue, asked.except_booking)
-    wanted = _prepared(request, asked, venue, but)
-    return answer(await _engine(request).look(SYSTEM, venue, availability.check, wanted))
-
-
-async def _venue(request: Request, venue_id: UUID) -> Venue:
-    """The venue from the cache, refreshed if stale: the reads here don't compare its rules version."""
-    venue = await _engine(request).places.bookable(request.state.actor, venue_id)
-    return await _engine(request).places.venue(venue.id)
-
-
-async def _but(request: Request, venue: Venue, booking_id: UUID | None) -> Booking | None:
-    """The booking that does not count. Raises NotFound, InvalidRequest."""
-    if booking_id is None:
-        return None
-    booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
-    if at.id != venue.id:
-        problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
-        raise InvalidRequest.of("except_booking", str(booking.id), problem)
-    return booking
-
-
-def _prepared(request: Request, asked: CheckAvailability, venue: Venue, but: Booking | None) -> Prepared:
-    when = asked.when()
-    wanted = Wanted(
-        id=new_id(),
-        instead_of=None if but is None else but.id,
-        own=() if but is None else but.resource_ids,
-        tenant_id=venue.tenant_id,
-        venue_id=venue.id,
-        actor=request.state.actor,
-        when=when,
-        details=Details(source=asked.source),
-        party_size=asked.party_size,
-        resource_ids=asked.resource_ids or (),
-        preferences=asked.preferred or ANYTHING,
-        extras=asked.taken(),
-        discount_code=asked.discount_code,
-    )
-    if venue.stay is not None:
-        wanted, span = as_stay(wanted, venue)
-        return with_sale(prepared_at(wanted, venue, span, when.slot_id))
-    span, slot_id = timed(when, venue, party_size=asked.party_size)
-    is_staff, says = wanted.actor.is_staff, asks_length(wanted)
-    span, slot_id = as_slot(venue, span, slot_id, says_length=says, is_staff=is_staff)
-    if says and slot_id is None:
-        length = length_asked(when, span, venue.tz)
-        check_length(
-            length, venue.policy, usual=usual_minutes(venue.policy, asked.party_size), is_staff=is_staff
-        )
-    return with_sale(prepared_at(wanted, venue, span, slot_id))
 
 
 @router.get(
@@ -272,14 +199,13 @@ async def _view(
     **asked: Any,
 ) -> Any:
     """Runs the verb for the venue. `look`: the engine's method to run it with; `asked`: the verb's arguments."""
-    venue = await _venue(request, venue_id)
-    but = await _but(request, venue, except_booking)
+    venue = await fresh_venue(request, venue_id)
+    changed = await but_booking(request, venue, except_booking)
     if nights is not None:
         asked["duration_minutes"] = _minutes_of(nights, venue, asked["duration_minutes"])
-    actor: Actor = request.state.actor
-    asker = Asker(actor.is_staff, source, actor.groups, () if but is None else but.resource_ids)
-    if but is not None:
-        asked["but"] = but.id
+    asker = asker_of(request, venue, source, changed=changed)
+    if changed is not None:
+        asked["but"] = changed.id
     return await look(SYSTEM, venue, verb, venue, asker=asker, **asked)
 
 
@@ -295,3 +221,20 @@ def _minutes_of(nights: int, venue: Venue, duration_minutes: int | None) -> int:
 
 def _engine(request: Request) -> Engine:
     return request.app.state.engine
+
+
+async def fresh_venue(request: Request, venue_id: UUID) -> Venue:
+    """Returns the venue from the cache, refreshed if stale: the reads here don't compare its rules version."""
+    venue = await _engine(request).places.bookable(request.state.actor, venue_id)
+    return await _engine(request).places.venue(venue.id)
+
+
+async def but_booking(request: Request, venue: Venue, booking_id: UUID | None) -> Booking | None:
+    """Returns the booking that does not count. Raises NotFound, InvalidRequest."""
+    if booking_id is None:
+        return None
+    booking, at = await find_booking(_engine(request), request.state.actor, booking_id)
+    if at.id != venue.id:
+        problem = f"is a booking at {at.name}: give one at {venue.name}, or omit it"
+        raise InvalidRequest.of("except_booking", str(booking.id), problem)
+    return booking

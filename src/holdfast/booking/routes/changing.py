@@ -8,16 +8,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 from prometheus_client import Counter
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from holdfast.booking import store
+from holdfast.booking.cancel_item import ItemCancellation
 from holdfast.booking.change import Change, change
 from holdfast.booking.confirm import Confirmation, confirm
+from holdfast.booking.deciding.order import ITEMS_MAX
+from holdfast.booking.deciding.reorder import ItemChange
 from holdfast.booking.model import Booking, as_json
 from holdfast.booking.move import Move, move
 from holdfast.booking.routes.creating import HOLDS, check_notes, check_source
 from holdfast.booking.routes.fields import Answers, Key, Metadata, Source, Version
-from holdfast.booking.routes.requests import PARTY_MAX, DetailsBody, OverrideBody, SaleBody
+from holdfast.booking.routes.requests import PARTY_MAX, DetailsBody, OverrideBody, PlaceBody, SaleBody
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.booking.wanted import When
@@ -27,12 +30,39 @@ from holdfast.kernel.body import Body
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import IfMatch, json_body, required_version, seen_version, show_reply
 from holdfast.kernel.idempotency import Done, Keyed
+from holdfast.kernel.ids import new_id
 from holdfast.kernel.text import lines
 from holdfast.place.routes.at_hand import Asked, AskedChange
 from holdfast.place.venue import Venue
 
 router = APIRouter()
 MOVED = Counter("holdfast_booking_moves_total", "Status changes made over HTTP, by new status.", ["to"])
+
+
+class ItemChangeBody(PlaceBody):
+    """A change of one item of an order. Without an id it is a new item, which needs its `party_size`."""
+
+    id: UUID | None = None
+    """The item to change. Omitted: a new one."""
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    """The number of guests."""
+
+    def change(self) -> ItemChange:
+        """Returns the change; a new item gets an id."""
+        return ItemChange(
+            id=self.id or new_id(),
+            is_new=self.id is None,
+            party_size=self.party_size,
+            resource_ids=self.resource_ids,
+            preferences=self.preferred,
+        )
+
+
+def _each_item_once(value: tuple[ItemChangeBody, ...]) -> tuple[ItemChangeBody, ...]:
+    ids = [each.id for each in value if each.id is not None]
+    if len(set(ids)) != len(ids):
+        raise ValueError("must name each item once")
+    return value
 
 
 class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
@@ -44,6 +74,15 @@ class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
     expected_version: Version | None = None
     """The version that you last read; or send If-Match."""
     party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    items: (
+        Annotated[
+            tuple[ItemChangeBody, ...],
+            Field(min_length=1, max_length=ITEMS_MAX),
+            AfterValidator(_each_item_once),
+        ]
+        | None
+    ) = None
+    """Of an order: the items to change or to add. The others stay as they are."""
     source: Source | None = None
     metadata: Metadata | None = None
     answers: Answers | None = None
@@ -127,9 +166,10 @@ async def put_booking(
         overriding=body.overriding(),
         details=body.said("special_requests", "internal_notes", "source", "metadata", "answers"),
         sale=body.sale_changed,
+        items=() if body.items is None else tuple(each.change() for each in body.items),
     )
     key = asked.keyed(venue, "update", body, about=f"{booking_id} {version}")
-    return show_reply((await _change(asked, venue, change, wanted, key)).reply)
+    return show_reply((await apply(asked, venue, change, wanted, key)).reply)
 
 
 def _check(actor: Actor, booking: Booking, asked: UpdateBooking) -> None:
@@ -162,7 +202,7 @@ async def post_confirm(
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
     wanted = Confirmation(booking_id=booking_id, expected_version=version)
     key = asked.keyed(venue, "confirm", body, about=f"{booking_id} {version}")
-    return _moved(booking, await _change(asked, venue, confirm, wanted, key))
+    return _moved(booking, await apply(asked, venue, confirm, wanted, key))
 
 
 @router.post(
@@ -182,7 +222,7 @@ async def post_cancel(
     step = Move(booking_id=booking_id, to=Status.CANCELLED, expected_version=version, reason=body.reason)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
     key = asked.keyed(venue, "cancel", body, about=f"{booking_id} {version}")
-    return _moved(booking, await _change(asked, venue, move, step, key))
+    return _moved(booking, await apply(asked, venue, move, step, key))
 
 
 @router.post(
@@ -208,7 +248,7 @@ async def post_status(
     )
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
     key = asked.keyed(venue, "status", body, about=f"{booking_id} {version}")
-    return _moved(booking, await _change(asked, venue, move, step, key))
+    return _moved(booking, await apply(asked, venue, move, step, key))
 
 
 async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[Booking, Venue]:
@@ -218,11 +258,11 @@ async def find_booking(engine: Engine, actor: Actor, booking_id: UUID) -> tuple[
     return booking, await engine.places.venue(booking.venue_id)
 
 
-async def _change(
+async def apply(
     asked: Asked,
     venue: Venue,
     verb: Callable[..., Awaitable[Booking]],
-    wanted: Change | Move | Confirmation,
+    wanted: Change | Move | Confirmation | ItemCancellation,
     key: Keyed | None,
 ) -> Done[Booking]:
     """Runs the verb and returns the changed booking, and the reply as the caller may see it."""

@@ -1,10 +1,9 @@
-"""POST /bookings and /walk-ins."""
+"""POST /bookings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,29 +14,29 @@ from pydantic import Field, model_validator
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.deciding.known import Refused
+from holdfast.booking.deciding.order import ITEMS_MAX
 from holdfast.booking.making.create import Again, Booked
 from holdfast.booking.model import Booking, Guest
-from holdfast.booking.routes.fields import GUEST_SOURCES, Answers, Metadata, Source
-from holdfast.booking.routes.parts import own_venue
+from holdfast.booking.routes.callers import address_of
+from holdfast.booking.routes.fields import GUEST_SOURCES, Source
 from holdfast.booking.routes.requests import (
     PARTY_MAX,
-    CreateBooking,
-    DetailsBody,
-    OverrideBody,
-    SaleBody,
+    BookedBody,
+    NewBody,
+    PlaceBody,
 )
 from holdfast.booking.routes.shown import BOOKING
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import Suggestible, Wanted
+from holdfast.booking.wanted import ItemWanted, Suggestible, Wanted
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.body import takes
+from holdfast.kernel.body import Problem, refuse, takes
 from holdfast.kernel.errors import Forbidden, Unauthenticated
-from holdfast.kernel.http import answer, change_request, json_body, parse, show_reply
+from holdfast.kernel.http import answer, change_request, parse, show_reply
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
-from holdfast.place.routes.at_hand import Asked, AskedChange
+from holdfast.place.routes.at_hand import Asked
 from holdfast.place.venue import Venue
 
 router = APIRouter()
@@ -54,23 +53,61 @@ REFUSED_AFTER_VIEW = Counter(
     ["stale"],
 )
 _CREATED = WANTED.labels("created")
-UNKNOWN_ADDRESS = "0.0.0.0"
 
 
-class WalkIn(DetailsBody, OverrideBody, SaleBody):
-    """A party without a booking, to be seated now."""
+class ItemBody(PlaceBody):
+    """One thing of an order."""
 
-    venue_id: UUID
     party_size: int = Field(ge=1, le=PARTY_MAX)
-    metadata: Metadata = Field(default_factory=dict)
-    answers: Answers = Field(default_factory=dict)
-    """Answers to the questions of the venue, by id of the question."""
+    """The number of guests."""
+
+    def wanted(self) -> ItemWanted:
+        """Returns what is wanted, with a new id."""
+        return ItemWanted(
+            id=new_id(),
+            party_size=self.party_size,
+            resource_ids=self.resource_ids or (),
+            preferences=self.preferred or ANYTHING,
+        )
+
+
+class OrderBody(PlaceBody):
+    """One thing, or several in one order."""
+
+    items: Annotated[tuple[ItemBody, ...], Field(min_length=1, max_length=ITEMS_MAX)] | None = None
+    """Several things in one order, all of them or none. Each has its own place and guests."""
+    party_size: int | None = Field(default=None, ge=1, le=PARTY_MAX)
+    """The number of guests. Of an order it may be omitted: it is the sum of its items."""
 
     @model_validator(mode="after")
-    def _starts_now(self) -> WalkIn:
-        if self.names_a_start and self.arrival is None:
-            raise ValueError("a walk-in starts now: omit the start, or make a booking")
+    def _one_thing_or_items(self) -> OrderBody:
+        if self.items is None:
+            if self.party_size is None:
+                refuse("Booking", [Problem(("party_size",), None, "is required, or items for an order")])
+        elif self.resource_ids or self.group or self.preferences:
+            raise ValueError("give resource_ids, group or preferences for each item, or omit items")
+        elif self.party_size not in (None, self.guests):
+            problem = f"must be omitted or {self.guests}, the sum of the items"
+            refuse("Booking", [Problem(("party_size",), self.party_size, problem)])
         return self
+
+    @property
+    def guests(self) -> int:
+        """How many guests there are in all."""
+        if self.items is not None:
+            return sum(each.party_size for each in self.items)
+        return self.party_size or 0
+
+
+class CreateBooking(NewBody, OrderBody, BookedBody):
+    """A new booking."""
+
+    hold: bool = False
+    """Hold the resources until `expires_at` instead of booking them."""
+    source: Source = "api"
+    """Where the booking came from."""
+    seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
+    """The version of the availability that the client displayed."""
 
 
 @router.post(
@@ -87,40 +124,27 @@ async def post_booking(request: Request) -> Response:
     asked: Asked = await change_request(request)
     body = parse(asked.body, CreateBooking)
     check_hold(asked.actor, is_hold=body.hold)
-    wanted = _wanted(
+    venue = await asked.engine.places.bookable(asked.actor, body.venue_id)
+    wanted = wanted_booking(
         request,
         asked,
         body,
-        await asked.engine.places.bookable(asked.actor, body.venue_id),
+        venue,
         when=body.when(),
+        party_size=body.guests,
+        items=() if body.items is None else tuple(each.wanted() for each in body.items),
         hold=body.hold,
         source=body.source,
-        ip=address_of(request) if body.hold else None,
+        ip=address_of(request) if body.hold or venue.policy.fair_use else None,
         is_asked=not body.hold,
     )
-    return await _submit(request, asked.engine, wanted, seen_version=body.seen_version)
+    return await submit(request, asked.engine, wanted, seen_version=body.seen_version)
 
 
-@router.post(
-    "/walk-ins",
-    operation_id="create_walk_in",
-    summary="Seat a party now",
-    responses={201: BOOKING},
-    status_code=201,
-)
-async def post_walk_in(
-    request: Request, body: Annotated[WalkIn, json_body(WalkIn)], asked: AskedChange
-) -> Response:
-    """Seat a party now, for the usual time or until closing. Staff only."""
-    venue = await own_venue(asked.engine, asked.actor, body.venue_id)
-    wanted = _wanted(request, asked, body, venue, when=body.when(), walk_in=True, source="walk_in")
-    return await _submit(request, asked.engine, wanted)
-
-
-def _wanted(
+def wanted_booking(
     request: Request,
     asked: Asked,
-    body: CreateBooking | WalkIn,
+    body: BookedBody,
     venue: Venue,
     *,
     source: Source,
@@ -136,7 +160,6 @@ def _wanted(
         tenant_id=venue.tenant_id,
         venue_id=venue.id,
         actor=actor,
-        party_size=body.party_size,
         resource_ids=body.resource_ids or (),
         preferences=body.preferred or ANYTHING,
         guest=guest_of(actor, body.guest()),
@@ -172,20 +195,6 @@ def check_hold(actor: Actor, *, is_hold: bool) -> None:
         raise Unauthenticated("To hold a place, sign in; or book it at once, without hold.")
 
 
-def address_of(request: Request) -> str:
-    """Returns the address that the caller's holds are counted under: an IPv4 address, or the /64 network of an IPv6
-    address, since one customer usually has all of it. All callers without a valid address share one quota."""
-    try:
-        address = ip_address((request.state.client_ip or "").partition("%")[0])
-    except ValueError:
-        return UNKNOWN_ADDRESS
-    if isinstance(address, IPv4Address):
-        return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ip_network((address, 64), strict=False).network_address)
-
-
 def guest_of(actor: Actor, guest: Guest) -> Guest:
     """Returns the guest that the booking is for. Guests book for themselves, staff for anybody, and callers without a
     token for a guest without an id. Raises Forbidden."""
@@ -200,7 +209,7 @@ def guest_of(actor: Actor, guest: Guest) -> Guest:
     return replace(guest, id=actor.id)
 
 
-async def _submit(
+async def submit(
     request: Request, engine: Engine, wanted: Wanted, *, seen_version: int | None = None
 ) -> Response:
     outcome = await engine.create(wanted)

@@ -18,7 +18,6 @@ from holdfast.booking.routes.fields import (
     Metadata,
     OverrideCodes,
     PreferencesBody,
-    Source,
 )
 from holdfast.booking.wanted import Overriding, When
 from holdfast.kernel.body import Body
@@ -91,7 +90,7 @@ class TimeBody(Body):
         if (self.date is None) != (self.slot_id is None):
             raise ValueError("give date and slot_id together")
         ways = (self.start, self.booking_date or self.booking_time, self.date, self.arrival)
-        if sum(way is not None for way in ways) > 1:
+        if len(ways) - ways.count(None) > 1:
             raise ValueError(
                 "give only one of start, booking_date with booking_time, date with slot_id, and arrival"
             )
@@ -111,12 +110,12 @@ class TimeBody(Body):
     @property
     def names_a_start(self) -> bool:
         ways = (self.start, self.booking_date, self.booking_time, self.date, self.arrival)
-        return any(way is not None for way in ways)
+        return ways.count(None) < len(ways)
 
     @property
     def names_a_length(self) -> bool:
         lengths = (self.end, self.duration_minutes, self.nights, self.departure)
-        return any(length is not None for length in lengths)
+        return lengths.count(None) < len(lengths)
 
     def check_start(self) -> None:
         """Raises ValueError if the body does not say when a booking starts."""
@@ -172,7 +171,8 @@ class PlaceBody(Body):
 
     @model_validator(mode="after")
     def _one_way_of_saying_where(self) -> PlaceBody:
-        if sum(each is not None for each in (self.resource_ids, self.group, self.preferences)) > 1:
+        ways = (self.resource_ids, self.group, self.preferences)
+        if len(ways) - ways.count(None) > 1:
             raise ValueError("give only one of resource_ids, group and preferences")
         return self
 
@@ -246,44 +246,20 @@ class OverrideBody(Body):
         return Overriding(tuple(dict.fromkeys(self.override)), self.override_reason)
 
 
+class BookedBody(DetailsBody, OverrideBody, SaleBody):
+    """What a single booking is made with."""
+
+    metadata: Metadata = Field(default_factory=dict)
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the questions of the venue, by id of the question."""
+
+
 class NewBody(DetailsBody):
     """A new booking or series of bookings."""
 
     venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    """The number of guests."""
 
     @model_validator(mode="after")
     def _has_a_start(self) -> NewBody:
-        self.check_start()
-        return self
-
-
-class CreateBooking(NewBody, OverrideBody, SaleBody):
-    """A new booking."""
-
-    hold: bool = False
-    """Hold the resources until `expires_at` instead of booking them."""
-    source: Source = "api"
-    """Where the booking came from."""
-    metadata: Metadata = Field(default_factory=dict)
-    answers: Answers = Field(default_factory=dict)
-    """Answers to the questions of the venue, by id of the question."""
-    seen_version: int | None = Field(default=None, ge=0, le=2**63 - 1)
-    """The version of the availability that the client displayed."""
-
-
-class CheckAvailability(PlaceBody, SaleBody, TimeBody):
-    """The time and the party to check availability for."""
-
-    venue_id: UUID
-    party_size: int = Field(ge=1, le=PARTY_MAX)
-    except_booking: UUID | None = None
-    """A booking that you may see and want to change: it is not in its own way."""
-    source: Source = "api"
-    """The source that the booking would have."""
-
-    @model_validator(mode="after")
-    def _has_a_start(self) -> CheckAvailability:
         self.check_start()
         return self

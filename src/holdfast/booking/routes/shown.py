@@ -45,6 +45,19 @@ class ExtraShown(BaseModel):
     quantity: int
 
 
+class ItemShown(BaseModel):
+    """One thing of an order. `status`: that of the order, or CANCELLED."""
+
+    id: UUID
+    status: Status
+    group: str | None
+    chosen_by: ChosenBy
+    resource_ids: list[UUID]
+    resources: list[BookedResource]
+    party_size: int
+    price_lines: list[PriceLineShown]
+
+
 class BookingShown(BaseModel):
     """A booking. `start` and `end` carry the venue's offset; `booking_date`, `booking_time` and `end_time` are the
     venue's wall time. `internal_notes` and `overrides` are for staff only."""
@@ -89,12 +102,14 @@ class BookingShown(BaseModel):
     deposit_amount: str
     extras: list[ExtraShown]
     discount_code: str | None
+    items: list[ItemShown]
+    """Of an order of several things; other bookings have none."""
     payment_intent_id: str | None
     payment_status: str | None
     inventory_reservation_id: str | None
     special_requests: str | None
     internal_notes: str | None = None
-    overrides: list[OverrideShown] = []
+    overrides: list[OverrideShown] | None = None
     source: str
     metadata: dict[str, JsonValue]
     answers: dict[str, JsonValue]
@@ -139,7 +154,14 @@ class HistoryList(BaseModel):
 
 
 DayReason = Literal[
-    "CLOSED", "PAST", "TOO_SOON", "TOO_FAR_AHEAD", "PARTY_TOO_LARGE", "PARTY_TOO_SMALL", "FULL"
+    "CLOSED",
+    "PAST",
+    "TOO_SOON",
+    "TOO_FAR_AHEAD",
+    "PARTY_TOO_LARGE",
+    "PARTY_TOO_SMALL",
+    "QUOTA_EXCEEDED",
+    "FULL",
 ]
 
 
@@ -151,10 +173,17 @@ class SlotShown(BaseModel):
     resource_ids: list[UUID]
 
 
-class Option(BaseModel):
-    """A set of resources that fits the party."""
+class OptionItem(BaseModel):
+    """The resources for one item of an order."""
 
     resource_ids: list[UUID]
+
+
+class Option(BaseModel):
+    """A set of resources that fits the party. `items`: of an order, the resources for each; otherwise empty."""
+
+    resource_ids: list[UUID]
+    items: list[OptionItem]
     seats_wasted: int
 
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.assigning.choose import distinct
-from holdfast.booking.wanted import Asker, Prepared
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import Prepared
 from holdfast.place.policies.withhold import Ahead, held_back, kept_from
 from holdfast.place.venue import Resource, Venue
 

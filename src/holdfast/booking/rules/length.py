@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
+from holdfast.booking.rules.sittings import is_slot_span
 from holdfast.booking.wanted import When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span, merged
@@ -25,9 +25,21 @@ class DurationNotAllowed(InvalidRequest):
     """
 
 
-def length_asked(when: When, span: Span, tz: ZoneInfo) -> timedelta:
-    """Returns the length that was asked for: in minutes that pass, or from one time on the clock to another."""
-    return span.duration if when.duration_minutes is not None else length_on_clock(span, tz)
+def check_asked(when: When, span: Span, venue: Venue, *, usual: int, is_staff: bool) -> None:
+    """Checks the length of a span that was asked for with a length or an end. `usual`: as in `check_length`. Raises
+    DurationNotAllowed.
+
+    A start and an end, as suggestions and views show them, say two lengths where clocks change in between, on the clock
+    and in minutes that pass: it is enough if one of them is right. The span of a slot is as long as it is.
+    """
+    if is_slot_span(venue, span):
+        return
+    try:
+        check_length(span.duration, venue.policy, usual=usual, is_staff=is_staff)
+    except DurationNotAllowed:
+        if when.duration_minutes is not None:
+            raise
+        check_length(length_on_clock(span, venue.tz), venue.policy, usual=usual, is_staff=is_staff)
 
 
 def check_length(length: timedelta, policy: Policy, *, usual: int, is_staff: bool) -> None:

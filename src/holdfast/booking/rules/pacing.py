@@ -217,6 +217,19 @@ class Arrived:
         self._sorted = False
         self._counted.clear()
 
+    def parties_left(
+        self, venue: Venue, start: datetime, *, slot_id: str | None, source: str, party_size: int
+    ) -> int | None:
+        """Returns how many more parties of that size may arrive then; None if any number may."""
+        left = list[int]()
+        for limit in limits(venue, start, slot_id, source):
+            covers, parties = self.count(limit.window)
+            if limit.covers_max is not None:
+                left.append((limit.covers_max - covers) // party_size)
+            if limit.parties_max is not None:
+                left.append(limit.parties_max - parties)
+        return min(left, default=None)
+
     def check(
         self, venue: Venue, start: datetime, *, slot_id: str | None, source: str, party_size: int
     ) -> None:

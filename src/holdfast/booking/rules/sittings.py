@@ -52,6 +52,11 @@ def slot_of(venue: Venue, span: Span) -> str | None:
     return next((each.id for each in slots_near(venue, span) if each.span == span), None)
 
 
+def is_slot_span(venue: Venue, span: Span) -> bool:
+    """Returns whether one of the venue's slots has exactly that span."""
+    return bool(venue.slots) and any(each.span == span for each in slots_near(venue, span))
+
+
 def slots_near(venue: Venue, span: Span) -> list[SlotWindow]:
     """Returns the slots of that opening day and of those around it, also where the venue is closed."""
     day = hours.opening_day(venue, None, span.start)

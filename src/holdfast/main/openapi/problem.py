@@ -82,6 +82,13 @@ _PROBLEM = {
             "type": "boolean",
             "description": "With ..._NOT_AVAILABLE: whether the venue has a waitlist.",
         },
+        "rule_exceeded": {
+            "type": "object",
+            "additionalProperties": True,
+            "description": "With PACING_EXCEEDED and QUOTA_EXCEEDED: the rule of the venue's policy.",
+        },
+        "bound": {"type": "string", "description": "With QUOTA_EXCEEDED: the name of the bound in the rule."},
+        "used": {"type": "number", "description": "With QUOTA_EXCEEDED: what is used of it already."},
         "allowed": _list_of({"type": "string"}, "With INVALID_TRANSITION: where it can go."),
         "needed_roles": _list_of({"type": "string"}, "With FORBIDDEN: the roles that may do it."),
     },

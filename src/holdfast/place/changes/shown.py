@@ -33,7 +33,7 @@ class UnfitShown(Rule):
     resource_ids: tuple[UUID, ...]
     party_size: int
     reason: str = Field(examples=["OUTSIDE_OPENING_HOURS", "PARTY_TOO_LARGE", "TABLE_NOT_AVAILABLE"])
-    """The code that the same request would be refused with, or SLOT_CHANGED or TIMEZONE_CHANGED."""
+    """The code that the same request would be refused with, or SLOT_CHANGED, STAY_CHANGED or TIMEZONE_CHANGED."""
     detail: str
     """The reason as a sentence."""
 

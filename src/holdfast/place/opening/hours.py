@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -46,6 +47,8 @@ __all__ = [
 DAYS_CACHED_MAX = 8192
 """How many computed opening days this process caches, over all venues."""
 
+CLOCKS_BACK_MAX = timedelta(hours=3)
+"""No zone puts its clocks back by more."""
 _DAY = timedelta(days=1)
 
 
@@ -172,6 +175,8 @@ def steps(hours: Hours, tz: ZoneInfo, day: date, step_minutes: int) -> tuple[dat
     found: set[datetime] = set()
     for opening in openings(hours, tz, day):
         wall = opening.wall.start
+        if opening.span.duration > opening.wall.end - wall:  # clocks may go back to before opening
+            wall -= math.ceil(CLOCKS_BACK_MAX / step) * step
         while wall < opening.wall.end:
             both = (wall.replace(tzinfo=tz, fold=fold).astimezone(UTC) for fold in (0, 1))
             found.update(each for each in both if opening.span.holds(each) and to_wall(each, tz) == wall)

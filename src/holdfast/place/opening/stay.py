@@ -124,8 +124,10 @@ def nights_of(stay: StayTimes, span: Span, tz: ZoneInfo) -> Nights:
     """Returns the nights that a span touches: who is there until check-out has had the night before, who comes after it
     has the night to come; who stays past check-in has the next night too."""
     arrival = arrival_of(stay, span.start, tz)
-    end = to_wall(span.end, tz)
-    departure = end.date() if end <= _wall(stay.check_in, end.date()) else end.date() + _DAY
+    # By instants: where clocks skip check-out and check-in, both are when the gap ends.
+    departure = to_wall(span.end, tz).date()
+    if span.end > check_in_on(stay, departure, tz):
+        departure += _DAY
     return Nights(arrival, max((departure - arrival).days, 1))
 
 
@@ -136,8 +138,8 @@ def nights_begin(stay: StayTimes, span: Span, tz: ZoneInfo) -> tuple[datetime, .
 
 def arrival_of(stay: StayTimes, start: datetime, tz: ZoneInfo) -> date:
     """Returns the date of the night that somebody has who comes at that instant: until check-out, the night before."""
-    wall = to_wall(start, tz)
-    return wall.date() if wall >= _wall(stay.check_out, wall.date()) else wall.date() - _DAY
+    day = to_wall(start, tz).date()
+    return day if start >= check_out_on(stay, day, tz) else day - _DAY
 
 
 def count_of(stay: StayTimes, minutes: int) -> int:

@@ -83,6 +83,12 @@ def _chosen(venue: Venue) -> Iterator[tuple[HeldBack, Sequence[Resource]]]:
         yield rule, of
 
 
+def held_for(venue: Venue, resource: Resource) -> list[str]:
+    """Returns for whom the resource is held back: sources, and groups of guests."""
+    held = held_back(venue)
+    return sorted({rule.for_ for leaf in resource.claimed for rule in held.get(leaf.id, ())})
+
+
 def kept_from(venue: Venue, names: frozenset[str]) -> Mapping[UUID, Ahead]:
     """Returns the leaves that are kept from a booking with one of these names, its source and the groups of its guest,
     and for which visits.

@@ -74,7 +74,7 @@ async def consequences(engine: Engine, amended: Amended) -> dict[str, Any]:
 
 def _decides(change: Any) -> bool:
     """Whether bookings could depend on it."""
-    return change.path.partition(".")[0] in ("policy", "hours", "slots", "timezone", "resources")
+    return change.path.partition(".")[0] in ("policy", "hours", "slots", "stay", "timezone", "resources")
 
 
 async def dry_run_answer(engine: Engine, amended: Amended) -> Response:

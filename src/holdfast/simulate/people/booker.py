@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from holdfast.booking import store
+from holdfast.booking.cancel_item import ItemCancellation, cancel_item
 from holdfast.booking.change import Change, change
 from holdfast.booking.deciding.known import Refused
 from holdfast.booking.making.create import Again, Booked
@@ -67,6 +68,8 @@ class Booker:
             party_size=wish.party_size,
             resource_ids=wish.resource_ids,
             preferences=wish.preferences,
+            extras=wish.extras,
+            discount_code=wish.discount_code,
             guest=Guest(id=self.actor.id if self.actor.kind == "guest" else None, name="Sim"),
             details=Details(source=SOURCE),
             **more,
@@ -104,7 +107,12 @@ class Booker:
         """Changes a booking. Returns whether that succeeded."""
         return await self._change("change", change, wanted, key=self.keyed("update"), by=self.actor)
 
-    async def _change(self, action: str, verb: Verb, asked: Change | Move, *, key: Keyed, by: Actor) -> bool:
+    async def cancel_item(self, asked: ItemCancellation) -> bool:
+        """Takes an item out of an order. Returns whether that succeeded."""
+        key = self.keyed("cancel_item")
+        return await self._change("cancel_item", cancel_item, asked, key=key, by=self.actor)
+
+    async def _change(self, action: str, verb: Verb, asked: Any, *, key: Keyed, by: Actor) -> bool:
         send = self.once(verb, asked, key=key, show=lambda after, at: as_json(after, at, by), by=by)
         answer = await self.ask(action, send, by=by)
         if answer.is_done:

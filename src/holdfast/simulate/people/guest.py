@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 from uuid import UUID
 
 from holdfast.booking import states
-from holdfast.booking.change import Change
 from holdfast.booking.deciding.conflicts import NotAvailable
 from holdfast.booking.model import Booking, initial_status
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import When
+from holdfast.booking.wanted import Overriding, When
 from holdfast.simulate.people.booker import Booker
+from holdfast.simulate.people.order import with_more
+from holdfast.simulate.people.reconsider import reconsider
 from holdfast.simulate.people.repeat import repeat
 from holdfast.simulate.people.wait import wait
 from holdfast.simulate.people.wish import Intention, wish, zipf
@@ -22,6 +23,8 @@ from holdfast.simulate.world import World
 
 QUEUES_SHARE: Final = 0.4
 """Of those who find it taken."""
+ORDERS_SHARE: Final = 0.1
+"""The share of bookings that are for several things."""
 RUSHES_A_DAY: Final = 5
 RUSH: Final = timedelta(seconds=90)
 RUSH_SHARE: Final = 0.6
@@ -29,6 +32,13 @@ CRAZE_SHARE: Final = 0.6
 """Of those in a rush."""
 CLERKS: Final = 6
 """Members of staff at a venue."""
+OVERRULED: Final = (
+    "PACING_EXCEEDED",
+    "OFF_SLOT_STEP",
+    "PARTY_TOO_LARGE",
+    "STAY_NOT_ALLOWED",
+    "DURATION_NOT_ALLOWED",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +78,34 @@ async def live(world: World, number: int, arrival: Arrival) -> None:
         await _walk_in(booker, wanted)
     elif roll < 0.11:
         await repeat(booker, wanted)
+    elif roll < 0.16:
+        await _call(booker, wanted)
     else:
         await _book(booker, wanted, hold=roll < 0.4)
 
 
 async def _walk_in(booker: Booker, wanted: Intention) -> None:
     booker.actor = booker.house.staff(booker.random.randrange(CLERKS))
-    now = Intention(When(), wanted.earliest, wanted.party_size, (), wanted.preferences)
+    now = replace(wanted, when=When(), resource_ids=())
     answer = await booker.book(booker.wanted(now, walk_in=True), "walk_in")
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))
 
 
+async def _call(booker: Booker, wanted: Intention) -> None:
+    """A regular calls, and staff overrule rules for them."""
+    booker.actor = booker.house.staff(booker.random.randrange(CLERKS))
+    asked = booker.wanted(wanted, overriding=Overriding(OVERRULED, "A regular."))
+    answer = await booker.book(asked, "call")
+    if answer.is_done:
+        await visit(booker, UUID(answer.body["id"]))
+
+
 async def _book(booker: Booker, wanted: Intention, *, hold: bool) -> None:
-    answer = await booker.book(booker.wanted(wanted, hold=hold), "hold" if hold else "create")
+    asked, action = booker.wanted(wanted, hold=hold), "hold" if hold else "create"
+    if booker.random.random() < ORDERS_SHARE:
+        asked, action = with_more(booker.random, booker.house.venue, asked), "order"
+    answer = await booker.book(asked, action)
     if answer.is_done:
         await visit(booker, UUID(answer.body["id"]))
     elif isinstance(answer.refused, NotAvailable) and booker.random.random() < QUEUES_SHARE:
@@ -93,7 +117,7 @@ async def _book(booker: Booker, wanted: Intention, *, hold: bool) -> None:
 async def visit(booker: Booker, booking_id: UUID) -> None:
     """The course of a booking: decided, maybe changed or cancelled, then a visit or a no-show."""
     booking = await booker.read(booking_id)
-    for step in (_decide, _confirm, _reconsider, _confirm, _arrive, _leave):
+    for step in (_decide, _confirm, reconsider, _confirm, _arrive, _leave):
         if booking is None or booking.status in states.TERMINAL:
             return
         await step(booker, booking)
@@ -127,35 +151,6 @@ async def _confirm(booker: Booker, booking: Booking) -> None:
         await booker.move(booking, Status.CONFIRMED, actor=clerk)
     elif roll < 0.85:
         await booker.move(booking, Status.CANCELLED, actor=clerk)
-
-
-async def _reconsider(booker: Booker, booking: Booking) -> None:
-    """The guest changes the party size, the time or the resource, or cancels."""
-    random, clock = booker.random, booker.world.clock
-    left = (booking.start_at - clock.seen()).total_seconds()
-    roll = random.random()
-    if left < 120 or roll > 0.42:
-        return
-    await clock.sleep(timedelta(seconds=random.uniform(60, min(left, 2 * 86400))))
-    if roll < 0.16:
-        await booker.move(booking, Status.CANCELLED)
-        return
-    when = size = resource_ids = None
-    if roll < 0.26:
-        minutes = random.choice((-60, -30, 30, 60, 90))
-        when = When(start=booking.start_at + timedelta(minutes=minutes))
-    elif roll < 0.36:
-        size = max(1, booking.party_size + random.choice((-1, 1, 2)))
-    else:
-        resource_ids = (random.choice(sorted(booker.house.venue.resources)),)
-    asked = Change(
-        booking_id=booking.id,
-        expected_version=booking.version,
-        when=when,
-        party_size=size,
-        resource_ids=resource_ids,
-    )
-    await booker.change(asked)
 
 
 async def _arrive(booker: Booker, booking: Booking) -> None:

@@ -29,7 +29,9 @@ RULES: Final = (
 
 
 async def repeat(booker: Booker, wanted: Intention) -> None:
-    """Creates a series, and may change or cancel part of it."""
+    """Creates a series, and may change or cancel part of it. Each stay is booked on its own."""
+    if booker.house.venue.stay is not None:
+        return
     random = booker.random
     asked = SeriesWanted(first=booker.wanted(wanted), recurrence=parse(random.choice(RULES)))
     conflict = random.choice(list(OnConflict))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from random import Random
 from typing import Any, Final, Literal, cast
 from uuid import UUID
 
@@ -126,13 +127,22 @@ async def open_houses(world: World, engine: Engine) -> None:
 
 
 async def change_rules(world: World, house: House, said: dict[str, Any], watch: Watch) -> None:
-    """Changes a venue's policy about once a day, while everything else goes on."""
+    """Changes a venue's rules about once a day, while everything else goes on."""
     random = world.random(f"manager {house.venue.slug}")
     while True:
         await world.clock.sleep(timedelta(hours=random.uniform(2, 2 * CHANGES_EVERY_H)))
         policy = {**said["policy"], **random.choice(RULES)}
-        await _rewrite(world, house, {**said, "policy": policy})
+        await _rewrite(world, house, {**said, "policy": policy, "resources": _in_use(random, said)})
         await watch.reset(house)
+
+
+def _in_use(random: Random, said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the resources, of which one of those that have a type is sometimes out of use."""
+    typed = [each["slug"] for each in said["resources"] if "group" in each]
+    if not typed or random.random() < 0.5:
+        return said["resources"]
+    closed = random.choice(typed)
+    return [each | ({"active": False} if each["slug"] == closed else {}) for each in said["resources"]]
 
 
 async def _rewrite(world: World, house: House, said: dict[str, Any]) -> None:

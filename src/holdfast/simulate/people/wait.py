@@ -54,7 +54,7 @@ async def _join(booker: Booker, wanted: Intention) -> UUID | None:
         party_size=wanted.party_size,
         earliest=wanted.earliest,
         latest=wanted.earliest + timedelta(minutes=random.choice(WINDOWS_MINUTES)),
-        duration_minutes=wanted.when.duration_minutes,
+        duration_minutes=wanted.minutes,
         resource_ids=wanted.resource_ids if named else (),
         preferences=ANYTHING if named and wanted.resource_ids else wanted.preferences,
         guest=Guest(id=booker.actor.id, name="Sim"),

@@ -16,23 +16,34 @@ from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.wanted import When
 from holdfast.place.opening.hours import starts_of_day, to_wall
 from holdfast.place.opening.slot import slots_on
+from holdfast.place.opening.stay import check_in_on, minutes_of_nights
 from holdfast.place.venue import Venue
 
 T = TypeVar("T")
+Extras = tuple[tuple[str, int | None], ...]
 
 LEAD_DAYS_MEAN: Final = 1.5
 LEAD_DAYS_MAX: Final = 12
+NIGHTS_MAX: Final = 4
+SALE_SHARE: Final = 0.6
+"""Of those who could take extras, and of those who could use a code."""
+SLOT_SHARE: Final = 0.6
+"""Where guests can book other times too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Intention:
-    """A booking that somebody wants; `earliest`: its start, as far as known."""
+    """A booking that somebody wants; `earliest`: its start, as far as known. `minutes`: its length, if it is asked for.
+    `extras`, `discount_code`: what they take beside the place."""
 
     when: When
     earliest: datetime
     party_size: int
     resource_ids: tuple[UUID, ...]
     preferences: Preferences
+    minutes: int | None = None
+    extras: Extras = ()
+    discount_code: str | None = None
 
 
 def zipf(random: Random, of: Sequence[T]) -> T:
@@ -61,13 +72,44 @@ def wish(random: Random, venue: Venue, *, now: datetime, seed: int) -> Intention
     lead = min(int(random.expovariate(1 / LEAD_DAYS_MEAN)), LEAD_DAYS_MAX)
     day = to_wall(now, venue.tz).date() + timedelta(days=lead)
     size = _party_size(random, venue)
-    found = _slot(random, venue, day) if venue.slots and random.random() < 0.6 else None
-    found = found or _start(random, venue, day, size, now=now, seed=seed)
+    found = _time(random, venue, day, size, now=now, seed=seed)
     if found is None:
         return None
     when, earliest = found
     resource_ids, preferences = _where(random, venue, size, seed=seed)
-    return Intention(when, earliest, size, resource_ids, preferences)
+    extras, code = sale(random, venue)
+    minutes = minutes_of_nights(venue.stay, when.nights or 1) if venue.stay else when.duration_minutes
+    return Intention(when, earliest, size, resource_ids, preferences, minutes, extras, code)
+
+
+def sale(random: Random, venue: Venue) -> tuple[Extras, str | None]:
+    """Returns extras and a discount code to ask for; nothing where none are sold."""
+    extras: Extras = ()
+    if venue.policy.extras and random.random() < SALE_SHARE:
+        chosen = random.sample(venue.policy.extras, random.randint(1, len(venue.policy.extras)))
+        extras = tuple((each.id, random.choice((None, 1, 2, 3))) for each in chosen)
+    code = None
+    if venue.policy.discounts and random.random() < SALE_SHARE:
+        code = random.choice(venue.policy.discounts).code
+    return extras, code
+
+
+def _time(
+    random: Random, venue: Venue, day: date, size: int, *, now: datetime, seed: int
+) -> tuple[When, datetime] | None:
+    if venue.stay is not None:
+        return _nights(random, venue, day)
+    slots_only = venue.policy.starts == "slots"
+    chosen = (
+        _slot(random, venue, day) if venue.slots and (slots_only or random.random() < SLOT_SHARE) else None
+    )
+    return chosen or _start(random, venue, day, size, now=now, seed=seed)
+
+
+def _nights(random: Random, venue: Venue, day: date) -> tuple[When, datetime]:
+    assert venue.stay is not None
+    nights = min(1 + int(random.expovariate(0.7)), NIGHTS_MAX)
+    return When(arrival=day, nights=nights), check_in_on(venue.stay, day, venue.tz)
 
 
 def _slot(random: Random, venue: Venue, day: date) -> tuple[When, datetime] | None:
@@ -101,9 +143,15 @@ def _party_size(random: Random, venue: Venue) -> int:
 
 
 def _where(random: Random, venue: Venue, size: int, *, seed: int) -> tuple[tuple[UUID, ...], Preferences]:
-    """Returns named resources, or preferences, or neither, which means the best fit."""
+    """Returns named resources, or a type, or preferences, or none of them, which means the best fit."""
     roll = random.random()
+    types = sorted({each.group for each in venue.resources.values() if each.group})
+    if types and roll < 0.75:
+        return (), Preferences(group=zipf(random, types))
     resources = sorted(venue.resources.values(), key=lambda each: each.order)
+    wholes = [each for each in resources if each.leaves]
+    if wholes and roll < 0.2:
+        return (random.choice(wholes).id,), ANYTHING
     if roll < 0.3:
         fitting = [each for each in resources if each.seats_max >= size] or resources
         first = hot(random, fitting, seed=seed, name=f"{venue.slug} resources")

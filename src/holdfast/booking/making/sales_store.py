@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from holdfast.booking.rules.sale import Sales
-from holdfast.booking.states import OCCUPYING, Status
+from holdfast.booking.states import OCCUPYING, UNDONE
 from holdfast.booking.store import taken_of
 from holdfast.booking.wanted import Prepared
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
-
-GIVEN_BACK = (Status.CANCELLED, Status.EXPIRED)
-"""In these statuses, a booking no longer uses its discount code."""
 
 # LATERAL with OFFSET 0: one index probe for each span. Ordered like the index booking_with_extras.
 EXTRAS_TAKEN = """
@@ -53,6 +50,6 @@ async def read_sales(tx: Tx, prepared: Collection[Prepared]) -> Sales:
             sales.extras[key] = Span(row["start_at"], row["end_at"]), taken_of(row["extras"])
     if codes:
         columns = [list(column) for column in zip(*codes, strict=True)]
-        for row in await tx.fetch(DISCOUNT_USES, *columns, list(GIVEN_BACK), tx.now):
+        for row in await tx.fetch(DISCOUNT_USES, *columns, list(UNDONE), tx.now):
             sales.uses[plain_id(row["venue_id"]), row["code"]] = row["uses"]
     return sales

@@ -1,0 +1,1 @@
+ALTER TABLE booking ADD COLUMN items jsonb NOT NULL DEFAULT '[]';

@@ -1,0 +1,98 @@
+"""An order is placed if there is a way to place it: compared with trying every way."""
+
+from __future__ import annotations
+
+import random
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+from fastapi import FastAPI
+
+from holdfast.booking.deciding.decide import decide
+from holdfast.booking.deciding.known import Created, Known
+from holdfast.booking.deciding.prepare import prepare
+from holdfast.booking.wanted import ItemWanted, Wanted, When
+from holdfast.claim.model import Claim, Occupancy, claimed_span
+from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
+from holdfast.place.venue import Venue
+from holdfast.port.pricing import LocalPricing
+from tests.conftest import House
+
+from .asking import instant
+
+SPAN = Span(instant("18:00"), instant("19:30"))
+TABLES = {"a": (1, 2), "b": (1, 2), "c": (2, 4), "d": (3, 4), "e": (4, 6), "f": (1, 8)}
+WORLDS = 400
+
+
+def fits(parties: list[tuple[int, str | None]], free: list[str]) -> bool:
+    """Whether some way of giving each party a table of its own works; a party may have named one."""
+    return any(
+        all(
+            named in (None, table) and TABLES[table][0] <= size <= TABLES[table][1]
+            for (size, named), table in zip(parties, chosen, strict=True)
+        )
+        for chosen in permutations(free, len(parties))
+    )
+
+
+async def test_it_is_placed_if_it_can_be(open_house: Any, app: FastAPI) -> None:
+    house: House = await open_house(
+        resources=[
+            {"slug": slug, "kind": "table", "seats_min": least, "seats_max": most}
+            for slug, (least, most) in TABLES.items()
+        ]
+    )
+    venue: Venue = await app.state.engine.places.venue(UUID(house.venue_id))
+    ids = {slug: UUID(house.resources[slug]) for slug in TABLES}
+    rng, placed, refused = random.Random(5), 0, 0
+    for world in range(WORLDS):
+        free = rng.sample(sorted(TABLES), rng.randint(2, 6))
+        asked = [(rng.randint(1, 8), rng.choice([None, None, None, *free])) for _ in range(rng.randint(1, 5))]
+        asked = [(size, named) for size, named in asked if named is None or _seats(named, size)]
+        if not asked:
+            continue
+        known = Known(now=instant("12:00"), occupancy=occupied(venue, ids, free))
+        before = {id_: [*claims] for id_, claims in known.occupancy.by_resource.items()}
+        outcome = decide(prepare(order(venue, ids, asked), venue, now=known.now), known, LocalPricing())
+        expected = fits(asked, free)
+        assert isinstance(outcome, Created) == expected, (world, asked, free)
+        if isinstance(outcome, Created):
+            taken = [each.resource_id for each in outcome.claims]
+            assert len(taken) == len(set(taken)) == len(asked)
+            assert {*taken} <= {ids[slug] for slug in free}
+            placed += 1
+        else:
+            assert known.occupancy.by_resource == before
+            refused += 1
+    assert min(placed, refused) > WORLDS // 10
+
+
+def _seats(slug: str, size: int) -> bool:
+    least, most = TABLES[slug]
+    return least <= size <= most
+
+
+def occupied(venue: Venue, ids: dict[str, UUID], free: list[str]) -> Occupancy:
+    taken = [venue.resources[id_] for slug, id_ in ids.items() if slug not in free]
+    claims = [Claim(venue.tenant_id, each.id, 1, claimed_span(each, SPAN), new_id()) for each in taken]
+    return Occupancy.of(claims, now=instant("12:00"))
+
+
+def order(venue: Venue, ids: dict[str, UUID], asked: list[tuple[int, str | None]]) -> Wanted:
+    items = tuple(
+        ItemWanted(id=new_id(), party_size=size, resource_ids=() if named is None else (ids[named],))
+        for size, named in asked
+    )
+    return Wanted(
+        id=new_id(),
+        tenant_id=venue.tenant_id,
+        venue_id=venue.id,
+        actor=SYSTEM,
+        when=When(start=SPAN.start, end=SPAN.end),
+        party_size=sum(size for size, _ in asked),
+        items=items,
+    )

@@ -1,0 +1,153 @@
+"""What guests see as available in the live picture of a slot they can book, and they see when that will be over."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import orjson
+import pytest
+
+from holdfast.booking import due
+from holdfast.booking.model import Booking
+from holdfast.booking.said import Asker
+from holdfast.booking.wanted import When
+from holdfast.channel.announce import DatedSlot, slots_of_day
+from holdfast.place.opening import hours
+from holdfast.place.opening.slot import DAY_SLOT_ID
+from holdfast.snapshot.shown import changes_at, entry_of
+from holdfast.snapshot.take import SlotKey, Snapshot, opened
+
+from .world import Ask, World, campaign
+
+QUICK = range(6)
+GUEST = Asker(is_staff=False, source="web")
+Json = dict[str, Any]
+NOT_SHOWN = {"PACING_EXCEEDED", "INVALID_REQUEST"}
+"""Limits on arrivals and rules about nights are no part of the picture: what is free is shown as free."""
+TIME = {"TOO_SOON", "TOO_FAR_AHEAD", "OUTSIDE_OPENING_HOURS"}
+CLOSED = {"closed", "not now", "held back"}
+BOOKED = "BOOKED"
+TRIED_MAX = 6
+
+
+async def _pictures(world: World) -> int:
+    compared = 0
+    await due.expire(world.tx, 1000)  # until then, holds that have expired are in the picture
+    for day in world.rng.sample(world.days, 2):
+        for slot in slots_of_day(world.venue, day):
+            key = SlotKey(world.venue.tenant_id, world.venue.id, day, slot.id)
+            taken = await opened(world.tx, key, places=world.places)
+            shown = orjson.loads(entry_of(taken, "guest", pricing=world.tx.ports.pricing).body)
+            _lasts(world, taken)
+            for section in shown["sections"]:
+                await _is_right(world, slot, section)
+                compared += 1
+    return compared
+
+
+def _lasts(world: World, taken: Snapshot) -> None:
+    """It stays right as long as it is kept."""
+    following = changes_at(taken, "guest")
+    if following is not None:
+        kept = [taken, replace(taken, at=following - timedelta(microseconds=1))]
+        shown = [orjson.loads(entry_of(each, "guest", pricing=world.tx.ports.pricing).body) for each in kept]
+        states = [[(each["state"], each["unitsFree"]) for each in one["sections"]] for one in shown]
+        assert following > world.now
+        assert states[0] == states[1], f"{world.said} {taken.slot}"
+
+
+async def _is_right(world: World, slot: DatedSlot, section: Json) -> None:
+    said = f"{world.said} {slot} {section}"
+    of_slot = await _codes(world, _slot_itself(world, slot), section)
+    inside = _inside(world, slot, section)
+    if section["state"] == "available":
+        codes = of_slot | await _codes(world, inside, section)
+        is_limited = world.venue.stay is not None or _is_paced(world)
+        assert BOOKED in codes or (is_limited and codes & NOT_SHOWN), f"{said}: {codes}"
+    else:
+        assert BOOKED not in of_slot, said
+    if section.get("reason") in CLOSED:
+        some = world.rng.sample(inside, min(TRIED_MAX, len(inside)))
+        assert BOOKED not in await _codes(world, some, section), said
+    if section.get("reason") == "held back" and section.get("bookableFrom"):
+        await _release_is_right(world, slot, section, said)
+    if section.get("bookableUntil"):
+        await _time_is_right(world, slot, section, said)
+
+
+def _is_paced(world: World) -> bool:
+    return world.venue.policy.pacing_covers_max is not None or bool(world.venue.policy.pacing)
+
+
+async def _time_is_right(world: World, slot: DatedSlot, section: Json, said: str) -> None:
+    """Until that time something is not too late, and then everything is, or is held back."""
+    now, until = world.tx.now, datetime.fromisoformat(section["bookableUntil"])
+    whens = [*_slot_itself(world, slot), *_inside(world, slot, section)][::-1]
+    for at, over in ((until, False), (until + timedelta(seconds=1), True)):
+        world.tx.now = at
+        holds_back = over and bool(world.venue.policy.held_back)
+        no_time = TIME | NOT_SHOWN | {f"{section['kind'].upper()}_NOT_AVAILABLE"} if holds_back else TIME
+        codes = await _codes(world, whens[:TRIED_MAX] if over else whens, section, but=no_time)
+        assert bool(codes - no_time) is not over, f"{said}: at {at} {codes}"
+    world.tx.now = now
+
+
+async def _release_is_right(world: World, slot: DatedSlot, section: Json, said: str) -> None:
+    """Just before that time nothing can be booked, and then something can."""
+    now, release = world.tx.now, datetime.fromisoformat(section["bookableFrom"])
+    whens = [*_slot_itself(world, slot), *_inside(world, slot, section)]
+    for at, released in ((release - timedelta(seconds=1), False), (release, True)):
+        world.tx.now = at
+        codes = await _codes(world, whens, section)
+        is_limited = world.venue.stay is not None or _is_paced(world)
+        assert (BOOKED in codes) is released or (is_limited and codes & NOT_SHOWN), f"{said}: {at} {codes}"
+    world.tx.now = now
+
+
+def _slot_itself(world: World, slot: DatedSlot) -> list[When]:
+    if world.venue.stay is not None:
+        return [When(arrival=slot.day, nights=1)]
+    if slot.id != DAY_SLOT_ID or world.venue.policy.starts == "slots":
+        return [When(day=slot.day, slot_id=slot.id)]
+    return []
+
+
+def _inside(world: World, slot: DatedSlot, section: Json) -> list[When]:
+    """The starts of bookings of the usual length that are in the slot."""
+    venue = world.venue
+    if venue.stay is not None or venue.policy.starts == "slots":
+        return []
+    usual = next(
+        (each.minutes for each in venue.policy.durations if section["seatsMin"] <= each.party_size_max),
+        venue.policy.default_duration_minutes,
+    )
+    own = venue.resources[UUID(section["sectionId"])].hours
+    starts = hours.starts_of_day(venue, own, slot.day, duration_minutes=usual)
+    last = slot.span.end - timedelta(minutes=usual)
+    return [When(start=each) for each in starts if slot.span.start <= each <= last]
+
+
+async def _codes(world: World, whens: list[When], section: Json, *, but: set[str] | None = None) -> set[str]:
+    """What comes of bookings of the section at these times, up to the first that is made: the codes of refusals, and
+    `BOOKED`. `but`: the first other code than these will do."""
+    codes = set[str]()
+    for when in whens:
+        ids = (UUID(section["sectionId"]),)
+        found = await world.outcome(world.wanted(when, section["seatsMin"], asker=GUEST, resource_ids=ids))
+        codes.add(BOOKED if isinstance(found, Booking) else found.error.code)
+        if BOOKED in codes or (but is not None and codes - but):
+            break
+    return codes
+
+
+async def test_live_pictures(ask: Ask) -> None:
+    assert await ask(_pictures, QUICK) > 20
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+async def test_live_pictures_in_many_worlds(ask: Ask) -> None:
+    assert await ask(_pictures, campaign()) > 0
