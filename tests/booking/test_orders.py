@@ -361,6 +361,14 @@ async def test_what_is_suggested_for_an_order_can_be_booked(hall: House, named: 
         assert (await cancel(hall, made)).status_code == 200
 
 
+async def test_the_refusal_is_about_the_item_that_has_no_room(open_house: Any) -> None:
+    """The one with a name has room; the others would have to share what it leaves."""
+    house: House = await open_house(resources=[{"slug": each, "seats_max": 2} for each in ("t1", "t2")])
+    named, other = {"party_size": 2, "resource_ids": house.ids("t1")}, {"party_size": 2}
+    problem = refused(await order(house, named, other, other), 409, "TABLE_NOT_AVAILABLE")
+    assert problem["detail"].startswith("No table for 2 is free at that time.")
+
+
 async def test_who_gets_the_place_of_an_order_again_gets_the_same(hall: House) -> None:
     """A block takes it, staff take it back: the items are where they were, although better places are free."""
     for slug in ("t1", "t2"):

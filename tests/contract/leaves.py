@@ -38,6 +38,7 @@ BY_PATTERN: Mapping[str, str] = {
 }
 BY_MODEL: Mapping[str, Any] = {
     "HoursException": {"date": DAY.isoformat(), "closed": True},
+    "HeldBack": {"resources": ["t1"], "for": "members"},
     "PacingRule": {"covers_max": 20},
     "FairUseRule": {"per": "guest", "open_bookings_max": 2},
     "Discount": {"code": "SPRING", "percent": 10},

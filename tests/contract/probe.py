@@ -60,9 +60,12 @@ NOT_HERE = (
     *((name, "venues that sell nights") for name in ("arrival", "departure", "nights")),
     ("items", "is for orders"),
     *(("parts.0", said) for said in ("slug of a resource", "a resource with parts", "goes too deep")),
+    ("held_back.0.group", "either group or resources"),
+    ("held_back.0.share_percent", "a share of a group"),
+    *((f"held_back.0.resources{end}", "slug of a resource") for end in ("", ".0")),
 )
-"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, it has no whole, and the
-booking that is changed is no order."""
+"""Fields that are valid elsewhere only, and what Nord says of them: it sells no nights, it has no whole, the booking
+that is changed is no order, and what it holds back is one of its resources."""
 
 numbers = itertools.count()
 

@@ -47,6 +47,15 @@ def test_guests_can_not_tell_why_it_is_not_available(state: str) -> None:
     assert "secret" not in str(seen)
 
 
+def test_guests_see_nothing_of_what_is_held_back_but_that() -> None:
+    event = updated("confirmed", "available", units_free=2, guests=False, held_back=True)
+    seen = fields(event, staff=False)
+    assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("unavailable", "unavailable", 0)
+    assert seen["reason"] == "held back"
+    seen = fields(event, staff=True)
+    assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("confirmed", "available", 2)
+
+
 def test_guests_see_what_they_can_book_at_the_time() -> None:
     event = updated("confirmed", "available", units_free=2, guests=False)
     assert fields(event, staff=True)["newState"] == "available"

@@ -28,7 +28,7 @@ Json = dict[str, Any]
 NOT_SHOWN = {"PACING_EXCEEDED", "INVALID_REQUEST"}
 """Limits on arrivals and rules about nights are no part of the picture: what is free is shown as free."""
 TIME = {"TOO_SOON", "TOO_FAR_AHEAD", "OUTSIDE_OPENING_HOURS"}
-CLOSED = {"closed", "not now"}
+CLOSED = {"closed", "not now", "held back"}
 BOOKED = "BOOKED"
 TRIED_MAX = 6
 
@@ -50,7 +50,7 @@ async def _pictures(world: World) -> int:
 
 def _lasts(world: World, taken: Snapshot) -> None:
     """It stays right as long as it is kept."""
-    following = changes_at(taken)
+    following = changes_at(taken, "guest")
     if following is not None:
         kept = [taken, replace(taken, at=following - timedelta(microseconds=1))]
         shown = [orjson.loads(entry_of(each, "guest", pricing=world.tx.ports.pricing).body) for each in kept]
@@ -72,6 +72,8 @@ async def _is_right(world: World, slot: DatedSlot, section: Json) -> None:
     if section.get("reason") in CLOSED:
         some = world.rng.sample(inside, min(TRIED_MAX, len(inside)))
         assert BOOKED not in await _codes(world, some, section), said
+    if section.get("reason") == "held back" and section.get("bookableFrom"):
+        await _release_is_right(world, slot, section, said)
     if section.get("bookableUntil"):
         await _time_is_right(world, slot, section, said)
 
@@ -81,13 +83,27 @@ def _is_paced(world: World) -> bool:
 
 
 async def _time_is_right(world: World, slot: DatedSlot, section: Json, said: str) -> None:
-    """Until that time something is not too late, and then everything is."""
+    """Until that time something is not too late, and then everything is, or is held back."""
     now, until = world.tx.now, datetime.fromisoformat(section["bookableUntil"])
     whens = [*_slot_itself(world, slot), *_inside(world, slot, section)][::-1]
     for at, over in ((until, False), (until + timedelta(seconds=1), True)):
         world.tx.now = at
-        codes = await _codes(world, whens[:TRIED_MAX] if over else whens, section, but=TIME)
-        assert bool(codes - TIME) is not over, f"{said}: at {at} {codes}"
+        holds_back = over and bool(world.venue.policy.held_back)
+        no_time = TIME | NOT_SHOWN | {f"{section['kind'].upper()}_NOT_AVAILABLE"} if holds_back else TIME
+        codes = await _codes(world, whens[:TRIED_MAX] if over else whens, section, but=no_time)
+        assert bool(codes - no_time) is not over, f"{said}: at {at} {codes}"
+    world.tx.now = now
+
+
+async def _release_is_right(world: World, slot: DatedSlot, section: Json, said: str) -> None:
+    """Just before that time nothing can be booked, and then something can."""
+    now, release = world.tx.now, datetime.fromisoformat(section["bookableFrom"])
+    whens = [*_slot_itself(world, slot), *_inside(world, slot, section)]
+    for at, released in ((release - timedelta(seconds=1), False), (release, True)):
+        world.tx.now = at
+        codes = await _codes(world, whens, section)
+        is_limited = world.venue.stay is not None or _is_paced(world)
+        assert (BOOKED in codes) is released or (is_limited and codes & NOT_SHOWN), f"{said}: {at} {codes}"
     world.tx.now = now
 
 

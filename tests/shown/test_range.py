@@ -11,6 +11,7 @@ from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.availability import of_day
 from holdfast.booking.finding.free_range import free_by_day
 from holdfast.booking.making.create import Booked
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.said import Asker
 from holdfast.booking.wanted import Overriding, When
 from holdfast.place.opening.slot import windows_on
@@ -22,7 +23,9 @@ STAYS = Overriding(("STAY_NOT_ALLOWED",), "The view counts nights one by one.")
 
 
 async def _counts(world: World) -> int:
-    asker = Asker(is_staff=world.venue.stay is not None or world.rng.random() < 0.5, source="web")
+    asker = Asker(
+        is_staff=world.venue.stay is not None or world.rng.random() < 0.5, source="web", groups=world.groups
+    )
     party = world.rng.choice([1, 1, 2, 2, 4])
     compared = 0
     found = await free_by_day(world.tx, world.venue, days=world.days, party_size=party, asker=asker)
@@ -58,6 +61,7 @@ async def _as_many_as_can_be(world: World, when: When, party: int, asker: Asker,
     over = STAYS if world.venue.stay is not None else None
     no_type = [each for each in world.venue.resources.values() if each.group is None and each.active]
     no_type.sort(key=lambda each: (each.seats_max, each.order))
+    no_type = [each for (each,) in in_order(world.venue, asker, tuple((each,) for each in no_type))]
     asked: list[dict[str, Any]] = [{"preferences": Preferences(group=group)}]
     if group is None:
         asked = [{"resource_ids": (each.id,)} for each in no_type]

@@ -27,7 +27,8 @@ QUICK = range(6)
 async def _suggestions(world: World) -> int:
     compared = 0
     for when in world.whens(20):
-        asker = Asker(is_staff=world.rng.random() < 0.5, source=world.rng.choice(["api", "web"]))
+        rng = world.rng
+        asker = Asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]), groups=world.groups)
         about: dict[str, Any] = {"preferences": world.rng.choice([*world.demands()])}
         if world.rng.random() < 0.3:
             about = {"resource_ids": (world.rng.choice(sorted(world.venue.resources)),)}

@@ -27,7 +27,8 @@ TRIED_MAX = 25
 
 async def _views(world: World) -> int:
     compared = 0
-    asker = Asker(is_staff=world.rng.random() < 0.5, source=world.rng.choice(["api", "web"]))
+    rng = world.rng
+    asker = Asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]), groups=world.groups)
     for preferences in world.demands():
         asked = {"party_size": world.rng.choice([1, 2, 3, 4, 5]), "preferences": preferences, "asker": asker}
         asked["duration_minutes"] = (

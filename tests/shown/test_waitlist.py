@@ -10,6 +10,7 @@ import pytest
 from holdfast.assigning.choose import candidate_sets
 from holdfast.booking.finding.look import look
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.said import Asker
 from holdfast.booking.wanted import When
 from holdfast.channel.names import BOOKINGS
@@ -75,7 +76,8 @@ async def _version(world: World) -> int:
 
 async def _seen(world: World, entries: list[Entry]) -> QueueSnapshot:
     """What a plan is made from, of all the time that they wait for."""
-    sets = {each.demand: candidate_sets(world.venue, each.demand) for each in entries}
+    demands = {each.demand for each in entries}
+    sets = {each: in_order(world.venue, WAITING, candidate_sets(world.venue, each)) for each in demands}
     piece = Span(world.now, max(each.latest_at + each.length for each in entries))
     longest = max(each.length for each in entries)
     around, is_types = Span(piece.start - longest, piece.end + longest), any(map(is_type, entries))

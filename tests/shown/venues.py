@@ -1,4 +1,5 @@
-"""Random venues: hours and exceptions, slots, stays, parts, types, units by guest, buffers, pacing, notice."""
+"""Random venues: hours and exceptions, slots, stays, parts, types, units by guest, buffers, pacing, notice, and what is
+held back."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any
 from holdfast.place.opening.spans import DAYS
 
 Json = dict[str, Any]
+HELD_FOR = ["walk_in", "members", "phone", "web", "waitlist"]
 OPENINGS = [
     [("12:00", "22:00")],
     [("07:10", "11:00"), ("17:30", "23:50")],
@@ -26,6 +28,21 @@ def document(rng: random.Random, zone: str, days: Sequence[date]) -> Json:
     """A venue that is interesting on these days."""
     make = rng.choice([_restaurant, _restaurant, _club, _courts, _hotel, _hotel])
     return make(rng, days) | {"timezone": zone}
+
+
+def holding_back(rng: random.Random, found: Json) -> Json:
+    """The same venue; some hold back some of it."""
+    slugs = [each["slug"] for each in found["resources"]]
+    groups = sorted({each["group"] for each in found["resources"] if each.get("group")})
+    rules = list[Json]()
+    for for_ in rng.sample(HELD_FOR, rng.choice([0, 0, 1, 1, 2])):
+        rule: Json = {"for": for_, "until_minutes": rng.choice([0, 60, 600, 1440, 4000])}
+        if groups and rng.random() < 0.5:
+            rule |= {"group": rng.choice(groups), "share_percent": rng.choice([20, 50, 50])}
+        else:
+            rule["resources"] = rng.sample(slugs, rng.randint(1, (len(slugs) + 1) // 2))
+        rules.append(rule)
+    return found | {"policy": found["policy"] | {"held_back": rules}}
 
 
 def _restaurant(rng: random.Random, days: Sequence[date]) -> Json:

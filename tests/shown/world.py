@@ -26,7 +26,7 @@ from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from tests.conftest import House
 
-from .venues import document
+from .venues import document, holding_back
 from .zones import YEARS, changes
 
 DAYS_ASKED = 4
@@ -43,13 +43,15 @@ class RolledBackError(Exception):
 
 @dataclass
 class World:
-    """`days`: the opening days that are asked about; the clocks change on one of them."""
+    """`days`: the opening days that are asked about; the clocks change on one of them. `groups`: those of guests that
+    guests who ask with a token are in."""
 
     rng: random.Random
     venue: Venue
     days: list[date]
     tx: Tx
     places: Places
+    groups: frozenset[str] = frozenset()
 
     @property
     def said(self) -> str:
@@ -60,17 +62,17 @@ class World:
     def now(self) -> datetime:
         return self.tx.now
 
-    def actor(self, *, is_staff: bool) -> Actor:
-        if is_staff:
+    def actor(self, asker: Asker) -> Actor:
+        if asker.is_staff:
             return Actor("staff", "bob", (self.venue.tenant_id,), frozenset({"manager"}))
-        return Actor("guest", "gina", (self.venue.tenant_id,))
+        return Actor("guest", "gina", (self.venue.tenant_id,), groups=asker.groups)
 
     def wanted(self, when: When, party_size: int, *, asker: Asker, **more: Any) -> Wanted:
         return Wanted(
             id=new_id(),
             tenant_id=self.venue.tenant_id,
             venue_id=self.venue.id,
-            actor=self.actor(is_staff=asker.is_staff),
+            actor=self.actor(asker),
             when=when,
             party_size=party_size,
             details=Details(source=asker.source),
@@ -164,7 +166,8 @@ async def in_world(seed: int, engine: Engine, open_house: Callable[..., Any], qu
     now = at - timedelta(minutes=rng.randrange(3 * 24 * 60) - 600)
     first = now.astimezone(ZoneInfo(zone)).date()
     days = [first + timedelta(days=n) for n in range(DAYS_ASKED)]
-    house: House = await open_house(**document(rng, zone, days))
+    keeping = random.Random(f"{seed} holds back")  # on its own, so that the other worlds are as without it
+    house: House = await open_house(**holding_back(keeping, document(rng, zone, days)))
     venue = await engine.places.venue(UUID(house.venue_id))
     locks = [lock_key(venue.id)]
     call = engine.db.call(SYSTEM, tenants=[venue.tenant_id], locks=locks, now=now, deadline_s=None)
@@ -172,7 +175,8 @@ async def in_world(seed: int, engine: Engine, open_house: Callable[..., Any], qu
 
     async def asked(tx: Tx) -> None:
         nonlocal compared
-        world = World(rng, venue, days, tx, engine.places)
+        groups = frozenset(keeping.sample(["members"], keeping.randint(0, 1)))
+        world = World(rng, venue, days, tx, engine.places, groups)
         await world.fill()
         compared = await question(world)
         raise RolledBackError

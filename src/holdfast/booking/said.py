@@ -65,10 +65,11 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks what can be booked: whether they work here, and the source that their booking would have.
+    """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
+    guests that they are in.
 
-    `guest_id`, `groups`, `ip`: the guest that it would be for, and the groups and the address that it would count for,
-    where the rules of fair use bind them.
+    `guest_id`, `ip`: the guest that it would be for, and the address that it would count for, as for the groups, where
+    the rules of fair use bind them. `own`: the resources of the booking that they would change, which they may keep.
     """
 
     is_staff: bool = False
@@ -76,11 +77,12 @@ class Asker:
     guest_id: str | None = None
     groups: frozenset[str] = frozenset()
     ip: str | None = None
+    own: tuple[UUID, ...] = ()
 
     @property
     def unnamed(self) -> Asker:
-        """Anybody who asks the same, where no rule binds one more than another."""
-        return Asker(self.is_staff, self.source)
+        """Anybody of the same groups who asks the same, where no rule binds one guest more than another."""
+        return Asker(self.is_staff, self.source, groups=self.groups, own=self.own)
 
 
 GUEST = Asker()

@@ -101,7 +101,7 @@ class Wanted:
     reference is derived from it.
 
     `planned`: the resources that a plan has already chosen; no others are considered.
-    `instead_of`: the booking that this request changes: it is not in its own way.
+    `instead_of`: the booking that this request changes: it is not in its own way. `own`: the resources that it has.
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
     `bound`: the booking has its resources already, although it was made for a type.
@@ -129,6 +129,7 @@ class Wanted:
     preferences: Preferences = ANYTHING
     planned: tuple[UUID, ...] = ()
     instead_of: UUID | None = None
+    own: tuple[UUID, ...] = ()
     named: bool | None = None
     length_asked: bool | None = None
     bound: bool = False
@@ -158,10 +159,10 @@ class Wanted:
             return self.asked_by
         actor, source = self.actor, self.details.source
         if actor.kind == "system" or self.walk_in:
-            return Asker(actor.is_staff, source)
+            return Asker(actor.is_staff, source, own=self.own)
         if actor.is_staff:
-            return Asker(True, source, self.guest.id)
-        return Asker(False, source, self.guest.id, actor.groups, self.ip)
+            return Asker(True, source, self.guest.id, own=self.own)
+        return Asker(False, source, self.guest.id, actor.groups, self.ip, self.own)
 
     @property
     def is_of_type(self) -> bool:
@@ -238,6 +239,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
     return Wanted(
         id=booking.id,
         instead_of=booking.id,
+        own=booking.resource_ids,
         tenant_id=booking.tenant_id,
         venue_id=booking.venue_id,
         actor=actor,
@@ -249,6 +251,7 @@ def wanted_anew(booking: Booking, actor: Actor) -> Wanted:
         named=booking.chosen_by == "guest",
         length_asked=booking.length_asked,
         bound=bool(booking.resource_ids),
+        details=Details(source=booking.details.source),
         extras=tuple([(each.id, each.quantity) for each in booking.extras]),
         discount_code=booking.discount_code,
         guest=booking.guest,

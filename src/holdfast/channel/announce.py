@@ -9,7 +9,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.closed import closed_in, is_time, times_for_guests
+from holdfast.channel.closed import closed_in, is_held_back, is_time, times_for_guests
 from holdfast.channel.state import slot_state
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
@@ -137,6 +137,7 @@ def _events(
                     "new_state": state.state,
                     "units_free": state.units_free,
                     "closed": resource.id in closed_in(venue, slot.day, slot.span),
+                    "held_back": is_held_back(venue, resource.id, slot.day, slot.span, now=tx.now),
                     "guests": is_time(times_for_guests(venue, slot.day, slot.span)[resource.id], tx.now),
                     "changed_by": state.changed_by,
                     "reason": reason,

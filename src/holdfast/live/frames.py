@@ -13,6 +13,7 @@ from holdfast.channel.announce import AVAILABILITY_UPDATED
 from holdfast.channel.names import (
     BLOCKED_REASON,
     CLOSED_REASON,
+    HELD_BACK_REASON,
     NOT_NOW_REASON,
     ChannelKey,
     guest_state,
@@ -109,7 +110,8 @@ def _availability(committed: Committed) -> tuple[bytes, bytes]:
     blocked = CLOSED_REASON if closed and payload["new_state"] != "blocked" else BLOCKED_REASON
     fields["reason"] = blocked if fields["newState"] == "blocked" else None
     if fields["newState"] == "available" and not is_time:
-        fields |= {"reason": NOT_NOW_REASON, "unitsFree": 0}
+        reason = HELD_BACK_REASON if payload.get("held_back") else NOT_NOW_REASON
+        fields |= {"reason": reason, "unitsFree": 0}
     fields["previousState"] = guest_state(fields["previousState"], is_time=is_time)
     fields["newState"] = guest_state(fields["newState"], is_time=is_time)
     return staff[1:], encode(fields)[1:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from holdfast.place.document import (
 from holdfast.place.kept import Kept
 from holdfast.place.opening.holidays_of import Holiday
 from holdfast.place.opening.spans import HoursException, HoursSpan
+from holdfast.place.policies.held_back import HeldBack, problems_of_held_back, renamed
 from holdfast.place.reach import check_version, own_venue
 
 YEARS_BACK_MAX = 1
@@ -134,9 +135,10 @@ async def change_resource(
     if after.slug != before.slug:
         refuse_taken(kept, after.slug)
     others = [each for each in kept.document.resources if each is not before]
-    renamed = [_neighbours_of(each, before.slug, after, changes) for each in others]
+    neighbours = [_neighbours_of(each, before.slug, after, changes) for each in others]
     ids = {each.slug: kept.ids[each.slug] for each in others} | {after.slug: resource_id}
-    return await amending.change(tx, kept, with_resources(kept, [*renamed, after]), ids=ids)
+    held_back = renamed(kept.document.policy.held_back, before.slug, after.slug)
+    return await amending.change(tx, kept, with_resources(kept, [*neighbours, after], held_back), ids=ids)
 
 
 def own_resource(kept: Kept, resource_id: UUID, *, expected_version: int | None = None) -> ResourceDocument:
@@ -173,12 +175,21 @@ def named_by_slug(kept: Kept, resource: ResourceDocument) -> ResourceDocument:
     return resource.model_copy(update={"adjacent": tuple(adjacent), "parts": parts})
 
 
-def with_resources(kept: Kept, resources: Iterable[ResourceDocument]) -> VenueDocument:
+def with_resources(
+    kept: Kept, resources: Sequence[ResourceDocument], held_back: Sequence[HeldBack] | None = None
+) -> VenueDocument:
     """Returns the venue's document with these resources, validated as a whole; the changed resource comes last.
+    `held_back`: what the policy holds back; None: as before.
 
     Raises `InvalidRequest` with the names of that resource's fields as in the request.
     """
-    return validated(VenueDocument, {**dict(kept.document), "resources": tuple(resources)}, skip=2)
+    policy = kept.document.policy
+    if held_back is not None:
+        policy = policy.model_copy(update={"held_back": tuple(held_back)})
+    for where, value, problem in problems_of_held_back(policy.held_back, resources):
+        raise InvalidRequest.of(".".join(map(str, where)), value, f"{problem}: change the policy first")
+    document = {**dict(kept.document), "policy": policy, "resources": tuple(resources)}
+    return validated(VenueDocument, document, skip=2)
 
 
 def _neighbours_of(

@@ -26,6 +26,7 @@ from holdfast.kernel.text import free_form, stored_line
 from holdfast.place.opening.spans import DAY_MINUTES, Hours, Rule, Slot
 from holdfast.place.opening.stay import StayTimes, problems_of_slots
 from holdfast.place.parts import problems_of_parts, problems_of_types
+from holdfast.place.policies.held_back import problems_of_held_back
 from holdfast.place.policy import Policy
 from holdfast.place.prices.amounts import Amount, fractions
 from holdfast.place.prices.sold import amounts_of
@@ -231,7 +232,8 @@ class VenueDocument(Rule):
                 *self._lost_neighbours(),
                 *problems_of_parts(self.resources),
                 *(problems_of_types(self.resources) if self.policy.bind_group != "at_once" else ()),
-                *self._fractions_of_minor_units(),
+                *problems_of_held_back(self.policy.held_back, self.resources),
+                *fractions(self._amounts(), self.currency, minor_units(self.currency)),
                 *problems_of_slots(self.stay, self.slots),
             ],
         )
@@ -260,9 +262,6 @@ class VenueDocument(Rule):
                     yield Problem(where, other.slug, "can't be the resource itself: name another one")
                 elif other.slug not in slugs:
                     yield Problem(where, other.slug, "must be the slug of a resource of this document")
-
-    def _fractions_of_minor_units(self) -> Iterator[Problem]:
-        return fractions(self._amounts(), self.currency, minor_units(self.currency))
 
     def _amounts(self) -> Iterator[tuple[tuple[str | int, ...], Decimal]]:
         """Yields all amounts of money in the document, each with its place."""

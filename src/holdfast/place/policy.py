@@ -11,6 +11,7 @@ from holdfast.kernel.body import Problem, refuse
 from holdfast.place.opening.spans import DAY_MINUTES, Rule
 from holdfast.place.opening.stay import NIGHTS_LIMIT, ArrivalRule, nights_in_order
 from holdfast.place.policies.fair_use import FairUseRule
+from holdfast.place.policies.held_back import HeldBack, problems_of_shares
 from holdfast.place.policies.overrides import MayOverride
 from holdfast.place.policies.pacing import PacingRule
 from holdfast.place.prices.amounts import Percent
@@ -91,6 +92,8 @@ class Policy(Rule):
     """Bounds on what arrives in a part of the day. All that match a booking apply."""
     pacing_covers_max: StrictInt | None = Field(default=None, ge=1, le=100_000)
     """Guests who may arrive within one window of 15 minutes; null: any number."""
+    held_back: tuple[HeldBack, ...] = Field(default=(), max_length=50)
+    """What is held back for some of those who book, until shortly before. Staff may book it all the same."""
     bind_group: Literal["at_once", "on_the_day", "at_check_in"] = "at_once"
     """When a booking of a type (`group`) gets its resource. Until then it has the promise of one."""
     combination_resources_max: StrictInt = Field(default=3, ge=1, le=8)
@@ -122,7 +125,8 @@ class Policy(Rule):
     @model_validator(mode="after")
     def _sold_once(self) -> Policy:
         extras = repeated("extras", "id", [each.id for each in self.extras])
-        refuse("Policy", [*extras, *repeated("discounts", "code", [each.code for each in self.discounts])])
+        discounts = repeated("discounts", "code", [each.code for each in self.discounts])
+        refuse("Policy", [*extras, *discounts, *problems_of_shares(self.held_back)])
         return self
 
     @model_validator(mode="after")

@@ -9,13 +9,21 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.prepare import usual_minutes
-from holdfast.channel.closed import INSTANT, closed_in, is_time, times_for_guests
-from holdfast.channel.names import BLOCKED_REASON, CLOSED_REASON, NOT_NOW_REASON, guest_state, staff_state
+from holdfast.channel.closed import INSTANT, closed_in, is_held_back, is_time, times_for_guests
+from holdfast.channel.names import (
+    BLOCKED_REASON,
+    CLOSED_REASON,
+    HELD_BACK_REASON,
+    NOT_NOW_REASON,
+    guest_state,
+    staff_state,
+)
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
 from holdfast.kernel.span import Span
 from holdfast.place.opening.slot import DAY_SLOT_ID
+from holdfast.place.policies.withhold import held_for
 from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import availability_name
@@ -26,7 +34,8 @@ View = Literal["staff", "guest"]
 
 class SectionShown(BaseModel):
     """A resource in the slot. Staff see all five states and `changedBy`; others see `available` or `unavailable`, and
-    when they can book it: from `bookableFrom` to `bookableUntil`, where that lies ahead."""
+    when they can book it: from `bookableFrom` to `bookableUntil`, where that lies ahead. Of what is held
+    back from the public now, staff see for whom: `heldBackFor`."""
 
     sectionId: UUID
     name: str
@@ -43,6 +52,7 @@ class SectionShown(BaseModel):
     reason: str | None = None
     bookableFrom: datetime | None = None
     bookableUntil: datetime | None = None
+    heldBackFor: list[str] | None = None
 
 
 class SnapshotShown(BaseModel):
@@ -76,9 +86,11 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnaps
     return CachedSnapshot.of(snapshot.revision, encode(shown))
 
 
-def changes_at(snapshot: Snapshot) -> datetime | None:
+def changes_at(snapshot: Snapshot, view: View) -> datetime | None:
     """Returns the next instant at which guests can book more or less of the slot, although nothing happens; None if
-    there is none."""
+    there is none, or if this view does not show it."""
+    if view == "staff" and not snapshot.venue.policy.held_back:
+        return None
     times = times_for_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
     ends = {at for each in {*times.values()} for span in each for at in (span.start, span.end + INSTANT)}
     return min((each for each in ends if each > snapshot.at), default=None)
@@ -91,6 +103,7 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
     seen = staff_state(state.state, closed=closed)
     times = times_for_guests(venue, slot.day, slot.span)[resource.id]
     is_over = not is_staff and not is_time(times, snapshot.at)
+    is_held = is_held_back(venue, resource.id, slot.day, slot.span, now=snapshot.at)
     shown = {
         "sectionId": resource.id,
         "name": resource.name,
@@ -106,6 +119,8 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
     bookable = next((each for each in times if snapshot.at <= each.end), None)
     if not is_staff and bookable is not None:
         shown |= {"bookableFrom": bookable.start, "bookableUntil": bookable.end}
+    if is_staff and is_held:
+        shown["heldBackFor"] = held_for(venue, resource)
     if resource.minimum_spend is not None:
         shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
     if is_staff and state.changed_by is not None:
@@ -115,7 +130,7 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
     elif seen == "blocked":
         shown["reason"] = CLOSED_REASON
     elif seen == "available" and is_over:
-        shown["reason"] = NOT_NOW_REASON
+        shown["reason"] = HELD_BACK_REASON if is_held else NOT_NOW_REASON
     return shown
 
 

@@ -135,7 +135,7 @@ class Snapshots:
         entry = entry_of(snapshot, view, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.generation(wanted.venue_id) == generation:
-            following = changes_at(snapshot) if view == "guest" else None
+            following = changes_at(snapshot, view)
             lasts = timedelta.max if following is None else following - snapshot.at
             self.memory.put(key, entry, ttl_s=min(TTL_S, lasts.total_seconds()))
             if lasts.total_seconds() > TTL_S:

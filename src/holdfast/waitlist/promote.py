@@ -16,6 +16,7 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.making.usage_store import read_usage
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.pacing import PACING_WINDOW, REACH
 from holdfast.booking.said import Asker
 from holdfast.engine import Engine
@@ -194,7 +195,8 @@ class Promotion:
 def _sets(venue: Venue, entry: Entry) -> Sets:
     """Returns the sets of resources that would do by the venue's current rules, best first; empty if none would."""
     try:
-        return candidate_sets(venue, entry.demand)
+        sets = candidate_sets(venue, entry.demand)
+        return in_order(venue, WAITING, sets) if venue.policy.held_back else sets
     except HoldfastError:
         return ()
 

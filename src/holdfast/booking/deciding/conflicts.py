@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from holdfast.assigning.choose import distinct
+from holdfast.booking.rules.held_back import kept_in, open_to
 from holdfast.booking.wanted import Prepared, Suggestible
 from holdfast.claim.model import Claim, Occupancy, units_needed
 from holdfast.kernel.errors import Kind
@@ -16,6 +18,8 @@ from holdfast.place.venue import Resource, Venue
 CONFLICTS_MAX = 20
 ANY_KIND = "resource"
 """Stands for the kind of a resource that is not known."""
+HELD_BACK = "held back"
+"""The reason for a resource that is kept for others at that time; then until when."""
 CLOSED = "closed for maintenance"
 """The reason guests see for any block. Staff can look up the real one by the block's id."""
 
@@ -75,6 +79,8 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
         detail = f"{names} is {state} at that time."
     else:
         detail = f"No {kind} for {prepared.wanted.party_size} is free at that time."
+    if prepared.venue.policy.held_back:
+        detail = _held_back_detail(prepared, detail, now=occupancy.now)
     return NotAvailable(
         kind,
         detail,
@@ -99,13 +105,15 @@ def _shared(prepared: Prepared, order: Prepared) -> str | None:
 
 
 def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID | None) -> int:
-    """Returns how many of the item's sets have room, less what other items want of the same."""
-    span, party_size = prepared.span, prepared.wanted.party_size
+    """Returns how many of the item's sets have room, less what other items want that have no choice but these."""
+    span, party_size, sets = prepared.span, prepared.wanted.party_size, prepared.sets
+    if prepared.venue.policy.held_back:
+        sets = open_to(prepared, sets, now=occupancy.now)
     places = {frozenset(each.id for each in resources) for resources in prepared.sets}
     rivals = [
         each
         for each in order.items
-        if places == {frozenset(one.id for one in resources) for resources in each.sets}
+        if places >= {frozenset(one.id for one in resources) for resources in each.sets}
     ]
     return (
         1
@@ -116,7 +124,7 @@ def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID |
                 for each in resources
                 for leaf in each.claimed
             )
-            for resources in prepared.sets
+            for resources in sets
         )
     )
 
@@ -126,7 +134,9 @@ def conflicts_of(
 ) -> list[dict[str, object]]:
     """Returns which resources are taken and when, up to CONFLICTS_MAX. Staff also see the owner of each claim."""
     venue, staff = prepared.venue, prepared.wanted.actor.is_staff
-    found: list[dict[str, object]] = []
+    found = list[dict[str, object]]()
+    if venue.policy.held_back:
+        found += [_held_back(prepared, *each) for each in kept_in(prepared, now=occupancy.now)]
     for resource, leaf in _claimed(prepared):
         units = units_needed(resource, leaf, prepared.wanted.party_size)
         if occupancy.has_room(leaf, prepared.span, units=units, but=but):
@@ -160,6 +170,31 @@ def _conflict(resource: Resource, claim: Claim, venue: Venue, *, staff: bool) ->
         **({"reason": CLOSED} if claim.owner_kind == "block" else {}),
         **({"owner_kind": claim.owner_kind, "owner_id": str(claim.owner_id)} if staff else {}),
     }
+
+
+def _held_back(prepared: Prepared, resource: Resource, until: datetime) -> dict[str, object]:
+    tz, span = prepared.venue.tz, prepared.span
+    return {
+        "resource_id": str(resource.id),
+        "resource_name": resource.name,
+        "start": span.start.astimezone(tz).isoformat(),
+        "end": span.end.astimezone(tz).isoformat(),
+        "reason": f"{HELD_BACK} until {until.astimezone(tz).isoformat(timespec='minutes')}",
+    }
+
+
+def _held_back_detail(prepared: Prepared, detail: str, *, now: datetime) -> str:
+    """Returns the sentence for a refusal where something is held back for others."""
+    kept = list(kept_in(prepared, now=now))
+    if not kept:
+        return detail
+    soonest = min(until for _, until in kept).astimezone(prepared.venue.tz)
+    if not prepared.wanted.resource_ids:
+        return f"{detail} Some are {HELD_BACK} for others until {soonest:%Y-%m-%d %H:%M}."
+    names = ", ".join(each.name for each, _ in kept)
+    last = max(until for _, until in kept).astimezone(prepared.venue.tz)
+    verb = "is" if len(kept) == 1 else "are"
+    return f"{names} {verb} {HELD_BACK} for others until {last:%Y-%m-%d %H:%M}."
 
 
 def lost(venue: Venue, resource_ids: Sequence[UUID] = ()) -> NotAvailable:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from holdfast.assigning.choose import Demand, candidate_sets, fitting
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.override import Overruled
 from holdfast.booking.wanted import SETS_FIRST, Prepared, Wanted
 from holdfast.kernel.errors import HoldfastError
@@ -31,6 +32,8 @@ def prepared_nearby(
     kept = fitting(venue, own_ids, wanted.party_size)
     try:
         sets = candidate_sets(venue, Demand(wanted.party_size, (), wanted.preferences))
+        if venue.policy.held_back:
+            sets = in_order(venue, wanted.asker, sets)
     except HoldfastError:
         if kept is None:
             raise

@@ -20,7 +20,7 @@ from holdfast.assigning.choose import (
 from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.order import Place, place_order, prepare_order
 from holdfast.booking.deciding.stays import as_stay
-from holdfast.booking.rules import times
+from holdfast.booking.rules import held_back, times
 from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.nights import check_stay
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
@@ -144,7 +144,8 @@ def sets_for(wanted: Wanted, venue: Venue, over: Overruled | None) -> tuple[tupl
         named = named_resources(venue, wanted.resource_ids)
         over.check(check_party, venue, named, wanted.party_size)
         return (named,)
-    return candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
+    sets = candidate_sets(venue, Demand(wanted.party_size, wanted.resource_ids, wanted.preferences))
+    return held_back.in_order(venue, wanted.asker, sets) if venue.policy.held_back else sets
 
 
 def find_place(
@@ -164,6 +165,8 @@ def find_place(
             prepared = replace(prepared, items=items)
         return place_order(prepared, occupancy, find_place=find_place, but=but)
     sets, party_size = open_sets(prepared), prepared.wanted.party_size
+    if prepared.venue.policy.held_back:
+        sets = held_back.open_to(prepared, sets, now=occupancy.now)
     found = first_free(sets, prepared.span, occupancy, party_size=party_size, but=but)
     if prepared.rest and (found is None or isinstance(found, list)):
         return [*(found or ()), *probes_of(prepared.in_full())]

@@ -25,6 +25,7 @@ from holdfast.booking.deciding.stays import stay_facts
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
 from holdfast.booking.rules.fair_use import Allowance, Usage
+from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
 from holdfast.booking.rules.sale import Sales
@@ -156,8 +157,13 @@ def _best(prepared: Prepared, *, now: datetime) -> Place | None:
     if prepared.items:
         found = find_place(prepared, Occupancy(now))
         return found if isinstance(found, Place) else None
-    best = next(iter(open_sets(prepared)), None)
+    best = next(iter(_open_to(prepared, now=now)), None)
     return None if best is None else _place((best,))
+
+
+def _open_to(prepared: Prepared, *, now: datetime) -> Sequence[tuple[Resource, ...]]:
+    sets = open_sets(prepared)
+    return open_to(prepared, sets, now=now) if prepared.venue.policy.held_back else sets
 
 
 def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | None) -> None:

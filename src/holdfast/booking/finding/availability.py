@@ -21,6 +21,7 @@ from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.price import price_json
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import check_length
 from holdfast.booking.rules.nights import nights_allowed, stay_at
 from holdfast.booking.rules.sittings import is_slots_only
@@ -109,19 +110,19 @@ async def free_starts(
 
     Raises DurationNotAllowed, InvalidRequest for preferences that no resource has, Overloaded.
     """
-    sets = _sets(venue, party_size, preferences)
+    sets = _sets(venue, party_size, preferences, asker)
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
     asked = await asked_about(tx, venue, sets, [day], **about)
     each_alone = [start._replace(goal=number) for number, start in enumerate(asked)]
     allowed_starts = await allowed(tx, venue, sets, each_alone, party_size=party_size, asker=asker, but=but)
-    scan = Scan(venue, sets, allowed_starts, party_size=party_size, but=but)
+    scan = Scan(venue, sets, allowed_starts, party_size=party_size, asker=asker, but=but)
     while not scan.is_over:
         await scan.look_on(tx)
     found = scan.found
     if preferences.group is not None:
         goals = {start.goal for start, _ in found}
         missing = [each for each in allowed_starts if each.goal not in goals]
-        found = [*found, *await promised(tx, venue, sets, missing, but=but)]
+        found = [*found, *await promised(tx, venue, sets, missing, asker=asker, but=but)]
     return sorted(found, key=lambda each: (each[0].span, each[0].slot_id or ""))
 
 
@@ -148,13 +149,14 @@ async def days_with_room(
     asked["preferences"] = preferences
     sets, left, with_room = await read(look_at_best, venue, days[:DAYS_MAX], **asked, but=but)
     for part in _in_parts(left):
-        scan = Scan(venue, sets, part, party_size=party_size, but=but)
+        scan = Scan(venue, sets, part, party_size=party_size, asker=asker, but=but)
         while not scan.is_over:
             await read(scan.look_on)
         with_room.update(start.goal for start, _ in scan.found)
         if preferences.group is not None:
             rest = [each for each in part if each.goal not in with_room]
-            with_room.update(start.goal for start, _ in await read(promised, venue, sets, rest, but=but))
+            late = await read(promised, venue, sets, rest, asker=asker, but=but)
+            with_room.update(start.goal for start, _ in late)
     return [day for day in days if day in with_room]
 
 
@@ -172,13 +174,13 @@ async def look_at_best(
     """Returns all sets for the party, the starts that the rules allow on days without room on the best sets, as far as
     others or a promise may do, and the days with room on these."""
     about = {"party_size": party_size, "duration_minutes": duration_minutes, "asker": asker}
-    sets, left, with_room = _sets(venue, party_size, preferences), list[Start](), set[Hashable]()
+    sets, left, with_room = _sets(venue, party_size, preferences, asker), list[Start](), set[Hashable]()
     asked = await asked_about(tx, venue, sets, days, **about)
     is_late = preferences.group is not None and venue.policy.bind_group != "at_once"
     for first in range(0, len(asked), STARTS_AT_ONCE_MAX):
         part = asked[first : first + STARTS_AT_ONCE_MAX]
         part = await allowed(tx, venue, sets, part, party_size=party_size, asker=asker, but=but)
-        scan = Scan(venue, sets, part, party_size=party_size, but=but)
+        scan = Scan(venue, sets, part, party_size=party_size, asker=asker, but=but)
         await scan.look_at_page(tx)
         with_room.update(start.goal for start, _ in scan.found)
         left += scan.left() if is_late or not scan.is_over else []
@@ -201,10 +203,11 @@ def _in_parts(starts: Sequence[Start]) -> Iterator[list[Start]]:
         yield part
 
 
-def _sets(venue: Venue, party_size: int, preferences: Preferences) -> Sets:
+def _sets(venue: Venue, party_size: int, preferences: Preferences, asker: Asker) -> Sets:
     """The sets of resources for the party, best first. Raises InvalidRequest if no resource has what is preferred."""
     try:
-        return candidate_sets(venue, Demand(party_size, (), preferences))
+        sets = candidate_sets(venue, Demand(party_size, (), preferences))
+        return in_order(venue, asker, sets) if venue.policy.held_back else sets
     except InvalidRequest:
         if preferences != ANYTHING:
             raise

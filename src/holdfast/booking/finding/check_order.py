@@ -30,7 +30,9 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
     best = tuple(each.sets[0] for each in order.items)
     shown = place or Place(tuple(each for own in best for each in own), [], best)
     price, _ = quoted(order, shown, tx.ports.pricing, now=tx.now)
-    conflicts = [each for item in order.items for each in conflicts_of(item, outlook.occupancy) if not place]
+    conflicts = list[dict[str, object]]()
+    for item in order.items if place is None else ():  # several may have the same
+        conflicts += [each for each in conflicts_of(item, outlook.occupancy) if each not in conflicts]
     return {
         "available": place is not None,
         "options": [_option(place)] if place else [],

@@ -70,10 +70,13 @@ class Starts:
             found[value] = found.get(value, 0) | 1 << place
         return [*found.items()]
 
-    def counts(self, resource: Resource, times: Mapping[UUID, FreeTimes], party_size: int) -> Iterator[int]:
+    def counts(
+        self, resource: Resource, times: Mapping[UUID, FreeTimes], party_size: int, kept: int = 0
+    ) -> Iterator[int]:
         """Yields the starts for which the resource takes one booking, two bookings, and so on, besides those that were
-        counted since `forget`, as far as they share parts with it."""
-        bits = self._able(resource)
+        counted since `forget`, as far as they share parts with it. `kept`: the starts for which it is held back for
+        others."""
+        bits = self._able(resource) & ~kept
         for leaf in resource.claimed if self.venue.wholes else ():
             bits &= ~self._taken.get(leaf.id, 0)
         for count in range(1, _bookings_max(resource, party_size) + 1):

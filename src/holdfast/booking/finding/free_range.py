@@ -13,9 +13,10 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.availability import asked_about
 from holdfast.booking.finding.count import Count, Starts
-from holdfast.booking.finding.look import read_arrived
+from holdfast.booking.finding.look import read_arrived, with_buffers_of_wholes
 from holdfast.booking.finding.promised import most_promised
-from holdfast.booking.finding.scan import Start, allowed, share, with_buffers_of_wholes
+from holdfast.booking.finding.scan import Start, allowed, share
+from holdfast.booking.rules.held_back import in_order, kept_bits
 from holdfast.booking.rules.nights import is_closed, nights_allowed
 from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.said import GUEST, Asker
@@ -62,7 +63,7 @@ async def free_by_day(
     number that is free at one start of the opening day, for the usual length. Raises InvalidRequest
     for an unknown type, Overloaded.
     """
-    days, types = days[:RANGE_DAYS_MAX], _types(venue, party_size, group)
+    days, types = days[:RANGE_DAYS_MAX], _types(venue, party_size, group, asker)
     sets = [(each,) for of in types for each in of.resources]
     minutes = None if venue.stay is None else minutes_of_nights(venue.stay, 1)
     about = {"party_size": party_size, "duration_minutes": minutes, "asker": asker}
@@ -78,7 +79,7 @@ async def free_by_day(
     return {"currency": venue.currency, "items": items}
 
 
-def _types(venue: Venue, party_size: int, group: str | None) -> list[_Type]:
+def _types(venue: Venue, party_size: int, group: str | None, asker: Asker) -> list[_Type]:
     active = sorted((each for each in venue.resources.values() if each.active), key=lambda each: each.order)
     if group is not None and all(each.group != group for each in active):
         candidate_sets(venue, Demand(party_size, (), Preferences(group=group)))  # raises InvalidRequest
@@ -88,6 +89,9 @@ def _types(venue: Venue, party_size: int, group: str | None) -> list[_Type]:
             types[each.group].resources.append(each)
     for of in types.values():  # in the order in which they are booked
         of.resources.sort(key=lambda each: (each.seats_max, each.order))
+        if venue.policy.held_back:
+            sets = in_order(venue, asker, tuple((each,) for each in of.resources))
+            of.resources = [each for (each,) in sets]
     return list(types.values())
 
 
@@ -132,9 +136,11 @@ class _Counted:
     async def count(self, starts: Starts, of: _Type) -> None:
         """Counts what is free of the type at these starts."""
         count, slices, free = Count(), Slices(), dict[object, tuple[Resource, int]]()
+        keeps = bool(self.venue.policy.held_back)
         starts.forget()
         for each in of.resources:
-            for bits in starts.counts(each, self.times, self.party_size):
+            kept = kept_bits(self.venue, self.asker, each, starts.times, now=self.tx.now) if keeps else 0
+            for bits in starts.counts(each, self.times, self.party_size, kept):
                 count.add(bits)
                 like = _priced_like(each)
                 free[like] = each, free.get(like, (each, 0))[1] | bits
@@ -156,7 +162,7 @@ class _Counted:
             return
         sets = [(each,) for each in of.resources]
         async for start, many in most_promised(
-            self.tx, self.venue, sets, asked, than=lambda day: self.of(day, of)[0]
+            self.tx, self.venue, sets, asked, asker=self.asker, than=lambda day: self.of(day, of)[0]
         ):
             bound = self._parties_left(start)
             prices = _prices(self.tx, self.venue, [start], of.resources[0], 1, self.party_size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.assigning.choose import claimed_by
@@ -73,3 +73,11 @@ async def read_arrived(tx: Tx, venue: Venue, span: Span, *, but: UUID | None = N
     first, last = span.start - reach, span.end + reach
     rows = await tx.fetch(ARRIVED, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now, but)
     return Arrived.of(rows)
+
+
+def with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
+    """Returns the span, widened by the longest buffers of wholes: their leaves may have shorter ones of their own."""
+    wholes = {each.id: each for of in venue.wholes.values() for each in of}.values()
+    before = max((each.buffer_before_minutes for each in wholes), default=0)
+    after = max((each.buffer_after_minutes for each in wholes), default=0)
+    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))

@@ -10,6 +10,8 @@ from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.scan import Start, share
 from holdfast.booking.finding.search import Found, Sets, fit_promise
+from holdfast.booking.rules.held_back import open_at
+from holdfast.booking.said import Asker
 from holdfast.claim.model import UNBOUND, Claim, Occupancy, claimed_span
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
@@ -20,7 +22,7 @@ from holdfast.place.venue import Venue
 
 
 async def promised(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, but: UUID | None = None
+    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, asker: Asker, but: UUID | None = None
 ) -> list[tuple[Start, Found]]:
     """Returns those of the starts, for which no resource of the type is free, that can be promised all the same, one
     for each goal. `starts`: allowed by the rules (`allowed`). `sets`: the resources of the type, at least one. `but`: a
@@ -35,7 +37,7 @@ async def promised(
     slices, found, reached = Slices(), list[tuple[Start, Found]](), set[Hashable]()
     for start in late:
         await share(slices)
-        free = None if start.goal in reached else fit_promise(venue, sets, start.span, occupancy)
+        free = None if start.goal in reached else fit_promise(venue, asker, sets, start.span, occupancy)
         if free is not None:
             found.append((start, free))
             reached.add(start.goal)
@@ -43,7 +45,13 @@ async def promised(
 
 
 async def most_promised(
-    tx: Tx, venue: Venue, sets: Sets, starts: Sequence[Start], *, than: Callable[[Hashable], int]
+    tx: Tx,
+    venue: Venue,
+    sets: Sets,
+    starts: Sequence[Start],
+    *,
+    asker: Asker,
+    than: Callable[[Hashable], int],
 ) -> AsyncIterator[tuple[Start, int]]:
     """Yields starts at which more bookings of the type can be made, one after the other, than was known for their goal,
     and how many. `starts`: allowed by the rules. `than`: how many are known for a goal. Raises Overloaded when it takes
@@ -55,24 +63,27 @@ async def most_promised(
         return
     around = Span(min(each.span.start for each in late), max(each.span.end for each in late))
     occupancy = (await look(tx, venue, sets, around, is_type=True)).occupancy
-    pool, slices = distinct(sets), Slices()
+    slices, able = Slices(), sets
     for start in late:
         await share(slices)
-        wanted = claimed_span(pool[0], start.span)
+        if venue.policy.held_back:
+            able = open_at(venue, asker, sets, start.span.start, now=tx.now)
+        pool, wanted = distinct(able), claimed_span(sets[0][0], start.span)
         near = [each.span for one in pool for each in occupancy.standing_in(one, wanted)]
         if len(pool) - most_at_once(near) > than(start.goal):
-            yield start, await _promised_at(venue, sets, start.span, occupancy)
+            yield start, await _promised_at(venue, asker, able, start.span, occupancy)
 
 
-async def _promised_at(venue: Venue, sets: Sets, span: Span, known: Occupancy) -> int:
-    """Makes as many bookings as can be made in a copy of the occupancy. Returns how many."""
+async def _promised_at(venue: Venue, asker: Asker, sets: Sets, span: Span, known: Occupancy) -> int:
+    """Makes as many bookings as can be made in a copy of the occupancy. `sets`: those of which none is held back.
+    Returns how many."""
     draft = Occupancy(known.now, {id_: [*each] for id_, each in known.by_resource.items()}, {**known.ahead})
     slices, many = Slices(), 0
     while True:
         await share(slices)
         found = first_free(sets, span, draft, party_size=1)
         if not isinstance(found, tuple):
-            promise = fit_promise(venue, sets, span, draft)
+            promise = fit_promise(venue, asker, sets, span, draft)
             if promise is None or promise.fit is None:
                 return many
             found = promise.sets[0], [promise.fit]

@@ -15,9 +15,10 @@ from uuid import UUID
 
 from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.prepare import bounds, check_time
-from holdfast.booking.finding.look import read_arrived
+from holdfast.booking.finding.look import read_arrived, with_buffers_of_wholes
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.making.usage_store import allowance
+from holdfast.booking.rules.held_back import kept_bits
 from holdfast.booking.rules.nights import STAY_RULE
 from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
 from holdfast.booking.said import GUEST, Asker
@@ -50,7 +51,8 @@ class Start(NamedTuple):
 
 
 class _SameLength:
-    """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at."""
+    """Starts of visits of one length, all of them slots or none, in order; `left`: those still to be looked at.
+    `kept`: by resource, the starts for which it is held back for others."""
 
     def __init__(self, venue: Venue, starts: Sequence[Start], *, party_size: int) -> None:
         self.venue, self.starts, self.party_size = venue, starts, party_size
@@ -64,6 +66,7 @@ class _SameLength:
             end = first + sum(1 for _ in run)
             self.of_goal[goal] = self.of_goal.get(goal, 0) | bits_between(first, end)
             first = end
+        self.kept: dict[UUID, int] = {}
         self._by_resource: dict[UUID, int] = {}
         self._open: dict[Hours | None, int] = {}
         self._aligned: dict[Hours | None, int] = {}
@@ -88,7 +91,7 @@ class _SameLength:
     def _free(self, resource: Resource, times: dict[UUID, FreeTimes]) -> int:
         found = self._by_resource.get(resource.id)
         if found is None:
-            found = (1 << len(self.times)) - 1
+            found = (1 << len(self.times)) - 1 & ~self.kept.get(resource.id, 0)
             for leaf in resource.claimed:
                 units = units_needed(resource, leaf, self.party_size)
                 found &= times[leaf.id].starts(self.times, self.length, leaf=leaf, units=units)
@@ -129,10 +132,11 @@ class Scan:
         starts: Sequence[Start],
         *,
         party_size: int,
+        asker: Asker,
         but: UUID | None = None,
     ) -> None:
         """`starts`: allowed by the rules (`allowed`). `but`: a booking that does not count."""
-        self._but = but
+        self._but, self._asker = but, asker
         self.found: list[tuple[Start, Found]] = []
         self._venue = venue
         self._groups = groups = _groups(venue, starts, party_size=party_size)
@@ -183,6 +187,9 @@ class Scan:
             self._known |= await read_free_times(
                 tx, self._venue.tenant_id, list(new.values()), self._around, but=self._but
             )
+        for each in self._groups if self._venue.policy.held_back else ():
+            keeping = (self._venue, self._asker)
+            each.kept |= {one.id: kept_bits(*keeping, one, each.times, now=tx.now) for one in resources}
         for resource in resources:
             await share(slices)
             if not any(each.may_be_free(resource, self._known) for each in self._groups):
@@ -281,14 +288,6 @@ def _may_arrive(venue: Venue, start: Start, arrived: Arrived, asker: Asker, *, p
     except PacingExceeded:
         return False
     return True
-
-
-def with_buffers_of_wholes(venue: Venue, span: Span) -> Span:
-    """Returns the span, widened by the longest buffers of wholes: their leaves may have shorter ones of their own."""
-    wholes = {each.id: each for of in venue.wholes.values() for each in of}.values()
-    before = max((each.buffer_before_minutes for each in wholes), default=0)
-    after = max((each.buffer_after_minutes for each in wholes), default=0)
-    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
 
 
 def _groups(venue: Venue, starts: Sequence[Start], *, party_size: int) -> list[_SameLength]:

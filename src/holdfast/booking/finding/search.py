@@ -14,6 +14,7 @@ from holdfast.assigning.combine import capacity
 from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.prepare import check_time, is_bound_late
 from holdfast.booking.rules.fair_use import Allowance
+from holdfast.booking.rules.held_back import is_kept, kept_bits, open_at
 from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.rules.sittings import is_slots_only
 from holdfast.booking.said import GUEST, Asker
@@ -107,7 +108,7 @@ class Outlook:
         found = tuple(islice(free, most))
         if found or not is_type:
             return Found(span, found) if found else None
-        return fit_promise(self.venue, sets, span, self.occupancy)
+        return fit_promise(self.venue, self.asker, sets, span, self.occupancy)
 
     def starts(
         self, resource: Resource, times: Sequence[datetime], length: timedelta, *, party_size: int
@@ -115,6 +116,8 @@ class Outlook:
         """Returns a bit for each time, as `FreeTimes.starts` does: set if the ledger and the resource's own hours
         leave room for the party for that long. Ignores the venue's rules."""
         found = (1 << len(times)) - 1
+        if self.venue.policy.held_back:
+            found &= ~kept_bits(self.venue, self.asker, resource, times, now=self.now)
         for leaf in resource.claimed:
             units = units_needed(resource, leaf, party_size)
             found = found and found & self._times_of(leaf).starts(times, length, leaf=leaf, units=units)
@@ -156,6 +159,8 @@ class Outlook:
     def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
         if resource.id not in known:
             is_closed = self.venue.has_own_hours and not is_open(self.venue, (resource,), span)
+            if self.venue.policy.held_back and not is_closed:
+                is_closed = is_kept(self.venue, self.asker, resource, span.start, now=self.now)
             known[resource.id] = not is_closed and all(
                 self._times_of(leaf).free(
                     claimed_span(leaf, span), units=units_needed(resource, leaf, party_size)
@@ -183,10 +188,12 @@ class Outlook:
         return known[1]
 
 
-def fit_promise(venue: Venue, sets: Sets, span: Span, occupancy: Occupancy) -> Found | None:
+def fit_promise(venue: Venue, asker: Asker, sets: Sets, span: Span, occupancy: Occupancy) -> Found | None:
     """Returns the place that a booking of the type, which the sets are the resources of, would be promised at a time
     that the rules allow, although none is free: others that have no resource yet move. None if the type is bound at
     once, or there is no such place. `occupancy`: with all claims to come."""
+    if venue.policy.held_back:
+        sets = open_at(venue, asker, sets, span.start, now=occupancy.now)
     if not sets or not is_bound_late(venue, span, now=occupancy.now):
         return None
     fit = fit_in_pool(distinct(sets), span, occupancy, tenant_id=venue.tenant_id)

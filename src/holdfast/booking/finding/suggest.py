@@ -17,6 +17,7 @@ from holdfast.booking.finding import search
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.orders import check_order_rules, look_for_order, room_for_order
 from holdfast.booking.finding.search import Found, Outlook, Sets
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import DurationNotAllowed, check_length
 from holdfast.booking.rules.sittings import is_slots_only, slots_near
 from holdfast.booking.wanted import Prepared
@@ -99,6 +100,8 @@ async def suggest_from(read: Look, wanted: Prepared) -> list[dict[str, Any]]:
     within = within_of(venue)
     around = Span(span.start - within, span.end + within)
     same = candidate_sets(venue, Demand(party_size, wanted.wanted.resource_ids, wanted.wanted.preferences))
+    if venue.policy.held_back:
+        same = in_order(venue, wanted.wanted.asker, same)
     named = wanted.wanted.resource_ids
     others = search.equivalent(venue, named, party_size) if named else ()
     found: list[Found] = []

@@ -30,15 +30,17 @@ def address_of(request: Request) -> str:
 
 def asker_of(request: Request, venue: Venue, source: str, *, changed: Booking | None = None) -> Asker:
     """Returns who asks what can be booked at the venue. `changed`: a booking that they want to change, which counts for
-    its own guest and address."""
+    its own guest and address, and may keep its place."""
     actor: Actor = request.state.actor
+    own = () if changed is None else changed.resource_ids
     if not venue.policy.fair_use:
-        return Asker(actor.is_staff, source)
+        groups = frozenset[str]() if actor.is_staff else actor.groups
+        return Asker(actor.is_staff, source, groups=groups, own=own)
     if changed is not None:
         guest_id, ip = changed.guest.id, changed.booked_ip
     else:
         guest_id = None if actor.is_staff or actor.kind == "anonymous" else actor.id
         ip = address_of(request)
-    return (
-        Asker(True, source, guest_id) if actor.is_staff else Asker(False, source, guest_id, actor.groups, ip)
-    )
+    if actor.is_staff:
+        return Asker(True, source, guest_id, own=own)
+    return Asker(False, source, guest_id, actor.groups, ip, own)

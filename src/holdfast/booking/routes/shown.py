@@ -189,7 +189,7 @@ class Option(BaseModel):
 
 class Conflict(BaseModel):
     """A claim that is in the way. `owner_kind` and `owner_id` are for staff only. `reason`: "closed for maintenance"
-    for a block."""
+    for a block; "held back until" with a time for a resource that is kept for others at the time that was asked for."""
 
     resource_id: UUID
     resource_name: str

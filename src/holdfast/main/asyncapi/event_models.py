@@ -98,8 +98,9 @@ class SeriesEvent(Payload):
 
 class AvailabilityEvent(Payload):
     """The new state of one resource in one slot, as staff see it. `units_free`: for the whole slot. `closed`: by the
-    venue's rules, whatever is taken. `guests`: whether guests could book it at that time, if it was free. `changed_by`:
-    the actor whose claim determines the state; null if available."""
+    venue's rules, whatever is taken. `guests`: whether guests could book it at that time, if it was free. `held_back`:
+    whether they could not only because it is held back for others. `changed_by`: the actor whose claim determines the
+    state; null if available."""
 
     section_id: UUID
     slot_id: str
@@ -109,6 +110,7 @@ class AvailabilityEvent(Payload):
     units_free: int
     closed: bool = False
     guests: bool = True
+    held_back: bool = False
     changed_by: str | None
     reason: str
     updated_at: datetime
