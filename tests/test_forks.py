@@ -42,8 +42,13 @@ def test_the_system_shows_a_fork_as_it_shows_a_new_interpreter(tmp_path: Path) -
     environ = {name: value for name, value in os.environ.items() if name != "HOME"} | {"HOLDFAST_X": "ö"}
     pipes: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     given = {**pipes, "text": True, "cwd": tmp_path, "env": environ}
-    code, shown = ended(Forked(["-q"], module="code", **given))
-    usual_code, usual = ended(subprocess.Popen([sys.executable, "-m", "code", "-q"], **given))
+    # A shell that runs the tests in the background has interrupts ignored, which only a new interpreter inherits.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code, shown = ended(Forked(["-q"], module="code", **given))
+        usual_code, usual = ended(subprocess.Popen([sys.executable, "-m", "code", "-q"], **given))
+    finally:
+        signal.signal(signal.SIGINT, before)
     fork, new = json.loads(shown), json.loads(usual)
     assert (fork[0], new[0]) == ("fork", "new")
     assert fork[1] == new[1]
