@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import replace
 from itertools import permutations
 from typing import Any
 from uuid import UUID
 
+import pytest
 from fastapi import FastAPI
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.decide import decide
-from holdfast.booking.deciding.known import Created, Known
+from holdfast.booking.deciding.known import Created, Known, Refused
 from holdfast.booking.deciding.order import Place, place_order
 from holdfast.booking.deciding.prepare import find_place, prepare
 from holdfast.booking.wanted import ItemWanted, Prepared, Wanted, When
@@ -20,7 +22,7 @@ from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place.venue import Venue
+from holdfast.place.venue import Resource, Venue
 from holdfast.port.pricing import LocalPricing
 from tests.conftest import House
 
@@ -84,19 +86,55 @@ async def test_where_one_of_many_alike_is_missing_no_other_way_is_tried(
     zones = [Preferences(zones=(f"z{int(n > 0)}",)) for n in range(20)]  # the one in z0 can be anywhere there
     items = [replace(each, preferences=zone) for each, zone in zip(wanted.items, zones, strict=True)]
     prepared = prepare(replace(wanted, items=tuple(items)), venue, now=instant("12:00"))
-    taken = Claim(venue.tenant_id, UUID(house.resources["t1"]), 1, SPAN, new_id())
+    # Two are taken in z0, so that the one in z0 has the fewest choices and is placed first; one in z1.
+    taken = [
+        Claim(venue.tenant_id, UUID(house.resources[slug]), 1, SPAN, new_id()) for slug in ("t0", "t2", "t1")
+    ]
     calls: list[Prepared] = []
 
     def counted(item: Prepared, occupancy: Occupancy, **but: Any) -> Any:
         calls.append(item)
         return find_place(item, occupancy, **but)
 
-    nobody, somebody = (Occupancy.of(there, now=instant("12:00")) for there in ((), (taken,)))
+    nobody, somebody = (Occupancy.of(there, now=instant("12:00")) for there in ((), taken))
     assert isinstance(place_order(prepared, nobody, find_place=counted), Place)
     assert len(calls) == 20
     calls.clear()
     assert place_order(prepared, somebody, find_place=counted) is None
     assert len(calls) == 20
+
+
+async def test_a_full_venue_with_many_combinations_is_looked_at_once(
+    open_house: Any, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each table is in many sets, and many items may have each set: room is asked about once a table."""
+    many = 120
+    row = [
+        {"slug": f"t{n}", "kind": "table", "seats_max": 4, "adjacent": [f"t{n + 1}"] if n + 1 < many else []}
+        for n in range(many)
+    ]
+    house: House = await open_house(resources=row)
+    venue: Venue = await app.state.engine.places.venue(UUID(house.venue_id))
+    asked: Counter[UUID] = Counter()
+    has_room = Occupancy.has_room
+
+    def counted(self: Occupancy, resource: Resource, *args: Any, **but: Any) -> bool:
+        asked[resource.id] += 1
+        return has_room(self, resource, *args, **but)
+
+    monkeypatch.setattr(Occupancy, "has_room", counted)
+    wanted = order(venue, {}, [(4, None)] * 12 + [(8, None)] * 8)
+    there = [Claim(venue.tenant_id, id_, 1, SPAN, new_id()) for id_ in venue.resources]
+    for taken in (there, there[5:]):
+        asked.clear()
+        prepared = prepare(wanted, venue, now=instant("12:00"))
+        known = Known(now=instant("12:00"), occupancy=Occupancy.of(taken, now=instant("12:00")))
+        assert len(prepared.items[0].sets) > 2 * many
+        outcome = decide(prepared, known, LocalPricing())
+        assert isinstance(outcome, Refused)
+        assert len(asked) == many
+        # In the search, for the sentence, and for the list of conflicts.
+        assert max(asked.values()) <= 3
 
 
 def _seats(slug: str, size: int) -> bool:

@@ -144,6 +144,11 @@ class Occupancy:
         by_resource = {id_: [*claims] for id_, claims in self.by_resource.items()}
         return Occupancy(self.now, by_resource, {**self.ahead}, {**self._was})
 
+    def alone(self, resource_ids: Iterable[UUID]) -> Occupancy:
+        """Returns a copy of what is known of these resources. What has moved already is where it is."""
+        by_resource = {id_: [*self.by_resource.get(id_, ())] for id_ in resource_ids}
+        return Occupancy(self.now, by_resource, {**self.ahead})
+
     @property
     def moved(self) -> dict[Claim, Claim]:
         """The claims that changed units or resources: original -> moved."""

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import distinct
+from holdfast.assigning.choose import claimed_by, distinct
+from holdfast.assigning.rooms import Rooms
 from holdfast.booking.rules.held_back import kept_in, open_to
 from holdfast.booking.wanted import Prepared, Suggestible
 from holdfast.claim.model import Claim, Occupancy, units_needed
@@ -67,7 +68,7 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     that of the item with the fewest free places."""
     order = prepared
     if order.items:
-        prepared = min(order.items, key=lambda each: _left(each, order, occupancy, but))
+        prepared = _scarcest(order, occupancy, but)
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
     if prepared.wanted.resource_ids and not conflicts:
@@ -104,29 +105,23 @@ def _shared(prepared: Prepared, order: Prepared) -> str | None:
     return None
 
 
-def _left(prepared: Prepared, order: Prepared, occupancy: Occupancy, but: UUID | None) -> int:
-    """Returns how many of the item's sets have room, less what other items want that have no choice but these."""
-    span, party_size, sets = prepared.span, prepared.wanted.party_size, prepared.sets
-    if prepared.venue.policy.held_back:
-        sets = open_to(prepared, sets, now=occupancy.now)
-    places = {frozenset(each.id for each in resources) for resources in prepared.sets}
-    rivals = [
-        each
-        for each in order.items
-        if places >= {frozenset(one.id for one in resources) for resources in each.sets}
-    ]
-    return (
-        1
-        - len(rivals)
-        + sum(
-            all(
-                occupancy.has_room(leaf, span, units=units_needed(each, leaf, party_size), but=but)
-                for each in resources
-                for leaf in each.claimed
-            )
-            for resources in sets
-        )
-    )
+def _scarcest(order: Prepared, occupancy: Occupancy, but: UUID | None) -> Prepared:
+    """Returns the item with the fewest sets that have room, less those that other items need that can't have others."""
+    rooms = Rooms(occupancy, order.span, but)
+    alike: dict[
+        tuple[int, int], list[Prepared]
+    ] = {}  # a large venue has thousands of sets, and they are shared
+    for each in order.items:
+        alike.setdefault((id(each.sets), each.wanted.party_size), []).append(each)
+    kinds = [(items, {leaf.id for leaf in claimed_by(items[0].sets)}) for items in alike.values()]
+    left: list[int] = []
+    for (first, *_), own in kinds:
+        sets = first.sets
+        if order.venue.policy.held_back:
+            sets = open_to(first, sets, now=occupancy.now)
+        rivals = sum(len(items) for items, leaves in kinds if leaves <= own)
+        left.append(sum(rooms.has(each, first.wanted.party_size) for each in sets) - rivals)
+    return kinds[left.index(min(left))][0][0]
 
 
 def conflicts_of(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from holdfast.assigning.choose import settle
+from holdfast.assigning.rooms import Rooms
 from holdfast.booking.rules.override import Overruled
 from holdfast.booking.wanted import ItemWanted, Prepared, Wanted
 from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
@@ -81,11 +82,14 @@ def place_order(
     If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
     Items with the fewest choices come first; each takes its best place, or another one if the rest does not fit then.
     """
+    order = replace(order, items=_with_room(order.items, occupancy, but))
+    if not all(each.sets for each in order.items):
+        return None
     kinds = _kinds(order.items)
     placing = _Placing(order, find_place, but, kinds)
     # Items that are alike come one after the other.
     numbers = sorted(range(len(kinds)), key=lambda each: (len(order.items[each].sets), kinds[each].first))
-    after = placing.place(numbers, replace(occupancy.copied(), _was={}))
+    after = placing.place(numbers, occupancy.alone(id_ for each in kinds for id_ in each.leaves))
     if after is None:
         return placing.unknown or None
     own = {claim for claims in placing.claims.values() for _, claim in claims}
@@ -101,6 +105,22 @@ def place_order(
         fits[0] = replace(fits[0], moves=moves, to=tuple(now.resource_id for _, now in others))
     chosen = tuple(placing.chosen[number] for number in range(len(order.items)))
     return Place(tuple(each for of_item in chosen for each in of_item), fits, chosen)
+
+
+def _with_room(items: Sequence[Prepared], occupancy: Occupancy, but: UUID | None) -> tuple[Prepared, ...]:
+    """Returns the items with those of their sets that have room: other items can only take some of it. Of a type that
+    may be promised, all, since promises can move. In a full venue with many combinations hardly any set is left."""
+    rooms = Rooms(occupancy, items[0].span, but)
+    known: dict[tuple[int, int], Sets] = {}
+    found: list[Prepared] = []
+    for each in items:
+        if not each.wanted.is_of_type or each.venue.policy.bind_group == "at_once":
+            key = id(each.sets), each.wanted.party_size
+            if key not in known:
+                known[key] = tuple([one for one in each.sets if rooms.has(one, each.wanted.party_size)])
+            each = replace(each, sets=known[key])
+        found.append(each)
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
