@@ -13,7 +13,8 @@ from holdfast.booking.finding.suggest import Suggestions
 from holdfast.booking.fitting.no_longer_fit import Unfit
 from holdfast.booking.making.create import Outcome
 from holdfast.booking.making.writer import Writer
-from holdfast.booking.wanted import Suggestible, Wanted
+from holdfast.booking.rules.suggestible import Suggestible
+from holdfast.booking.wanted import Wanted
 from holdfast.event.read import is_written
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database

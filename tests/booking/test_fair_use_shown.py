@@ -15,7 +15,8 @@ from holdfast.booking.deciding.known import Refused
 from holdfast.booking.finding import suggest as suggesting
 from holdfast.booking.making.usage_store import FORGOTTEN_AFTER, forget
 from holdfast.booking.model import Guest as BookedFor
-from holdfast.booking.wanted import Prepared, Suggestible, Wanted, When
+from holdfast.booking.rules.suggestible import Suggestible
+from holdfast.booking.wanted import Prepared, Wanted, When
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.ids import new_id

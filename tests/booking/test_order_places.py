@@ -137,6 +137,18 @@ async def test_a_full_venue_with_many_combinations_is_looked_at_once(
         assert max(asked.values()) <= 3
 
 
+async def test_equal_orders_ask_for_the_same(open_house: Any, app: FastAPI) -> None:
+    """Those who are refused the same at one time share a search for suggestions."""
+    house: House = await open_house(resources=[{"slug": slug, "kind": "table"} for slug in TABLES])
+    venue: Venue = await app.state.engine.places.venue(UUID(house.venue_id))
+    ids = {slug: UUID(house.resources[slug]) for slug in TABLES}
+    one, same = (order(venue, ids, [(2, "a"), (3, None)]) for _ in range(2))
+    assert one.items != same.items
+    assert one.demand == same.demand
+    for other in ([(2, "a"), (4, None)], [(2, "b"), (3, None)], [(2, "a")], [(3, None), (2, "a")]):
+        assert order(venue, ids, other).demand != one.demand
+
+
 def _seats(slug: str, size: int) -> bool:
     least, most = TABLES[slug]
     return least <= size <= most

@@ -190,6 +190,8 @@ async def test_taking_one_out_keeps_the_others_as_they_are(hall: House) -> None:
         discount_code="HALF",
     )
     await hall.change_policy(price_rules=[{"per": "booking", "amount": "999.00"}], tax_percent="50")
+    dearer = [{**each, "minimum_spend": "77.00"} for each in hall.document["resources"]]
+    await hall.replace({**hall.document, "resources": dearer})
     response = await cancel_item(hall, made, 0, reason="One car less")
     assert response.status_code == 200, response.text
     fewer = response.json()
@@ -336,6 +338,7 @@ async def test_the_check_says_what_an_order_would_get_and_cost(hall: House) -> N
         each["resource_ids"] for each in made["items"]
     ]
     assert (found["available"], found["price"]["total_price"]) == (True, made["total_price"])
+    assert option["seats_wasted"] == 2  # of the room for four
     none = await checked(hall, room, room)
     assert (none["available"], none["options"], none["can_join_waitlist"]) == (False, [], False)
     assert {each["resource_name"] for each in none["conflicts"]} == {"R1"}

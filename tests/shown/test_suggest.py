@@ -15,8 +15,9 @@ from holdfast.booking.finding.availability import check
 from holdfast.booking.finding.suggest import SUGGESTIONS_MAX, WITHIN, suggest
 from holdfast.booking.making.create import Refused
 from holdfast.booking.model import Booking
+from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.said import Asker
-from holdfast.booking.wanted import Suggestible, Wanted, When
+from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.errors import HoldfastError
 
 from .world import Ask, World, campaign

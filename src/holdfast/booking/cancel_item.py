@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from uuid import UUID
 
 from holdfast.booking import store
@@ -20,7 +19,6 @@ from holdfast.claim.model import Claim, Shift, units_needed
 from holdfast.kernel.actor import require_visible
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import NotFound
-from holdfast.kernel.money import minor_units
 from holdfast.place.venue import Venue
 from holdfast.port.lines import without
 
@@ -69,7 +67,7 @@ async def cancel_item(tx: Tx, asked: ItemCancellation, *, venue: Venue) -> Booki
             **{"from": before.status, "to": Status.CANCELLED, "allowed": []},
         )
     require_right(tx, before, Status.CANCELLED, venue)
-    after = _after(before, item, left, venue, tx)
+    after = _after(before, item, left, tx)
     shift = await _free(tx, before, item, left, venue)
     step = Step(
         booking=after,
@@ -89,7 +87,7 @@ async def cancel_item(tx: Tx, asked: ItemCancellation, *, venue: Venue) -> Booki
     return after
 
 
-def _after(before: Booking, item: Item, left: Sequence[Item], venue: Venue, tx: Tx) -> Booking:
+def _after(before: Booking, item: Item, left: Sequence[Item], tx: Tx) -> Booking:
     return replace(
         before,
         version=before.version + 1,
@@ -99,18 +97,8 @@ def _after(before: Booking, item: Item, left: Sequence[Item], venue: Venue, tx: 
         ),
         party_size=sum(each.party_size for each in left),
         resource_ids=tuple(dict.fromkeys(id_ for each in left for id_ in each.resource_ids)),
-        price=without(before.price, item.lines, minimum_spend_minor=_minimum_minor(left, venue)),
+        price=without(before.price, item.lines, minimum_spend_minor=item.minimum_spend_minor),
     )
-
-
-def _minimum_minor(items: Sequence[Item], venue: Venue) -> int:
-    spends = [
-        venue.resources[id_].minimum_spend or 0
-        for each in items
-        for id_ in each.resource_ids
-        if id_ in venue.resources
-    ]
-    return int(sum(spends, Decimal(0)) * 10 ** minor_units(venue.currency))
 
 
 async def _free(tx: Tx, before: Booking, item: Item, left: Sequence[Item], venue: Venue) -> Shift:

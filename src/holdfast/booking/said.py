@@ -33,7 +33,8 @@ class Guest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One of several things that were booked in one order. `lines`: those of the order's price that are its own."""
+    """One of several things that were booked in one order. `lines`, `minimum_spend_minor`: its own part of the order's
+    price."""
 
     id: UUID
     party_size: int
@@ -41,6 +42,7 @@ class Item:
     preferences: Preferences = ANYTHING
     chosen_by: ChosenBy = "guest"
     lines: tuple[PriceLine, ...] = ()
+    minimum_spend_minor: int = 0
     is_cancelled: bool = False
 
 

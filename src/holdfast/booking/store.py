@@ -291,6 +291,7 @@ def _item(stored: dict[str, Any]) -> Item:
         preferences=Preferences.of_json(stored["preferences"]["as_json"]),
         chosen_by=stored["chosen_by"],
         lines=tuple([PriceLine(**each) for each in stored["lines"]]),
+        minimum_spend_minor=stored["minimum_spend_minor"],
         is_cancelled=stored["is_cancelled"],
     )
 

@@ -1,19 +1,16 @@
-"""The request for a booking: its time, its party, and the resources that fit; and the refusals that suggest others.
-Pure."""
+"""The request for a booking: its time, its party, and the resources that fit. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
-from typing import Any, ClassVar
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.said import Asker, ExtraTaken, Item
 from holdfast.kernel.actor import Actor
-from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
 from holdfast.place.opening.stay import Nights
 from holdfast.place.prices.sold import Discount, Extra
@@ -21,6 +18,7 @@ from holdfast.place.questions.answers import new_answers
 from holdfast.place.venue import Resource, Venue
 
 NOBODY = Guest()
+Demanded = tuple[object, ...]
 SETS_FIRST = 200
 """How many sets are looked at first; in a large venue few bookings need more."""
 
@@ -88,6 +86,11 @@ class ItemWanted:
     preferences: Preferences = ANYTHING
     named: bool | None = None
     kept: tuple[UUID, ...] = ()
+
+    @property
+    def demand(self) -> Demanded:
+        """What is asked for, whoever asks: the same for equal items."""
+        return (self.party_size, self.resource_ids, self.preferences, self.kept)
 
     @property
     def released(self) -> ItemWanted:
@@ -163,6 +166,12 @@ class Wanted:
         if actor.is_staff:
             return Asker(True, source, self.guest.id, own=self.own)
         return Asker(False, source, self.guest.id, actor.groups, self.ip, self.own)
+
+    @property
+    def demand(self) -> Demanded:
+        """What is asked for, whoever asks: the same for equal requests."""
+        items = tuple([each.demand for each in self.items])
+        return (self.party_size, self.resource_ids, self.preferences, items)
 
     @property
     def is_of_type(self) -> bool:
@@ -281,20 +290,3 @@ def answered(prepared: Prepared, resources: Sequence[Resource]) -> Details:
         is_complete=wanted.is_asked,
     )
     return replace(wanted.details, answers=answers)
-
-
-class Suggestible(HoldfastError):
-    """Another time or place may do.
-
-    `wanted`: what to suggest alternatives to; None: nothing is suggested.
-    """
-
-    may_pass: ClassVar[bool] = True
-    wanted: Prepared | None = None
-
-    def suggesting(self, slots: list[dict[str, Any]] | None) -> Suggestible:
-        """Adds what is free instead, to the fields and the sentence. None: there was no time to search."""
-        self.fields["suggested_slots"] = slots or []
-        if slots:
-            self.detail += " Take one of the suggested slots."
-        return self

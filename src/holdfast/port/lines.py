@@ -109,10 +109,8 @@ def add_up(
 
 
 def without(price: Price, lines: Sequence[PriceLine], *, minimum_spend_minor: int) -> Price:
-    """Returns the price without these of its lines. Discount and deposit shrink with it.
-
-    `minimum_spend_minor`: what then has to be spent.
-    """
+    """Returns the price without these of its lines, and without that part of its minimum spend. Discount and deposit
+    shrink with it."""
     left = [*price.lines]
     for line in lines:
         left.remove(line)
@@ -120,7 +118,8 @@ def without(price: Price, lines: Sequence[PriceLine], *, minimum_spend_minor: in
     discount = rounded(price.discount_minor * base, price.base_minor) if price.base_minor else 0
     tax = _tax(left, base, discount, included=price.tax_included)
     total = base + (0 if price.tax_included else tax) - discount
-    owed, owes = max(price.total_minor, price.minimum_spend_minor), max(total, minimum_spend_minor)
+    minimum = price.minimum_spend_minor - minimum_spend_minor
+    owed, owes = max(price.total_minor, price.minimum_spend_minor), max(total, minimum)
     return replace(
         price,
         base_minor=base,
@@ -128,7 +127,7 @@ def without(price: Price, lines: Sequence[PriceLine], *, minimum_spend_minor: in
         discount_minor=discount,
         total_minor=total,
         lines=tuple(left),
-        minimum_spend_minor=minimum_spend_minor,
+        minimum_spend_minor=minimum,
         deposit_minor=rounded(price.deposit_minor * owes, owed) if owed else 0,
     )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from holdfast.kernel.money import minor_units
@@ -23,7 +23,13 @@ PLANS_CACHED_MAX = 4096
 PRICES_CACHED_MAX = 4096
 Part = tuple[Sequence[Resource], int]
 """The resources of one thing of an order, and its guests."""
-Lines = tuple[tuple[PriceLine, ...], ...]
+
+
+class PartPrice(NamedTuple):
+    """What one thing of an order adds to its price: lines, and a minimum spend in minor units."""
+
+    lines: tuple[PriceLine, ...]
+    minimum_spend_minor: int
 
 
 class Pricing(Protocol):
@@ -59,8 +65,8 @@ class Pricing(Protocol):
         now: datetime | None = None,
         extras: Sequence[tuple[Extra, int]] = (),
         discount: Discount | None = None,
-    ) -> tuple[Price, Lines]:
-        """Like `quote`, for several things in one order: the price of all, and the lines of each."""
+    ) -> tuple[Price, Sequence[PartPrice]]:
+        """Like `quote`, for several things in one order: the price of all, and what each adds to it."""
         ...
 
 
@@ -82,11 +88,10 @@ class LocalPricing:
         extras: Sequence[tuple[Extra, int]] = (),
         discount: Discount | None = None,
     ) -> Price:
-        book = self._books.get(venue.id)
-        if book is None or book.venue is not venue:
-            book = self._open(venue)
         nights = None if venue.stay is None else nights_begin(venue.stay, span, venue.tz)
-        return book.price(resources, Visit(span, party_size, slot_id, now, nights), extras, discount)
+        return self._book(venue).price(
+            resources, Visit(span, party_size, slot_id, now, nights), extras, discount
+        )
 
     def quote_order(
         self,
@@ -98,15 +103,15 @@ class LocalPricing:
         now: datetime | None = None,
         extras: Sequence[tuple[Extra, int]] = (),
         discount: Discount | None = None,
-    ) -> tuple[Price, Lines]:
-        book = self._books.get(venue.id)
-        if book is None or book.venue is not venue:
-            book = self._open(venue)
+    ) -> tuple[Price, Sequence[PartPrice]]:
         nights = None if venue.stay is None else nights_begin(venue.stay, span, venue.tz)
         visits = [(resources, Visit(span, size, slot_id, now, nights)) for resources, size in parts]
-        return book.price_order(visits, extras, discount)
+        return self._book(venue).price_order(visits, extras, discount)
 
-    def _open(self, venue: Venue) -> PriceBook:
+    def _book(self, venue: Venue) -> PriceBook:
+        book = self._books.get(venue.id)
+        if book is not None and book.venue is venue:
+            return book
         if len(self._books) >= BOOKS_CACHED_MAX:
             self._books.pop(next(iter(self._books)), None)
         book = self._books[venue.id] = PriceBook(venue)
@@ -169,18 +174,21 @@ class PriceBook:
         visits: Sequence[tuple[Sequence[Resource], Visit]],
         extras: Sequence[tuple[Extra, int]] = (),
         discount: Discount | None = None,
-    ) -> tuple[Price, Lines]:
-        """Returns the price of all these visits together, and the lines of each. Raises InvalidRequest if it is too
+    ) -> tuple[Price, Sequence[PartPrice]]:
+        """Returns the price of all these visits together, and what each adds to it. Raises InvalidRequest if it is too
         large."""
-        of_each = tuple(
-            tuple(line_of(term) for term in _terms_of(self._charged(*each), each[1])) for each in visits
-        )
+        parts = [
+            PartPrice(
+                tuple([line_of(term) for term in _terms_of(self._charged(resources, visit), visit)]),
+                self._minimum(resources),
+            )
+            for resources, visit in visits
+        ]
         sold = [line_of(self._sold(*each, visits[0][1])) for each in extras]
-        lines = [*(line for lines in of_each for line in lines), *sold]
-        minimum = sum(self._minimum(resources) for resources, _ in visits)
-        off = self._off(lines, discount)
+        lines = [*(line for part in parts for line in part.lines), *sold]
+        minimum, off = sum(part.minimum_spend_minor for part in parts), self._off(lines, discount)
         price = add_up(lines, self._terms, discount_minor=off, minimum_spend_minor=minimum)
-        return price, of_each
+        return price, parts
 
     def _charged(self, resources: Sequence[Resource], visit: Visit) -> dict[Rate, int]:
         """Returns what is charged of each rate on all the resources, in order of time."""

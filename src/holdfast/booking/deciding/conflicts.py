@@ -10,7 +10,8 @@ from uuid import UUID
 from holdfast.assigning.choose import claimed_by, distinct
 from holdfast.assigning.rooms import Rooms
 from holdfast.booking.rules.held_back import kept_in, open_to
-from holdfast.booking.wanted import Prepared, Suggestible
+from holdfast.booking.rules.suggestible import Suggestible
+from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy, units_needed
 from holdfast.kernel.errors import Kind
 from holdfast.place.document import RESOURCE_KINDS

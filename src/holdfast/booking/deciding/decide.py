@@ -23,9 +23,10 @@ from holdfast.booking.rules.fair_use import Allowance, counted_for
 from holdfast.booking.rules.holds import check_holds, hold_limits
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import NONE, Limit, check_limit, limits
+from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.said import ChosenBy, Item
 from holdfast.booking.states import CLAIM_STATES, Status
-from holdfast.booking.wanted import NO_SALE, Prepared, Suggestible, Wanted, answered
+from holdfast.booking.wanted import NO_SALE, Prepared, Wanted, answered
 from holdfast.claim.model import UNBOUND, Claim, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
@@ -171,7 +172,7 @@ def quoted(
     if not prepared.items:
         return price_of(prepared, place.resources, pricing, now=now), ()
     asked = [each.wanted for each in prepared.items]
-    price, lines = pricing.quote_order(
+    price, priced = pricing.quote_order(
         venue=prepared.venue,
         parts=[(own, each.party_size) for each, own in zip(asked, place.of_items, strict=True)],
         span=prepared.span,
@@ -187,9 +188,10 @@ def quoted(
             resource_ids=tuple([one.id for one in own]),
             preferences=each.preferences,
             chosen_by=chosen_by(each),
-            lines=of_item,
+            lines=part.lines,
+            minimum_spend_minor=part.minimum_spend_minor,
         )
-        for each, own, of_item in zip(asked, place.of_items, lines, strict=True)
+        for each, own, part in zip(asked, place.of_items, priced, strict=True)
     ]
     return price, tuple(items)
 

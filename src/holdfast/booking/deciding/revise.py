@@ -29,7 +29,8 @@ from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import Arrivals, Window, check_limit
 from holdfast.booking.rules.sale import Sales
-from holdfast.booking.wanted import Prepared, Suggestible
+from holdfast.booking.rules.suggestible import Suggestible
+from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding.conflicts import CONFLICTS_MAX, conflicts_of
 from holdfast.booking.deciding.decide import quoted
 from holdfast.booking.deciding.order import Place
@@ -35,7 +36,7 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
         conflicts += [each for each in conflicts_of(item, outlook.occupancy) if each not in conflicts]
     return {
         "available": place is not None,
-        "options": [_option(place)] if place else [],
+        "options": [_option(order, place)] if place else [],
         "price": price_json(price),
         "conflicts": conflicts[:CONFLICTS_MAX],
         "suggested_slots": [] if place else await suggest(tx, order),
@@ -43,7 +44,14 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
     }
 
 
-def _option(place: Place) -> dict[str, Any]:
-    own = [[str(each.id) for each in resources] for resources in place.of_items]
-    ids = dict.fromkeys(id_ for each in own for id_ in each)
-    return {"resource_ids": [*ids], "items": [{"resource_ids": each} for each in own], "seats_wasted": 0}
+def _option(order: Prepared, place: Place) -> dict[str, Any]:
+    own = [[each.id for each in resources] for resources in place.of_items]
+    wasted = [
+        max(capacity(order.venue, ids).seats_max - item.wanted.party_size, 0)
+        for item, ids in zip(order.items, own, strict=True)
+    ]
+    return {
+        "resource_ids": list(dict.fromkeys(id_ for ids in own for id_ in ids)),
+        "items": [{"resource_ids": ids} for ids in own],
+        "seats_wasted": sum(wasted),
+    }

@@ -195,9 +195,7 @@ class Suggestions:
         """See `suggest`. None if there was no capacity: the refusal goes without suggestions."""
         venue, asked = wanted.venue, wanted.wanted
         asker = asked.asker if venue.policy.fair_use else asked.asker.unnamed
-        place = (asked.party_size, asked.resource_ids, asked.preferences)
-        demand = (*place, asker, asked.instead_of, asked.items)
-        key = (venue.id, venue.rules_version, wanted.span, *demand)
+        key = (venue.id, venue.rules_version, wanted.span, asked.demand, asker, asked.instead_of)
         task = self._running.get(key)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._suggest(wanted), context=Context())

@@ -254,8 +254,8 @@ async def _decide_further(tx: Tx, prepared: Sequence[Prepared | Refused], done: 
     for index in [*done.further]:
         ready = prepared[index]
         assert isinstance(ready, Prepared)
-        ready, asked = ready.in_full(), ready.wanted
-        question = (ready.venue.id, ready.span, asked.party_size, asked.resource_ids, asked.preferences)
+        ready = ready.in_full()
+        question = (ready.venue.id, ready.span, ready.wanted.demand)
         if question not in questions:
             if len(questions) == most:
                 continue

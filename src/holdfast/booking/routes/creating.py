@@ -26,8 +26,9 @@ from holdfast.booking.routes.requests import (
     PlaceBody,
 )
 from holdfast.booking.routes.shown import BOOKING
+from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.states import Status
-from holdfast.booking.wanted import ItemWanted, Suggestible, Wanted
+from holdfast.booking.wanted import ItemWanted, Wanted
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import Problem, refuse, takes

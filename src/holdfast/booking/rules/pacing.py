@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from holdfast.booking.wanted import Suggestible
+from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.kernel.errors import Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours

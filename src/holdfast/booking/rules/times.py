@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
-from holdfast.booking.wanted import Suggestible
+from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.kernel.errors import HoldfastError, Kind
 from holdfast.kernel.span import Span, merged
 from holdfast.place.opening import hours, opened
