@@ -95,7 +95,9 @@ class Alone:
     def _make_file(self, config: pytest.Config) -> Path:
         directory = tempfile.TemporaryDirectory(prefix="holdfast-alone-")
         config.add_cleanup(directory.cleanup)
-        return Path(directory.name, "marked")
+        file = Path(directory.name, "marked")
+        file.touch()  # workers that can collect nothing write none
+        return file
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

@@ -69,16 +69,14 @@ async def cancel_item(tx: Tx, asked: ItemCancellation, *, venue: Venue) -> Booki
     require_right(tx, before, Status.CANCELLED, venue)
     after = _after(before, item, left, tx)
     shift = await _free(tx, before, item, left, venue)
+    fee = fee_of(before, venue, tx, of_minor=before.total_minor - after.total_minor)
     step = Step(
         booking=after,
         from_status=before.status,
         action=ACTION,
         actor=str(tx.actor),
         reason=asked.reason,
-        metadata={
-            "item_id": item.id,
-            **fee_of(before, venue, tx, of_minor=before.total_minor - after.total_minor),
-        },
+        metadata={"item_id": item.id, **fee},
         traceparent=tx.traceparent,
         facts={"cancelled_item_id": item.id},
     )

@@ -158,9 +158,8 @@ def find_place(
     `prepared.in_full()`.
     """
     if prepared.items:
-        if (
-            prepared.venue.has_own_hours
-        ):  # the search goes on with fewer sets, none of which must be a closed one
+        # The search goes on with fewer sets, none of which may be a closed one.
+        if prepared.venue.has_own_hours:
             items = tuple([replace(each, sets=tuple(open_sets(each))) for each in prepared.items])
             prepared = replace(prepared, items=items)
         return place_order(prepared, occupancy, find_place=find_place, but=but)

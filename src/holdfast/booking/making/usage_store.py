@@ -27,8 +27,9 @@ _COUNTED = """
      WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
        AND booking.end_at > w.from_at AND booking.start_at < w.to_at
        AND status <> ALL ($2::text[]) AND (expires_at IS NULL OR expires_at > $3)"""
-# LATERAL with OFFSET 0: one index probe for each row asked about, in the indexes booking_by_guest, booking_by_group and
+# LATERAL with OFFSET 0: one index scan for each row asked about, in booking_by_guest, booking_by_group or
 # booking_by_address. No booking is longer than 366 days (DURATION_MINUTES_LIMIT), so older ones need not be looked at.
+# The scan for a group reads what all groups have at the venue: about 9 ms for 20,000 bookings.
 USED = f"""
     WITH w AS (
         SELECT * FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
