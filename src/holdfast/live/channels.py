@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextvars import Context
 from datetime import timedelta
 
-from holdfast.channel.names import ChannelKey
+from holdfast.channel.names import ChannelKey, Viewer
 from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -50,7 +50,7 @@ class Channel:
         self.key = key
         self.epoch: int | None = None
         self.version = 0
-        self.audiences: dict[Audience, list[tuple[bytes, bool]]] = {}
+        self.audiences: dict[Audience, list[tuple[bytes, Viewer]]] = {}
         self.pins = 0
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0

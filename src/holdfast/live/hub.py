@@ -119,10 +119,10 @@ class Hub:
         audience = self._audiences.get((packing, views))
         if audience is None:
             audience = self._audiences[packing, views] = Audience(packing, views)
-            for key, name, staff in views:
+            for key, name, viewer in views:
                 channel = self.channels.get(key)
                 assert channel is not None, "a channel must be open before it has readers"
-                channel.audiences.setdefault(audience, []).append((name, staff))
+                channel.audiences.setdefault(audience, []).append((name, viewer))
         return audience
 
     def _dissolve(self, audience: Audience) -> None:
