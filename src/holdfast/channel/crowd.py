@@ -45,8 +45,13 @@ def _limits_in(key: OfVenue) -> Mapping[tuple[Begin, int], Collection[Collection
     venue = key.venue
     begins = guests_begin_in(venue, key.slot)
     asked = {(begin, smallest_party(venue.resources[id_])) for id_, of in begins.items() for begin in of}
-    known = {
-        begin: [limits(venue, begin.at, begin.slot_id, source) for source in sorted(PUBLIC)]
-        for begin in {begin for begin, _ in asked}
-    }
+    known = {begin: _ways(venue, begin) for begin in {begin for begin, _ in asked}}
     return {each: known[each[0]] for each in asked}
+
+
+def _ways(venue: Venue, begin: Begin) -> Collection[Collection[Limit]]:
+    found: list[Collection[Limit]] = []
+    for source in sorted(PUBLIC):
+        bounds = limits(venue, begin.at, begin.slot_id, source)
+        found += [bounds] if bounds not in found else []
+    return found

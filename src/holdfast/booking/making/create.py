@@ -138,9 +138,9 @@ async def create(
     await create_store.write(tx, steps=done.steps, claims=taken, replies=done.replies)
     # An evicted hold may have covered more than the new booking does.
     evicted = {claim.resource_id for claim in shift.freed}
-    came = arriving(after=[step.booking for step in done.steps])
     for venue in venues.values():
         if venue.id in read.maybe_open or any(each in venue.resources for each in evicted):
+            came = arriving(after=[step.booking for step in done.steps])
             await announce(tx, venue, shift + Shift(taken=taken) + came, reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 
