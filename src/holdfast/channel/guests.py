@@ -75,6 +75,19 @@ def why_not(venue: Venue, slot: DatedSlot, resource_id: UUID, rules: Rules, *, n
     return FULL_REASON
 
 
+def changes_at(venue: Venue, slot: DatedSlot, *, after: datetime) -> datetime | None:
+    """Returns the next instant at which the rules let some guests book more or less of the slot; None if there is
+    none. Who arrives does not count: where the last start is full, the end that guests were told comes earlier."""
+    named = (frozenset({each.for_}) for each in venue.policy.held_back)
+    found = {
+        times
+        for groups in (frozenset[str](), *named)
+        for times in times_for_guests(venue, slot, Rules(groups=groups)).values()
+    }
+    ends = (at for times in found for span in times for at in (span.start, span.end + INSTANT))
+    return min((at for at in ends if at > after), default=None)
+
+
 def is_held_back(venue: Venue, slot: DatedSlot, resource_id: UUID, *, now: datetime) -> bool:
     """Returns whether the public can't book the resource in that slot at that instant only because it is held back."""
     return bool(venue.policy.held_back) and (

@@ -135,6 +135,17 @@ class Broadcaster:
             if channel.key[:2] == key[:2] and is_availability(channel.key[2]):
                 self._reset(channel, "rules", change, touched)
 
+    def reset_guests(self, channel: Channel, touched: Touched, *, staff_too: bool) -> None:
+        """Resets the channel for guests, because time has changed what they can book. `staff_too`: staff see that."""
+        for audience, seen_as in channel.audiences.items():
+            views = tuple(
+                (channel.key, name, viewer) for name, viewer in seen_as if staff_too or not viewer.is_staff
+            )
+            if views:
+                audience.pending += self.resets(audience.packing, views)
+                metrics.RESETS.labels("time").inc(len(audience.streams) * len(views))
+                touched.setdefault(audience, [])
+
     def _reset(self, channel: Channel, reason: str, event: ChannelEvent, touched: Touched) -> None:
         for audience, seen_as in channel.audiences.items():
             views = tuple((channel.key, name, viewer) for name, viewer in seen_as)
