@@ -16,6 +16,7 @@ from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest, Item
 from holdfast.booking.states import EXPIRING, TRANSITIONS, InvalidTransition, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
+from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.opening.stay import Nights
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Venue
@@ -82,6 +83,10 @@ class Booking:
     @property
     def occupies(self) -> bool:
         return self.status in states.OCCUPYING
+
+    @property
+    def arriving(self) -> ArrivingParty:
+        return ArrivingParty(self.venue_id, self.start_at, self.slot_id, self.details.source, self.party_size)
 
     @property
     def is_unbound(self) -> bool:
@@ -273,12 +278,7 @@ def resources_named(venue: Venue, resource_ids: Iterable[UUID]) -> list[dict[str
     return [
         {"id": id_, "name": None, "slug": None, "group": None}
         if (resource := found(id_)) is None
-        else {
-            "id": id_,
-            "name": resource.name,
-            "slug": resource.slug,
-            "group": resource.group,
-        }
+        else {"id": id_, "name": resource.name, "slug": resource.slug, "group": resource.group}
         for id_ in resource_ids
     ]
 

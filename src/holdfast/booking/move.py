@@ -11,7 +11,7 @@ from uuid import UUID
 from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.making import claiming
-from holdfast.booking.making.claiming import arriving, evict_expired_holds
+from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
 from holdfast.booking.rules.sale import with_sale
@@ -176,7 +176,6 @@ async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) ->
     for before, step in pairs:
         if step.booking.occupies:
             shift += await _occupy(tx, before, step.booking, venue)
-        shift += arriving([before], [step.booking])
     steps = [step for _, step in pairs]
     await store.save(tx, steps)
     await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")
@@ -205,7 +204,7 @@ async def _occupy(tx: Tx, before: Booking, after: Booking, venue: Venue) -> Shif
     prepared = prepared_at(wanted_anew(after, tx.actor), venue, after.span, after.slot_id)
     if after.extras:
         await _check_extras(tx, after, prepared)
-    return await claiming.occupy(tx, after, prepared)
+    return await claiming.occupy(tx, after, prepared) + claiming.arriving(after=[after])
 
 
 async def _check_extras(tx: Tx, after: Booking, prepared: Prepared) -> None:
@@ -225,10 +224,10 @@ async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resou
     says the resource has several. Runs under the locks of the venues. The caller announces the returned shift.
     """
     freed = await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps])
-    of = {each.booking.id: each for each in steps}
+    of, gone = {each.booking.id: each for each in steps}, [each.booking.arriving for each in steps]
     wanted = [each for claim in freed if (each := _cleaning(of[claim.owner_id], claim, now=tx.now))]
     if not wanted:
-        return Shift(freed)
+        return Shift(freed, gone=gone)
     around = await claims.overlapping(tx, [(each.tenant_id, each.resource_id, each.span) for each in wanted])
     standing = [each for each in around if each.stands(tx.now)]
     taken: list[Claim] = []
@@ -238,7 +237,7 @@ async def leave(tx: Tx, steps: Sequence[Step], *, resources: Mapping[UUID, Resou
             taken.append(fits)
     evicted = await evict_expired_holds(tx, taken, Occupancy.of(around, now=tx.now))
     await claims.take(tx, taken)
-    return Shift(freed, taken) + evicted
+    return Shift(freed, taken, gone=gone) + evicted
 
 
 def _cleaning(step: Step, claim: Claim, *, now: datetime) -> Claim | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 from holdfast.channel.closed import closed_in
 from holdfast.channel.crowd import NOT_FULL, Full, around, full_in
 from holdfast.channel.slots import DatedSlot, slots_of_day
+from holdfast.channel.store import is_around
 from holdfast.channel.told import Told
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
@@ -32,29 +33,46 @@ Touched = dict[DatedSlot, dict[UUID, Resource]]
 async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
     """Emits an event for each resource of which a slot's channel has to say something else because of the shift.
 
-    1. Find the slots that the shift touches and which of their channels are open. Nobody has seen the state of a slot
-       whose channel is not open, so there is nothing to correct.
-    2. Where arrivals are bounded, read who arrives around these slots now. If that leaves other bookings without room
-       than before, all resources are touched.
+    1. Find which channels are open around the shift. Nobody has seen the state of a slot whose channel is not open, so
+       there is nothing to correct. Mostly that is all.
+    2. Of their slots, find those that the claims touch, and those for which it may count who arrives. Where that
+       leaves other bookings without room than before, all resources are touched.
     3. Read the current claims on these slots; the previous ones follow from the shift.
     4. Where the two differ, emit an event on the slot's channel.
     Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue`: as the
     transaction sees it. `reason`: what happened, for staff.
     """
-    slots = touched(venue, (*shift.freed, *shift.taken))
-    crowded = around_arrivals(venue, shift)
-    names = {slot.channel for slot in (*slots, *crowded)}
+    changed = [each.span for each in (*shift.freed, *shift.taken) if each.resource_id in venue.resources]
+    arrivals = [each.start for each in (*shift.came, *shift.gone) if each.venue_id == venue.id]
+    names = await _open_around(tx, venue, [*changed, *(Span(each, each) for each in arrivals)])
     if not names:
         return
-    open_names = await which_open(tx, tenant_id=venue.tenant_id, venue_id=venue.id, names=names)
-    shown = {slot: resources for slot, resources in slots.items() if slot.channel in open_names}
-    crowded = {slot for slot in crowded if slot.channel in open_names}
+    slots = touched(venue, (*shift.freed, *shift.taken))
+    shown = {slot: resources for slot, resources in slots.items() if slot.channel in names}
+    crowded = {slot for slot in around_arrivals(venue, arrivals) if slot.channel in names}
     was, full = await _full(tx, venue, {*shown, *crowded}, shift)
     active = {each.id: each for each in venue.resources.values() if each.active}
     shown |= {slot: active for slot in crowded if was.get(slot) != full.get(slot)}
     if shown:
         now = await claims.overlapping(tx, _probes(venue, shown))
         await emit(tx, list(_events(tx, venue, shown, shift, now, was, full, reason)))
+
+
+OPEN_AROUND = f"""
+    SELECT name FROM channel
+     WHERE tenant_id = $1 AND venue_id = $2 AND {is_around("name", "$3::date", "$4::date")}
+"""
+
+
+async def _open_around(tx: Tx, venue: Venue, changed: Sequence[Span]) -> set[str]:
+    """Returns which channels are open of the slots that these changes could touch, and maybe others."""
+    if not changed:
+        return set()
+    # Who arrives before a changed night may need it too.
+    reach = timedelta() if venue.stay is None else shortest_reaches(venue)
+    span = Span(min(each.start for each in changed) - reach, max(each.end for each in changed))
+    rows = await tx.fetch(OPEN_AROUND, venue.tenant_id, venue.id, span.start.date(), span.end.date())
+    return {row["name"] for row in rows}
 
 
 async def _full(
@@ -73,11 +91,10 @@ async def _full(
     )
 
 
-def around_arrivals(venue: Venue, shift: Shift) -> set[DatedSlot]:
-    """Returns the slots for whose bookings it can count who arrives since the shift, or no longer does."""
+def around_arrivals(venue: Venue, starts: Collection[datetime]) -> set[DatedSlot]:
+    """Returns the slots for whose bookings it counts who arrives at these times."""
     if not is_paced(venue):
         return set()
-    starts = {each.start for each in (*shift.came, *shift.gone) if each.venue_id == venue.id}
     near = {counted_around(venue, Span(each, each)) for each in starts}
     return {
         slot
@@ -85,17 +102,6 @@ def around_arrivals(venue: Venue, shift: Shift) -> set[DatedSlot]:
         for slot in _slots_between(venue, span.start, span.end)
         if slot.span.start <= span.end and span.start < slot.span.end
     }
-
-
-WHICH_OPEN = """
-    SELECT name FROM channel WHERE tenant_id = $1 AND venue_id = $2 AND name = ANY ($3::text[])
-"""
-
-
-async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collection[str]) -> set[str]:
-    """Returns which of the venue's channels are open."""
-    rows = await tx.fetch(WHICH_OPEN, tenant_id, venue_id, list(names))
-    return {row["name"] for row in rows}
 
 
 def _probes(venue: Venue, shown: Touched) -> Iterator[tuple[UUID, UUID, Span]]:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from holdfast.kernel.db.tx import Tx, plain_id
-from holdfast.kernel.span import Span
 
 AROUND_DAYS = 7
 """A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to three
 days after its opening day began, and the buffers of both can add up to two days. Bounds on arrivals reach two days
-further than the slot, without buffers. Where nights are sold, the shortest stay reaches further: see `days_of`."""
+further than the slot, without buffers. Where nights are sold, who arrives `shortest_reaches` before a night may need it
+too: that is added to what is asked."""
 
 Change = tuple[UUID, UUID, date, date]
-"""A change to availability: tenant, venue, and `days_of` it."""
-
-
-def days_of(span: Span, reach: timedelta) -> tuple[date, date]:
-    """Returns the dates, in UTC, between which a change begins and ends. `span`: without buffers. `reach`: how much
-    longer than a night the shortest stay there is: who arrives that long before needs the changed night too."""
-    return (span.start - reach).date(), span.end.date()
+"""A change to availability: tenant, venue, and the dates, in UTC, between which it begins and ends, without buffers."""
 
 
 def is_around(name: str, first_on: str, last_on: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import asyncpg
 
@@ -19,7 +19,6 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
-from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.venue import Venue
 
 # The reason in the history: by the old status if the booking expired, otherwise by the new one.
@@ -34,15 +33,8 @@ REASONS = {
 
 def arriving(before: Iterable[Booking] = (), after: Iterable[Booking] = ()) -> Shift:
     """Returns how it changes who arrives if the bookings were as `before` and are as `after`."""
-    return Shift(came=[*_arrivals(after)], gone=[*_arrivals(before)])
-
-
-def _arrivals(bookings: Iterable[Booking]) -> Iterator[ArrivingParty]:
-    for each in bookings:
-        if each.occupies:
-            yield ArrivingParty(
-                each.venue_id, each.start_at, each.slot_id, each.details.source, each.party_size
-            )
+    came, gone = ([each.arriving for each in of if each.occupies] for of in (after, before))
+    return Shift(came=came, gone=gone)
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:

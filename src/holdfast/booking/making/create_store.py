@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from holdfast.booking.rules.holds import hold_quotas
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
 from holdfast.booking.wanted import NO_SALE, Prepared, Wanted
-from holdfast.channel.store import days_of, maybe_open_from
+from holdfast.channel.store import maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from
 from holdfast.event.emit import emit_from
@@ -116,10 +116,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
             for limit in limits_of(each)
         )
     ]
-    days = {
-        (each.venue.tenant_id, each.venue.id, *days_of(each.span, shortest_reaches(each.venue)))
-        for each in prepared
-    }
+    days = {(each.venue.tenant_id, each.venue.id, _first_on(each), each.span.end.date()) for each in prepared}
     held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}
     row = await tx.fetchrow(
         sql,
@@ -182,6 +179,12 @@ def _read(row: Any, now: datetime, paced: Sequence[tuple[UUID, UUID, Window]]) -
     versions = {UUID(venue): version for venue, version in orjson.loads(row["versions"] or "[]")}
     maybe_open = frozenset(map(UUID, orjson.loads(row["maybe_open"] or "[]")))
     return Read(known, versions, replies, expired, maybe_open)
+
+
+def _first_on(each: Prepared) -> date:
+    """The date, in UTC, of the first arrival that it may concern: who arrives before a night may need it too."""
+    start = each.span.start
+    return start.date() if each.venue.stay is None else (start - shortest_reaches(each.venue)).date()
 
 
 def _claim(values: list[Any]) -> Claim:
