@@ -22,20 +22,17 @@ ARRIVING = (
 """Whoever has a booking in one of these statuses arrives: those that occupy something."""
 
 
-def arrived_in(first: str, last: str) -> str:
-    """Returns the SELECT of who arrives from one instant until before another, at venue $2 of tenant $1, together if at
-    the same time, with the same slot and source. The arguments are SQL. Holds that have expired count."""
-    return f"""
+# Holds that have expired count, until they are swept.
+STANDING = f"""
     SELECT start_at AS start, slot_id, source, sum(party_size) AS covers, count(*) AS parties
       FROM booking
-     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= {first} AND start_at < {last}
-       AND status = ANY ('{{{",".join(ARRIVING)}}}')"""
-
-
-GROUPED = " GROUP BY start_at, slot_id, source"
-STANDING = arrived_in("$3", "$4") + GROUPED
-ARRIVED = f"""{arrived_in("$3", "$4")}
-       AND (expires_at IS NULL OR expires_at > $5) AND id IS DISTINCT FROM $6 {GROUPED}"""
+     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
+       AND status = ANY ('{{{",".join(ARRIVING)}}}')
+     GROUP BY start_at, slot_id, source
+"""
+ARRIVED = STANDING.replace(
+    "GROUP BY", "AND (expires_at IS NULL OR expires_at > $5) AND id IS DISTINCT FROM $6 GROUP BY"
+)
 
 
 async def read_arrived(tx: Tx, venue: Venue, span: Span, *, but: UUID | None = None) -> Arrived:

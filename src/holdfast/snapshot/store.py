@@ -14,7 +14,7 @@ from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
 from holdfast.pacing.arrived import Arrived
 from holdfast.pacing.limits import is_paced
-from holdfast.pacing.store import GROUPED, arrived_in, counted_around
+from holdfast.pacing.store import STANDING, counted_around
 from holdfast.place.venue import Venue
 
 
@@ -33,11 +33,12 @@ class SlotRead:
     reasons: Mapping[UUID, str]
 
 
+STANDING_AROUND = STANDING.replace("$3", "$8").replace("$4", "$9")
 # One statement sees one state of the database. The function is STABLE, so it uses the snapshot of its caller.
 READ = f"""
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
            coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
-           (SELECT json_agg(arrived) FROM ({arrived_in("$8", "$9")} {GROUPED}) AS arrived) AS arrived,
+           (SELECT json_agg(arrived) FROM ({STANDING_AROUND}) AS arrived) AS arrived,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
