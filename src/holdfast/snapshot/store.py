@@ -33,12 +33,12 @@ class SlotRead:
     reasons: Mapping[UUID, str]
 
 
-STANDING_AROUND = STANDING.replace("$3", "$8").replace("$4", "$9")
+_STANDING_AROUND = STANDING.replace("$3", "$8").replace("$4", "$9")
 # One statement sees one state of the database. The function is STABLE, so it uses the snapshot of its caller.
 READ = f"""
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
            coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
-           (SELECT json_agg(arrived) FROM ({STANDING_AROUND}) AS arrived) AS arrived,
+           (SELECT json_agg(arrived) FROM ({_STANDING_AROUND}) AS arrived) AS arrived,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
