@@ -228,8 +228,8 @@ async def asked_about(
     asker: Asker = GUEST,
 ) -> list[Start]:
     """Returns the starts of these opening days that can be booked as of now: every start on the step of one of the
-    sets and, unless a length is given, the venue's slots; for guests slots alone where they book no others.
-    The goal of each is its day."""
+    sets, and the venue's slots; for guests slots alone where they book no others. With a length, slots of that length,
+    and only where slots are booked. The goal of each is its day."""
     if duration_minutes is not None and venue.stay is None:
         length = timedelta(minutes=duration_minutes)
         check_length(
@@ -268,17 +268,19 @@ def of_day(
         return _night_of(venue, sets, day, duration_minutes, now=now)
     minutes = duration_minutes or usual_minutes(venue.policy, party_size)
     length, any_length = timedelta(minutes=minutes), duration_minutes is None
-    with_slots = venue.slots or venue.policy.starts == "slots"
-    slots = slot.windows_on(venue, day) if with_slots else ()
-    named = [Start(each.span, each.id, day) for each in slots if any_length]
+    books_slots = venue.policy.starts == "slots"
+    slots = slot.windows_on(venue, day) if venue.slots or books_slots else ()
+    # Where slots are booked, a time that is exactly a slot's means that slot, also if its length is asked for.
+    meant = [each for each in slots if any_length or (books_slots and each.span.duration == length)]
+    named = [Start(each.span, each.id, day) for each in meant]
     if is_slots_only(venue, is_staff=asker.is_staff):
         return named
     # A start that is exactly a slot's needs no step.
     starts = {*starts_of_day(venue, sets, day, duration_minutes=minutes)}
     starts |= {each.span.start for each in slots if each.span.duration == length}
-    if any_length and venue.policy.starts == "slots":  # there, a start that is a slot's means that slot
-        around = (slot.windows_on(venue, day + timedelta(days=n)) for n in (-1, 0, 1, 2))
-        starts -= {each.span.start for windows in around for each in windows}
+    if books_slots:
+        around = [each for n in (-1, 0, 1, 2) for each in slot.windows_on(venue, day + timedelta(days=n))]
+        starts -= {each.span.start for each in around if any_length or each.span.duration == length}
     return [*(Start(Span(start, start + length), None, day) for start in sorted(starts)), *named]
 
 

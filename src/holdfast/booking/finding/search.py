@@ -16,7 +16,7 @@ from holdfast.booking.deciding.prepare import check_time, is_bound_late
 from holdfast.booking.rules.fair_use import Allowance
 from holdfast.booking.rules.held_back import is_kept, kept_bits, open_at
 from holdfast.booking.rules.pacing import check_arrived
-from holdfast.booking.rules.sittings import is_slots_only
+from holdfast.booking.rules.sittings import is_slots_only, slots_near
 from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import UNBOUND, Claim, Occupancy, claimed_span, units_needed
@@ -244,11 +244,14 @@ def visit(venue: Venue, start: datetime, length: timedelta) -> Span:
 
 
 def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> list[datetime]:
-    """Returns the starts on the slot step for a booking of the span's length, up to `within` away, nearest first."""
+    """Returns the starts on the slot step, and those of slots that are as long, for a booking of the span's length, up
+    to `within` away, nearest first."""
     minutes = max(int(span.duration.total_seconds() // 60), 1)
     able = choices(venue, sets)
     days = _days_of(venue, able, Span(span.start - within, span.start + within))
     starts = {start for day in days for start in starts_of_day(venue, able, day, duration_minutes=minutes)}
+    of_slots = slots_near(venue, span) if venue.slots else ()
+    starts |= {each.span.start for each in of_slots if each.span.duration == span.duration}
     near = [start for start in starts if abs(start - span.start) <= within]
     return sorted(near, key=lambda start: (abs(start - span.start), start))
 

@@ -18,9 +18,9 @@ from holdfast.booking.finding.look import look
 from holdfast.booking.finding.orders import check_order_rules, look_for_order, room_for_order
 from holdfast.booking.finding.search import Found, Outlook, Sets
 from holdfast.booking.rules.held_back import in_order
-from holdfast.booking.rules.length import DurationNotAllowed, check_length
-from holdfast.booking.rules.sittings import is_slots_only, slots_near
-from holdfast.booking.wanted import Prepared
+from holdfast.booking.rules.length import DurationNotAllowed, check_asked
+from holdfast.booking.rules.sittings import is_slots_only, slot_of, slots_near
+from holdfast.booking.wanted import Prepared, When
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -149,22 +149,26 @@ def _times_near(outlook: Outlook, sets: Sets, wanted: Prepared) -> list[tuple[Sp
     if wanted.slot_id is not None or is_slots_only(venue, is_staff=is_staff):
         near = slots_near(venue, span)
         found += [(each.span, each.id) for each in near if each.id != wanted.slot_id or each.span != span]
-    if not is_slots_only(venue, is_staff=is_staff) and _may_be_as_long(wanted, is_staff=is_staff):
-        spans = search.spans_around(venue, sets, span, within_of(venue))
+    if not is_slots_only(venue, is_staff=is_staff):
         known = {each for each, _ in found}
-        found += [(each, None) for each in spans if each.start != span.start and each not in known]
+        for each in search.spans_around(venue, sets, span, within_of(venue)):
+            is_other = each.start != span.start and each not in known
+            if is_other and _may_last(wanted, each, is_staff=is_staff):
+                found.append((each, slot_of(venue, each)))
     near = [each for each in found if abs(each[0].start - span.start) <= within_of(venue)]
     return sorted(near, key=lambda each: (abs(each[0].start - span.start), each[0].start))
 
 
-def _may_be_as_long(wanted: Prepared, *, is_staff: bool) -> bool:
-    """Whether a booking at another time may be as long as the slot that was asked for, if it was one."""
-    length = wanted.span.duration
-    party_size = max(each.wanted.party_size for each in wanted.items or (wanted,))
+def _may_last(wanted: Prepared, span: Span, *, is_staff: bool) -> bool:
+    """Whether a booking at that other time may be as long as the one that was asked for: that may have been a slot, or
+    have had another length on the clock. A booking that is changed may keep its length."""
+    venue = wanted.venue
+    keeps_length = wanted.wanted.instead_of is not None and wanted.slot_id is None
+    if venue.stay is not None or keeps_length:
+        return True
+    usual = usual_minutes(venue.policy, max(each.wanted.party_size for each in wanted.items or (wanted,)))
     try:
-        if wanted.slot_id is not None:
-            usual = usual_minutes(wanted.venue.policy, party_size)
-            check_length(length, wanted.venue.policy, usual=usual, is_staff=is_staff)
+        check_asked(When(start=span.start, end=span.end), span, venue, usual=usual, is_staff=is_staff)
     except DurationNotAllowed:
         return False
     return True
