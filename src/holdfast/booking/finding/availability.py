@@ -72,7 +72,7 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
         outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of, is_type=True)
         found = outlook.free(wanted.sets, span, is_type=True, **about)
     if wanted.sale.is_limited:
-        sales = await read_sales(tx, [wanted])
+        sales = await read_sales(tx, [wanted], but=wanted.wanted.instead_of)
         sales.check_stock(venue, span, wanted.sale)
         sales.check_uses(venue, wanted.sale.discount)
     price = price_of(wanted, found.sets[0] if found else wanted.sets[0], tx.ports.pricing, now=tx.now)

@@ -25,7 +25,7 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
     check_order_rules(order, outlook)
     place = await room_for_order(tx, order, outlook)
     if order.sale.is_limited:
-        sales = await read_sales(tx, [order])
+        sales = await read_sales(tx, [order], but=order.wanted.instead_of)
         sales.check_stock(order.venue, order.span, order.sale)
         sales.check_uses(order.venue, order.sale.discount)
     best = tuple(each.sets[0] for each in order.items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from uuid import UUID
 
 from holdfast.booking.rules.sale import Sales
 from holdfast.booking.states import OCCUPYING, UNDONE
@@ -20,6 +21,7 @@ EXTRAS_TAKEN = """
                      WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
                        AND booking.end_at > w.start_at AND booking.start_at < w.end_at AND extras <> '[]'
                        AND status = ANY ($5::text[]) AND (expires_at IS NULL OR expires_at > $6)
+                       AND id IS DISTINCT FROM $7
                      ORDER BY booking.end_at OFFSET 0) AS b
 """
 
@@ -29,13 +31,13 @@ DISCOUNT_USES = """
            LATERAL (SELECT count(*) AS uses FROM booking
                      WHERE booking.tenant_id = w.tenant_id AND booking.venue_id = w.venue_id
                        AND discount_code = w.code AND status <> ALL ($4::text[])
-                       AND (expires_at IS NULL OR expires_at > $5)) AS b
+                       AND (expires_at IS NULL OR expires_at > $5) AND id IS DISTINCT FROM $6) AS b
 """
 
 
-async def read_sales(tx: Tx, prepared: Collection[Prepared]) -> Sales:
+async def read_sales(tx: Tx, prepared: Collection[Prepared], *, but: UUID | None = None) -> Sales:
     """Returns what is taken of the extras and codes that these requests ask for. Without limits on them, it needs no
-    query. Under the venues' locks, nobody else takes any meanwhile."""
+    query. Under the venues' locks, nobody else takes any meanwhile. `but`: a booking that does not count."""
     sales = Sales()
     spans = {(each.venue.tenant_id, each.venue.id, *each.span) for each in prepared if each.sale.stocked}
     codes = {
@@ -45,11 +47,11 @@ async def read_sales(tx: Tx, prepared: Collection[Prepared]) -> Sales:
     }
     if spans:
         columns = [list(column) for column in zip(*spans, strict=True)]
-        for row in await tx.fetch(EXTRAS_TAKEN, *columns, sorted(OCCUPYING), tx.now):
+        for row in await tx.fetch(EXTRAS_TAKEN, *columns, sorted(OCCUPYING), tx.now, but):
             key = plain_id(row["venue_id"]), plain_id(row["id"])
             sales.extras[key] = Span(row["start_at"], row["end_at"]), taken_of(row["extras"])
     if codes:
         columns = [list(column) for column in zip(*codes, strict=True)]
-        for row in await tx.fetch(DISCOUNT_USES, *columns, list(UNDONE), tx.now):
+        for row in await tx.fetch(DISCOUNT_USES, *columns, list(UNDONE), tx.now, but):
             sales.uses[plain_id(row["venue_id"]), row["code"]] = row["uses"]
     return sales
