@@ -68,7 +68,7 @@ def _wish(tx: Tx, asked: Change, before: Booking | None, venue: Venue) -> Wish |
         check_version(tx, before, asked.expected_version)
     except HoldfastError as error:
         return error
-    return wish(asked, before, venue, actor=tx.actor)
+    return wish(asked, before, venue, actor=tx.actor, now=tx.now)
 
 
 async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:

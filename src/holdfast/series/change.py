@@ -138,7 +138,7 @@ async def _revise_all(
     named = max(len(change.resource_ids or each.booking.resource_ids) for change, each in wanted)
     chosen = any(change.preferences is not None for change, _ in wanted)
     for part in in_parts(wanted, len(by.venue.resources) if chosen else named):
-        wishes = [wish(change, each.booking, by.venue, actor=actor) for change, each in part]
+        wishes = [wish(change, each.booking, by.venue, actor=actor, now=by.now) for change, each in part]
         around: Around = await read(
             look_around, [each for each in wishes if isinstance(each, Wish)], by.venue
         )

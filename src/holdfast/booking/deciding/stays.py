@@ -117,6 +117,14 @@ def from_now(prepared: Prepared, now: datetime) -> Prepared:
     return prepared if span == prepared.span else prepared.at(span, prepared.slot_id)
 
 
+def changed_from_now(prepared: Prepared, before: Booking, now: datetime) -> Prepared:
+    """The same for a change: one that arrives on the same date as before keeps its time, whenever it began."""
+    nights, had = prepared.wanted.nights, before.stay_nights
+    if nights is None or (had is not None and had.arrival == nights.arrival):
+        return prepared
+    return from_now(prepared, now)
+
+
 def says_times(when: When) -> bool:
     """Whether the request gives times of the day, and not nights alone. From staff they are the desk's decision, and
     the rules about nights don't apply."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from holdfast.booking import states
 from holdfast.booking.deciding.nearby import prepared_nearby
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
 from holdfast.booking.deciding.reorder import ItemChange, check_items, order_in_place, reorder
-from holdfast.booking.deciding.stays import revised_stay, says_times
+from holdfast.booking.deciding.stays import changed_from_now, revised_stay, says_times
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
@@ -112,7 +113,9 @@ class Wish:
         return found
 
 
-def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish | HoldfastError:
+def wish(
+    asked: Change, before: Booking, venue: Venue, *, actor: Actor, now: datetime
+) -> Wish | HoldfastError:
     """Resolves the change, or returns the error if it can be refused without the ledger."""
     try:
         if before.status in states.TERMINAL:
@@ -123,7 +126,9 @@ def wish(asked: Change, before: Booking, venue: Venue, *, actor: Actor) -> Wish 
         if "answers" in asked.details:
             asked = replace(asked, details=_answered(asked, before, venue, actor))
         prepared = _prepare(asked, before, venue, actor)
-        return Wish(asked, before, None if prepared is None else with_sale(prepared))
+        if prepared is not None:
+            prepared = changed_from_now(with_sale(prepared), before, now)
+        return Wish(asked, before, prepared)
     except HoldfastError as error:
         return error
 

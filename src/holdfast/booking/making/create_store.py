@@ -12,10 +12,11 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.booking import store
+from holdfast.booking import queries, store
 from holdfast.booking.deciding.decide import limits_of
 from holdfast.booking.deciding.known import Known
 from holdfast.booking.deciding.prepare import probes_of
+from holdfast.booking.deciding.stays import from_now
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.rules.holds import hold_quotas
@@ -107,8 +108,8 @@ async def look(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared]) -
 
 
 async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *, sql: str = READ) -> Read:
-    """Reads all of it in one round trip; if extras or codes are limited, up to two more, and one for fair use.
-    Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
+    """Reads all of it in one round trip; if extras or codes are limited, up to two more, and one each for fair use and
+    for arrivals of tonight. Sets `tx.xid`, and `tx.now` and `tx.locked` if they are not set yet."""
     paced = [
         *dict.fromkeys(
             (each.venue.tenant_id, each.venue.id, limit.window)
@@ -140,6 +141,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
     tx.locked = tx.locked or parse_locked(row["locked"])
     tx.xid = row["xid"]
     found = _read(row, tx.now, paced)
+    await _arriving_tonight(tx, prepared, found.known)
     if any(each.sale is not NO_SALE for each in prepared):
         found.known.sales = await read_sales(tx, prepared)
     bound = [each for each in prepared if each.venue.policy.fair_use]
@@ -148,6 +150,17 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
             tx, [(each.venue, each.wanted.asker, each.span) for each in bound]
         )
     return found
+
+
+async def _arriving_tonight(tx: Tx, prepared: Sequence[Prepared], known: Known) -> None:
+    """Adds who else arrives now, for stays whose night has begun: until the clock was read, nobody knew that it had."""
+    for each in prepared:
+        if each.wanted.nights is not None and (late := from_now(each, known.now)) is not each:
+            windows = {limit.window for limit in limits_of(late)}
+            new = {one for one in windows if (each.venue.id, one) not in known.arrivals}
+            found = await queries.arriving(tx, each.venue, new, list(OCCUPYING)) if new else {}
+            for window, sizes in found.items():
+                known.arrivals[each.venue.id, window] = Arrivals(sum(sizes.values()), len(sizes))
 
 
 def _transposed(rows: set[Any], width: int) -> list[list[Any]]:
