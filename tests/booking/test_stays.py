@@ -501,7 +501,7 @@ async def test_waiting_for_nights(hotel: House) -> None:
         return await hotel.client.post("/waitlist", json=body, headers=hotel.gina)
 
     entry = (await wait(arrival=on(0), nights=2)).json()
-    assert (entry["earliest"][:16], entry["latest"][:16]) == (f"{on(0)}T15:00", f"{on(0)}T15:00")
+    assert (entry["earliest"][:16], entry["latest"][:16]) == (f"{on(0)}T15:00", f"{on(1)}T10:59")
     assert entry["duration_minutes"] == 44 * 60
     for wrong in ({"arrival": on(0)}, {"arrival": on(0), "nights": 1, "departure": on(1)}):
         assert error(await wait(**wrong))[0] == ""

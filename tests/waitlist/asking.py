@@ -29,13 +29,8 @@ Json = dict[str, Any]
 
 async def ask_to_join(house: House, who: dict[str, str] | None = None, **wanted: Any) -> httpx.Response:
     """Asks for 18:00 to 20:00 on DAY for two, unless `wanted` says otherwise."""
-    body = {
-        "venue_id": house.venue_id,
-        "party_size": 2,
-        "earliest": at("18:00"),
-        "latest": at("20:00"),
-        **wanted,
-    }
+    window = {} if "arrival" in wanted else {"earliest": at("18:00"), "latest": at("20:00")}
+    body = {"venue_id": house.venue_id, "party_size": 2, **window, **wanted}
     headers = house.bob if who is None else who
     return await house.client.post("/waitlist", json=body, headers=headers)
 

@@ -9,10 +9,11 @@ from uuid import UUID
 from holdfast.assigning.choose import candidate_sets
 from holdfast.assigning.preferences import ANYTHING, Preferences
 from holdfast.booking.deciding.prepare import check_time, usual_minutes
-from holdfast.booking.finding.search import Sets, starts, visit
+from holdfast.booking.finding.search import Sets, visit
 from holdfast.booking.model import Guest
 from holdfast.booking.rules.fair_use import named_groups
 from holdfast.booking.rules.length import check_length
+from holdfast.booking.rules.nights import night_under_way
 from holdfast.booking.rules.sittings import slots_near
 from holdfast.booking.rules.times import TooFarAhead
 from holdfast.booking.wanted import NOBODY
@@ -20,10 +21,12 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening.opened import choices
+from holdfast.place.opening.stay import arrival_of, check_in_on
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.lists import EntryView
 from holdfast.waitlist.model import ENTRIES_MAX, Entry, EntryStatus
+from holdfast.waitlist.timetable import starts_in
 
 WINDOW_DAYS_MAX = 31
 ENTRIES_PER_GUEST_MAX = 10
@@ -136,7 +139,7 @@ def _check(venue: Venue, entry: Entry, *, now: datetime) -> None:
 def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
     days = venue.policy.max_advance_days
     latest = now + timedelta(days=days)
-    if entry.latest_at > latest:
+    if _last_start(venue, entry) > latest:
         said = latest.astimezone(venue.tz).isoformat(timespec="minutes")
         raise TooFarAhead(
             f"Bookings open {days} days ahead, so the window must end by {said}.",
@@ -145,17 +148,28 @@ def _check_ahead(venue: Venue, entry: Entry, *, now: datetime) -> None:
         )
 
 
+def _last_start(venue: Venue, entry: Entry) -> datetime:
+    """Returns the latest start that may be in the window: where nights are sold, it goes on while the last one does."""
+    if venue.stay is None:
+        return entry.latest_at
+    check_in = check_in_on(venue.stay, arrival_of(venue.stay, entry.latest_at, venue.tz), venue.tz)
+    return max(entry.earliest_at, min(entry.latest_at, check_in))
+
+
 def _check_starts(venue: Venue, entry: Entry, sets: Sets, *, now: datetime) -> None:
     """Checks that a visit could start somewhere in the window if nothing were taken. If not, raises the refusal of
     a start at its first instant."""
     able = choices(venue, sets)
-    within = Span(entry.earliest_at, entry.latest_at)
-    soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
-    if within.end >= soonest:
-        from_now = Span(max(within.start, soonest), within.end)
-        for start in starts(venue, sets, minutes=entry.duration_minutes, within=from_now):
-            if _allowed(venue, able, visit(venue, start, entry.length), now=now):
-                return
+    window = Span(entry.earliest_at, entry.latest_at + entry.length)
+    for start in starts_in(venue, sets, window, minutes=entry.duration_minutes, now=now):
+        is_in = entry.earliest_at <= start <= entry.latest_at
+        if is_in and _allowed(venue, able, visit(venue, start, entry.length), now=now):
+            return
+    if venue.stay is not None and (late := night_under_way(venue, max(now, entry.earliest_at))):
+        # By then, there will be that night.
+        left = visit(venue, late.start, entry.length)
+        if left.start <= entry.latest_at and _allowed(venue, able, left, now=left.start):
+            return
     check_time(venue, (), visit(venue, entry.earliest_at, entry.length), now=now, among=able)
     raise InvalidRequest.of("earliest", entry.earliest_at.isoformat(), "no visit can start in the window")
 

@@ -12,6 +12,7 @@ from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
+from holdfast.booking.rules.nights import last_start
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
@@ -201,6 +202,7 @@ def _wanted(tx: Tx, venue: Venue, planned: Offer) -> Wanted:
 
 
 def _ttl_s(tx: Tx, venue: Venue, span: Span) -> int:
-    """Returns how long the offer is open: until the visit starts at most, so that the next guest can still come."""
-    until_start_s = int((span.start - tx.now).total_seconds())
-    return min(venue.policy.offer_ttl_seconds, max(until_start_s, OFFER_TTL_S_MIN))
+    """Returns how long the offer is open: until the visit can no longer be booked at most, so that the next guest can
+    still come."""
+    left_s = int((last_start(venue, span) - tx.now).total_seconds())
+    return min(venue.policy.offer_ttl_seconds, max(left_s, OFFER_TTL_S_MIN))

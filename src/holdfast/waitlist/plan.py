@@ -10,7 +10,7 @@ from uuid import UUID
 
 from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.deciding.prepare import is_bound_late
-from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
+from holdfast.booking.finding.search import Found, Outlook, Sets, visit
 from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
@@ -19,9 +19,7 @@ from holdfast.place.opening.opened import choices, step_hours
 from holdfast.place.opening.spans import Hours
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
-
-CHUNK_STARTS = 64
-"""The number of consecutive starts that are examined together."""
+from holdfast.waitlist.timetable import CHUNK_STARTS, Chunk, Timetable, starts_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,39 +92,6 @@ def is_type(entry: Entry) -> bool:
 
 
 @dataclass(slots=True)
-class _Chunk:
-    """A run of consecutive starts. `all`: a mask with one bit for each. `free`: for each resource looked up so far, by
-    number, the mask of the starts at which it is free. `changes`: how many of these masks were dropped as stale."""
-
-    times: list[datetime]
-    all: int = field(init=False)
-    free: dict[int, int] = field(default_factory=dict)
-    changes: int = 0
-
-    def __post_init__(self) -> None:
-        self.all = (1 << len(self.times)) - 1
-
-
-@dataclass(slots=True)
-class _Timetable:
-    """All starts that the venue's hours allow for visits of one length, in order."""
-
-    length: timedelta
-    times: list[datetime]
-    chunks: list[_Chunk]
-
-    def forget(self, number: int, resource: Resource, taken: Span) -> None:
-        """Drops what is cached about the resource, for all visits that overlap the span."""
-        nothing = claimed_span(resource, Span(taken.start, taken.start))
-        before, after = taken.start - nothing.start, nothing.end - taken.start
-        first = bisect_right(self.times, taken.start - after - self.length)
-        end = bisect_left(self.times, taken.end + before)
-        for chunk in self.chunks[first // CHUNK_STARTS : -(-end // CHUNK_STARTS)] if first < end else ():
-            if chunk.free.pop(number, None) is not None:
-                chunk.changes += 1
-
-
-@dataclass(slots=True)
 class _Wish:
     """What entries that differ only in their window have in common.
 
@@ -139,7 +104,7 @@ class _Wish:
     sets: Sets
     members: list[tuple[int, ...]]
     party_size: int
-    timetable: _Timetable
+    timetable: Timetable
     left: list[int]
     is_late: bool
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -162,7 +127,7 @@ class _Draft:
     numbers: dict[tuple[UUID, int], int] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
     of_leaf: dict[UUID, list[int]] = field(default_factory=dict)
-    timetables: dict[tuple[frozenset[Hours | None], int], _Timetable] = field(default_factory=dict)
+    timetables: dict[tuple[frozenset[Hours | None], int], Timetable] = field(default_factory=dict)
     wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
 
     def place_for(self, entry: Entry, may: Allowance | None = None) -> Generator[None, None, Found | None]:
@@ -204,27 +169,20 @@ class _Draft:
                 self.of_leaf.setdefault(leaf.id, []).append(number)
         return number
 
-    def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
+    def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, Timetable]:
         """Returns the starts that are neither too soon nor too far ahead; none if no set would do."""
         able = choices(self.seen.venue, sets)
         key = frozenset(map(step_hours, able)), minutes if sets else 0
         timetable = self.timetables.get(key)
         if timetable is None:
-            venue, piece, now = self.seen.venue, self.seen.piece, self.seen.outlook.now
-            length = timedelta(minutes=minutes)
-            soonest = now + timedelta(minutes=venue.policy.min_notice_minutes)
-            within = Span(
-                max(piece.start - length, soonest),
-                min(piece.end, now + timedelta(days=venue.policy.max_advance_days)),
-            )
+            piece, outlook = self.seen.piece, self.seen.outlook
             times: list[datetime] = []
-            for start in starts(venue, sets, minutes=minutes, within=within) if sets else ():
-                if visit(self.seen.venue, start, length).overlaps(piece):
-                    times.append(start)
-                    if len(times) % CHUNK_STARTS == 0:
-                        yield None
-            chunks = [_Chunk(times[n : n + CHUNK_STARTS]) for n in range(0, len(times), CHUNK_STARTS)]
-            timetable = self.timetables[key] = _Timetable(length, times, chunks)
+            for start in starts_in(outlook.venue, sets, piece, minutes=minutes, now=outlook.now):
+                times.append(start)
+                if len(times) % CHUNK_STARTS == 0:
+                    yield None
+            chunks = [Chunk(times[n : n + CHUNK_STARTS]) for n in range(0, len(times), CHUNK_STARTS)]
+            timetable = self.timetables[key] = Timetable(timedelta(minutes=minutes), times, chunks)
         return timetable
 
     def _first_in(
@@ -259,16 +217,14 @@ class _Draft:
             wish.keep(number, mask)
         return mask & window
 
-    def _some_set_is_free(self, wish: _Wish, chunk: _Chunk) -> Generator[None, None, int]:
+    def _some_set_is_free(self, wish: _Wish, chunk: Chunk) -> Generator[None, None, int]:
         found, free, length = 0, chunk.free, wish.timetable.length
         for members in wish.members:
             both = chunk.all
             for number in members:
                 bits = free.get(number)
                 if bits is None:
-                    bits = self.seen.outlook.starts(
-                        self.resources[number], chunk.times, length, party_size=wish.party_size
-                    )
+                    bits = self._starts(self.resources[number], chunk.times, length, wish.party_size)
                     free[number] = bits
                     yield None
                 both &= bits
@@ -278,6 +234,14 @@ class _Draft:
             if found == chunk.all:
                 break
         return found
+
+    def _starts(self, resource: Resource, times: list[datetime], length: timedelta, party_size: int) -> int:
+        """Returns a bit for each time, set where the resource is free for a visit that starts then."""
+        outlook = self.seen.outlook
+        if outlook.venue.stay is None:
+            return outlook.starts(resource, times, length, party_size=party_size)
+        spans = [visit(outlook.venue, each, length) for each in times]  # nights are not all as long
+        return sum(1 << n for n, each in enumerate(spans) if outlook.is_free(resource, each, party_size))
 
     def take(self, found: Found, entry: Entry) -> None:
         """Marks the best of the found sets as taken for the span."""

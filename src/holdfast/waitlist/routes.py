@@ -25,7 +25,7 @@ from holdfast.booking.routes.requests import (
     PartyBody,
     ResourceIds,
 )
-from holdfast.booking.rules.nights import check_nights
+from holdfast.booking.rules.nights import check_nights, last_start
 from holdfast.booking.wanted import When
 from holdfast.kernel.actor import require_visible
 from holdfast.kernel.body import Body, Problem, refuse
@@ -99,7 +99,7 @@ class _WindowBody(Body):
             )
         span, nights = time_of_stay(when, venue, is_staff=is_staff)
         check_nights(venue, nights)
-        return span.start, span.start, minutes_between(*span)
+        return span.start, last_start(venue, span), minutes_between(*span)
 
 
 class JoinWaitlist(PartyBody, _WindowBody):

@@ -102,7 +102,7 @@ class Outlook:
         free = (
             resources
             for resources in sets
-            if all(self._is_free(each, span, party_size, known) for each in resources)
+            if all(self.is_free(each, span, party_size, known) for each in resources)
             and (slot_id is not None or self._starts_right(resources, span))
         )
         found = tuple(islice(free, most))
@@ -156,7 +156,12 @@ class Outlook:
                 for unit in range(1, units_needed(resource, leaf, party_size) + 1):
                     self.occupancy.add(Claim(self.venue.tenant_id, leaf.id, unit, span, owner, kind))
 
-    def _is_free(self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool]) -> bool:
+    def is_free(
+        self, resource: Resource, span: Span, party_size: int, known: dict[UUID, bool] | None = None
+    ) -> bool:
+        """Returns whether the resource is free then, whatever the venue's rules say. `known`: what is known of other
+        resources for the same span and party; it is added."""
+        known = {} if known is None else known
         if resource.id not in known:
             is_closed = self.venue.has_own_hours and not is_open(self.venue, (resource,), span)
             if self.venue.policy.held_back and not is_closed:

@@ -11,12 +11,19 @@ from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, opened
 from holdfast.place.opening.nights import LOOKED_AHEAD_DAYS, is_closed, nights_allowed
-from holdfast.place.opening.stay import Nights, StayTimes, check_in_on, check_out_on, nights_of
+from holdfast.place.opening.stay import (
+    Nights,
+    StayTimes,
+    arrival_of,
+    check_in_on,
+    check_out_on,
+    nights_of,
+)
 from holdfast.place.venue import Venue
 
 STAY_RULE = "STAY_NOT_ALLOWED"
 """What staff name to overrule these. The refusals are an INVALID_REQUEST like that of any value out of range."""
-DAY = timedelta(days=1)
+DAY, A_MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 class NightsNotAllowed(InvalidRequest):
@@ -54,13 +61,33 @@ def check_stay(
     `over` overrules them."""
     nights = nights or nights_of(stay_at(venue), span, venue.tz)
     first = first_night(venue, nights)
-    # A night is sold until it is over; with notice, guests can't book one that has begun.
-    late = first.holds(now) and (is_staff or not venue.policy.min_notice_minutes)
+    late = first.holds(now) and (is_staff or sells_late(venue))
     if notice is not None:
         begins = Span(now if late else first.start, first.end)
         check_rule(over, notice, venue, choices, begins, now=now, late=late)
     check_rule(over, _check_sold, venue, choices, nights)
     check_rule(over, check_nights, venue, nights, was=kept)
+
+
+def sells_late(venue: Venue) -> bool:
+    """Returns whether guests can book a night that has begun. A night is sold until it is over, unless the venue asks
+    for notice."""
+    return not venue.policy.min_notice_minutes
+
+
+def night_under_way(venue: Venue, now: datetime) -> Span | None:
+    """Returns what is left of the night that has begun, from this minute to check-out, if guests can book it."""
+    minute = now.replace(second=0, microsecond=0)
+    night = first_night(venue, Nights(arrival_of(stay_at(venue), minute, venue.tz), 1))
+    return Span(minute, night.end) if night.holds(minute) and sells_late(venue) else None
+
+
+def last_start(venue: Venue, span: Span) -> datetime:
+    """Returns the last minute at which guests can still come for that visit: for a stay, while its first night is sold;
+    otherwise its start."""
+    if venue.stay is None or not sells_late(venue):
+        return span.start
+    return first_night(venue, nights_of(venue.stay, span, venue.tz)).end - A_MINUTE
 
 
 def _check_sold(venue: Venue, choices: Choices, nights: Nights) -> None:
