@@ -13,6 +13,7 @@ from holdfast.place.opening.spans import DAYS
 from tests.conftest import House
 
 from .asking import DAY, at, refused
+from .test_orders import blocked
 
 Json = dict[str, Any]
 
@@ -165,3 +166,17 @@ async def test_what_shares_parts_or_may_not_arrive_counts_once(open_house: Any) 
     assert [each["free"] for each in await items(house)] == [1]
     await house.booked(start=at("12:00"), group="court")
     assert [each["free"] for each in await items(house)] == [0]
+
+
+async def test_what_is_free_in_pieces_alone_has_no_price(open_house: Any) -> None:
+    """At every instant of the night one of the rooms is free, but none for all of it."""
+    rooms = [{"slug": f"r{n}", "kind": "room", "group": "sea", "seats_max": 2} for n in (0, 1)]
+    stay = {"check_in": "15:00", "check_out": "11:00"}
+    house: House = await open_house(
+        kind="hotel", stay=stay, policy={"bind_group": "at_check_in"}, resources=rooms
+    )
+    for slug, start, end in (("r0", "16:00", "20:00"), ("r1", "21:00", "23:00")):
+        times = {"start": at(start), "end": at(end), "reason": "Leak"}
+        await blocked(house, {"venue_id": house.venue_id, "resource_ids": house.ids(slug), **times})
+    [item] = await items(house)
+    assert (item["free"], item["price_from"]) == (0, None)

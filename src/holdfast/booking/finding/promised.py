@@ -71,7 +71,11 @@ async def most_promised(
         pool, wanted = distinct(able), claimed_span(sets[0][0], start.span)
         near = [each.span for one in pool for each in occupancy.standing_in(one, wanted)]
         if len(pool) - most_at_once(near) > than(start.goal):
-            yield start, await _promised_at(venue, asker, able, start.span, occupancy)
+            many = await _promised_at(venue, asker, able, start.span, occupancy)
+            if many > than(
+                start.goal
+            ):  # what is free at every instant may still be too scattered for one stay
+                yield start, many
 
 
 async def _promised_at(venue: Venue, asker: Asker, sets: Sets, span: Span, known: Occupancy) -> int:
