@@ -16,7 +16,6 @@ from holdfast.booking.finding.suggest import SUGGESTIONS_MAX, WITHIN, suggest
 from holdfast.booking.making.create import Refused
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.suggestible import Suggestible
-from holdfast.booking.said import Asker
 from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.errors import HoldfastError
 
@@ -29,7 +28,7 @@ async def _suggestions(world: World) -> int:
     compared = 0
     for when in world.whens(20):
         rng = world.rng
-        asker = Asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]), groups=world.groups)
+        asker = world.asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]))
         about: dict[str, Any] = {"preferences": world.rng.choice([*world.demands()])}
         if world.rng.random() < 0.3:
             about = {"resource_ids": (world.rng.choice(sorted(world.venue.resources)),)}

@@ -2,62 +2,40 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.prepare import prepare
-from holdfast.booking.finding.availability import check, days_with_room, free_starts
-from holdfast.booking.finding.scan import Start
-from holdfast.booking.finding.search import Found
+from holdfast.booking.finding.availability import check
 from holdfast.booking.model import Booking
-from holdfast.booking.said import Asker
 from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.errors import HoldfastError
-from holdfast.place.opening.stay import nights_of
 
+from .views import Shown, shown_in, when_of
 from .world import Ask, World, campaign
 
 QUICK = range(6)
-Shown = dict[tuple[Any, str | None], tuple[Start, Found, date]]
 TRIED_MAX = 25
 
 
 async def _views(world: World) -> int:
     compared = 0
     rng = world.rng
-    asker = Asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]), groups=world.groups)
+    asker = world.asker(is_staff=rng.random() < 0.5, source=rng.choice(["api", "web"]))
     for preferences in world.demands():
         asked = {"party_size": world.rng.choice([1, 2, 3, 4, 5]), "preferences": preferences, "asker": asker}
         asked["duration_minutes"] = (
             None if world.venue.stay else world.rng.choice([None, None, 60, 120, 1500])
         )
         try:
-            shown = await _shown(world, asked)
+            shown = await shown_in(world, asked)
         except HoldfastError:
             continue
         compared += await _each_can_be_booked(world, asked, shown)
         compared += await _what_can_be_booked_is_shown(world, asked, shown)
     return compared
-
-
-async def _shown(world: World, asked: dict[str, Any]) -> Shown:
-    """What the day view shows for these days and those around them. The month view shows the same days."""
-    found, with_some = Shown(), list[date]()
-    days = [world.days[0] + timedelta(days=n) for n in range(-2, len(world.days) + 2)]
-    for day in days:
-        starts = await free_starts(world.tx, world.venue, day=day, **asked)
-        found |= {(start.span, start.slot_id): (start, free, day) for start, free in starts}
-        with_some += [day] if starts else []
-
-    async def read(verb: Any, *args: Any, **more: Any) -> Any:
-        return await verb(world.tx, *args, **more)
-
-    month = await days_with_room(read, world.venue, days=days, **asked)
-    assert month == with_some, f"{world.said} {asked}"
-    return found
 
 
 def _wanted(world: World, when: When, asked: dict[str, Any], **more: Any) -> Wanted:
@@ -70,7 +48,7 @@ async def _each_can_be_booked(world: World, asked: dict[str, Any], shown: Shown)
     picked = world.rng.sample(sorted(shown.values(), key=str), min(TRIED_MAX, len(shown)))
     for start, free, day in picked:
         said = f"{world.said} {asked}: {start} of {day}"
-        when = _when(world, start, day, asked["duration_minutes"])
+        when = when_of(world, start, day, asked["duration_minutes"])
         booked = await world.outcome(_wanted(world, when, asked))
         assert isinstance(booked, Booking), f"{said}: {booked}"
         assert booked.span == start.span, said
@@ -79,14 +57,6 @@ async def _each_can_be_booked(world: World, asked: dict[str, Any], shown: Shown)
             by_name = await world.outcome(_wanted(world, when, asked, **named))
             assert isinstance(by_name, Booking), f"{said}: {free}: {by_name}"
     return len(picked)
-
-
-def _when(world: World, start: Start, day: date, minutes: int | None) -> When:
-    if world.venue.stay is not None:
-        return When(arrival=day, nights=nights_of(world.venue.stay, start.span, world.venue.tz).count)
-    if start.slot_id is not None:
-        return When(day=day, slot_id=start.slot_id)
-    return When(start=start.span.start, duration_minutes=minutes)
 
 
 async def _what_can_be_booked_is_shown(world: World, asked: dict[str, Any], shown: Shown) -> int:
