@@ -107,7 +107,8 @@ class Wanted:
     `instead_of`: the booking that this request changes: it is not in its own way. `own`: the resources that it has.
     `named`, `length_asked`: whether the resources and the length were asked for, where `resource_ids` and `when` say
     something else: a plan fills them in for a party that asked for neither. None: as they say.
-    `bound`: the booking has its resources already, although it was made for a type.
+    `bound`: the booking has its resources already, although it was made for a type; at another time it may be promised
+    it again.
     `minutes_asked`: whether the length was asked for in minutes; None: as `when` says. `nights`: those of a stay, once
     they are resolved; `nights_kept`: the nights whose rules are not checked, because it had them before or the desk
     decides.

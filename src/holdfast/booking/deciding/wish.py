@@ -146,6 +146,8 @@ def _prepare(asked: Change, before: Booking, venue: Venue, actor: Actor) -> Prep
     if before.items or asked.items:
         return _reorder(asked, before, venue, actor, over, span, slot_id, facts)
     anew = replace(wanted_anew(before, actor), **asked.sale)
+    if span.start != before.start_at and before.status is not states.Status.CHECKED_IN:
+        anew = replace(anew, bound=False)  # for another time, one of a type is promised it like a new one
     if is_unmoved(asked, before, span, slot_id):
         return _in_place(replace(anew, **facts), before, venue) if asked.sale else None
     wanted = replace(
