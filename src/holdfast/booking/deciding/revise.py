@@ -105,7 +105,7 @@ def revise(
     except Overloaded:
         raise
     except HoldfastError as error:
-        if isinstance(error, Suggestible):
+        if isinstance(error, Suggestible) and error.is_about_time:
             error.wanted = wish.prepared
         return error
     if isinstance(revised, Revised):
