@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,16 +12,19 @@ from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts, visit
 from holdfast.booking.rules.fair_use import Allowance, Usage
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening.opened import choices, step_hours
 from holdfast.place.opening.spans import Hours
+from holdfast.place.policies.withhold import held_for_names
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
+from holdfast.waitlist.timetable import CHUNK_STARTS, Chunk, Timetable
 
-CHUNK_STARTS = 64
-"""The number of consecutive starts that are examined together."""
+Groups = frozenset[str]
+NO_GROUPS: Groups = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,42 +91,16 @@ def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer 
         yield None
 
 
+def groups_of(entry: Entry, venue: Venue) -> Groups:
+    """Returns the groups of the guest for which the venue holds something back."""
+    if not entry.joined_groups or not venue.policy.held_back:
+        return NO_GROUPS
+    return frozenset(entry.joined_groups) & held_for_names(venue.policy)
+
+
 def is_type(entry: Entry) -> bool:
     """Whether the entry waits for any resource of a type."""
     return entry.preferences.group is not None and not entry.resource_ids
-
-
-@dataclass(slots=True)
-class _Chunk:
-    """A run of consecutive starts. `all`: a mask with one bit for each. `free`: for each resource looked up so far, by
-    number, the mask of the starts at which it is free. `changes`: how many of these masks were dropped as stale."""
-
-    times: list[datetime]
-    all: int = field(init=False)
-    free: dict[int, int] = field(default_factory=dict)
-    changes: int = 0
-
-    def __post_init__(self) -> None:
-        self.all = (1 << len(self.times)) - 1
-
-
-@dataclass(slots=True)
-class _Timetable:
-    """All starts that the venue's hours allow for visits of one length, in order."""
-
-    length: timedelta
-    times: list[datetime]
-    chunks: list[_Chunk]
-
-    def forget(self, number: int, resource: Resource, taken: Span) -> None:
-        """Drops what is cached about the resource, for all visits that overlap the span."""
-        nothing = claimed_span(resource, Span(taken.start, taken.start))
-        before, after = taken.start - nothing.start, nothing.end - taken.start
-        first = bisect_right(self.times, taken.start - after - self.length)
-        end = bisect_left(self.times, taken.end + before)
-        for chunk in self.chunks[first // CHUNK_STARTS : -(-end // CHUNK_STARTS)] if first < end else ():
-            if chunk.free.pop(number, None) is not None:
-                chunk.changes += 1
 
 
 @dataclass(slots=True)
@@ -133,13 +110,14 @@ class _Wish:
     `members`: the sets, as numbers of their resources. `left`: the chunks that may still have something free for
     them. `masks`: by chunk, its `changes` at the time, and the mask of the starts at which something was free then.
     A plan frees nothing, so a bit that is cleared stays cleared. `is_late`: one of a type will do that is bound late,
-    so that it may be promised although none is free: each start is tried.
+    so that it may be promised although none is free: each start is tried. `outlook`: what those are shown who wait so.
     """
 
+    outlook: Outlook
     sets: Sets
     members: list[tuple[int, ...]]
     party_size: int
-    timetable: _Timetable
+    timetable: Timetable
     left: list[int]
     is_late: bool
     masks: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -154,16 +132,18 @@ class _Wish:
 class _Draft:
     """What is still free after the entries processed so far.
 
-    `numbers`: of the resources, by id and the size of the party, where each guest takes a unit; otherwise by id and 1.
-    `of_leaf`: the numbers of the resources that claim a leaf.
+    `numbers`: of the resources, by id, the groups of the guest for which something is held back, and the size of the
+    party, where each guest takes a unit; otherwise 1. `of_leaf`: the numbers of the resources that claim a leaf.
+    `outlooks`: by these groups; they share what is free.
     """
 
     seen: QueueSnapshot
-    numbers: dict[tuple[UUID, int], int] = field(default_factory=dict)
+    numbers: dict[tuple[UUID, Groups, int], int] = field(default_factory=dict)
+    outlooks: dict[Groups, Outlook] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
     of_leaf: dict[UUID, list[int]] = field(default_factory=dict)
-    timetables: dict[tuple[frozenset[Hours | None], int], _Timetable] = field(default_factory=dict)
-    wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
+    timetables: dict[tuple[frozenset[Hours | None], int], Timetable] = field(default_factory=dict)
+    wishes: dict[tuple[Demand, int, Groups], _Wish] = field(default_factory=dict)
 
     def place_for(self, entry: Entry, may: Allowance | None = None) -> Generator[None, None, Found | None]:
         """Returns the first start in its window with a free set. Yields wherever the caller may pause."""
@@ -181,22 +161,31 @@ class _Draft:
         return None
 
     def _wish_of(self, entry: Entry) -> Generator[None, None, _Wish]:
-        demand = entry.demand
-        wish = self.wishes.get((demand, entry.duration_minutes))
+        demand, groups = entry.demand, groups_of(entry, self.seen.venue)
+        wish = self.wishes.get((demand, entry.duration_minutes, groups))
         if wish is None:
-            sets = self.seen.sets[demand]
+            sets, outlook = self.seen.sets[demand], self._outlook(groups)
+            if groups:
+                sets = in_order(self.seen.venue, outlook.asker, tuple(sets))
             timetable = yield from self._timetable(sets, entry.duration_minutes)
-            members = [
-                tuple([self._number(each, entry.party_size) for each in resources]) for resources in sets
-            ]
+            size = entry.party_size
+            members = [tuple([self._number(each, groups, size) for each in resources]) for resources in sets]
             left = list(range(len(timetable.chunks)))
             is_late = is_type(entry) and self.seen.venue.policy.bind_group != "at_once"
-            wish = _Wish(sets, members, entry.party_size, timetable, left, is_late)
-            self.wishes[demand, entry.duration_minutes] = wish
+            wish = _Wish(outlook, sets, members, size, timetable, left, is_late)
+            self.wishes[demand, entry.duration_minutes, groups] = wish
         return wish
 
-    def _number(self, resource: Resource, party_size: int) -> int:
-        key = resource.id, party_size if resource.takes == "guests" else 1
+    def _outlook(self, groups: Groups) -> Outlook:
+        found = self.outlooks.get(groups)
+        if found is None:
+            seen = self.seen.outlook
+            found = replace(seen, asker=replace(seen.asker, groups=groups)) if groups else seen
+            self.outlooks[groups] = found
+        return found
+
+    def _number(self, resource: Resource, groups: Groups, party_size: int) -> int:
+        key = resource.id, groups, party_size if resource.takes == "guests" else 1
         number = self.numbers.setdefault(key, len(self.resources))
         if number == len(self.resources):
             self.resources.append(resource)
@@ -204,7 +193,7 @@ class _Draft:
                 self.of_leaf.setdefault(leaf.id, []).append(number)
         return number
 
-    def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, _Timetable]:
+    def _timetable(self, sets: Sets, minutes: int) -> Generator[None, None, Timetable]:
         """Returns the starts that are neither too soon nor too far ahead; none if no set would do."""
         able = choices(self.seen.venue, sets)
         key = frozenset(map(step_hours, able)), minutes if sets else 0
@@ -223,14 +212,14 @@ class _Draft:
                     times.append(start)
                     if len(times) % CHUNK_STARTS == 0:
                         yield None
-            chunks = [_Chunk(times[n : n + CHUNK_STARTS]) for n in range(0, len(times), CHUNK_STARTS)]
-            timetable = self.timetables[key] = _Timetable(length, times, chunks)
+            chunks = [Chunk(times[n : n + CHUNK_STARTS]) for n in range(0, len(times), CHUNK_STARTS)]
+            timetable = self.timetables[key] = Timetable(length, times, chunks)
         return timetable
 
     def _first_in(
         self, wish: _Wish, number: int, window: int, may: Allowance | None
     ) -> Generator[None, None, Found | None]:
-        outlook, times, length = self.seen.outlook, wish.timetable.chunks[number].times, wish.timetable.length
+        outlook, times, length = wish.outlook, wish.timetable.chunks[number].times, wish.timetable.length
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
@@ -259,14 +248,14 @@ class _Draft:
             wish.keep(number, mask)
         return mask & window
 
-    def _some_set_is_free(self, wish: _Wish, chunk: _Chunk) -> Generator[None, None, int]:
+    def _some_set_is_free(self, wish: _Wish, chunk: Chunk) -> Generator[None, None, int]:
         found, free, length = 0, chunk.free, wish.timetable.length
         for members in wish.members:
             both = chunk.all
             for number in members:
                 bits = free.get(number)
                 if bits is None:
-                    bits = self.seen.outlook.starts(
+                    bits = wish.outlook.starts(
                         self.resources[number], chunk.times, length, party_size=wish.party_size
                     )
                     free[number] = bits

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from holdfast.kernel.span import Span, bits_between
 from holdfast.place.policies.held_back import WHOLE, HeldBack
+from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
 CACHED_MAX = 1024
@@ -89,13 +90,18 @@ def held_for(venue: Venue, resource: Resource) -> list[str]:
     return sorted({rule.for_ for leaf in resource.claimed for rule in held.get(leaf.id, ())})
 
 
+def held_for_names(policy: Policy) -> frozenset[str]:
+    """Returns for whom something is held back at all: sources, and groups of guests."""
+    return frozenset(each.for_ for each in policy.held_back)
+
+
 def kept_from(venue: Venue, names: frozenset[str]) -> Mapping[UUID, Ahead]:
     """Returns the leaves that are kept from a booking with one of these names, its source and the groups of its guest,
     and for which visits.
 
     A leaf with several rules is for everybody whom one of those that still hold names.
     """
-    known = names & {each.for_ for each in venue.policy.held_back}
+    known = names & held_for_names(venue.policy)
     return _kept_from(_Rules(venue.id, venue.rules_version, venue), known)
 
 
