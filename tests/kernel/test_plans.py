@@ -7,13 +7,14 @@ import re
 import pytest
 
 from holdfast.booking import queries, store
-from holdfast.booking.finding import lists, look
+from holdfast.booking.finding import lists
 from holdfast.claim import store as claims
 from holdfast.event import read
 from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
+from holdfast.pacing import store as pacing
 
 STATEMENTS = {
     "events": read.READ,
@@ -24,7 +25,7 @@ STATEMENTS = {
     "find": store.FIND,
     "by_reference": queries.FIND_REFERENCE,
     "history": queries.HISTORY,
-    "arrived": look.ARRIVED,
+    "arrived": pacing.ARRIVED,
     "archive": claims.ARCHIVE,
 }
 

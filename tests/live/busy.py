@@ -115,7 +115,7 @@ class Busy:
             board = boards[seen["version"]]
             assert seen["epoch"] == board.epoch
             for each in seen["sections"]:
-                state = board.sections[UUID(each["sectionId"])]
+                state = board.sections[UUID(each["sectionId"])].state
                 assert each["unitsFree"] == state.units_free, seen["version"]
                 if each["state"] in ("available", "unavailable"):
                     assert (each["state"] == "available") is (state.state == "available"), seen["version"]

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from holdfast.channel.names import public_epoch
+from holdfast.channel.names import PUBLIC_VIEW, STAFF_VIEW, public_epoch
 from holdfast.event.model import Committed, Event
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.live import frames, outlets
@@ -35,7 +35,7 @@ def updated(
 
 
 def fields(each: frames.ChannelEvent, *, staff: bool) -> dict[str, Any]:
-    return orjson.loads(b"{" + each.fields(staff=staff))
+    return orjson.loads(b"{" + each.fields(STAFF_VIEW if staff else PUBLIC_VIEW))
 
 
 @pytest.mark.parametrize("state", ["held", "pending_approval", "confirmed", "blocked"])
@@ -48,7 +48,7 @@ def test_guests_can_not_tell_why_it_is_not_available(state: str) -> None:
 
 
 def test_guests_see_nothing_of_what_is_held_back_but_that() -> None:
-    event = updated("confirmed", "available", units_free=2, guests=False, held_back=True)
+    event = updated("confirmed", "available", units_free=2, guests_cannot="held back")
     seen = fields(event, staff=False)
     assert (seen["previousState"], seen["newState"], seen["unitsFree"]) == ("unavailable", "unavailable", 0)
     assert seen["reason"] == "held back"
@@ -57,11 +57,11 @@ def test_guests_see_nothing_of_what_is_held_back_but_that() -> None:
 
 
 def test_guests_see_what_they_can_book_at_the_time() -> None:
-    event = updated("confirmed", "available", units_free=2, guests=False)
+    event = updated("confirmed", "available", units_free=2, guests_cannot="not now")
     assert fields(event, staff=True)["newState"] == "available"
     seen = fields(event, staff=False)
     assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("unavailable", 0, "not now")
-    seen = fields(updated("confirmed", "available", units_free=2, guests=True), staff=False)
+    seen = fields(updated("confirmed", "available", units_free=2, guests_cannot=None), staff=False)
     assert (seen["newState"], seen["unitsFree"], seen["reason"]) == ("available", 2, None)
 
 
@@ -72,7 +72,12 @@ def test_staff_see_all_of_it() -> None:
 
 
 def test_both_transports_say_the_same() -> None:
-    said = {"name": b'"a \\"b\\""', "staff": True, "epoch": public_epoch(255, "0badcafe"), "cursor": "c"}
+    said = {
+        "name": b'"a \\"b\\""',
+        "viewer": STAFF_VIEW,
+        "epoch": public_epoch(255, "0badcafe"),
+        "cursor": "c",
+    }
     block = frames.event_frame("sse", updated("held", "confirmed"), **said).decode()
     assert block.startswith("id: c\nevent: availability.updated\ndata: {")
     assert block.endswith("}\n\n")

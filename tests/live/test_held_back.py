@@ -11,13 +11,14 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
-from holdfast.channel.closed import times_for_guests
+from holdfast.channel.guests import Rules, times_for_guests
+from holdfast.channel.names import PUBLIC_VIEW, STAFF_VIEW
+from holdfast.channel.slots import slots_of_day
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.span import Span
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.port.pricing import LocalPricing
-from holdfast.snapshot.shown import View, changes_at, entry_of
+from holdfast.snapshot.shown import changes_at, entry_of
 from holdfast.snapshot.take import SlotKey, take_snapshot
 from tests.booking.asking import DAY, at, cancel, instant
 from tests.conftest import House
@@ -92,7 +93,7 @@ async def test_a_snapshot_lasts_until_the_release(app: FastAPI, open_house: Any)
     wanted = SlotKey(venue.tenant_id, venue.id, DAY, "late")
     taken = await take_snapshot(app.state.engine.db, wanted, places=app.state.engine.places)
     released = instant("17:00")
-    views: tuple[View, View] = ("guest", "staff")
+    views = (PUBLIC_VIEW, STAFF_VIEW)
     for view in views:
         assert changes_at(replace(taken, at=released - MINUTE), view) == released
         assert changes_at(replace(taken, at=released), view) == instant("18:30") + timedelta(microseconds=1)
@@ -103,8 +104,8 @@ async def test_a_snapshot_lasts_until_the_release(app: FastAPI, open_house: Any)
         for view in views:
             shown = orjson.loads(entry_of(replace(taken, at=at_), view, pricing=LocalPricing()).body)
             [section] = shown["sections"]
-            assert section["state"] == (state if view == "guest" else "available")
-            assert section.get("heldBackFor") == (held_for if view == "staff" else None)
+            assert section["state"] == (state if view == PUBLIC_VIEW else "available")
+            assert section.get("heldBackFor") == (held_for if view == STAFF_VIEW else None)
 
 
 async def test_events_say_the_same(open_house: Any, owner: Any) -> None:
@@ -114,13 +115,13 @@ async def test_events_say_the_same(open_house: Any, owner: Any) -> None:
     booking = await house.booked(house.bob, start=at("18:00"))
     await cancel(house, booking)
     rows = await owner.fetch(
-        "SELECT payload->>'new_state', payload->>'held_back', payload->>'guests' FROM event"
+        "SELECT payload->>'new_state', payload->>'guests_could', payload->>'guests_cannot' FROM event"
         " WHERE venue_id = $1 AND event_type = 'availability.updated' ORDER BY created_at",
         UUID(house.venue_id),
     )
     assert [tuple(each) for each in rows] == [
-        ("confirmed", "true", "false"),
-        ("available", "true", "false"),
+        ("confirmed", "false", None),
+        ("available", "false", "held back"),
     ]
 
 
@@ -150,8 +151,8 @@ def times(
     venue = snapshot(
         parse_document(document), id=new_id(), tenant_id=UUID(int=2), tenant_slug="a", resource_ids=ids
     )
-    opens = datetime(2026, 6, 3, 12, tzinfo=UTC)
-    found = times_for_guests(venue, DAY_1, Span(opens, opens + timedelta(hours=3)))[ids["t1"]]
+    [slot] = slots_of_day(venue, DAY_1)
+    found = times_for_guests(venue, slot, Rules())[ids["t1"]]
     ends = [at_ for each in found for at_ in each]
     return [f"{at_:%H:%M}" if at_.date() == DAY_1 else f"-{(DAY_1 - at_.date()).days}" for at_ in ends]
 

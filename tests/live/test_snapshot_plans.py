@@ -16,7 +16,7 @@ from tests.kernel.test_plans import plan
 @pytest.mark.parametrize(
     ("sql", "indexes"),
     [
-        (store.READ, ["using channel_pkey", "on block", "on venue"]),
+        (store.READ, ["using channel_pkey", "on block", "on venue", "booking_by_venue"]),
         (live_store.EVENTS, ["position_idx on event_log", "pkey on event"]),
     ],
     ids=["snapshot", "events"],
@@ -25,6 +25,7 @@ async def test_it_goes_by_indexes(db: Database, sql: str, indexes: list[str]) ->
     found = await db.run(SYSTEM, plan, sql)
     assert all(index in found for index in indexes), found
     found = found.replace("Seq Scan on event_epoch", "")  # one row
+    found = found.replace("HashAggregate", "")  # who arrives at the same time
     assert "Seq Scan" not in found
     assert "Hash" not in found
     assert not re.search(r"^[ >-]*Sort *$", found, re.MULTILINE), found

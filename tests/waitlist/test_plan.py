@@ -14,11 +14,11 @@ import pytest
 from holdfast.assigning.choose import Demand, candidate_sets, first_free, settle
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.search import Found, Outlook, Sets, starts
-from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.wanted import NOBODY
 from holdfast.claim.model import Claim, Occupancy, claimed_span
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span
+from holdfast.pacing.arrived import Arrived
 from holdfast.place.document import parse_document
 from holdfast.place.kept import snapshot
 from holdfast.place.venue import Venue

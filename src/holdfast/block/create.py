@@ -17,7 +17,7 @@ from holdfast.block.expand import claims_of, occurrences_of
 from holdfast.block.model import Block, BlockStep, as_json
 from holdfast.booking import store as booking_store
 from holdfast.booking.displace import alternatives_to, displace, owners
-from holdfast.booking.making.claiming import evict_expired_holds
+from holdfast.booking.making.claiming import arriving, evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.states import DISPLACEABLE, Status
 from holdfast.channel.announce import announce
@@ -147,6 +147,7 @@ async def create(tx: Tx, planned: BlockPlan, *, plans_left: int, venue: Venue) -
         raise StalePlan
     shift = await evict_expired_holds(tx, defined.claims, Occupancy.of(found.expired, now=tx.now))
     shift += Shift(freed=await claims.free(tx, [(each.tenant_id, each.id) for each in bookings]))
+    shift += arriving(bookings)
     shift += await clash.cut_cleaning(tx, found, defined.claims)
     shift += await claims.move(tx, found.moves)
     shift += await take_all(tx, defined)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from holdfast.booking import store
+from holdfast.booking.making.claiming import arriving
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, check_version, fee_of, require_right, take
 from holdfast.booking.said import Item
@@ -81,6 +82,7 @@ async def cancel_item(tx: Tx, asked: ItemCancellation, *, venue: Venue) -> Booki
         facts={"cancelled_item_id": item.id},
     )
     await store.save(tx, [step])
+    shift += arriving([before], [after])
     await announce(tx, venue, shift, reason=step.event_type)
     return after
 

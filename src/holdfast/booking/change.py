@@ -10,7 +10,7 @@ from holdfast.booking.deciding.around import Around, Revised
 from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.revise import revise
 from holdfast.booking.deciding.wish import Change, Wish, wish
-from holdfast.booking.making.claiming import put
+from holdfast.booking.making.claiming import arriving, put
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.model import Booking
@@ -107,6 +107,7 @@ async def write_set(tx: Tx, decided: Decided, *, venue: Venue) -> None:
     moved = [each for each in revised if each.claims is not None]
     taken = [claim for each in moved for claim in each.claims or ()]
     shift = await put(tx, [each.after for each in moved], taken, decided.occupancy, venue)
+    shift += arriving([each.before for each in revised], [each.after for each in revised])
     steps = [_step(tx, each) for each in revised]
     await store.save(tx, steps)
     for step in steps[:1]:

@@ -8,18 +8,21 @@ their channels get the events in commit order. Workers run it for one tenant at 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from holdfast.booking import queries, store
-from holdfast.booking.making.claiming import ending_steps
+from holdfast.booking.making.claiming import arriving, ending_steps
 from holdfast.booking.model import Booking
 from holdfast.booking.move import leave
 from holdfast.booking.states import EXPIRING, Status
 from holdfast.channel.announce import announce
-from holdfast.channel.store import maybe_open
+from holdfast.channel.store import days_of, maybe_open
 from holdfast.kernel.db.tx import Tx, lock_key, lock_some
+from holdfast.place.opening.nights import SHORTEST_REACHES_MAX
 from holdfast.place.store import load_venues
 
+NO_TIME = timedelta()
 EXPIRE = tuple(sorted(EXPIRING))
 NO_SHOW = (Status.RESERVED, Status.CONFIRMED)
 COMPLETE = (Status.CHECKED_IN,)
@@ -69,8 +72,11 @@ async def _due(tx: Tx, statuses: Sequence[Status], *, limit: int) -> list[Bookin
 async def _end(tx: Tx, bookings: Sequence[Booking], to: Status) -> int:
     steps = ending_steps(tx, bookings, to)
     await store.save(tx, steps)
-    shift = await leave(tx, steps)
-    changes = [(each.booking.tenant_id, each.booking.venue_id, each.booking.span) for each in steps]
+    shift = await leave(tx, steps) + arriving(bookings)
+    changes = [
+        (each.tenant_id, each.venue_id, *days_of(each.span, SHORTEST_REACHES_MAX if each.nights else NO_TIME))
+        for each in bookings
+    ]
     if steps and (venue_ids := await maybe_open(tx, changes)):
         for venue in (await load_venues(tx, sorted(venue_ids))).values():
             await announce(tx, venue, shift, reason=steps[0].event_type)

@@ -11,7 +11,7 @@ from uuid import UUID
 from holdfast.booking import queries, states, store
 from holdfast.booking.deciding.prepare import prepared_at
 from holdfast.booking.making import claiming
-from holdfast.booking.making.claiming import evict_expired_holds
+from holdfast.booking.making.claiming import arriving, evict_expired_holds
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
 from holdfast.booking.rules.sale import with_sale
@@ -202,6 +202,7 @@ async def _write(tx: Tx, pairs: Sequence[tuple[Booking, Step]], venue: Venue) ->
     for before, step in pairs:
         if step.booking.occupies:
             shift += await _occupy(tx, before, step.booking, venue)
+        shift += arriving([before], [step.booking])
     steps = [step for _, step in pairs]
     await store.save(tx, steps)
     await announce(tx, venue, shift, reason=steps[0].event_type if steps else "")

@@ -8,10 +8,10 @@ from uuid import UUID
 import asyncpg
 
 from holdfast.booking.model import Booking
-from holdfast.booking.rules.pacing import Window
 from holdfast.booking.states import OCCUPYING, Status
 from holdfast.booking.store import READ_COLUMNS, from_row, one_found, read_columns
 from holdfast.kernel.db.tx import Tx, plain_id
+from holdfast.pacing.limits import Window
 from holdfast.place.venue import Venue
 
 # ANY keeps the planner on the unique index: on a small table, reading all bookings of a tenant would seem as cheap.

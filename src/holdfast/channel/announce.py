@@ -1,16 +1,16 @@
-"""Announces changes of the ledger on the availability channels."""
+"""Announces changes of the ledger and of arrivals on the availability channels."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import date, timedelta
-from functools import lru_cache
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from holdfast.channel import names
-from holdfast.channel.closed import closed_in, is_held_back, is_time, times_for_guests
-from holdfast.channel.state import slot_state
+from holdfast.channel.closed import closed_in
+from holdfast.channel.crowd import NOT_FULL, Full, around, full_in
+from holdfast.channel.slots import DatedSlot, slots_of_day
+from holdfast.channel.told import Told
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift, claimed_span
 from holdfast.event.emit import emit
@@ -18,66 +18,73 @@ from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
-from holdfast.place.opening.slot import DAY_SLOT_ID, running_on, slot_span
+from holdfast.pacing.limits import is_paced
+from holdfast.pacing.store import counted_around, read_standing
+from holdfast.place.opening.nights import shortest_reaches
+from holdfast.place.policies.withhold import groups_held_for
 from holdfast.place.venue import Resource, Venue
 
 AVAILABILITY_UPDATED = "availability.updated"
-DAYS_KEPT_MAX = 8192
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class DatedSlot:
-    """A slot of one opening day: its channel and its span."""
-
-    channel: str
-    day: date
-    id: str
-    span: Span
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """A cache key: a venue at one version of its rules."""
-
-    venue_id: UUID
-    version: int
-    venue: Venue = field(compare=False)
-
-
-def slots_of_day(venue: Venue, day: date) -> tuple[DatedSlot, ...]:
-    """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
-    closed still have to be shown."""
-    return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
-
-
-@lru_cache(maxsize=DAYS_KEPT_MAX)
-def _slots_of_day(rules: _Rules, day: date) -> tuple[DatedSlot, ...]:
-    venue = rules.venue
-    ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
-    return tuple(DatedSlot(names.availability(day, id_), day, id_, slot_span(venue, day, id_)) for id_ in ids)
+Touched = dict[DatedSlot, dict[UUID, Resource]]
 
 
 async def announce(tx: Tx, venue: Venue, shift: Shift, *, reason: str) -> None:
-    """Emits an event for each resource whose state in a slot differs because of the shift.
+    """Emits an event for each resource of which a slot's channel has to say something else because of the shift.
 
     1. Find the slots that the shift touches and which of their channels are open. Nobody has seen the state of a slot
        whose channel is not open, so there is nothing to correct.
-    2. Read the current claims on these slots; the previous ones follow from the shift.
-    3. Where the two states differ, emit an event on the slot's channel.
+    2. Where arrivals are bounded, read who arrives around these slots now. If that leaves other bookings without room
+       than before, all resources are touched.
+    3. Read the current claims on these slots; the previous ones follow from the shift.
+    4. Where the two differ, emit an event on the slot's channel.
     Runs under the venue's lock, in the transaction of the change, once for all its changes. `venue`: as the
     transaction sees it. `reason`: what happened, for staff.
     """
     slots = touched(venue, (*shift.freed, *shift.taken))
-    if not slots:
+    crowded = around_arrivals(venue, shift)
+    names = {slot.channel for slot in (*slots, *crowded)}
+    if not names:
         return
-    open_names = await which_open(
-        tx, tenant_id=venue.tenant_id, venue_id=venue.id, names={slot.channel for slot in slots}
-    )
+    open_names = await which_open(tx, tenant_id=venue.tenant_id, venue_id=venue.id, names=names)
     shown = {slot: resources for slot, resources in slots.items() if slot.channel in open_names}
+    crowded = {slot for slot in crowded if slot.channel in open_names}
+    was, full = await _full(tx, venue, {*shown, *crowded}, shift)
+    active = {each.id: each for each in venue.resources.values() if each.active}
+    shown |= {slot: active for slot in crowded if was.get(slot) != full.get(slot)}
     if shown:
         now = await claims.overlapping(tx, _probes(venue, shown))
-        await emit(tx, list(_events(tx, venue, shown, shift, now, reason)))
+        await emit(tx, list(_events(tx, venue, shown, shift, now, was, full, reason)))
+
+
+async def _full(
+    tx: Tx, venue: Venue, slots: Collection[DatedSlot], shift: Shift
+) -> tuple[dict[DatedSlot, Full], dict[DatedSlot, Full]]:
+    """Returns for which bookings of the slots there was no room before the shift, and for which there is none now."""
+    at = around(venue, slots) if slots and is_paced(venue) else None
+    if at is None:
+        return {}, {}
+    arrived = await read_standing(tx, venue, at)
+    came, gone = ([each for each in of if each.venue_id == venue.id] for of in (shift.came, shift.gone))
+    before = arrived.before(came, gone=gone)
+    return (
+        {slot: full_in(venue, slot, before) for slot in slots},
+        {slot: full_in(venue, slot, arrived) for slot in slots},
+    )
+
+
+def around_arrivals(venue: Venue, shift: Shift) -> set[DatedSlot]:
+    """Returns the slots for whose bookings it can count who arrives since the shift, or no longer does."""
+    if not is_paced(venue):
+        return set()
+    starts = {each.start for each in (*shift.came, *shift.gone) if each.venue_id == venue.id}
+    near = {counted_around(venue, Span(each, each)) for each in starts}
+    return {
+        slot
+        for span in near
+        for slot in _slots_between(venue, span.start, span.end)
+        if slot.span.start <= span.end and span.start < slot.span.end
+    }
 
 
 WHICH_OPEN = """
@@ -91,19 +98,21 @@ async def which_open(tx: Tx, *, tenant_id: UUID, venue_id: UUID, names: Collecti
     return {row["name"] for row in rows}
 
 
-def _probes(venue: Venue, shown: dict[DatedSlot, dict[UUID, Resource]]) -> Iterator[tuple[UUID, UUID, Span]]:
+def _probes(venue: Venue, shown: Touched) -> Iterator[tuple[UUID, UUID, Span]]:
     for slot, resources in shown.items():
         for resource in resources.values():
             for leaf in resource.claimed:
-                yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.span)
+                yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.asked)
 
 
 def _events(
     tx: Tx,
     venue: Venue,
-    shown: dict[DatedSlot, dict[UUID, Resource]],
+    shown: Touched,
     shift: Shift,
     now: list[Claim],
+    was_full: Mapping[DatedSlot, Full],
+    is_full: Mapping[DatedSlot, Full],
     reason: str,
 ) -> Iterator[Event]:
     taken = set(map(_key, shift.taken))
@@ -111,11 +120,13 @@ def _events(
         Occupancy.of(each, now=tx.now).by_resource for each in (now, shift.freed, shift.taken)
     )
     for slot in sorted(shown, key=lambda each: each.channel):
+        before, full = was_full.get(slot, NOT_FULL), is_full.get(slot, NOT_FULL)
         for resource in sorted(shown[slot].values(), key=lambda each: each.order):
             here = _on(resource, after)
             was = [claim for claim in here if _key(claim) not in taken] + _on(resource, freed)
-            old, state = slot_state(resource, slot.span, was), slot_state(resource, slot.span, here)
-            if old == state:
+            old, told = (Told.of(venue, slot, resource, *each) for each in ((was, before), (here, full)))
+            to_guests = _to_guests(venue, slot, resource, (old, before), (told, full), tx.now)
+            if to_guests is None:
                 continue
             by = [
                 each.changed_by
@@ -133,21 +144,45 @@ def _events(
                     "section_id": resource.id,
                     "slot_id": slot.id,
                     "date": slot.day,
-                    "previous_state": old.state,
-                    "new_state": state.state,
-                    "units_free": state.units_free,
-                    "closed": resource.id in closed_in(venue, slot.day, slot.span),
-                    "held_back": is_held_back(venue, resource.id, slot.day, slot.span, now=tx.now),
-                    "guests": is_time(times_for_guests(venue, slot.day, slot.span)[resource.id], tx.now),
-                    "changed_by": state.changed_by,
+                    "previous_state": old.state.state,
+                    "new_state": told.state.state,
+                    "units_free": told.state.units_free,
+                    "units_for_guests": told.units_for_guests,
+                    "closed": resource.id in closed_in(venue, slot),
+                    "changed_by": told.state.changed_by,
                     "reason": reason,
                     "updated_at": tx.now,
-                },
+                }
+                | to_guests,
                 actor=by[-1] if by else str(tx.actor),
                 created_at=tx.now,
                 traceparent=tx.traceparent,
                 channel=slot.channel,
             )
+
+
+def _to_guests(
+    venue: Venue,
+    slot: DatedSlot,
+    resource: Resource,
+    before: tuple[Told, Full],
+    after: tuple[Told, Full],
+    now: datetime,
+) -> dict[str, Any] | None:
+    """Returns what an event says to guests, the public first; None if nothing differs, for staff neither."""
+    differs, said = False, list[dict[str, Any]]()
+    for groups in (frozenset[str](), *groups_held_for(venue, resource)):
+        old, told = (each.for_groups(venue, slot, resource, full, groups) for each, full in (before, after))
+        differs = differs or old != told
+        said.append(
+            {
+                "groups": sorted(groups),
+                "times": [[*each] for each in told.times],
+                "guests_could": old.is_for_guests(now),
+                "guests_cannot": told.why_not(venue, slot, resource, after[1], now=now, groups=groups),
+            }
+        )
+    return said[0] | {"for_groups": said[1:]} if differs else None
 
 
 def _on(resource: Resource, claims: Mapping[UUID, list[Claim]]) -> list[Claim]:
@@ -159,9 +194,10 @@ def _key(claim: Claim) -> tuple[UUID, UUID, Span]:
     return claim.owner_id, claim.resource_id, claim.span
 
 
-def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID, Resource]]:
-    """Returns the slots that share time with the claims, and on which resources: those claimed, and their wholes."""
-    found: dict[DatedSlot, dict[UUID, Resource]] = {}
+def touched(venue: Venue, claims: Iterable[Claim]) -> Touched:
+    """Returns the slots for which it counts what happens to the claims, and on which resources: those claimed, and
+    their wholes."""
+    found: Touched = {}
     seen: set[tuple[UUID, Span]] = set()
     for claim in claims:
         resource = venue.resources.get(claim.resource_id)
@@ -175,13 +211,19 @@ def touched(venue: Venue, claims: Iterable[Claim]) -> dict[DatedSlot, dict[UUID,
 
 
 def _slots_around(venue: Venue, resource: Resource, span: Span) -> Iterator[DatedSlot]:
-    """Yields the slots whose window on the resource overlaps the span. A slot starts on its opening day or the next
-    one, and lasts up to a day."""
+    """Yields the slots whose window on the resource overlaps the span."""
     # A slot's window is the slot and the resource's buffers: it reaches the span where the slot reaches these instants.
     earliest = span.start - timedelta(minutes=resource.buffer_after_minutes)
     latest = span.end + timedelta(minutes=resource.buffer_before_minutes)
-    first, last = earliest.astimezone(venue.tz).date() - 2 * _DAY, latest.astimezone(venue.tz).date()
+    for slot in _slots_between(venue, earliest, latest):
+        if slot.span.start < latest and earliest < max(slot.span.end, slot.asked.end):
+            yield slot
+
+
+def _slots_between(venue: Venue, earliest: datetime, latest: datetime) -> Iterator[DatedSlot]:
+    """Yields the slots that can have to do with that time. A slot starts on its opening day or the next one, and lasts
+    up to a day, or is asked for with the nights after it."""
+    reach = 2 * _DAY + shortest_reaches(venue)
+    first, last = earliest.astimezone(venue.tz).date() - reach, latest.astimezone(venue.tz).date()
     for number in range((last - first).days + 1):
-        for slot in slots_of_day(venue, first + number * _DAY):
-            if slot.span.start < latest and earliest < slot.span.end:
-                yield slot
+        yield from slots_of_day(venue, first + number * _DAY)

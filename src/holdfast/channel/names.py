@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 ChannelKey = tuple[UUID, UUID, str]
 """A channel's internal key: tenant, venue, name."""
-ChannelView = tuple[ChannelKey, bytes, bool]
-"""A channel as one subscriber sees it: its key, the client's name for it (as JSON), and whether the subscriber is
-staff, who see all five states and who changed them."""
+
+
+class Viewer(NamedTuple):
+    """Who looks at a channel: staff of the venue, who see all five states and who changed them, or a guest who is in
+    these groups of guests, in order."""
+
+    is_staff: bool = False
+    groups: tuple[str, ...] = ()
+
+
+PUBLIC_VIEW = Viewer()
+STAFF_VIEW = Viewer(is_staff=True)
+ChannelView = tuple[ChannelKey, bytes, Viewer]
+"""A channel as one subscriber sees it: its key, the client's name for it (as JSON), and who the subscriber is."""
 
 BLOCKED_REASON = "closed for maintenance"
 """The reason for a block that guests see; the real one is internal to the venue."""
 CLOSED_REASON = "closed"
 """The reason for a resource that the rules of the venue leave closed in a slot."""
-HELD_BACK_REASON = "held back"
-"""The reason that guests see for a free resource that is held back for others."""
-NOT_NOW_REASON = "not now"
-"""The reason that guests see for what is free, but can't be booked at this time: past, too soon, or too far ahead."""
 BOOKINGS = "bookings"
 """The venue's channel with every change of its bookings, blocks and waitlist; for staff."""
 

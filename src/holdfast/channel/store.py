@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from holdfast.kernel.db.tx import Tx, plain_id
 from holdfast.kernel.span import Span
 
-AROUND_DAYS = 5
+AROUND_DAYS = 7
 """A slot that touches a span belongs to an opening day at most this far away, in any time zone: a slot ends up to three
-days after its opening day began, and the buffers of both can add up to two days."""
+days after its opening day began, and the buffers of both can add up to two days. Bounds on arrivals reach two days
+further than the slot, without buffers. Where nights are sold, the shortest stay reaches further: see `days_of`."""
 
-Change = tuple[UUID, UUID, Span]
-"""A change to availability: tenant, venue, and span (without buffers)."""
+Change = tuple[UUID, UUID, date, date]
+"""A change to availability: tenant, venue, and `days_of` it."""
+
+
+def days_of(span: Span, reach: timedelta) -> tuple[date, date]:
+    """Returns the dates, in UTC, between which a change begins and ends. `span`: without buffers. `reach`: how much
+    longer than a night the shortest stay there is: who arrives that long before needs the changed night too."""
+    return (span.start - reach).date(), span.end.date()
 
 
 def is_around(name: str, first_on: str, last_on: str) -> str:
@@ -44,7 +51,7 @@ MAYBE_OPEN = maybe_open_from("$1::uuid[], $2::uuid[], $3::date[], $4::date[]")
 
 async def maybe_open(tx: Tx, changes: Iterable[Change]) -> set[UUID]:
     """Returns the venues that have an open availability channel around: changes there may have to be announced."""
-    asked = {(tenant, venue, span.start.date(), span.end.date()) for tenant, venue, span in changes}
+    asked = {*changes}
     rows = await tx.fetch(MAYBE_OPEN, *([each[column] for each in asked] for column in range(4)))
     return {plain_id(row["venue_id"]) for row in rows}
 

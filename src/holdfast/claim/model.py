@@ -10,6 +10,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from holdfast.kernel.span import Span, most_at_once
+from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.venue import Resource
 
 BEGINNING, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
@@ -78,13 +79,18 @@ def clear_of(claim: Claim, others: Iterable[Claim], *, units: int = 0) -> Claim 
 
 @dataclass(slots=True)
 class Shift:
-    """What a change did to the ledger: the claims removed and the claims added."""
+    """What a change did to the ledger and to arrivals: the claims removed and added, who arrives since then (`came`)
+    and who no longer does (`gone`)."""
 
     freed: list[Claim] = field(default_factory=list)
     taken: list[Claim] = field(default_factory=list)
+    came: list[ArrivingParty] = field(default_factory=list)
+    gone: list[ArrivingParty] = field(default_factory=list)
 
     def __add__(self, other: Shift) -> Shift:
-        return Shift(self.freed + other.freed, self.taken + other.taken)
+        return Shift(
+            self.freed + other.freed, self.taken + other.taken, self.came + other.came, self.gone + other.gone
+        )
 
 
 def claimed_span(resource: Resource, span: Span) -> Span:

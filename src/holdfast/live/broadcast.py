@@ -7,7 +7,7 @@ from collections import Counter, deque
 
 import structlog
 
-from holdfast.channel.names import ChannelKey, public_epoch
+from holdfast.channel.names import ChannelKey, Viewer, public_epoch
 from holdfast.event.model import Committed
 from holdfast.live import frames, metrics
 from holdfast.live.channels import Channel, Channels
@@ -108,19 +108,21 @@ class Broadcaster:
             self._reset(channel, "gap", event, touched)
 
     def _pend(self, channel: Channel, event: ChannelEvent, touched: Touched) -> None:
-        made: dict[tuple[frames.Transport, bytes, bool], bytes] = {}
+        made: dict[tuple[frames.Transport, bytes, Viewer], bytes] = {}
         for audience, seen_as in channel.audiences.items():
-            for name, staff in seen_as:
-                kind = (audience.packing.transport, name, staff)
+            for name, viewer in seen_as:
+                kind = (audience.packing.transport, name, viewer)
                 if kind not in made:
-                    made[kind] = self.frame(event, transport=kind[0], name=name, staff=staff)
+                    made[kind] = self.frame(event, transport=kind[0], name=name, viewer=viewer)
                 audience.pending.append(made[kind])
             touched.setdefault(audience, []).append(event)
 
-    def frame(self, event: ChannelEvent, *, transport: frames.Transport, name: bytes, staff: bool) -> bytes:
+    def frame(
+        self, event: ChannelEvent, *, transport: frames.Transport, name: bytes, viewer: Viewer
+    ) -> bytes:
         """Returns the event's frame for readers with this transport, channel name and view."""
         epoch, cursor = public_epoch(event.epoch, self.history), cursor_of(event.position, self.history)
-        return frames.event_frame(transport, event, name=name, staff=staff, epoch=epoch, cursor=cursor)
+        return frames.event_frame(transport, event, name=name, viewer=viewer, epoch=epoch, cursor=cursor)
 
     def _rules_changed(self, committed: Committed, touched: Touched) -> None:
         """Resets the venue's availability channels: its slots and their states may have changed without an event."""
@@ -133,9 +135,20 @@ class Broadcaster:
             if channel.key[:2] == key[:2] and is_availability(channel.key[2]):
                 self._reset(channel, "rules", change, touched)
 
+    def reset_guests(self, channel: Channel, touched: Touched, *, staff_too: bool) -> None:
+        """Resets the channel for guests, because time has changed what they can book. `staff_too`: staff see that."""
+        for audience, seen_as in channel.audiences.items():
+            views = tuple(
+                (channel.key, name, viewer) for name, viewer in seen_as if staff_too or not viewer.is_staff
+            )
+            if views:
+                audience.pending += self.resets(audience.packing, views)
+                metrics.RESETS.labels("time").inc(len(audience.streams) * len(views))
+                touched.setdefault(audience, [])
+
     def _reset(self, channel: Channel, reason: str, event: ChannelEvent, touched: Touched) -> None:
         for audience, seen_as in channel.audiences.items():
-            views = tuple((channel.key, name, staff) for name, staff in seen_as)
+            views = tuple((channel.key, name, viewer) for name, viewer in seen_as)
             audience.pending += self.resets(audience.packing, views)
             metrics.RESETS.labels(reason).inc(len(audience.streams) * len(views))
             touched.setdefault(audience, []).append(event)

@@ -7,9 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import Context
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from holdfast.channel.names import ChannelKey
+from holdfast.channel.guests import changes_at
+from holdfast.channel.names import ChannelKey, Viewer, slot_of
+from holdfast.channel.slots import slots_of_day
 from holdfast.channel.store import forget, open_channel
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -18,6 +20,8 @@ from holdfast.kernel.errors import Overloaded
 from holdfast.live import store
 from holdfast.live.frames import ChannelEvent
 from holdfast.live.stream import Audience
+from holdfast.place.places import Places
+from holdfast.place.venue import Venue
 
 UNREAD_TTL_S = 60.0
 """A channel stays in memory this long after its last reader left, so that a reconnecting reader finds it open."""
@@ -25,6 +29,9 @@ OPENING_AT_ONCE_MAX = 3
 """Database connections that opening channels may use at a time."""
 CLOSED_AFTER = timedelta(days=7)
 OPEN_FOR_MIN = timedelta(hours=1)
+LOOK_EVERY = timedelta(seconds=1)
+LATE = timedelta(milliseconds=300)
+"""Readers are told so long after the time has come, so that nobody gets a snapshot from before."""
 
 
 class Channel:
@@ -50,7 +57,7 @@ class Channel:
         self.key = key
         self.epoch: int | None = None
         self.version = 0
-        self.audiences: dict[Audience, list[tuple[bytes, bool]]] = {}
+        self.audiences: dict[Audience, list[tuple[bytes, Viewer]]] = {}
         self.pins = 0
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0
@@ -146,6 +153,40 @@ class Channels:
         ]
         for key in gone:
             del self._by_key[key]
+
+
+class Passing:
+    """Finds the channels of slots of which guests can book more or less only because time has passed: it is too late,
+    not too far ahead any more, or released.
+
+    There is no event for that, since nothing happens: the version stays, and the snapshot says what is so now.
+    """
+
+    def __init__(self, channels: Channels, places: Places) -> None:
+        self._channels = channels
+        self._places = places
+        self._next: dict[Channel, tuple[int, datetime | None]] = {}
+        self._looked_at = datetime.min.replace(tzinfo=UTC)
+
+    def passed(self, now: datetime) -> Iterator[tuple[Channel, Venue]]:
+        """Yields these channels, each once it is LATE. `now`: by the database's clock. It looks at all channels with
+        readers, at most once per LOOK_EVERY."""
+        if now < self._looked_at + LOOK_EVERY:
+            return
+        self._looked_at, before = now, self._next
+        self._next = {}
+        for channel in self._channels:
+            venue, at = self._places.at_hand(channel.key[1]), slot_of(channel.key[2])
+            if venue is None or at is None or not channel.audiences:
+                continue
+            version, due = before.get(channel, (None, None))
+            if due is not None and due + LATE <= now:
+                yield channel, venue
+                version = None
+            if version != venue.rules_version:
+                slot = next((each for each in slots_of_day(venue, at[0]) if each.id == at[1]), None)
+                due = None if slot is None else changes_at(venue, slot, after=now - LATE)
+            self._next[channel] = venue.rules_version, due
 
 
 async def close_channels(tx: Tx, limit: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
-from holdfast.channel.state import SlotState
+from holdfast.channel.told import Told
 from holdfast.event.model import Committed
 from holdfast.snapshot.take import Snapshot
 
@@ -22,11 +22,11 @@ class Board:
 
     epoch: str
     version: int
-    sections: Mapping[UUID, SlotState]
+    sections: Mapping[UUID, Told]
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Board:
-        sections = {section.resource.id: section.state for section in snapshot.sections}
+        sections = {section.resource.id: section.told for section in snapshot.sections}
         return cls(snapshot.revision.epoch, snapshot.revision.version, sections)
 
 
@@ -46,8 +46,7 @@ def apply(board: Board, event: Committed, *, epoch: str) -> Board:
     section_id = UUID(payload["section_id"])
     if section_id not in board.sections:
         return Board(board.epoch, event.version, board.sections)
-    state = SlotState(payload["new_state"], payload["units_free"], payload["changed_by"])
-    return Board(board.epoch, event.version, {**board.sections, section_id: state})
+    return Board(board.epoch, event.version, {**board.sections, section_id: Told.from_payload(payload)})
 
 
 def differences(streamed: Board, read: Board) -> Iterable[tuple[UUID | None, object, object]]:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from holdfast.channel.announce import AVAILABILITY_UPDATED
+from holdfast.channel.guests import NOT_NOW_REASON
 from holdfast.channel.names import (
     BLOCKED_REASON,
     CLOSED_REASON,
-    HELD_BACK_REASON,
-    NOT_NOW_REASON,
     ChannelKey,
+    Viewer,
     guest_state,
     staff_state,
 )
@@ -52,7 +52,8 @@ def parse_cursor(text: str) -> tuple[int, str]:
 class ChannelEvent(NamedTuple):
     """An event of a channel, encoded for sending.
 
-    `staff`, `guest`: its fields for these viewers, as JSON without the opening brace. `epoch`: the database's number.
+    `staff`, `guest`: its fields for these viewers, as JSON without the opening brace. `groups`: for guests in these
+    groups, where it differs from the public's. `epoch`: the database's number.
     """
 
     position: int
@@ -63,9 +64,14 @@ class ChannelEvent(NamedTuple):
     written_at: datetime
     staff: bytes
     guest: bytes
+    groups: tuple[tuple[frozenset[str], bytes], ...] = ()
 
-    def fields(self, *, staff: bool) -> bytes:
-        return self.staff if staff else self.guest
+    def fields(self, viewer: Viewer) -> bytes:
+        """Returns what the viewer gets."""
+        if viewer.is_staff or not viewer.groups or not self.groups:
+            return self.staff if viewer.is_staff else self.guest
+        known = [each for each in self.groups if each[0].issubset(viewer.groups)]
+        return max(known, key=lambda each: len(each[0]))[1] if known else self.guest
 
 
 def channel_event(committed: Committed) -> ChannelEvent:
@@ -76,9 +82,10 @@ def channel_event(committed: Committed) -> ChannelEvent:
     assert committed.epoch is not None
     assert committed.version is not None
     if event.event_type == AVAILABILITY_UPDATED:
-        staff, guest = _availability(committed)
+        staff, guest, groups = _availability(committed)
     else:
         staff = guest = _other(committed)
+        groups = ()
     return ChannelEvent(
         position=committed.position,
         key=(event.tenant_id, event.venue_id, event.channel),
@@ -88,13 +95,13 @@ def channel_event(committed: Committed) -> ChannelEvent:
         written_at=committed.written_at,
         staff=staff,
         guest=guest,
+        groups=groups,
     )
 
 
-def _availability(committed: Committed) -> tuple[bytes, bytes]:
+def _availability(committed: Committed) -> tuple[bytes, bytes, tuple[tuple[frozenset[str], bytes], ...]]:
     payload = committed.event.payload
-    # Older events say neither.
-    closed, is_time = bool(payload.get("closed")), bool(payload.get("guests", True))
+    closed = bool(payload.get("closed"))
     fields: dict[str, Any] = {
         "eventType": AVAILABILITY_UPDATED,
         "sectionId": payload["section_id"],
@@ -107,14 +114,33 @@ def _availability(committed: Committed) -> tuple[bytes, bytes]:
         "updatedAt": payload["updated_at"],
     }
     staff = encode({**fields, "actor": committed.event.actor})
+    groups = tuple(
+        (frozenset(each["groups"]), _for_guests(fields, payload | each))
+        for each in payload.get("for_groups") or ()
+    )
+    return staff[1:], _for_guests(fields, payload), groups
+
+
+def _for_guests(fields: dict[str, Any], payload: dict[str, Any]) -> bytes:
+    closed = bool(payload.get("closed"))
+    before = None if payload.get("guests", True) else NOT_NOW_REASON  # what older events say
     blocked = CLOSED_REASON if closed and payload["new_state"] != "blocked" else BLOCKED_REASON
-    fields["reason"] = blocked if fields["newState"] == "blocked" else None
-    if fields["newState"] == "available" and not is_time:
-        reason = HELD_BACK_REASON if payload.get("held_back") else NOT_NOW_REASON
-        fields |= {"reason": reason, "unitsFree": 0}
-    fields["previousState"] = guest_state(fields["previousState"], is_time=is_time)
-    fields["newState"] = guest_state(fields["newState"], is_time=is_time)
-    return staff[1:], encode(fields)[1:]
+    why_not = blocked if fields["newState"] == "blocked" else payload.get("guests_cannot", before)
+    is_available = fields["newState"] == "available" and why_not is None
+    shown = fields | {
+        "previousState": guest_state(fields["previousState"], is_time=payload.get("guests_could", True)),
+        "newState": guest_state(fields["newState"], is_time=is_available),
+        "unitsFree": payload.get("units_for_guests", payload["units_free"]) if is_available else 0,
+        "reason": why_not,
+    }
+    at, times = _instant(payload["updated_at"]), payload.get("times") or ()
+    bookable = next((each for each in times if at <= _instant(each[1])), None)
+    shown["bookableFrom"], shown["bookableUntil"] = bookable or (None, None)
+    return encode(shown)[1:]
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _other(committed: Committed) -> bytes:
@@ -132,10 +158,10 @@ def _other(committed: Committed) -> bytes:
 
 
 def event_frame(
-    transport: Transport, event: ChannelEvent, *, name: bytes, staff: bool, epoch: str, cursor: str
+    transport: Transport, event: ChannelEvent, *, name: bytes, viewer: Viewer, epoch: str, cursor: str
 ) -> bytes:
     """Returns the event's frame for readers who use that name for the channel (`name`: JSON, quotes included)."""
-    fields = event.fields(staff=staff)
+    fields = event.fields(viewer)
     data = b'{"channel":%b,"epoch":"%b","version":%d,%b' % (name, epoch.encode(), event.version, fields)
     if transport == "sse":
         return b"id: %b\nevent: %b\ndata: %b\n\n" % (cursor.encode(), event.kind.encode(), data)

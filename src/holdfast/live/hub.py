@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import structlog
 
@@ -12,8 +13,8 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.errors import Overloaded
 from holdfast.kernel.failure import stack_of
 from holdfast.live import metrics
-from holdfast.live.broadcast import VENUE_UPDATED, Broadcaster, measure, send
-from holdfast.live.channels import Channels
+from holdfast.live.broadcast import VENUE_UPDATED, Broadcaster, Touched, measure, send
+from holdfast.live.channels import Channels, Passing
 from holdfast.live.frames import comment
 from holdfast.live.outlets import Packing
 from holdfast.live.stream import Audience, End, Heartbeat, Outbox, Stream, Views
@@ -50,7 +51,8 @@ class Hub:
         self.outbox = Outbox()
         self.streams: dict[Stream, Audience | None] = {}
         self._audiences: dict[tuple[Packing, Views], Audience] = {}
-        self._beat = Heartbeat(comment=self._comment, slow=self.drop, on_beat=self.channels.forget_unread)
+        self._beat = Heartbeat(comment=self._comment, slow=self.drop, on_beat=self._on_beat)
+        self._passing = Passing(self.channels, places)
         self._closing = False
         self._db = db
         self._places = places
@@ -119,10 +121,10 @@ class Hub:
         audience = self._audiences.get((packing, views))
         if audience is None:
             audience = self._audiences[packing, views] = Audience(packing, views)
-            for key, name, staff in views:
+            for key, name, viewer in views:
                 channel = self.channels.get(key)
                 assert channel is not None, "a channel must be open before it has readers"
-                channel.audiences.setdefault(audience, []).append((name, staff))
+                channel.audiences.setdefault(audience, []).append((name, viewer))
         return audience
 
     def _dissolve(self, audience: Audience) -> None:
@@ -146,6 +148,18 @@ class Hub:
         stream.drop(self.broadcaster.resets(stream.packing, views))
         if audience is not None:
             self.set_views(stream, ())
+
+    def _on_beat(self) -> None:
+        self.channels.forget_unread()
+        self.look_at_clock(datetime.fromtimestamp(time.time() + self.tail.clock_ahead_s, UTC))
+
+    def look_at_clock(self, now: datetime) -> None:
+        """Resets the channels of slots of which guests can book more or less because the time has come."""
+        touched: Touched = {}
+        for channel, venue in self._passing.passed(now):
+            self.broadcaster.reset_guests(channel, touched, staff_too=bool(venue.policy.held_back))
+        for stream in send(touched):
+            self.drop(stream)
 
     # Called by the tail.
 

@@ -102,7 +102,7 @@ def follow(
     missed: list[tuple[int, bytes]] = []
     position, history = parse_cursor(after)
     for view in wanted:
-        key, name, staff = view
+        key, name, viewer = view
         channel = broadcaster.channels.get(key)
         assert channel is not None
         reason = _cursor_reset(hub, position, history) or _channel_reset(hub, channel, position)
@@ -110,7 +110,7 @@ def follow(
             resets.append((reason, (view,)))
             continue
         missed += [
-            (event.position, broadcaster.frame(event, transport=transport, name=name, staff=staff))
+            (event.position, broadcaster.frame(event, transport=transport, name=name, viewer=viewer))
             for event in broadcaster.ring.since(key, position)
         ]
     if sum(len(frame) for _, frame in missed) > BACKLOG_BYTES_MAX:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from holdfast.channel.announce import DatedSlot, slots_of_day
+from holdfast.channel.slots import DatedSlot, slots_of_day
 from holdfast.channel.state import SlotState, slot_state
 from holdfast.channel.store import open_channel
 from holdfast.claim import store as claims

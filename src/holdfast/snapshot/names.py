@@ -13,8 +13,8 @@ from uuid import UUID
 from pydantic import Field
 
 from holdfast.channel import names
-from holdfast.channel.names import ChannelView
-from holdfast.kernel.actor import Actor, require_staff, works_at
+from holdfast.channel.names import PUBLIC_VIEW, STAFF_VIEW, ChannelView, Viewer
+from holdfast.kernel.actor import Actor, can_touch_venue, require_staff, works_at
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest, NotFound
 from holdfast.place.opening.slot import slot_span
@@ -107,7 +107,15 @@ def day_of(text: str, venue: Venue, *, field: str, value: str) -> date:
 
 
 def _view(name: str, venue: Venue, channel: str, actor: Actor) -> ChannelView:
-    return (venue.tenant_id, venue.id, channel), encode(name), works_at(actor, venue.tenant_id, venue.id)
+    return (venue.tenant_id, venue.id, channel), encode(name), viewer_of(actor, venue.tenant_id, venue.id)
+
+
+def viewer_of(actor: Actor, tenant_id: UUID, venue_id: UUID) -> Viewer:
+    """Returns what the actor is to the venue."""
+    if works_at(actor, tenant_id, venue_id):
+        return STAFF_VIEW
+    is_known = can_touch_venue(actor, tenant_id, venue_id)
+    return Viewer(groups=tuple(sorted(actor.groups))) if is_known else PUBLIC_VIEW
 
 
 def _id(text: str) -> UUID | None:

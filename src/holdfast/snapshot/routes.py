@@ -7,16 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from holdfast.channel.announce import slots_of_day
-from holdfast.kernel.actor import Actor, works_at
+from holdfast.channel.names import PUBLIC_VIEW, Viewer
+from holdfast.channel.slots import slots_of_day
+from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.http import answer
 from holdfast.kernel.text import line
 from holdfast.place.places import note_venue
 from holdfast.place.venue import Venue
 from holdfast.snapshot.cache import CachedSnapshot
-from holdfast.snapshot.names import Names, SlotCache, SlotQuery, day_of
-from holdfast.snapshot.shown import SNAPSHOT, View
+from holdfast.snapshot.names import Names, SlotCache, SlotQuery, day_of, viewer_of
+from holdfast.snapshot.shown import SNAPSHOT
 from holdfast.snapshot.snapshots import Snapshots
 from holdfast.snapshot.take import SlotKey, slot_ids, slot_of
 
@@ -49,7 +50,7 @@ async def get_availability(
     """Returns the state of each resource in a slot, and the channel version to which the stream's events apply.
 
     Tenant and venue by slug or id. Staff of the venue see all five states and who changed them; others see
-    `available` and `unavailable`.
+    `available` and `unavailable`: what the public can book or, with a token, what the groups of its guest can.
     """
     snapshots: Snapshots = request.app.state.snapshots
     slot_cache: SlotCache = request.app.state.slot_cache
@@ -57,10 +58,10 @@ async def get_availability(
     wanted = slot_cache.get(query) or await _look_up(request, query)
     note_venue(wanted.venue_id)
     actor: Actor = request.state.actor
-    view: View = "staff" if works_at(actor, wanted.tenant_id, wanted.venue_id) else "guest"
-    entry = await snapshots.get(wanted, view)
+    viewer = viewer_of(actor, wanted.tenant_id, wanted.venue_id)
+    entry = await snapshots.get(wanted, viewer)
     async with snapshots.answering():
-        return _answer(request, entry, view)
+        return _answer(request, entry, viewer)
 
 
 @alias.get("/v1" + PATH)
@@ -92,10 +93,10 @@ def _only_slot(venue: Venue, day: date) -> str:
     return slots[0].id
 
 
-def _answer(request: Request, entry: CachedSnapshot, view: View) -> Response:
+def _answer(request: Request, entry: CachedSnapshot, viewer: Viewer) -> Response:
     headers = {
         "etag": entry.etag,
-        "cache-control": "private, no-cache" if view == "staff" else "no-cache",
+        "cache-control": "no-cache" if viewer == PUBLIC_VIEW else "private, no-cache",
         "vary": "Authorization",
     }
     if matches(request.headers.get("if-none-match"), entry.etag):

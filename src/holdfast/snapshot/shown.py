@@ -9,15 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from holdfast.booking.deciding.prepare import usual_minutes
-from holdfast.channel.closed import INSTANT, closed_in, is_held_back, is_time, times_for_guests
+from holdfast.channel.closed import closed_in
+from holdfast.channel.guests import INSTANT, is_held_back
 from holdfast.channel.names import (
     BLOCKED_REASON,
     CLOSED_REASON,
-    HELD_BACK_REASON,
-    NOT_NOW_REASON,
+    Viewer,
     guest_state,
     staff_state,
 )
+from holdfast.channel.told import Told
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money, minor_units
@@ -28,8 +29,6 @@ from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import CachedSnapshot
 from holdfast.snapshot.names import availability_name
 from holdfast.snapshot.take import Section, Snapshot
-
-View = Literal["staff", "guest"]
 
 
 class SectionShown(BaseModel):
@@ -72,8 +71,8 @@ SNAPSHOT: dict[str, Any] = {
 }
 
 
-def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnapshot:
-    """Encodes the snapshot with what this view may see."""
+def entry_of(snapshot: Snapshot, viewer: Viewer, *, pricing: Pricing) -> CachedSnapshot:
+    """Encodes the snapshot with what this viewer may see."""
     venue, slot = snapshot.venue, snapshot.slot
     shown = {
         "channel": availability_name(venue.tenant_slug, venue.slug, slot.day, slot.id),
@@ -81,29 +80,29 @@ def entry_of(snapshot: Snapshot, view: View, *, pricing: Pricing) -> CachedSnaps
         "version": snapshot.revision.version,
         "date": slot.day,
         "slotId": slot.id,
-        "sections": [_section(snapshot, section, view, pricing) for section in snapshot.sections],
+        "sections": [_section(snapshot, section, viewer, pricing) for section in snapshot.sections],
     }
     return CachedSnapshot.of(snapshot.revision, encode(shown))
 
 
-def changes_at(snapshot: Snapshot, view: View) -> datetime | None:
+def changes_at(snapshot: Snapshot, viewer: Viewer) -> datetime | None:
     """Returns the next instant at which guests can book more or less of the slot, although nothing happens; None if
-    there is none, or if this view does not show it."""
-    if view == "staff" and not snapshot.venue.policy.held_back:
+    there is none, or if this viewer does not see it."""
+    if viewer.is_staff and not snapshot.venue.policy.held_back:
         return None
-    times = times_for_guests(snapshot.venue, snapshot.slot.day, snapshot.slot.span)
-    ends = {at for each in {*times.values()} for span in each for at in (span.start, span.end + INSTANT)}
+    times = {_told_to(snapshot, section, viewer).times for section in snapshot.sections}
+    ends = {at for each in times for span in each for at in (span.start, span.end + INSTANT)}
     return min((each for each in ends if each > snapshot.at), default=None)
 
 
-def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing) -> dict[str, Any]:
-    resource, state, is_staff = section.resource, section.state, view == "staff"
-    venue, slot = snapshot.venue, snapshot.slot
-    closed = resource.id in closed_in(venue, slot.day, slot.span)
-    seen = staff_state(state.state, closed=closed)
-    times = times_for_guests(venue, slot.day, slot.span)[resource.id]
-    is_over = not is_staff and not is_time(times, snapshot.at)
-    is_held = is_held_back(venue, resource.id, slot.day, slot.span, now=snapshot.at)
+def _told_to(snapshot: Snapshot, section: Section, viewer: Viewer) -> Told:
+    groups = frozenset(viewer.groups)
+    return section.told.for_groups(snapshot.venue, snapshot.slot, section.resource, snapshot.full, groups)
+
+
+def _section(snapshot: Snapshot, section: Section, viewer: Viewer, pricing: Pricing) -> dict[str, Any]:
+    resource, venue, slot = section.resource, snapshot.venue, snapshot.slot
+    closed = resource.id in closed_in(venue, slot)
     shown = {
         "sectionId": resource.id,
         "name": resource.name,
@@ -111,26 +110,43 @@ def _section(snapshot: Snapshot, section: Section, view: View, pricing: Pricing)
         "zone": resource.zone,
         "seatsMin": resource.seats_min,
         "seatsMax": resource.seats_max,
-        "unitsFree": 0 if closed or is_over else state.units_free,
         "priceFrom": _price_from(snapshot, section, pricing),
-        "currency": snapshot.venue.currency,
-        "state": seen if is_staff else guest_state(seen, is_time=not is_over),
+        "currency": venue.currency,
     }
-    bookable = next((each for each in times if snapshot.at <= each.end), None)
-    if not is_staff and bookable is not None:
-        shown |= {"bookableFrom": bookable.start, "bookableUntil": bookable.end}
-    if is_staff and is_held:
-        shown["heldBackFor"] = held_for(venue, resource)
     if resource.minimum_spend is not None:
-        shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(snapshot.venue.currency)}f}"
-    if is_staff and state.changed_by is not None:
-        shown["changedBy"] = state.changed_by
-    if state.state == "blocked":
-        shown["reason"] = section.reason if is_staff else BLOCKED_REASON
+        shown["minimumSpend"] = f"{resource.minimum_spend:.{minor_units(venue.currency)}f}"
+    seen = staff_state(section.told.state.state, closed=closed)
+    if viewer.is_staff:
+        return shown | _for_staff(snapshot, section, seen)
+    return shown | _for_guests(snapshot, section, seen, viewer)
+
+
+def _for_staff(snapshot: Snapshot, section: Section, seen: str) -> dict[str, Any]:
+    venue, told = snapshot.venue, section.told
+    shown: dict[str, Any] = {"state": seen, "unitsFree": 0 if seen == "blocked" else told.state.units_free}
+    if is_held_back(venue, snapshot.slot, section.resource.id, now=snapshot.at):
+        shown["heldBackFor"] = held_for(venue, section.resource)
+    if told.state.changed_by is not None:
+        shown["changedBy"] = told.state.changed_by
+    if seen == "blocked":
+        shown["reason"] = section.reason if told.state.state == "blocked" else CLOSED_REASON
+    return shown
+
+
+def _for_guests(snapshot: Snapshot, section: Section, seen: str, viewer: Viewer) -> dict[str, Any]:
+    told, now = _told_to(snapshot, section, viewer), snapshot.at
+    can = seen == "available" and told.is_for_guests(now)
+    shown = {"state": guest_state(seen, is_time=can), "unitsFree": told.units_for_guests if can else 0}
+    bookable = next((each for each in told.times if now <= each.end), None)
+    if bookable is not None:
+        shown |= {"bookableFrom": bookable.start, "bookableUntil": bookable.end}
+    if told.state.state == "blocked":
+        shown["reason"] = BLOCKED_REASON
     elif seen == "blocked":
         shown["reason"] = CLOSED_REASON
-    elif seen == "available" and is_over:
-        shown["reason"] = HELD_BACK_REASON if is_held else NOT_NOW_REASON
+    elif seen == "available" and not can:
+        about = snapshot.venue, snapshot.slot, section.resource, snapshot.full
+        shown["reason"] = told.why_not(*about, now=now, groups=frozenset(viewer.groups))
     return shown
 
 

@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from holdfast.channel.announce import slots_of_day
+from holdfast.channel.names import PUBLIC_VIEW, Viewer
+from holdfast.channel.slots import slots_of_day
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import part_s
 from holdfast.kernel.errors import Overloaded
@@ -21,7 +22,7 @@ from holdfast.port.pricing import Pricing
 from holdfast.snapshot.cache import TTL_S, CachedSnapshot, MemoryCache, SharedCache
 from holdfast.snapshot.freshness import Freshness
 from holdfast.snapshot.metrics import SNAPSHOTS
-from holdfast.snapshot.shown import View, changes_at, entry_of
+from holdfast.snapshot.shown import changes_at, entry_of
 from holdfast.snapshot.take import SlotKey, Snapshot, take_snapshot
 
 AT_ONCE_MAX = 4
@@ -37,11 +38,11 @@ _FROM_MEMORY, _FROM_REDIS, _FROM_DATABASE = (
 
 
 class Snapshots:
-    """Snapshots by slot and view.
+    """Snapshots by slot and viewer.
 
     A cached entry is served only if it is as new as everything this process knows to be committed (`Freshness`): its
     own reads, events from the tail, and its own writes, which count before the writer gets its response. While the
-    tail is lost, every snapshot is read from the database. The shared cache holds the guests' view only.
+    tail is lost, every snapshot is read from the database. The shared cache holds what the public sees only.
     `at_once_max`: concurrent reads from the database.
     """
 
@@ -83,14 +84,15 @@ class Snapshots:
         ]
         return self.floors.newest(venue_id, slots[0].channel) if len(slots) == 1 else None
 
-    async def get(self, wanted: SlotKey, view: View) -> CachedSnapshot:
+    async def get(self, wanted: SlotKey, viewer: Viewer) -> CachedSnapshot:
         """Returns the snapshot from the cache or the database; concurrent requests share one read.
 
         Raises what `take_snapshot` raises, and Overloaded.
         """
+        viewer = self._as_far_as_it_matters(wanted, viewer)
         self._fresh.is_following()  # first, because it may invalidate all generations
         generation = self.floors.generation(wanted.venue_id)
-        key = _key(wanted, view, generation)
+        key = _key(wanted, viewer, generation)
         entry = self.memory.get(key)
         if entry is not None and self._is_good(wanted, entry):
             _FROM_MEMORY.inc()
@@ -99,10 +101,18 @@ class Snapshots:
         flight = self._flights.get((key, generation))
         if flight is None:
             flight = self._flights[key, generation] = asyncio.get_running_loop().create_task(
-                self._fetch(wanted, view, key, generation), context=Context()
+                self._fetch(wanted, viewer, key, generation), context=Context()
             )
             flight.add_done_callback(lambda done: self._landed((key, generation), done))
         return await asyncio.shield(flight)
+
+    def _as_far_as_it_matters(self, wanted: SlotKey, viewer: Viewer) -> Viewer:
+        """Leaves out the groups of guests for whom the venue holds nothing back."""
+        venue = self._places.at_hand(wanted.venue_id)
+        if venue is None or not viewer.groups:
+            return viewer
+        named = {each.for_ for each in venue.policy.held_back}
+        return viewer._replace(groups=tuple(each for each in viewer.groups if each in named))
 
     @asynccontextmanager
     async def answering(self) -> AsyncIterator[None]:
@@ -126,20 +136,20 @@ class Snapshots:
         if not flight.cancelled():
             flight.exception()  # marks the exception as retrieved, even if no request is waiting
 
-    async def _fetch(self, wanted: SlotKey, view: View, key: str, generation: int) -> CachedSnapshot:
-        entry = await self._from_shared(wanted, view, key)
+    async def _fetch(self, wanted: SlotKey, viewer: Viewer, key: str, generation: int) -> CachedSnapshot:
+        entry = await self._from_shared(wanted, viewer, key)
         if entry is not None:
             return entry
         snapshot = await self._take(wanted)
         self.floors.read(wanted.venue_id, snapshot.slot.channel, snapshot.revision, generation=generation)
-        entry = entry_of(snapshot, view, pricing=self._pricing)
+        entry = entry_of(snapshot, viewer, pricing=self._pricing)
         _FROM_DATABASE.inc()
         if self.floors.generation(wanted.venue_id) == generation:
-            following = changes_at(snapshot, view)
+            following = changes_at(snapshot, viewer)
             lasts = timedelta.max if following is None else following - snapshot.at
             self.memory.put(key, entry, ttl_s=min(TTL_S, lasts.total_seconds()))
             if lasts.total_seconds() > TTL_S:
-                self._share(key, entry, view)
+                self._share(key, entry, viewer)
         return entry
 
     async def _take(self, wanted: SlotKey) -> Snapshot:
@@ -154,10 +164,10 @@ class Snapshots:
         finally:
             self._at_once.release()
 
-    async def _from_shared(self, wanted: SlotKey, view: View, key: str) -> CachedSnapshot | None:
+    async def _from_shared(self, wanted: SlotKey, viewer: Viewer, key: str) -> CachedSnapshot | None:
         if (
             self._shared is None
-            or view != "guest"
+            or viewer != PUBLIC_VIEW
             or self._fresh.floor(wanted.venue_id, wanted.channel) is None
         ):
             return None
@@ -168,8 +178,8 @@ class Snapshots:
         self.memory.put(key, cached[0], ttl_s=cached[1])
         return cached[0]
 
-    def _share(self, key: str, entry: CachedSnapshot, view: View) -> None:
-        if self._shared is None or view != "guest" or len(self._puts) >= PUTS_MAX:
+    def _share(self, key: str, entry: CachedSnapshot, viewer: Viewer) -> None:
+        if self._shared is None or viewer != PUBLIC_VIEW or len(self._puts) >= PUTS_MAX:
             return
         task = asyncio.get_running_loop().create_task(self._shared.put(key, entry), context=Context())
         self._puts.add(task)
@@ -189,7 +199,9 @@ class Snapshots:
             await self._shared.close()
 
 
-def _key(wanted: SlotKey, view: View, generation: int) -> str:
+def _key(wanted: SlotKey, viewer: Viewer, generation: int) -> str:
     # A block's reason has no version, so a change of the venue must invalidate the staff's view: hence the generation.
-    seen_by = "guest" if view == "guest" else f"staff:{generation}"
+    seen_by = (
+        f"staff:{generation}" if viewer.is_staff else "guest" + "".join(f":{each}" for each in viewer.groups)
+    )
     return f"{wanted.venue_id}:{wanted.channel}:{seen_by}"

@@ -1,4 +1,4 @@
-"""The query of a snapshot: the channel, the claims and the reasons of blocks, all at the same instant."""
+"""The query of a snapshot: the channel, the claims, arrivals and reasons of blocks, all at the same instant."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, columns
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx, plain_id
+from holdfast.kernel.span import Span
+from holdfast.pacing.arrived import Arrived
+from holdfast.pacing.limits import is_paced
+from holdfast.pacing.store import GROUPED, arrived_in, counted_around
 from holdfast.place.venue import Venue
 
 
 @dataclass(frozen=True, slots=True)
 class SlotRead:
-    """The channel, the version of the rules and the claims, all at the same instant.
+    """The channel, the version of the rules, the claims and who arrives, all at the same instant.
 
     `epoch`, `version`: None while the channel is not open. `reasons`: of the blocks among the claims, by block id.
     """
@@ -25,13 +29,15 @@ class SlotRead:
     version: int | None
     rules_version: int
     claims: list[Claim]
+    arrived: Arrived
     reasons: Mapping[UUID, str]
 
 
 # One statement sees one state of the database. The function is STABLE, so it uses the snapshot of its caller.
-READ = """
+READ = f"""
     SELECT clock_timestamp() AS now, v.rules_version, c.epoch, c.version,
            coalesce((SELECT epoch FROM event_epoch), '00000000') AS history,
+           (SELECT json_agg(arrived) FROM ({arrived_in("$8", "$9")} {GROUPED}) AS arrived) AS arrived,
            found.tenant_id, found.resource_id, found.unit, found.start_at, found.end_at, found.owner_kind,
            found.owner_id, found.expires_at, found.state, found.changed_by,
            (SELECT b.reason FROM block AS b
@@ -44,9 +50,13 @@ READ = """
 """
 
 
-async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> SlotRead | None:
-    """Reads everything for a snapshot; None if the venue no longer exists. Sets `tx.now` unless it is set."""
-    rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *columns(probes))
+async def read(
+    tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe], begins: Span | None
+) -> SlotRead | None:
+    """Reads everything for a snapshot; None if the venue no longer exists. Sets `tx.now` unless it is set.
+    `begins`: from when until when bookings in the slot begin; None if it does not matter who arrives."""
+    near = (None, None) if begins is None or not is_paced(venue) else counted_around(venue, begins)
+    rows = await tx.fetch(READ, venue.tenant_id, venue.id, channel, *columns(probes), *near)
     if not rows:
         return None
     first = rows[0]
@@ -61,5 +71,6 @@ async def read(tx: Tx, venue: Venue, channel: str, probes: Iterable[Probe]) -> S
         version=first["version"],
         rules_version=first["rules_version"],
         claims=read_claims,
+        arrived=Arrived.from_json(first["arrived"]),
         reasons={plain_id(row["owner_id"]): row["reason"] for row in rows if row["reason"] is not None},
     )

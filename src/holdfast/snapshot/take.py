@@ -8,9 +8,10 @@ from datetime import date, datetime
 from uuid import UUID
 
 from holdfast.channel import names
-from holdfast.channel.announce import DatedSlot, slots_of_day
-from holdfast.channel.state import SlotState, slot_state
+from holdfast.channel.crowd import NOT_FULL, Full, around, full_in
+from holdfast.channel.slots import DatedSlot, slots_of_day
 from holdfast.channel.store import open_channel
+from holdfast.channel.told import Told
 from holdfast.claim.model import Claim, Probe, claimed_span
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
@@ -46,19 +47,21 @@ class Section:
     """A resource in the slot. `reason`: the reason of the block that closes it."""
 
     resource: Resource
-    state: SlotState
+    told: Told
     reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The states of a venue's active resources in a slot, in display order, at one version. `at`: when it was taken."""
+    """The states of a venue's active resources in a slot, in display order, at one version. `at`: when it was taken.
+    `full`: where no more guests may arrive."""
 
     venue: Venue
     slot: DatedSlot
     revision: Revision
     sections: tuple[Section, ...]
     at: datetime
+    full: Full = NOT_FULL
 
 
 async def take_snapshot(db: Database, wanted: SlotKey, *, places: Places) -> Snapshot:
@@ -94,7 +97,7 @@ async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | Non
     venue = await venue_of(wanted, places)
     for _ in range(TRIES_MAX):
         slot = slot_of(venue, wanted)
-        read = await store.read(tx, venue, slot.channel, probes(venue, slot))
+        read = await store.read(tx, venue, slot.channel, probes(venue, slot), around(venue, [slot]))
         if read is None:
             break
         if read.rules_version == venue.rules_version:
@@ -134,7 +137,7 @@ def probes(venue: Venue, slot: DatedSlot) -> Iterator[Probe]:
     """Yields the ledger probes: each active resource, for the slot with its buffers."""
     for resource in venue.resources.values():
         for leaf in resource.claimed if resource.active else ():
-            yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.span)
+            yield venue.tenant_id, leaf.id, claimed_span(leaf, slot.asked)
 
 
 async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead, *, at: datetime) -> Snapshot | None:
@@ -148,19 +151,19 @@ async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead, *, at: date
         (resource for resource in venue.resources.values() if resource.active),
         key=lambda resource: resource.order,
     )
-    slices, sections = Slices(), list[Section]()
+    slices, sections, full = Slices(), list[Section](), full_in(venue, slot, read.arrived)
     for resource in active:
         here = [claim for leaf in resource.claimed for claim in by_resource.get(leaf.id, ())]
-        sections.append(_section(resource, slot, here, read))
+        told = Told.of(venue, slot, resource, here, full)
+        sections.append(Section(resource, told, _reason(told, here, read)))
         await slices.rest()
     revision = Revision(read.epoch, read.version, read.rules_version)
-    return Snapshot(venue, slot, revision, tuple(sections), at)
+    return Snapshot(venue, slot, revision, tuple(sections), at, full)
 
 
-def _section(resource: Resource, slot: DatedSlot, claims: list[Claim], read: store.SlotRead) -> Section:
-    state = slot_state(resource, slot.span, claims)
-    if state.state != "blocked":
-        return Section(resource, state)
-    owners = [claim.owner_id for claim in claims if claim.changed_by == state.changed_by]
+def _reason(told: Told, claims: list[Claim], read: store.SlotRead) -> str | None:
+    if told.state.state != "blocked":
+        return None
+    owners = [claim.owner_id for claim in claims if claim.changed_by == told.state.changed_by]
     reasons = [read.reasons[owner_id] for owner_id in sorted(owners) if owner_id in read.reasons]
-    return Section(resource, state, reasons[-1] if reasons else None)
+    return reasons[-1] if reasons else None

@@ -12,7 +12,6 @@ from holdfast.assigning.choose import claimed_by
 from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.booking.making.create import Booked, create
 from holdfast.booking.model import Details
-from holdfast.booking.rules.pacing import is_paced
 from holdfast.booking.wanted import Wanted, When
 from holdfast.channel import store as channels
 from holdfast.channel.names import BOOKINGS
@@ -22,6 +21,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
+from holdfast.pacing.limits import is_paced
 from holdfast.place.places import Places, rules_version
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist import queue_store, store

@@ -17,7 +17,6 @@ from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Sets
 from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.rules.held_back import in_order
-from holdfast.booking.rules.pacing import PACING_WINDOW, REACH
 from holdfast.booking.said import Asker
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
@@ -26,6 +25,7 @@ from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import lock_key
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.span import Span, merged
+from holdfast.pacing.limits import PACING_WINDOW, REACH
 from holdfast.place.venue import Venue
 from holdfast.waitlist.answer import settle
 from holdfast.waitlist.lists import Queue, read_overview, read_queue, read_venue

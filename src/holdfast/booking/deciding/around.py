@@ -8,9 +8,9 @@ from uuid import UUID
 
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.fair_use import Usage
-from holdfast.booking.rules.pacing import Window
 from holdfast.booking.rules.sale import Sales
 from holdfast.claim.model import Claim, Occupancy, Probe
+from holdfast.pacing.limits import Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from holdfast.booking.model import Booking, due_of, expiry_of, initial_status
 from holdfast.booking.rules.fair_use import Allowance, counted_for
 from holdfast.booking.rules.holds import check_holds, hold_limits
 from holdfast.booking.rules.override import Overruled, check_rule
-from holdfast.booking.rules.pacing import NONE, Limit, check_limit, limits
+from holdfast.booking.rules.pacing import check_limit
 from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.said import ChosenBy, Item
 from holdfast.booking.states import CLAIM_STATES, Status
@@ -30,6 +30,7 @@ from holdfast.booking.wanted import NO_SALE, Prepared, Wanted, answered
 from holdfast.claim.model import UNBOUND, Claim, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
+from holdfast.pacing.limits import NONE, Limit, limits
 from holdfast.place.venue import Resource
 from holdfast.port.lines import Price
 from holdfast.port.pricing import Pricing

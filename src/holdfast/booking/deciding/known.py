@@ -9,11 +9,11 @@ from uuid import UUID
 
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.fair_use import Usage
-from holdfast.booking.rules.pacing import Arrivals, Window
 from holdfast.booking.rules.sale import Sales
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError
+from holdfast.pacing.limits import Arrivals, Window
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,13 @@ from holdfast.booking.model import Booking, due_of
 from holdfast.booking.rules.fair_use import Allowance
 from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
-from holdfast.booking.rules.pacing import Arrivals, check_limit
+from holdfast.booking.rules.pacing import check_limit
 from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
+from holdfast.pacing.limits import Arrivals
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource

@@ -7,11 +7,12 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from holdfast.booking.model import Booking
-from holdfast.booking.rules.nights import longest, stay_at, wrong_count
+from holdfast.booking.rules.nights import stay_at, wrong_count
 from holdfast.booking.wanted import Prepared, Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening.clock import to_utc, to_wall
+from holdfast.place.opening.nights import longest
 from holdfast.place.opening.slot import slot_span
 from holdfast.place.opening.stay import (
     Nights,

@@ -18,7 +18,6 @@ from holdfast.booking.deciding.transfer import Transfer, transfer_of
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
-from holdfast.booking.rules.pacing import Limit, is_paced, limits
 from holdfast.booking.rules.sale import with_sale
 from holdfast.booking.rules.sittings import as_slot
 from holdfast.booking.states import InvalidTransition
@@ -27,6 +26,7 @@ from holdfast.claim.model import Probe
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
+from holdfast.pacing.limits import Limit, is_paced, limits
 from holdfast.place.opening.clock import minutes_between
 from holdfast.place.questions.answers import changed_answers
 from holdfast.place.venue import Venue

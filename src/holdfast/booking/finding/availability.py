@@ -23,7 +23,8 @@ from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.price import price_json
 from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.length import check_length
-from holdfast.booking.rules.nights import nights_allowed, stay_at
+from holdfast.booking.rules.nights import stay_at
+from holdfast.booking.rules.pacing import check_arrived
 from holdfast.booking.rules.sittings import is_slots_only
 from holdfast.booking.said import GUEST, Asker
 from holdfast.booking.wanted import Prepared
@@ -32,6 +33,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, slot
+from holdfast.place.opening.nights import nights_allowed
 from holdfast.place.opening.opened import choices, hours_of, starts_of_day
 from holdfast.place.opening.stay import Nights, count_of, span_of
 from holdfast.place.venue import Venue
@@ -60,9 +62,8 @@ async def check(tx: Tx, wanted: Prepared) -> dict[str, Any]:
     check_time(venue, named, span, now=tx.now, among=wanted.all_sets, slot_id=wanted.slot_id, **facts)
     asker = wanted.wanted.asker
     outlook = await look(tx, venue, wanted.sets, span, asker, but=wanted.wanted.instead_of)
-    outlook.arrived.check(
-        venue, span.start, slot_id=wanted.slot_id, source=asker.source, party_size=party_size
-    )
+    at = {"slot_id": wanted.slot_id, "source": asker.source, "party_size": party_size}
+    check_arrived(venue, outlook.arrived, span.start, **at)
     if outlook.allowance is not None:
         outlook.allowance.check(span)
     about = facts | {"party_size": party_size, "slot_id": wanted.slot_id}

@@ -13,12 +13,10 @@ from holdfast.assigning.choose import Demand, candidate_sets
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.finding.availability import asked_about
 from holdfast.booking.finding.count import Count, Starts
-from holdfast.booking.finding.look import read_arrived, with_buffers_of_wholes
+from holdfast.booking.finding.look import with_buffers_of_wholes
 from holdfast.booking.finding.promised import most_promised
 from holdfast.booking.finding.scan import Start, allowed, share
 from holdfast.booking.rules.held_back import in_order, kept_bits
-from holdfast.booking.rules.nights import is_closed, nights_allowed
-from holdfast.booking.rules.pacing import Arrived
 from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.read_free_times import read_free_times
@@ -27,6 +25,9 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
+from holdfast.pacing.arrived import Arrived
+from holdfast.pacing.store import read_arrived
+from holdfast.place.opening.nights import is_closed, nights_allowed
 from holdfast.place.opening.stay import minutes_of_nights
 from holdfast.place.venue import Resource, Venue
 

@@ -9,26 +9,17 @@ from uuid import UUID
 from holdfast.assigning.choose import claimed_by
 from holdfast.booking.finding.search import Outlook
 from holdfast.booking.making.usage_store import allowance
-from holdfast.booking.rules.pacing import PACING_WINDOW, REACH, Arrived, is_paced
 from holdfast.booking.said import GUEST, Asker
-from holdfast.booking.states import OCCUPYING
 from holdfast.claim import store as claims
 from holdfast.claim.model import NEVER, Occupancy, Probe, claimed_span
 from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.span import Span
+from holdfast.pacing.store import read_arrived
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_AT_ONCE = 16
 """How many resources one statement reads claims for; months of claims at a large venue are a lot of rows."""
-
-ARRIVED = """
-    SELECT start_at AS start, slot_id, source, sum(party_size) AS covers, count(*) AS parties
-      FROM booking
-     WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
-       AND status = ANY ($5::text[]) AND (expires_at IS NULL OR expires_at > $6) AND id IS DISTINCT FROM $7
-     GROUP BY start_at, slot_id, source
-"""
 
 
 async def look(
@@ -62,17 +53,6 @@ def _probe(venue: Venue, resource: Resource, span: Span, *, now: datetime, is_la
     if is_late and resource.group is not None:
         claimed = Span(min(now, claimed.start), NEVER)
     return venue.tenant_id, resource.id, claimed
-
-
-async def read_arrived(tx: Tx, venue: Venue, span: Span, *, but: UUID | None = None) -> Arrived:
-    """Returns who arrives around the span, as far as that counts for a start in it. Empty, without a query, if the
-    venue's policy has no pacing."""
-    if not is_paced(venue):
-        return Arrived()
-    reach = REACH if venue.policy.pacing else PACING_WINDOW
-    first, last = span.start - reach, span.end + reach
-    rows = await tx.fetch(ARRIVED, venue.tenant_id, venue.id, first, last, list(OCCUPYING), tx.now, but)
-    return Arrived.of(rows)
 
 
 def with_buffers_of_wholes(venue: Venue, span: Span) -> Span:

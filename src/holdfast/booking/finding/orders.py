@@ -6,6 +6,7 @@ from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import check_time, find_place
 from holdfast.booking.finding.look import look
 from holdfast.booking.finding.search import Outlook
+from holdfast.booking.rules.pacing import check_arrived
 from holdfast.booking.wanted import Prepared
 from holdfast.claim import store as claims
 from holdfast.kernel.db.tx import Tx
@@ -34,8 +35,9 @@ def check_order_rules(order: Prepared, outlook: Outlook) -> None:
             slot_id=order.slot_id,
             is_staff=asker.is_staff,
         )
-    outlook.arrived.check(
+    check_arrived(
         order.venue,
+        outlook.arrived,
         order.span.start,
         slot_id=order.slot_id,
         source=asker.source,

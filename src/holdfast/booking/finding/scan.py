@@ -15,12 +15,12 @@ from uuid import UUID
 
 from holdfast.assigning.choose import distinct
 from holdfast.booking.deciding.prepare import bounds, check_time
-from holdfast.booking.finding.look import read_arrived, with_buffers_of_wholes
+from holdfast.booking.finding.look import with_buffers_of_wholes
 from holdfast.booking.finding.search import Found, Sets
 from holdfast.booking.making.usage_store import allowance
 from holdfast.booking.rules.held_back import kept_bits
 from holdfast.booking.rules.nights import STAY_RULE
-from holdfast.booking.rules.pacing import Arrived, PacingExceeded, is_paced
+from holdfast.booking.rules.pacing import PacingExceeded, check_arrived
 from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
 from holdfast.claim.model import units_needed
@@ -29,6 +29,9 @@ from holdfast.kernel.db.slices import Slices
 from holdfast.kernel.db.tx import REQUEST_DEADLINE_S, Tx, left_s
 from holdfast.kernel.errors import HoldfastError, Overloaded
 from holdfast.kernel.span import Span, bits_between
+from holdfast.pacing.arrived import Arrived
+from holdfast.pacing.limits import is_paced
+from holdfast.pacing.store import read_arrived
 from holdfast.place.opening.open_bits import aligned_bits, open_bits
 from holdfast.place.opening.opened import choices, hours_of, is_on_step, step_hours
 from holdfast.place.opening.spans import Hours
@@ -284,7 +287,7 @@ def _is_sold(venue: Venue, able: Sets, start: Start, asker: Asker, *, now: datet
 def _may_arrive(venue: Venue, start: Start, arrived: Arrived, asker: Asker, *, party_size: int) -> bool:
     at, slot_id = start.span.start, start.slot_id
     try:
-        arrived.check(venue, at, slot_id=slot_id, source=asker.source, party_size=party_size)
+        check_arrived(venue, arrived, at, slot_id=slot_id, source=asker.source, party_size=party_size)
     except PacingExceeded:
         return False
     return True

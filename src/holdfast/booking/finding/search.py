@@ -15,7 +15,7 @@ from holdfast.assigning.pool import fit_in_pool
 from holdfast.booking.deciding.prepare import check_time, is_bound_late
 from holdfast.booking.rules.fair_use import Allowance
 from holdfast.booking.rules.held_back import is_kept, kept_bits, open_at
-from holdfast.booking.rules.pacing import Arrived
+from holdfast.booking.rules.pacing import check_arrived
 from holdfast.booking.rules.sittings import is_slots_only
 from holdfast.booking.said import GUEST, Asker
 from holdfast.claim.free_times import FreeTimes
@@ -24,6 +24,7 @@ from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
+from holdfast.pacing.arrived import Arrived
 from holdfast.place.opening import hours, slot
 from holdfast.place.opening.open_bits import open_bits
 from holdfast.place.opening.opened import (
@@ -93,9 +94,8 @@ class Outlook:
         try:
             among, facts = self._choices_of(sets), dict[str, Any](stay, is_staff=self.asker.is_staff)
             check_time(self.venue, (), span, now=self.now, among=among, slot_id=slot_id, **facts)
-            self.arrived.check(
-                self.venue, span.start, slot_id=slot_id, source=self.asker.source, party_size=party_size
-            )
+            asked = {"slot_id": slot_id, "source": self.asker.source, "party_size": party_size}
+            check_arrived(self.venue, self.arrived, span.start, **asked)
         except HoldfastError:
             return None
         known: dict[UUID, bool] = {}

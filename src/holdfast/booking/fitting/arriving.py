@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from holdfast.booking.fitting.reasons import Wrong
 from holdfast.booking.fitting.standing import Standing
-from holdfast.booking.rules.pacing import REACH, Limit, PacingExceeded, Window, limits
+from holdfast.booking.rules.pacing import PacingExceeded
+from holdfast.pacing.limits import REACH, Limit, Window, limits
 from holdfast.place.venue import Venue
 
 

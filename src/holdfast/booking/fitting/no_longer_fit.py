@@ -15,12 +15,12 @@ from holdfast.booking.fitting.quotas import Quotas, binds_otherwise, read_quotas
 from holdfast.booking.fitting.reasons import GONE, Wrong, not_available
 from holdfast.booking.fitting.standing import Standing, read_standing
 from holdfast.booking.fitting.wrong import wrongs
-from holdfast.booking.rules.pacing import is_paced
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.slices import Slices, giving_way
 from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import Overloaded
+from holdfast.pacing.limits import is_paced
 from holdfast.place.venue import Venue
 
 LISTED_MAX = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import asyncpg
 
@@ -19,6 +19,7 @@ from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Occupancy, Shift
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.tx import Tx
+from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.venue import Venue
 
 # The reason in the history: by the old status if the booking expired, otherwise by the new one.
@@ -29,6 +30,19 @@ REASONS = {
     Status.NO_SHOW: "Nobody checked in before the end of the grace period.",
     Status.COMPLETED: "The booked time is over.",
 }
+
+
+def arriving(before: Iterable[Booking] = (), after: Iterable[Booking] = ()) -> Shift:
+    """Returns how it changes who arrives if the bookings were as `before` and are as `after`."""
+    return Shift(came=[*_arrivals(after)], gone=[*_arrivals(before)])
+
+
+def _arrivals(bookings: Iterable[Booking]) -> Iterator[ArrivingParty]:
+    for each in bookings:
+        if each.occupies:
+            yield ArrivingParty(
+                each.venue_id, each.start_at, each.slot_id, each.details.source, each.party_size
+            )
 
 
 async def follow(tx: Tx, before: Booking, after: Booking) -> Shift:
@@ -92,7 +106,8 @@ async def evict_expired_holds(tx: Tx, claims_wanted: Iterable[Claim], occupancy:
     ]
     steps = ending_steps(tx, past, Status.EXPIRED)
     await store.save(tx, steps)
-    return Shift(await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps]))
+    freed = await claims.free(tx, [(each.booking.tenant_id, each.booking.id) for each in steps])
+    return Shift(freed) + arriving(past)
 
 
 def ending_steps(tx: Tx, bookings: Sequence[Booking], to: Status) -> list[Step]:

@@ -13,7 +13,7 @@ from holdfast.booking.deciding.decide import decide
 from holdfast.booking.deciding.known import Further, Refused
 from holdfast.booking.deciding.prepare import prepare
 from holdfast.booking.making import create_store
-from holdfast.booking.making.claiming import evict_expired_holds
+from holdfast.booking.making.claiming import arriving, evict_expired_holds
 from holdfast.booking.model import Booking
 from holdfast.booking.store import Step, said_of
 from holdfast.booking.wanted import Prepared, Wanted
@@ -140,7 +140,8 @@ async def create(
     evicted = {claim.resource_id for claim in shift.freed}
     for venue in venues.values():
         if venue.id in read.maybe_open or any(each in venue.resources for each in evicted):
-            await announce(tx, venue, shift + Shift(taken=taken), reason=BOOKED)
+            came = arriving(after=[step.booking for step in done.steps])
+            await announce(tx, venue, shift + Shift(taken=taken) + came, reason=BOOKED)
     return [done.outcomes[index] for index in range(len(wanted))]
 
 

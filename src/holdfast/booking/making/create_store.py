@@ -19,11 +19,10 @@ from holdfast.booking.deciding.prepare import probes_of
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.making.usage_store import read_usage
 from holdfast.booking.rules.holds import hold_quotas
-from holdfast.booking.rules.pacing import NONE, Arrivals, Window
 from holdfast.booking.states import OCCUPYING
 from holdfast.booking.store import Step
 from holdfast.booking.wanted import NO_SALE, Prepared, Wanted
-from holdfast.channel.store import maybe_open_from
+from holdfast.channel.store import days_of, maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from
 from holdfast.event.emit import emit_from
@@ -31,6 +30,8 @@ from holdfast.kernel import idempotency
 from holdfast.kernel.db.tx import Tx, encode_text, parse_locked
 from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
+from holdfast.pacing.limits import NONE, Arrivals, Window
+from holdfast.place.opening.nights import shortest_reaches
 
 # LATERAL with OFFSET 0 forces one index probe per input row, whatever the planner thinks of table sizes. Arrivals are
 # ordered like the index by venue, so that the planner uses no other.
@@ -116,7 +117,7 @@ async def read(tx: Tx, wanted: Sequence[Wanted], prepared: Sequence[Prepared], *
         )
     ]
     days = {
-        (each.venue.tenant_id, each.venue.id, each.span.start.date(), each.span.end.date())
+        (each.venue.tenant_id, each.venue.id, *days_of(each.span, shortest_reaches(each.venue)))
         for each in prepared
     }
     held = {who for each in prepared if each.wanted.hold for who, _ in hold_quotas(each.wanted, each.venue)}

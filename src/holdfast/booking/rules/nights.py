@@ -10,15 +10,13 @@ from holdfast.booking.rules.times import Choices, OutsideOpeningHours
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, opened
-from holdfast.place.opening.spans import DAYS
-from holdfast.place.opening.stay import NIGHTS_LIMIT, Nights, StayTimes, check_in_on, check_out_on, nights_of
+from holdfast.place.opening.nights import LOOKED_AHEAD_DAYS, is_closed, nights_allowed
+from holdfast.place.opening.stay import Nights, StayTimes, check_in_on, check_out_on, nights_of
 from holdfast.place.venue import Venue
 
 STAY_RULE = "STAY_NOT_ALLOWED"
 """What staff name to overrule these. The refusals are an INVALID_REQUEST like that of any value out of range."""
 DAY = timedelta(days=1)
-LOOKED_AHEAD_DAYS = 62
-"""How far to look for the next date on which stays arrive or depart."""
 
 
 class NightsNotAllowed(InvalidRequest):
@@ -93,32 +91,6 @@ def check_nights(venue: Venue, nights: Nights, *, was: Nights | None = None) -> 
         least, most = nights_allowed(venue, nights.arrival)
         if not least <= nights.count <= most:
             raise wrong_count(nights, least, most)
-
-
-def nights_allowed(venue: Venue, arrival: date) -> tuple[int, int]:
-    """Returns how many nights a stay that arrives on that date has at least and at most."""
-    policy = venue.policy
-    rules = [each for each in policy.arrival_rules if each.covers(arrival)]
-    least = max([policy.nights_min, *(each.nights_min for each in rules if each.nights_min is not None)])
-    most = [longest(venue), *(each.nights_max for each in rules if each.nights_max is not None)]
-    return least, min(most)
-
-
-def longest(venue: Venue) -> int:
-    """Returns the most nights of any stay at the venue."""
-    policy = venue.policy
-    by_minutes = max(policy.duration_minutes_max // (24 * 60), 1)
-    return min(policy.nights_max or NIGHTS_LIMIT, by_minutes)
-
-
-def is_closed(venue: Venue, day: date, *, to: str) -> bool:
-    """Returns whether no stay may arrive on, or depart from, that date. `to`: "arrival" or "departure"."""
-    weekday = DAYS[day.weekday()]
-    return any(
-        weekday in (each.closed_to_arrival if to == "arrival" else each.closed_to_departure)
-        for each in venue.policy.arrival_rules
-        if each.covers(day)
-    )
 
 
 def _check_open(venue: Venue, day: date, to: str) -> None:

@@ -96,11 +96,22 @@ class SeriesEvent(Payload):
     booking_ids: list[UUID]
 
 
-class AvailabilityEvent(Payload):
+class AvailabilityToGuests(BaseModel):
+    """What the event is for guests who are in these groups of guests, or for the public. `times`: from when until when
+    they can book it, if it is free. `guests_could`: whether they could before, at that time. `guests_cannot`: why they
+    can't now, if it is free."""
+
+    groups: list[str] = []
+    times: list[tuple[datetime, datetime]] = []
+    guests_could: bool = True
+    guests_cannot: str | None = None
+
+
+class AvailabilityEvent(AvailabilityToGuests, Payload):
     """The new state of one resource in one slot, as staff see it. `units_free`: for the whole slot. `closed`: by the
-    venue's rules, whatever is taken. `guests`: whether guests could book it at that time, if it was free. `held_back`:
-    whether they could not only because it is held back for others. `changed_by`: the actor whose claim determines the
-    state; null if available."""
+    venue's rules, whatever is taken. `changed_by`: the actor whose claim determines the state; null if available. The
+    rest is for guests: `units_for_guests`, for the whole slot or stay; what else is for the public; and `for_groups`,
+    where something is held back for groups of guests."""
 
     section_id: UUID
     slot_id: str
@@ -109,8 +120,8 @@ class AvailabilityEvent(Payload):
     new_state: State
     units_free: int
     closed: bool = False
-    guests: bool = True
-    held_back: bool = False
+    units_for_guests: int = 0
+    for_groups: list[AvailabilityToGuests] = []
     changed_by: str | None
     reason: str
     updated_at: datetime

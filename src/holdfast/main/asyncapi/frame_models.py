@@ -51,9 +51,11 @@ class AvailabilityUpdatedForGuests(OnChannel):
     date: date
     previousState: Literal["available", "unavailable"]
     newState: Literal["available", "unavailable"]
-    unitsFree: int = Field(ge=0, description="Units that are free for all of the slot.")
-    reason: str | None
+    unitsFree: int = Field(ge=0, description="Units of which guests can book each for all of the slot.")
+    reason: str | None = Field(description="Why it is unavailable; null if it is taken, or available.")
     updatedAt: datetime
+    bookableFrom: datetime | None = Field(description="From when guests can book it; null: no more.")
+    bookableUntil: datetime | None = Field(description="Until when guests can book it; null: no more.")
 
 
 class Happened(OnChannel):

@@ -10,15 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from itertools import combinations
+from typing import NamedTuple, get_args
 from uuid import UUID
 
 from holdfast.kernel.span import Span, bits_between
 from holdfast.place.policies.held_back import WHOLE, HeldBack
+from holdfast.place.policies.pacing import BookingSource
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
 CACHED_MAX = 1024
+GROUPS_TOGETHER_MAX = 3
+"""Of a resource that is held back for more groups of guests than these, events say to a guest of several groups what
+one of them can book."""
+SOURCES: tuple[str, ...] = get_args(BookingSource)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 PUBLIC = frozenset({"web", "api"})
 """The sources that everybody can use. What is held back for one of them is open to the public."""
@@ -93,6 +99,16 @@ def held_for(venue: Venue, resource: Resource) -> list[str]:
 def held_for_names(policy: Policy) -> frozenset[str]:
     """Returns for whom something is held back at all: sources, and groups of guests."""
     return frozenset(each.for_ for each in policy.held_back)
+
+
+def groups_held_for(venue: Venue, resource: Resource) -> Sequence[frozenset[str]]:
+    """Returns the sets of groups of guests for whom it can differ when they can book the resource, and the public."""
+    if not venue.policy.held_back:
+        return ()
+    named = [each for each in held_for(venue, resource) if each not in SOURCES]
+    # A guest of several groups has what any of them has; of a whole with parts held back for different ones, more.
+    most = len(named) if len(named) <= GROUPS_TOGETHER_MAX else 1
+    return [frozenset(each) for size in range(1, most + 1) for each in combinations(named, size)]
 
 
 def kept_from(venue: Venue, names: frozenset[str]) -> Mapping[UUID, Ahead]:
