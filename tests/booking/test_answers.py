@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.conftest import House
 from tests.processes import until
 
-from .asking import at, change, refused
+from .asking import at, change, move, refused
 
 Json = dict[str, Any]
 QUESTIONS: list[Json] = [
@@ -142,8 +143,59 @@ async def test_questions_are_a_part_of_the_document(house: House) -> None:
         assert all(each.startswith("questions") for each in fields(refused(response, 400, "INVALID_REQUEST")))
 
 
-async def test_a_walk_in_is_not_asked_and_may_answer(open_house: Callable[..., Any]) -> None:
+async def test_a_walk_in_is_asked_what_staff_are_asked(open_house: Callable[..., Any]) -> None:
     house: House = await open_house(questions=QUESTIONS, hours={"weekly": []})
     body = {"venue_id": house.venue_id, "party_size": 2, "resource_ids": house.ids("t2")}
-    first = await house.client.post("/walk-ins", json={**body, "answers": {"children": 1}}, headers=house.bob)
-    assert (first.status_code, first.json()["answers"]) == (201, {"children": 1})
+
+    async def seat(**answers: Any) -> httpx.Response:
+        return await house.client.post("/walk-ins", json={**body, "answers": answers}, headers=house.bob)
+
+    for answers in ({}, {"call": None}, {"children": 1}):
+        assert fields(refused(await seat(**answers), 400, "INVALID_REQUEST")) == {"answers.call"}
+    seated = await seat(call="Bob", children=1)
+    assert (seated.status_code, seated.json()["answers"]) == (201, {"call": "Bob", "children": 1})
+
+
+async def confirmed(house: House, hold: Json, who: dict[str, str], **body: Any) -> httpx.Response:
+    return await house.client.post(f"/bookings/{hold['id']}/confirm", json=body, headers=who)
+
+
+async def test_a_hold_is_asked_when_it_is_confirmed(house: House) -> None:
+    wanted = {"start": at("18:00"), "hold": True}
+    hold = await house.booked(
+        house.gina, resource_ids=house.ids("t2"), answers={"allergies": "nuts"}, **wanted
+    )
+    problem = refused(await confirmed(house, hold, house.gina), 400, "INVALID_REQUEST")
+    assert fields(problem) == {"answers.terms"}
+    for wrong in ({"terms": False}, {"terms": True, "allergies": None}, {"terms": True, "call": "me"}):
+        refused(await confirmed(house, hold, house.gina, answers=wrong), 400, "INVALID_REQUEST")
+    done = await confirmed(house, hold, house.gina, answers={"terms": True, "children": 2})
+    assert done.status_code == 200, done.text
+    assert done.json()["answers"] == GUEST | {"children": 2}
+    assert (await confirmed(house, hold, house.gina)).json() == done.json()
+    lane = await house.booked(house.gina, resource_ids=house.ids("l1"), answers=GUEST, **wanted)
+    problem = refused(await confirmed(house, lane, house.gina), 400, "INVALID_REQUEST")
+    assert fields(problem) == {"answers.shoes"}
+    assert (await confirmed(house, lane, house.bob, answers={"call": "Bob"})).status_code == 200
+
+
+async def test_no_other_step_gets_a_guest_round_the_questions(house: House) -> None:
+    hold = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t2"), hold=True)
+    problem = refused(await move(house, hold, "RESERVED", house.gina), 400, "INVALID_REQUEST")
+    assert fields(problem) == {"answers.allergies", "answers.terms"}
+    answered = (await change(house, hold, house.gina, answers=GUEST)).json()
+    assert (await move(house, answered, "RESERVED", house.gina)).json()["answers"] == GUEST
+    # Staff see what is missing, and may take the step all the same.
+    other = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t3"), hold=True)
+    assert (await move(house, other, "RESERVED")).status_code == 200
+
+
+async def test_the_promise_of_a_type_is_asked_what_its_type_is(open_house: Callable[..., Any]) -> None:
+    rooms = [{"slug": f"r{n}", "kind": "room", "group": "sea"} for n in range(2)]
+    asked = [{"id": "view", "label": "Which side?", "required": True, "groups": ["sea"]}]
+    house: House = await open_house(resources=rooms, questions=asked, policy={"bind_group": "at_check_in"})
+    hold = await house.booked(house.gina, start=at("18:00"), group="sea", hold=True)
+    assert hold["resource_ids"] == []
+    problem = refused(await confirmed(house, hold, house.gina), 400, "INVALID_REQUEST")
+    assert fields(problem) == {"answers.view"}
+    assert (await confirmed(house, hold, house.gina, answers={"view": "south"})).status_code == 200

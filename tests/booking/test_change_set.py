@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, change, decide_set, write_set
-from holdfast.booking.deciding.revise import Revised
+from holdfast.booking.deciding.around import Revised
 from holdfast.booking.model import Booking
 from holdfast.booking.wanted import When
 from holdfast.kernel.actor import SYSTEM

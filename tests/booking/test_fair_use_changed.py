@@ -121,3 +121,74 @@ async def test_each_item_of_an_order_counts(bound: Any) -> None:
     assert (await order(2, start=at("15:00"), **SHORT)).status_code == 201
     body = refused(await gina.change(fewer.json(), items=[one]), 429, "QUOTA_EXCEEDED")  # it has one left
     assert body["detail"].startswith("You have 2 open bookings here; with 2 more it would be over 3: ")
+
+
+async def test_who_gets_a_booking_of_another_must_be_allowed_to(bound: Any) -> None:
+    house, guest = await bound({"per": "guest", "open_bookings_max": 2, "hours_per_week_max": 4})
+    gina, nina = guest("gina"), guest("nina")
+    one, two = [await nina.booked(start=at(clock), **SHORT) for clock in ("12:00", "15:00")]
+    await gina.booked(start=at("12:00"), **LONG)
+    given = await change(house, one, guest_id="gina", guest_name="Gina")
+    assert given.status_code == 200, given.text
+    body = refused(await change(house, two, guest_id="gina"), 429, "QUOTA_EXCEEDED")
+    assert (body["bound"], body["used"]) == ("open_bookings_max", 2)
+    assert body["detail"].startswith("This guest has 2 open bookings here, and they may have 2")
+    # Said again, it is no transfer; with nobody, nobody is bound; and nina may have another one for the one she gave.
+    same = await change(house, given.json(), guest_id="gina", special_requests="Quiet")
+    assert same.status_code == 200, same.text
+    assert (await nina.booked(start=at("18:00"), **SHORT))["guest_id"] == "nina"
+    nobodys = await change(house, same.json(), guest_id=None)
+    assert nobodys.status_code == 200, nobodys.text
+    assert (await change(house, nobodys.json(), guest_id="mona")).status_code == 200
+
+
+async def test_a_booking_that_is_given_and_moved_is_the_new_guests(bound: Any) -> None:
+    house, guest = await bound({"per": "guest", "at_once_max": 1, "hours_per_week_max": 4})
+    gina, nina = guest("gina"), guest("nina")
+    await gina.booked(start=at("15:00"), **LONG)
+    await nina.booked(start=at("18:00"), **LONG)
+    made = await nina.booked(start=at("12:00"), **LONG)
+    body = refused(await change(house, made, guest_id="gina", start=at("15:00")), 429, "QUOTA_EXCEEDED")
+    assert body["bound"] == "at_once_max"
+    body = refused(await change(house, made, guest_id="gina", duration_minutes=150), 429, "QUOTA_EXCEEDED")
+    assert (body["bound"], body["used"]) == ("hours_per_week_max", 2)
+    moved = await change(house, made, guest_id="gina", start=at("18:00"))  # nina has one then, gina none
+    assert (moved.status_code, moved.json()["guest_id"]) == (200, "gina")
+
+
+async def test_staff_may_overrule_a_transfer_too(bound: Any) -> None:
+    house, guest = await bound(
+        {"per": "guest", "open_bookings_max": 1}, may_override={"staff": ["QUOTA_EXCEEDED"]}
+    )
+    await guest("gina").booked(start=at("12:00"))
+    made = await guest("nina").booked(start=at("15:00"))
+    why = {"override": ["QUOTA_EXCEEDED"], "override_reason": "Nina is ill"}
+    given = await change(house, made, guest_id="gina", **why)
+    assert given.status_code == 200, given.text
+    assert [(each["code"], each["reason"]) for each in given.json()["overrides"]] == [
+        ("QUOTA_EXCEEDED", "Nina is ill")
+    ]
+    # What hits nothing is not recorded.
+    back = await change(house, given.json(), guest_id="nina", **why)
+    assert [each["actor"] for each in back.json()["overrides"]] == [given.json()["overrides"][0]["actor"]]
+
+
+async def test_an_order_is_given_with_all_of_its_things(bound: Any) -> None:
+    house, guest = await bound({"per": "guest", "open_bookings_max": 2})
+    await guest("gina").booked(start=at("12:00"))
+    body = {"venue_id": house.venue_id, "items": [{"party_size": 2}] * 2, "start": at("15:00")}
+    made = (await guest("nina").ask("POST", "/bookings", json=body)).json()
+    refused(await change(house, made, guest_id="gina"), 429, "QUOTA_EXCEEDED")
+    path = f"/bookings/{made['id']}/items/{made['items'][0]['id']}/cancel"
+    fewer = await house.client.post(path, json={"expected_version": made["version"]}, headers=house.bob)
+    assert (await change(house, fewer.json(), guest_id="gina")).status_code == 200
+
+
+async def test_a_booking_that_is_given_no_longer_counts_for_the_first_groups_and_address(bound: Any) -> None:
+    rules = [{"per": "group", "groups": [*MEMBERS], "open_bookings_max": 1}]
+    house, guest = await bound(*rules, {"per": "address", "open_bookings_max": 1})
+    nina = guest("nina", groups=MEMBERS)
+    made = await nina.booked(start=at("12:00"))
+    refused(await nina.book(start=at("15:00")), 429, "QUOTA_EXCEEDED")
+    assert (await change(house, made, guest_id="gina")).status_code == 200
+    assert (await nina.book(start=at("15:00"))).status_code == 201

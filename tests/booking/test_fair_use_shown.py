@@ -70,7 +70,7 @@ async def test_addresses_and_groups_are_stored_where_they_count_and_forgotten(
     gina = guest("gina", groups=("members", "juniors"))
     counted = "SELECT host(booked_ip), booked_groups FROM booking WHERE id = $1"
     made = await gina.booked(start=at("12:00"))
-    assert tuple(await owner.fetchrow(counted, made["id"])) == (None, [])
+    assert tuple(await owner.fetchrow(counted, made["id"])) == (None, ["members"])
     rules = [{"per": "group", "groups": ["juniors"], "at_once_max": 9}, {"per": "address", "at_once_max": 9}]
     await house.change_policy(fair_use=rules)
     made = await gina.booked(start=at("12:00"))

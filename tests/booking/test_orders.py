@@ -147,7 +147,7 @@ async def test_all_of_it_or_none(hall: House) -> None:
     await hall.booked(start=at("18:00"), resource_ids=hall.ids("r1"))
     room, table = {"group": "room", "party_size": 2}, {"party_size": 2}
     body = refused(await order(hall, table, room, room), 409, "ROOM_NOT_AVAILABLE")
-    assert "room" in body["detail"]
+    assert body["detail"].startswith("Of the 2 rooms for 2 in this order, 1 is free at that time. Take one")
     assert {each["resource_name"] for each in body["conflicts"]} >= {"R1"}
     assert await free(hall, *ALL) == ["t1", "t2", "t4", "bar", "r2"]
     assert names(await ordered(hall, table, room)) == [["t1"], ["r2"]]
@@ -362,14 +362,6 @@ async def test_what_is_suggested_for_an_order_can_be_booked(hall: House, named: 
         made = await ordered(hall, *items, start=slot["start"], end=slot["end"])
         assert made["resource_ids"] == slot["resource_ids"]
         assert (await cancel(hall, made)).status_code == 200
-
-
-async def test_the_refusal_is_about_the_item_that_has_no_room(open_house: Any) -> None:
-    """The one with a name has room; the others would have to share what it leaves."""
-    house: House = await open_house(resources=[{"slug": each, "seats_max": 2} for each in ("t1", "t2")])
-    named, other = {"party_size": 2, "resource_ids": house.ids("t1")}, {"party_size": 2}
-    problem = refused(await order(house, named, other, other), 409, "TABLE_NOT_AVAILABLE")
-    assert problem["detail"].startswith("No table for 2 is free at that time.")
 
 
 async def test_who_gets_the_place_of_an_order_again_gets_the_same(hall: House) -> None:

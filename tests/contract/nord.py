@@ -159,6 +159,7 @@ class Nord:
             "PATCH /api/v1/series/{series_id}": {**series, "changes": {"guest_name": "Somebody"}},
             "POST /api/v1/series/{series_id}/cancel": series,
             "POST /api/v1/waitlist": {**venue, "earliest": at("18:00"), "latest": at("19:00")},
+            "POST /api/v1/waitlist/{entry_id}/accept": {"answers": {}},
             f"POST {BLOCKS}": block,
             f"POST {BLOCKS}/preview": block,
             f"PATCH {BLOCKS}/{{block_id}}": {

@@ -19,6 +19,8 @@ STOCKHOLM = ZoneInfo("Europe/Stockholm")
 WEEKS_AHEAD = 5
 """All demo venues take bookings so far ahead."""
 NOTHING = "-"
+BY_RULE = ("not now", "no more arrivals", "no arrival", "too few nights free")
+"""Why guests can't book what is free."""
 
 
 def document(name: str) -> dict[str, Any]:
@@ -60,6 +62,8 @@ class Watch:
     """Slots, or times of day; None: all."""
     asked: dict[str, Any] = field(default_factory=dict)
     """Further parameters of the day view."""
+    guest: dict[str, str] | None = None
+    """The headers of the guest who is shown the starts; None: Gina's."""
     by_group: bool = False
     with_range: bool = False
     _last: dict[str, str] = field(default_factory=dict)
@@ -103,7 +107,8 @@ class Watch:
     async def view(self, party: int, *, on: date | None = None, **asked: Any) -> dict[str, Any]:
         """The day view for a party, as a guest is shown it."""
         params = {"date": str(on or self.day), "party_size": party} | self.asked | asked
-        return await self._get(f"/venues/{self.house.venue_id}/availability/day", params, self.house.gina)
+        who = self.guest or self.house.gina
+        return await self._get(f"/venues/{self.house.venue_id}/availability/day", params, who)
 
     async def picture(self, slot: str, who: dict[str, str], *, on: date | None = None) -> dict[str, Any]:
         """The picture of a slot of the first date, or of another, as somebody is shown it."""
@@ -152,12 +157,15 @@ def _state(section: dict[str, Any]) -> str:
 
 
 def _assert_the_same(staff: dict[str, Any], guest: dict[str, Any]) -> None:
-    """A guest is shown the same picture, but not why a place is taken; and nothing that is free but past."""
+    """A guest is shown the same picture, but not why a place is taken; and nothing that is free but past, or held back
+    for some."""
     assert staff["version"] == guest["version"]
     for shown, seen in zip(staff["sections"], guest["sections"], strict=True):
         assert shown["sectionId"] == seen["sectionId"]
         assert seen["state"] in ("available", "unavailable")
-        if seen.get("reason") != "not now":
+        if seen.get("reason") == "held back":
+            assert (shown["state"], bool(shown["heldBackFor"])) == ("available", True)
+        elif seen.get("reason") not in BY_RULE:
             is_free = shown["state"] == "available"
             assert (is_free, shown["unitsFree"]) == (seen["state"] == "available", seen["unitsFree"])
 

@@ -50,7 +50,7 @@ async def test_it_is_loaded_once_and_then_left_alone(db: Database, loaded: list[
 
 async def test_it_has_the_five_kinds(venues: dict[str, Venue]) -> None:
     found = {kind: len(venue.resources) for kind, venue in venues.items()}
-    assert found == {"petanque": 8, "restaurant": 15, "hotel": 120, "nightclub": 8, "sports-hall": 9}
+    assert found == {"petanque": 8, "restaurant": 16, "hotel": 120, "nightclub": 8, "sports-hall": 9}
     assert {venue.tenant_slug for venue in venues.values()} == {TENANT}
 
 
@@ -93,7 +93,12 @@ def test_each_trade_says_what_is_particular_to_it() -> None:
         for each in hall.resources
     }
     assert parts["hall"] == (*parts["half-a"], *parts["half-b"])
-    assert found["matsal-strand"].policy.starts == "slots"
+    bistro = found["matsal-strand"]
+    assert bistro.policy.starts == "slots"
+    assert [each.for_ for each in bistro.policy.held_back] == ["walk_in"]
+    assert [each.for_ for each in club.policy.held_back] == ["members"]
+    assert {each.for_ for each in hall.policy.held_back} == {"members", "clubs"}
+    assert {each.per for each in hall.policy.fair_use} == {"guest"}
 
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.slug)

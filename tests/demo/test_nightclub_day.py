@@ -41,6 +41,7 @@ async def test_an_ordinary_friday(day: Watch) -> None:
     await a_section_costs_what_is_drunk_there(day, aurora)
     await the_floor_sells_tickets(day)
     await the_ice_bar_has_ten_places(day)
+    await a_section_is_the_members(day)
     await the_door_seats_whom_it_likes(day)
 
 
@@ -142,6 +143,27 @@ async def the_ice_bar_has_ten_places(day: Watch) -> None:
         refused(await day.house.book(day.house.gina, party_size=3, **asked), 409, "SECTION_NOT_AVAILABLE")
     async with day.changes(*told("ice-bar", "available 2", "held", EARLY, NIGHT)):
         await booked(day, EARLY, 2, group="ice-bar")
+
+
+async def a_section_is_the_members(day: Watch) -> None:
+    """Until the day before; a member is given it first, and leaves the others to others."""
+    house = day.house
+    asked = {"date": str(day.day), "slot_id": LATE, "party_size": 6, "answers": {"age": True}}
+    async with day.changes():
+        named = asked | {"resource_ids": house.ids("gallery-3")}
+        problem = refused(await house.book(house.gina, **named), 409, "SECTION_NOT_AVAILABLE")
+        thursday = f"{day.day}T00:30"
+        assert f"held back until {thursday}" in problem["conflicts"][0]["reason"]
+    sections = {each["name"]: each for each in (await day.picture(LATE, house.gina))["sections"]}
+    assert (sections["Gallery 3"]["state"], sections["Gallery 3"]["reason"]) == ("unavailable", "held back")
+    async with day.changes(*told("gallery-3", "available", "held", LATE, NIGHT)):
+        nina = house.headers("guest", subject="nina", groups=["members"])
+        members = await house.booked(nina, **asked, group="gallery")
+    assert slugs_of(members) == ["gallery-3"]
+    async with day.changes(*told("gallery-1", "available", "held", LATE, NIGHT)):
+        others = await booked(day, LATE, 6, group="gallery")
+    async with day.changes(*told("gallery-1", "held", "available", LATE, NIGHT)):
+        await cancel(house, others, house.gina)
 
 
 async def the_door_seats_whom_it_likes(day: Watch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -93,17 +94,37 @@ async def friends_join_and_a_company_chooses_a_menu(day: Watch) -> tuple[dict[st
 
 
 async def each_guest_takes_a_stool_at_the_counter(day: Watch) -> None:
-    async with day.changes("late counter: available 8 > available 5"):
+    async with day.changes("late counter: available 5 > available 2"):
         assert slugs_of((await web(day, "late", 3, group="counter")).json()) == ["counter"]
-    async with day.changes("late counter: available 5 > available"):
-        four = (await web(day, "late", 4, group="counter")).json()
+    async with day.changes("late counter: available 2 > confirmed"):
+        two = (await web(day, "late", 2, group="counter")).json()
+    await stools_are_kept_for_walk_ins(day)
+    async with day.changes("late counter: confirmed > available"):
+        await change(day.house, two, day.house.gina, party_size=1)
+    async with day.changes("late counter: available > confirmed"):
+        assert slugs_of((await web(day, "late", 1, group="counter")).json()) == ["counter"]
+
+
+async def stools_are_kept_for_walk_ins(day: Watch) -> None:
+    """Until an hour before: guests are shown from when on they may have them. Staff may have them now."""
+    house, released = day.house, day.at("19:00")
     async with day.changes():
         problem = refused(await web(day, "late", 2, group="counter"), 409, "SEAT_NOT_AVAILABLE")
+        assert problem["detail"].startswith(
+            "No seat for 2 is free at that time. Some are held back for others until"
+        )
+        assert f"held back until {released[:16]}" in problem["conflicts"][0]["reason"]
         assert problem["suggested_slots"] == []  # the other sitting is more than two hours away
-    async with day.changes("late counter: available > available 2"):
-        await change(day.house, four, day.house.gina, party_size=3)
-    async with day.changes("late counter: available 2 > confirmed"):
-        assert slugs_of((await web(day, "late", 2, group="counter")).json()) == ["counter"]
+    door = (await day.picture("late", house.gina))["sections"][-1]
+    assert (door["name"], door["reason"]) == ("Counter by the door", "held back")
+    assert datetime.fromisoformat(door["bookableFrom"]) == datetime.fromisoformat(released)
+    async with day.changes("late counter-door: available 3 > available"):
+        pair = (await phone(day, "late", 2, group="counter")).json()
+    async with day.changes("late counter-door: available > available 3"):
+        assert (await cancel(house, pair)).json()["status"] == "CANCELLED"
+    async with day.changes("late counter-door: available 3 > available 2"):
+        walked_in = await house.booked(start=day.at("21:00"), source="walk_in", party_size=1, group="counter")
+    assert slugs_of(walked_in) == ["counter-door"]
 
 
 async def the_kitchen_has_its_bounds(day: Watch) -> None:

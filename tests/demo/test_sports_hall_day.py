@@ -21,7 +21,14 @@ Json = dict[str, Any]
 @pytest.fixture
 async def day(open_house: Callable[..., Any]) -> Watch:
     house: House = await opened(open_house, "sports-hall")
-    return Watch(house, [coming("WE", house)], parties=[4, 40, 100], starts=["09:00", "18:00"])
+    return Watch(
+        house, [coming("WE", house)], parties=[4, 40, 100], starts=["09:00", "18:00"], guest=club(house)
+    )
+
+
+def club(house: House) -> dict[str, str]:
+    """A club or school, for which no court is held back."""
+    return house.headers("guest", subject="norr", groups=["clubs"])
 
 
 def told(before: str, after: str, *slugs: str) -> list[str]:
@@ -41,6 +48,7 @@ async def test_an_ordinary_wednesday(day: Watch) -> None:
     await the_caretaker_answers(day, school)
     await a_club_trains_in_a_half_every_week(day)
     game = await badminton_is_played_in_the_other(day)
+    await nobody_has_more_than_a_share(day)
     await the_floor_is_polished(day, game)
 
 
@@ -48,13 +56,16 @@ async def the_school_asks_for_the_hall(day: Watch) -> Json:
     house = day.house
     asked = {"start": day.at("08:00"), "duration_minutes": 120, "party_size": 100, "group": "hall"}
     async with day.changes():
-        problem = refused(await house.book(house.gina, **asked), 400, "INVALID_REQUEST")
+        refused(
+            await house.book(house.gina, **asked), 409, "FACILITY_NOT_AVAILABLE"
+        )  # courts of it are the members'
+        problem = refused(await house.book(club(house), **asked), 400, "INVALID_REQUEST")
         assert [each["field"] for each in problem["errors"]] == ["answers.club"]
     async with day.changes(
         *told("available", "pending_approval", "hall", "half-a", "half-b", *A, *B),
         *starts("", "-", "09:00", **MORNING),
     ):
-        school = await house.booked(house.gina, **asked, answers={"club": "Norr school"})
+        school = await house.booked(club(house), **asked, answers={"club": "Norr school"})
     assert (school["status"], slugs_of(school)) == ("PENDING_APPROVAL", ["hall"])
     assert lines_of(school) == ["Hall 2 x 600.00 = 1200.00"]
     return school
@@ -73,7 +84,7 @@ async def the_caretaker_answers(day: Watch, school: Json) -> None:
         *told("confirmed", "available", "hall", "half-a", "half-b", *A, *B),
         *starts("-", "", "09:00", **MORNING),
     ):
-        assert (await cancel(house, school, house.gina)).json()["status"] == "CANCELLED"
+        assert (await cancel(house, school, club(house))).json()["status"] == "CANCELLED"
 
 
 async def a_club_trains_in_a_half_every_week(day: Watch) -> None:
@@ -104,7 +115,7 @@ async def badminton_is_played_in_the_other(day: Watch) -> Json:
     assert lines_of(game) == ["Court in the evening 1 x 180.00 = 180.00", "Racket 2 x 20.00 = 40.00"]
     async with day.changes():
         asked = {"start": day.at("18:30"), "group": "half", "party_size": 40, "answers": {"club": "Norr IF"}}
-        refused(await house.book(house.gina, **asked), 409, "FACILITY_NOT_AVAILABLE")
+        refused(await house.book(club(house), **asked), 409, "FACILITY_NOT_AVAILABLE")
     # At half past four half of it is cheaper, and the half is free again at six.
     async with day.changes(*starts("-", "", "18:00", p40="480.00")):
         game = (await change(house, game, house.gina, booking_time="16:30")).json()
@@ -116,6 +127,36 @@ async def badminton_is_played_in_the_other(day: Watch) -> Json:
     async with day.changes():
         assert (await move(house, game, "CHECKED_IN")).json()["status"] == "CHECKED_IN"
     return game
+
+
+async def nobody_has_more_than_a_share(day: Watch) -> None:
+    """Gina plays at half past four. Members may have more, and have two courts to themselves until the day before."""
+    house = day.house
+    nina = house.headers("guest", subject="nina", groups=["members"])
+    async with day.changes():
+        at_once = {"start": day.at("17:00"), "group": "court"}
+        problem = refused(await house.book(house.gina, **at_once), 429, "QUOTA_EXCEEDED")
+        assert (problem["bound"], problem["used"]) == ("at_once_max", 1)
+        named = {"start": day.at("20:00"), "resource_ids": house.ids("court-b3")}
+        problem = refused(await house.book(house.gina, **named), 409, "FACILITY_NOT_AVAILABLE")
+        assert problem["detail"].startswith("Court B3 is held back for others until")
+    async with day.changes(*told("available", "pending_approval", "court-b2")):
+        members = await house.booked(nina, start=day.at("20:00"), group="court")
+    assert slugs_of(members) == ["court-b2"]
+    later = [await house.booked(house.gina, start=day.at("20:00"), group="court")]
+    async with day.changes():
+        problem = refused(
+            await house.book(house.gina, start=day.at("21:00"), group="court"), 429, "QUOTA_EXCEEDED"
+        )
+        assert (problem["bound"], problem["used"]) == ("open_bookings_max", 2)
+    later += [await house.booked(nina, start=day.at("12:00", days=n), group="court") for n in range(1, 4)]
+    problem = refused(
+        await house.book(nina, start=day.at("12:00", days=4), group="court"), 429, "QUOTA_EXCEEDED"
+    )
+    assert (problem["used"], problem["rule_exceeded"]["groups"]) == (4, ["members"])
+    async with day.changes(*told("pending_approval", "available", "court-b2")):
+        for each in (*later, members):
+            assert (await cancel(house, each)).json()["status"] == "CANCELLED"
 
 
 async def the_floor_is_polished(day: Watch, game: Json) -> None:

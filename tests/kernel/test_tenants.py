@@ -197,9 +197,10 @@ def by_id(node: dict[str, Any]) -> bool:
     return re.match(r"\(id = (ANY \()?\$1", node.get("Index Cond", "")) is not None
 
 
-async def test_the_ledgers_function_does_not_look_at_the_tenants(db: Database) -> None:
+async def test_the_ledgers_functions_do_not_look_at_the_tenants(db: Database) -> None:
     async def look(tx: Tx) -> int:
         await tx.fetch("SELECT FROM claims_overlapping('{}', '{}', '{}', '{}')")
+        await tx.fetch("SELECT FROM bookings_of_group($1, $1, 'members')", new_id())
         return await tx.fetchval("SELECT pg_stat_get_xact_numscans('tenant'::regclass)")
 
     assert await db.run(SYSTEM, look) == 0
@@ -212,7 +213,7 @@ async def test_every_table_of_tenants_has_the_policy(db: Database) -> None:
             found = await tx.fetch(POLICIES, table)
             qual = POLICY.format(column="id" if table == "tenant" else "tenant_id")
             policies = [("own_tenant", "PERMISSIVE", ["public"], "ALL", qual, None)]
-            if table == "claim":
+            if table in ("claim", "booking"):
                 policies.append(("ledger_reads", "PERMISSIVE", ["holdfast_ledger"], "SELECT", "true", None))
             assert sorted(map(tuple, found)) == sorted(policies), table
 
@@ -230,6 +231,7 @@ async def test_the_application_can_not_get_round_the_policies(db: Database) -> N
         # What runs with the rights of its owner, whoever calls it.
         definer = "SELECT proname FROM pg_proc WHERE prosecdef AND pronamespace = 'public'::regnamespace"
         assert {row[0] for row in await tx.fetch(definer)} == {
+            "bookings_of_group",
             "claims_overlapping",
             "number_events",
             "event_epoch_now",

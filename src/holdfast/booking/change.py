@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.booking import queries, states, store
+from holdfast.booking.deciding.around import Around, Revised
 from holdfast.booking.deciding.known import Further
-from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.deciding.revise import revise
 from holdfast.booking.deciding.wish import Change, Wish, wish
 from holdfast.booking.making.claiming import arriving, put
 from holdfast.booking.making.sales_store import read_sales
@@ -80,7 +81,9 @@ async def look_around(tx: Tx, wishes: Sequence[Wish], venue: Venue) -> Around:
     asked = [each.prepared for each in wishes if each.prepared is not None]
     around = Around(Occupancy.of(found, now=tx.now), arriving, sales=await read_sales(tx, asked))
     if venue.policy.fair_use:
-        around.usage = await read_usage(tx, [(venue, each.wanted.asker, each.span) for each in asked])
+        askers = [(venue, each.wanted.asker, each.span) for each in asked]
+        askers += [(venue, each.transfer.asker, each.span) for each in wishes if each.transfer is not None]
+        around.usage = await read_usage(tx, askers)
         around.usage.changed = {each.before.id: CountedBooking.of(each.before) for each in wishes}
     return around
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from holdfast.booking import queries, store
@@ -22,24 +24,27 @@ _OVER = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Confirmation:
-    """A hold to confirm. `expected_version`: the version that the caller saw; None: any."""
+    """A hold to confirm. `expected_version`: the version that the caller saw; None: any. `answers`: to questions of the
+    venue, beside those that it has."""
 
     booking_id: UUID
     expected_version: int | None = None
+    answers: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def confirm(tx: Tx, asked: Confirmation, *, venue: Venue) -> Booking:
     """Confirms the hold and returns the booking: RESERVED, PENDING or PENDING_APPROVAL, by the venue's lifecycle.
 
     A booking that is no hold, or no longer one, is returned as it is: nothing is left to confirm. Runs under the lock
-    of `venue`, the booking's venue. Raises NotFound, VersionConflict, and InvalidTransition if the booking is over.
+    of `venue`, the booking's venue. Raises NotFound, VersionConflict, InvalidRequest if answers are wrong or missing,
+    and InvalidTransition if the booking is over.
     """
     booking = await store.get(tx, venue.tenant_id, asked.booking_id, for_update=True)
     require_visible(booking, tx.actor)
     version = booking.version if asked.expected_version is None else asked.expected_version
     onward = initial_status(venue.policy, hold=False)
     if booking.status is Status.HELD:
-        step = Move(booking_id=booking.id, to=onward, expected_version=version)
+        step = Move(booking_id=booking.id, to=onward, expected_version=version, answers=asked.answers)
         return await take(tx, booking, step, venue=venue)
     if booking.status in _OVER:
         raise InvalidTransition(

@@ -15,6 +15,7 @@ from holdfast.booking.making.claiming import evict_expired_holds
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.model import ACTIONS, Booking, check_step, initial_status, moved
 from holdfast.booking.rules.sale import with_sale
+from holdfast.booking.said import Details
 from holdfast.booking.states import InvalidTransition, Status
 from holdfast.booking.store import Step
 from holdfast.booking.wanted import Prepared, wanted_anew
@@ -26,6 +27,7 @@ from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, NotFound, VersionConflict
 from holdfast.kernel.money import format_money
 from holdfast.kernel.span import Span
+from holdfast.place.questions.answers import completed_answers
 from holdfast.place.venue import Resource, Venue
 
 # Only the assignment pipeline sets these.
@@ -45,13 +47,15 @@ THERE = frozenset({Status.CHECKED_IN, Status.COMPLETED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A requested step. `expected_version`: the version of the booking that the caller saw."""
+    """A requested step. `expected_version`: the version of the booking that the caller saw. `answers`: those that are
+    given as a hold becomes a booking, by id of the question; None: none can be given with this step."""
 
     booking_id: UUID
     to: Status
     expected_version: int
     reason: str | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    answers: Mapping[str, Any] | None = None
 
 
 async def move(tx: Tx, asked: Move, *, venue: Venue) -> Booking:
@@ -111,6 +115,8 @@ def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
     if asked.to is Status.CANCELLED:
         changes = {"cancellation_reason": asked.reason, "cancelled_by": str(tx.actor)}
         metadata |= fee_of(booking, venue, tx, of_minor=booking.total_minor)
+    if booking.status is Status.HELD and asked.to is initial_status(venue.policy, hold=False):
+        changes = {"details": _answered(tx, booking, asked, venue)}
     after = moved(booking, asked.to, policy=venue.policy, now=tx.now, **changes)
     return Step(
         booking=after,
@@ -121,6 +127,26 @@ def _step(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Step:
         metadata=metadata,
         traceparent=tx.traceparent,
     )
+
+
+def _answered(tx: Tx, booking: Booking, asked: Move, venue: Venue) -> Details:
+    """Returns the details of a hold that becomes a booking, with its answers. Guests have to answer what a new booking
+    would ask them, with this step or before; so do staff, where the step takes answers. Raises InvalidRequest."""
+    is_staff = tx.actor.is_staff
+    if (asked.answers is None and is_staff) or not (venue.questions or asked.answers):
+        return booking.details
+    there = [venue.resources[each] for each in booking.resource_ids if each in venue.resources]
+    if booking.is_unbound:  # whichever of its type it will be
+        there = [each for each in venue.resources.values() if booking.preferences.accepts(each)]
+    answers = completed_answers(
+        venue,
+        asked.answers or {},
+        booking.details.answers,
+        resources=there,
+        slot_id=booking.slot_id,
+        is_staff=is_staff,
+    )
+    return replace(booking.details, answers=answers)
 
 
 def check_version(tx: Tx, booking: Booking, expected_version: int) -> None:

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.change import Change, decide_set, learn, look_around, write_set
+from holdfast.booking.deciding.around import Around, Revised
 from holdfast.booking.deciding.known import Further
-from holdfast.booking.deciding.revise import Around, Revised, revise
+from holdfast.booking.deciding.revise import revise
 from holdfast.booking.deciding.wish import Wish, wish
 from holdfast.booking.model import Booking
 from holdfast.booking.move import Move, move_set

@@ -5,6 +5,8 @@ Also settles entries, which catches up with what has happened: offers answered o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from holdfast.booking import store as bookings
@@ -23,14 +25,16 @@ SETTLED_MAX = 50
 """The most entries of each kind that one transaction settles, under the venue's lock. The next takes the rest."""
 
 
-async def accept(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
+async def accept(tx: Tx, entry_id: UUID, answers: Mapping[str, Any] | None = None, *, venue: Venue) -> Entry:
     """Accepts the offer and returns the entry: ACCEPTED, with the hold turned into a booking by the venue's
     lifecycle; or LAPSED if the offer has expired, which must be committed too.
 
-    Runs under the venue's lock. Running it again returns the same. Raises NotFound, InvalidTransition.
+    `answers`: to questions of the venue, as in a new booking. Runs under the venue's lock. Running it again returns the
+    same. Raises NotFound, InvalidTransition, and InvalidRequest if answers are wrong or missing: then the offer stays.
     """
     onward = initial_status(venue.policy, hold=False)
-    return await _answer(tx, entry_id, EntryStatus.ACCEPTED, onward, venue=venue)
+    given = answers or {}
+    return await _answer(tx, entry_id, EntryStatus.ACCEPTED, onward, venue=venue, answers=given)
 
 
 async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
@@ -43,13 +47,13 @@ async def decline(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
 
 
 async def _answer(
-    tx: Tx, entry_id: UUID, to: EntryStatus, onward: Status, *, venue: Venue, reason: str | None = None
+    tx: Tx, entry_id: UUID, to: EntryStatus, onward: Status, *, venue: Venue, **more: Any
 ) -> Entry:
     entry = await settled(tx, await _own(tx, entry_id, venue))
     if entry.status is to or entry.offer_lapsed:
         return entry
     after = moved(entry, to, now=tx.now)
-    await _move(tx, entry, onward, venue=venue, reason=reason)
+    await _move(tx, entry, onward, venue=venue, **more)
     await store.save(tx, [after], actor=str(tx.actor))
     return after
 
@@ -73,11 +77,12 @@ async def leave(tx: Tx, entry_id: UUID, *, venue: Venue) -> Entry:
     return after
 
 
-async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, reason: str | None = None) -> None:
-    """Moves the hold of an open offer to another status. Cancelling it frees the place."""
+async def _move(tx: Tx, entry: Entry, to: Status, *, venue: Venue, **more: Any) -> None:
+    """Moves the hold of an open offer to another status. Cancelling it frees the place. `more`: further fields of the
+    step."""
     assert entry.booking_id is not None
     booking = await bookings.get(tx, entry.tenant_id, entry.booking_id)
-    step = Move(booking_id=booking.id, to=to, expected_version=booking.version, reason=reason)
+    step = Move(booking_id=booking.id, to=to, expected_version=booking.version, **more)
     await move(tx, step, venue=venue)
 
 

@@ -22,6 +22,7 @@ from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
 from holdfast.place.opening.opened import choices
 from holdfast.place.opening.stay import arrival_of, check_in_on
+from holdfast.place.policies.withhold import held_for_names
 from holdfast.place.venue import Venue
 from holdfast.waitlist import queue_store, store
 from holdfast.waitlist.lists import EntryView
@@ -110,8 +111,13 @@ def _entry(tx: Tx, asked: Joining, venue: Venue) -> Entry:
         created_at=tx.now,
         updated_at=tx.now,
         joined_ip=asked.ip,
-        joined_groups=tuple(sorted(tx.actor.groups & named_groups(venue.policy))),
+        joined_groups=tuple(sorted(tx.actor.groups & _named(venue))),
     )
+
+
+def _named(venue: Venue) -> frozenset[str]:
+    """Returns the groups that offers depend on: for them something is held back, or they have rules of their own."""
+    return named_groups(venue.policy) | held_for_names(venue.policy)
 
 
 def _minutes(asked: Joining, venue: Venue) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,14 +12,19 @@ from holdfast.assigning.choose import Demand, claimed_by
 from holdfast.booking.deciding.prepare import is_bound_late
 from holdfast.booking.finding.search import Found, Outlook, Sets, visit
 from holdfast.booking.rules.fair_use import Allowance, Usage
+from holdfast.booking.rules.held_back import in_order
 from holdfast.booking.rules.sittings import slot_of
 from holdfast.claim.model import claimed_span
 from holdfast.kernel.span import Span
 from holdfast.place.opening.opened import choices, step_hours
 from holdfast.place.opening.spans import Hours
+from holdfast.place.policies.withhold import held_for_names
 from holdfast.place.venue import Resource, Venue
 from holdfast.waitlist.model import Entry
 from holdfast.waitlist.timetable import CHUNK_STARTS, Chunk, Timetable, starts_in
+
+Groups = frozenset[str]
+NO_GROUPS: Groups = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,13 @@ def plan(seen: QueueSnapshot, *, skip: Collection[UUID] = ()) -> Iterator[Offer 
         yield None
 
 
+def groups_of(entry: Entry, venue: Venue) -> Groups:
+    """Returns the groups of the guest for which the venue holds something back."""
+    if not entry.joined_groups or not venue.policy.held_back:
+        return NO_GROUPS
+    return frozenset(entry.joined_groups) & held_for_names(venue.policy)
+
+
 def is_type(entry: Entry) -> bool:
     """Whether the entry waits for any resource of a type."""
     return entry.preferences.group is not None and not entry.resource_ids
@@ -98,9 +110,10 @@ class _Wish:
     `members`: the sets, as numbers of their resources. `left`: the chunks that may still have something free for
     them. `masks`: by chunk, its `changes` at the time, and the mask of the starts at which something was free then.
     A plan frees nothing, so a bit that is cleared stays cleared. `is_late`: one of a type will do that is bound late,
-    so that it may be promised although none is free: each start is tried.
+    so that it may be promised although none is free: each start is tried. `outlook`: what those are shown who wait so.
     """
 
+    outlook: Outlook
     sets: Sets
     members: list[tuple[int, ...]]
     party_size: int
@@ -119,16 +132,18 @@ class _Wish:
 class _Draft:
     """What is still free after the entries processed so far.
 
-    `numbers`: of the resources, by id and the size of the party, where each guest takes a unit; otherwise by id and 1.
-    `of_leaf`: the numbers of the resources that claim a leaf.
+    `numbers`: of the resources, by id, the groups of the guest for which something is held back, and the size of the
+    party, where each guest takes a unit; otherwise 1. `of_leaf`: the numbers of the resources that claim a leaf.
+    `outlooks`: by these groups; they share what is free.
     """
 
     seen: QueueSnapshot
-    numbers: dict[tuple[UUID, int], int] = field(default_factory=dict)
+    numbers: dict[tuple[UUID, Groups, int], int] = field(default_factory=dict)
+    outlooks: dict[Groups, Outlook] = field(default_factory=dict)
     resources: list[Resource] = field(default_factory=list)
     of_leaf: dict[UUID, list[int]] = field(default_factory=dict)
     timetables: dict[tuple[frozenset[Hours | None], int], Timetable] = field(default_factory=dict)
-    wishes: dict[tuple[Demand, int], _Wish] = field(default_factory=dict)
+    wishes: dict[tuple[Demand, int, Groups], _Wish] = field(default_factory=dict)
 
     def place_for(self, entry: Entry, may: Allowance | None = None) -> Generator[None, None, Found | None]:
         """Returns the first start in its window with a free set. Yields wherever the caller may pause."""
@@ -146,22 +161,31 @@ class _Draft:
         return None
 
     def _wish_of(self, entry: Entry) -> Generator[None, None, _Wish]:
-        demand = entry.demand
-        wish = self.wishes.get((demand, entry.duration_minutes))
+        demand, groups = entry.demand, groups_of(entry, self.seen.venue)
+        wish = self.wishes.get((demand, entry.duration_minutes, groups))
         if wish is None:
-            sets = self.seen.sets[demand]
+            sets, outlook = self.seen.sets[demand], self._outlook(groups)
+            if groups:
+                sets = in_order(self.seen.venue, outlook.asker, tuple(sets))
             timetable = yield from self._timetable(sets, entry.duration_minutes)
-            members = [
-                tuple([self._number(each, entry.party_size) for each in resources]) for resources in sets
-            ]
+            size = entry.party_size
+            members = [tuple([self._number(each, groups, size) for each in resources]) for resources in sets]
             left = list(range(len(timetable.chunks)))
             is_late = is_type(entry) and self.seen.venue.policy.bind_group != "at_once"
-            wish = _Wish(sets, members, entry.party_size, timetable, left, is_late)
-            self.wishes[demand, entry.duration_minutes] = wish
+            wish = _Wish(outlook, sets, members, size, timetable, left, is_late)
+            self.wishes[demand, entry.duration_minutes, groups] = wish
         return wish
 
-    def _number(self, resource: Resource, party_size: int) -> int:
-        key = resource.id, party_size if resource.takes == "guests" else 1
+    def _outlook(self, groups: Groups) -> Outlook:
+        found = self.outlooks.get(groups)
+        if found is None:
+            seen = self.seen.outlook
+            found = replace(seen, asker=replace(seen.asker, groups=groups)) if groups else seen
+            self.outlooks[groups] = found
+        return found
+
+    def _number(self, resource: Resource, groups: Groups, party_size: int) -> int:
+        key = resource.id, groups, party_size if resource.takes == "guests" else 1
         number = self.numbers.setdefault(key, len(self.resources))
         if number == len(self.resources):
             self.resources.append(resource)
@@ -188,7 +212,7 @@ class _Draft:
     def _first_in(
         self, wish: _Wish, number: int, window: int, may: Allowance | None
     ) -> Generator[None, None, Found | None]:
-        outlook, times, length = self.seen.outlook, wish.timetable.chunks[number].times, wish.timetable.length
+        outlook, times, length = wish.outlook, wish.timetable.chunks[number].times, wish.timetable.length
         while candidates := (yield from self._mask(wish, number, window)):
             place = (candidates & -candidates).bit_length() - 1
             start = times[place]
@@ -224,7 +248,7 @@ class _Draft:
             for number in members:
                 bits = free.get(number)
                 if bits is None:
-                    bits = self._starts(self.resources[number], chunk.times, length, wish.party_size)
+                    bits = _starts(wish, self.resources[number], chunk.times, length)
                     free[number] = bits
                     yield None
                 both &= bits
@@ -234,14 +258,6 @@ class _Draft:
             if found == chunk.all:
                 break
         return found
-
-    def _starts(self, resource: Resource, times: list[datetime], length: timedelta, party_size: int) -> int:
-        """Returns a bit for each time, set where the resource is free for a visit that starts then."""
-        outlook = self.seen.outlook
-        if outlook.venue.stay is None:
-            return outlook.starts(resource, times, length, party_size=party_size)
-        spans = [visit(outlook.venue, each, length) for each in times]  # nights are not all as long
-        return sum(1 << n for n, each in enumerate(spans) if outlook.is_free(resource, each, party_size))
 
     def take(self, found: Found, entry: Entry) -> None:
         """Marks the best of the found sets as taken for the span."""
@@ -262,3 +278,12 @@ class _Draft:
             for chunk in timetable.chunks:
                 chunk.changes += 1
                 chunk.free.clear()
+
+
+def _starts(wish: _Wish, resource: Resource, times: list[datetime], length: timedelta) -> int:
+    """Returns a bit for each time, set where the resource is free for a visit that starts then."""
+    outlook = wish.outlook
+    if outlook.venue.stay is None:
+        return outlook.starts(resource, times, length, party_size=wish.party_size)
+    spans = [visit(outlook.venue, each, length) for each in times]  # nights are not all as long
+    return sum(1 << n for n, each in enumerate(spans) if outlook.is_free(resource, each, wish.party_size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -14,7 +14,7 @@ from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.deciding.stays import time_of_stay
 from holdfast.booking.routes.callers import address_of
 from holdfast.booking.routes.creating import guest_of
-from holdfast.booking.routes.fields import Key
+from holdfast.booking.routes.fields import Answers, Key
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.routes.requests import (
     MINUTES_MAX,
@@ -111,6 +111,13 @@ class JoinWaitlist(PartyBody, _WindowBody):
     """Alternative to the Idempotency-Key header."""
 
 
+class AcceptOffer(Body):
+    """The acceptance of an offer. Nothing in it is needed, but answers that the venue requires."""
+
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the venue's questions, by id."""
+
+
 @router.post(
     "/waitlist",
     operation_id="join_waitlist",
@@ -190,9 +197,12 @@ async def _read(tx: Tx, entry_id: UUID) -> EntryView:
     summary="Accept an offer",
     responses={200: ENTRY},
 )
-async def post_accept(entry_id: UUID, asked: AskedChange) -> Response:
-    """Accept the offer: the hold becomes a booking."""
-    return await _answered(asked, entry_id, accept)
+async def post_accept(
+    entry_id: UUID, body: Annotated[AcceptOffer, json_body(AcceptOffer)], asked: AskedChange
+) -> Response:
+    """Accept the offer: the hold becomes a booking. It needs the answers that a new booking would need; without them
+    the offer stays open."""
+    return await _answered(asked, entry_id, accept, body.answers)
 
 
 @router.post(
@@ -220,8 +230,10 @@ async def delete_entry(entry_id: UUID, asked: AskedChange) -> Response:
     return _show(EntryView(entry, None, None), venue)
 
 
-async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]) -> Response:
-    entry, venue = await _changed(asked, entry_id, verb)
+async def _answered(
+    asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]], *more: Any
+) -> Response:
+    entry, venue = await _changed(asked, entry_id, verb, *more)
     if entry.offer_lapsed:
         assert entry.offer_expires_at is not None
         raise OfferExpired(expired_at=entry.offer_expires_at.astimezone(venue.tz).isoformat())
@@ -229,13 +241,13 @@ async def _answered(asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[
 
 
 async def _changed(
-    asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]]
+    asked: Asked, entry_id: UUID, verb: Callable[..., Awaitable[Entry]], *more: Any
 ) -> tuple[Entry, Venue]:
     """Runs the verb under the venue's lock and returns the entry. Checks access before it waits for the lock."""
     engine = asked.engine
     view = await engine.read(asked.actor, _read, entry_id)
     venue = await engine.places.venue(view.entry.venue_id)
-    after = await engine.change(asked.actor, venue, verb, entry_id, traceparent=asked.traceparent)
+    after = await engine.change(asked.actor, venue, verb, entry_id, *more, traceparent=asked.traceparent)
     return after, venue
 
 

@@ -1,4 +1,4 @@
-"""When visits may start that the waitlist can offer. Pure."""
+"""When visits may start that the waitlist can offer, in chunks, with what is cached about them. Pure."""
 
 from __future__ import annotations
 

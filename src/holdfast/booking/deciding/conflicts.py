@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from holdfast.assigning.choose import claimed_by, distinct
-from holdfast.assigning.rooms import Rooms
-from holdfast.booking.rules.held_back import kept_in, open_to
+from holdfast.assigning.choose import distinct
+from holdfast.booking.deciding.shortage import shortage
+from holdfast.booking.rules.held_back import kept_in
 from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy, units_needed
@@ -27,6 +27,11 @@ CLOSED = "closed for maintenance"
 
 TOO_MANY_MOVES = "Too many bookings would have to move to make room at that time. Choose another time."
 """For when a unit is free at every instant, but `claim/recolour.py` gives up on moving others to make room."""
+_OF_ORDERS = (
+    "There is not room for all of it up to three days before or after either: choose other dates, or order less.",
+    "There is not room for all of it within two hours either: choose another time, or order less.",
+)
+"""For when nothing is suggested: at a venue that sells nights, and at any other."""
 
 
 class NotAvailable(Suggestible):
@@ -46,6 +51,10 @@ class NotAvailable(Suggestible):
         self.wanted = wanted
         super().__init__(detail, **fields)
 
+    @property
+    def is_about_time(self) -> bool:
+        return self.wanted is not None
+
     @classmethod
     def codes(cls) -> Iterable[str]:
         return [f"{kind.upper()}_{cls.type_code}" for kind in (*RESOURCE_KINDS, ANY_KIND)]
@@ -57,6 +66,8 @@ class NotAvailable(Suggestible):
             self.detail += " Take one of the suggested slots."
         elif slots is None:
             self.detail += " There was no time to look for alternatives: check what else is free that day."
+        elif self.wanted is not None and self.wanted.items:
+            self.detail += f" {_OF_ORDERS[self.wanted.venue.stay is None]}"
         elif self.wanted is not None and self.wanted.venue.stay is not None:
             self.detail += " Nothing is free up to three days before or after: choose other dates."
         else:
@@ -67,13 +78,15 @@ class NotAvailable(Suggestible):
 def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) -> NotAvailable:
     """Returns the refusal with its conflicts. Suggestions are added later, after the locks are released. Of an order,
     that of the item with the fewest free places."""
-    order = prepared
+    order, short = prepared, None
     if order.items:
-        prepared = _scarcest(order, occupancy, but)
+        prepared, short = shortage(order, occupancy, but)
     conflicts = conflicts_of(prepared, occupancy, but=but)
     kind = prepared.sets[0][0].kind
-    if prepared.wanted.resource_ids and not conflicts:
-        detail = _shared(prepared, order) or TOO_MANY_MOVES
+    if short is not None:
+        detail = short.detail
+    elif prepared.wanted.resource_ids and not conflicts:
+        detail = TOO_MANY_MOVES
     elif prepared.wanted.resource_ids:
         names = ", ".join(dict.fromkeys(str(each["resource_name"]) for each in conflicts))
         closed = conflicts and all("reason" in each for each in conflicts)
@@ -86,43 +99,11 @@ def taken(prepared: Prepared, occupancy: Occupancy, *, but: UUID | None = None) 
     return NotAvailable(
         kind,
         detail,
-        wanted=order,
+        wanted=order if short is None or short.is_about_time else None,
         conflicts=conflicts,
         suggested_slots=[],
         can_join_waitlist=prepared.venue.policy.waitlist_enabled and not order.items,
     )
-
-
-def _shared(prepared: Prepared, order: Prepared) -> str | None:
-    """Returns the refusal of an item that names what another one of the order names too, or a part of it."""
-    own = {leaf.id for each in prepared.sets[0] for leaf in each.claimed}
-    for other in order.items:
-        if other.wanted.id != prepared.wanted.id and other.wanted.resource_ids:
-            for each in other.sets[0]:
-                if own & {leaf.id for leaf in each.claimed}:
-                    return (
-                        f"Another item of this order takes {each.name}: name something else for one of them."
-                    )
-    return None
-
-
-def _scarcest(order: Prepared, occupancy: Occupancy, but: UUID | None) -> Prepared:
-    """Returns the item with the fewest sets that have room, less those that other items need that can't have others."""
-    rooms = Rooms(occupancy, order.span, but)
-    alike: dict[
-        tuple[int, int], list[Prepared]
-    ] = {}  # a large venue has thousands of sets, and they are shared
-    for each in order.items:
-        alike.setdefault((id(each.sets), each.wanted.party_size), []).append(each)
-    kinds = [(items, {leaf.id for leaf in claimed_by(items[0].sets)}) for items in alike.values()]
-    left: list[int] = []
-    for (first, *_), own in kinds:
-        sets = first.sets
-        if order.venue.policy.held_back:
-            sets = open_to(first, sets, now=occupancy.now)
-        rivals = sum(len(items) for items, leaves in kinds if leaves <= own)
-        left.append(sum(rooms.has(each, first.wanted.party_size) for each in sets) - rivals)
-    return kinds[left.index(min(left))][0][0]
 
 
 def conflicts_of(

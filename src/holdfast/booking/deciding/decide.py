@@ -50,7 +50,7 @@ def decide(prepared: Prepared, known: Known, pricing: Pricing) -> Created | Refu
     try:
         decided = _decide(prepared, known, pricing)
     except HoldfastError as error:
-        if isinstance(error, Suggestible):
+        if isinstance(error, Suggestible) and error.is_about_time:
             error.wanted = prepared
         return Refused(error, prepared)
     if isinstance(decided, Created):

@@ -82,14 +82,11 @@ def place_order(
     If it can't tell yet, it returns the probes that the occupancy must learn first. Claims of owner `but` don't count.
     Items with the fewest choices come first; each takes its best place, or another one if the rest does not fit then.
     """
-    order = replace(order, items=_with_room(order.items, occupancy, but))
+    order = replace(order, items=with_room(order.items, Rooms(occupancy, order.span, but)))
     if not all(each.sets for each in order.items):
         return None
-    kinds = _kinds(order.items)
-    placing = _Placing(order, find_place, but, kinds)
-    # Items that are alike come one after the other.
-    numbers = sorted(range(len(kinds)), key=lambda each: (len(order.items[each].sets), kinds[each].first))
-    after = placing.place(numbers, occupancy.alone(id_ for each in kinds for id_ in each.leaves))
+    placing = Placing.of(order, find_place, but)
+    after = placing.place(placing.by_choices, placing.beginning(occupancy))
     if after is None:
         return placing.unknown or None
     own = {claim for claims in placing.claims.values() for _, claim in claims}
@@ -107,10 +104,9 @@ def place_order(
     return Place(tuple(each for of_item in chosen for each in of_item), fits, chosen)
 
 
-def _with_room(items: Sequence[Prepared], occupancy: Occupancy, but: UUID | None) -> tuple[Prepared, ...]:
+def with_room(items: Sequence[Prepared], rooms: Rooms) -> tuple[Prepared, ...]:
     """Returns the items with those of their sets that have room: other items can only take some of it. Of a type that
     may be promised, all, since promises can move. In a full venue with many combinations hardly any set is left."""
-    rooms = Rooms(occupancy, items[0].span, but)
     known: dict[tuple[int, int], Sets] = {}
     found: list[Prepared] = []
     for each in items:
@@ -134,18 +130,34 @@ class _Kind:
 
 
 @dataclass(slots=True)
-class _Placing:
+class Placing:
     """The search for places. `claims`: by item, what it claims so far. `unknown`: what the search needs to know."""
 
     order: Prepared
     find_place: FindPlace
     but: UUID | None
     kinds: Sequence[_Kind]
+    tries_max: int = TRIES_MAX
     tries: int = 0
     chosen: dict[int, tuple[Resource, ...]] = field(default_factory=dict)
     claims: dict[int, list[tuple[Resource, Claim]]] = field(default_factory=dict)
     unknown: list[Probe] = field(default_factory=list)
     stuck: _Kind | None = None
+
+    @classmethod
+    def of(cls, order: Prepared, find_place: FindPlace, but: UUID | None = None) -> Placing:
+        return cls(order, find_place, but, _kinds(order.items))
+
+    @property
+    def by_choices(self) -> list[int]:
+        """The numbers of the items, those with the fewest choices first. Items that are alike come one after the
+        other."""
+        items, kinds = self.order.items, self.kinds
+        return sorted(range(len(items)), key=lambda each: (len(items[each].sets), kinds[each].first))
+
+    def beginning(self, occupancy: Occupancy) -> Occupancy:
+        """Returns what the search needs of the occupancy."""
+        return occupancy.alone(id_ for each in self.kinds for id_ in each.leaves)
 
     def place(self, numbers: Sequence[int], occupancy: Occupancy) -> Occupancy | None:
         """Places the items with these numbers. Returns the occupancy with them; None if they don't all fit."""
@@ -153,7 +165,7 @@ class _Placing:
             return occupancy
         number, *rest = numbers
         item = self.order.items[number]
-        while item.sets and self.tries < TRIES_MAX:
+        while item.sets and self.tries < self.tries_max:
             self.tries += 1
             found = self.find_place(item, occupancy, but=self.but)
             if found is None:
@@ -162,7 +174,7 @@ class _Placing:
             if isinstance(found, list):
                 self.unknown += found
                 return None
-            trial = self._with(number, found, occupancy)
+            trial = self.put(number, found, occupancy)
             after = self.place(rest, trial)
             if after is not None or self.unknown or self._changes_nothing(number):
                 return after
@@ -178,7 +190,8 @@ class _Placing:
             return False
         return own.is_apart if own is stuck else own.leaves.isdisjoint(stuck.leaves)
 
-    def _with(self, number: int, found: Place, occupancy: Occupancy) -> Occupancy:
+    def put(self, number: int, found: Place, occupancy: Occupancy) -> Occupancy:
+        """Gives the item that place. Returns the occupancy with it."""
         trial, item = occupancy.copied(), self.order.items[number]
         settle(found.fits, trial)
         claims = [

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from holdfast.assigning.choose import settle
 from holdfast.booking import states
+from holdfast.booking.deciding.around import Around, Revised
 from holdfast.booking.deciding.conflicts import taken
-from holdfast.booking.deciding.decide import asks_minutes, chosen_by, claims_of, overruling, quoted
+from holdfast.booking.deciding.decide import asks_minutes, chosen_by, claims_of, quoted
 from holdfast.booking.deciding.known import Further
 from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.prepare import (
@@ -22,73 +22,23 @@ from holdfast.booking.deciding.prepare import (
 )
 from holdfast.booking.deciding.reorder import with_cancelled
 from holdfast.booking.deciding.stays import stay_facts
+from holdfast.booking.deciding.transfer import given_away
 from holdfast.booking.deciding.wish import Wish, prefers_anew
 from holdfast.booking.model import Booking, due_of
-from holdfast.booking.rules.fair_use import Allowance, Usage
+from holdfast.booking.rules.fair_use import Allowance
 from holdfast.booking.rules.held_back import open_to
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.rules.pacing import check_limit
-from holdfast.booking.rules.sale import Sales
 from holdfast.booking.rules.suggestible import Suggestible
 from holdfast.booking.wanted import Prepared
-from holdfast.claim.model import Claim, Occupancy, Probe
+from holdfast.claim.model import Occupancy
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.pacing.limits import Arrivals, Window
+from holdfast.pacing.limits import Arrivals
 from holdfast.place.opening.hours import to_wall
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource
 from holdfast.port.pricing import Pricing
-
-
-@dataclass(frozen=True, slots=True)
-class Revised:
-    """A changed booking. `claims`: its new claims; None if its claims do not change."""
-
-    before: Booking
-    after: Booking
-    claims: Sequence[Claim] | None
-
-
-@dataclass(slots=True)
-class Around:
-    """What a change is decided by: the claims, the guests arriving by pacing window and booking, what is taken of
-    extras and codes, and what rules of fair use count. `out`: bookings whose old claims, arrivals and extras no longer
-    count. `in_full`: bookings for which every set is looked at, because the first ones are taken."""
-
-    occupancy: Occupancy
-    arriving: dict[Window, dict[UUID, int]]
-    out: set[UUID] = field(default_factory=set[UUID])
-    in_full: set[UUID] = field(default_factory=set[UUID])
-    sales: Sales = field(default_factory=Sales)
-    usage: Usage = field(default_factory=Usage)
-
-    def learn(self, claims: Iterable[Claim], probes: Sequence[Probe]) -> None:
-        """Adds the ledger's answer to these probes, without the claims of bookings that no longer count."""
-        self.occupancy.learn((each for each in claims if each.owner_id not in self.out), probes)
-
-    def leave_out(self, ids: Collection[UUID]) -> None:
-        """Removes these bookings: from now on their old claims and arrivals no longer count. For fair use they do until
-        they are changed: one that is refused stays."""
-        self.out |= set(ids)
-        self.sales.leave_out(ids)
-        by_resource = self.occupancy.by_resource
-        for resource_id, claims in by_resource.items():
-            by_resource[resource_id] = [each for each in claims if each.owner_id not in ids]
-        for window, guests in self.arriving.items():
-            self.arriving[window] = {id_: size for id_, size in guests.items() if id_ not in ids}
-
-    def count(self, revised: Revised) -> None:
-        """Adds the changed booking where it is now."""
-        for claim in revised.claims or ():
-            self.occupancy.add(claim)
-        after = revised.after
-        self.usage.add(after)
-        if after.occupies:
-            self.sales.add_extras(after)
-            for window, guests in self.arriving.items():
-                if window.holds(after.start_at, after.slot_id, after.details.source):
-                    guests[after.id] = after.party_size
 
 
 def revise(
@@ -106,7 +56,7 @@ def revise(
     except Overloaded:
         raise
     except HoldfastError as error:
-        if isinstance(error, Suggestible):
+        if isinstance(error, Suggestible) and error.is_about_time:
             error.wanted = wish.prepared
         return error
     if isinstance(revised, Revised):
@@ -125,15 +75,24 @@ def _revise(wish: Wish, around: Around, actor: Actor, pricing: Pricing) -> Revis
         guest=replace(before.guest, **wish.asked.guest),
         details=replace(before.details, **wish.asked.details),
     )
+    asked = wish.asked.overriding
+    over = (
+        None
+        if asked is None
+        else Overruled(frozenset(asked.codes), [*(prepared.overruled if prepared else ())])
+    )
+    if wish.transfer is not None:
+        things = _things(wish)
+        wish.transfer.check(around.usage, wish.span, things=things, now=now, over=over)
+        after = given_away(after)
+    if prepared is not None:
+        _check(wish, prepared, around, over)
+        _check_sale(wish, prepared, around)
+    if over is not None and asked is not None:
+        others = [each for each in before.overrides if each["code"] not in over.hit]
+        after = replace(after, overrides=(*others, *asked.entries(over.hit, actor)))
     if prepared is None:
         return Revised(before, after, None)
-    over = overruling(prepared)
-    _check(wish, prepared, around, over)
-    _check_sale(wish, prepared, around)
-    if over is not None and wish.asked.overriding is not None:
-        entries = wish.asked.overriding.entries(over.hit, actor)
-        others = [each for each in before.overrides if each["code"] not in over.hit]
-        after = replace(after, overrides=(*others, *entries))
     if wish.keeps_claims:
         return Revised(before, _stayed(after, prepared, pricing), None)
     if before.id in around.in_full or not before.occupies:
@@ -183,15 +142,21 @@ def _check(wish: Wish, prepared: Prepared, around: Around, over: Overruled | Non
             over=over,
             **stay_facts(wanted),
         )
-    things, had = len(prepared.items), sum(not each.is_cancelled for each in before.items)
-    if venue.policy.fair_use and (span != before.span or things > had):
+    had = sum(not each.is_cancelled for each in before.items)
+    if venue.policy.fair_use and wish.transfer is None and (span != before.span or len(prepared.items) > had):
         may = Allowance.of(venue, wanted.asker, around.usage, now=around.occupancy.now, but=before.id)
-        check_rule(over, may.check, span, things=max(things, 1))
+        check_rule(over, may.check, span, things=_things(wish))
     for limit in wish.limits():
         there = around.arriving.get(limit.window, {}).items()
         others = [size for id_, size in there if id_ != before.id]
         arrivals = Arrivals(sum(others), len(others))
         check_rule(over, check_limit, venue, limit, party_size=wanted.party_size, arrivals=arrivals)
+
+
+def _things(wish: Wish) -> int:
+    """Returns how many things the booking will be, for rules of fair use."""
+    items = sum(not each.is_cancelled for each in wish.before.items)
+    return max(items if wish.prepared is None else len(wish.prepared.items), 1)
 
 
 def _placed_anew(wish: Wish, prepared: Prepared) -> Sequence[Prepared]:

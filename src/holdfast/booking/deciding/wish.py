@@ -15,6 +15,7 @@ from holdfast.booking.deciding.nearby import prepared_nearby
 from holdfast.booking.deciding.prepare import prepared_at, probes_of, says_length, timed, usual_minutes
 from holdfast.booking.deciding.reorder import ItemChange, check_items, order_in_place, reorder
 from holdfast.booking.deciding.stays import changed_from_now, revised_stay, says_times
+from holdfast.booking.deciding.transfer import Transfer, transfer_of
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import check_asked, until_closing
 from holdfast.booking.rules.override import Overruled, check_rule, overruled_by
@@ -38,7 +39,7 @@ class Change:
 
     `planned`: the resources that a plan has already chosen; no others are considered.
     `overriding`: what staff overrule, if anything.
-    `guest`, `details`: the fields to change. No decision depends on them.
+    `guest`, `details`: the fields to change. No decision depends on them, but who gets the booking must be allowed to.
     `sale`: the new `extras` and `discount_code`, if they change. `items`: the items of an order that change or are new.
     """
 
@@ -65,11 +66,17 @@ class Change:
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A requested change, resolved as far as is possible without the ledger. `prepared`: None if time, party, resources
-    and extras stay as they are: then no rule is asked."""
+    and extras stay as they are: then no rule is asked. `transfer`: who gets the booking, if another guest does."""
 
     asked: Change
     before: Booking
     prepared: Prepared | None
+    transfer: Transfer | None = None
+
+    @property
+    def span(self) -> Span:
+        """When the booking will be."""
+        return self.before.span if self.prepared is None else self.prepared.span
 
     def probes(self) -> Iterator[Probe]:
         """Yields the ledger probes that the decision needs."""
@@ -128,7 +135,7 @@ def wish(
         prepared = _prepare(asked, before, venue, actor)
         if prepared is not None:
             prepared = changed_from_now(with_sale(prepared), before, now)
-        return Wish(asked, before, prepared)
+        return Wish(asked, before, prepared, transfer_of(asked.guest, before, venue))
     except HoldfastError as error:
         return error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from holdfast.booking.fitting.crowd import Crowd, leaf_rooms
 from holdfast.booking.fitting.promised import changed_groups
+from holdfast.booking.fitting.quotas import Quotas, binds_otherwise, read_quotas
 from holdfast.booking.fitting.reasons import GONE, Wrong, not_available
 from holdfast.booking.fitting.standing import Standing, read_standing
 from holdfast.booking.fitting.wrong import wrongs
@@ -60,7 +61,7 @@ class Unfit:
             finding = Finding(before, after)
             try:
                 async with asyncio.timeout(DEADLINE_TIMES * self._db.deadline_s), self._turns:
-                    await finding.look(self._read)
+                    await finding.look(self._read, self._quotas)
             except (Overloaded, TimeoutError):
                 return finding.result(is_whole=False)
         return finding.result(is_whole=finding.seen < BOOKINGS_MAX)
@@ -68,6 +69,10 @@ class Unfit:
     async def _read(self, venue: Venue, after: Standing | None) -> list[Standing]:
         call = self._db.call(SYSTEM, tenants=[venue.tenant_id])
         return await call.run(read_standing, venue, after, limit=READ_AT_ONCE)
+
+    async def _quotas(self, before: Venue, after: Venue, page: Sequence[Standing]) -> Quotas:
+        call = self._db.call(SYSTEM, tenants=[before.tenant_id])
+        return await call.run(read_quotas, before, after, page)
 
 
 @dataclass(slots=True)
@@ -81,7 +86,11 @@ class Finding:
     _was: set[tuple[UUID, str]] = field(default_factory=set)
     _crowded: dict[UUID, tuple[Standing, Wrong]] = field(default_factory=dict)
 
-    async def look(self, read: Callable[[Venue, Standing | None], Awaitable[list[Standing]]]) -> None:
+    async def look(
+        self,
+        read: Callable[[Venue, Standing | None], Awaitable[list[Standing]]],
+        read_quotas: Callable[[Venue, Venue, Sequence[Standing]], Awaitable[Quotas]],
+    ) -> None:
         """Looks at the bookings, a page at a time."""
         before, after = self.before, self.after
         leaves, groups = set(_closer(before, after)), changed_groups(before, after)
@@ -89,8 +98,12 @@ class Finding:
         old, new = (Crowd(each, leaves, groups=groups, is_paced=is_paced) for each in (before, after))
         slices, last = Slices(), None
         while self.seen < BOOKINGS_MAX and (page := await read(self.before, last)):
+            quotas = await read_quotas(before, after, page) if binds_otherwise(before, after) else None
             for each in page:
                 self._judge(each, old, new)
+                wrong = None if quotas is None else quotas.newly_over(each)
+                if wrong is not None:
+                    self.found.setdefault(each.id, (each, wrong))
                 await slices.rest()
             self.seen, last = self.seen + len(page), page[-1]
 

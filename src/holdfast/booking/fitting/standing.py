@@ -20,7 +20,7 @@ OPEN = sorted(each for each in Status if each not in states.TERMINAL)
 class Standing(NamedTuple):
     """A booking that is not over. `local_start`: the venue's wall time as it was agreed, in `timezone`. `group`: the
     type that was booked; without resources, it has the promise of one. `nights`: of a stay. `items`: of an order, each
-    with its own guests and resources."""
+    with its own guests and resources. `guest_id`, `groups`, `ip`: what it counts for in rules of fair use."""
 
     id: UUID
     reference: str
@@ -36,6 +36,9 @@ class Standing(NamedTuple):
     group: str | None = None
     nights: Nights | None = None
     items: tuple[Standing, ...] = ()
+    guest_id: str | None = None
+    groups: tuple[str, ...] = ()
+    ip: str | None = None
 
     @property
     def places(self) -> tuple[Standing, ...]:
@@ -56,7 +59,8 @@ class Standing(NamedTuple):
 # Served by booking_by_venue.
 NOT_OVER = """
     SELECT id, reference, start_at, end_at, local_start, timezone, slot_id, party_size, resource_ids, source, status,
-           length_asked, preferences ->> 'group' AS type, nights, arrival_on, items
+           length_asked, preferences ->> 'group' AS type, nights, arrival_on, items, guest_id,
+           booked_groups, host(booked_ip) AS booked_ip
       FROM booking
      WHERE tenant_id = $1 AND venue_id = $2 AND (start_at, id) > ($3, $4) AND end_at > $5
        AND status = ANY ($6::text[]) AND (expires_at IS NULL OR expires_at > $5)
@@ -90,6 +94,9 @@ def _standing(row: Any) -> Standing:
         row["length_asked"],
         row["type"],
         None if row["nights"] is None else Nights(row["arrival_on"], row["nights"]),
+        guest_id=row["guest_id"],
+        groups=tuple(row["booked_groups"]),
+        ip=row["booked_ip"],
     )
     if row["items"] == "[]":
         return booked

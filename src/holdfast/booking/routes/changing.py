@@ -104,10 +104,12 @@ class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
 
 
 class ConfirmBooking(Body):
-    """The confirmation of a hold. Nothing in it is needed."""
+    """The confirmation of a hold. Nothing in it is needed, but answers that the venue requires."""
 
     expected_version: Version | None = None
     """The version that you last read; or send If-Match."""
+    answers: Answers = Field(default_factory=dict)
+    """Answers to the venue's questions, by id, beside those that the hold has."""
     idempotency_key: Key | None = None  # pyright: ignore[reportInvalidTypeForm]
     """Alternative to the Idempotency-Key header."""
 
@@ -197,10 +199,11 @@ async def post_confirm(
     asked: AskedChange,
 ) -> Response:
     """Turn a hold into a booking: the next step of the venue's lifecycle, which is RESERVED, PENDING (until it is paid)
-    or PENDING_APPROVAL. A booking that is confirmed already is returned as it is."""
+    or PENDING_APPROVAL. It needs the answers that a new booking would need. A booking that is confirmed already is
+    returned as it is."""
     version = seen_version(body.expected_version, if_match)
     booking, venue = await find_booking(asked.engine, asked.actor, booking_id)
-    wanted = Confirmation(booking_id=booking_id, expected_version=version)
+    wanted = Confirmation(booking_id=booking_id, expected_version=version, answers=body.answers)
     key = asked.keyed(venue, "confirm", body, about=f"{booking_id} {version}")
     return _moved(booking, await apply(asked, venue, confirm, wanted, key))
 

@@ -52,5 +52,6 @@ async def post_walk_in(
         party_size=body.party_size,
         walk_in=True,
         source="walk_in",
+        is_asked=True,
     )
     return await submit(request, asked.engine, wanted)

@@ -119,18 +119,18 @@ def quotas_of(venue: Venue, asker: Asker) -> list[Quota]:
 
 
 def counted_for(policy: Policy, asker: Asker) -> dict[str, Any]:
-    """Returns the columns of a new booking that say what it counts for, beside its guest: only what some rule needs."""
+    """Returns the columns of a new booking that say what it counts for, beside its guest: only what some rule needs. Of
+    the groups, those that a rule names: they also say by which rule the bookings of the guest are judged."""
     per_address = any(each.per == "address" and each.counts for each in policy.fair_use)
     return {
         "booked_ip": asker.ip if per_address else None,
-        "booked_groups": tuple(sorted(asker.groups & named_groups(policy, "group"))),
+        "booked_groups": tuple(sorted(asker.groups & named_groups(policy))),
     }
 
 
-def named_groups(policy: Policy, *pers: Per) -> frozenset[str]:
-    """Returns the groups that rules name; `pers`: only rules per these."""
-    named = (each.groups or () for each in policy.fair_use if not pers or each.per in pers)
-    return frozenset(group for groups in named for group in groups)
+def named_groups(policy: Policy) -> frozenset[str]:
+    """Returns the groups that rules name."""
+    return frozenset(group for each in policy.fair_use for group in each.groups or ())
 
 
 @dataclass(slots=True)

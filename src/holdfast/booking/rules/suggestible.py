@@ -17,6 +17,11 @@ class Suggestible(HoldfastError):
     may_pass: ClassVar[bool] = True
     wanted: Prepared | None = None
 
+    @property
+    def is_about_time(self) -> bool:
+        """Whether another time may do; otherwise nothing is suggested."""
+        return True
+
     def suggesting(self, slots: list[dict[str, Any]] | None) -> Suggestible:
         """Adds what is free instead, to the fields and the sentence. None: there was no time to search."""
         self.fields["suggested_slots"] = slots or []

@@ -17,6 +17,7 @@ from uuid import UUID
 from holdfast.kernel.span import Span, bits_between
 from holdfast.place.policies.held_back import WHOLE, HeldBack
 from holdfast.place.policies.pacing import BookingSource
+from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
 CACHED_MAX = 1024
@@ -95,6 +96,11 @@ def held_for(venue: Venue, resource: Resource) -> list[str]:
     return sorted({rule.for_ for leaf in resource.claimed for rule in held.get(leaf.id, ())})
 
 
+def held_for_names(policy: Policy) -> frozenset[str]:
+    """Returns for whom something is held back at all: sources, and groups of guests."""
+    return frozenset(each.for_ for each in policy.held_back)
+
+
 def groups_held_for(venue: Venue, resource: Resource) -> Sequence[frozenset[str]]:
     """Returns the sets of groups of guests for whom it can differ when they can book the resource, and the public."""
     if not venue.policy.held_back:
@@ -111,7 +117,7 @@ def kept_from(venue: Venue, names: frozenset[str]) -> Mapping[UUID, Ahead]:
 
     A leaf with several rules is for everybody whom one of those that still hold names.
     """
-    known = names & {each.for_ for each in venue.policy.held_back}
+    known = names & held_for_names(venue.policy)
     return _kept_from(_Rules(venue.id, venue.rules_version, venue), known)
 
 

@@ -30,16 +30,38 @@ def new_answers(
     problems = list(_wrong(venue, given, {}, is_staff=is_staff))
     answers = {id_: value for id_, value in given.items() if value is not None}
     if is_complete:
-        asked = [each for each in venue.questions if _is_asked(each, resources, slot_id)]
-        mine = "staff" if is_staff else "guests"
-        problems += [
-            (each.id, f"is required: {each.label}")
-            for each in asked
-            if each.required and each.asked_of == mine and each.id not in given
-        ]
-        problems += _withheld(venue, given, is_staff=is_staff)
+        problems += _missing(venue, given, resources, slot_id, is_staff=is_staff)
     _refuse(problems)
     return answers
+
+
+def completed_answers(
+    venue: Venue,
+    given: Answers,
+    before: Answers,
+    *,
+    resources: Sequence[Resource],
+    slot_id: str | None,
+    is_staff: bool,
+) -> dict[str, Any]:
+    """Returns the answers of a hold that becomes a booking: those given, and others that it has. Required ones must be
+    there as in a new booking. Raises InvalidRequest with every answer that is wrong or missing."""
+    changed = {id_: value for id_, value in given.items() if value != before.get(id_)}
+    problems = list(_wrong(venue, changed, before, is_staff=is_staff))
+    problems += _missing(venue, {**before, **given}, resources, slot_id, is_staff=is_staff)
+    _refuse(problems)
+    return {id_: value for id_, value in {**before, **given}.items() if value is not None}
+
+
+def _missing(
+    venue: Venue, given: Answers, resources: Sequence[Resource], slot_id: str | None, *, is_staff: bool
+) -> Iterator[tuple[str, str]]:
+    """Yields what is required of those who book this, and not given."""
+    mine = "staff" if is_staff else "guests"
+    for each in venue.questions:
+        is_mine = each.required and each.asked_of == mine
+        if is_mine and given.get(each.id) is None and _is_asked(each, resources, slot_id):
+            yield each.id, f"is required: {each.label}"
 
 
 def changed_answers(venue: Venue, given: Answers, before: Answers, *, is_staff: bool) -> dict[str, Any]:
