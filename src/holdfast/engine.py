@@ -19,9 +19,9 @@ from holdfast.event.read import is_written
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.gate import BEGUN_MAX, Gate
+from holdfast.kernel.db.idempotency import Done, Keyed, once
 from holdfast.kernel.db.tx import Tx, lock_key, part_s
 from holdfast.kernel.errors import Overloaded
-from holdfast.kernel.idempotency import Done, Keyed, once
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.ports import Ports

@@ -8,12 +8,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from holdfast.engine import Engine
-from holdfast.kernel import idempotency
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db import idempotency
+from holdfast.kernel.db.idempotency import Done, Keyed
 from holdfast.kernel.db.slices import giving_way
 from holdfast.kernel.db.tx import Tx, request_deadline
 from holdfast.kernel.errors import HoldfastError, Overloaded
-from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.place.venue import Venue
 
 T = TypeVar("T")

@@ -22,9 +22,9 @@ from holdfast.event.emit import emit
 from holdfast.event.model import Event
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.idempotency import DONE, Done, Keyed
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import Forbidden, IdempotencyConflict
-from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
 from tests.booking.asking import at, instant

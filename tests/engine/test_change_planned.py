@@ -12,9 +12,9 @@ import pytest
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.idempotency import DONE, Done, Keyed
 from holdfast.kernel.db.tx import Tx, _current, left_s, request_deadline
 from holdfast.kernel.errors import Forbidden, HoldfastError, IdempotencyConflict, VersionConflict
-from holdfast.kernel.idempotency import DONE, Done, Keyed
 from holdfast.place.venue import Venue
 from holdfast.planning import PLANS_MAX, Read, StalePlan, change_planned, make_plan
 from tests.conftest import House

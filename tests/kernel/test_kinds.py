@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from holdfast.kernel.db.idempotency import Reply, StoredRefusal
 from holdfast.kernel.errors import HoldfastError, Kind, kind_of
-from holdfast.kernel.idempotency import Reply, StoredRefusal
 from holdfast.kernel.problem import STATUS, HttpError
 from tests.refusals import refusals
 

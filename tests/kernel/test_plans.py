@@ -10,8 +10,8 @@ from holdfast.booking import queries, store
 from holdfast.booking.finding import lists
 from holdfast.claim import store as claims
 from holdfast.event import read
-from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import idempotency
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.pacing import store as pacing

@@ -18,8 +18,8 @@ from holdfast.booking import store as bookings
 from holdfast.booking.finding import lists
 from holdfast.claim import store as claims
 from holdfast.claim.model import BEGINNING
-from holdfast.kernel import idempotency
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db import idempotency
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.embedded import Server, create_database
@@ -59,7 +59,7 @@ OF_ALL = {
     "job.letters.PURGE": "a tick",
     "booking.making.usage_store.FORGET": "a tick",
     "job.store.TAKE": "the jobs of all, in the order in which they are due",
-    "kernel.idempotency.PURGE": "a tick",
+    "kernel.db.idempotency.PURGE": "a tick",
     "place.store.LIST_ALL_VENUES": "a list for platform administrators",
     "waitlist.queue_store.OPEN_VENUES": "a tick",
 }

@@ -13,8 +13,8 @@ from holdfast.assigning.preferences import Preferences
 from holdfast.booking.wanted import Wanted, When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.idempotency import Done, Keyed, Reply
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.idempotency import Done, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.opening.recurrence import parse
 from holdfast.planning import Read, change_planned

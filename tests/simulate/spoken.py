@@ -10,8 +10,8 @@ from holdfast.booking.making.create import Again, Booked, Outcome
 from holdfast.booking.model import Details, Guest
 from holdfast.booking.wanted import Wanted, When
 from holdfast.kernel.actor import SYSTEM, Actor
+from holdfast.kernel.db.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.http import request_hash
-from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 
 from .answers import Key

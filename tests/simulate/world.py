@@ -22,9 +22,9 @@ from holdfast.claim import store as claims
 from holdfast.kernel.actor import SYSTEM, Actor
 from holdfast.kernel.db.call import Call
 from holdfast.kernel.db.database import Database
+from holdfast.kernel.db.idempotency import Keyed
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.idempotency import Keyed
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document

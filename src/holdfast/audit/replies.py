@@ -6,7 +6,7 @@ import json
 
 from holdfast.audit.check import Check
 from holdfast.audit.trail import TYPES
-from holdfast.kernel.idempotency import DONE
+from holdfast.kernel.db.idempotency import DONE
 from holdfast.kernel.money import CURRENCIES, minor_units
 
 DECIMALS = json.dumps({currency: minor_units(currency) for currency in sorted(CURRENCIES)})

@@ -18,9 +18,9 @@ from pydantic import AwareDatetime, BeforeValidator, ValidationError
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request, unknown
+from holdfast.kernel.db.idempotency import DONE, Keyed, Reply, StoredRefusal
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
-from holdfast.kernel.idempotency import DONE, Keyed, Reply, StoredRefusal
 from holdfast.kernel.words.sentences import nearest
 
 M = TypeVar("M", bound=Body)

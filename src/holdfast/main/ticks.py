@@ -12,7 +12,7 @@ from holdfast.claim import store as claims
 from holdfast.engine import Engine
 from holdfast.event import months
 from holdfast.job.letters import purge_dead_letters
-from holdfast.kernel import idempotency
+from holdfast.kernel.db import idempotency
 from holdfast.kernel.db.tx import Tx
 from holdfast.live.channels import CLOSED_AFTER, close_channels
 from holdfast.waitlist import react

@@ -17,10 +17,10 @@ from holdfast.booking.routes.creating import WANTED, check_notes, check_source, 
 from holdfast.booking.routes.parts import own_venue
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted
+from holdfast.kernel.db.idempotency import Done, Keyed
 from holdfast.kernel.db.tx import request_deadline
 from holdfast.kernel.errors import Overloaded, Unauthenticated
 from holdfast.kernel.http import Caller, IfMatch, answer, json_body, required_version, show_reply
-from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.paging import BY_ID, AskedPage
 from holdfast.place.opening import parse_rrule

@@ -9,8 +9,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.idempotency import DONE
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.idempotency import DONE
 
 WRONG_MAX: Final = 100
 """How many violations are kept; all are counted."""

@@ -20,10 +20,10 @@ from holdfast.booking.wanted import Prepared, Wanted
 from holdfast.channel.announce import announce
 from holdfast.claim import store as claims
 from holdfast.claim.model import Claim, Probe, Shift
-from holdfast.kernel import idempotency
+from holdfast.kernel.db import idempotency
+from holdfast.kernel.db.idempotency import DONE, Reply
 from holdfast.kernel.db.tx import Tx, encode_text, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound, Overloaded
-from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing

@@ -27,9 +27,9 @@ from holdfast.channel.store import maybe_open_from
 from holdfast.claim.model import Claim, Occupancy, columns
 from holdfast.claim.store import take_from
 from holdfast.event.emit import emit_from
-from holdfast.kernel import idempotency
+from holdfast.kernel.db import idempotency
+from holdfast.kernel.db.idempotency import Reply
 from holdfast.kernel.db.tx import Tx, encode_text, parse_locked
-from holdfast.kernel.idempotency import Reply
 from holdfast.kernel.span import Span
 from holdfast.pacing.limits import NONE, Arrivals, Window
 from holdfast.place.opening.nights import shortest_reaches

@@ -27,9 +27,9 @@ from holdfast.booking.wanted import When
 from holdfast.engine import Engine
 from holdfast.kernel.actor import Actor, require_visible
 from holdfast.kernel.body import Body
+from holdfast.kernel.db.idempotency import Done, Keyed
 from holdfast.kernel.errors import Forbidden, InvalidRequest
 from holdfast.kernel.http import IfMatch, json_body, required_version, seen_version, show_reply
-from holdfast.kernel.idempotency import Done, Keyed
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.text import lines
 from holdfast.place.routes.at_hand import Asked, AskedChange

@@ -9,9 +9,9 @@ from typing import Final
 
 import orjson
 
+from holdfast.kernel.db.idempotency import DONE, Reply, refusal_body
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
 from holdfast.kernel.failure import stack_of
-from holdfast.kernel.idempotency import DONE, Reply, refusal_body
 from holdfast.simulate.process import Chaos, Process
 from holdfast.simulate.record import UNKNOWN, Answer, Record
 

@@ -19,9 +19,9 @@ from holdfast.booking.move import Move, move
 from holdfast.booking.states import Status
 from holdfast.booking.wanted import Wanted
 from holdfast.kernel.actor import Actor
+from holdfast.kernel.db.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
-from holdfast.kernel.idempotency import DONE, Keyed, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.venue import Venue
 from holdfast.planning import change_planned

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from holdfast.kernel.idempotency import Keyed
+from holdfast.kernel.db.idempotency import Keyed
 from holdfast.place.opening.recurrence import parse
 from holdfast.place.venue import Venue
 from holdfast.series.change import SeriesCancellation, SeriesChange, cancel_series, change_series, plan_change

@@ -17,9 +17,9 @@ from holdfast.block.model import Block
 from holdfast.booking.states import TERMINAL, Status
 from holdfast.engine import Engine
 from holdfast.kernel.actor import SYSTEM
+from holdfast.kernel.db.idempotency import DONE, Reply
 from holdfast.kernel.db.tx import encode_text
 from holdfast.kernel.errors import HoldfastError, OutcomeUnknown, Overloaded
-from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.place.create_tenant import create_tenant
 from holdfast.place.document import parse_document

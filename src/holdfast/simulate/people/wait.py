@@ -9,8 +9,8 @@ from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING
 from holdfast.booking.model import Guest
+from holdfast.kernel.db.idempotency import DONE, Reply
 from holdfast.kernel.db.tx import encode_text
-from holdfast.kernel.idempotency import DONE, Reply
 from holdfast.kernel.ids import new_id
 from holdfast.simulate.people.booker import Booker
 from holdfast.simulate.people.wish import Intention
