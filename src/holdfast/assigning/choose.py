@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, cast
 from uuid import UUID
@@ -15,6 +14,7 @@ from holdfast.claim.model import Occupancy, Probe, units_needed
 from holdfast.claim.recolour import Fit, make_room
 from holdfast.kernel.errors import HoldfastError, InvalidRequest, Kind
 from holdfast.kernel.span import Span
+from holdfast.kernel.value import value
 from holdfast.place.venue import Resource, Venue
 
 RESOURCES_CACHED_MAX = 500_000
@@ -22,7 +22,7 @@ GROUPS_LISTED_MAX = 50
 """How many types a refusal lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Demand:
     """What a booking needs of a venue's resources, apart from the time: the named ones, or any that fit."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from holdfast.booking.said import ChosenBy, Details, ExtraTaken, Guest, Item
 from holdfast.booking.states import EXPIRING, TRANSITIONS, InvalidTransition, Status
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
+from holdfast.kernel.value import value
 from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.opening.stay import Nights
 from holdfast.place.policy import Policy
@@ -23,7 +24,7 @@ from holdfast.place.venue import Venue
 from holdfast.port.lines import Price
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Booking:
     """One party's reservation: a row of table `booking`, whose comments in `schema.sql` describe the fields."""
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
+from holdfast.kernel.value import value
 from holdfast.port.lines import PriceLine
 
 ChosenBy = Literal["guest", "house"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Guest:
     """The guest a booking is for. Personal data."""
 
@@ -31,7 +32,7 @@ class Guest:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Item:
     """One of several things that were booked in one order. `lines`, `minimum_spend_minor`: its own part of the order's
     price."""
@@ -46,7 +47,7 @@ class Item:
     is_cancelled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ExtraTaken:
     """How many of an extra a booking has."""
 
@@ -54,7 +55,7 @@ class ExtraTaken:
     quantity: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Details:
     """What guests and staff noted about a booking. No rule depends on it."""
 
@@ -65,7 +66,7 @@ class Details:
     answers: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Asker:
     """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
     guests that they are in.

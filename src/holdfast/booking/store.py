@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from holdfast.event.model import Event
 from holdfast.kernel.db.tx import Tx, encode_text, plain_id
 from holdfast.kernel.errors import NotFound, VersionConflict
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.value import value
 from holdfast.port.lines import Price, PriceLine
 
 # Nested values are flattened into the row, only in this module. _VALUES: column -> attribute path.
@@ -81,7 +82,7 @@ EVENT_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Step:
     """One step of a booking: the booking after it, and its history entry. `facts`: extra fields of its event."""
 
@@ -259,7 +260,7 @@ def from_row(row: Any) -> Booking:
     values["metadata"] = orjson.loads(values["metadata"])
     values["answers"] = {} if values["answers"] == "{}" else orjson.loads(values["answers"])
     values["overrides"] = tuple(orjson.loads(values["overrides"]))
-    values["price_lines"] = _lines(values["price_lines"])
+    values["price_lines"] = tuple([PriceLine(**each) for each in orjson.loads(values["price_lines"])])
     values["extras"] = taken_of(values["extras"])
     values["items"] = () if values["items"] == "[]" else items_of(values["items"])
     take = values.pop
@@ -294,7 +295,3 @@ def _item(stored: dict[str, Any]) -> Item:
         minimum_spend_minor=stored["minimum_spend_minor"],
         is_cancelled=stored["is_cancelled"],
     )
-
-
-def _lines(text: str) -> tuple[PriceLine, ...]:
-    return () if text == "[]" else tuple([PriceLine(**each) for each in orjson.loads(text)])

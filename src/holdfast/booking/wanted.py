@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, time
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from holdfast.booking.model import Booking, Details, Guest
 from holdfast.booking.said import Asker, ExtraTaken, Item
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.span import Span
+from holdfast.kernel.value import value
 from holdfast.place.opening.stay import Nights
 from holdfast.place.prices.sold import Discount, Extra
 from holdfast.place.questions.answers import new_answers
@@ -23,7 +24,7 @@ SETS_FIRST = 200
 """How many sets are looked at first; in a large venue few bookings need more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class When:
     """A time as requested: `start`, or `wall` (venue wall time), or `day` with `slot_id`; then `end`, or
     `duration_minutes`, or neither for the venue's default. Where nights are sold: `arrival`, with `nights` or
@@ -64,7 +65,7 @@ class When:
         return next(each for each in said if each[1] is not None)
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Overriding:
     """Rules that staff overrule with a request, by the codes of their refusals, and why."""
 
@@ -76,7 +77,7 @@ class Overriding:
         return tuple({"code": code, "reason": self.reason, "actor": str(actor)} for code in hit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ItemWanted:
     """One thing of an order. `named`: as in `Wanted`. `kept`: those that the house chose for it, which come first."""
 
@@ -98,7 +99,7 @@ class ItemWanted:
         return self if self.named in (None, True) else replace(self, resource_ids=(), kept=self.resource_ids)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Wanted:
     """A request for one booking. Its id is generated beforehand, so that deciding is pure; the end of the booking's
     reference is derived from it.
@@ -181,7 +182,7 @@ class Wanted:
         return self.preferences.group is not None and not has_place
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Sale:
     """What a booking takes beside its place."""
 
@@ -210,7 +211,7 @@ class Sale:
 NO_SALE = Sale()
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Prepared:
     """A request, resolved as far as is possible without the ledger.
 

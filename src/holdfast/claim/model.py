@@ -10,6 +10,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from holdfast.kernel.span import Span, most_at_once
+from holdfast.kernel.value import value
 from holdfast.pacing.arrived import ArrivingParty
 from holdfast.place.venue import Resource
 
@@ -26,7 +27,7 @@ Probe = tuple[UUID, UUID, Span]
 """A query to the ledger: tenant, resource, and span (buffers included)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Claim:
     """One unit of one resource, occupied by its owner during a span (buffers included).
 

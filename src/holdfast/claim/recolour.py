@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from holdfast.claim.model import BEGINNING, NEVER, Claim, Occupancy, Probe, claimed_span
 from holdfast.kernel.span import Span
+from holdfast.kernel.value import value
 from holdfast.place.venue import Resource
 
 MOVES_MAX = 200
@@ -25,7 +26,7 @@ AHEAD_MIN, AHEAD_MAX = timedelta(days=1), timedelta(days=400)
 """How far past the new claim's start the ledger is read: at first, and at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Fit:
     """Units of the resource that are free for all of the new claims once these other claims have moved, each to the
     unit next to it. `to`: the resource to which each claim moves; empty: each stays on its own."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
+
+from holdfast.kernel.value import value
 
 SOURCE = "booking-reservation-service"
 VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Event:
     """Something that happened. `payload`: ids and facts, no personal data.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -21,6 +20,7 @@ from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request, unknown
 from holdfast.kernel.db.idempotency import DONE, Keyed, Reply, StoredRefusal
 from holdfast.kernel.encode import encode
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.value import value
 from holdfast.kernel.words.sentences import nearest
 
 M = TypeVar("M", bound=Body)
@@ -159,7 +159,7 @@ class KeyScope(Protocol):
     def policy(self) -> _Rules: ...
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class ChangeRequest(Generic[E]):
     """A request to change something.
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
 from holdfast.kernel.errors import InvalidRequest
+from holdfast.kernel.value import value
 
 BIGINT_MAX = 2**63 - 1  # PostgreSQL's bigint
 MILLION = 1_000_000
 QUANTITY_STEP = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class PriceLine:
     """One line of a price. `quantity`: a decimal string, such as `1.5` hours. `unit_minor`, `amount_minor`: in minor
     units. `tax_ppm`: its tax in parts per million: 250000 is 25 %."""
@@ -27,7 +28,7 @@ class PriceLine:
     tax_ppm: int
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Price:
     """The agreed price, in minor units of the currency.
 

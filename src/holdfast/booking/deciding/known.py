@@ -13,10 +13,11 @@ from holdfast.booking.rules.sale import Sales
 from holdfast.booking.wanted import Prepared
 from holdfast.claim.model import Claim, Occupancy, Probe
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.value import value
 from holdfast.pacing.limits import Arrivals, Window
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Created:
     """The booking to create, and its claims."""
 
@@ -24,7 +25,7 @@ class Created:
     claims: list[Claim]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Refused:
     """Why the booking is refused. `prepared`: the request, if it got that far."""
 
@@ -32,7 +33,7 @@ class Refused:
     prepared: Prepared | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Further:
     """The decision needs further ledger reads: the sets checked so far are all taken, or claims would have to move that
     have not been read far enough ahead. `probes`: what to read before deciding again."""

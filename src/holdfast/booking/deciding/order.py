@@ -14,6 +14,7 @@ from holdfast.claim.model import Claim, Occupancy, Probe, claimed_span
 from holdfast.claim.recolour import Fit
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
+from holdfast.kernel.value import value
 from holdfast.place.venue import Resource, Venue
 
 ITEMS_MAX = 20
@@ -64,7 +65,7 @@ def _wanted(order: Wanted, asked: ItemWanted) -> Wanted:
 FindPlace = Callable[..., "Place | list[Probe] | None"]
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Place:
     """The resources of a booking, with a fit for each that it claims. `of_items`: the resources of each item of an
     order."""

@@ -24,6 +24,7 @@ from holdfast.kernel.db import idempotency
 from holdfast.kernel.db.idempotency import DONE, Reply
 from holdfast.kernel.db.tx import Tx, encode_text, lock_key
 from holdfast.kernel.errors import HoldfastError, NotFound, Overloaded
+from holdfast.kernel.value import value
 from holdfast.place.places import Places
 from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
@@ -33,7 +34,7 @@ BOOKED = "booking.created"
 TOO_LATE = "The booking was not written in time. Try again with the same key."
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Booked:
     """A created booking, and its JSON as the actor who created it sees it."""
 
@@ -41,7 +42,7 @@ class Booked:
     body: str
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Again:
     """The stored reply to an earlier request with the same key."""
 

@@ -13,13 +13,14 @@ import orjson
 
 from holdfast.kernel.db.tx import Tx, encode_text
 from holdfast.kernel.errors import HoldfastError, IdempotencyConflict, kind_of
+from holdfast.kernel.value import value
 
 T = TypeVar("T")
 
 DONE = "DONE"
 
 
-@dataclass(frozen=True, slots=True)
+@value()
 class Reply:
     """The first reply to a request. `code`: DONE, or the refusal's code; `body`: its JSON."""
 
@@ -88,7 +89,7 @@ class Keyed:
     ttl_hours: int = 24
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Row:
     """A row of table `idempotency`: an element of the array that `keep_from` inserts. `request_hash`: as bytea text."""
 
