@@ -104,6 +104,7 @@ class Booking:
         return self.price.total_minor
 
 
+_MINUTE = timedelta(minutes=1)
 DEFAULT_POLICY = Policy()
 _STAMPS = {
     Status.CONFIRMED: "confirmed_at",
@@ -189,7 +190,7 @@ def due_of(
     if status in EXPIRING:
         return expires
     if status in (Status.RESERVED, Status.CONFIRMED) and policy.auto_no_show:
-        return start + timedelta(minutes=policy.no_show_grace_minutes)
+        return start + policy.no_show_grace_minutes * _MINUTE
     if status is Status.CHECKED_IN and policy.auto_complete:
         return end
     return None

@@ -17,6 +17,8 @@ from holdfast.place.venue import Resource
 BEGINNING, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 ClaimState = Literal["held", "pending_approval", "confirmed", "blocked"]
 
+_MINUTE = timedelta(minutes=1)
+
 CLEANING: Final = "cleaning"
 """The owner kind of a claim that outlasts its booking: the party has left and the place is being cleaned."""
 
@@ -99,7 +101,7 @@ def claimed_span(resource: Resource, span: Span) -> Span:
     before, after = resource.buffer_before_minutes, resource.buffer_after_minutes
     if not before and not after:
         return span
-    return Span(span.start - timedelta(minutes=before), span.end + timedelta(minutes=after))
+    return Span(span.start - before * _MINUTE, span.end + after * _MINUTE)
 
 
 def units_needed(resource: Resource, leaf: Resource, party_size: int) -> int:

@@ -35,6 +35,7 @@ from holdfast.place.opening import hours, opened, slot
 from holdfast.place.policy import Policy
 from holdfast.place.venue import Resource, Venue
 
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 EVERYWHERE: times.Choices = ((),)
 """The choices at a venue where no resource has hours of its own."""
 
@@ -103,7 +104,7 @@ def timed(
     if end is None and when.wall_minutes is not None:
         end = hours.later(start, when.wall_minutes, venue.tz)
     elif end is None:
-        end = start + timedelta(minutes=when.duration_minutes or usual_minutes(venue.policy, party_size))
+        end = start + (when.duration_minutes or usual_minutes(venue.policy, party_size)) * _MINUTE
     if end <= start:
         raise InvalidRequest.of("end", end.isoformat(), f"must be after the start, {start.isoformat()}")
     return Span(start, end), None
@@ -270,12 +271,12 @@ def _check_notice(
 def bounds(venue: Venue, now: datetime) -> Span:
     """Returns the earliest and latest instants at which a booking made now may start."""
     policy = venue.policy
-    return Span(
-        now + timedelta(minutes=policy.min_notice_minutes), now + timedelta(days=policy.max_advance_days)
-    )
+    return Span(now + policy.min_notice_minutes * _MINUTE, now + policy.max_advance_days * _DAY)
 
 
 def _check_open(venue: Venue, choices: times.Choices, span: Span) -> None:
+    if choices is EVERYWHERE and hours.is_open(venue, None, span.start, span.end):
+        return
     if not any(_is_open(venue, each, span) for each in choices):
         raise times.outside(venue, choices, span)
 

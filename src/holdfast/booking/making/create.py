@@ -30,6 +30,7 @@ from holdfast.place.venue import Venue
 from holdfast.port.pricing import Pricing
 
 FURTHER_MAX = 1
+_HOUR = timedelta(hours=1)
 BOOKED = "booking.created"
 TOO_LATE = "The booking was not written in time. Try again with the same key."
 
@@ -244,7 +245,7 @@ class _Set:
             body=body,
             subject_id=subject_id,
             created_at=now,
-            expires_at=now + timedelta(hours=policy.idempotency_ttl_hours),
+            expires_at=now + policy.idempotency_ttl_hours * _HOUR,
         )
         self.replies.append(reply)
 

@@ -38,6 +38,9 @@ def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
 
     Raises `NonexistentLocalTime` if it does not exist.
     """
+    offset = _offset_all_day(wall.date(), tz)
+    if offset is not None:  # nearly every day
+        return wall.replace(tzinfo=UTC) - offset
     if _in_gap(wall, tz):
         valid = _end_of_gap(wall, tz).astimezone(tz).isoformat()
         raise NonexistentLocalTime(
@@ -53,10 +56,8 @@ def to_utc(wall: datetime, tz: ZoneInfo) -> datetime:
 def instant_of(wall: datetime, tz: ZoneInfo) -> datetime:
     """Returns the instant (UTC) of a rule's wall time. Like `to_utc`, but a time in a gap gives the first instant after
     it."""
-    offset = _offset_all_day(wall.date(), tz)
-    if offset is not None:  # nearly every day; a recurrence expands to years of days at once
-        return wall.replace(tzinfo=UTC) - offset
-    return _end_of_gap(wall, tz) if _in_gap(wall, tz) else to_utc(wall, tz)
+    changes_that_day = _offset_all_day(wall.date(), tz) is None
+    return _end_of_gap(wall, tz) if changes_that_day and _in_gap(wall, tz) else to_utc(wall, tz)
 
 
 @lru_cache(maxsize=INSTANTS_CACHED_MAX)  # each booking converts its start many times

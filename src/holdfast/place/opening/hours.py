@@ -49,7 +49,7 @@ DAYS_CACHED_MAX = 8192
 
 CLOCKS_BACK_MAX = timedelta(hours=3)
 """No zone puts its clocks back by more."""
-_DAY = timedelta(days=1)
+_DAY, _MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 class WallSpan(NamedTuple):
@@ -100,7 +100,7 @@ def aligned(venue: Venue, resource_hours: Hours | None, start: datetime) -> bool
     if venue.stay is not None:
         return True
     wall = start.astimezone(venue.tz).replace(tzinfo=None, fold=0)
-    step = timedelta(minutes=venue.policy.slot_step_minutes)
+    step = venue.policy.slot_step_minutes * _MINUTE
     around = _openings_around(_hours(venue, resource_hours).text, venue.tz, wall.date())
     opened = [each.wall.start for each in around if each.span.start <= start < each.span.end] or [
         midnight_of(wall.date())
