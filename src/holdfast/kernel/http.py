@@ -13,7 +13,7 @@ from uuid import UUID
 import orjson
 from fastapi import Depends, Query, Request, Response
 from fastapi.requests import HTTPConnection
-from pydantic import AwareDatetime, BeforeValidator, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ValidationError
 
 from holdfast.kernel.actor import Actor
 from holdfast.kernel.body import ERRORS_MAX, Body, invalid_request, unknown
@@ -146,7 +146,8 @@ class KeyedBody(Protocol):
     @property
     def idempotency_key(self) -> str | None: ...
 
-    def model_dump(self, *, exclude_unset: bool, exclude: set[str]) -> dict[str, Any]: ...
+    @property
+    def model_fields_set(self) -> set[str]: ...
 
 
 class KeyScope(Protocol):
@@ -216,8 +217,14 @@ def meaning(body: KeyedBody) -> bytes:
 
     The same bytes for the same request: an instant is in UTC, an id in lower case, however the client wrote it.
     """
-    said = body.model_dump(exclude_unset=True, exclude={"idempotency_key"})
-    return orjson.dumps(said, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+    said = {name: getattr(body, name) for name in body.model_fields_set if name != "idempotency_key"}
+    return orjson.dumps(said, default=_said, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
+
+
+def _said(part: Any) -> dict[str, Any]:
+    if isinstance(part, BaseModel):
+        return part.model_dump(exclude_unset=True)
+    raise TypeError(f"{type(part).__name__} has no JSON")
 
 
 def request_hash(actor: Actor, request: bytes) -> bytes:
