@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -35,7 +36,7 @@ from holdfast.kernel.body import Problem, refuse, takes
 from holdfast.kernel.errors import Forbidden, Unauthenticated
 from holdfast.kernel.http import answer, change_request, parse, show_reply
 from holdfast.kernel.ids import new_id
-from holdfast.kernel.money import format_money
+from holdfast.kernel.money import CURRENCIES, format_money
 from holdfast.kernel.span import Span
 from holdfast.place.routes.at_hand import Asked
 from holdfast.place.venue import Venue
@@ -246,7 +247,12 @@ def count_created(booking: Booking) -> None:
         HOLDS.labels("created").inc()
     total_minor, currency = booking.total_minor, booking.price.currency
     if total_minor:
-        VALUE.labels(currency).inc(float(format_money(total_minor, currency)))
+        _value_in(currency).inc(float(format_money(total_minor, currency)))
+
+
+@lru_cache(len(CURRENCIES))
+def _value_in(currency: str) -> Counter:
+    return VALUE.labels(currency)
 
 
 def count_refused_after_view(seen: int, newest: int | None) -> None:

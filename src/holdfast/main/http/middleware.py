@@ -149,7 +149,7 @@ class Middleware:
             ms=round(seconds * 1000, 3),
             actor=actor.kind,
             subject=None if actor.kind == "anonymous" else subject_logged(actor.id),
-            tenant_id=str(actor.tenant_ids[0]) if actor.tenant_ids else None,
+            tenant_id=actor.tenant_ids[0] if actor.tenant_ids else None,
             venue_id=next(iter(about.venue_ids)) if len(about.venue_ids) == 1 else None,
         )
 
