@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.conftest import House
 from tests.live.conftest import slot_channel, staff
 from tests.live.near import near
 from tests.live.reading import Reader, opened
+from tests.processes import until
 
 TABLES = [{"slug": each, "name": each.upper()} for each in ("t1", "t2")]
 LATE = [{"id": "late", "name": "Late", "start": "20:00", "minutes": 120}]
@@ -58,14 +61,47 @@ async def test_readers_are_told_to_look_again_when_the_time_has_come(
         bob.close()
 
 
+async def test_who_comes_just_before_the_time_is_told_too(
+    open_house: Any, database_url: str, data_dir: Path
+) -> None:
+    house: House = await open_house(resources=TABLES, slots=LATE, policy={"starts": "slots"})
+    async with near(database_url, data_dir) as here:
+        here.hub.look_at_clock(instant("20:00") - SECOND)
+        reader = await opened(here.port, slot_channel(house, slot="late"))
+        here.hub.look_at_clock(instant("20:00") + SECOND)
+        assert [each.event for each in await reader.take(1)] == ["reset"]
+        reader.close()
+
+
+async def test_readers_are_told_although_nobody_asks_this_process_for_the_new_rules(
+    open_house: Any, database_url: str, data_dir: Path
+) -> None:
+    house: House = await open_house(resources=TABLES, slots=LATE, policy={"starts": "slots"})
+    async with near(database_url, data_dir) as here:
+        reader = await opened(here.port, slot_channel(house, slot="late"))
+        here.hub.look_at_clock(instant("12:00"))
+        await house.change_policy(min_notice_minutes=60)
+        assert [each.event for each in await reader.take(1)] == ["reset"]
+        clock, again = count(), asyncio.create_task(reader.take(1))
+
+        async def told() -> bool:
+            here.hub.look_at_clock(instant("18:59") + next(clock) * 30 * SECOND)
+            return again.done()
+
+        await until(told)
+        assert [each.event for each in await again] == ["reset"]
+        reader.close()
+
+
 async def test_a_slot_that_is_over_is_looked_at_no_more(
     open_house: Any, database_url: str, data_dir: Path
 ) -> None:
     house: House = await open_house(resources=TABLES, slots=LATE)
     channel = slot_channel(house, slot="late")
     async with near(database_url, data_dir) as here:
+        here.hub.look_at_clock(instant("12:00", 1))
         reader = await opened(here.port, channel)
-        for days in range(1, 9):
+        for days in range(2, 9):
             here.hub.look_at_clock(instant("12:00", days))
         await house.booked(start=at("20:00"), resource_ids=house.ids("t2"))
         assert await resets(reader) == 0

@@ -7,7 +7,11 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextvars import Context
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import structlog
 
 from holdfast.channel.guests import changes_at
 from holdfast.channel.names import ChannelKey, Viewer, slot_of
@@ -17,6 +21,7 @@ from holdfast.kernel.actor import SYSTEM
 from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx, lock_key
 from holdfast.kernel.errors import Overloaded
+from holdfast.kernel.failure import stack_of
 from holdfast.live import store
 from holdfast.live.frames import ChannelEvent
 from holdfast.live.stream import Audience
@@ -32,6 +37,10 @@ OPEN_FOR_MIN = timedelta(hours=1)
 LOOK_EVERY = timedelta(seconds=1)
 LATE = timedelta(milliseconds=300)
 """Readers are told so long after the time has come, so that nobody gets a snapshot from before."""
+LOADED_AT_ONCE_MAX = 20
+"""Venues that are loaded between two looks."""
+
+log = structlog.get_logger()
 
 
 class Channel:
@@ -165,28 +174,68 @@ class Passing:
     def __init__(self, channels: Channels, places: Places) -> None:
         self._channels = channels
         self._places = places
-        self._next: dict[Channel, tuple[int, datetime | None]] = {}
-        self._looked_at = datetime.min.replace(tzinfo=UTC)
+        self._looks: dict[Channel, _Look] = {}
+        self._looked_at: datetime | None = None
+        self._loading: asyncio.Task[None] | None = None
 
     def passed(self, now: datetime) -> Iterator[tuple[Channel, Venue]]:
         """Yields these channels, each once it is LATE. `now`: by the database's clock. It looks at all channels with
         readers, at most once per LOOK_EVERY."""
-        if now < self._looked_at + LOOK_EVERY:
+        last = self._looked_at or now
+        if self._looked_at is not None and now < last + LOOK_EVERY:
             return
-        self._looked_at, before = now, self._next
-        self._next = {}
+        self._looked_at, before, unknown = now, self._looks, dict[UUID, None]()
+        self._looks = {}
+        new = _Look(until=last - LATE)  # readers who have come since may have a snapshot from just after that
         for channel in self._channels:
-            venue, at = self._places.at_hand(channel.key[1]), slot_of(channel.key[2])
-            if venue is None or at is None or not channel.audiences:
+            at = slot_of(channel.key[2])
+            if at is None or not channel.audiences:
                 continue
-            version, due = before.get(channel, (None, None))
-            if due is not None and due + LATE <= now:
-                yield channel, venue
-                version = None
-            if version != venue.rules_version:
-                slot = next((each for each in slots_of_day(venue, at[0]) if each.id == at[1]), None)
-                due = None if slot is None else changes_at(venue, slot, after=now - LATE)
-            self._next[channel] = venue.rules_version, due
+            look, venue = before.get(channel, new), self._places.at_hand(channel.key[1])
+            if venue is None:
+                unknown[channel.key[1]] = None
+            else:
+                look = look.by_rules_of(venue, *at)
+                if look.due is not None and look.due + LATE <= now:
+                    yield channel, venue
+                    look = _Look(until=now - LATE).by_rules_of(venue, *at)
+                look = look._replace(until=now - LATE)
+            self._looks[channel] = look
+        self._load(list(unknown)[:LOADED_AT_ONCE_MAX])
+
+    def _load(self, venue_ids: list[UUID]) -> None:
+        """Starts to load venues whose rules have changed: it may be that nobody asks this process for anything else."""
+        if venue_ids and (self._loading is None or self._loading.done()):
+            self._loading = asyncio.get_running_loop().create_task(self._known(venue_ids), context=Context())
+
+    async def _known(self, venue_ids: list[UUID]) -> None:
+        for venue_id in venue_ids:
+            try:
+                await self._places.known(venue_id)
+            except Exception as error:  # the next look tries again
+                log.info("live_venue_not_loaded", venue_id=str(venue_id), stack=stack_of(error))
+
+    async def stop(self) -> None:
+        """Stops loading."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.gather(self._loading, return_exceptions=True)
+
+
+class _Look(NamedTuple):
+    """What is known of a channel. `until`: up to when its readers have been told; `due`: the next instant after that by
+    this version of the rules, None if there is none."""
+
+    until: datetime
+    version: int | None = None
+    due: datetime | None = None
+
+    def by_rules_of(self, venue: Venue, day: date, slot_id: str) -> _Look:
+        if self.version == venue.rules_version:
+            return self
+        slot = next((each for each in slots_of_day(venue, day) if each.id == slot_id), None)
+        due = None if slot is None else changes_at(venue, slot, after=self.until)
+        return _Look(self.until, venue.rules_version, due)
 
 
 async def close_channels(tx: Tx, limit: int) -> int:

@@ -71,6 +71,7 @@ class Hub:
         self.end_all()
         await self.tail.stop()
         await self._beat.stop()
+        await self._passing.stop()
 
     def end_all(self) -> None:
         """Ends all streams and refuses new ones."""
