@@ -108,6 +108,30 @@ async def test_a_snapshot_lasts_until_the_release(app: FastAPI, open_house: Any)
             assert section.get("heldBackFor") == (held_for if view == STAFF_VIEW else None)
 
 
+async def test_it_is_released_although_no_more_may_arrive(app: FastAPI, open_house: Any) -> None:
+    """Nobody can book more then, but staff no longer see for whom it is, and guests see another reason."""
+    rule = {"resources": ["t1"], "for": "walk_in", "until_minutes": 60}
+    late = {"id": "late", "name": "Late", "start": "18:00", "minutes": 120}
+    policy = {"held_back": [rule], "pacing": [{"parties_max": 1}], "starts": "slots"}
+    house: House = await open_house(resources=[{"slug": "t1"}, {"slug": "t2"}], slots=[late], policy=policy)
+    await house.booked(house.bob, date=str(DAY), slot_id="late", resource_ids=house.ids("t2"))
+    venue = await app.state.engine.places.venue(UUID(house.venue_id))
+    wanted = SlotKey(venue.tenant_id, venue.id, DAY, "late")
+    taken = await take_snapshot(app.state.engine.db, wanted, places=app.state.engine.places)
+    released = instant("17:00")
+    for view in (PUBLIC_VIEW, STAFF_VIEW):
+        assert changes_at(replace(taken, at=released - MINUTE), view) == released
+    for at_, reason, held_for in (
+        (released - timedelta(microseconds=1), "held back", ["walk_in"]),
+        (released, "no more arrivals", None),
+    ):
+        seen = [
+            orjson.loads(entry_of(replace(taken, at=at_), view, pricing=LocalPricing()).body)["sections"][0]
+            for view in (PUBLIC_VIEW, STAFF_VIEW)
+        ]
+        assert [seen[0]["reason"], seen[1].get("heldBackFor")] == [reason, held_for]
+
+
 async def test_events_say_the_same(open_house: Any, owner: Any) -> None:
     house: House = await open_house(resources=[{"slug": "t1", "name": "T1"}])
     await house.change_policy(held_back=[{"resources": ["t1"], "for": "walk_in"}])

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from holdfast.booking.deciding.prepare import usual_minutes
 from holdfast.channel.closed import closed_in
-from holdfast.channel.guests import INSTANT, is_held_back
+from holdfast.channel.guests import INSTANT, OPEN_TO_ALL, Rules, is_held_back, times_for_guests
 from holdfast.channel.names import (
     BLOCKED_REASON,
     CLOSED_REASON,
@@ -86,11 +86,14 @@ def entry_of(snapshot: Snapshot, viewer: Viewer, *, pricing: Pricing) -> CachedS
 
 
 def changes_at(snapshot: Snapshot, viewer: Viewer) -> datetime | None:
-    """Returns the next instant at which guests can book more or less of the slot, although nothing happens; None if
-    there is none, or if this viewer does not see it."""
-    if viewer.is_staff and not snapshot.venue.policy.held_back:
+    """Returns the next instant at which what the viewer sees changes, although nothing happens: what guests can book,
+    or why they can't; None if there is none."""
+    venue, slot = snapshot.venue, snapshot.slot
+    if viewer.is_staff and not venue.policy.held_back:
         return None
     times = {_told_to(snapshot, section, viewer).times for section in snapshot.sections}
+    for rules in (OPEN_TO_ALL, Rules(groups=frozenset(viewer.groups))):  # the reasons are by these
+        times |= {*times_for_guests(venue, slot, rules).values()}
     ends = {at for each in times for span in each for at in (span.start, span.end + INSTANT)}
     return min((each for each in ends if each > snapshot.at), default=None)
 
