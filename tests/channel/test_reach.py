@@ -17,9 +17,10 @@ from holdfast.kernel.db.database import Database
 from holdfast.kernel.db.tx import Tx
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
+from holdfast.pacing.store import read_standing
 from holdfast.place.opening.nights import shortest_reaches
 from holdfast.place.store import load_venues
-from tests.booking.asking import DAY, instant
+from tests.booking.asking import DAY, at, instant
 
 HOUR = timedelta(hours=1)
 DAY_MINUTES = 24 * 60
@@ -86,3 +87,16 @@ async def test_it_covers_the_nights_of_the_shortest_stay(open_house: Any, db: Da
     around = [(slot.channel, (span.start - reach).date(), span.end.date()) for slot in slots]
     names, first_on, last_on = zip(*around, strict=True)
     assert await db.run(SYSTEM, fetch, NOT_AROUND, list(names), list(first_on), list(last_on)) == []
+
+
+async def test_who_arrives_between_the_slots_is_not_read(open_house: Any, db: Database) -> None:
+    """A series, or bookings of one set, can be half a year apart."""
+    house = await open_house(resources=[{**ROOM, "units": 9}], policy={**PACED, "max_advance_days": 700})
+    for days in (0, 50, 100):
+        await house.booked(start=at("19:00", days), party_size=2)
+    [venue] = (await db.run(SYSTEM, load_venues, [UUID(house.venue_id)])).values()
+    near = [Span(instant("18:00", days), instant("20:00", days)) for days in (100, 0, 1, 0)]
+    arrived = await db.run(SYSTEM, read_standing, venue, near)
+    assert sorted((each.start, each.covers, each.parties) for each in arrived.rows) == [
+        (instant("19:00", days), 2, 1) for days in (0, 100)
+    ]

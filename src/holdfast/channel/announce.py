@@ -79,10 +79,10 @@ async def _full(
     tx: Tx, venue: Venue, slots: Collection[DatedSlot], shift: Shift
 ) -> tuple[dict[DatedSlot, Full], dict[DatedSlot, Full]]:
     """Returns for which bookings of the slots there was no room before the shift, and for which there is none now."""
-    at = around(venue, slots) if slots and is_paced(venue) else None
-    if at is None:
+    near = [at for each in slots if (at := around(venue, each)) is not None] if is_paced(venue) else []
+    if not near:
         return {}, {}
-    arrived = await read_standing(tx, venue, at)
+    arrived = await read_standing(tx, venue, near)
     came, gone = ([each for each in of if each.venue_id == venue.id] for of in (shift.came, shift.gone))
     before = arrived.before(came, gone=gone)
     return (

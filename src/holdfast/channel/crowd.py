@@ -29,9 +29,9 @@ def full_in(venue: Venue, slot: DatedSlot, arrived: Arrived) -> Full:
     )
 
 
-def around(venue: Venue, slots: Collection[DatedSlot]) -> Span | None:
-    """Returns the time from the first to the last begin in these slots; None if there is none."""
-    at = [begin.at for slot in slots for begin, _ in _limits_in(OfVenue.of(venue, slot))]
+def around(venue: Venue, slot: DatedSlot) -> Span | None:
+    """Returns the time from the first to the last begin in the slot; None if there is none."""
+    at = [begin.at for begin, _ in _limits_in(OfVenue.of(venue, slot))]
     return Span(min(at), max(at)) if at else None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from holdfast.kernel.db.tx import Tx
-from holdfast.kernel.span import Span
+from holdfast.kernel.span import Span, merged
 from holdfast.pacing.arrived import Arrived
 from holdfast.pacing.limits import PACING_WINDOW, REACH, is_paced
 from holdfast.place.venue import Venue
@@ -35,6 +36,13 @@ ARRIVED = STANDING.replace(
 )
 
 
+# LATERAL forces one probe of the index per input row, however far apart they are.
+STANDING_NEAR = f"""
+    SELECT found.* FROM unnest($3::timestamptz[], $4::timestamptz[]) AS near (from_at, to_at),
+           LATERAL ({STANDING.replace("$3", "near.from_at").replace("$4", "near.to_at")}) AS found
+"""
+
+
 async def read_arrived(tx: Tx, venue: Venue, span: Span, *, but: UUID | None = None) -> Arrived:
     """Returns who arrives around the span, as far as that counts for a start in it. Empty, without a query, if the
     venue's policy has no pacing. `but`: a booking that does not count."""
@@ -44,11 +52,13 @@ async def read_arrived(tx: Tx, venue: Venue, span: Span, *, but: UUID | None = N
     return Arrived.of(await tx.fetch(ARRIVED, venue.tenant_id, venue.id, *around, tx.now, but))
 
 
-async def read_standing(tx: Tx, venue: Venue, span: Span) -> Arrived:
-    """Returns the same for the live picture, where an expired hold counts until it is swept."""
+async def read_standing(tx: Tx, venue: Venue, spans: Iterable[Span]) -> Arrived:
+    """Returns the same for the live picture, around any of the spans. An expired hold counts until it is swept."""
     if not is_paced(venue):
         return Arrived()
-    return Arrived.of(await tx.fetch(STANDING, venue.tenant_id, venue.id, *counted_around(venue, span)))
+    near = merged(counted_around(venue, each) for each in spans)
+    starts, ends = [each.start for each in near], [each.end for each in near]
+    return Arrived.of(await tx.fetch(STANDING_NEAR, venue.tenant_id, venue.id, starts, ends))
 
 
 def counted_around(venue: Venue, span: Span) -> Span:

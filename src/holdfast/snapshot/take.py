@@ -97,7 +97,7 @@ async def snapshot(tx: Tx, wanted: SlotKey, *, places: Places) -> Snapshot | Non
     venue = await venue_of(wanted, places)
     for _ in range(TRIES_MAX):
         slot = slot_of(venue, wanted)
-        read = await store.read(tx, venue, slot.channel, probes(venue, slot), around(venue, [slot]))
+        read = await store.read(tx, venue, slot.channel, probes(venue, slot), around(venue, slot))
         if read is None:
             break
         if read.rules_version == venue.rules_version:
