@@ -93,6 +93,29 @@ async def test_readers_are_told_although_nobody_asks_this_process_for_the_new_ru
         reader.close()
 
 
+async def test_who_was_away_then_is_told_afterwards(
+    open_house: Any, database_url: str, data_dir: Path
+) -> None:
+    house: House = await open_house(resources=TABLES, slots=LATE, policy={"starts": "slots"})
+    channel = slot_channel(house, slot="late")
+    async with near(database_url, data_dir) as here:
+        here.hub.look_at_clock(instant("20:00") - SECOND)
+        reader, other = await opened(here.port, channel), await opened(here.port, channel)
+        cursor = reader.cursor
+        reader.close()
+        here.hub.look_at_clock(instant("20:00") + SECOND)
+        assert [each.event for each in await other.take(1)] == ["reset"]
+        again = await opened(here.port, channel, after=cursor)
+        assert [each.event for each in await again.take(1)] == ["reset"]
+        await house.booked(start=at("20:00"), resource_ids=house.ids("t2"))
+        [event] = await other.take(1)
+        assert (event.event, event.version) == ("availability.updated", 1)
+        later = await opened(here.port, channel, after=other.cursor)
+        await later.nothing()
+        for each in (other, again, later):
+            each.close()
+
+
 async def test_a_slot_that_is_over_is_looked_at_no_more(
     open_house: Any, database_url: str, data_dir: Path
 ) -> None:

@@ -137,6 +137,7 @@ class Broadcaster:
 
     def reset_guests(self, channel: Channel, touched: Touched, *, staff_too: bool) -> None:
         """Resets the channel for guests, because time has changed what they can book. `staff_too`: staff see that."""
+        channel.passed_at = self.position
         for audience, seen_as in channel.audiences.items():
             views = tuple(
                 (channel.key, name, viewer) for name, viewer in seen_as if staff_too or not viewer.is_staff

@@ -56,6 +56,7 @@ class Channel:
         "key",
         "opened_here",
         "opening",
+        "passed_at",
         "pins",
         "seen",
         "unread_since",
@@ -71,6 +72,8 @@ class Channel:
         self.opening: asyncio.Task[None] | None = None
         self.opened_here = 0
         """The tail's position when this process opened the channel, 0 if another did. No earlier event was sent."""
+        self.passed_at = -1
+        """The tail's position when its readers last got a reset because of the time; -1: never."""
         self.seen: list[ChannelEvent] = []
         self.unread_since = time.monotonic()
 

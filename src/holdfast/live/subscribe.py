@@ -138,6 +138,8 @@ def _channel_reset(hub: Hub, channel: Channel, position: int) -> str | None:
     ring = hub.broadcaster.ring
     if position < channel.opened_here:
         return "unopened"
+    if position <= channel.passed_at:
+        return "time"  # nobody knows whether it was sent to this reader
     if is_availability(channel.key[2]) and ring.since((*channel.key[:2], RULES), position):
         return "rules"
     return None if _is_dense(ring.since(channel.key, position), channel) else "gap"
