@@ -179,6 +179,19 @@ async def test_a_hold_is_asked_when_it_is_confirmed(house: House) -> None:
     assert (await confirmed(house, lane, house.bob, answers={"call": "Bob"})).status_code == 200
 
 
+async def test_no_refusal_repeats_answers_that_could_not_be_read(house: House) -> None:
+    visit = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t2"), answers=GUEST)
+    hold = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t3"), hold=True)
+    for wrong in ("nut allergy", {"plate": 2**60}, ["nut allergy"]):
+        for refusal in (
+            await house.book(house.gina, start=at("18:00"), answers=wrong),
+            await change(house, visit, house.gina, answers=wrong),
+            await confirmed(house, hold, house.gina, answers=wrong),
+        ):
+            problem = refused(refusal, 400, "INVALID_REQUEST")
+            assert [(each["field"][:7], each["value"]) for each in problem["errors"]] == [("answers", None)]
+
+
 async def test_no_other_step_gets_a_guest_round_the_questions(house: House) -> None:
     hold = await house.booked(house.gina, start=at("18:00"), resource_ids=house.ids("t2"), hold=True)
     problem = refused(await move(house, hold, "RESERVED", house.gina), 400, "INVALID_REQUEST")

@@ -71,6 +71,15 @@ async def test_what_is_required_is_asked_as_in_a_booking(offered: tuple[House, J
     assert (again.status_code, again.json()) == (200, done.json())
 
 
+async def test_no_refusal_repeats_answers_that_could_not_be_read(offered: tuple[House, Json]) -> None:
+    house, entry = offered
+    path = f"/waitlist/{entry['id']}/accept"
+    for wrong in ("nut allergy", {"plate": 2**60}):
+        response = await house.client.post(path, json={"answers": wrong}, headers=house.gina)
+        [error] = refused(response, 400, "INVALID_REQUEST")["errors"]
+        assert (error["field"][:7], error["value"]) == ("answers", None)
+
+
 async def test_staff_who_accept_for_a_guest_are_asked_what_staff_are_asked(
     offered: tuple[House, Json],
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -113,6 +113,8 @@ class JoinWaitlist(PartyBody, _WindowBody):
 
 class AcceptOffer(Body):
     """The acceptance of an offer. Nothing in it is needed, but answers that the venue requires."""
+
+    unsaid: ClassVar[frozenset[str]] = frozenset({"answers"})
 
     answers: Answers = Field(default_factory=dict)
     """Answers to the venue's questions, by id."""

@@ -106,6 +106,8 @@ class UpdateBooking(DetailsBody, OverrideBody, SaleBody):
 class ConfirmBooking(Body):
     """The confirmation of a hold. Nothing in it is needed, but answers that the venue requires."""
 
+    unsaid: ClassVar[frozenset[str]] = frozenset({"answers"})
+
     expected_version: Version | None = None
     """The version that you last read; or send If-Match."""
     answers: Answers = Field(default_factory=dict)
