@@ -89,6 +89,10 @@ async def test_walk_ins_bind_nobody_and_count(bound: Any) -> None:
         made = await house.client.post("/walk-ins", json=body, headers=house.bob)
         assert made.status_code == 201, made.text
     refused(await guest("gina").book(start=at("18:00")), 429, "QUOTA_EXCEEDED")
+    # So it does if staff learn only later who sits there.
+    seated = await house.client.post("/walk-ins", json={**body, "guest_id": None}, headers=house.bob)
+    named = await change(house, seated.json(), guest_id="gina")
+    assert (named.status_code, named.json().get("guest_id")) == (200, "gina"), named.text
 
 
 async def test_each_item_of_an_order_counts(bound: Any) -> None:

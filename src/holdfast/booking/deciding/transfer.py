@@ -11,6 +11,7 @@ from holdfast.booking.rules.fair_use import Allowance, Usage
 from holdfast.booking.rules.override import Overruled, check_rule
 from holdfast.booking.said import Asker
 from holdfast.kernel.span import Span
+from holdfast.pacing.limits import WALK_IN
 from holdfast.place.venue import Venue
 
 
@@ -29,10 +30,13 @@ class Transfer:
 
 
 def transfer_of(guest: dict[str, Any], before: Booking, venue: Venue) -> Transfer | None:
-    """Returns who gets the booking by these new fields of its guest; None if it stays with the one who has it."""
+    """Returns who gets the booking by these new fields of its guest; None if it stays with the one who has it.
+
+    A walk-in binds nobody, whoever turns out to sit there."""
     if guest.get("id", before.guest.id) == before.guest.id:
         return None
-    return Transfer(venue, Asker(True, before.details.source, guest["id"]))
+    source = before.details.source
+    return Transfer(venue, Asker(True, source, None if source == WALK_IN else guest["id"]))
 
 
 def given_away(booking: Booking) -> Booking:
