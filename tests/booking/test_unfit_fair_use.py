@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import process_time
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
 
+from holdfast.booking.fitting.quotas import Quotas
+from holdfast.booking.fitting.standing import Standing
+from holdfast.booking.rules.fair_use import CountedBooking, Subject, Usage
+from holdfast.kernel.ids import new_id
+from holdfast.kernel.span import Span
 from tests.conftest import House
 
-from .asking import at, cancel, move
+from .asking import at, cancel, instant, move
 from .callers import FLOOR, LONG, SHORT, Guest, ahead
 from .changing import bookings, unfit
 from .test_fair_use_counted import Made, fits, random_rules, subjects
 
 CODE = "QUOTA_EXCEEDED"
+SECOND, HOURS = timedelta(seconds=1), timedelta(hours=6)
 
 
 async def stricter(house: House, *rules: dict[str, Any], **more: Any) -> set[str]:
@@ -103,6 +112,35 @@ async def test_hours_of_visits_that_are_over_count_in_their_week(open_house: Any
     assert (await move(house, gone, "COMPLETED")).status_code == 200
     assert await stricter(house, {"per": "guest", "open_bookings_max": 1}) == set()
     assert await stricter(house, {"per": "guest", "hours_per_week_max": 3}) == {coming["booking_reference"]}
+
+
+async def test_many_at_once_are_counted_in_one_go(bound: Any, app: FastAPI) -> None:
+    """Those of a whole club night: compared with one another, they would hold up the process for seconds."""
+    rule = {"per": "guest", "at_once_max": 4999}
+    house, _ = await bound(rule)
+    after = await app.state.engine.places.venue(UUID(house.venue_id))
+    before = replace(after, policy=after.policy.model_copy(update={"fair_use": ()}))
+    start = instant("12:00")
+    spans = {new_id(): Span(start + n * SECOND, start + n * SECOND + HOURS) for n in range(5000)}
+    usage = Usage(
+        {(after.id, Subject("guest", "gina")): {id_: _counted(each) for id_, each in spans.items()}}
+    )
+    quotas, began = Quotas(before, after, usage, start), process_time()
+    found = [quotas.newly_over(_standing(id_, each)) for id_, each in spans.items()]
+    assert process_time() - began < 1
+    assert {each.detail() for each in found if each is not None} == {
+        "This guest has 5000 bookings here at that time, and may have 4999 at once."
+    }
+    assert None not in found
+
+
+def _counted(span: Span) -> CountedBooking:
+    return CountedBooking(span, True, span.end)
+
+
+def _standing(id_: UUID, span: Span) -> Standing:
+    start = span.start.replace(tzinfo=None)
+    return Standing(id_, "BR", span, start, "UTC", None, 2, (), "web", True, False, guest_id="gina")
 
 
 @pytest.mark.parametrize("seed", range(4))

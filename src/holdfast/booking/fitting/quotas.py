@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
+from itertools import groupby
 from uuid import UUID
 
 from holdfast.booking.fitting.reasons import Wrong
@@ -108,15 +111,36 @@ def _at_once(quota: Quota, coming: Counted) -> Over:
     most = quota.rule.at_once_max
     if most is None:
         return
-    there: list[UUID] = []
-    for id_, each in sorted(coming.items(), key=lambda pair: pair[1].span):
-        there = [*(other for other in there if coming[other].span.end > each.span.start), id_]
-        has = sum(coming[other].things for other in there)
-        if has > most:
+    too_many = _too_many_at(coming.values(), most)
+    starts = [at for at, _ in too_many]
+    for id_, each in coming.items():
+        number = bisect_left(starts, each.span.start)
+        if number < len(starts) and starts[number] < each.span.end:
+            has = too_many[number][1]
             said = (
                 f"{_whose(quota.subject)} has {has} bookings here at that time, and may have {most} at once."
             )
-            yield there, _wrong(quota, "at_once_max", lambda said=said: said)
+            yield [id_], _wrong(quota, "at_once_max", lambda said=said: said)
+
+
+def _too_many_at(counted: Iterable[CountedBooking], most: int) -> list[tuple[datetime, int]]:
+    """Returns the instants at which a booking begins and there are more than `most` then, in order, with how many."""
+    found: list[tuple[datetime, int]] = []
+    ends: list[tuple[datetime, int]] = []
+    has = 0
+    for start, of_start in groupby(sorted(counted, key=_start), key=_start):
+        for each in of_start:
+            heappush(ends, (each.span.end, each.things))
+            has += each.things
+        while ends[0][0] <= start:
+            has -= heappop(ends)[1]
+        if has > most:
+            found.append((start, has))
+    return found
+
+
+def _start(counted: CountedBooking) -> datetime:
+    return counted.span.start
 
 
 def _whose(subject: Subject) -> str:
