@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from holdfast.assigning.preferences import Preferences
 from holdfast.booking.deciding.decide import decide
 from holdfast.booking.deciding.known import Created, Known, Refused
-from holdfast.booking.deciding.order import Place, place_order
+from holdfast.booking.deciding.order import Place, Placing, place_order
 from holdfast.booking.deciding.prepare import find_place, prepare
 from holdfast.booking.wanted import ItemWanted, Prepared, Wanted, When
 from holdfast.claim.model import Claim, Occupancy, claimed_span
@@ -135,6 +136,32 @@ async def test_a_full_venue_with_many_combinations_is_looked_at_once(
         assert len(asked) == many
         # In the search, for the sentence, and for the list of conflicts.
         assert max(asked.values()) <= 3
+
+
+class Sets(tuple[tuple[Resource, ...], ...]):
+    """Sets that count how often all of them are looked at."""
+
+    looks: ClassVar[int] = 0
+
+    def __iter__(self) -> Iterator[tuple[Resource, ...]]:
+        Sets.looks += 1
+        return super().__iter__()
+
+
+async def test_what_items_share_is_looked_at_once(open_house: Any, app: FastAPI) -> None:
+    """A large venue has thousands of sets, which twenty items in the same words have in common."""
+    house: House = await open_house(resources=[{"slug": f"t{n}", "seats_max": 2} for n in range(3)])
+    venue: Venue = await app.state.engine.places.venue(UUID(house.venue_id))
+
+    def looks(many: int) -> int:
+        prepared = prepare(order(venue, {}, [(1, None)] * many), venue, now=instant("12:00"))
+        sets, Sets.looks = Sets(prepared.items[0].sets), 0
+        items = tuple(replace(each, sets=sets) for each in prepared.items)
+        placing = Placing.of(replace(prepared, items=items), find_place)
+        assert placing.by_choices == [*range(many)]
+        return Sets.looks
+
+    assert looks(20) == looks(1) > 0
 
 
 async def test_equal_orders_ask_for_the_same(open_house: Any, app: FastAPI) -> None:

@@ -207,14 +207,24 @@ class Placing:
 def _kinds(items: Sequence[Prepared]) -> list[_Kind]:
     """Returns what kind each item is of: those are alike that are as many guests and fit on the same sets."""
     kinds: dict[tuple[object, ...], _Kind] = {}
+    # A large venue has thousands of sets, and items that are asked for in the same words share them.
+    known: dict[tuple[int, int], _Kind] = {}
     found: list[_Kind] = []
     for number, item in enumerate(items):
-        like = (item.wanted.party_size, *[tuple([one.id for one in each]) for each in item.sets])
-        if like not in kinds:
-            leaves = [leaf.id for each in item.sets for one in each for leaf in one.claimed]
-            kinds[like] = _Kind(number, frozenset(leaves), len({*leaves}) == len(leaves))
-        found.append(kinds[like])
+        same = id(item.sets), item.wanted.party_size
+        if same not in known:
+            known[same] = _kind(number, item, kinds)
+        found.append(known[same])
     return found
+
+
+def _kind(number: int, item: Prepared, kinds: dict[tuple[object, ...], _Kind]) -> _Kind:
+    like = (item.wanted.party_size, *[tuple([id(one) for one in each]) for each in item.sets])
+    kind = kinds.get(like)
+    if kind is None:
+        leaves = [leaf.id for each in item.sets for one in each for leaf in one.claimed]
+        kind = kinds[like] = _Kind(number, frozenset(leaves), len({*leaves}) == len(leaves))
+    return kind
 
 
 def _claim(item: Prepared, resource: Resource, unit: int) -> Claim:
