@@ -68,6 +68,15 @@ async def test_things_that_exclude_each_other(open_house: Any) -> None:
     assert detail == f"Not all 3 things of this order are free together at that time, but 2 are. {NEVER}"
 
 
+async def test_what_may_be_this_or_that_is_not_counted_as_one_of_them(open_house: Any) -> None:
+    house: House = await open_house(policy=POLICY, resources=[table("t1"), *hall()[:2]])
+    detail = await told(house, "TABLE_NOT_AVAILABLE", *[TWO] * 4)
+    assert detail == f"Of the 4 things for 2 in this order, 3 are free at that time. {NEVER}"
+    tables = {**TWO, "preferences": {"kinds": ["table"]}}
+    detail = await told(house, "TABLE_NOT_AVAILABLE", *[tables] * 2)
+    assert detail == f"Of the 2 tables for 2 in this order, 1 is free at that time. {NEVER}"
+
+
 async def test_a_counter_that_is_named_twice_may_have_room_at_another_time(open_house: Any) -> None:
     bar = {"slug": "bar", "name": "Bar", "kind": "seat", "seats_max": 6, "units": 6, "takes": "guests"}
     house: House = await open_house(policy=POLICY, resources=[bar])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from holdfast.assigning.choose import claimed_by
+from holdfast.assigning.choose import claimed_by, distinct
 from holdfast.assigning.rooms import Rooms
 from holdfast.booking.deciding.order import Place, Placing, with_room
 from holdfast.booking.deciding.prepare import find_place, open_sets
@@ -70,7 +70,9 @@ def _is(many: int) -> str:
 
 
 def _things(order: Prepared) -> str:
-    kinds = {"thing" if _takes_guests(each) else each.sets[0][0].kind for each in order.items}
+    """Returns what all of them may be, in the plural: `tables` only if it can't be a lane."""
+    every = {id(each.sets): each.sets for each in order.items}.values()  # items that are alike share them
+    kinds = {"thing" if one.takes == "guests" else one.kind for sets in every for one in distinct(sets)}
     kind = kinds.pop() if len(kinds) == 1 else "thing"
     return PLURALS.get(kind, f"{kind}s")
 
