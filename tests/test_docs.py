@@ -34,6 +34,8 @@ TREES = ("src", "tests", "bench", "scripts", "docs", "examples", ".ci")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 GUIDES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+BROKEN_LINK = re.compile(r"\]\([^)\s]+\s[^)]*\)")
+"""With white space in it, it is shown as text."""
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 METRIC = re.compile(r"holdfast_[a-z_]+")
 
@@ -54,7 +56,9 @@ def anchors(document: Path) -> set[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(document: Path) -> None:
-    targets = [link for link in LINK.findall(document.read_text("utf-8")) if "://" not in link]
+    text = document.read_text("utf-8")
+    assert BROKEN_LINK.findall(text) == []
+    targets = [link for link in LINK.findall(text) if "://" not in link]
     for target in targets:
         path, _, fragment = target.partition("#")
         there = (document.parent / path).resolve() if path else document
