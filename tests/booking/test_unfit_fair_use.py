@@ -12,9 +12,12 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 
+from holdfast.booking.fitting import no_longer_fit
 from holdfast.booking.fitting.quotas import Quotas
 from holdfast.booking.fitting.standing import Standing
-from holdfast.booking.rules.fair_use import CountedBooking, Subject, Usage
+from holdfast.booking.making.usage_store import FOR_EVER
+from holdfast.booking.rules.fair_use import CountedBooking, Subject, Usage, quotas_of
+from holdfast.booking.said import Asker
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.span import Span
 from tests.conftest import House
@@ -125,9 +128,14 @@ async def test_many_at_once_are_counted_in_one_go(bound: Any, app: FastAPI) -> N
     usage = Usage(
         {(after.id, Subject("guest", "gina")): {id_: _counted(each) for id_, each in spans.items()}}
     )
-    quotas, began = Quotas(before, after, usage, start), process_time()
-    found = [quotas.newly_over(_standing(id_, each)) for id_, each in spans.items()]
+    quotas, began = Quotas(before, after), process_time()
+    page = [_standing(id_, each) for id_, each in spans.items()]
+    [quota] = quotas_of(after, Asker(guest_id="gina"))
+    assert [*quotas.unknown(page[:1])] == [(after, quota, Span(start, FOR_EVER))]
+    quotas.learn(usage, start)
+    found = [quotas.newly_over(each) for each in page]
     assert process_time() - began < 1
+    assert [*quotas.unknown(page)] == []  # what was read serves all pages
     assert {each.detail() for each in found if each is not None} == {
         "This guest has 5000 bookings here at that time, and may have 4999 at once."
     }
@@ -144,8 +152,12 @@ def _standing(id_: UUID, span: Span) -> Standing:
 
 
 @pytest.mark.parametrize("seed", range(4))
-async def test_those_are_listed_that_a_plain_count_refuses(open_house: Any, app: FastAPI, seed: int) -> None:
-    """Each booking is asked for again beside the others, by the rules before and by those after."""
+async def test_those_are_listed_that_a_plain_count_refuses(
+    open_house: Any, app: FastAPI, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Each booking is asked for again beside the others, by the rules before and by those after. They come on several
+    pages."""
+    monkeypatch.setattr(no_longer_fit, "READ_AT_ONCE", 3)
     dice = random.Random(seed)
     after = random_rules(dice)
     groups = [{"per": "group", "groups": ["a", "b"], "open_bookings_max": 999}]  # what is stored of whom

@@ -70,9 +70,9 @@ class Unfit:
         call = self._db.call(SYSTEM, tenants=[venue.tenant_id])
         return await call.run(read_standing, venue, after, limit=READ_AT_ONCE)
 
-    async def _quotas(self, before: Venue, after: Venue, page: Sequence[Standing]) -> Quotas:
-        call = self._db.call(SYSTEM, tenants=[before.tenant_id])
-        return await call.run(read_quotas, before, after, page)
+    async def _quotas(self, quotas: Quotas, page: Sequence[Standing]) -> None:
+        call = self._db.call(SYSTEM, tenants=[quotas.before.tenant_id])
+        quotas.learn(*await call.run(read_quotas, quotas, page))
 
 
 @dataclass(slots=True)
@@ -89,16 +89,18 @@ class Finding:
     async def look(
         self,
         read: Callable[[Venue, Standing | None], Awaitable[list[Standing]]],
-        read_quotas: Callable[[Venue, Venue, Sequence[Standing]], Awaitable[Quotas]],
+        read_quotas: Callable[[Quotas, Sequence[Standing]], Awaitable[None]],
     ) -> None:
         """Looks at the bookings, a page at a time."""
         before, after = self.before, self.after
         leaves, groups = set(_closer(before, after)), changed_groups(before, after)
         is_paced = _paces_otherwise(before, after)
         old, new = (Crowd(each, leaves, groups=groups, is_paced=is_paced) for each in (before, after))
+        quotas = Quotas(before, after) if binds_otherwise(before, after) else None
         slices, last = Slices(), None
         while self.seen < BOOKINGS_MAX and (page := await read(self.before, last)):
-            quotas = await read_quotas(before, after, page) if binds_otherwise(before, after) else None
+            if quotas is not None:
+                await read_quotas(quotas, page)
             for each in page:
                 self._judge(each, old, new)
                 wrong = None if quotas is None else quotas.newly_over(each)

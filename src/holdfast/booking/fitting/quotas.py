@@ -12,10 +12,12 @@ from uuid import UUID
 
 from holdfast.booking.fitting.reasons import Wrong
 from holdfast.booking.fitting.standing import Standing
-from holdfast.booking.making.usage_store import read_usage
+from holdfast.booking.making.usage_store import FOR_EVER, read_counted
 from holdfast.booking.rules.fair_use import CountedBooking, Quota, QuotaExceeded, Subject, Usage, quotas_of
 from holdfast.booking.said import Asker
+from holdfast.claim.model import BEGINNING
 from holdfast.kernel.db.tx import Tx
+from holdfast.kernel.span import Span
 from holdfast.place.opening.clock import to_wall
 from holdfast.place.venue import Venue
 
@@ -28,10 +30,9 @@ def binds_otherwise(before: Venue, after: Venue) -> bool:
     return bool(after.policy.fair_use) and before.policy.fair_use != after.policy.fair_use
 
 
-async def read_quotas(tx: Tx, before: Venue, after: Venue, page: Sequence[Standing]) -> Quotas:
-    """Reads what the guests, groups and addresses of these bookings have."""
-    asked = [(venue, _asker(each), each.span) for each in page for venue in (before, after)]
-    return Quotas(before, after, await read_usage(tx, asked), tx.now)
+async def read_quotas(tx: Tx, quotas: Quotas, page: Sequence[Standing]) -> tuple[Usage, datetime]:
+    """Returns what the guests, groups and addresses of these bookings have, as far as it is not known yet; and when."""
+    return await read_counted(tx, quotas.unknown(page)), tx.now
 
 
 def _asker(booked: Standing) -> Asker:
@@ -41,13 +42,28 @@ def _asker(booked: Standing) -> Asker:
 
 @dataclass(slots=True)
 class Quotas:
-    """What guests, groups and addresses have, at a venue before and after a change."""
+    """What guests, groups and addresses have too much of, at a venue before and after a change. Bookings are judged a
+    page at a time, in order of their start."""
 
     before: Venue
     after: Venue
-    usage: Usage
-    now: datetime
+    usage: Usage = field(default_factory=Usage)
+    now: datetime = BEGINNING
     _known: dict[tuple[int, Quota], dict[UUID, list[Wrong]]] = field(default_factory=dict)
+
+    def unknown(self, page: Sequence[Standing]) -> Iterator[tuple[Venue, Quota, Span]]:
+        """Yields what has to be read before these bookings are judged.
+
+        What counts for a quota is read once, for all bookings to come: those of later pages start later."""
+        for booked in page:
+            for venue in (self.before, self.after):
+                for quota in quotas_of(venue, _asker(booked)):
+                    if (id(venue), quota) not in self._known:
+                        yield venue, quota, Span(booked.span.start, FOR_EVER)
+
+    def learn(self, usage: Usage, now: datetime) -> None:
+        """Takes what was read for the next page."""
+        self.usage, self.now = usage, now
 
     def newly_over(self, booked: Standing) -> Wrong | None:
         """Returns the bound that the booking exceeds, with the others that count with it, and did not exceed before;

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from holdfast.booking.rules.fair_use import Allowance, CountedBooking, Subject, Usage, quotas_of
+from holdfast.booking.rules.fair_use import Allowance, CountedBooking, Quota, Subject, Usage, quotas_of
 from holdfast.booking.said import Asker
 from holdfast.booking.states import TERMINAL, UNDONE
 from holdfast.booking.store import READ_COLUMNS, from_row
@@ -62,17 +62,19 @@ Asked = tuple[Venue, Asker, Span]
 async def read_usage(tx: Tx, asked: Iterable[Asked]) -> Usage:
     """Returns what counts for these requests, each for a booking that starts and ends within its span. Where no rule
     that counts binds them, it needs no query. Under the venues' locks, nobody else books any meanwhile."""
+    bound = ((venue, quota, span) for venue, asker, span in asked for quota in quotas_of(venue, asker))
+    return await read_counted(tx, bound)
+
+
+async def read_counted(tx: Tx, asked: Iterable[tuple[Venue, Quota, Span]]) -> Usage:
+    """Returns what counts for these quotas at these venues, as `read_usage` does."""
     usage, needed = Usage(), dict[tuple[UUID, UUID, Subject], Span]()
-    for venue, asker, span in asked:
-        for subject, rule in quotas_of(venue, asker):
-            if rule.counts:
-                last = FOR_EVER if rule.open_bookings_max is not None else span.end + REACH
-                around, key = (
-                    Span(min(span.start - REACH, tx.now), last),
-                    (venue.tenant_id, venue.id, subject),
-                )
-                known = needed.get(key, around)
-                needed[key] = Span(min(known.start, around.start), max(known.end, around.end))
+    for venue, (subject, rule), span in asked:
+        if rule.counts:
+            last = FOR_EVER if rule.open_bookings_max is not None else span.end + REACH
+            around, key = Span(min(span.start - REACH, tx.now), last), (venue.tenant_id, venue.id, subject)
+            known = needed.get(key, around)
+            needed[key] = Span(min(known.start, around.start), max(known.end, around.end))
     if needed:
         rows = [(tenant, venue, *subject, *around) for (tenant, venue, subject), around in needed.items()]
         columns = [list(column) for column in zip(*rows, strict=True)]
