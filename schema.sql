@@ -336,21 +336,26 @@ BEGIN
 END
 $$;
 
--- The ids of the venue's bookings that count for a group; none of a tenant that is not visible.
+-- What counts of the venue's bookings for a group between two instants; nothing of a tenant that is not visible.
 --
 -- As with claims_overlapping, row-level security would keep @> from the index, so it runs as holdfast_ledger. The
 -- settings leave booking_by_group as the only way, whatever was known of the table when the plan was made.
-CREATE FUNCTION bookings_of_group(of_tenant uuid, of_venue uuid, name text) RETURNS SETOF uuid
+CREATE FUNCTION bookings_of_group(of_tenant uuid, of_venue uuid, name text, from_at timestamptz, to_at timestamptz)
+    RETURNS TABLE (tenant_id uuid, venue_id uuid, id uuid, start_at timestamptz, end_at timestamptz, status text,
+                   expires_at timestamptz, items jsonb)
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp
     SET enable_seqscan = off SET enable_indexscan = off SET enable_indexonlyscan = off
 AS $$
+#variable_conflict use_column
+DECLARE
+    is_visible boolean := sees_all_tenants() OR of_tenant = ANY (visible_tenants());
 BEGIN
     RETURN QUERY
-    SELECT b.id
-      FROM (SELECT booking.id, booking.tenant_id FROM booking
+    SELECT b.tenant_id, b.venue_id, b.id, b.start_at, b.end_at, b.status, b.expires_at, b.items
+      FROM (SELECT tenant_id, venue_id, id, start_at, end_at, status, expires_at, items FROM booking
              WHERE booked_for(venue_id, booked_groups) @> ARRAY[of_venue::text || name]
                AND booked_groups <> '{}' OFFSET 0) AS b
-     WHERE b.tenant_id = of_tenant AND (sees_all_tenants() OR of_tenant = ANY (visible_tenants()));
+     WHERE b.tenant_id = of_tenant AND b.end_at > from_at AND b.start_at < to_at AND is_visible;
 END
 $$;
 
@@ -848,14 +853,15 @@ END $$;
 
 GRANT USAGE, CREATE ON SCHEMA public TO holdfast_ledger;
 ALTER FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) OWNER TO holdfast_ledger;
-ALTER FUNCTION bookings_of_group(uuid, uuid, text) OWNER TO holdfast_ledger;
+ALTER FUNCTION bookings_of_group(uuid, uuid, text, timestamptz, timestamptz) OWNER TO holdfast_ledger;
 REVOKE CREATE ON SCHEMA public FROM holdfast_ledger;
 REVOKE EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION claims_overlapping(uuid[], uuid[], timestamptz[], timestamptz[]) TO holdfast_app;
-REVOKE EXECUTE ON FUNCTION bookings_of_group(uuid, uuid, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION bookings_of_group(uuid, uuid, text) TO holdfast_app;
+REVOKE EXECUTE ON FUNCTION bookings_of_group(uuid, uuid, text, timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION bookings_of_group(uuid, uuid, text, timestamptz, timestamptz) TO holdfast_app;
 GRANT SELECT ON claim TO holdfast_ledger;
-GRANT SELECT (tenant_id, id, venue_id, booked_groups) ON booking TO holdfast_ledger;
+GRANT SELECT (tenant_id, id, venue_id, booked_groups, start_at, end_at, status, expires_at, items) ON booking
+    TO holdfast_ledger;
 CREATE POLICY ledger_reads ON claim FOR SELECT TO holdfast_ledger USING (true);
 CREATE POLICY ledger_reads ON booking FOR SELECT TO holdfast_ledger USING (true);
 

@@ -51,7 +51,8 @@ async def used(tx: Tx, house: House, tenant_id: UUID, group: str) -> set[str]:
 
 
 async def members(tx: Tx, tenant_id: UUID, venue_id: UUID) -> set[str]:
-    rows = await tx.fetch("SELECT * FROM bookings_of_group($1, $2, 'members')", tenant_id, venue_id)
+    sql = "SELECT id FROM bookings_of_group($1, $2, 'members', '-infinity', 'infinity')"
+    rows = await tx.fetch(sql, tenant_id, venue_id)
     return {str(row[0]) for row in rows}
 
 

@@ -200,7 +200,7 @@ def by_id(node: dict[str, Any]) -> bool:
 async def test_the_ledgers_functions_do_not_look_at_the_tenants(db: Database) -> None:
     async def look(tx: Tx) -> int:
         await tx.fetch("SELECT FROM claims_overlapping('{}', '{}', '{}', '{}')")
-        await tx.fetch("SELECT FROM bookings_of_group($1, $1, 'members')", new_id())
+        await tx.fetch("SELECT FROM bookings_of_group($1, $1, 'members', now(), now())", new_id())
         return await tx.fetchval("SELECT pg_stat_get_xact_numscans('tenant'::regclass)")
 
     assert await db.run(SYSTEM, look) == 0

@@ -28,12 +28,11 @@ _COUNTED = """
        AND booking.end_at > w.from_at AND booking.start_at < w.to_at
        AND status <> ALL ($2::text[]) AND (expires_at IS NULL OR expires_at > $3)"""
 _IN_TABLE = _COUNTED.replace("{found}", "booking")
-_BY_ID = _COUNTED.replace(
-    "{found}",
-    "(SELECT * FROM booking WHERE booking.tenant_id = w.tenant_id AND booking.id = ids.id OFFSET 0)",
+_OF_GROUP = _COUNTED.replace(
+    "{found}", "bookings_of_group(w.tenant_id, w.venue_id, w.name, w.from_at, w.to_at)"
 )
-# LATERAL with OFFSET 0: one index scan for each row asked about, in booking_by_guest or booking_by_address, or for each
-# booking of a group. No booking is longer than 366 days (DURATION_MINUTES_LIMIT), so older ones need not be looked at.
+# LATERAL with OFFSET 0: one index scan for each row asked about, in booking_by_guest, booking_by_group or
+# booking_by_address. No booking is longer than 366 days (DURATION_MINUTES_LIMIT), so older ones need not be looked at.
 USED = f"""
     WITH w AS (
         SELECT * FROM unnest($4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
@@ -45,8 +44,7 @@ USED = f"""
      WHERE w.per = 'guest'
      UNION ALL
     SELECT w.venue_id, w.per, w.name, b.*
-      FROM w, LATERAL bookings_of_group(w.tenant_id, w.venue_id, w.name) AS ids (id),
-           LATERAL ({_BY_ID} OFFSET 0) AS b
+      FROM w, LATERAL ({_OF_GROUP} OFFSET 0) AS b
      WHERE w.per = 'group'
      UNION ALL
     SELECT w.venue_id, w.per, w.name, b.*
