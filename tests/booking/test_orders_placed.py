@@ -128,6 +128,31 @@ async def test_a_promise_makes_room_for_a_new_item_as_for_a_new_order(open_house
     assert names(more.json()) == [["s"], ["r1"]]
 
 
+async def test_what_others_must_move_for_is_shown_without_a_room(open_house: Any) -> None:
+    """Of a type that is bound late there is room since a promise can move; but nobody can name the room."""
+    rooms = [{"slug": slug, "name": slug.upper(), "kind": "room", "group": "double"} for slug in ("r1", "r2")]
+    house: House = await open_house(
+        kind="hotel",
+        stay={"check_in": "15:00", "check_out": "11:00"},
+        policy={"bind_group": "at_check_in"},
+        resources=rooms,
+    )
+    for more in (
+        {"group": "double", "arrival": str(DAY + timedelta(days=1)), "nights": 2},
+        {"resource_ids": house.ids("r2"), "arrival": str(DAY), "nights": 1},
+    ):
+        assert (await house.book(**more)).status_code == 201
+    asked = {"venue_id": house.venue_id, "arrival": str(DAY), "nights": 3}
+    asked["items"] = [{"group": "double", "party_size": 2}]
+    response = await house.client.post("/bookings/availability/check", json=asked)
+    assert response.status_code == 200, response.text
+    [option] = response.json()["options"]
+    assert option["items"] == [{"resource_ids": []}]
+    assert option["resource_ids"] == []
+    made = await house.client.post("/bookings", json=asked, headers=house.bob)
+    assert made.status_code == 201, made.text
+
+
 async def test_an_order_is_as_long_as_its_largest_party_usually_is(open_house: Any) -> None:
     long = [{"party_size_max": 2, "minutes": 90}, {"party_size_max": 6, "minutes": 120}]
     policy = {**POLICY, "durations": long, "guests_choose_duration": False}

@@ -172,7 +172,7 @@ class Evening:
         rng = self.rng
         more: dict[str, Any] = {"hold": rng.random() < 0.2, "source": rng.choice(SOURCES)}
         if self.house.document.get("stay") and rng.random() < 0.5:
-            more["preferences"] = {"group": "sea"}
+            more["group"] = "sea"
         elif rng.random() < 0.2:
             more["items"] = [{"party_size": 1}, {"party_size": 2}]
         else:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-
+from holdfast.booking.deciding.stays import began_of
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.length import DURATION_RULE
 from holdfast.booking.said import Asker
@@ -14,12 +13,12 @@ from .world import World
 
 def asker_about(world: World, booking: Booking, *, is_staff: bool) -> Asker:
     """Who asks for another time of a booking, which counts for its own guest and keeps its place."""
-    source, own = booking.details.source, booking.resource_ids
+    source, own, began = booking.details.source, booking.resource_ids, began_of(booking)
     if not world.venue.policy.fair_use:
-        return Asker(is_staff, source, groups=frozenset() if is_staff else world.groups, own=own)
+        return Asker(is_staff, source, groups=frozenset() if is_staff else world.groups, own=own, began=began)
     if is_staff:
-        return Asker(True, source, booking.guest.id, own=own)
-    return Asker(False, source, booking.guest.id, world.groups, booking.booked_ip, own)
+        return Asker(True, source, booking.guest.id, own=own, began=began)
+    return Asker(False, source, booking.guest.id, world.groups, booking.booked_ip, own, began)
 
 
 def may_keep(booking: Booking, changed: Booking, refusal: HoldfastError | None) -> bool:
@@ -33,9 +32,3 @@ def may_keep(booking: Booking, changed: Booking, refusal: HoldfastError | None) 
     keeps_place = booking.resource_ids == changed.resource_ids
     keeps_time = booking.span == changed.span and (keeps_place or refusal is not None)
     return has_no_place_yet or keeps_start or keeps_length or keeps_time
-
-
-def needs_what_is_past(booking: Booking, arrival: date | None, now: datetime) -> bool:
-    """Whether it is a stay that has begun and would still arrive on that date. On purpose it keeps its start, and so
-    needs a room that was free since then, where a new one would need it from now on."""
-    return arrival is not None and booking.arrival_on == arrival and booking.start_at < now

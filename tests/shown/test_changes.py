@@ -19,7 +19,7 @@ from holdfast.booking.said import Asker
 from holdfast.booking.wanted import When
 from holdfast.kernel.errors import HoldfastError
 
-from .keeping import asker_about, may_keep, needs_what_is_past
+from .keeping import asker_about, may_keep
 from .views import Shown, shown_in, when_of
 from .world import Ask, World, campaign
 
@@ -62,8 +62,6 @@ async def _each_can_be_had(world: World, booking: Booking, asked: Json, shown: S
             when = When(start=start.span.start, end=start.span.end)
         wanted = _change(booking, when, party_size=asked["party_size"])
         changed = await world.changed(replace(wanted, preferences=asked["preferences"]), asked["asker"])
-        if needs_what_is_past(booking, day, world.now):
-            continue
         assert isinstance(changed, Booking), f"{said}: {changed!r}"
         assert changed.span == start.span, f"{said}: {changed.span}"
         if free.resource_ids:
@@ -96,7 +94,7 @@ async def _checks(world: World, booking: Booking, asker: Asker) -> int:
             seen, refusal = {"available": False}, error
         if isinstance(changed, Booking) and not seen["available"]:
             assert may_keep(booking, changed, refusal), f"{said}: {seen} {refusal!r} {changed}"
-        elif not needs_what_is_past(booking, when.arrival, world.now):
+        else:
             assert seen["available"] is isinstance(changed, Booking), f"{said}: {seen} {changed!r}"
         compared += 1
         if isinstance(changed, Suggestible) and changed.wanted is not None:

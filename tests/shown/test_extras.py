@@ -18,7 +18,7 @@ from holdfast.booking.wanted import ItemWanted, Wanted, When
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
 
-from .keeping import asker_about, may_keep, needs_what_is_past
+from .keeping import asker_about, may_keep
 from .world import Ask, World, campaign
 
 QUICK = range(6)
@@ -124,7 +124,7 @@ async def _changed(world: World, booking: Booking) -> int:
         said = f"{world.said} {booking} {asked}: {is_free} {refusal!r} {changed!r}"
         if isinstance(changed, Booking) and not is_free:
             assert may_keep(booking, changed, refusal), said
-        elif not needs_what_is_past(booking, when.arrival, world.now):
+        else:
             assert is_free is isinstance(changed, Booking), said
     return len(whens)
 

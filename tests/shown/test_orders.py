@@ -22,7 +22,7 @@ from holdfast.booking.wanted import ItemWanted, Wanted, When
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
 
-from .keeping import asker_about, may_keep, needs_what_is_past
+from .keeping import asker_about, may_keep
 from .world import Ask, World, campaign
 
 QUICK = range(6)
@@ -147,7 +147,7 @@ async def _at_another_time(world: World, made: Booking, when: When, asker: Asker
     said, can = f"{world.said} {made} {when} {asker}", isinstance(changed, Booking)
     if isinstance(changed, Booking) and not seen["available"]:
         assert may_keep(made, changed, seen.get("refused")), f"{said}: {seen} {changed}"
-    elif not needs_what_is_past(made, when.arrival, world.now):
+    else:
         assert seen["available"] is can, f"{said}: {seen} {changed!r}"
     if isinstance(changed, Suggestible) and changed.wanted is not None:
         for each in await suggest(world.tx, changed.wanted):

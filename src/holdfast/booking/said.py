@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from holdfast.assigning.preferences import ANYTHING, Preferences
@@ -66,6 +67,13 @@ class Details:
     answers: dict[str, Any] = field(default_factory=dict)
 
 
+class Began(NamedTuple):
+    """A stay: the date on which it arrived, or will, and when exactly it began, or will."""
+
+    arrival: date
+    start: datetime
+
+
 @value()
 class Asker:
     """Who asks what can be booked: whether they work here, the source that their booking would have, and the groups of
@@ -73,6 +81,7 @@ class Asker:
 
     `guest_id`, `ip`: the guest that it would be for, and the address that it would count for, as for the groups, where
     the rules of fair use bind them. `own`: the resources of the booking that they would change, which they may keep.
+    `began`: the stay that they would change, which keeps its start if it still arrives on that date.
     """
 
     is_staff: bool = False
@@ -81,11 +90,12 @@ class Asker:
     groups: frozenset[str] = frozenset()
     ip: str | None = None
     own: tuple[UUID, ...] = ()
+    began: Began | None = None
 
     @property
     def unnamed(self) -> Asker:
         """Anybody of the same groups who asks the same, where no rule binds one guest more than another."""
-        return Asker(self.is_staff, self.source, groups=self.groups, own=self.own)
+        return Asker(self.is_staff, self.source, groups=self.groups, own=self.own, began=self.began)
 
 
 GUEST = Asker()

@@ -8,6 +8,7 @@ from typing import Any
 
 from holdfast.booking.model import Booking
 from holdfast.booking.rules.nights import stay_at, wrong_count
+from holdfast.booking.said import Began
 from holdfast.booking.wanted import Prepared, Wanted, When
 from holdfast.kernel.errors import InvalidRequest
 from holdfast.kernel.span import Span
@@ -100,9 +101,17 @@ def revised_stay(when: When, before: Booking, venue: Venue, *, is_staff: bool) -
     return (Span(start, end) if is_staff else _kept(whole, nights, before, had)), nights
 
 
-def begun(span: Span, nights: Nights, venue: Venue, *, now: datetime) -> Span:
+def began_of(booking: Booking) -> Began | None:
+    """Returns when the stay began, or will; None if it is none."""
+    had = booking.stay_nights
+    return None if had is None else Began(had.arrival, booking.start_at)
+
+
+def begun(span: Span, nights: Nights, venue: Venue, *, now: datetime, began: Began | None = None) -> Span:
     """Returns what is left of a stay whose first night has begun: a guest who books tonight at ten has the room from
-    then on."""
+    then on. `began`: the stay that it would be instead of: it is left as it began, if it arrives on the same date."""
+    if began is not None and began.arrival == nights.arrival and began.start < min(now, span.end):
+        return Span(began.start, span.end)
     minute = now.replace(second=0, microsecond=0)
     over = check_out_on(stay_at(venue), nights.arrival + DAY, venue.tz)
     return Span(minute, span.end) if span.start < minute < min(over, span.end) else span
@@ -113,7 +122,9 @@ def from_now(prepared: Prepared, now: datetime) -> Prepared:
     nights = prepared.wanted.nights
     if nights is None:
         return prepared
-    span = begun(prepared.span, nights, prepared.venue, now=now)
+    asker = prepared.wanted.asked_by
+    began = None if asker is None else asker.began
+    span = begun(prepared.span, nights, prepared.venue, now=now, began=began)
     return prepared if span == prepared.span else prepared.at(span, prepared.slot_id)
 
 

@@ -265,7 +265,7 @@ def of_day(
     """Returns the starts of an opening day, whatever is booked and whether or not there is still time for them: see
     `asked_about`. A slot may be one in which nothing is open. `now`: a stay whose night has begun starts then."""
     if venue.stay is not None:
-        return _night_of(venue, sets, day, duration_minutes, now=now)
+        return _night_of(venue, sets, day, duration_minutes, asker, now=now)
     minutes = duration_minutes or usual_minutes(venue.policy, party_size)
     length, any_length = timedelta(minutes=minutes), duration_minutes is None
     books_slots = venue.policy.starts == "slots"
@@ -285,7 +285,7 @@ def of_day(
 
 
 def _night_of(
-    venue: Venue, sets: Sets, day: date, duration_minutes: int | None, *, now: datetime
+    venue: Venue, sets: Sets, day: date, duration_minutes: int | None, asker: Asker, *, now: datetime
 ) -> list[Start]:
     """Returns a stay from that date, of the length that is asked for or the shortest allowed."""
     stay = stay_at(venue)
@@ -293,4 +293,5 @@ def _night_of(
     nights = Nights(day, least if duration_minutes is None else count_of(stay, duration_minutes))
     if not any(hours.sells(venue, own, nights) for each in choices(venue, sets) for own in hours_of(each)):
         return []
-    return [Start(begun(span_of(stay, nights, venue.tz), nights, venue, now=now), None, day)]
+    span = begun(span_of(stay, nights, venue.tz), nights, venue, now=now, began=asker.began)
+    return [Start(span, None, day)]

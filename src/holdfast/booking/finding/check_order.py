@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from holdfast.assigning.combine import capacity
 from holdfast.booking.deciding.conflicts import CONFLICTS_MAX, conflicts_of
@@ -10,6 +11,7 @@ from holdfast.booking.deciding.decide import quoted
 from holdfast.booking.deciding.order import Place
 from holdfast.booking.deciding.stays import from_now
 from holdfast.booking.finding.orders import check_order_rules, look_for_order, room_for_order
+from holdfast.booking.finding.search import Outlook
 from holdfast.booking.finding.suggest import suggest
 from holdfast.booking.making.sales_store import read_sales
 from holdfast.booking.price import price_json
@@ -36,7 +38,7 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
         conflicts += [each for each in conflicts_of(item, outlook.occupancy) if each not in conflicts]
     return {
         "available": place is not None,
-        "options": [_option(order, place)] if place else [],
+        "options": [_option(order, place, outlook)] if place else [],
         "price": price_json(price),
         "conflicts": conflicts[:CONFLICTS_MAX],
         "suggested_slots": [] if place else await suggest(tx, order),
@@ -44,8 +46,12 @@ async def check_order(tx: Tx, order: Prepared) -> dict[str, Any]:
     }
 
 
-def _option(order: Prepared, place: Place) -> dict[str, Any]:
-    own = [[each.id for each in resources] for resources in place.of_items]
+def _option(order: Prepared, place: Place, outlook: Outlook) -> dict[str, Any]:
+    """Shows no resources of an item for which others must move: it can't be had by name."""
+    own = list[list[UUID]]()
+    for item, resources in zip(order.items, place.of_items, strict=True):
+        is_free = all(outlook.is_free(each, order.span, item.wanted.party_size) for each in resources)
+        own.append([each.id for each in resources] if is_free else [])
     wasted = [
         max(capacity(order.venue, ids).seats_max - item.wanted.party_size, 0)
         for item, ids in zip(order.items, own, strict=True)

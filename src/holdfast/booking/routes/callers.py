@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, ip_address, ip_network
 
 from fastapi import Request
 
+from holdfast.booking.deciding.stays import began_of
 from holdfast.booking.model import Booking
 from holdfast.booking.said import Asker
 from holdfast.kernel.actor import Actor
@@ -33,14 +34,15 @@ def asker_of(request: Request, venue: Venue, source: str, *, changed: Booking | 
     its own guest and address, and may keep its place."""
     actor: Actor = request.state.actor
     own = () if changed is None else changed.resource_ids
+    began = None if changed is None else began_of(changed)
     if not venue.policy.fair_use:
         groups = frozenset[str]() if actor.is_staff else actor.groups
-        return Asker(actor.is_staff, source, groups=groups, own=own)
+        return Asker(actor.is_staff, source, groups=groups, own=own, began=began)
     if changed is not None:
         guest_id, ip = changed.guest.id, changed.booked_ip
     else:
         guest_id = None if actor.is_staff or actor.kind == "anonymous" else actor.id
         ip = address_of(request)
     if actor.is_staff:
-        return Asker(True, source, guest_id, own=own)
-    return Asker(False, source, guest_id, actor.groups, ip, own)
+        return Asker(True, source, guest_id, own=own, began=began)
+    return Asker(False, source, guest_id, actor.groups, ip, own, began)
