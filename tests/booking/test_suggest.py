@@ -136,6 +136,22 @@ def without_slot(start: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in start.items() if name not in ("slot_id", "price")}
 
 
+async def test_two_openings_may_hold_the_same_time(open_house: Any) -> None:
+    """One goes on after midnight, and another has begun by then: each has steps of its own."""
+    week = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"]
+    hours = {
+        "weekly": [{"days": week, "open": "00:30", "close": "05:00"}],
+        "exceptions": [{"date": str(DAY), "spans": [{"open": "23:30", "close": "02:30"}]}],
+    }
+    policy = {"slot_step_minutes": 25, "default_duration_minutes": 25}
+    house: House = await open_house(hours=hours, policy=policy, resources=[{"slug": "t1", "name": "T1"}])
+    wanted = {"start": at("00:20", 1), "resource_ids": house.ids("t1")}
+    await house.booked(**wanted)
+    slots = await suggested(house, **wanted)
+    assert {each["start"] for each in slots} == {at("23:55"), at("00:45", 1), at("00:55", 1)}
+    await each_is_bookable(house, slots, party_size=2)
+
+
 async def test_for_a_slot_off_the_step_as_well(house: House) -> None:
     slots = [{"id": "odd", "name": "Odd", "start": "19:07", "minutes": 100}]
     await house.replace({**house.document, "slots": slots})

@@ -261,12 +261,13 @@ def starts_around(venue: Venue, sets: Sets, span: Span, within: timedelta) -> li
     return sorted(near, key=lambda start: (abs(start - span.start), start))
 
 
-def _days_of(venue: Venue, able: Sets, within: Span, *, more: int = 0) -> list[date]:
-    """Returns the opening days that have times in the span, in order, and `more` before and after them."""
+def _days_of(venue: Venue, able: Sets, within: Span) -> list[date]:
+    """Returns the opening days that have times in the span, in order, and one before and after them: an opening of the
+    day before may continue into a day, and two openings may hold the same time."""
     owned = [step_hours(each) for each in able]
     first = min(hours.opening_day(venue, own, within.start) for own in owned)
     last = max(hours.opening_day(venue, own, within.end) for own in owned)
-    return [first + timedelta(days=n) for n in range(-more, (last - first).days + 1 + more)]
+    return [first + timedelta(days=n) for n in range(-1, (last - first).days + 2)]
 
 
 def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[datetime]:
@@ -277,10 +278,9 @@ def starts(venue: Venue, sets: Sets, *, minutes: int, within: Span) -> Iterator[
     the starts of slots of exactly that length. Ignores minimum notice, maximum advance and claims.
     """
     able = choices(venue, sets)
-    # An opening of the day before may continue into this day, and starts of one day may come after the first ones
-    # of the next day.
+    # Starts of one day may come after the first ones of the next day.
     done = None
-    for day in _days_of(venue, able, within, more=1):
+    for day in _days_of(venue, able, within):
         of_day = set[datetime]()
         if venue.policy.starts == "any":
             of_day.update(starts_of_day(venue, able, day, duration_minutes=minutes))
