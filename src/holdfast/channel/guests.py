@@ -12,13 +12,15 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from holdfast.channel.closed import SLOTS_CACHED_MAX, Begin, OfVenue, guests_begin_in, smallest_party
+from holdfast.channel.closed import Begin, OfVenue, guests_begin_in, smallest_party
 from holdfast.channel.crowd import NOT_FULL, Full
 from holdfast.channel.slots import DatedSlot
 from holdfast.kernel.span import Span, merged
 from holdfast.place.policies.withhold import PUBLIC, Ahead, kept_from
 from holdfast.place.venue import Venue
 
+TIMES_CACHED_MAX = 512
+"""Each has a value for every resource of a venue, and there are several for a slot whose starts fill up."""
 INSTANT = timedelta(microseconds=1)
 NOBODY: frozenset[Ahead] = frozenset()
 """For whom a resource is held back: nobody else."""
@@ -100,7 +102,7 @@ def _closed_later(venue: Venue, slot: DatedSlot, resource_id: UUID) -> str | Non
     return TOO_FEW_NIGHTS_REASON if venue.stay is not None and not is_open else None
 
 
-@lru_cache(maxsize=SLOTS_CACHED_MAX)
+@lru_cache(maxsize=TIMES_CACHED_MAX)
 def _times_for_guests(key: OfVenue, rules: Rules) -> Mapping[UUID, Times]:
     venue = key.venue
     kept = kept_from(venue, PUBLIC | rules.groups) if rules.holds_back and venue.policy.held_back else {}
