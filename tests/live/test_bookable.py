@@ -9,7 +9,8 @@ import pytest
 
 from holdfast.booking import due
 from holdfast.kernel.db.database import Database
-from tests.booking.asking import DAY, cancel, change, instant, refused, tenant_id, tick
+from tests.block.asking import block
+from tests.booking.asking import DAY, at, cancel, change, instant, refused, tenant_id, tick
 from tests.conftest import House
 from tests.live.looking import look, section
 from tests.processes import until
@@ -136,6 +137,16 @@ async def test_the_next_night_is_taken(inn: House) -> None:
     assert [state for state, _ in await seen(inn, who=inn.bob)] == ["available"] * 2
     assert (await cancel(inn, booking)).status_code == 200
     assert await seen(inn) == [FREE, FREE]
+
+
+async def test_the_reason_of_a_block_is_that_of_the_night(inn: House) -> None:
+    """The shortest stay takes the next night too, which may be closed for something else."""
+    for days, reason in ((0, "paint"), (1, "the boiler")):
+        times = {"start": at("15:00", days), "end": at("11:00", days + 1)}
+        assert (await block(inn, "r1", reason=reason, **times)).status_code == 201
+    reasons = [section(await look(inn, date=str(DAY + timedelta(days=n))), "R1")["reason"] for n in (0, 1)]
+    assert reasons == ["paint", "the boiler"]
+    assert (await seen(inn))[0] == ("unavailable", "closed for maintenance")
 
 
 async def test_members_see_what_is_theirs(open_house: Any) -> None:

@@ -155,15 +155,20 @@ async def shown(venue: Venue, slot: DatedSlot, read: store.SlotRead, *, at: date
     for resource in active:
         here = [claim for leaf in resource.claimed for claim in by_resource.get(leaf.id, ())]
         told = Told.of(venue, slot, resource, here, full)
-        sections.append(Section(resource, told, _reason(told, here, read)))
+        sections.append(Section(resource, told, _reason(slot, resource, told, here, read)))
         await slices.rest()
     revision = Revision(read.epoch, read.version, read.rules_version)
     return Snapshot(venue, slot, revision, tuple(sections), at, full)
 
 
-def _reason(told: Told, claims: list[Claim], read: store.SlotRead) -> str | None:
+def _reason(
+    slot: DatedSlot, resource: Resource, told: Told, claims: list[Claim], read: store.SlotRead
+) -> str | None:
+    """The reason of the block that closes the resource in the slot, not of one in the nights after it."""
     if told.state.state != "blocked":
         return None
-    owners = [claim.owner_id for claim in claims if claim.changed_by == told.state.changed_by]
+    windows = {leaf.id: claimed_span(leaf, slot.span) for leaf in resource.claimed}
+    here = [each for each in claims if each.span.overlaps(windows[each.resource_id])]
+    owners = [each.owner_id for each in here if each.changed_by == told.state.changed_by]
     reasons = [read.reasons[owner_id] for owner_id in sorted(owners) if owner_id in read.reasons]
     return reasons[-1] if reasons else None
