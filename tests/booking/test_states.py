@@ -11,6 +11,7 @@ import pytest
 from holdfast.booking import states
 from holdfast.booking.model import check_step, due_of, expiry_of, initial_status
 from holdfast.booking.states import InvalidTransition, Status
+from holdfast.pacing.store import COUNTED
 from holdfast.place.policy import Policy
 
 # Written out once more on purpose: status, whether it occupies, where it goes.
@@ -127,3 +128,7 @@ def test_a_policy_can_leave_no_show_and_completion_to_people() -> None:
     policy = Policy(auto_complete=False, auto_no_show=False)
     for status in (Status.CHECKED_IN, Status.RESERVED, Status.CONFIRMED):
         assert due_of(status, policy=policy, start=NOW, end=NOW, expires=None) is None
+
+
+def test_who_occupies_something_is_counted_among_those_who_arrive() -> None:
+    assert sorted(COUNTED) == sorted(states.OCCUPYING)

@@ -11,7 +11,7 @@ from holdfast.pacing.arrived import Arrived
 from holdfast.pacing.limits import PACING_WINDOW, REACH, is_paced
 from holdfast.place.venue import Venue
 
-ARRIVING = (
+COUNTED = (
     "HELD",
     "PENDING",
     "PENDING_APPROVAL",
@@ -28,7 +28,7 @@ STANDING = f"""
     SELECT start_at AS start, slot_id, source, sum(party_size) AS covers, count(*) AS parties
       FROM booking
      WHERE tenant_id = $1 AND venue_id = $2 AND start_at >= $3 AND start_at < $4
-       AND status = ANY ('{{{",".join(ARRIVING)}}}')
+       AND status = ANY ('{{{",".join(COUNTED)}}}')
      GROUP BY start_at, slot_id, source
 """
 ARRIVED = STANDING.replace(
