@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from holdfast.live import channels
 from tests.booking.asking import at, instant
 from tests.conftest import House
 from tests.live.conftest import slot_channel, staff
@@ -59,6 +60,28 @@ async def test_readers_are_told_to_look_again_when_the_time_has_come(
         assert await resets(bob) == (len(times) if staff_too else 0)
         guest.close()
         bob.close()
+
+
+async def test_many_new_channels_take_several_looks_and_miss_nothing(
+    open_house: Any, database_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However little one look has time for, the next goes on from where this one should have been."""
+    monkeypatch.setattr(channels, "LOOK_S", 0.0)
+    policy = {"max_advance_days": 365, "starts": "slots"}
+    house: House = await open_house(resources=TABLES, slots=LATE, policy=policy)
+    names = [slot_channel(house, slot="late", days=days) for days in range(3)]
+    async with near(database_url, data_dir) as here:
+        here.hub.look_at_clock(instant("20:00") - SECOND)
+        reader = await opened(here.port, *names)
+        for seconds in range(1, 8):
+            here.hub.look_at_clock(instant("20:00") + seconds * SECOND)
+        [frame] = await reader.take(1)
+        assert (frame.event, (frame.data or {})["channel"]) == ("reset", names[0])
+        for days in (1, 2):
+            here.hub.look_at_clock(instant("20:00", days) + SECOND)
+            [frame] = await reader.take(1)
+            assert (frame.event, (frame.data or {})["channel"]) == ("reset", names[days])
+        reader.close()
 
 
 async def test_who_comes_just_before_the_time_is_told_too(

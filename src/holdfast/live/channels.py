@@ -37,6 +37,8 @@ OPEN_FOR_MIN = timedelta(hours=1)
 LOOK_EVERY = timedelta(seconds=1)
 LATE = timedelta(milliseconds=300)
 """Readers are told so long after the time has come, so that nobody gets a snapshot from before."""
+LOOK_S = 0.02
+"""For so long one look works out when the time of new channels comes; the rest is for the next."""
 LOADED_AT_ONCE_MAX = 20
 """Venues that are loaded between two looks."""
 
@@ -179,30 +181,37 @@ class Passing:
         self._places = places
         self._looks: dict[Channel, _Look] = {}
         self._looked_at: datetime | None = None
+        self._is_behind = False
         self._loading: asyncio.Task[None] | None = None
 
     def passed(self, now: datetime) -> Iterator[tuple[Channel, Venue]]:
         """Yields these channels, each once it is LATE. `now`: by the database's clock. It looks at all channels with
-        readers, at most once per LOOK_EVERY."""
+        readers, at most once per LOOK_EVERY, unless the last look did not get to all of them."""
         last = self._looked_at or now
-        if self._looked_at is not None and now < last + LOOK_EVERY:
+        if self._looked_at is not None and now < last + LOOK_EVERY and not self._is_behind:
             return
         self._looked_at, before, unknown = now, self._looks, dict[UUID, None]()
-        self._looks = {}
+        self._looks, self._is_behind = {}, False
+        worked, began = 0, time.perf_counter()
         new = _Look(until=last - LATE)  # readers who have come since may have a snapshot from just after that
         for channel in self._channels:
             at = slot_of(channel.key[2])
             if at is None or not channel.audiences:
                 continue
             look, venue = before.get(channel, new), self._places.at_hand(channel.key[1])
+            is_new = venue is not None and look.version != venue.rules_version
             if venue is None:
                 unknown[channel.key[1]] = None
+            elif is_new and worked and time.perf_counter() - began >= LOOK_S:
+                self._is_behind = True
             else:
+                worked += is_new
                 look = look.by_rules_of(venue, *at)
                 if look.due is not None and look.due + LATE <= now:
                     yield channel, venue
-                    look = _Look(until=now - LATE).by_rules_of(venue, *at)
-                look = look._replace(until=now - LATE)
+                    look = _Look(until=now - LATE)  # the next look works out when its time comes again
+                else:
+                    look = look._replace(until=now - LATE)
             self._looks[channel] = look
         self._load(list(unknown)[:LOADED_AT_ONCE_MAX])
 
