@@ -7,7 +7,7 @@ slot never contradict a snapshot of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from uuid import UUID
 from holdfast.channel.slots import DatedSlot
 from holdfast.kernel.span import Span
 from holdfast.place.opening import hours, opened
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource, Venue, VenueKey
 
 SLOTS_CACHED_MAX = 1024
 
@@ -36,14 +36,16 @@ Begins = Mapping[UUID, tuple[Begin, ...]]
 class OfVenue:
     """A cache key: a slot of a venue at one version of its rules."""
 
-    venue_id: UUID
-    version: int
+    key: VenueKey
     slot: DatedSlot
-    venue: Venue = field(compare=False)
+
+    @property
+    def venue(self) -> Venue:
+        return self.key.venue
 
     @classmethod
     def of(cls, venue: Venue, slot: DatedSlot) -> OfVenue:
-        return cls(venue.id, venue.rules_version, slot, venue)
+        return cls(VenueKey.of(venue), slot)
 
 
 def closed_in(venue: Venue, slot: DatedSlot) -> frozenset[UUID]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from uuid import UUID
 
 from holdfast.channel import names
 from holdfast.kernel.span import Span
 from holdfast.place.opening.nights import shortest
 from holdfast.place.opening.slot import DAY_SLOT_ID, running_on, slot_span
 from holdfast.place.opening.stay import span_of
-from holdfast.place.venue import Venue
+from holdfast.place.venue import Venue, VenueKey
 
 DAYS_KEPT_MAX = 8192
 
@@ -36,24 +35,15 @@ class DatedSlot:
         return self.stay or self.span
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """A cache key: a venue at one version of its rules."""
-
-    venue_id: UUID
-    version: int
-    venue: Venue = field(compare=False)
-
-
 def slots_of_day(venue: Venue, day: date) -> tuple[DatedSlot, ...]:
     """Returns the slots of an opening day, also when the venue is closed that day: bookings made before the day was
     closed still have to be shown."""
-    return _slots_of_day(_Rules(venue.id, venue.rules_version, venue), day)
+    return _slots_of_day(VenueKey.of(venue), day)
 
 
 @lru_cache(maxsize=DAYS_KEPT_MAX)
-def _slots_of_day(rules: _Rules, day: date) -> tuple[DatedSlot, ...]:
-    venue = rules.venue
+def _slots_of_day(key: VenueKey, day: date) -> tuple[DatedSlot, ...]:
+    venue = key.venue
     ids = [each.id for each in running_on(venue, day)] if venue.slots else [DAY_SLOT_ID]
     stay = _stay(venue, day)
     return tuple(

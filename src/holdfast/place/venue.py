@@ -104,3 +104,16 @@ class Venue:
         for leaf in resource.claimed if resource is not None else ():
             found |= {leaf.id, *(each.id for each in self.wholes.get(leaf.id, ()))}
         return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class VenueKey:
+    """A cache key: a venue at one version of its rules."""
+
+    venue_id: UUID
+    version: int
+    venue: Venue = field(compare=False)
+
+    @classmethod
+    def of(cls, venue: Venue) -> VenueKey:
+        return cls(venue.id, venue.rules_version, venue)

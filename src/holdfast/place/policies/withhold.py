@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import combinations
@@ -18,7 +17,7 @@ from holdfast.kernel.span import Span, bits_between
 from holdfast.place.policies.held_back import WHOLE, HeldBack
 from holdfast.place.policies.pacing import BookingSource
 from holdfast.place.policy import Policy
-from holdfast.place.venue import Resource, Venue
+from holdfast.place.venue import Resource, Venue, VenueKey
 
 CACHED_MAX = 1024
 GROUPS_TOGETHER_MAX = 3
@@ -52,24 +51,15 @@ class Ahead(NamedTuple):
         return Span(BEGINNING if self.up_to is None else start - self.up_to, start - self.over)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """A cache key: a venue at one version of its rules."""
-
-    venue_id: UUID
-    version: int
-    venue: Venue = field(compare=False)
-
-
 def held_back(venue: Venue) -> Mapping[UUID, tuple[HeldBack, ...]]:
     """Returns the rules that hold back each leaf, by its id; leaves that are not held back are left out."""
-    return _held_back(_Rules(venue.id, venue.rules_version, venue))
+    return _held_back(VenueKey.of(venue))
 
 
 @lru_cache(maxsize=CACHED_MAX)
-def _held_back(rules: _Rules) -> Mapping[UUID, tuple[HeldBack, ...]]:
+def _held_back(key: VenueKey) -> Mapping[UUID, tuple[HeldBack, ...]]:
     found: dict[UUID, tuple[HeldBack, ...]] = {}
-    for rule, resources in _chosen(rules.venue):
+    for rule, resources in _chosen(key.venue):
         for leaf_id in {leaf.id for each in resources for leaf in each.claimed}:
             found[leaf_id] = (*found.get(leaf_id, ()), rule)
     return found
@@ -118,13 +108,13 @@ def kept_from(venue: Venue, names: frozenset[str]) -> Mapping[UUID, Ahead]:
     A leaf with several rules is for everybody whom one of those that still hold names.
     """
     known = names & held_for_names(venue.policy)
-    return _kept_from(_Rules(venue.id, venue.rules_version, venue), known)
+    return _kept_from(VenueKey.of(venue), known)
 
 
 @lru_cache(maxsize=CACHED_MAX)
-def _kept_from(rules: _Rules, names: frozenset[str]) -> Mapping[UUID, Ahead]:
+def _kept_from(key: VenueKey, names: frozenset[str]) -> Mapping[UUID, Ahead]:
     found: dict[UUID, Ahead] = {}
-    for leaf_id, held in held_back(rules.venue).items():
+    for leaf_id, held in held_back(key.venue).items():
         over = min(each.until_minutes for each in held)
         own = min((each.until_minutes for each in held if each.for_ in names), default=None)
         if own is None or own > over:
